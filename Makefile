@@ -1,0 +1,54 @@
+# Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check e2e docs lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CTL := $(BIN)/nwchatctl
+NEWEST := python3.13 python3.12 python3.11 python3.14 python3
+
+help: ## what can be made
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile
+
+$(READY): requirements.lock pyproject.toml
+	@found=; for python in $(PYTHON) $(NEWEST); do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    found=$$python; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "error: Python 3.11 or newer with the venv module is needed" >&2; \
+	  echo "hint: install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	echo "setting up $(VENV) with $$found (a minute, the first time)"; \
+	"$$found" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+setup: $(READY) ## the virtual environment, with nwchatctl and all that its tests need
+
+demo: $(READY) ## the whole chat, on this machine: embedded AWS, deploy, smoke test, a first announcement
+	@BIN=$(BIN) sh tests/demo.sh
+
+test: check ## everything that CI runs: checks and all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY) ## formatting, lint, types and import contracts
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+e2e: $(READY) ## only the tests against the embedded AWS
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
+
+docs: $(READY) ## the generated command reference
+	@$(BIN)/python -m nwchatctl.reference > docs/commands.md
+
+lock: $(READY) ## newest versions of everything, into requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra sandbox --group dev --universal \
+	  --python-version 3.11 --no-header --no-emit-index-url -o requirements.lock
+
+clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find nwchatctl lambdas tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,107 @@
+"""Roles, as IAM spells them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.tagging import changed, from_list, to_list
+from nwchatctl.deploy.model import Role
+from nwchatctl.deploy.policies import canonical
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+POLICY = "nwchat"
+"""The name of the one inline policy of a role of ours."""
+
+_PATH = "/"
+
+
+class Roles:
+    """Reads and changes roles. Each call is safe to repeat."""
+
+    def __init__(self, client: IAMClient) -> None:
+        self._client = client
+
+    def read(self, name: str) -> Role | None:
+        """The role with all that is attached to it, or None where there is none."""
+        try:
+            role = self._client.get_role(RoleName=name)["Role"]
+        except self._client.exceptions.NoSuchEntityException:
+            return None
+        inline = self._inline(name)
+        others = [each for each in inline if each != POLICY]
+        return Role(
+            name=name,
+            trust=_document(role.get("AssumeRolePolicyDocument", {})),
+            policy=self._policy(name) if POLICY in inline else "",
+            other_policies=tuple(sorted(others + self._attached(name))),
+            tags=from_list(role.get("Tags", [])),
+        )
+
+    def create(self, role: Role) -> None:
+        """Makes the role with its tags, then its policy."""
+        patiently(
+            self._client.create_role,
+            RoleName=role.name,
+            Path=_PATH,
+            AssumeRolePolicyDocument=role.trust,
+            Description="Made by nwchatctl for a chat's Lambda function",
+            Tags=to_list(role.tags),
+        )
+        self._put_policy(role)
+
+    def update(self, before: Role, after: Role) -> None:
+        """Changes what differs; whatever else was attached goes: a role can do what it says, no more."""
+        if before.trust != after.trust:
+            patiently(self._client.update_assume_role_policy, RoleName=after.name, PolicyDocument=after.trust)
+        if before.policy != after.policy:
+            self._put_policy(after)
+        self._strip(after.name, [each for each in before.other_policies if each not in after.other_policies])
+        put, dropped = changed(before.tags, after.tags)
+        if put:
+            self._client.tag_role(RoleName=after.name, Tags=to_list(put))
+        if dropped:
+            self._client.untag_role(RoleName=after.name, TagKeys=dropped)
+
+    def delete(self, role: Role) -> None:
+        """Removes the role with its policies; one that is gone already is fine."""
+        try:
+            self._strip(role.name, [*role.other_policies, *([POLICY] if role.policy else [])])
+            patiently(self._client.delete_role, RoleName=role.name)
+        except self._client.exceptions.NoSuchEntityException:
+            return
+
+    def _put_policy(self, role: Role) -> None:
+        patiently(
+            self._client.put_role_policy, RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
+        )
+
+    def _strip(self, name: str, policies: list[str]) -> None:
+        """Takes policies off a role: ARNs are detached, names (which hold no colon) are deleted."""
+        for policy in policies:
+            try:
+                if ":" in policy:
+                    patiently(self._client.detach_role_policy, RoleName=name, PolicyArn=policy)
+                else:
+                    patiently(self._client.delete_role_policy, RoleName=name, PolicyName=policy)
+            except self._client.exceptions.NoSuchEntityException:
+                continue
+
+    def _inline(self, name: str) -> list[str]:
+        pages = self._client.get_paginator("list_role_policies").paginate(RoleName=name)
+        return [each for page in pages for each in page["PolicyNames"]]
+
+    def _attached(self, name: str) -> list[str]:
+        pages = self._client.get_paginator("list_attached_role_policies").paginate(RoleName=name)
+        return [each["PolicyArn"] for page in pages for each in page["AttachedPolicies"]]
+
+    def _policy(self, name: str) -> str:
+        return _document(self._client.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"])
+
+
+def _document(document: Any) -> str:
+    """A policy as boto3 gives it (decoded; a string from some emulators), in our one spelling."""
+    return canonical(json.loads(document) if isinstance(document, str) else document)

@@ -1,0 +1,220 @@
+"""Functions, their live aliases and who may invoke those, as Lambda spells them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.package import Package
+from nwchatctl.aws.tagging import changed, from_mapping
+from nwchatctl.deploy.desired import version_fingerprint
+from nwchatctl.deploy.model import (
+    ALIAS,
+    STATEMENT_PREFIX,
+    Alias,
+    Function,
+    Pairs,
+    Permission,
+    alias_name,
+    pairs,
+    permission_name,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+_WAIT: Any = {"Delay": 1, "MaxAttempts": 120}
+
+
+class Functions:
+    """Reads and changes functions; `arns` maps a function's name to its ARN, a role's to its."""
+
+    def __init__(
+        self,
+        client: LambdaClient,
+        package: Package,
+        function_arn: Callable[[str], str],
+        role_arn: Callable[[str], str],
+    ) -> None:
+        self._client = client
+        self._package = package
+        self._function_arn = function_arn
+        self._role_arn = role_arn
+
+    def read(self, name: str) -> Function | None:
+        """The function's unpublished state, or None where there is none."""
+        found = self._configuration(name)
+        if found is None:
+            return None
+        tags = self._client.list_tags(Resource=self._function_arn(name)).get("Tags", {})
+        return _function(name, found, from_mapping(tags))
+
+    def read_alias(self, name: str) -> Alias | None:
+        """What the function's live alias runs, or None where there is no alias."""
+        found = self._configuration(name, ALIAS)
+        if found is None:
+            return None
+        return Alias(alias_name(name), name, version_fingerprint(_function(name, found, ())))
+
+    def read_permissions(self, name: str) -> list[Permission]:
+        """The statements on the live alias that bear our prefix; others are somebody's own."""
+        try:
+            answer = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
+        except self._client.exceptions.ResourceNotFoundException:
+            return []
+        statements = json.loads(answer["Policy"]).get("Statement", [])
+        return [
+            _permission(name, each) for each in statements if each.get("Sid", "").startswith(STATEMENT_PREFIX)
+        ]
+
+    def create(self, function: Function) -> None:
+        """Makes the function with its tags and waits until it is active."""
+        patiently(
+            self._client.create_function,
+            FunctionName=function.name,
+            Code={"ZipFile": self._package.content},
+            Architectures=[_literal(function.architecture)],
+            Publish=False,
+            Tags=dict(function.tags),
+            **self._settings(function),
+        )
+        self._client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig=_WAIT)
+
+    def update(self, before: Function, after: Function) -> None:
+        """Changes what differs of $LATEST; the alias, and so the chat, moves in a change of its own."""
+        if (before.code_sha256, before.architecture) != (after.code_sha256, after.architecture):
+            patiently(
+                self._client.update_function_code,
+                FunctionName=after.name,
+                ZipFile=self._package.content,
+                Architectures=[_literal(after.architecture)],
+                Publish=False,
+            )
+            self._updated(after.name)
+        if self._settings(before) != self._settings(after):
+            patiently(
+                self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
+            )
+            self._updated(after.name)
+        put, dropped = changed(before.tags, after.tags)
+        if put:
+            self._client.tag_resource(Resource=self._function_arn(after.name), Tags=dict(put))
+        if dropped:
+            self._client.untag_resource(Resource=self._function_arn(after.name), TagKeys=dropped)
+
+    def delete(self, function: Function) -> None:
+        """Removes the function with its versions, aliases and permissions; gone already is fine."""
+        try:
+            patiently(self._client.delete_function, FunctionName=function.name)
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def move_alias(self, alias: Alias) -> None:
+        """Publishes $LATEST and points the live alias at it, making the alias where it is missing.
+
+        PublishVersion gives the last version again when nothing changed since (Lambda API reference),
+        so a repeated move makes no second version.
+        """
+        version = patiently(self._client.publish_version, FunctionName=alias.function)["Version"]
+        target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": version}
+        try:
+            # No weights: what somebody shifted by hand to another version comes back.
+            patiently(self._client.update_alias, **target, RoutingConfig={"AdditionalVersionWeights": {}})
+        except self._client.exceptions.ResourceNotFoundException:
+            patiently(self._client.create_alias, **target)
+
+    def allow(self, permission: Permission) -> None:
+        """Adds the statement; one of the same id is replaced, as AWS cannot change one in place."""
+        try:
+            self._add(permission)
+        except self._client.exceptions.ResourceConflictException:
+            self.forbid(permission)
+            self._add(permission)
+
+    def forbid(self, permission: Permission) -> None:
+        """Removes the statement; one that is gone already is fine."""
+        try:
+            patiently(
+                self._client.remove_permission,
+                FunctionName=permission.function,
+                Qualifier=ALIAS,
+                StatementId=permission.statement_id,
+            )
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def _add(self, permission: Permission) -> None:
+        patiently(
+            self._client.add_permission,
+            FunctionName=permission.function,
+            Qualifier=ALIAS,
+            StatementId=permission.statement_id,
+            Action="lambda:InvokeFunction",
+            Principal=permission.principal,
+            SourceArn=permission.source_arn,
+        )
+
+    def _settings(self, function: Function) -> dict[str, Any]:
+        return {
+            "Role": self._role_arn(function.role),
+            "Handler": function.handler,
+            "Runtime": function.runtime,
+            "MemorySize": function.memory_mb,
+            "Timeout": function.timeout_seconds,
+            "Environment": {"Variables": dict(function.environment)},
+            "LoggingConfig": {
+                "LogFormat": function.log_format,
+                "ApplicationLogLevel": function.log_level,
+                "LogGroup": function.log_group,
+            },
+        }
+
+    def _configuration(self, name: str, qualifier: str = "") -> Any:
+        wanted = {"Qualifier": qualifier} if qualifier else {}
+        try:
+            return self._client.get_function(FunctionName=name, **wanted)["Configuration"]
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+
+    def _updated(self, name: str) -> None:
+        self._client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
+
+
+def _function(name: str, found: Any, tags: Pairs) -> Function:
+    logging = found.get("LoggingConfig", {})
+    return Function(
+        name=name,
+        role=found.get("Role", "").rpartition("/")[2],
+        handler=found.get("Handler", ""),
+        runtime=found.get("Runtime", ""),
+        architecture=found.get("Architectures", ["x86_64"])[0],
+        memory_mb=found.get("MemorySize", 128),
+        timeout_seconds=found.get("Timeout", 3),
+        environment=pairs(found.get("Environment", {}).get("Variables", {})),
+        code_sha256=found.get("CodeSha256", ""),
+        log_format=logging.get("LogFormat", "Text"),
+        log_level=logging.get("ApplicationLogLevel", ""),
+        log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
+        tags=tags,
+    )
+
+
+def _permission(function: str, statement: Any) -> Permission:
+    condition = statement.get("Condition", {})
+    source = condition.get("ArnLike", {}) or condition.get("ArnEquals", {})
+    source_arn = source.get("AWS:SourceArn", source.get("aws:SourceArn", ""))
+    principal = statement.get("Principal", "")
+    return Permission(
+        name=permission_name(function, statement["Sid"]),
+        function=function,
+        statement_id=statement["Sid"],
+        principal=principal if isinstance(principal, str) else str(principal.get("Service", principal)),
+        source_arn=source_arn,
+    )
+
+
+def _literal(architecture: str) -> Any:
+    """The stubs want a literal; the settings have checked that it is one."""
+    return architecture

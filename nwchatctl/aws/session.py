@@ -1,0 +1,112 @@
+"""boto3 sessions and clients: made late, made once, with timeouts and retries of our choosing."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from nwchatctl import __version__
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sts import STSClient
+
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 60
+"""Seconds. A Lambda may run for 29, and `invoke` waits for it."""
+
+ATTEMPTS = 8
+"""Of each call, throttling and 5xx included: API Gateway's control plane allows 10 requests a second."""
+
+POOL = 32
+"""Connections that a client keeps, so that parallel reads and posts do not queue or reconnect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Keys given outright, instead of boto3's own chain."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How AWS is reached: boto3's profile and region ("" for its own choice), or the sandbox's endpoint."""
+
+    profile: str = ""
+    region: str = ""
+    endpoint: str = ""
+    credentials: Credentials | None = None
+
+
+@dataclass
+class Aws:
+    """A boto3 session with one client a service, safe to share between threads."""
+
+    access: Access
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _session: boto3.session.Session | None = field(default=None, repr=False)
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def session(self) -> boto3.session.Session:
+        """The boto3 session. Raises botocore's ProfileNotFound."""
+        with self._lock:
+            if self._session is None:
+                # Importing boto3 costs 230 ms: only a command that needs AWS pays for it.
+                import boto3
+
+                keys = self.access.credentials
+                self._session = boto3.session.Session(
+                    profile_name=self.access.profile or None,
+                    region_name=self.access.region or None,
+                    aws_access_key_id=keys.access_key_id if keys else None,
+                    aws_secret_access_key=keys.secret_access_key if keys else None,
+                )
+            return self._session
+
+    @overload
+    def client(self, service: Literal["apigatewayv2"]) -> ApiGatewayV2Client: ...
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+    @overload
+    def client(self, service: Literal["iam"]) -> IAMClient: ...
+    @overload
+    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
+    @overload
+    def client(self, service: Literal["sts"]) -> STSClient: ...
+    @overload
+    def client(
+        self, service: Literal["apigatewaymanagementapi"], url: str
+    ) -> ApiGatewayManagementApiClient: ...
+    def client(self, service: str, url: str = "") -> Any:
+        """The client of `service`, at `url` where the service has one of its own."""
+        with self._lock:
+            if (service, url) not in self._clients:
+                self._clients[service, url] = self._make(service, url)
+            return self._clients[service, url]
+
+    def _make(self, service: str, url: str) -> Any:
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            max_pool_connections=POOL,
+            # Posting has a policy of its own (nwchat.post), which botocore's retries would multiply.
+            retries={"mode": "standard", "total_max_attempts": 1 if url else ATTEMPTS},
+            user_agent_extra=f"nwchatctl/{__version__}",
+        )
+        # boto3's own type wants a literal name for each service.
+        make: Any = self.session.client
+        return make(service, endpoint_url=url or self.access.endpoint or None, config=config)

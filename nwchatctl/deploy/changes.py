@@ -1,0 +1,115 @@
+"""A change to one resource, and how it reads, attribute by attribute."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from nwchatctl.deploy.model import API_ID, Key, Resource, key
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make `after`."""
+
+    action: ClassVar[str] = "create"
+    after: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Turn `before` into `after`."""
+
+    action: ClassVar[str] = "update"
+    before: Resource
+    after: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove `before`."""
+
+    action: ClassVar[str] = "delete"
+    before: Resource
+
+
+Change: TypeAlias = Create | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One attribute's difference as text; `before` or `after` is "" where there is none."""
+
+    name: str
+    before: str
+    after: str
+
+
+def changed_key(change: Change) -> Key:
+    """The (kind, name) that a change is about."""
+    return key(change.before if isinstance(change, Delete) else change.after)
+
+
+def fields(change: Change) -> tuple[Field, ...]:
+    """What differs, attribute by attribute; mappings (tags, environment) and policies entry by entry.
+
+    A Create lists what will be made, a Delete nothing.
+    """
+    match change:
+        case Delete():
+            return ()
+        case Create(after):
+            return tuple(Field(name, "", text) for name, text in flat(after).items() if text)
+        case Update(before, after):
+            old, new = flat(before), flat(after)
+            names = list(dict.fromkeys([*old, *new]))
+            return tuple(
+                Field(name, old.get(name, ""), new.get(name, ""))
+                for name in names
+                if old.get(name, "") != new.get(name, "")
+            )
+
+
+def flat(resource: Resource) -> dict[str, str]:
+    """Every attribute of a resource as text, in order, the name left out.
+
+    >>> from nwchatctl.deploy.model import LogGroup
+    >>> flat(LogGroup("/aws/lambda/x", 30, (("team", "chat"),)))
+    {'retention_days': '30', 'tags.team': 'chat'}
+    """
+    return {
+        name: text
+        for field in dataclasses.fields(resource)
+        if field.name != "name"
+        for name, text in _entries(field.name, getattr(resource, field.name))
+    }
+
+
+def _entries(name: str, value: object) -> Iterator[tuple[str, str]]:
+    match value:
+        case bool():
+            yield name, "on" if value else "off"
+        case tuple() if value and isinstance(value[0], tuple):
+            for entry, text in value:
+                yield f"{name}.{entry}", _text(text)
+        case tuple():
+            yield name, ", ".join(value)
+        case str() if value.startswith('{"Statement"') and name in ("policy", "trust"):
+            yield from _statements(name, value)
+        case float():
+            yield name, f"{value:g}"
+        case _:
+            yield name, _text(str(value))
+
+
+def _statements(name: str, policy: str) -> Iterator[tuple[str, str]]:
+    for number, statement in enumerate(json.loads(policy)["Statement"], start=1):
+        label = statement.get("Sid", str(number)) if isinstance(statement, dict) else str(number)
+        yield f"{name}.{label}", _text(json.dumps(statement, sort_keys=True, separators=(",", ":")))
+
+
+def _text(value: str) -> str:
+    return value.replace(API_ID, "(known after the API is made)")

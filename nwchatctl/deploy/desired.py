@@ -1,0 +1,205 @@
+"""What the settings ask for, as a `State`: the one place that knows how this chat is wired on AWS."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.model import (
+    API_ID,
+    STATEMENT_PREFIX,
+    Alias,
+    Api,
+    Deployment,
+    Function,
+    Integration,
+    LogGroup,
+    Pairs,
+    Permission,
+    Resource,
+    Role,
+    Route,
+    Stage,
+    State,
+    Table,
+    alias_name,
+    pairs,
+    permission_name,
+    state,
+)
+from nwchatctl.deploy.naming import Names, Place
+from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
+
+if TYPE_CHECKING:
+    from nwchatctl.config import Settings
+
+ROUTES = {
+    "$connect": "connect",
+    "$disconnect": "disconnect",
+    "$default": "message",
+    "onMessage": "message",
+    "ping": "ping",
+}
+"""Route key → integration. The one that is not a function's is the MOCK that answers pings."""
+
+FUNCTIONS = ("connect", "disconnect", "message")
+
+PONG = '{"type":"pong"}'
+
+_STATEMENT_IDS = {"$connect": "connect", "$disconnect": "disconnect", "$default": "default"}
+"""A StatementId allows letters, digits, - and _ only (Lambda AddPermission), so no `$`."""
+
+_TIMEOUT_MS = 29_000
+"""The longest that API Gateway waits for an integration (WebSocket quotas)."""
+
+_PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
+
+
+def desired(settings: Settings, place: Place, code_sha256: str, api_id: str = API_ID) -> State:
+    """The whole chat as it should be. `api_id` stays the token `API_ID` until there is an API.
+
+    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it.
+    """
+    return _Chat(settings, place, code_sha256, api_id).state()
+
+
+def release(wanted: State) -> str:
+    """What is running, in 12 hex digits: the versions behind the aliases and the deployment in front."""
+    return fingerprint(each for each in wanted.values() if isinstance(each, Alias | Deployment))[:12]
+
+
+def version_fingerprint(function: Function) -> str:
+    """What makes a function's published version differ from another: all but its tags."""
+    return fingerprint([dataclasses.replace(function, tags=())])
+
+
+def fingerprint(resources: Iterable[Resource]) -> str:
+    """A digest of the resources' attributes, the same on any machine and in any order of them."""
+    plain = sorted(json.dumps([each.kind, dataclasses.asdict(each)], sort_keys=True) for each in resources)
+    return hashlib.sha256("\n".join(plain).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    settings: Settings
+    place: Place
+    code_sha256: str
+    api_id: str
+
+    @property
+    def names(self) -> Names:
+        return Names(self.settings.chat.name)
+
+    @property
+    def tags(self) -> Pairs:
+        return pairs({**self.settings.tags, **self.names.tags})
+
+    def state(self) -> State:
+        functions = [self.function(each) for each in FUNCTIONS]
+        integrations = [*map(self.integration, FUNCTIONS), _PING]
+        routes = [Route(each, to, "NONE", False, to == _PING.name) for each, to in ROUTES.items()]
+        deployment = Deployment(fingerprint([*integrations, *routes]))
+        return state(
+            *self.tables(),
+            *map(self.log_group, FUNCTIONS),
+            *map(self.role, FUNCTIONS),
+            *functions,
+            *(Alias(alias_name(each.name), each.name, version_fingerprint(each)) for each in functions),
+            *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
+            Api(self.names.api, "$request.body.action", True, self.tags),
+            *integrations,
+            *routes,
+            deployment,
+            self.stage(deployment),
+        )
+
+    def tables(self) -> tuple[Table, Table]:
+        # Connections are worth nothing after two hours; messages are what people come back for.
+        on_demand = "PAY_PER_REQUEST"
+        return (
+            Table(
+                self.names.connections, "connection_id", "", "expires_at", False, False, on_demand, self.tags
+            ),
+            Table(self.names.messages, "room", "id", "expires_at", True, True, on_demand, self.tags),
+        )
+
+    def log_group(self, short: str) -> LogGroup:
+        return LogGroup(self.names.log_group(short), self.settings.logs.retention_days, self.tags)
+
+    def role(self, short: str) -> Role:
+        arns = Arns(
+            logs=self.place.arn("logs", f"log-group:{self.names.log_group(short)}"),
+            connections=self.place.arn("dynamodb", f"table/{self.names.connections}"),
+            messages=self.place.arn("dynamodb", f"table/{self.names.messages}"),
+            stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
+        )
+        return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
+
+    def function(self, short: str) -> Function:
+        functions = self.settings.functions
+        return Function(
+            name=self.names.function(short),
+            role=self.names.function(short),
+            handler=f"nwchat.{short}.handler",
+            runtime=functions.runtime,
+            architecture=functions.architecture,
+            memory_mb=functions.memory_mb,
+            timeout_seconds=functions.timeout_seconds,
+            environment=self.environment(),
+            code_sha256=self.code_sha256,
+            log_format="JSON",
+            log_level=functions.log_level,
+            log_group=self.names.log_group(short),
+            tags=self.tags,
+        )
+
+    def environment(self) -> Pairs:
+        chat = self.settings.chat
+        return pairs(
+            {
+                "NWCHAT_CHAT": chat.name,
+                "NWCHAT_CONNECTIONS_TABLE": self.names.connections,
+                "NWCHAT_MESSAGES_TABLE": self.names.messages,
+                "NWCHAT_ENDPOINT": self.place.connections_url(self.api_id, self.settings.stage.name),
+                "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
+                "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
+                "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),
+                "NWCHAT_MAX_MESSAGE_CHARS": str(chat.max_message_chars),
+                "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
+                "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),
+                "NWCHAT_RATE_SECONDS": str(chat.rate_seconds),
+                "NWCHAT_LOG_LEVEL": self.settings.functions.log_level,
+            }
+        )
+
+    def permission(self, route_key: str) -> Permission:
+        function = self.names.function(ROUTES[route_key])
+        statement_id = STATEMENT_PREFIX + _STATEMENT_IDS.get(route_key, route_key)
+        return Permission(
+            name=permission_name(function, statement_id),
+            function=function,
+            statement_id=statement_id,
+            principal="apigateway.amazonaws.com",
+            source_arn=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}/{route_key}"),
+        )
+
+    def integration(self, short: str) -> Integration:
+        uri = self.place.invocation_uri(self.names.function(short))
+        return Integration(short, "AWS_PROXY", uri, _TIMEOUT_MS, "", "")
+
+    def stage(self, deployment: Deployment) -> Stage:
+        stage = self.settings.stage
+        return Stage(
+            name=stage.name,
+            deployment=deployment.name,
+            auto_deploy=False,
+            throttle_rate=stage.throttle_rate,
+            throttle_burst=stage.throttle_burst,
+            route_settings=(),
+            variables=(),
+            tags=self.tags,
+        )

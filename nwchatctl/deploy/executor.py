@@ -1,0 +1,101 @@
+"""Carries out a plan: what is independent at the same time, what depends in its order, and stops well.
+
+Threads, because boto3 blocks; the changes themselves are `apply`'s business. After the first failure, or
+Ctrl-C, nothing new is started and what runs is waited for, so that the report is true and a second run
+finds no half-made resource that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from nwchatctl.deploy.changes import Change, changed_key
+from nwchatctl.deploy.model import Key
+from nwchatctl.deploy.planner import Plan
+
+WORKERS = 8
+"""API Gateway's control plane takes 10 requests a second in all (aws-facts: quotas)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A change that did not succeed, and why."""
+
+    change: Change
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of each change of a plan; the three parts together are the plan."""
+
+    applied: tuple[Change, ...]
+    failed: tuple[Failure, ...]
+    left: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Told about each change as it starts and ends; called from the thread that called `execute`."""
+
+    started: Callable[[Change], None] = lambda change: None
+    ended: Callable[[Change, Exception | None], None] = lambda change, error: None
+
+
+@dataclass
+class _Run:
+    plan: Plan
+    applied: list[Change] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    running: dict[Future[None], Change] = field(default_factory=dict)
+    begun: set[Key] = field(default_factory=set)
+
+    def ready(self) -> list[Change]:
+        done = {changed_key(each) for each in self.applied}
+        return [
+            each
+            for each in self.plan.changes
+            if changed_key(each) not in self.begun and self.plan.after[changed_key(each)] <= done
+        ]
+
+    def collect(self, watch: Watch) -> None:
+        for future in [each for each in self.running if each.done()]:
+            change = self.running.pop(future)
+            error = future.exception()
+            if error is None:
+                self.applied.append(change)
+            elif isinstance(error, Exception):
+                self.failed.append(Failure(change, error))
+            else:
+                raise error
+            watch.ended(change, error if isinstance(error, Exception) else None)
+
+    def outcome(self) -> Outcome:
+        left = tuple(each for each in self.plan.changes if changed_key(each) not in self.begun)
+        return Outcome(tuple(self.applied), tuple(self.failed), left)
+
+
+def execute(
+    plan: Plan, apply: Callable[[Change], None], watch: Watch | None = None, *, workers: int = WORKERS
+) -> Outcome:
+    """Apply every change of `plan` in dependency order, `workers` at a time.
+
+    Exceptions of `apply` become `Failure`s. KeyboardInterrupt and the like pass on once the changes
+    that were running have ended.
+    """
+    watch = watch or Watch()
+    run = _Run(plan)
+    with ThreadPoolExecutor(workers, thread_name_prefix="deploy") as pool:
+        while True:
+            if not run.failed:
+                # No more than can run at once: what waits in the pool could not be called back.
+                for change in run.ready()[: workers - len(run.running)]:
+                    run.begun.add(changed_key(change))
+                    watch.started(change)
+                    run.running[pool.submit(apply, change)] = change
+            if not run.running:
+                return run.outcome()
+            wait(run.running, return_when=FIRST_COMPLETED)
+            run.collect(watch)

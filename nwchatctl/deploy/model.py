@@ -1,0 +1,225 @@
+"""What a chat on AWS is made of, as frozen data: the same types describe what is wanted and what is there.
+
+Names are ours (`throttle_rate`), AWS's spelling stays in `nwchatctl.aws`. A resource is known by its
+`Key`, a kind and a name; AWS's own ids (of the API, of integrations and routes) never enter the model,
+but for one: the API's id is part of ARNs and of the address that functions post to. Before the API
+exists that id is the token `API_ID`, which `with_api_id` fills in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+"""A mapping of strings as sorted, hashable data: tags, environments, templates."""
+
+Key: TypeAlias = tuple[str, str]
+"""(kind, name)."""
+
+API_ID = "{api-id}"
+"""Stands for the API's id until AWS has given one. Braces are in no id, ARN or address of AWS's."""
+
+ALIAS = "live"
+"""The alias that routes point at; a release moves it."""
+
+STATEMENT_PREFIX = "nwchat-"
+"""What our statements' ids begin with in a function's resource policy."""
+
+
+def pairs(mapping: Mapping[str, str]) -> Pairs:
+    """`mapping` as `Pairs`."""
+    return tuple(sorted(mapping.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A DynamoDB table, billed on demand. `sort_key` is "" where there is none; keys are strings."""
+
+    kind: ClassVar[str] = "table"
+    name: str
+    partition_key: str
+    sort_key: str
+    ttl_attribute: str
+    point_in_time_recovery: bool
+    deletion_protection: bool
+    billing: str
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """A CloudWatch log group; `retention_days` 0 keeps logs for ever."""
+
+    kind: ClassVar[str] = "log-group"
+    name: str
+    retention_days: int
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An IAM role. `trust` and `policy` are canonical JSON (sorted keys, no spaces).
+
+    `policy` is the one inline policy that we write, "" where it is missing; `other_policies` names
+    whatever else is attached or inlined, which is nothing in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "role"
+    name: str
+    trust: str
+    policy: str
+    other_policies: tuple[str, ...]
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function's unpublished state ($LATEST). `code_sha256` is base64, as Lambda gives it."""
+
+    kind: ClassVar[str] = "function"
+    name: str
+    role: str
+    handler: str
+    runtime: str
+    architecture: str
+    memory_mb: int
+    timeout_seconds: int
+    environment: Pairs
+    code_sha256: str
+    log_format: str
+    log_level: str
+    log_group: str
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`function`:live. `runs` fingerprints the version that it points at (`desired.version_fingerprint`)."""
+
+    kind: ClassVar[str] = "alias"
+    name: str
+    function: str
+    runs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A statement of an alias's resource policy, by which API Gateway may invoke it for one route."""
+
+    kind: ClassVar[str] = "permission"
+    name: str
+    function: str
+    statement_id: str
+    principal: str
+    source_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The WebSocket API itself."""
+
+    kind: ClassVar[str] = "api"
+    name: str
+    route_selection: str
+    default_endpoint: bool
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """What a route leads to: a function's alias (`AWS_PROXY`), or an answer without one (`MOCK`).
+
+    Integrations have no name on AWS, so ours stands in the description. `uri` is the alias's invocation
+    ARN, "" for a MOCK. `request_template` and `response_template` are a MOCK's, "" otherwise.
+    """
+
+    kind: ClassVar[str] = "integration"
+    name: str
+    type: str
+    uri: str
+    timeout_ms: int
+    request_template: str
+    response_template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the API; its name is the route key. `answers` is whether it has a route response."""
+
+    kind: ClassVar[str] = "route"
+    name: str
+    integration: str
+    authorization: str
+    api_key_required: bool
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A snapshot of routes and integrations, named by their fingerprint."""
+
+    kind: ClassVar[str] = "deployment"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The stage that clients connect to. Rates are messages a second.
+
+    `deployment` is a `Deployment`'s name; "" or an AWS id where the stage points at none of ours.
+    `route_settings` lists the routes that have settings of their own, which is none in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "stage"
+    name: str
+    deployment: str
+    auto_deploy: bool
+    throttle_rate: float
+    throttle_burst: int
+    route_settings: tuple[str, ...]
+    variables: Pairs
+    tags: Pairs
+
+
+Resource: TypeAlias = (
+    Table | LogGroup | Role | Function | Alias | Permission | Api | Integration | Route | Deployment | Stage
+)
+
+State: TypeAlias = dict[Key, Resource]
+
+
+def key(resource: Resource) -> Key:
+    """The resource's (kind, name)."""
+    return (resource.kind, resource.name)
+
+
+def state(*resources: Resource) -> State:
+    """The resources by key."""
+    return {key(each): each for each in resources}
+
+
+def alias_name(function: str) -> str:
+    """The name of a function's live alias, as AWS writes a qualified function."""
+    return f"{function}:{ALIAS}"
+
+
+def permission_name(function: str, statement_id: str) -> str:
+    """The name of a permission: its alias, and the statement on it."""
+    return f"{alias_name(function)} {statement_id}"
+
+
+def with_api_id(resource: Resource, api_id: str) -> Resource:
+    """`resource` with the token `API_ID` replaced by `api_id` in every text."""
+
+    def filled(value: object) -> object:
+        if isinstance(value, str):
+            return value.replace(API_ID, api_id)
+        if isinstance(value, tuple):
+            return tuple(filled(each) for each in value)
+        return value
+
+    changed = {field.name: filled(getattr(resource, field.name)) for field in dataclasses.fields(resource)}
+    return dataclasses.replace(resource, **changed)  # type: ignore[arg-type]

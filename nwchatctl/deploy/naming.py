@@ -1,0 +1,90 @@
+"""Where the chat lives, and what everything of it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nwchatctl.deploy.model import alias_name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the chat lives. `gateway` is the sandbox's base URL (`http://127.0.0.1:4566`), "" on AWS."""
+
+    account: str
+    region: str
+    gateway: str = ""
+    partition: str = "aws"
+
+    def connections_url(self, api_id: str, stage: str) -> str:
+        """The @connections base address, stage included, without a trailing slash."""
+        if self.gateway:
+            return f"{self.gateway}/_aws/execute-api/{api_id}/{stage}"
+        return f"https://{self._host(api_id)}/{stage}"
+
+    def websocket_url(self, api_id: str, stage: str) -> str:
+        """The address that clients connect to."""
+        if self.gateway:
+            return self.connections_url(api_id, stage).replace("http", "ws", 1)
+        return f"wss://{self._host(api_id)}/{stage}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def role_arn(self, name: str) -> str:
+        """An IAM role's ARN; IAM knows no region."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{name}"
+
+    def alias_arn(self, function: str) -> str:
+        """The ARN of a function's live alias."""
+        return self.arn("lambda", f"function:{alias_name(function)}")
+
+    def invocation_uri(self, function: str) -> str:
+        """What an integration's URI has to be for API Gateway to invoke the function's live alias."""
+        path = f"path/2015-03-31/functions/{self.alias_arn(function)}/invocations"
+        return f"arn:{self.partition}:apigateway:{self.region}:lambda:{path}"
+
+    def _host(self, api_id: str) -> str:
+        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{api_id}.execute-api.{self.region}.{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of everything that belongs to the chat `chat`."""
+
+    chat: str
+
+    @property
+    def prefix(self) -> str:
+        """What each name begins with; the operator's policy is limited to it."""
+        return f"nwchat-{self.chat}"
+
+    @property
+    def api(self) -> str:
+        """The WebSocket API's name."""
+        return self.prefix
+
+    @property
+    def connections(self) -> str:
+        """The table of connections."""
+        return f"{self.prefix}-connections"
+
+    @property
+    def messages(self) -> str:
+        """The table of messages."""
+        return f"{self.prefix}-messages"
+
+    def function(self, short: str) -> str:
+        """A function, and its role: `connect` → `nwchat-ninjawars-connect`."""
+        return f"{self.prefix}-{short}"
+
+    def log_group(self, short: str) -> str:
+        """The log group that Lambda writes a function's output to."""
+        return f"/aws/lambda/{self.function(short)}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by which we know what is ours."""
+        return {"nwchat:chat": self.chat, "nwchat:managed-by": "nwchatctl"}

@@ -1,0 +1,140 @@
+"""Planning is arithmetic: what is wanted, less what is there. No clock, no AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
+from nwchatctl.deploy.model import (
+    Alias,
+    Api,
+    Deployment,
+    Function,
+    Integration,
+    Key,
+    LogGroup,
+    Permission,
+    Resource,
+    Role,
+    Route,
+    Stage,
+    State,
+    Table,
+    alias_name,
+)
+
+ORDER = (
+    Table.kind,
+    LogGroup.kind,
+    Api.kind,
+    Role.kind,
+    Function.kind,
+    Alias.kind,
+    Permission.kind,
+    Integration.kind,
+    Route.kind,
+    Deployment.kind,
+    Stage.kind,
+)
+"""How changes are listed: near the order in which a first deploy makes them."""
+
+
+ANY = "*"
+"""In a `Need`: everything of that kind."""
+
+Need: TypeAlias = tuple[str, str]
+"""(kind, name or `ANY`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Changes in listing order, and for each the changes (by key) that have to come before it."""
+
+    changes: tuple[Change, ...]
+    after: dict[Key, frozenset[Key]]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+def plan(wanted: State, live: State) -> Plan:
+    """The changes that turn `live` into `wanted`; what is live and not wanted goes.
+
+    `live` holds only what is ours; the caller refuses what is somebody else's before it plans.
+    Old deployments stay: they are what an earlier release can be served from.
+    """
+    changes: list[Change] = []
+    for where, want in wanted.items():
+        have = live.get(where)
+        if have is None:
+            changes.append(Create(want))
+        elif have != want:
+            changes.append(Update(have, want))
+    changes += [
+        Delete(have)
+        for where, have in live.items()
+        if where not in wanted and not isinstance(have, Deployment)
+    ]
+    changes.sort(key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
+    return Plan(tuple(changes), dependencies(changes))
+
+
+def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
+    """A create or update waits for what it needs; a delete waits for whatever needed the deleted."""
+    by_key = {changed_key(change): change for change in changes}
+    before: dict[Key, set[Key]] = {each: set() for each in by_key}
+    for where, change in by_key.items():
+        if not isinstance(change, Delete):
+            needed = _within(needs(change.after), by_key)
+            before[where] |= {each for each in needed if not isinstance(by_key[each], Delete)}
+        if not isinstance(change, Create):
+            for each in _within(needs(change.before), by_key):
+                if isinstance(by_key[each], Delete):
+                    before[each].add(where)
+    return {where: frozenset(each) for where, each in before.items()}
+
+
+def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
+    """The planned keys among `needed`; a need of a whole kind is one of all its planned changes."""
+    found: set[Key] = set()
+    for kind, name in needed:
+        found |= {each for each in by_key if each[0] == kind and name in (each[1], ANY)}
+    return found
+
+
+def needs(resource: Resource) -> frozenset[Need]:
+    """What has to be there before `resource` can be made."""
+    api = (Api.kind, ANY)
+    match resource:
+        case Table() | LogGroup() | Api():
+            return frozenset()
+        case Role():
+            # Its policy names the API, once there is one.
+            return frozenset({api})
+        case Function():
+            return frozenset({(Role.kind, resource.role), (LogGroup.kind, resource.log_group), api})
+        case Alias():
+            return frozenset({(Function.kind, resource.function)})
+        case Permission():
+            return frozenset({(Alias.kind, alias_name(resource.function)), api})
+        case Integration():
+            alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
+            return frozenset({api, *alias})
+        case Route():
+            return frozenset({(Integration.kind, resource.integration), api})
+        case Deployment():
+            # A snapshot of them all, so it is taken last.
+            return frozenset({(Route.kind, ANY), (Integration.kind, ANY), api})
+        case Stage():
+            # Permissions first: what the stage starts to serve must be allowed to run.
+            allowed = {(Permission.kind, ANY), (Table.kind, ANY)}
+            return frozenset({(Deployment.kind, resource.deployment), *allowed, api})
+        case _:
+            assert_never(resource)
+
+
+def _alias_of(uri: str) -> str:
+    """`nwchat-x-message:live` out of the invocation ARN that names it."""
+    return uri.rpartition(":function:")[2].removesuffix("/invocations")

@@ -1,0 +1,58 @@
+"""Who may do what: one least-privilege policy per function, as canonical JSON (sorted keys, no spaces).
+
+A statement per reason, each with its Sid, so that a plan can name what changed. TransactWriteItems is
+no IAM action: its items are authorised as the PutItem they are (DynamoDB developer guide, "IAM with
+transactions").
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+TRUSTED = "lambda.amazonaws.com"
+
+
+def canonical(document: object) -> str:
+    """A policy document in the one spelling that we compare."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def lambda_trust() -> str:
+    """The trust policy that lets Lambda assume a role."""
+    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": TRUSTED}}
+    return canonical({"Statement": [statement], "Version": "2012-10-17"})
+
+
+@dataclass(frozen=True, slots=True)
+class Arns:
+    """What a function's policy may name: its log group, the two tables, the stage that its sockets are on."""
+
+    logs: str
+    connections: str
+    messages: str
+    stage: str
+
+
+def function_policy(short: str, arns: Arns) -> str:
+    """The inline policy of function `short`: `connect`, `disconnect` or `message`."""
+    allowed = {
+        "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections)],
+        "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections)],
+        "message": [
+            _allow(
+                "Connections",
+                ["dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+                arns.connections,
+            ),
+            _allow("Messages", ["dynamodb:PutItem", "dynamodb:Query"], arns.messages),
+            _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*"),
+        ],
+    }[short]
+    # The group is made by deploy, so a function has no need of CreateLogGroup.
+    write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")
+    return canonical({"Statement": [*allowed, write_logs], "Version": "2012-10-17"})
+
+
+def _allow(sid: str, actions: list[str], resource: str) -> dict[str, object]:
+    return {"Action": actions, "Effect": "Allow", "Resource": resource, "Sid": sid}

@@ -1,0 +1,71 @@
+"""What must not be done by a plan, said before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nwchatctl.deploy.changes import Change, Delete, Update
+from nwchatctl.deploy.model import Api, Function, Key, LogGroup, Resource, Role, Stage, State, Table
+from nwchatctl.deploy.planner import Plan
+from nwchatctl.errors import ChatError
+
+
+def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
+    """Raises ChatError where a name that the chat needs belongs to something without its tags."""
+    taken = [f"{kind} {name}" for kind, name in foreign]
+    if taken:
+        raise ChatError(
+            f"not this chat's, and in its way: {', '.join(taken)}",
+            hint=f'choose another chat.name than "{chat}", or remove what is in the way',
+            code="not_ours",
+        )
+
+
+def refuse_other_keys(plan: Plan) -> None:
+    """Raises ChatError where a table has another key than the chat needs: only a new table could have it."""
+    for change in plan.changes:
+        if (
+            isinstance(change, Update)
+            and isinstance(change.before, Table)
+            and isinstance(change.after, Table)
+        ):
+            have = (change.before.partition_key, change.before.sort_key)
+            want = (change.after.partition_key, change.after.sort_key)
+            if have != want:
+                raise ChatError(
+                    f"table {change.after.name} has the key {_key(have)}, and the chat needs {_key(want)}",
+                    hint="a key cannot be changed: export the table's data, delete it, and deploy again",
+                    code="table_key",
+                )
+
+
+def removals(plan: Plan) -> tuple[Change, ...]:
+    """The changes that take something away, which want consent."""
+    return tuple(each for each in plan.changes if isinstance(each, Delete))
+
+
+def destruction(live: State, *, delete_data: bool, keep_logs: bool) -> tuple[Plan, tuple[Key, ...]]:
+    """What `destroy` removes, and what it leaves.
+
+    The API goes first, so that nothing runs any more; what lies inside it and inside functions goes
+    with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`.
+    """
+    layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role,)]
+    if not keep_logs:
+        layers.append((LogGroup,))
+    if delete_data:
+        layers.append((Table,))
+    changes: list[Change] = []
+    after: dict[Key, frozenset[Key]] = {}
+    for layer in layers:
+        earlier = frozenset(after)
+        for where, each in sorted(live.items()):
+            if isinstance(each, layer):
+                changes.append(Delete(each))
+                after[where] = earlier
+    left = tuple(where for where in live if where[0] in (Table.kind, LogGroup.kind) and where not in after)
+    return Plan(tuple(changes), after), left
+
+
+def _key(names: tuple[str, str]) -> str:
+    return " + ".join(each for each in names if each) or "none"

@@ -1,0 +1,35 @@
+"""The one error that reaches the operator, and the exit codes of the whole tool."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes, a contract with scripts and cron (docs/exit codes: `nwchatctl help exit-codes`)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIG = 3
+    NOT_FOUND = 4
+    PARTLY = 5
+    DIFFERS = 6
+    DECLINED = 7
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class ChatError(Exception):
+    """A failure that says what failed and why (`message`), and what mends it (`hint`).
+
+    `code` is a stable snake_case word for scripts; `exit_code` is the process's.
+    Neither text may hold a secret.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "failed", exit_code: int = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+        self.exit_code = int(exit_code)

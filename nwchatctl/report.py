@@ -1,0 +1,75 @@
+"""What a command returns. Commands build Reports; `nwchatctl.output` alone prints them.
+
+Every string in here is raw: `output` spells control characters out and lets no markup through,
+so a command may put a player's text into a cell as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Mark(Enum):
+    """What a line means; `output` chooses the colour."""
+
+    PLAIN = "plain"
+    HEAD = "head"
+    DIM = "dim"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    ADD = "add"
+    CHANGE = "change"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text for a person; printed the same, less the colour, in a pipe."""
+
+    text: str
+    mark: Mark = Mark.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells: a table with headings on a terminal, tab-separated lines in a pipe.
+
+    `empty` is said on stderr, on a terminal only, when there is no row. `rows` is read once and may be lazy.
+    """
+
+    headings: tuple[str, ...]
+    rows: Iterable[tuple[str, ...]]
+    empty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a command: `data` is its `--json` object, `body` the same for a person.
+
+    `warnings` go to stderr in every mode but `-q`; `notes` (what to do next) to stderr, for people only.
+    """
+
+    data: Mapping[str, object]
+    body: tuple[Line | Table, ...] = ()
+    exit_code: int = 0
+    warnings: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One element of a stream: a JSON object a line, or tab-separated/aligned cells."""
+
+    data: Mapping[str, object]
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A report that grows while it is printed; each item is flushed as it comes."""
+
+    items: Iterator[Item]
+    exit_code: int = 0

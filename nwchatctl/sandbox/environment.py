@@ -1,0 +1,61 @@
+"""The environment of the server, and so of every Lambda that it runs: theirs alone, nothing of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nwchatctl.sandbox.state import State
+
+# Kept from the user. An allow-list: AWS_*, proxies, PYTHONPATH, ministack's many own variables and whatever
+# secret is exported in that shell would otherwise reach the emulator and the functions in it.
+_KEPT = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT"})
+
+_SERVICES = (
+    "acm",
+    "apigateway",
+    "dynamodb",
+    "dynamodbstreams",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "monitoring",
+    "route53",
+    "s3",
+    "scheduler",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+    "tagging",
+)
+
+
+def server_environment(user: Mapping[str, str], *, state: State, port: int, region: str) -> dict[str, str]:
+    """`user`'s environment cut down to what a server needs, with ministack's settings in it."""
+    return {
+        **{name: value for name, value in user.items() if name in _KEPT},
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        # No container is ever looked for: the address of a daemon that isn't there.
+        "DOCKER_HOST": f"unix://{state.scratch / 'no-docker.sock'}",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        # Strict would run functions in Docker or not at all.
+        "LAMBDA_STRICT": "0",
+        # Lambda's own locale and time zone.
+        "LANG": "en_US.UTF-8",
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_REGION": region,
+        "PERSIST_STATE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUTF8": "1",
+        "S3_DATA_DIR": str(state.data / "s3"),
+        "S3_PERSIST": "1",
+        "SERVICES": ",".join(_SERVICES),
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": str(state.data),
+        "TMPDIR": str(state.scratch),
+        "TZ": "UTC",
+    }

@@ -1,0 +1,167 @@
+"""Where a sandbox keeps its things, and the small files in there."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.sandbox import filelock
+
+DEFAULT_PORT = 4566
+DEFAULT_REGION = "us-east-2"
+IDLE_STOP_SECONDS = 8 * 3600.0
+
+# Exit statuses of the server that `process.up` explains.
+ALREADY_RUNNING, NOT_INSTALLED, PORT_TAKEN = 96, 97, 98
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The directory of one sandbox. Its two lock files outlive a reset, because others may wait on them."""
+
+    root: Path
+
+    @property
+    def server_lock(self) -> Path:
+        """Held by the server for as long as it lives: the one proof that it does."""
+        return self.root / "server.lock"
+
+    @property
+    def control_lock(self) -> Path:
+        """Held by whoever starts, stops or resets the sandbox."""
+        return self.root / "control.lock"
+
+    @property
+    def info(self) -> Path:
+        return self.root / "server.json"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def credentials(self) -> Path:
+        return self.root / "credentials.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "sandbox.log"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def scratch(self) -> Path:
+        """Unpacked functions; worthless once the server has stopped."""
+        return self.root / "tmp"
+
+    def make(self) -> None:
+        """Makes the directory, readable by its owner alone. Raises ChatError `sandbox_dir`."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.chmod(0o700)
+        except OSError as error:
+            raise ChatError(
+                f"the sandbox directory {self.root} cannot be used: {error.strerror}",
+                hint="set NWCHAT_SANDBOX_DIR to a directory of your own",
+                code="sandbox_dir",
+                exit_code=Exit.CONFIG,
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a running server says of itself."""
+
+    pid: int
+    port: int
+    region: str
+
+    @property
+    def endpoint(self) -> str:
+        return endpoint(self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An access key of the operator's IAM user in the emulator."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
+def locate(environ: Mapping[str, str]) -> State:
+    """NWCHAT_SANDBOX_DIR, else $XDG_STATE_HOME/nwchatctl/sandbox, else ~/.local/state/nwchatctl/sandbox."""
+    if own := environ.get("NWCHAT_SANDBOX_DIR"):
+        root = Path(own).expanduser()
+    elif home := environ.get("XDG_STATE_HOME"):
+        root = Path(home) / "nwchatctl" / "sandbox"
+    else:
+        root = Path.home() / ".local" / "state" / "nwchatctl" / "sandbox"
+    return State(Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would follow the user's symlinks
+
+
+def endpoint(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def write_json(path: Path, data: Mapping[str, object]) -> None:
+    """Replaces `path` in one step, with mode 0600."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    """The JSON object in `path`; an absent, torn or foreign file reads as an empty one."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def read_info(state: State) -> Info | None:
+    match _read(state.info):
+        case {"pid": int(pid), "port": int(port), "region": str(region)}:
+            return Info(pid, port, region)
+    return None
+
+
+def running(state: State) -> Info | None:
+    """What the live server says of itself, or None. Costs no call over the network."""
+    return read_info(state) if filelock.is_held(state.server_lock) else None
+
+
+def read_key(state: State) -> Key | None:
+    match _read(state.credentials):
+        case {"access_key_id": str(key), "secret_access_key": str(secret)}:
+            return Key(key, secret)
+    return None
+
+
+def write_key(state: State, key: Key) -> None:
+    write_json(
+        state.credentials,
+        {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key},
+    )
+
+
+def read_port(state: State) -> int:
+    """The port that was last asked for."""
+    match _read(state.settings):
+        case {"port": int(port)}:
+            return port
+    return DEFAULT_PORT

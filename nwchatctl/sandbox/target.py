@@ -1,0 +1,35 @@
+"""Where `--sandbox` points a command: the running sandbox's address and its operator's key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.sandbox import state
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxTarget:
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def load_target(environ: Mapping[str, str]) -> SandboxTarget:
+    """The sandbox of this environment, without asking it anything.
+
+    Raises ChatError `sandbox_not_running`, exit 3.
+    """
+    where = state.locate(environ)
+    info = state.running(where)
+    key = state.read_key(where)
+    if info is None or key is None:
+        raise ChatError(
+            "the sandbox is not running",
+            hint="nwchatctl sandbox up",
+            code="sandbox_not_running",
+            exit_code=Exit.CONFIG,
+        )
+    return SandboxTarget(info.endpoint, info.region, key.access_key_id, key.secret_access_key)
