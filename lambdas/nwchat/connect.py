@@ -1,0 +1,72 @@
+"""$connect: lets a client in and remembers it. Never posts: in here API Gateway answers that with 410."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nwchat import runtime
+from nwchat.keys import connection_expiry
+from nwchat.rows import Connection
+from nwchat.runtime import Answer, Event, Log, Tools
+from nwchat.wire import well_formed
+
+SUBPROTOCOL = "nwchat"
+_MAX_USER_AGENT = 256
+
+
+def handler(event: Event, context: object) -> Answer:
+    log = runtime.log_for(event, context)
+    try:
+        return connect(event, runtime.tools(), log)
+    except Exception:
+        log.exception("connect failed")
+        return {"statusCode": 500}
+
+
+def connect(event: Event, tools: Tools, log: Log) -> Answer:
+    """200, or 403 for a browser on a page of another origin. Clients other than browsers send no Origin."""
+    request, headers = runtime.request_of(event), _lower(event.get("headers"))
+    origin, allowed = headers.get("origin"), tools.config.allowed_origins
+    if allowed and origin is not None and origin.lower() not in allowed:
+        log.warning("origin refused", extra={"origin": origin[:200]})
+        return {"statusCode": 403}
+    if connection_id := request.get("connectionId"):
+        tools.store.connected(_connection(str(connection_id), request, headers, tools.now_ms()))
+        log.info("connected")
+    else:
+        log.warning("an event without a connection id: nothing to store")
+    return {"statusCode": 200, **_chosen(headers.get("sec-websocket-protocol", ""))}
+
+
+def _connection(
+    connection_id: str, request: Mapping[str, object], headers: Mapping[str, str], now_ms: int
+) -> Connection:
+    connected_at = request.get("connectedAt")
+    since = connected_at if isinstance(connected_at, int) else now_ms
+    identity = request.get("identity")
+    caller = identity if isinstance(identity, Mapping) else {}
+    agent = str(caller.get("userAgent") or headers.get("user-agent", ""))
+    return Connection(
+        connection_id=connection_id,
+        connected_at=since,
+        expires_at=connection_expiry(since),
+        source_ip=str(caller.get("sourceIp") or ""),
+        user_agent=well_formed(agent)[:_MAX_USER_AGENT],
+    )
+
+
+def _lower(headers: object) -> dict[str, str]:
+    if not isinstance(headers, Mapping):
+        return {}
+    return {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def _chosen(offered: str) -> Answer:
+    """Ours, if it is among the offered: a browser closes a socket that answers with one it didn't offer."""
+    if SUBPROTOCOL not in (each.strip() for each in offered.split(",")):
+        return {}
+    return {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+
+
+if runtime.is_warming():
+    runtime.tools()

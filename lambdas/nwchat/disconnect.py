@@ -1,0 +1,29 @@
+"""$disconnect: forgets a client. Best effort on AWS's side, so the rows expire as well."""
+
+from __future__ import annotations
+
+from nwchat import runtime
+from nwchat.runtime import Answer, Event, Log, Tools
+
+
+def handler(event: Event, context: object) -> Answer:
+    log = runtime.log_for(event, context)
+    try:
+        return disconnect(event, runtime.tools(), log)
+    except Exception:
+        log.exception("disconnect failed")
+        return {"statusCode": 500}
+
+
+def disconnect(event: Event, tools: Tools, log: Log) -> Answer:
+    request = runtime.request_of(event)
+    if connection_id := request.get("connectionId"):
+        tools.store.disconnected(str(connection_id))
+        log.info("disconnected", extra={"close_code": request.get("disconnectStatusCode")})
+    else:
+        log.warning("an event without a connection id: nothing to delete")
+    return {"statusCode": 200}
+
+
+if runtime.is_warming():
+    runtime.tools()

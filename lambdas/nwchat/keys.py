@@ -1,0 +1,102 @@
+"""Ids, table keys and expiry arithmetic. Pure: the clock and the randomness are arguments.
+
+Times in `*_ms` are epoch milliseconds; `expires_at` is epoch seconds, because DynamoDB's TTL wants seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from threading import Lock
+
+ROOM = "main"
+DEDUP_ID = "-"
+CONNECTION_SECONDS = 8100
+"""2 h 15 min: API Gateway ends every connection after 2 h, so a row older than that is nobody's."""
+DEDUP_SECONDS = 600
+RANDOM_BYTES = 10
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_RANDOM_BITS = RANDOM_BYTES * 8
+_MAX_MS = (1 << 48) - 1
+
+
+def ulid(now_ms: int, randomness: bytes) -> str:
+    """26 Crockford characters that sort by time. ValueError when the time or the bytes are out of range."""
+    if not 0 <= now_ms <= _MAX_MS:
+        raise ValueError(f"not a 48 bit time in ms: {now_ms}")
+    if len(randomness) != RANDOM_BYTES:
+        raise ValueError(f"an id needs {RANDOM_BYTES} random bytes, not {len(randomness)}")
+    return _spell((now_ms << _RANDOM_BITS) | int.from_bytes(randomness, "big"))
+
+
+def first_ulid(now_ms: int) -> str:
+    """The smallest id of that millisecond: a cursor made from a time."""
+    return ulid(now_ms, bytes(RANDOM_BYTES))
+
+
+def is_ulid(text: str) -> bool:
+    """Whether it is an id exactly as we spell it: upper case, because ids are compared as text."""
+    return _ULID.fullmatch(text) is not None
+
+
+def ulid_time(text: str) -> int:
+    """The epoch milliseconds in an id. ValueError when it isn't one."""
+    if not is_ulid(text):
+        raise ValueError(f"not an id: {text!r}")
+    value = 0
+    for letter in text:
+        value = value * 32 + _VALUES[letter]
+    return value >> _RANDOM_BITS
+
+
+def _spell(value: int) -> str:
+    letters = []
+    for _ in range(26):
+        value, digit = divmod(value, 32)
+        letters.append(_ALPHABET[digit])
+    return "".join(reversed(letters))
+
+
+class UlidMaker:
+    """Makes strictly increasing ids, within one millisecond and when the clock steps back as well.
+
+    `clock` gives epoch ms, `random_bytes(n)` gives n bytes. Safe to share between threads.
+    """
+
+    def __init__(self, clock: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._last = -1
+        self._lock = Lock()
+
+    def __call__(self) -> str:
+        with self._lock:
+            fresh = (self._clock() << _RANDOM_BITS) | int.from_bytes(self._random_bytes(RANDOM_BYTES), "big")
+            if fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS:
+                self._last = fresh
+            else:
+                self._last += 1
+            return _spell(self._last)
+
+
+def dedup_room(scope: str, key: str) -> str:
+    """Partition key of the row that remembers that `key` was sent by `scope`."""
+    digest = hashlib.sha256(f"{scope}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
+    return f"sent#{digest}"
+
+
+def connection_expiry(connected_at_ms: int) -> int:
+    return connected_at_ms // 1000 + CONNECTION_SECONDS
+
+
+def message_expiry(date_ms: int, retention_days: int) -> int:
+    return date_ms // 1000 + retention_days * 86_400
+
+
+def is_expired(expires_at: int | None, now_ms: int) -> bool:
+    """TTL deletes within about two days, so readers filter; a row without an expiry never expires."""
+    return expires_at is not None and expires_at <= now_ms // 1000

@@ -1,0 +1,109 @@
+"""Table rows to values and back, in DynamoDB's typed JSON. Pure.
+
+Readers need nothing of a row but its key: any other attribute may be absent or of another type,
+because an adopted table or a console edit leaves such rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from nwchat.keys import ROOM, is_ulid, ulid_time
+from nwchat.limits import Window
+from nwchat.wire import Message
+
+Row: TypeAlias = Mapping[str, Any]
+
+CONNECTION_KEYS = ("connection_id", "connected_at", "expires_at")
+"""All that a fan-out reads of a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A row of the connections table. `*_at` are epoch ms but `expires_at`, which is epoch seconds."""
+
+    connection_id: str
+    connected_at: int | None = None
+    expires_at: int | None = None
+    source_ip: str = ""
+    user_agent: str = ""
+    uname: str = ""
+    sender_id: str = ""
+    last_seen_at: int | None = None
+
+
+def connection_row(connection: Connection) -> dict[str, Any]:
+    """The attributes to store; those without a value are left out."""
+    row: dict[str, Any] = {"connection_id": {"S": connection.connection_id}}
+    for name in ("source_ip", "user_agent", "uname", "sender_id"):
+        if value := getattr(connection, name):
+            row[name] = {"S": value}
+    for name in ("connected_at", "expires_at", "last_seen_at"):
+        if (number := getattr(connection, name)) is not None:
+            row[name] = {"N": str(number)}
+    return row
+
+
+def connection_of(row: Row) -> Connection:
+    return Connection(
+        connection_id=_text(row, "connection_id"),
+        connected_at=_number(row, "connected_at"),
+        expires_at=_number(row, "expires_at"),
+        source_ip=_text(row, "source_ip"),
+        user_agent=_text(row, "user_agent"),
+        uname=_text(row, "uname"),
+        sender_id=_text(row, "sender_id"),
+        last_seen_at=_number(row, "last_seen_at"),
+    )
+
+
+def window_of(row: Row) -> Window | None:
+    """The rate window in a connection's row; None when it has none yet."""
+    started_at, count = _number(row, "rate_started_at"), _number(row, "rate_count")
+    return None if started_at is None or count is None else Window(started_at, count)
+
+
+def message_row(message: Message, expires_at: int) -> dict[str, Any]:
+    return {
+        "room": {"S": ROOM},
+        "id": {"S": message.id},
+        "message": {"S": message.message},
+        "uname": {"S": message.uname},
+        "sender_id": {"S": message.sender_id},
+        "date": {"N": str(message.date)},
+        "type": {"S": message.type},
+        "expires_at": {"N": str(expires_at)},
+    }
+
+
+def message_of(row: Row) -> Message:
+    key, date = _text(row, "id"), _number(row, "date")
+    if date is None:
+        date = ulid_time(key) if is_ulid(key) else 0
+    return Message(
+        id=key,
+        message=_text(row, "message"),
+        uname=_text(row, "uname"),
+        sender_id=_text(row, "sender_id"),
+        date=date,
+        type="announcement" if _text(row, "type") == "announcement" else "message",
+    )
+
+
+def expiry_of(row: Row) -> int | None:
+    return _number(row, "expires_at")
+
+
+def _text(row: Row, name: str) -> str:
+    attribute = row.get(name, {})
+    value = attribute.get("S", attribute.get("N", ""))
+    return value if isinstance(value, str) else ""
+
+
+def _number(row: Row, name: str) -> int | None:
+    try:
+        return int(_text(row, name))
+    except ValueError:
+        return None

@@ -1,0 +1,177 @@
+"""What a cold start makes once: configuration, clients, log. The only file that imports boto3."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypeAlias
+
+from nwchat.keys import UlidMaker
+from nwchat.limits import Limits
+from nwchat.post import Poster
+from nwchat.store import Store
+
+WORKERS = 32
+_MARGIN_SECONDS = 2.0
+"""Kept back of a function's time, to finish what is under way, answer and log."""
+
+Event: TypeAlias = Mapping[str, Any]
+Answer: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The functions' settings, as `deploy` puts them into their environment."""
+
+    connections_table: str
+    messages_table: str
+    endpoint: str = ""
+    retention_days: int = 90
+    echo_to_sender: bool = True
+    allowed_origins: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Config:
+        """KeyError for a missing table name, ValueError for a number that isn't one: deploy sets them all."""
+        standard = Limits()
+        origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
+        return cls(
+            connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
+            messages_table=env["NWCHAT_MESSAGES_TABLE"],
+            endpoint=env.get("NWCHAT_ENDPOINT", ""),
+            retention_days=int(env.get("NWCHAT_RETENTION_DAYS", "90")),
+            echo_to_sender=env.get("NWCHAT_ECHO_TO_SENDER", "true").lower() != "false",
+            allowed_origins=frozenset(origin.lower() for origin in origins if origin),
+            limits=Limits(
+                max_message_chars=int(env.get("NWCHAT_MAX_MESSAGE_CHARS", standard.max_message_chars)),
+                max_uname_chars=int(env.get("NWCHAT_MAX_UNAME_CHARS", standard.max_uname_chars)),
+                rate_messages=int(env.get("NWCHAT_RATE_MESSAGES", standard.rate_messages)),
+                rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", standard.rate_seconds)),
+            ),
+            log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
+        )
+
+
+class Log(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose every record carries `request_id` and `connection_id`; `extra` adds to them."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return msg, {**kwargs, "extra": {**(self.extra or {}), **(kwargs.get("extra") or {})}}
+
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, with the keys of Lambda's own JSON format."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["errorType"] = record.exc_info[0].__name__
+            fields["errorMessage"] = str(record.exc_info[1])
+            fields["stackTrace"] = self.formatException(record.exc_info).splitlines()
+        return json.dumps(fields, default=str, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID."""
+
+    config: Config
+    store: Store
+    now_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    workers: int = WORKERS
+
+
+@cache
+def config() -> Config:
+    return Config.from_env(os.environ)
+
+
+@cache
+def tools() -> Tools:
+    settings = config()
+    store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
+    return Tools(settings, store, now_ms, UlidMaker(now_ms, os.urandom))
+
+
+@cache
+def poster() -> Poster:
+    endpoint = config().endpoint
+    if not endpoint:
+        # boto3 would make up a host that answers 403 to every post.
+        raise KeyError("NWCHAT_ENDPOINT")
+    return Poster(_client("apigatewaymanagementapi", attempts=2, endpoint_url=endpoint))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _client(service: str, *, attempts: int = 4, **options: Any) -> Any:
+    import boto3
+    from botocore.config import Config as ClientConfig
+
+    settings = ClientConfig(
+        connect_timeout=2,
+        read_timeout=5,
+        max_pool_connections=WORKERS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+    make: Any = boto3.client
+    return make(service, config=settings, **options)
+
+
+@cache
+def _logger() -> logging.Logger:
+    logger = logging.getLogger("nwchat")
+    logger.setLevel(config().log_level)
+    # In JSON mode the runtime's own handler on the root logger formats `extra` as well.
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON":
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(JsonFormatter())
+        logger.handlers = [handler]
+        logger.propagate = False
+    return logger
+
+
+def log_for(event: Event, context: object) -> Log:
+    """The log of one invocation."""
+    request = request_of(event)
+    request_id = getattr(context, "aws_request_id", None) or request.get("requestId")
+    return Log(_logger(), {"request_id": request_id, "connection_id": request.get("connectionId")})
+
+
+def request_of(event: Event) -> Mapping[str, Any]:
+    """`requestContext`, empty when an event (the console's test event, say) has none."""
+    request = event.get("requestContext")
+    return request if isinstance(request, Mapping) else {}
+
+
+def deadline_of(context: object, clock: Callable[[], float] = time.monotonic) -> float:
+    """When to begin nothing more, in `clock` seconds; never, where the context doesn't tell the time left."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return clock() + remaining() / 1000 - _MARGIN_SECONDS if callable(remaining) else math.inf
+
+
+def is_warming() -> bool:
+    """Whether to make clients at import: Lambda's init phase has a whole CPU, an invocation a fraction."""
+    return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
