@@ -27,7 +27,9 @@ class ChatError(Exception):
     Neither text may hold a secret.
     """
 
-    def __init__(self, message: str, *, hint: str = "", code: str = "failed", exit_code: int = Exit.FAILED) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", code: str = "failed", exit_code: int = Exit.FAILED
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

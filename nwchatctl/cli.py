@@ -1,0 +1,253 @@
+"""The command line: the tree of commands, and what becomes of what they return or raise."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nwchatctl import __version__
+from nwchatctl.commands import (
+    broadcast,
+    config,
+    connections,
+    deploy,
+    destroy,
+    history,
+    init,
+    invoke,
+    plan,
+    sandbox,
+    smoke,
+    status,
+)
+from nwchatctl.commands import help as help_
+from nwchatctl.commands.options import examples, parse_seconds
+from nwchatctl.context import App, GlobalOptions
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output import human
+from nwchatctl.output.streams import OutputClosed
+from nwchatctl.output.untrusted import lines_kept
+from nwchatctl.report import Report, Stream
+from nwchatctl.stopping import Terminated, TimedOut, start_timer, stop_timer, stoppable
+from nwchatctl.usage import Group, usage_error
+
+PROGRAM = "nwchatctl"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its function, called as the function is unless `name` says otherwise, and its examples."""
+
+    function: Callable[..., object]
+    epilog: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """A group of commands, as `sandbox up`."""
+
+    name: str
+    group: typer.Typer
+
+
+COMMANDS: tuple[Command | Commands, ...] = (
+    # A line a command, in the order of --help. Their modules import typer, report, errors and options at
+    # the top, and what costs time (boto3, pydantic, ministack) inside the functions.
+    Command(init.init, init.HELP),
+    Command(plan.plan, plan.HELP),
+    Command(deploy.deploy, deploy.HELP),
+    Command(status.status, status.HELP),
+    Command(destroy.destroy, destroy.HELP),
+    Command(smoke.smoke, smoke.HELP),
+    Command(invoke.invoke, invoke.HELP),
+    Commands("connections", connections.app),
+    Command(broadcast.broadcast, broadcast.HELP),
+    Commands("history", history.app),
+    Commands("sandbox", sandbox.app),
+    Commands("config", config.app),
+    Command(help_.help_, help_.HELP, "help"),
+)
+
+
+class Color(StrEnum):
+    """When output is coloured."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def _version(ctx: typer.Context, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        app: App = ctx.obj
+        app.streams.write(f"{PROGRAM} {__version__}\n")
+        app.streams.flush()
+        raise typer.Exit
+
+
+def _seconds(text: str) -> float:
+    return parse_seconds(text)
+
+
+def _globals(
+    ctx: typer.Context,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Use the embedded AWS on this machine (NWCHAT_SANDBOX=1).")
+    ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Instead of nwchat.toml, here or in a parent folder."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="AWS profile, of ~/.aws/config.")
+    ] = None,
+    region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS region.")] = None,
+    color: Annotated[Color, typer.Option("--color", help="When to colour the output.")] = Color.AUTO,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", parser=_seconds, help="Give up then; 90s, 15m too."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing on success; --json is still printed.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Say everything, tracebacks included.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Build, keep and run one serverless WebSocket chat on AWS.
+
+    Global options stand before the command, a command's own after it.
+    """
+    app: App = ctx.obj
+    app.options = GlobalOptions(sandbox, config, profile, region, color.value, timeout, quiet, verbose, debug)
+    # An error of the command line may have been about to be printed before.
+    app.__dict__.pop("streams", None)
+    if timeout is not None:
+        start_timer(timeout)
+
+
+_EXAMPLES = examples(
+    ("try everything on this machine, without an AWS account", "nwchatctl sandbox up"),
+    ("write a configuration, then build the chat on AWS", "nwchatctl init && nwchatctl deploy"),
+    ("what the exit codes mean", "nwchatctl help exit-codes"),
+)
+
+
+def tree() -> Group:
+    """All commands, as typer runs and completes them."""
+    # Plain help: rich would take twice as long to start as everything else together.
+    root = typer.Typer(
+        name=PROGRAM,
+        cls=Group,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        epilog=_EXAMPLES,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    root.callback()(_globals)
+    for each in COMMANDS:
+        if isinstance(each, Command):
+            root.command(each.name or None, epilog=each.epilog)(each.function)
+        else:
+            root.add_typer(each.group, name=each.name, cls=Group, no_args_is_help=False)
+    made = typer.main.get_command(root)
+    assert isinstance(made, Group)
+    made.order = tuple(
+        each.name or each.function.__name__ if isinstance(each, Command) else each.name for each in COMMANDS
+    )
+    return made
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs one command line; prints its outcome; returns the exit code."""
+    app = App()
+    with stoppable():
+        try:
+            return _run(app, list(argv))
+        except BaseException as error:
+            stop_timer()
+            return _failed(app, argv, error)
+
+
+def _run(app: App, argv: list[str]) -> int:
+    commands = tree()
+    if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+        commands.main(args=argv, prog_name=PROGRAM)
+    if not argv:
+        app.streams.write_error(commands.get_help(commands.make_context(PROGRAM, ["--"], obj=app)) + "\n")
+        return Exit.USAGE
+    with commands.make_context(PROGRAM, argv, obj=app) as ctx:
+        result: Any = commands.invoke(ctx)
+        if isinstance(result, Report | Stream):
+            return app.finish(result)
+        assert result is None, f"a command returned {type(result).__name__}, which nothing prints"
+        return Exit.DONE
+
+
+def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
+    """Says what `error` means to the operator; the exit code."""
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else Exit.FAILED
+    if isinstance(error, OutputClosed):
+        _forget_stdout()
+        return Exit.DONE
+    try:
+        # What was printed so far comes before the error.
+        app.streams.flush()
+    except (OutputClosed, ChatError):
+        _forget_stdout()
+    known = _explained(app, argv, error)
+    if app.options.debug:
+        app.streams.write_error(lines_kept("".join(traceback.format_exception(error))))
+    human.print_error(known, app.streams, json=app.json or "--json" in argv)
+    return known.exit_code
+
+
+def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError:
+    if isinstance(error, ChatError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return usage_error(error, tree(), argv)
+    if isinstance(error, TimedOut):
+        return ChatError(
+            f"timed out after {app.options.timeout:g} s",
+            hint="give a longer --timeout; running the command again goes on where it stopped",
+            code="timeout",
+        )
+    if isinstance(error, Terminated):
+        return ChatError("terminated", code="terminated", exit_code=Exit.TERMINATED)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return ChatError("interrupted", code="interrupted", exit_code=Exit.INTERRUPTED)
+    if "botocore" in sys.modules and isinstance(error, Exception):
+        from nwchatctl.aws.errors import explained
+
+        if known := explained(error):
+            return known
+    return ChatError(
+        f"something unexpected went wrong: {type(error).__name__}: {error}",
+        hint="run it again with --debug before the command, to see where",
+        code="internal",
+    )
+
+
+def _forget_stdout() -> None:
+    """Lets the interpreter's last flush go nowhere; it would fail once more."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        return

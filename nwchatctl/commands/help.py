@@ -1,0 +1,110 @@
+"""`help TOPIC`: what belongs to no single command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.report import Report, Table
+
+HELP = examples(
+    ("which topics are there?", "nwchatctl help"),
+    ("what an exit code means", "nwchatctl help exit-codes"),
+    ("every setting, its default and its meaning", "nwchatctl help config"),
+)
+
+_CODES = {
+    Exit.DONE: "done; also: there was nothing to do",
+    Exit.FAILED: "failed",
+    Exit.USAGE: "the command line is wrong",
+    Exit.CONFIG: "the configuration or the AWS credentials are wrong or missing",
+    Exit.NOT_FOUND: "not found, or not deployed",
+    Exit.PARTLY: "partly done: some recipients or items failed",
+    Exit.DIFFERS: "differs: `plan --check`, `status --check`, or a check with findings",
+    Exit.DECLINED: "declined, or a confirmation is missing where nobody can be asked",
+    Exit.INTERRUPTED: "interrupted (Ctrl-C)",
+    Exit.TERMINATED: "terminated (SIGTERM)",
+}
+
+_OTHERS = {
+    "NO_COLOR": "anything: no colour",
+    "FORCE_COLOR": "1: colour even when the output is no terminal",
+    "COLUMNS": "how wide tables may be, in characters",
+    "AWS_PROFILE, AWS_REGION, ...": "credentials and region, by boto3's own chain",
+}
+
+
+def _exit_codes() -> Report:
+    rows = tuple((str(int(code)), meaning) for code, meaning in _CODES.items())
+    data = {"exit_codes": [{"code": int(code), "meaning": meaning} for code, meaning in _CODES.items()]}
+    return Report(data, (Table(("code", "meaning"), rows),))
+
+
+def _config() -> Report:
+    from nwchatctl.config.template import described
+
+    rows = tuple(described())
+    data = {"settings": [{"name": name, "default": default, "meaning": text} for name, default, text in rows]}
+    return Report(
+        data,
+        (Table(("setting", "default", "meaning"), rows),),
+        notes=(
+            "Flags go before NWCHAT_* variables, those before nwchat.toml (here or in a parent folder,",
+            "or --config FILE), and that before the defaults. `nwchatctl config show` says what holds.",
+        ),
+    )
+
+
+def _environment() -> Report:
+    from nwchatctl.config import PREFIX, RESERVED
+    from nwchatctl.config.template import described
+
+    settings = {
+        PREFIX + (f"{section.upper()}__{key if key == 'KEY' else key.upper()}"): meaning
+        for section, key, meaning in ((*name.split("."), meaning) for name, _, meaning in described())
+    }
+    variables = {**RESERVED, **settings, **_OTHERS}
+    data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}
+    return Report(data, (Table(("variable", "meaning"), tuple(variables.items())),))
+
+
+_TOPICS: dict[str, tuple[str, Callable[[], Report]]] = {
+    "exit-codes": ("what each exit code means", _exit_codes),
+    "config": ("every setting, its default and its meaning", _config),
+    "environment": ("every variable that is read", _environment),
+}
+
+
+def help_(
+    ctx: typer.Context,
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic; all of them when left out.")] = "",
+    json: JsonOption = False,
+) -> Report:
+    """Explain a topic: exit-codes, config, environment. For a command: nwchatctl COMMAND --help."""
+    if not topic:
+        rows = tuple((name, text) for name, (text, _) in _TOPICS.items())
+        data = {"topics": [{"name": name, "about": about} for name, about in rows]}
+        notes = ("For a command: nwchatctl COMMAND --help",)
+        return Report(data, (Table(("topic", "about"), rows),), notes=notes)
+    if topic not in _TOPICS:
+        raise ChatError(
+            f"there is no help topic {topic!r}",
+            hint=_meant(ctx, topic),
+            code="usage",
+            exit_code=Exit.USAGE,
+        )
+    return _TOPICS[topic][1]()
+
+
+def _meant(ctx: typer.Context, topic: str) -> str:
+    if topic in getattr(ctx.find_root().command, "commands", {}):
+        return f"for the command: nwchatctl {topic} --help"
+    close = get_close_matches(topic, _TOPICS, 1)
+    if close:
+        return f"did you mean `nwchatctl help {close[0]}`?"
+    return f"topics are {', '.join(_TOPICS)}"

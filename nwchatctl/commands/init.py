@@ -1,0 +1,143 @@
+"""`init`: a commented nwchat.toml."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("answer a few questions", "nwchatctl init"),
+    (
+        "no questions: defaults, but for the name and the region",
+        "nwchatctl --region us-east-2 init --yes --name dojo",
+    ),
+    ("look at it first", "nwchatctl init --yes --dry-run"),
+)
+
+_QUESTIONS = (
+    ("chat.name", "Name of the chat"),
+    ("aws.profile", "AWS profile, empty for the default"),
+    ("aws.region", "AWS region, empty for the profile's"),
+    ("stage.name", "Name of the stage"),
+    ("tables.retention_days", "Days to keep messages"),
+)
+
+
+def init(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The chat's name.")] = "",
+    path: Annotated[
+        Path | None, typer.Option("--path", metavar="FILE", help="Where to write it. [default: nwchat.toml]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Write a commented nwchat.toml: every setting with its meaning and default.
+
+    Asks on a terminal; takes the defaults under --yes.
+    """
+    from nwchatctl.config.template import template
+
+    app: App = ctx.obj
+    target = _target(app, path)
+    if target.exists() and not force and not dry_run:
+        raise _exists(target)
+    options = app.options
+    flags = {"chat.name": name, "aws.profile": options.profile or "", "aws.region": options.region or ""}
+    text = template(_chosen(app, {key: value for key, value in flags.items() if value}, asks=not yes))
+    if not dry_run:
+        _write(target, text, force=force)
+    said = Line(f"wrote {target}", Mark.GOOD)
+    return Report(
+        data={"path": str(target), "written": not dry_run, "dry_run": dry_run, "text": text},
+        body=tuple(Line(each) for each in text.splitlines()) if dry_run else (said,),
+        notes=() if dry_run else ("look it over, then see what would be built: nwchatctl plan",),
+    )
+
+
+def _target(app: App, path: Path | None) -> Path:
+    from nwchatctl.config import FILE_NAME
+
+    wanted = app.cwd / (path or app.options.config or Path(FILE_NAME)).expanduser()
+    return wanted / FILE_NAME if wanted.is_dir() else wanted
+
+
+def _chosen(app: App, given: dict[str, str], *, asks: bool) -> dict[str, str]:
+    """What is set, as text by `section.key`. Raises ChatError for a bad flag, or with nobody to ask."""
+    from nwchatctl.config.building import complaint
+    from nwchatctl.config.template import defaults
+    from nwchatctl.output import prompt
+
+    for key, value in given.items():
+        if wrong := complaint(key, value):
+            raise typer.BadParameter(wrong)
+    chosen = {"chat.name": defaults()["chat.name"], **given}
+    if not asks:
+        return chosen
+    if app.json or not app.streams.asks:
+        raise ChatError(
+            "there is nobody to ask for the settings",
+            hint="give --yes for the defaults: nwchatctl init --yes --name NAME",
+            code="confirmation_required",
+            exit_code=Exit.DECLINED,
+        )
+    for key, question in _QUESTIONS:
+        if key not in given:
+            default = defaults()[key]
+            answer = prompt.ask(app.streams, question, default, partial(complaint, key))
+            if answer != default or key in chosen:
+                chosen[key] = answer
+    return chosen
+
+
+def _write(target: Path, text: str, *, force: bool) -> None:
+    """Writes the file; over another one only with `force`, which then is there whole or not at all."""
+    try:
+        if force:
+            _replace(target, text)
+        else:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise ChatError(
+            f"{target} cannot be written: {error.strerror}",
+            hint="give a place that you may write to: nwchatctl init --path FILE",
+            code="init_failed",
+        ) from error
+
+
+def _replace(target: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp makes it the owner's alone; a configuration is shared, and holds no secret.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _exists(target: Path) -> ChatError:
+    return ChatError(
+        f"{target} is there already",
+        hint="give --force to overwrite it, or --path FILE to write another",
+        code="config_exists",
+    )

@@ -1,0 +1,88 @@
+"""What commands share: options, times and ages, and the examples at the end of their help."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+_MS_FROM = 100_000_000_000
+"""Numbers from here on are epoch milliseconds: as seconds this is the year 5138, as milliseconds 1973."""
+
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
+
+
+def examples(*pairs: tuple[str, str]) -> str:
+    """An epilog: each pair is what one wants, and the command for it."""
+    lines = [f"  {want}\n    {command}" for want, command in pairs]
+    # \b keeps the lines as they are; a paragraph of help is filled otherwise.
+    return "\b\nExamples:\n" + "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A time as it was given: one moment (epoch ms), or an age (ms) that counts back from now."""
+
+    text: str
+    at: int | None = None
+    age: int | None = None
+
+    def epoch_ms(self, now_ms: int) -> int:
+        """The moment meant, in epoch ms."""
+        return self.at if self.at is not None else now_ms - (self.age or 0)
+
+
+def parse_seconds(text: str) -> float:
+    """`90`, `90s`, `15m`, `2h`, `7d` in seconds. Raises BadParameter for anything else, 0 included."""
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|[smhdw]?)", text.strip())
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 0 < seconds <= _LAST_MS / 1000:
+        raise typer.BadParameter(f"{text!r} is no length of time; give seconds, or 90s, 15m, 2h, 7d")
+    return seconds
+
+
+def parse_when(text: str) -> When:
+    """ISO 8601 (local time unless it says otherwise), epoch seconds or ms, or an age. Raises BadParameter."""
+    stripped = text.strip()
+    if re.fullmatch(r"[0-9]{1,15}", stripped):
+        number = int(stripped)
+        return When(text, at=number if number >= _MS_FROM else number * 1000)
+    if re.fullmatch(r"[0-9.]+(ms|[smhdw])", stripped):
+        return When(text, age=round(parse_seconds(stripped) * 1000))
+    try:
+        at = round(datetime.fromisoformat(stripped).timestamp() * 1000)
+        if at < 0:
+            raise ValueError(at)
+        return When(text, at=at)
+    except (ValueError, OverflowError, OSError):
+        raise typer.BadParameter(
+            f"{text!r} is no time; give 2026-01-31T18:00, epoch seconds or ms, or an age as 90s, 15m, 2h, 7d"
+        ) from None
+
+
+def _use_json(ctx: typer.Context, value: bool) -> bool:
+    app: App = ctx.obj
+    if value and not ctx.resilient_parsing:
+        app.json = True
+    return value
+
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON; never ask.", callback=_use_json, is_eager=True),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Only say what would be done.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
+WhenOption = When | None
+"""For a parameter with `typer.Option("--since", parser=parse_when, metavar="TIME")`."""

@@ -1,0 +1,96 @@
+"""Settings: flags, then NWCHAT_* variables, then nwchat.toml, then defaults.
+
+Importing this costs nothing; pydantic is imported by the first `load` or the first use of `Settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nwchatctl.errors import ChatError, Exit
+
+if TYPE_CHECKING:
+    from nwchatctl.config.model import Settings as Settings
+
+FILE_NAME = "nwchat.toml"
+PREFIX = "NWCHAT_"
+
+RESERVED = {
+    "NWCHAT_SANDBOX": "1 points every command at the sandbox, as --sandbox does",
+    "NWCHAT_SANDBOX_DIR": "where the sandbox keeps its state, instead of ~/.local/state/nwchatctl/sandbox",
+    "NWCHAT_CONFIG": "the configuration file, as --config gives it",
+}
+"""Variables of ours that are no settings, and what they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, where each value came from, and the file that was read (None: there is none).
+
+    `origins` has every `section.key` (for tags `tags.KEY`, and `tags` when there is none), with
+    "flag --region", "env NWCHAT_AWS__REGION", "file /p/nwchat.toml" or "default".
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    path: Path | None
+
+
+def load(
+    config: Path | None, *, cwd: Path, environ: Mapping[str, str], flags: Mapping[str, object]
+) -> Loaded:
+    """The settings for a command run in `cwd`; `flags` are keyed by `section.key`.
+
+    Raises ChatError, exit 3, with every fault in its message: `config_missing` (the file that was asked
+    for), `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
+    """
+    from nwchatctl.config import building
+
+    path = find(config, cwd=cwd, environ=environ)
+    return building.build(path, environ, flags)
+
+
+def find(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
+    """The file that `load` reads: `config`, else NWCHAT_CONFIG, else nwchat.toml in `cwd` or above it.
+
+    Raises ChatError `config_missing`, exit 3, when a named one is not there.
+    """
+    named = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
+    if named is None:
+        return next((each for folder in (cwd, *cwd.parents) if _is_file(each := folder / FILE_NAME)), None)
+    path = cwd / named.expanduser()
+    if not _exists(path):
+        asked = "--config" if config else "NWCHAT_CONFIG"
+        raise ChatError(
+            f"there is no configuration file {path}",
+            hint=f"mend {asked}, or write the file: nwchatctl init --path {named}",
+            code="config_missing",
+            exit_code=Exit.CONFIG,
+        )
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # What may not be looked at is there as far as we know; reading it says what is wrong.
+        return True
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def __getattr__(name: str) -> object:
+    if name == "Settings":
+        from nwchatctl.config.model import Settings
+
+        return Settings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,189 @@
+"""What can be set, with its defaults, its bounds and its meaning. Only this module knows pydantic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
+    *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""What CloudWatch Logs accepts (PutRetentionPolicy)."""
+
+_TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
+_MAX_TAGS = 48
+"""A resource has 50 at most (AWS tagging limits), and two are ours."""
+
+
+def _check(good: Callable[[str], object], words: str) -> AfterValidator:
+    """A text that is `good`, or the complaint that it must be `words`."""
+
+    def check(text: str) -> str:
+        if not good(text):
+            raise ValueError(f"must be {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _like(pattern: str, words: str) -> AfterValidator:
+    return _check(re.compile(pattern).fullmatch, words)
+
+
+def _log_days(days: int) -> int:
+    if days not in LOG_RETENTION_DAYS:
+        raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}")
+    return days
+
+
+def _as_tuple(value: object) -> object:
+    # TOML and JSON have lists only, and strict validation takes none for a tuple.
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > _MAX_TAGS:
+        raise ValueError(f"must be {_MAX_TAGS} at most")
+    for key, value in tags.items():
+        if not 1 <= len(key) <= 128 or len(value) > 256:
+            raise ValueError("must have keys of 1 to 128 characters, and values of 256 at most")
+        if key.lower().startswith(("aws:", "nwchat:")):
+            raise ValueError("must have keys that begin with neither aws: nor nwchat:")
+        if not (_TAG_TEXT.fullmatch(key) and _TAG_TEXT.fullmatch(value)):
+            raise ValueError("must be made of letters, digits, spaces and _ . : / = + - @")
+    return tags
+
+
+_Word = _check(str.isprintable, "printable text")
+_Origin = Annotated[
+    str,
+    _like(
+        r"[a-z][a-z0-9+.-]*://[^/\s,A-Z?#]+",
+        "an origin as browsers send it: scheme://host[:port], in lower case, without a path",
+    ),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class AwsSettings(_Section):
+    profile: Annotated[str, _Word] = Field(
+        default="", description='Profile of ~/.aws/config; "" for boto3\'s choice'
+    )
+    region: Annotated[str, _like("[a-z0-9-]{0,63}", "a region's name, as us-east-2")] = Field(
+        default="", description='AWS region, as us-east-2; "" for boto3\'s choice'
+    )
+
+
+class ChatSettings(_Section):
+    name: Annotated[str, _like("[a-z][a-z0-9-]{0,23}", "1 to 24 of a-z, 0-9 and -, a letter first")] = Field(
+        default="ninjawars", description="Name of the chat, part of the name of everything that is built"
+    )
+    echo_to_sender: bool = Field(
+        default=True, description="Whether who writes a message gets it back as well"
+    )
+    allowed_origins: Annotated[tuple[_Origin, ...], BeforeValidator(_as_tuple)] = Field(
+        default=(), description='Pages that may connect, as "https://example.com"; empty for all'
+    )
+    max_message_chars: int = Field(default=1000, ge=1, le=8000, description="Longest message, in characters")
+    max_uname_chars: int = Field(
+        default=40, ge=1, le=200, description="Longest name of a player, in characters"
+    )
+    rate_messages: int = Field(default=10, ge=1, description="Messages that one connection may send ...")
+    rate_seconds: int = Field(default=10, ge=1, description="... in so many seconds")
+
+
+class StageSettings(_Section):
+    name: Annotated[str, _like("[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - and _")] = Field(
+        default="production", description="Stage of the WebSocket API, part of its address"
+    )
+    throttle_rate: float = Field(
+        default=100.0, gt=0, description="Requests a second that the stage takes in all"
+    )
+    throttle_burst: int = Field(default=200, gt=0, description="Requests that it takes at once")
+
+
+class FunctionSettings(_Section):
+    runtime: Literal["python3.11", "python3.12", "python3.13", "python3.14"] = Field(
+        default="python3.13", description="Lambda runtime: python3.11 to python3.14"
+    )
+    architecture: Literal["arm64", "x86_64"] = Field(
+        default="arm64", description="arm64, or x86_64, which costs more"
+    )
+    memory_mb: int = Field(default=256, ge=128, le=10240, description="Memory of each function, in MB")
+    timeout_seconds: int = Field(
+        default=25, ge=1, le=29, description="Longest run; API Gateway waits for 29 s at most"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = Field(
+        default="INFO", description="DEBUG, INFO, WARN or ERROR; message text is logged by DEBUG alone"
+    )
+
+
+class LogSettings(_Section):
+    retention_days: Annotated[int, AfterValidator(_log_days)] = Field(
+        default=30, description="Days that logs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 ..."
+    )
+
+
+class TableSettings(_Section):
+    retention_days: int = Field(default=90, ge=1, le=3650, description="Days that messages are kept")
+
+
+class Settings(BaseSettings):
+    """All settings. Made by `nwchatctl.config.load`; as it is, it reads neither environment nor file."""
+
+    model_config = SettingsConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    aws: AwsSettings = Field(default=AwsSettings(), description="How AWS is reached")
+    chat: ChatSettings = Field(default=ChatSettings(), description="The chat itself")
+    stage: StageSettings = Field(default=StageSettings(), description="The stage that clients connect to")
+    functions: FunctionSettings = Field(default=FunctionSettings(), description="The Lambda functions")
+    logs: LogSettings = Field(default=LogSettings(), description="The functions' logs, in CloudWatch")
+    tables: TableSettings = Field(default=TableSettings(), description="The DynamoDB tables")
+    tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(
+        default={}, description="AWS tags on everything that is built, beside our own"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, and nothing else: `load` says which environment and which file count."""
+        return (init_settings,)
+
+
+def sections() -> dict[str, type[BaseModel] | None]:
+    """Each section's model; None for `tags`, whose keys are free."""
+    return {
+        name: field.annotation
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        else None
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def from_text(section: type[BaseModel], key: str, text: str) -> object:
+    """A variable's text as its setting's type; what does not read as that is left for validation."""
+    kind = section.model_fields[key].annotation
+    if kind is bool:
+        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False}
+        return (words | {"no": False, "off": False}).get(text.strip().lower(), text)
+    if kind is int and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
+        return int(text)
+    if kind is float and re.fullmatch(r"\s*[+-]?[0-9]{1,18}(\.[0-9]*)?\s*", text):
+        return float(text)
+    if get_origin(kind) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text

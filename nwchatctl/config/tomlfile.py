@@ -1,0 +1,64 @@
+"""nwchat.toml as text, as values, and where in it a key stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from nwchatctl.errors import ChatError, Exit
+
+
+def read(path: Path) -> str:
+    """The file's text. Raises ChatError `config_unreadable` or `config_syntax` (no UTF-8), exit 3."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ChatError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="give a file that you may read: --config FILE",
+            code="config_unreadable",
+            exit_code=Exit.CONFIG,
+        ) from error
+    except UnicodeDecodeError:
+        raise _syntax(path, "it is not UTF-8") from None
+
+
+def parse(path: Path, text: str) -> dict[str, object]:
+    """The values in `text`. Raises ChatError `config_syntax`, exit 3."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(path, str(error)) from None
+    except RecursionError:
+        raise _syntax(path, "it is nested too deeply") from None
+
+
+def place(path: Path, text: str, section: str, key: str = "") -> str:
+    """`/p/nwchat.toml:7`, where the key (or the section) is said; without the line when it is not obvious."""
+    line = _line(text, section, key)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _line(text: str, section: str, key: str) -> int | None:
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if heading := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            inside = heading[1].strip("\"'")
+            if inside == section and not key:
+                return number
+        elif said := re.match(r"\s*([^=#]+?)\s*=", line):
+            name = ".".join(part.strip(" \"'") for part in said[1].split("."))
+            whole = f"{inside}.{name}" if inside else name
+            if whole == (f"{section}.{key}" if key else section):
+                return number
+    return None
+
+
+def _syntax(path: Path, why: str) -> ChatError:
+    return ChatError(
+        f"{path} is not TOML: {why}",
+        hint="mend that line; `nwchatctl init --path new.toml` writes a file to compare with",
+        code="config_syntax",
+        exit_code=Exit.CONFIG,
+    )

@@ -1,0 +1,241 @@
+"""The composition root: what a command finds in `ctx.obj`. Everything is made when it is first used."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output import human, prompt
+from nwchatctl.output.progress import Progress, make_progress
+from nwchatctl.output.streams import Streams, open_streams
+from nwchatctl.report import Line, Mark, Report, Stream
+
+if TYPE_CHECKING:
+    from nwchat.limits import Limits
+    from nwchat.post import Poster
+    from nwchat.store import Store
+    from nwchatctl.aws.cloud import Cloud
+    from nwchatctl.aws.session import Aws
+    from nwchatctl.config import Loaded, Settings
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOptions:
+    """The options that stand before the command. `timeout` is in seconds; None: not given."""
+
+    sandbox: bool = False
+    config: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+    color: str = "auto"
+    timeout: float | None = None
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    def words(self) -> tuple[str, ...]:
+        """Those that say which chat is meant, as they are typed."""
+        said: list[str] = ["--sandbox"] if self.sandbox else []
+        for name, value in (("config", self.config), ("profile", self.profile), ("region", self.region)):
+            if value is not None:
+                said += [f"--{name}", str(value)]
+        return tuple(said)
+
+
+@dataclass
+class App:
+    """One run of a command: its options, and what it works with."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    options: GlobalOptions = GlobalOptions()
+    json: bool = False
+
+    # What it was called with ------------------------------------------------------------------
+
+    @cached_property
+    def cwd(self) -> Path:
+        """The working directory. Raises ChatError `no_cwd`, exit 3, when it was removed."""
+        try:
+            return Path.cwd()
+        except OSError as error:
+            raise ChatError(
+                f"the working directory is gone: {error.strerror}",
+                hint="change to one that exists",
+                code="no_cwd",
+                exit_code=Exit.CONFIG,
+            ) from error
+
+    @cached_property
+    def sandbox(self) -> bool:
+        """Whether --sandbox or NWCHAT_SANDBOX points at the sandbox. Raises ChatError `config_invalid`."""
+        text = self.environ.get("NWCHAT_SANDBOX", "").strip().lower()
+        if text not in (*_TRUE, *_FALSE):
+            raise ChatError(
+                f"NWCHAT_SANDBOX must be 1 or 0, not {text!r}",
+                hint="unset NWCHAT_SANDBOX, or set it to 1",
+                code="config_invalid",
+                exit_code=Exit.CONFIG,
+            )
+        return self.options.sandbox or text in _TRUE
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The settings with their origins. Raises ChatError, exit 3, as `config.load` says."""
+        from nwchatctl.config import load
+
+        flags = {"aws.profile": self.options.profile, "aws.region": self.options.region}
+        given = {key: value for key, value in flags.items() if value is not None}
+        return load(self.options.config, cwd=self.cwd, environ=self.environ, flags=given)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; defaults alone where nothing is configured. Raises as `loaded`."""
+        return self.loaded.settings
+
+    def require_config(self) -> None:
+        """For what touches AWS: raises ChatError `config_missing`, exit 3, when nobody said which chat.
+
+        In the sandbox the defaults will do.
+        """
+        if self.sandbox or self.loaded.path is not None or "NWCHAT_CHAT__NAME" in self.environ:
+            return
+        raise ChatError(
+            f"there is no nwchat.toml in {self.cwd} or above it",
+            hint="run `nwchatctl init`, or give --config FILE",
+            code="config_missing",
+            exit_code=Exit.CONFIG,
+        )
+
+    def command(self, *words: str) -> str:
+        """A command line for a hint, about the same chat: `nwchatctl --sandbox deploy`."""
+        return shlex.join(("nwchatctl", *self.options.words(), *words))
+
+    def now_ms(self) -> int:
+        """The time, in epoch ms."""
+        return time.time_ns() // 1_000_000
+
+    # AWS --------------------------------------------------------------------------------------
+
+    @cached_property
+    def aws(self) -> Aws:
+        """boto3, on AWS or on the sandbox. Raises ChatError where nothing is configured or running."""
+        from nwchatctl.aws.session import Access, Aws, Credentials
+
+        self.require_config()
+        if not self.sandbox:
+            wanted = self.settings.aws
+            return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)
+        from nwchatctl.sandbox.target import load_target
+
+        target = load_target(self.environ)
+        keys = Credentials(target.access_key_id, target.secret_access_key)
+        return Aws(Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._trace)
+
+    @property
+    def _trace(self) -> Callable[[str], None] | None:
+        """Where a line for each AWS call goes under --debug, whatever else is silent."""
+        if not self.options.debug:
+            return None
+        return lambda line: human.say(self.streams, Line(f"aws: {line}", Mark.DIM))
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """The chat on AWS. Asks AWS for the account; raises as `aws`, and boto3's errors."""
+        from nwchatctl.aws.cloud import Cloud, place
+        from nwchatctl.deploy.naming import Names
+
+        return Cloud(self.aws, place(self.aws), Names(self.settings.chat.name), self.settings.stage.name)
+
+    @cached_property
+    def store(self) -> Store:
+        """The two tables. Raises as `aws`."""
+        from nwchat.store import Store
+        from nwchatctl.deploy.naming import Names
+
+        names = Names(self.settings.chat.name)
+        return Store(self.aws.client("dynamodb"), names.connections, names.messages)
+
+    @cached_property
+    def poster(self) -> Poster:
+        """Posts to connections of the deployed API. Raises as `cloud`."""
+        from nwchat.post import Poster
+
+        api_id = self.cloud.gateway.ids.api or self.cloud.find_api()
+        url = self.cloud.where.connections_url(api_id, self.settings.stage.name)
+        return Poster(self.aws.client("apigatewaymanagementapi", url))
+
+    @property
+    def limits(self) -> Limits:
+        """What a message may be, as the settings have it."""
+        from nwchat.limits import Limits
+
+        chat = self.settings.chat
+        return Limits(chat.max_message_chars, chat.max_uname_chars, chat.rate_messages, chat.rate_seconds)
+
+    def announce(self) -> None:
+        """What a mutation says first: where it will act."""
+        where, chat = self.cloud.where, self.settings.chat.name
+        stage = self.settings.stage.name
+        account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
+        self.say(Line(f"{account}: chat {chat}, stage {stage}", Mark.DIM))
+
+    # People -----------------------------------------------------------------------------------
+
+    @cached_property
+    def streams(self) -> Streams:
+        """stdin, stdout and stderr."""
+        return open_streams(sys.stdin, sys.stdout, sys.stderr, self.environ, self.options.color)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is said on the way: under -q, and for scripts."""
+        return self.options.quiet or self.json
+
+    def say(self, *lines: Line) -> None:
+        """Lines on stderr, for people only."""
+        if not self.silent:
+            human.say(self.streams, *lines)
+
+    def warn(self, text: str) -> None:
+        """A warning on stderr, also for scripts; not under -q."""
+        if not self.options.quiet:
+            human.print_warning(text, self.streams)
+
+    def confirm(self, question: str, *, given: bool, flag: str = "--yes") -> None:
+        """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
+        prompt.confirm(self.streams, question, given=given, flag=flag, json=self.json)
+
+    def confirm_name(self, name: str, *, given: str, flag: str = "--confirm") -> None:
+        """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
+        prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json)
+
+    def progress(self, total: int | None = None) -> Progress:
+        """A context manager for steps that start and end, `total` of them."""
+        return self._progress("", total)
+
+    def bar(self, label: str, total: int | None = None) -> Progress:
+        """A context manager for a count of `total`, which `update` is told of."""
+        return self._progress(label, total)
+
+    def _progress(self, label: str, total: int | None) -> Progress:
+        dumb = self.environ.get("TERM") == "dumb"
+        return make_progress(self.streams, label=label, total=total, silent=self.silent, dumb=dumb)
+
+    def finish(self, result: Report | Stream) -> int:
+        """Prints what a command returned; its exit code."""
+        if isinstance(result, Stream):
+            human.print_stream(result, self.streams, json=self.json)
+        else:
+            human.print_report(result, self.streams, json=self.json, quiet=self.options.quiet)
+        return int(result.exit_code)

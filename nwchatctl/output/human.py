@@ -1,0 +1,76 @@
+"""Reports, streams, warnings and errors as a person reads them."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from nwchatctl.errors import ChatError
+from nwchatctl.output import jsonlines
+from nwchatctl.output.streams import Streams, paint
+from nwchatctl.output.tables import Aligner, plain, print_table
+from nwchatctl.output.untrusted import tabs_kept, untrusted
+from nwchatctl.report import Line, Mark, Report, Stream, Table
+
+
+def print_report(report: Report, streams: Streams, *, json: bool = False, quiet: bool = False) -> None:
+    """Prints all of a report. `quiet` leaves a success without a word; `json` is printed all the same."""
+    if json:
+        streams.write(jsonlines.line(report.data))
+    elif not quiet or report.exit_code:
+        for part in report.body:
+            _print_part(part, streams)
+    streams.flush()
+    if quiet:
+        return
+    for warning in report.warnings:
+        print_warning(warning, streams)
+    if not json:
+        say(streams, *(Line(note, Mark.DIM) for note in report.notes))
+
+
+def print_stream(stream: Stream, streams: Streams, *, json: bool = False) -> None:
+    """Prints each item as it comes, and flushes it."""
+    aligner = Aligner()
+    for item in stream.items:
+        if json:
+            text = jsonlines.line(item.data)
+        elif streams.out_terminal:
+            text = aligner.line(item.cells)
+        else:
+            text = plain(item.cells)
+        streams.write(text)
+        streams.flush()
+
+
+def print_error(error: ChatError, streams: Streams, *, json: bool = False) -> None:
+    """One `error:` line and one `hint:` line, or their JSON, on stderr."""
+    if json:
+        streams.write_error(jsonlines.error(error.code, error.message, error.hint))
+        return
+    label = streams.styled_error("error:", Mark.BAD)
+    text = f"{label} {untrusted(error.message)}\n"
+    if error.hint:
+        text += f"{streams.styled_error('hint:', Mark.HEAD)} {untrusted(error.hint)}\n"
+    streams.write_error(text)
+
+
+def print_warning(text: str, streams: Streams) -> None:
+    """One `warning:` line on stderr."""
+    streams.write_error(f"{streams.styled_error('warning:', Mark.WARN)} {untrusted(text)}\n")
+
+
+def say(streams: Streams, *lines: Line) -> None:
+    """Lines for the person at the terminal, on stderr."""
+    for line in lines:
+        streams.write_error(paint(tabs_kept(line.text), line.mark, streams.err_color) + "\n")
+
+
+def _print_part(part: Line | Table, streams: Streams) -> None:
+    match part:
+        case Line(text, mark):
+            streams.write(streams.styled(tabs_kept(text), mark) + "\n")
+        case Table():
+            if print_table(part, streams) == 0 and part.empty and streams.err_terminal:
+                say(streams, Line(part.empty, Mark.DIM))
+        case _:
+            assert_never(part)

@@ -1,0 +1,82 @@
+"""Questions, on stderr, to whoever sits at the terminal; an error for whoever does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output.streams import Streams
+from nwchatctl.output.untrusted import untrusted
+
+
+def confirm(streams: Streams, question: str, *, given: bool, flag: str, json: bool = False) -> None:
+    """Returns when the answer is y or yes, or was `given` by `flag`.
+
+    Raises ChatError, exit 7: `declined`, or `confirmation_required` when nobody can be asked.
+    """
+    if given:
+        return
+    _somebody(streams, question, flag, json)
+    if (_answer(streams, f"{question} [y/N] ") or "").strip().lower() not in ("y", "yes"):
+        raise _declined()
+
+
+def confirm_name(streams: Streams, name: str, *, given: str, flag: str, json: bool = False) -> None:
+    """Returns when `name` is typed, or was `given` by `flag`; raises as `confirm`."""
+    if given == name:
+        return
+    if given:
+        raise ChatError(
+            f"{flag} says {given}, but the name is {name}",
+            hint=f"give {flag} {name}, if that is the one you mean",
+            code="confirmation_mismatch",
+            exit_code=Exit.DECLINED,
+        )
+    # A flag that takes no name, as --yes, is hinted at as it is.
+    hinted = f"{flag} {name}" if flag == "--confirm" else flag
+    _somebody(streams, f"this needs the name {name} typed", hinted, json)
+    if (_answer(streams, f"Type the name, {name}, to go on: ") or "").strip() != name:
+        raise _declined()
+
+
+def ask(streams: Streams, question: str, default: str, check: Callable[[str], str]) -> str:
+    """The answer, the default for an empty one; asked again while `check` has a complaint ("" is none).
+
+    Raises ChatError `declined`, exit 7, at the end of the input.
+    """
+    shown = f"{question} [{default}]: " if default else f"{question}: "
+    while True:
+        answer = _answer(streams, shown)
+        if answer is None:
+            raise _declined()
+        answer = answer.strip() or default
+        complaint = check(answer)
+        if not complaint:
+            return answer
+        streams.write_error(f"{untrusted(complaint)}\n")
+
+
+def _somebody(streams: Streams, question: str, flag: str, json: bool) -> None:
+    if streams.asks and not json:
+        return
+    reason = "--json never asks" if json else "there is no terminal to ask at"
+    raise ChatError(
+        f"a confirmation is missing, and {reason}: {question}",
+        hint=f"give {flag}",
+        code="confirmation_required",
+        exit_code=Exit.DECLINED,
+    )
+
+
+def _answer(streams: Streams, question: str) -> str | None:
+    streams.flush()
+    streams.write_error(untrusted(question))
+    line = streams.stdin.readline()
+    if not line.endswith("\n"):
+        # Ctrl-D leaves the cursor behind the question.
+        streams.write_error("\n")
+    return line if line else None
+
+
+def _declined() -> ChatError:
+    return ChatError("declined, nothing was changed", code="declined", exit_code=Exit.DECLINED)

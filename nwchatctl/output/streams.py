@@ -1,0 +1,147 @@
+"""stdin, stdout and stderr, and what may be written to each: colour, tables, questions."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from nwchatctl.errors import ChatError
+from nwchatctl.report import Mark
+
+_CODES = {
+    Mark.PLAIN: "",
+    Mark.HEAD: "1",
+    Mark.DIM: "2",
+    Mark.GOOD: "32",
+    Mark.WARN: "33",
+    Mark.BAD: "1;31",
+    Mark.ADD: "32",
+    Mark.CHANGE: "33",
+    Mark.REMOVE: "31",
+}
+"""SGR parameters; the eight colours that every terminal has, in its own theme."""
+
+_DEFAULT_WIDTH = 80
+
+
+class OutputClosed(Exception):
+    """Whoever reads stdout has read enough (`| head`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The three streams, and whether each is a terminal and takes colour. `width` is stdout's, in cells."""
+
+    stdin: TextIO
+    out: TextIO
+    err: TextIO
+    in_terminal: bool
+    out_terminal: bool
+    err_terminal: bool
+    out_color: bool
+    err_color: bool
+    width: int
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is there to answer a question, which is shown on stderr."""
+        return self.in_terminal and self.err_terminal
+
+    def write(self, text: str) -> None:
+        """Writes to stdout. Raises OutputClosed when nobody reads it, ChatError when it cannot be written."""
+        self._guarded(lambda: self.out.write(text))
+
+    def flush(self) -> None:
+        """Flushes stdout; raises as `write`."""
+        self._guarded(self.out.flush)
+
+    def write_error(self, text: str) -> None:
+        """Writes to stderr; that it cannot be written is nothing that could be said anywhere."""
+        try:
+            self.err.write(text)
+            self.err.flush()
+        except (OSError, ValueError):
+            return
+
+    def styled(self, text: str, mark: Mark) -> str:
+        """`text` in the colour of `mark`, where stdout takes colour."""
+        return paint(text, mark, self.out_color)
+
+    def styled_error(self, text: str, mark: Mark) -> str:
+        """`text` in the colour of `mark`, where stderr takes colour."""
+        return paint(text, mark, self.err_color)
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BrokenPipeError:
+            raise OutputClosed from None
+        except OSError as error:
+            raise ChatError(
+                f"the output cannot be written: {error.strerror}",
+                hint="make room where stdout goes",
+                code="output_failed",
+            ) from error
+
+
+def paint(text: str, mark: Mark, color: bool) -> str:
+    """`text` in the colour of `mark`."""
+    code = _CODES[mark]
+    return f"\x1b[{code}m{text}\x1b[0m" if color and code and text else text
+
+
+def open_streams(
+    stdin: TextIO | None,
+    stdout: TextIO | None,
+    stderr: TextIO | None,
+    environ: Mapping[str, str],
+    color: str = "auto",
+) -> Streams:
+    """The process's streams, None for one that is closed; `color` is auto, always or never."""
+    out, err, source = stdout or io.StringIO(), stderr or io.StringIO(), stdin or io.StringIO()
+    for stream in (out, err):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal of some other encoding shows an escape for what it lacks, rather than ending us.
+            stream.reconfigure(errors="backslashreplace")
+    return Streams(
+        stdin=source,
+        out=out,
+        err=err,
+        in_terminal=_terminal(source),
+        out_terminal=_terminal(out),
+        err_terminal=_terminal(err),
+        out_color=wants_color(_terminal(out), environ, color),
+        err_color=wants_color(_terminal(err), environ, color),
+        width=_width(out, environ),
+    )
+
+
+def wants_color(terminal: bool, environ: Mapping[str, str], color: str = "auto") -> bool:
+    """The flag, then NO_COLOR, then FORCE_COLOR, then TERM=dumb, then whether it is a terminal."""
+    if color != "auto":
+        return color == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return terminal and environ.get("TERM") != "dumb"
+
+
+def _terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def _width(out: TextIO, environ: Mapping[str, str]) -> int:
+    columns = environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        return min(int(columns), 1000)
+    try:
+        return os.get_terminal_size(out.fileno()).columns or _DEFAULT_WIDTH
+    except (OSError, ValueError):
+        return _DEFAULT_WIDTH

@@ -1,0 +1,197 @@
+"""Reports and streams, on a terminal, in a pipe and as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from nwchatctl.errors import ChatError
+from nwchatctl.output import human
+from nwchatctl.output.tables import PAGE
+from nwchatctl.report import Item, Line, Mark, Report, Stream, Table
+from tests.unit.output.memory_streams import printed, streams
+
+HOSTILE = "\x1b[2J[red]x[/red]\n\u202e:smile:"
+SPELLED = "\\x1b[2J[red]x[/red]\\n\\u202e:smile:"
+
+REPORT = Report(
+    data={"name": HOSTILE, "count": 1},
+    body=(Line("done", Mark.GOOD), Table(("name", "text"), (("a", HOSTILE), ("b\tc", "日本語")))),
+    warnings=("take care\x07",),
+    notes=("go on",),
+)
+
+
+def test_a_pipe_gets_tab_separated_lines() -> None:
+    made = streams()
+    human.print_report(REPORT, made)
+    out, err = printed(made)
+    assert out == f"done\na\t{SPELLED}\nb\\tc\t日本語\n"
+    assert err == "warning: take care\\x07\ngo on\n"
+
+
+def test_a_pipe_gets_long_cells_whole() -> None:
+    made = streams(width=20)
+    human.print_report(Report({}, (Table(("a", "b"), (("x" * 500, "y"),)),)), made)
+    assert printed(made)[0] == "x" * 500 + "\ty\n"
+
+
+def test_a_terminal_gets_a_table() -> None:
+    made = streams(terminal=True)
+    human.print_report(REPORT, made)
+    out, err = printed(made)
+    assert out.splitlines() == [
+        "done",
+        "name   text",
+        "─" * 41,
+        f"a      {SPELLED}",
+        "b\\tc   日本語",
+    ]
+    assert err == "warning: take care\\x07\ngo on\n"
+
+
+def test_colour_is_ours_and_nobody_elses() -> None:
+    made = streams(terminal=True, color=True)
+    human.print_report(REPORT, made)
+    out, _ = printed(made)
+    assert "\x1b[32mdone\x1b[0m" in out
+    assert "\x1b[1m" in out
+    assert "\x1b[2J" not in out
+    assert SPELLED in out
+
+
+def test_a_table_fits_a_narrow_terminal_and_loses_nothing() -> None:
+    made = streams(terminal=True, width=30)
+    cells = ("a" * 40, "日本語" * 10)
+    human.print_report(Report({}, (Table(("one", "two"), (cells,)),)), made)
+    lines = printed(made)[0].splitlines()
+    from rich.cells import cell_len
+
+    assert max(map(cell_len, lines)) <= 30
+    body = "".join(lines[2:])
+    assert body.count("a") == 40
+    assert body.count("日") == 10
+
+
+def test_emoji_and_wide_text_keep_the_columns_straight() -> None:
+    from rich.cells import cell_len
+
+    made = streams(terminal=True)
+    rows = (("日本", "|"), ("👍🏽", "|"), ("abc", "|"), ("a\u200db", "|"))
+    human.print_report(Report({}, (Table(("name", "end"), rows),)), made)
+    lines = printed(made)[0].splitlines()[2:]
+    assert {cell_len(line.partition("|")[0]) for line in lines} == {11}
+
+
+def test_rows_are_read_as_they_are_printed() -> None:
+    read: list[int] = []
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for number in range(PAGE + 1):
+            read.append(number)
+            yield (str(number),)
+
+    out = io.StringIO()
+    seen: list[int] = []
+
+    class Watched(io.StringIO):
+        def write(self, text: str) -> int:
+            seen.append(len(read))
+            return out.write(text)
+
+    human.print_report(Report({}, (Table(("n",), rows()),)), streams(out=Watched(), terminal=True))
+    assert seen == [PAGE, PAGE + 1]
+    assert out.getvalue().splitlines().count("n") == 2
+
+
+def test_an_empty_table_says_so_on_a_terminal_alone() -> None:
+    report = Report({}, (Table(("a",), (), empty="nobody is here"),))
+    terminal, pipe = streams(terminal=True), streams()
+    human.print_report(report, terminal)
+    human.print_report(report, pipe)
+    assert printed(terminal) == ("", "nobody is here\n")
+    assert printed(pipe) == ("", "")
+
+
+def test_quiet_is_silent_on_success() -> None:
+    made = streams()
+    human.print_report(REPORT, made, quiet=True)
+    assert printed(made) == ("", "")
+
+
+def test_quiet_still_shows_what_differs_and_json() -> None:
+    differs, asked = streams(), streams()
+    human.print_report(Report({}, (Line("~ stage"),), exit_code=6), differs, quiet=True)
+    human.print_report(REPORT, asked, quiet=True, json=True)
+    assert printed(differs) == ("~ stage\n", "")
+    assert json.loads(printed(asked)[0]) == {"name": HOSTILE, "count": 1}
+
+
+def test_json_is_one_line_that_moves_no_cursor() -> None:
+    made = streams(terminal=True, color=True)
+    human.print_report(REPORT, made, json=True)
+    out, err = printed(made)
+    assert out.count("\n") == 1
+    assert out.isascii()
+    assert out.strip().isprintable()
+    assert json.loads(out) == {"name": HOSTILE, "count": 1}
+    assert "go on" not in err
+    assert "take care" in err
+
+
+def test_json_takes_lone_surrogates_and_no_nan() -> None:
+    made = streams()
+    human.print_report(Report({"text": "\ud800\x7f"}), made, json=True)
+    assert printed(made)[0] == '{"text": "\\ud800\\u007f"}\n'
+    with pytest.raises(ValueError, match="Out of range"):
+        human.print_report(Report({"rate": float("nan")}), made, json=True)
+
+
+def test_a_line_keeps_its_tabs_and_nothing_else() -> None:
+    made = streams()
+    human.print_report(Report({}, (Line("url\tws://x\x1b\n"),)), made)
+    assert printed(made)[0] == "url\tws://x\\x1b\\n\n"
+
+
+class Flushed(io.StringIO):
+    """Remembers what had been written at each flush."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: list[str] = []
+
+    def flush(self) -> None:
+        self.at.append(self.getvalue())
+
+
+ITEMS = (Item({"n": 1}, ("10:00", "bo", "hi")), Item({"n": 2}, ("10:01", "日本", HOSTILE)))
+
+
+def test_a_stream_is_flushed_item_by_item() -> None:
+    out = Flushed()
+    human.print_stream(Stream(iter(ITEMS)), streams(out=out), json=True)
+    assert out.at == ['{"n": 1}\n', '{"n": 1}\n{"n": 2}\n']
+
+
+def test_a_stream_in_a_pipe_and_on_a_terminal() -> None:
+    pipe, terminal = streams(), streams(terminal=True)
+    human.print_stream(Stream(iter(ITEMS)), pipe)
+    human.print_stream(Stream(iter((*ITEMS, ITEMS[0]))), terminal)
+    assert printed(pipe)[0] == f"10:00\tbo\thi\n10:01\t日本\t{SPELLED}\n"
+    assert printed(terminal)[0] == f"10:00  bo  hi\n10:01  日本  {SPELLED}\n10:00  bo    hi\n"
+
+
+def test_errors_for_people_and_for_scripts() -> None:
+    error = ChatError("it\nfailed \x1b", hint="mend it", code="broken")
+    person, script, colored = streams(), streams(), streams(color=True)
+    human.print_error(error, person)
+    human.print_error(error, script, json=True)
+    human.print_error(error, colored)
+    assert printed(person) == ("", "error: it\\nfailed \\x1b\nhint: mend it\n")
+    assert json.loads(printed(script)[1]) == {
+        "error": {"code": "broken", "message": "it\nfailed \x1b", "hint": "mend it"}
+    }
+    assert printed(colored)[1].startswith("\x1b[1;31merror:\x1b[0m it")

@@ -1,0 +1,70 @@
+"""Progress: lines in a pipe, something live on a terminal, nothing when nobody wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nwchatctl.output.progress import Live, Plain, Progress, make_progress
+from tests.unit.output.memory_streams import printed, streams
+
+
+def ticking() -> Callable[[], float]:
+    """A clock that is half a second later at each look."""
+    now = iter(each / 2 for each in range(10_000))
+    return lambda: next(now)
+
+
+def test_a_line_a_step_in_a_pipe() -> None:
+    made = streams()
+    with Plain(made, clock=ticking()) as progress:
+        progress.started("table", "a")
+        progress.started("role", "b\x1b")
+        progress.ended("role", "b\x1b", "created")
+        progress.ended("table", "a", "failed", ok=False)
+    assert printed(made) == ("", "role b\\x1b created (0.5 s)\ntable a failed (1.5 s)\n")
+
+
+def test_a_count_in_a_pipe_is_said_once() -> None:
+    made = streams()
+    with Plain(made, "sent", clock=ticking()) as progress:
+        progress.update(10)
+        progress.update(25)
+        assert printed(made) == ("", "")
+    progress.close()
+    assert printed(made) == ("", "sent: 25 in 0.5 s\n")
+
+
+def test_live_steps_leave_their_lines_and_the_cursor() -> None:
+    made = streams(terminal=True)
+    with Live(made, clock=ticking(), refresh=False) as progress:
+        progress.started("table", "[red]a")
+        progress.ended("table", "[red]a", "created")
+    out, err = printed(made)
+    assert out == ""
+    assert "table [red]a created" in err
+    assert err.index("\x1b[?25l") < err.rindex("\x1b[?25h")
+
+
+def test_a_live_bar_has_count_and_total() -> None:
+    made = streams(terminal=True)
+    with Live(made, "sent", 200, clock=ticking(), refresh=False) as progress:
+        assert isinstance(progress, Live)
+        progress.update(50)
+        progress.draw()
+    assert "50/200" in printed(made)[1]
+
+
+def test_which_one_is_made() -> None:
+    terminal, pipe = streams(terminal=True), streams()
+    assert type(make_progress(terminal, silent=True)) is Progress
+    assert type(make_progress(pipe)) is Plain
+    assert type(make_progress(terminal, dumb=True)) is Plain
+    with make_progress(terminal) as live:
+        assert type(live) is Live
+
+
+def test_the_silent_one_says_nothing() -> None:
+    with Progress() as progress:
+        progress.started("table", "a")
+        progress.update(3)
+        progress.ended("table", "a", "created")

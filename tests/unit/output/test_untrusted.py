@@ -1,0 +1,46 @@
+"""Whatever a player writes, the terminal only shows it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nwchatctl.output.untrusted import lines_kept, tabs_kept, untrusted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text", "plain text"),
+        ("naïve 日本語 👍🏽 ❤️ é", "naïve 日本語 👍🏽 ❤️ é"),
+        ("[red]x[/red] [link=http://a]b[/] :smile:", "[red]x[/red] [link=http://a]b[/] :smile:"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+        ("\x00\x07\x08\x7f", "\\x00\\x07\\x08\\x7f"),
+        ("\x9b31m\x85", "\\x9b31m\\x85"),
+        ("a\u202eb\u2066c\u2069", "a\\u202eb\\u2066c\\u2069"),
+        ("\u200b\u200d\ufeff\u00ad\u061c", "\\u200b\\u200d\\ufeff\\xad\\u061c"),
+        ("\ud800x", "\\ud800x"),
+        ("\u2028\u2029", "\\u2028\\u2029"),
+        ("\u3164\u115f\u2800", "\\u3164\\u115f\\u2800"),
+        ("\U000e0041\ue000\uffff\U0001fffe", "\\U000e0041\\ue000\\uffff\\U0001fffe"),
+    ],
+)
+def test_spelled_out(text: str, shown: str) -> None:
+    assert untrusted(text) == shown
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_nothing_that_acts_is_left(text: str) -> None:
+    shown = untrusted(text)
+    assert not {unicodedata.category(each) for each in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    assert untrusted(shown) == shown
+    shown.encode()
+
+
+def test_what_may_stay() -> None:
+    assert tabs_kept("a\tb\n\x1b") == "a\tb\\n\\x1b"
+    assert lines_kept("a\n\tb\x1b") == "a\n\tb\\x1b"
