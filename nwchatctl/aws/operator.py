@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from nwchatctl.aws.session import Access, Aws, Credentials
@@ -25,10 +26,8 @@ def ensure_operator(
     `stored` is given back when it is still that user's. Safe to repeat; raises botocore's errors.
     """
     iam = Aws(Access(region=region, endpoint=endpoint, credentials=ROOT)).client("iam")
-    try:
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
-    except iam.exceptions.EntityAlreadyExistsException:
-        pass
     arn = _policy(iam, policy_json)
     _attach_only(iam, arn)
     return _key(iam, stored)

@@ -1,4 +1,4 @@
-"""The front door: an ASGI app before ministack's that counts who is there and keeps API Gateway's socket rules.
+"""The front door: an ASGI app before ministack's that counts who is there and keeps AWS's socket rules.
 
 ministack has no size limit and takes binary frames; on AWS both end the connection, and only that one
 (API Gateway WebSocket quotas: frame 32 KB, message 128 KB, binary frames refused).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from nwchatctl.sandbox.writes import may_write
@@ -120,10 +121,8 @@ class Door:
         await asyncio.gather(*(each.end(RESTARTING) for each in self._sockets), return_exceptions=True)
         if self._sockets:
             self._empty.clear()
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), timeout)
-            except TimeoutError:
-                return
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -49,7 +49,6 @@ def server_environment(user: Mapping[str, str], *, state: State, port: int, regi
         "LOG_LEVEL": "WARNING",
         "MINISTACK_REGION": region,
         "PERSIST_STATE": "1",
-        "PYTHONNOUSERSITE": "1",
         "PYTHONUTF8": "1",
         "S3_DATA_DIR": str(state.data / "s3"),
         "S3_PERSIST": "1",

@@ -40,7 +40,7 @@ def holding(path: Path, *, timeout: float) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds `path` now. Asks with a shared lock, so that two askers don't see each other."""
+    """Whether a process holds `path` now. Two askers don't see each other."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -42,5 +42,6 @@ class FrameBuffer(ws_stream.WebsocketBuffer):
 def install() -> None:
     """Sets the buffer, and refuses permessage-deflate: a size on the wire must be the frame's size, and a
     compressor for each of thousands of sockets is memory for nothing on loopback."""
-    ws_stream.WebsocketBuffer = FrameBuffer
-    ws_stream.server_extensions_handshake = lambda *_: None
+    hypercorn: Any = ws_stream
+    hypercorn.WebsocketBuffer = FrameBuffer
+    hypercorn.server_extensions_handshake = lambda *_: None

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from typing import Any
 
 from ministack import app as ministack_app
-from ministack.core import lambda_runtime, persistence
+from ministack.core import iam_actions, lambda_runtime, persistence
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway
+
+from nwchatctl.sandbox.authorize import further_checks, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
 DEFAULT_ROUTE = "$default"
-# Environments of one function that run at the same time; on a laptop more of them only get in each other's way.
+# Environments of one function at the same time; on a laptop more of them only get in each other's way.
 MAX_WORKERS = 4
 _TRIES = 3
 
 _save_lock = threading.Lock()
+_dispatch = ministack_app._dispatch_service_request
 _select = apigateway._evaluate_route_selection
+_resource_arn = iam_actions.extract_resource_arn
+_lambda_action = iam_actions._lambda_action
 
 
 def select_route(expression: str, frame: str) -> str:
@@ -100,8 +107,67 @@ def _copy(name: str, get_state: Any) -> Any:
     return _TORN
 
 
+async def dispatch(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
+) -> Any:
+    """ministack's dispatch, after the further permissions that AWS asks for."""
+    checks = further_checks(
+        method,
+        path,
+        headers.get("x-amz-target", ""),
+        body,
+        account=get_account_id(),
+        region=get_region(),
+    )
+    for check in checks:
+        denied = ministack_app._enforce_data_plane(
+            check.service,
+            check.action,
+            headers,
+            query,
+            request_id,
+            resource_arn=check.resource,
+            service_context=dict(check.context),
+        )
+        if denied:
+            return denied
+    return await _dispatch(method, path, headers, body, query, request_id)
+
+
+def resource_arn(
+    service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **named: Any
+) -> str:
+    """The resource that a call is authorised on: AWS names one for some calls where ministack takes `*`."""
+    found = str(_resource_arn(service, method, path, headers, body, *rest, **named))
+    if found != "*":
+        return found
+    target = headers.get("x-amz-target", "")
+    account, region = get_account_id(), get_region()
+    return named_resource(method, path, target, body, account=account, region=region) or found
+
+
+def lambda_action(method: str, path: str) -> str | None:
+    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing them."""
+    if re.search(r"/aliases/[^/]+/?$", path):
+        return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method)
+    found: str | None = _lambda_action(method, path)
+    return found
+
+
+def kill_functions() -> None:
+    """Ends every function's process, busy or not; ministack leaves them running when it stops."""
+    with lambda_runtime._lock:
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
+    for process in (worker._proc for worker in workers):
+        if process is not None:
+            process.kill()
+
+
 def install() -> None:
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
+    ministack_app._dispatch_service_request = dispatch
+    iam_actions.extract_resource_arn = resource_arn
+    iam_actions._lambda_action = lambda_action
     # ministack's own save when it stops must not meet ours half-way through the same files.
     ministack_app.save_all = lambda _services: save_state()

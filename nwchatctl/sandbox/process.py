@@ -62,6 +62,8 @@ def up(
 ) -> tuple[Status, bool]:
     """Starts the server unless it runs, waits until it answers; (its status, whether it was started now).
 
+    One that another installation of nwchatctl started is started again from this one, with its state.
+
     `port` is remembered for the next time; `idle_stop` in seconds. Raises ChatError `sandbox_missing`,
     `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the log).
     """
@@ -114,7 +116,11 @@ def _up(where: State, *, port: int | None, region: str, idle_stop: float) -> tup
                 hint=f"nwchatctl sandbox down, then nwchatctl sandbox up --port {port}",
                 code="port_differs",
             )
-        return status(where), False
+        if info.python == sys.executable:
+            return status(where), False
+        # Another installation's, which may be gone or older by now: functions would start from it.
+        _down(where)
+        port = info.port
     if importlib.util.find_spec("ministack") is None:
         raise _missing()
     wanted = port or state.read_port(where)
@@ -242,4 +248,3 @@ def _stop_failure(where: State) -> ChatError:
 def _rotate(log: Path) -> None:
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
-

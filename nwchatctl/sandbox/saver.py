@@ -57,7 +57,8 @@ class Saver:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            self._again |= not await loop.run_in_executor(self._worker, self._save)
+            if not await loop.run_in_executor(self._worker, self._save):
+                self._again = True
         except Exception:
             logger.exception("the state could not be saved")
         ended = loop.time()

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,6 @@ from nwchatctl.sandbox.state import (
 
 if TYPE_CHECKING:
     from nwchatctl.sandbox.door import Door
-    from nwchatctl.sandbox.saver import Saver
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
@@ -113,7 +113,6 @@ async def serve(
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack.app import app
-    from ministack.core import lambda_runtime
 
     from nwchatctl.sandbox import frames, mends
     from nwchatctl.sandbox.door import MAX_MESSAGE_BYTES, Door
@@ -124,7 +123,8 @@ async def serve(
     port = listener.getsockname()[1]
 
     def ready() -> None:
-        write_json(state.info, {"pid": os.getpid(), "port": port, "region": region})
+        info = {"pid": os.getpid(), "port": port, "region": region, "python": sys.executable}
+        write_json(state.info, info)
         logger.info("ready on http://127.0.0.1:%d", port)
         if ready_fd is not None:
             with suppress(OSError):
@@ -142,18 +142,19 @@ async def serve(
 
     async def trigger() -> None:
         await _until_stopped(door, idle_stop)
-        # A Lambda in mid-air can hold hypercorn (and `Server.wait_closed` from Python 3.12 on) for as long
-        # as its timeout.
+        logger.info("stopping")
+        # A request in mid-air can hold hypercorn, and `Server.wait_closed` from Python 3.12 on.
         timer = threading.Timer(_GRACE_SECONDS, _leave, (state, mends.save_state))
         timer.daemon = True
         timer.start()
-        await _wind_down(door, saver)
+        await door.close(timeout=_SOCKETS_SECONDS)
+        mends.kill_functions()
+        await saver.stop()
 
     await hypercorn_serve(door, config, shutdown_trigger=trigger)  # type: ignore[arg-type]
-    lambda_runtime.reset()
     logger.info("stopped")
     # Not a return: the interpreter would wait for the threads of running Lambdas.
-    _leave(state, None)
+    _leave(state)
 
 
 async def _until_stopped(door: Door, idle_stop: float) -> None:
@@ -170,15 +171,11 @@ async def _until_stopped(door: Door, idle_stop: float) -> None:
             await asyncio.wait_for(stop.wait(), left)
 
 
-async def _wind_down(door: Door, saver: Saver) -> None:
-    logger.info("stopping")
-    await door.close(timeout=_SOCKETS_SECONDS)
-    await saver.stop()
+def _leave(state: State, save: Callable[[], object] = lambda: None) -> None:
+    from nwchatctl.sandbox import mends
 
-
-def _leave(state: State, save: object) -> None:
-    if callable(save):
-        save()
+    save()
+    mends.kill_functions()
     state.info.unlink(missing_ok=True)
     logging.shutdown()
     os._exit(0)

@@ -77,11 +77,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a running server says of itself."""
+    """What a running server says of itself; `python` is the interpreter that it and its functions run on."""
 
     pid: int
     port: int
     region: str
+    python: str = ""
 
     @property
     def endpoint(self) -> str:
@@ -135,8 +136,8 @@ def _read(path: Path) -> Mapping[str, object]:
 
 def read_info(state: State) -> Info | None:
     match _read(state.info):
-        case {"pid": int(pid), "port": int(port), "region": str(region)}:
-            return Info(pid, port, region)
+        case {"pid": int(pid), "port": int(port), "region": str(region), **others}:
+            return Info(pid, port, region, str(others.get("python", "")))
     return None
 
 

@@ -1,0 +1,90 @@
+"""The further permissions that AWS asks for one call, where ministack asks for its own action only. Pure.
+
+Sources: each service's page in AWS's Service Authorization Reference ("dependent actions"): a role handed to
+Lambda needs iam:PassRole, tags at creation need the service's tagging action.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+_FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One more action that the caller must be allowed, on one resource."""
+
+    service: str
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def further_checks(
+    method: str, path: str, target: str, body: bytes, *, account: str, region: str
+) -> tuple[Check, ...]:
+    """What else the call needs; empty for most. `target` is its X-Amz-Target, "" without one."""
+    if _FUNCTION.fullmatch(path) and method in ("POST", "PUT"):
+        return _function(_json(body), account, region)
+    match target.rpartition(".")[2]:
+        case "CreateTable":
+            data = _json(body)
+            table = f"arn:aws:dynamodb:{region}:{account}:table/{data.get('TableName')}"
+            return (Check("dynamodb", "dynamodb:TagResource", table),) if data.get("Tags") else ()
+        case "CreateLogGroup":
+            data = _json(body)
+            group = f"arn:aws:logs:{region}:{account}:log-group:{data.get('logGroupName')}"
+            return (Check("logs", "logs:TagResource", group),) if data.get("tags") else ()
+    if path == "/" and not target and body.startswith(b"Action="):
+        return _query(parse_qs(body.decode("utf-8", "replace")), account)
+    return ()
+
+
+def named_resource(
+    method: str, path: str, target: str, body: bytes, *, account: str, region: str
+) -> str | None:
+    """The ARN that AWS authorises the call on, where ministack knows none and takes `*`; None for most.
+
+    DescribeLogGroups is asked of the account's nameless group (terraform-provider-aws issue 8804).
+    """
+    if path.rstrip("/") == "/2015-03-31/functions" and method == "POST":
+        return f"arn:aws:lambda:{region}:{account}:function:{_json(body).get('FunctionName')}"
+    match target.split("."):
+        case [api, "ListTagsOfResource" | "TagResource" | "UntagResource"] if api.startswith("DynamoDB"):
+            return str(_json(body).get("ResourceArn"))
+        case ["Logs_20140328", "DescribeLogGroups"]:
+            return f"arn:aws:logs:{region}:{account}:log-group::log-stream:"
+    return None
+
+
+def _function(data: Mapping[str, Any], account: str, region: str) -> tuple[Check, ...]:
+    checks = []
+    if role := data.get("Role"):
+        passed = {"iam:PassedToService": "lambda.amazonaws.com"}
+        checks.append(Check("lambda", "iam:PassRole", str(role), passed))
+    if data.get("Tags"):
+        function = f"arn:aws:lambda:{region}:{account}:function:{data.get('FunctionName')}"
+        checks.append(Check("lambda", "lambda:TagResource", function))
+    return tuple(checks)
+
+
+def _query(form: Mapping[str, list[str]], account: str) -> tuple[Check, ...]:
+    if form.get("Action") == ["CreateRole"] and "Tags.member.1.Key" in form:
+        path = form.get("Path", ["/"])[0]
+        role = f"arn:aws:iam::{account}:role{path}{form.get('RoleName', [''])[0]}"
+        return (Check("iam", "iam:TagRole", role),)
+    return ()
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,37 @@
+"""A real emulated AWS for tests: a process of its own, on a free port, in a directory with a space in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nwchatctl.commands import sandbox as commands
+from nwchatctl.sandbox import process
+from nwchatctl.sandbox.state import State
+from tests.e2e.emulated import Sandbox, free_port
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One for all tests of this process; each test makes a chat of its own name in it."""
+    made = Sandbox(State(tmp_path_factory.mktemp("e2e") / "a sandbox"), free_port())
+    commands.start(made.state, made.port)
+    yield made
+    process.down(made.state)
+
+
+@pytest.fixture
+def lone_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """One that a test may stop, kill and reset. It isn't started yet."""
+    made = Sandbox(State(tmp_path / "a sandbox"), free_port())
+    yield made
+    process.down(made.state)

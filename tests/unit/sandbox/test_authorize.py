@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from nwchatctl.sandbox.authorize import Check, further_checks
+
+ROLE = "arn:aws:iam::000000000000:role/nwchat-x"
+PASS = Check("lambda", "iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
+
+
+def checks(method: str, path: str, target: str, body: bytes) -> tuple[Check, ...]:
+    return further_checks(method, path, target, body, account="000000000000", region="us-east-2")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data", "expected"),
+    [
+        ("POST", "/2015-03-31/functions", {"FunctionName": "nwchat-x", "Role": ROLE}, (PASS,)),
+        (
+            "POST",
+            "/2015-03-31/functions/",
+            {"FunctionName": "nwchat-x", "Role": ROLE, "Tags": {"a": "b"}},
+            (
+                PASS,
+                Check(
+                    "lambda",
+                    "lambda:TagResource",
+                    "arn:aws:lambda:us-east-2:000000000000:function:nwchat-x",
+                ),
+            ),
+        ),
+        ("PUT", "/2015-03-31/functions/nwchat-x/configuration", {"Role": ROLE}, (PASS,)),
+        ("PUT", "/2015-03-31/functions/nwchat-x/configuration", {"MemorySize": 256}, ()),
+        ("GET", "/2015-03-31/functions/nwchat-x/configuration", {"Role": ROLE}, ()),
+        ("POST", "/2015-03-31/functions/nwchat-x/invocations", {"Role": ROLE}, ()),
+    ],
+)
+def test_functions(method: str, path: str, data: dict[str, Any], expected: tuple[Check, ...]) -> None:
+    assert checks(method, path, "", json.dumps(data).encode()) == expected
+
+
+def test_tags_at_creation() -> None:
+    table = {"TableName": "nwchat-x", "Tags": [{"Key": "a", "Value": "b"}]}
+    assert checks("POST", "/", "DynamoDB_20120810.CreateTable", json.dumps(table).encode()) == (
+        Check("dynamodb", "dynamodb:TagResource", "arn:aws:dynamodb:us-east-2:000000000000:table/nwchat-x"),
+    )
+    group = {"logGroupName": "/aws/lambda/x", "tags": {"a": "b"}}
+    assert checks("POST", "/", "Logs_20140328.CreateLogGroup", json.dumps(group).encode()) == (
+        Check("logs", "logs:TagResource", "arn:aws:logs:us-east-2:000000000000:log-group:/aws/lambda/x"),
+    )
+    role = {"Action": "CreateRole", "RoleName": "nwchat-x", "Path": "/", "Tags.member.1.Key": "a"}
+    assert checks("POST", "/", "", urlencode(role).encode()) == (Check("iam", "iam:TagRole", ROLE),)
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("DynamoDB_20120810.CreateTable", b'{"TableName": "x"}'),
+        ("DynamoDB_20120810.CreateTable", b"[" * 100_000),
+        ("DynamoDB_20120810.PutItem", b'{"Tags": [1]}'),
+        ("Logs_20140328.CreateLogGroup", b"not json"),
+        ("", b"Action=CreateRole&RoleName=x"),
+        ("", b"Action=GetRole&RoleName=x&Tags.member.1.Key=a"),
+        ("", b""),
+    ],
+)
+def test_what_needs_nothing_more(target: str, body: bytes) -> None:
+    assert checks("POST", "/", target, body) == ()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nwchatctl.sandbox import mends
+
+ACTION = "$request.body.action"
+
+
+@pytest.mark.parametrize(
+    ("frame", "route"),
+    [
+        ('{"action": "ping"}', "ping"),
+        ('{"message": "hi"}', "$default"),
+        ("just words", "$default"),
+        ("", "$default"),
+        ("[" * 100_000, "$default"),
+        ('{"action": ' + "[" * 950 + "]" * 950 + "}", "$default"),
+        ('{"action": "$connect"}', "$default"),
+        ('{"action": "$disconnect"}', "$default"),
+        ('{"action": "\\ud800"}', "\ud800"),
+        ('{"action": ' + "9" * 5000 + "}", "$default"),
+    ],
+)
+def test_every_frame_has_a_route(frame: str, route: str) -> None:
+    chosen = mends.select_route(ACTION, frame)
+    # A list as an action is spelled out by ministack: any key that no route has will do.
+    assert chosen == route or (frame.startswith('{"action": [') and chosen.startswith("["))
+
+
+def copies(*outcomes: object) -> Any:
+    left = list(outcomes)
+
+    def get_state() -> object:
+        outcome = left.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return get_state
+
+
+def test_a_state_that_changes_under_its_copy_is_copied_again() -> None:
+    changed = RuntimeError("dictionary changed size during iteration")
+    assert mends._copy("iam", copies(changed, changed, {"users": 1})) == {"users": 1}
+
+
+def test_a_state_that_never_holds_still_is_left_for_later() -> None:
+    changed = RuntimeError("dictionary changed size during iteration")
+    assert mends._copy("iam", copies(changed, changed, changed, {"users": 1})) is mends._TORN
+
+
+def test_a_state_that_cannot_be_read_spoils_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    assert mends._copy("iam", copies(KeyError("x"))) is None
+    assert "iam could not be read" in caplog.text
