@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 setup: $(READY) ## the virtual environment, with nwchatctl and all that its tests need
 
 demo: $(READY) ## the whole chat, on this machine: embedded AWS, deploy, smoke test, a first announcement
-	@BIN=$(BIN) sh tests/demo.sh
+	@BIN=$(BIN) sh tests/demo/demo.sh
 
 test: check ## everything that CI runs: checks and all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -52,6 +52,9 @@ _CREDENTIALS = {
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ForbiddenException")
 
+_DATA_PLANE = ("Scan", "Query", "PutItem", "TransactWriteItems", "DeleteItem", "Invoke")
+"""Calls that need what a deploy makes, so that a missing resource means a missing deploy."""
+
 _CREDENTIALS_HINT = (
     "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
 )
@@ -135,6 +138,13 @@ def _client_error(error: aws.ClientError) -> ChatError:
     if code in _DENIED:
         hint = "the operator's policy is docs/operator-policy.json: attach it as it is to this user or role"
         return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", hint)
+    if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
+        return ChatError(
+            f"the chat is not deployed here: {error.operation_name} finds nothing",
+            hint="run `nwchatctl deploy`; `nwchatctl config show` says which region and chat is meant",
+            code="not_deployed",
+            exit_code=Exit.NOT_FOUND,
+        )
     return ChatError(
         f"AWS refuses {error.operation_name}: {text}",
         hint="--debug shows every call",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -52,6 +54,8 @@ class Aws:
     """A boto3 session with one client a service, safe to share between threads."""
 
     access: Access
+    trace: Callable[[str], None] | None = None
+    """Given a line for each call that ended: service, operation, status, ms, retries; nothing secret."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
@@ -63,9 +67,13 @@ class Aws:
             if self._session is None:
                 # Importing boto3 costs 230 ms: only a command that needs AWS pays for it.
                 import boto3
+                import botocore.session
 
                 keys = self.access.credentials
+                # Keys given outright need no profile, not even AWS_PROFILE's, which may not exist.
+                bare = {"profile": (None, None, None, None)} if keys else None
                 self._session = boto3.session.Session(
+                    botocore_session=botocore.session.Session(session_vars=bare),
                     profile_name=self.access.profile or None,
                     region_name=self.access.region or None,
                     aws_access_key_id=keys.access_key_id if keys else None,
@@ -106,7 +114,30 @@ class Aws:
             # Posting has a policy of its own (nwchat.post), which botocore's retries would multiply.
             retries={"mode": "standard", "total_max_attempts": 1 if url else ATTEMPTS},
             user_agent_extra=f"nwchatctl/{__version__}",
+            # The sandbox is on this machine, whatever proxy leads out of it.
+            proxies={} if self.access.endpoint else None,
         )
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
-        return make(service, endpoint_url=url or self.access.endpoint or None, config=config)
+        client = make(service, endpoint_url=url or self.access.endpoint or None, config=config)
+        if self.trace is not None:
+            _watch(client, service, self.trace)
+        return client
+
+
+def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:
+    """Has botocore tell `trace` of every call; the request's own context carries the time between events."""
+
+    def began(context: dict[str, Any], **_: object) -> None:
+        context["nwchatctl_began"] = time.monotonic()
+
+    def ended(event_name: str, context: dict[str, Any], parsed: Any = None, **failed: object) -> None:
+        took = (time.monotonic() - context.get("nwchatctl_began", time.monotonic())) * 1000
+        about = (parsed or {}).get("ResponseMetadata", {})
+        status = about.get("HTTPStatusCode", type(failed.get("exception")).__name__)
+        retries = about.get("RetryAttempts", "?")
+        trace(f"{service} {event_name.rpartition('.')[2]}: {status} in {took:.0f} ms, {retries} retries")
+
+    client.meta.events.register("before-call.*.*", began)
+    client.meta.events.register("after-call.*.*", ended)
+    client.meta.events.register("after-call-error.*.*", ended)

@@ -1,0 +1,49 @@
+"""A WebSocket to the chat, as a player's browser has one."""
+
+from __future__ import annotations
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from nwchatctl.chat.smoke import SocketClosed
+
+OPEN_TIMEOUT = 15.0
+"""Seconds. The upgrade waits for the connect function, which may start cold."""
+
+
+class WebSocket:
+    """A blocking client socket; frames are text."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, url: str) -> WebSocket:
+        """Connects. Raises SocketClosed where the chat refuses, OSError where it is not reached."""
+        try:
+            return cls(connect(url, open_timeout=OPEN_TIMEOUT, close_timeout=5, proxy=True))
+        except InvalidStatus as error:
+            raise SocketClosed(f"the handshake was refused with HTTP {error.response.status_code}") from error
+        except InvalidHandshake as error:
+            raise SocketClosed(f"the handshake failed: {error}") from error
+
+    def send(self, text: str) -> None:
+        """Sends one text frame. Raises SocketClosed."""
+        try:
+            self._connection.send(text)
+        except ConnectionClosed as error:
+            raise SocketClosed(f"the chat closed the socket: {error}") from error
+
+    def receive(self, seconds: float) -> str:
+        """The next text frame. Raises TimeoutError after `seconds`, or SocketClosed."""
+        try:
+            frame = self._connection.recv(timeout=seconds)
+        except ConnectionClosed as error:
+            raise SocketClosed(f"the chat closed the socket: {error}") from error
+        return frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
+
+    def close(self) -> int:
+        """Closes with 1000; the code that the other side answered, 1006 where it did not."""
+        self._connection.close()
+        code = self._connection.close_code
+        return 1006 if code is None else code

@@ -1,0 +1,116 @@
+"""`deploy`: build the chat, or bring it to what the configuration says."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.errors import ChatError
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from nwchatctl.commands._chat import Planned
+    from nwchatctl.context import App
+    from nwchatctl.deploy.planner import Plan
+
+HELP = examples(
+    ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
+    ("on the embedded AWS, without an account", "nwchatctl --sandbox deploy"),
+    ("in cron or CI: no questions", "nwchatctl -q deploy --yes"),
+    ("only the functions' code and settings", "nwchatctl deploy --only function --only alias"),
+)
+
+
+def deploy(
+    ctx: typer.Context,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="KIND", help="Only changes to this kind of resource (repeatable)."),
+    ] = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Build the chat on AWS, or update it: only what differs from the configuration is touched."""
+    from nwchatctl.commands._apply import carry_out
+    from nwchatctl.commands._chat import as_lines, planned, summary
+
+    app: App = ctx.obj
+    began = time.monotonic()
+    app.announce()
+    found = planned(app)
+    plan = _limited(found.plan, only) if only else found.plan
+    if dry_run or not plan:
+        return _report(app, found, plan, applied=0, began=began, dry_run=dry_run)
+    app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
+    _consent(app, plan, yes)
+    applied = carry_out(app, plan)
+    return _report(app, found, plan, applied=applied, began=began, dry_run=False)
+
+
+def _consent(app: App, plan: Plan, yes: bool) -> None:
+    from nwchatctl.deploy.safety import removals
+
+    gone = removals(plan)
+    if gone:
+        app.confirm(f"{len(gone)} of these changes remove something. Deploy?", given=yes, flag="--yes")
+
+
+def _limited(plan: Plan, only: Collection[str]) -> Plan:
+    """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
+    from nwchatctl.deploy.changes import changed_key
+    from nwchatctl.deploy.planner import ORDER, Plan
+
+    unknown = sorted(set(only) - set(ORDER))
+    if unknown:
+        raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
+    kept = [each for each in plan.changes if changed_key(each)[0] in only]
+    keys = {changed_key(each) for each in kept}
+    left_out = {changed_key(each) for each in plan.changes if each.action == "create"} - keys
+    for where in keys:
+        missing = sorted({kind for kind, _ in plan.after[where] & left_out})
+        if missing:
+            raise ChatError(
+                f"{where[0]} {where[1]} needs what is not there yet: {', '.join(missing)}",
+                hint="deploy without --only, or add " + " ".join(f"--only {each}" for each in missing),
+                code="only_incomplete",
+            )
+    return Plan(tuple(kept), {where: plan.after[where] & keys for where in keys})
+
+
+def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:
+    from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, whereabouts
+    from nwchatctl.deploy.desired import desired, release
+
+    where, api_id = found.cloud.where, found.cloud.gateway.ids.api
+    # Once more, now that the API has its id: the release must be the one that the next run computes.
+    wanted = desired(app.settings, where, found.cloud.package.sha256, api_id) if api_id else found.wanted
+    links = endpoints(app, api_id)
+    if dry_run:
+        body = (*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
+    elif not plan:
+        body = (Line(summary(()), Mark.GOOD), *_links(links))
+    else:
+        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release(wanted)}"
+        body = (Line(done, Mark.GOOD), *_links(links))
+    return Report(
+        data={
+            **whereabouts(app),
+            "changes": as_json(plan.changes),
+            "applied": applied,
+            "release": release(wanted) if api_id else None,
+            "endpoints": links,
+            "dry_run": dry_run,
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=body,
+    )
+
+
+def _links(links: dict[str, str | None]) -> tuple[Line, ...]:
+    return tuple(Line(f"{name}\t{url}") for name, url in links.items() if url)

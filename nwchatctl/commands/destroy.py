@@ -1,0 +1,82 @@
+"""`destroy`: take the chat down, keeping its data unless told otherwise."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+    from nwchatctl.deploy.changes import Change
+    from nwchatctl.deploy.model import Key
+
+HELP = examples(
+    ("what would go, and what would stay?", "nwchatctl destroy --dry-run"),
+    ("take the chat down; its tables stay", "nwchatctl destroy"),
+    ("the data as well, without a terminal", "nwchatctl destroy --delete-data --confirm ninjawars"),
+)
+
+
+def destroy(
+    ctx: typer.Context,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Delete the tables too: connections and all messages.")
+    ] = False,
+    keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the functions' logs.")] = False,
+    confirm: Annotated[
+        str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
+    ] = "",
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Remove what is this chat's, in safe order; says what it left. Tables stay unless --delete-data."""
+    from nwchatctl.commands._apply import carry_out
+    from nwchatctl.commands._chat import as_lines, summary
+    from nwchatctl.deploy.changes import changed_key
+    from nwchatctl.deploy.safety import destruction
+
+    app: App = ctx.obj
+    began = time.monotonic()
+    app.announce()
+    live = app.cloud.read()
+    ours = {where: each for where, each in live.state.items() if where not in live.foreign}
+    plan, left = destruction(ours, delete_data=delete_data, keep_logs=keep_logs)
+    if dry_run or not plan:
+        return _report(app, plan.changes, left, applied=0, began=began)
+    app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
+    losing = any(changed_key(each)[0] == "table" for each in plan.changes)
+    if losing or not yes:
+        flag = "--confirm" if losing else "--yes"
+        app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
+    applied = carry_out(app, plan)
+    return _report(app, plan.changes, left, applied=applied, began=began)
+
+
+def _report(
+    app: App, changes: tuple[Change, ...], left: tuple[Key, ...], *, applied: int, began: float
+) -> Report:
+    from nwchatctl.commands._chat import as_json, as_lines, whereabouts
+
+    if applied:
+        said = [Line(f"{applied} resources removed", Mark.GOOD)]
+    elif changes:
+        said = list(as_lines(changes, verbose=app.options.verbose))
+    else:
+        said = [Line("nothing to do: none of this chat is there", Mark.GOOD)]
+    kept = [Line(f"left: {kind} {name}", Mark.DIM) for kind, name in left]
+    return Report(
+        data={
+            **whereabouts(app),
+            "changes": as_json(changes),
+            "applied": applied,
+            "left": [{"kind": kind, "name": name} for kind, name in left],
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=(*said, *kept),
+    )

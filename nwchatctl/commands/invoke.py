@@ -1,0 +1,108 @@
+"""`invoke`: one Lambda, one event."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.invoking import Invocation
+    from nwchatctl.context import App
+
+HELP = examples(
+    (
+        "the console's Test button, with the event saved from there",
+        "nwchatctl invoke message --event event.json",
+    ),
+    ("an event from another program", 'echo \'{"body": "hi"}\' | nwchatctl invoke message --event -'),
+    ("only the function's answer", "nwchatctl invoke message --event event.json --json | jq .result"),
+)
+
+_MAX_EVENT = 6 * 1024 * 1024
+"""Lambda's limit for a synchronous payload, in bytes."""
+
+
+def invoke(
+    ctx: typer.Context,
+    function: Annotated[str, typer.Argument(help="connect, disconnect or message.")],
+    event: Annotated[
+        str, typer.Option("--event", metavar="FILE", help="A file with the event's JSON; - reads stdin.")
+    ] = "",
+    json: JsonOption = False,
+) -> Report:
+    """Run one of the chat's functions with a test event; prints its result and the end of its log."""
+    from nwchatctl.aws.invoking import invoke as run
+    from nwchatctl.deploy.desired import FUNCTIONS
+
+    app: App = ctx.obj
+    if function not in FUNCTIONS:
+        raise typer.BadParameter(f"no function {function!r}; there are {', '.join(FUNCTIONS)}")
+    payload = _event(event) if event else b"{}"
+    name = app.cloud.names.function(function)
+    client = app.aws.client("lambda")
+    began = time.monotonic()
+    answer = run(client, name, payload)
+    return _report(function, answer, round((time.monotonic() - began) * 1000, 1))
+
+
+def _event(source: str) -> bytes:
+    """The event's bytes, known to be JSON of a size that Lambda takes."""
+    try:
+        raw = sys.stdin.buffer.read(_MAX_EVENT + 1) if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise ChatError(
+            f"the event {source} cannot be read: {error.strerror}",
+            hint="give --event FILE, or --event - for stdin",
+            code="event_unreadable",
+            exit_code=Exit.USAGE,
+        ) from error
+    if len(raw) > _MAX_EVENT:
+        raise ChatError(
+            "the event is larger than the 6 MB that Lambda takes",
+            code="event_too_large",
+            exit_code=Exit.USAGE,
+        )
+    try:
+        jsonlib.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ChatError(
+            f"the event {source} is not JSON: {error}",
+            hint='an event is an object such as {"body": "hi"}',
+            code="event_invalid",
+            exit_code=Exit.USAGE,
+        ) from error
+    return raw
+
+
+def _report(function: str, answer: Invocation, took_ms: float) -> Report:
+    try:
+        result: object = jsonlib.loads(answer.payload)
+    except ValueError:
+        result = answer.payload.decode("utf-8", "replace")
+    shown = jsonlib.dumps(result, ensure_ascii=False)
+    return Report(
+        data={
+            "function": function,
+            "version": answer.version,
+            "result": result,
+            "error": answer.error or None,
+            "log": answer.log,
+            "duration_ms": took_ms,
+        },
+        body=(
+            Line(shown, Mark.BAD if answer.error else Mark.PLAIN),
+            *(Line(each, Mark.DIM) for each in answer.log.splitlines()),
+        ),
+        exit_code=Exit.FAILED if answer.error else Exit.DONE,
+        warnings=(f"{function} raised an error ({answer.error})",) if answer.error else (),
+        notes=(f"{function}, version {answer.version or '?'}, {took_ms:.0f} ms",),
+    )

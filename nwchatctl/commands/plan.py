@@ -1,0 +1,40 @@
+"""`plan`: what `deploy` would change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.errors import Exit
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("what would a deploy do?", "nwchatctl plan"),
+    ("in cron: exit 6 when anything differs from the configuration", "nwchatctl -q plan --check"),
+    ("the same for a script", "nwchatctl plan --json"),
+)
+
+
+def plan(
+    ctx: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Exit 6 when anything would change.")] = False,
+    json: JsonOption = False,
+) -> Report:
+    """Show what `deploy` would change, attribute by attribute."""
+    from nwchatctl.commands._chat import as_json, as_lines, planned, summary, whereabouts
+
+    app: App = ctx.obj
+    changes = planned(app).plan.changes
+    return Report(
+        data={**whereabouts(app), "changes": as_json(changes)},
+        body=(
+            *as_lines(changes, verbose=app.options.verbose),
+            Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
+        ),
+        exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
+    )

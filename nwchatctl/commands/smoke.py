@@ -1,0 +1,64 @@
+"""`smoke`: does the chat work, right now, for real sockets?"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.errors import Exit
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.chat.smoke import Step
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("after a deploy, or when somebody says that the chat is down", "nwchatctl smoke"),
+    ("from monitoring: exit 1 when a step fails", "nwchatctl -q --timeout 60s smoke --json"),
+)
+
+
+def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
+    """Open two sockets, send a message, await ack, echo and history, close; a line each with its time.
+
+    The message is a real one: whoever is in the chat sees it.
+    """
+    from nwchatctl.aws.socket import WebSocket
+    from nwchatctl.chat.smoke import smoke as run
+    from nwchatctl.commands._chat import endpoints, not_deployed
+
+    app: App = ctx.obj
+    api_id = app.cloud.find_api()
+    if not api_id:
+        raise not_deployed(app)
+    url = endpoints(app, api_id)["websocket"] or ""
+    steps = list(
+        run(
+            lambda: WebSocket.open(url),
+            time.monotonic,
+            secrets.token_hex(8),
+            echo=app.settings.chat.echo_to_sender,
+        )
+    )
+    failed = [each for each in steps if not each.ok]
+    return Report(
+        data={
+            "url": url,
+            "ok": not failed,
+            "steps": [
+                {"name": each.name, "ok": each.ok, "ms": each.ms, "detail": each.detail} for each in steps
+            ],
+        },
+        body=tuple(_line(each) for each in steps),
+        exit_code=Exit.FAILED if failed else Exit.DONE,
+        warnings=tuple(f"{each.name} failed: {each.detail}" for each in failed),
+    )
+
+
+def _line(step: Step) -> Line:
+    word, mark = ("ok", Mark.GOOD) if step.ok else ("failed", Mark.BAD)
+    return Line(f"{step.name:<8} {word:<6} {step.ms:>7.0f} ms  {step.detail}", mark)

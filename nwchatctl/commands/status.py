@@ -1,0 +1,115 @@
+"""`status`: what is there, and how it is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.errors import Exit
+from nwchatctl.report import Line, Mark, Report, Table
+
+if TYPE_CHECKING:
+    from nwchat.wire import Message
+    from nwchatctl.commands._chat import Planned
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("is it there, and as configured?", "nwchatctl status"),
+    ("from monitoring: exit 6 when something differs", "nwchatctl -q status --check"),
+    ("the address, for a script", "nwchatctl status --json | jq -r .endpoints.websocket"),
+)
+
+
+def status(
+    ctx: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Exit 6 when anything differs.")] = False,
+    json: JsonOption = False,
+) -> Report:
+    """Show endpoints, release, the state of each resource, how many are connected, the last message."""
+    from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
+    from nwchatctl.deploy.desired import release
+
+    app: App = ctx.obj
+    began = time.monotonic()
+    found = planned(app)
+    if not found.deployed:
+        raise not_deployed(app)
+    drift = found.plan.changes
+    connected, last = _activity(app, found)
+    links = endpoints(app, found.live.api_id)
+    running = None if drift else release(found.wanted)
+    return Report(
+        data={
+            **whereabouts(app),
+            "changes": as_json(drift),
+            "release": running,
+            "endpoints": links,
+            "connections": connected,
+            "last_message": _iso(last),
+            "drift": as_json(drift),
+            "resources": len(found.live.state),
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=(
+            *(Line(f"{name}\t{url}") for name, url in links.items() if url),
+            Line(f"release\t{running or 'differs from the configuration'}"),
+            Line(f"connections\t{'-' if connected is None else connected}"),
+            Line(f"last message\t{_said(last)}"),
+            Table(("kind", "name", "state"), _states(found)),
+            *_drift(app, found),
+        ),
+        exit_code=Exit.DIFFERS if check and drift else Exit.DONE,
+    )
+
+
+def _activity(app: App, found: Planned) -> tuple[int | None, Message | None]:
+    """How many are connected and the newest message; None for what has no table to say it."""
+    names, now_ms = found.cloud.names, app.now_ms()
+    connected, last = None, None
+    if ("table", names.connections) in found.live.state:
+        connected = sum(len(page) for page in app.store.connections(now_ms))
+    if ("table", names.messages) in found.live.state:
+        last = next(iter(app.store.page(1, now_ms).messages), None)
+    return connected, last
+
+
+def _states(found: Planned) -> list[tuple[str, str, str]]:
+    from nwchatctl.deploy.changes import changed_key
+
+    words = {"create": "missing", "update": "differs", "delete": "not wanted"}
+    changed = {changed_key(each): words[each.action] for each in found.plan.changes}
+    return [(kind, name, changed.get((kind, name), "ok")) for kind, name in _resources(found)]
+
+
+def _resources(found: Planned) -> list[tuple[str, str]]:
+    from nwchatctl.deploy.planner import ORDER
+
+    # Former deployments are nothing that has a state.
+    every = {where for where in {**found.live.state, **found.wanted} if where[0] != "deployment"}
+    every |= {where for where in found.wanted if where[0] == "deployment"}
+    return sorted(every, key=lambda where: (ORDER.index(where[0]), where[1]))
+
+
+def _drift(app: App, found: Planned) -> tuple[Line, ...]:
+    from nwchatctl.commands._chat import as_lines, summary
+
+    changes = found.plan.changes
+    return (
+        *as_lines(changes, verbose=app.options.verbose),
+        Line(summary(changes), Mark.WARN if changes else Mark.GOOD),
+    )
+
+
+def _said(message: Message | None) -> str:
+    from nwchatctl.commands.connections import local
+
+    return f"{local(message.date)} by {message.uname or message.sender_id or '-'}" if message else "-"
+
+
+def _iso(message: Message | None) -> str | None:
+    from nwchatctl.commands.connections import iso
+
+    return iso(message.date) if message else None

@@ -1,0 +1,314 @@
+"""What the adapters ask of AWS where it is not plain creating and reading, call by call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from nwchatctl.aws.apigateway import Gateway
+from nwchatctl.aws.cloud import Cloud
+from nwchatctl.aws.dynamodb import Tables
+from nwchatctl.aws.iam import Roles
+from nwchatctl.aws.lambdas import Functions
+from nwchatctl.aws.package import Package
+from nwchatctl.aws.session import Access, Aws, Credentials
+from nwchatctl.deploy.model import Alias, Integration, Permission, Role, Route, Stage, Table
+from nwchatctl.deploy.naming import Names, Place
+from nwchatctl.errors import ChatError
+
+TAGS = (("nwchat:chat", "x"), ("nwchat:managed-by", "nwchatctl"))
+PLACE = Place("123456789012", "us-east-2")
+PREFIX = "arn:aws:apigateway:us-east-2::/apis/"
+
+
+class Desk:
+    """Stubbed clients, each of which must have been asked everything that was queued, and nothing else."""
+
+    def __init__(self) -> None:
+        self.stubs: list[Stubber] = []
+
+    def client(self, service: Any) -> tuple[Any, Stubber]:
+        client = boto3.client(
+            service, region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        stub = Stubber(client)
+        stub.activate()
+        self.stubs.append(stub)
+        return client, stub
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    for stub in desk.stubs:
+        stub.assert_no_pending_responses()
+
+
+def functions(client: Any) -> Functions:
+    return Functions(
+        client, Package(b"zip", "sha"), lambda name: PLACE.arn("lambda", f"function:{name}"), PLACE.role_arn
+    )
+
+
+def test_an_alias_is_moved_without_weights(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_response("publish_version", {"Version": "7"}, {"FunctionName": "f"})
+    stub.add_response(
+        "update_alias",
+        {},
+        {
+            "FunctionName": "f",
+            "Name": "live",
+            "FunctionVersion": "7",
+            "RoutingConfig": {"AdditionalVersionWeights": {}},
+        },
+    )
+    functions(client).move_alias(Alias("f:live", "f", "x"))
+
+
+def test_a_missing_alias_is_made(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_response("publish_version", {"Version": "1"})
+    stub.add_client_error("update_alias", "ResourceNotFoundException")
+    stub.add_response("create_alias", {}, {"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})
+    functions(client).move_alias(Alias("f:live", "f", "x"))
+
+
+PERMISSION = Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn:new")
+ADD = {
+    "FunctionName": "f",
+    "Qualifier": "live",
+    "StatementId": "nwchat-default",
+    "Action": "lambda:InvokeFunction",
+    "Principal": "apigateway.amazonaws.com",
+    "SourceArn": "arn:new",
+}
+
+
+def test_a_statement_of_the_same_id_is_replaced(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_client_error(
+        "add_permission", "ResourceConflictException", "The statement id provided already exists"
+    )
+    stub.add_response(
+        "remove_permission", {}, {"FunctionName": "f", "Qualifier": "live", "StatementId": "nwchat-default"}
+    )
+    stub.add_response("add_permission", {"Statement": "{}"}, ADD)
+    functions(client).allow(PERMISSION)
+
+
+def test_only_statements_of_ours_are_read(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    ours = {
+        "Sid": "nwchat-default",
+        "Principal": {"Service": "apigateway.amazonaws.com"},
+        "Condition": {"ArnLike": {"AWS:SourceArn": "arn:new"}},
+    }
+    theirs = {"Sid": "s3-trigger", "Principal": {"Service": "s3.amazonaws.com"}}
+    stub.add_response("get_policy", {"Policy": json.dumps({"Statement": [ours, theirs]})})
+    assert functions(client).read_permissions("f") == [PERMISSION]
+
+
+def test_no_policy_is_no_permission(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_client_error("get_policy", "ResourceNotFoundException")
+    assert functions(client).read_permissions("f") == []
+
+
+def test_an_error_is_not_absence(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_client_error("get_function", "AccessDeniedException")
+    with pytest.raises(client.exceptions.ClientError):
+        functions(client).read("f")
+
+
+TABLE = Table("chat-messages", "room", "id", "expires_at", True, True, "PAY_PER_REQUEST", TAGS)
+ACTIVE = {"Table": {"TableName": "chat-messages", "TableStatus": "ACTIVE"}}
+
+
+def test_another_expiry_attribute_is_switched_off_first(desk: Desk) -> None:
+    client, stub = desk.client("dynamodb")
+    for attribute, enabled in (("ttl", False), ("expires_at", True)):
+        stub.add_response(
+            "update_time_to_live",
+            {},
+            {
+                "TableName": "chat-messages",
+                "TimeToLiveSpecification": {"Enabled": enabled, "AttributeName": attribute},
+            },
+        )
+    Tables(client).update(dataclasses.replace(TABLE, ttl_attribute="ttl"), TABLE)
+
+
+def test_protection_is_lifted_before_data_goes(desk: Desk) -> None:
+    client, stub = desk.client("dynamodb")
+    stub.add_response("update_table", {}, {"TableName": "chat-messages", "DeletionProtectionEnabled": False})
+    stub.add_response("describe_table", ACTIVE)
+    stub.add_response("delete_table", {}, {"TableName": "chat-messages"})
+    stub.add_client_error("describe_table", "ResourceNotFoundException")
+    Tables(client).delete(TABLE)
+
+
+def test_deleting_what_is_gone_is_success(desk: Desk) -> None:
+    client, stub = desk.client("dynamodb")
+    stub.add_client_error("delete_table", "ResourceNotFoundException")
+    Tables(client).delete(dataclasses.replace(TABLE, deletion_protection=False))
+
+
+def test_whatever_else_is_on_a_role_is_taken_off(desk: Desk) -> None:
+    client, stub = desk.client("iam")
+    wanted = Role("f", "{}", "{}", (), TAGS)
+    admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+    stub.add_response("detach_role_policy", {}, {"RoleName": "f", "PolicyArn": admin})
+    stub.add_response("delete_role_policy", {}, {"RoleName": "f", "PolicyName": "by-hand"})
+    stub.add_response("untag_role", {}, {"RoleName": "f", "TagKeys": ["team"]})
+    live = dataclasses.replace(wanted, other_policies=(admin, "by-hand"), tags=(*TAGS, ("team", "a")))
+    Roles(client).update(live, wanted)
+
+
+def test_apis_are_found_on_every_page_and_by_tags_alone(desk: Desk) -> None:
+    client, stub = desk.client("apigatewayv2")
+    mine: Any = {"Name": "x", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action"}
+    stub.add_response(
+        "get_apis",
+        {
+            "Items": [{**mine, "ApiId": "untagged"}, {**mine, "ApiId": "http", "ProtocolType": "HTTP"}],
+            "NextToken": "2",
+        },
+        {},
+    )
+    stub.add_response(
+        "get_apis",
+        {"Items": [{**mine, "ApiId": "abc", "Tags": {**dict(TAGS), "aws:x": "y"}}]},
+        {"NextToken": "2"},
+    )
+    ((api_id, api),) = Gateway(client, PREFIX).find(dict(TAGS))
+    assert api_id == "abc"
+    assert api.tags == TAGS
+
+
+def test_two_apis_of_one_chat_are_not_guessed_between(desk: Desk) -> None:
+    client, stub = desk.client("apigatewayv2")
+    both: Any = [
+        {
+            "ApiId": each,
+            "Name": "x",
+            "ProtocolType": "WEBSOCKET",
+            "RouteSelectionExpression": "$",
+            "Tags": tags,
+        }
+        for each, tags in (
+            ("a1", {"nwchat:chat": "x", "nwchat:managed-by": "nwchatctl"}),
+            ("b2", {"nwchat:chat": "x", "nwchat:managed-by": "nwchatctl"}),
+        )
+    ]
+    stub.add_response("get_apis", {"Items": both})
+    aws = Aws(Access(region="us-east-2", credentials=Credentials("a", "b")))
+    cloud = Cloud(aws, PLACE, Names("x"), "production")
+    cloud.gateway = Gateway(client, PREFIX)
+    with pytest.raises(ChatError, match="a1, b2") as caught:
+        cloud.find_api()
+    assert caught.value.code == "api_ambiguous"
+
+
+def gateway(client: Any) -> Gateway:
+    made = Gateway(client, PREFIX)
+    made.ids.api = "abc"
+    made.ids.integrations["ping"] = "i1"
+    made.ids.routes["ping"] = "r1"
+    made.ids.deployments["d1"] = "dep1"
+    return made
+
+
+def test_a_mock_without_its_answer_is_completed(desk: Desk) -> None:
+    """What a killed deploy left half-made: the integration without its response."""
+    client, stub = desk.client("apigatewayv2")
+    ping = Integration("ping", "MOCK", "", 29_000, '{"statusCode":200}', '{"type":"pong"}')
+    stub.add_response(
+        "get_integrations",
+        {
+            "Items": [
+                {
+                    "IntegrationId": "i1",
+                    "Description": "nwchatctl:ping",
+                    "IntegrationType": "MOCK",
+                    "TimeoutInMillis": 29_000,
+                    "RequestTemplates": {"200": '{"statusCode":200}'},
+                }
+            ]
+        },
+    )
+    stub.add_response("get_integration_responses", {"Items": []})
+    made = Gateway(client, PREFIX)
+    made.ids.api = "abc"
+    (live,) = made.read_integrations()
+    assert live == dataclasses.replace(ping, response_template="")
+    stub.add_response("update_integration", {})
+    stub.add_response("get_integration_responses", {"Items": []})
+    stub.add_response(
+        "create_integration_response",
+        {},
+        {
+            "ApiId": "abc",
+            "IntegrationId": "i1",
+            "IntegrationResponseKey": "$default",
+            "ResponseTemplates": {"200": '{"type":"pong"}'},
+            "TemplateSelectionExpression": "200",
+        },
+    )
+    made.put_integration(ping)
+
+
+def test_an_integration_made_twice_shows_its_second_by_id(desk: Desk) -> None:
+    client, stub = desk.client("apigatewayv2")
+    twice: Any = [
+        {"IntegrationId": each, "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}
+        for each in ("i1", "i2")
+    ]
+    stub.add_response("get_integrations", {"Items": twice})
+    made = Gateway(client, PREFIX)
+    made.ids.api = "abc"
+    assert [each.name for each in made.read_integrations()] == ["connect", "i2"]
+
+
+def test_a_route_gets_its_response_once(desk: Desk) -> None:
+    client, stub = desk.client("apigatewayv2")
+    stub.add_response("update_route", {})
+    stub.add_response(
+        "get_route_responses", {"Items": [{"RouteResponseId": "rr", "RouteResponseKey": "$default"}]}
+    )
+    gateway(client).put_route(Route("ping", "ping", "NONE", False, True))
+
+
+def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(desk: Desk) -> None:
+    client, stub = desk.client("apigatewayv2")
+    wanted = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
+    live = dataclasses.replace(
+        wanted, throttle_rate=0.0, route_settings=("onMessage",), tags=(*TAGS, ("team", "a"))
+    )
+    stub.add_response(
+        "delete_route_settings", {}, {"ApiId": "abc", "StageName": "production", "RouteKey": "onMessage"}
+    )
+    stub.add_response(
+        "update_stage",
+        {},
+        {
+            "ApiId": "abc",
+            "StageName": "production",
+            "DeploymentId": "dep1",
+            "AutoDeploy": False,
+            "DefaultRouteSettings": {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200},
+            "StageVariables": {},
+        },
+    )
+    stub.add_response(
+        "untag_resource", {}, {"ResourceArn": f"{PREFIX}abc/stages/production", "TagKeys": ["team"]}
+    )
+    gateway(client).update_stage(live, wanted)

@@ -1,0 +1,112 @@
+"""The smoke test against chats that work, and that fail in one way each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nwchatctl.chat.smoke import SocketClosed, Step, smoke
+
+ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
+
+
+class Chat:
+    """A chat in memory with a fault to choose; time passes only while somebody waits in vain."""
+
+    def __init__(self, fault: str = "", *, echo: bool = True) -> None:
+        self.fault = fault
+        self.echo = echo
+        self.sockets: list[Socket] = []
+        self.now = 0.0
+
+    def connect(self) -> Socket:
+        if self.fault == "refused":
+            raise SocketClosed("the handshake was refused with HTTP 403")
+        self.sockets.append(Socket(self))
+        return self.sockets[-1]
+
+    def take(self, socket: Socket, frame: dict[str, Any]) -> None:
+        match frame.get("action"):
+            case "ping" if self.fault == "undeployed route":
+                socket.inbox.append({"message": "Forbidden", "connectionId": "x", "requestId": "y"})
+            case "ping":
+                socket.inbox.append({"type": "pong"})
+            case "history":
+                kept = [] if self.fault == "history" else [{"id": ID}]
+                socket.inbox.append({"type": "history", "messages": kept})
+            case "onMessage":
+                text = "another" if self.fault == "mangled" else frame["message"]
+                for each in self.sockets:
+                    each.inbox.append({"type": "message", "id": "someone else's", "message": "hi"})
+                    if self.fault != "echo" and (self.echo or each is not socket):
+                        each.inbox.append({"type": "message", "id": ID, "message": text})
+                if self.fault == "error":
+                    socket.inbox.append({"type": "error", "code": "internal", "detail": "x"})
+                elif self.fault != "ack":
+                    socket.inbox.append({"type": "ack", "client_id": frame["client_id"], "id": ID})
+
+
+class Socket:
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
+        self.inbox: list[dict[str, Any]] = []
+        self.closed = False
+
+    def send(self, text: str) -> None:
+        self.chat.take(self, json.loads(text))
+
+    def receive(self, seconds: float) -> str:
+        if not self.inbox:
+            self.chat.now += seconds
+            raise TimeoutError
+        return json.dumps(self.inbox.pop(0))
+
+    def close(self) -> int:
+        self.closed = True
+        return 1006 if self.chat.fault == "close" else 1000
+
+
+def run(chat: Chat) -> list[Step]:
+    return list(smoke(chat.connect, lambda: chat.now, "nonce", echo=chat.echo))
+
+
+@pytest.mark.parametrize("echo", [True, False])
+def test_a_chat_that_works(echo: bool) -> None:
+    chat = Chat(echo=echo)
+    steps = run(chat)
+    assert [(each.name, each.ok) for each in steps] == [
+        (name, True) for name in ("connect", "ping", "send", "ack", "echo", "history", "close")
+    ]
+    assert all(each.closed for each in chat.sockets)
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "detail"),
+    [
+        ("refused", "connect", "the handshake was refused with HTTP 403"),
+        ("undeployed route", "ping", "Forbidden"),
+        ("ack", "ack", "no ack within 10 s"),
+        ("error", "ack", "internal"),
+        ("echo", "echo", "no message within 10 s"),
+        ("mangled", "echo", "another text came back: 'another'"),
+        ("history", "history", "not among the last 0 messages"),
+        ("close", "close", "closed with 1006 instead of 1000"),
+    ],
+)
+def test_each_fault_is_named_and_ends_the_test(fault: str, step: str, detail: str) -> None:
+    chat = Chat(fault)
+    steps = run(chat)
+    assert [each.ok for each in steps] == [True] * (len(steps) - 1) + [False]
+    assert steps[-1].name == step
+    assert detail in steps[-1].detail
+    assert all(each.closed for each in chat.sockets)
+
+
+def test_steps_come_as_they_are_done() -> None:
+    clock: Callable[[], float] = lambda: 0.0  # noqa: E731
+    steps = smoke(Chat().connect, clock, "nonce")
+    assert next(steps).name == "connect"
+    steps.close()  # type: ignore[attr-defined]

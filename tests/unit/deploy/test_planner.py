@@ -1,0 +1,195 @@
+"""Plans are values: what is wanted and what is live in, changes and their order out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flat
+from nwchatctl.deploy.model import (
+    API_ID,
+    Alias,
+    Api,
+    Deployment,
+    Function,
+    Integration,
+    LogGroup,
+    Permission,
+    Resource,
+    Role,
+    Route,
+    Stage,
+    State,
+    Table,
+    key,
+    state,
+    with_api_id,
+)
+from nwchatctl.deploy.naming import Place
+from nwchatctl.deploy.planner import needs, plan
+from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
+from nwchatctl.deploy.safety import destruction, refuse_foreign, refuse_other_keys, removals
+from nwchatctl.errors import ChatError
+
+TAGS = (("nwchat:chat", "x"),)
+PLACE = Place("123456789012", "us-east-2")
+ARNS = Arns("arn:logs", "arn:connections", "arn:messages", f"arn:api/{API_ID}/production")
+
+TABLE = Table("messages", "room", "id", "expires_at", True, True, "PAY_PER_REQUEST", TAGS)
+GROUP = LogGroup("/aws/lambda/f", 30, TAGS)
+ROLE = Role("f", lambda_trust(), function_policy("message", ARNS), (), TAGS)
+FUNCTION = Function(
+    "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("A", "1"),), "c0de", "JSON", "INFO",
+    "/aws/lambda/f", TAGS,
+)  # fmt: skip
+ALIAS = Alias("f:live", "f", "abc")
+PERMISSION = Permission(
+    "f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", f"arn:{API_ID}"
+)
+API = Api("x", "$request.body.action", True, TAGS)
+INTEGRATION = Integration("f", "AWS_PROXY", PLACE.invocation_uri("f"), 29_000, "", "")
+ROUTE = Route("$default", "f", "NONE", False, False)
+DEPLOYMENT = Deployment("d1")
+STAGE = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
+CHAT: tuple[Resource, ...] = (
+    STAGE, DEPLOYMENT, ROUTE, INTEGRATION, PERMISSION, ALIAS, FUNCTION, ROLE, API, GROUP, TABLE,
+)  # fmt: skip
+
+
+def whole() -> State:
+    return state(*CHAT)
+
+
+def test_nothing_differs_nothing_is_planned() -> None:
+    assert not plan(whole(), whole())
+    assert plan(whole(), whole()).changes == ()
+
+
+def test_a_first_deploy_makes_everything_in_an_order_that_works() -> None:
+    planned = plan(whole(), {})
+    assert {each.action for each in planned.changes} == {"create"}
+    done: set[tuple[str, str]] = set()
+    remaining = list(planned.changes)
+    while remaining:
+        ready = [each for each in remaining if planned.after[changed_key(each)] <= done]
+        assert ready, f"stuck before {[changed_key(each) for each in remaining]}"
+        done |= {changed_key(each) for each in ready}
+        remaining = [each for each in remaining if each not in ready]
+    # The stage moves last, and only to what may run.
+    assert planned.after["stage", "production"] == {
+        ("deployment", "d1"), ("permission", PERMISSION.name), ("table", "messages"), ("api", "x"),
+    }  # fmt: skip
+    assert planned.after["function", "f"] == {("role", "f"), ("log-group", "/aws/lambda/f"), ("api", "x")}
+    assert planned.after["integration", "f"] == {("alias", "f:live"), ("api", "x")}
+    assert planned.after["deployment", "d1"] == {("route", "$default"), ("integration", "f"), ("api", "x")}
+
+
+@pytest.mark.parametrize("resource", CHAT, ids=lambda each: str(each.kind))
+def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
+    """Whichever attribute differs live, the plan is one update that names it and nothing else."""
+    for attribute in dataclasses.fields(resource):
+        if attribute.name == "name":
+            continue
+        value = getattr(resource, attribute.name)
+        other: object
+        match value:
+            case bool():
+                other = not value
+            case int() | float():
+                other = value + 1
+            case tuple():
+                other = (("added", "by hand"),) if attribute.name in _PAIRS else ("added-by-hand",)
+            case _:
+                other = (
+                    '{"Statement":[],"Version":"2012-10-17"}'
+                    if attribute.name in ("policy", "trust")
+                    else "else"
+                )
+        changed: dict[str, Any] = {attribute.name: other}
+        live = dataclasses.replace(resource, **changed)
+        planned = plan(state(resource), state(live))
+        assert planned.changes == (Update(live, resource),)
+        named = {each.name.split(".")[0] for each in fields(planned.changes[0])}
+        assert named == {attribute.name}
+
+
+_PAIRS = ("tags", "environment", "variables")
+
+
+def test_a_difference_reads_attribute_by_attribute() -> None:
+    live = dataclasses.replace(STAGE, throttle_rate=50.0, tags=(("nwchat:chat", "x"), ("team", "a")))
+    assert fields(Update(live, STAGE)) == (
+        Field("throttle_rate", "50", "100"),
+        Field("tags.team", "a", ""),
+    )
+    function = dataclasses.replace(FUNCTION, environment=(("A", "2"), ("B", "3")))
+    assert fields(Update(function, FUNCTION)) == (
+        Field("environment.A", "2", "1"),
+        Field("environment.B", "3", ""),
+    )
+    role = dataclasses.replace(ROLE, policy=function_policy("connect", ARNS))
+    assert [each.name for each in fields(Update(role, ROLE))] == [
+        "policy.Connections", "policy.Messages", "policy.Sockets",
+    ]  # fmt: skip
+
+
+def test_what_is_ours_and_not_wanted_goes_after_what_needed_it() -> None:
+    old = Integration("old", "MOCK", "", 29_000, "{}", "{}")
+    route_to_old = dataclasses.replace(ROUTE, integration="old")
+    planned = plan(whole(), {**whole(), key(ROUTE): route_to_old, key(old): old})
+    assert planned.changes == (Delete(old), Update(route_to_old, ROUTE))
+    assert planned.after[key(old)] == {key(ROUTE)}
+    assert planned.after[key(ROUTE)] == frozenset()
+    assert removals(planned) == (Delete(old),)
+
+
+def test_old_deployments_are_kept() -> None:
+    assert not plan(whole(), {**whole(), ("deployment", "d0"): Deployment("d0")})
+
+
+def test_the_token_is_filled_in_everywhere_it_stands() -> None:
+    filled = [with_api_id(each, "abc123") for each in CHAT]
+    assert "abc123" in str(filled)
+    assert API_ID not in str(filled)
+    assert with_api_id(TABLE, "abc123") == TABLE
+
+
+def test_a_create_shows_what_is_not_known_yet_as_such() -> None:
+    assert flat(PERMISSION)["source_arn"] == "arn:(known after the API is made)"
+    assert Field("source_arn", "", "arn:(known after the API is made)") in fields(Create(PERMISSION))
+
+
+def test_needs_of_a_mock_hold_no_function() -> None:
+    assert needs(Integration("ping", "MOCK", "", 29_000, "{}", "{}")) == {("api", "*")}
+
+
+def test_another_table_key_is_refused() -> None:
+    live = dataclasses.replace(TABLE, sort_key="")
+    with pytest.raises(ChatError, match=r"has the key room, and the chat needs room \+ id") as caught:
+        refuse_other_keys(plan(state(TABLE), state(live)))
+    assert caught.value.code == "table_key"
+
+
+def test_somebody_elses_resource_is_refused() -> None:
+    refuse_foreign([], "x")
+    with pytest.raises(ChatError, match="in its way: table messages") as caught:
+        refuse_foreign([("table", "messages")], "x")
+    assert caught.value.code == "not_ours"
+
+
+def test_destroy_keeps_data_and_takes_the_api_first() -> None:
+    planned, left = destruction(whole(), delete_data=False, keep_logs=False)
+    assert [changed_key(each)[0] for each in planned.changes] == [
+        "stage", "api", "function", "role", "log-group",
+    ]  # fmt: skip
+    assert left == (("table", "messages"),)
+    assert planned.after["function", "f"] == {("stage", "production"), ("api", "x")}
+    assert ("function", "f") in planned.after["role", "f"]
+
+
+def test_destroy_takes_data_only_when_told_and_leaves_logs_when_told() -> None:
+    planned, left = destruction(whole(), delete_data=True, keep_logs=True)
+    assert ("table", "messages") in planned.after
+    assert left == (("log-group", "/aws/lambda/f"),)
