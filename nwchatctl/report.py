@@ -37,6 +37,7 @@ class Line:
 class Table:
     """Rows of cells: a table with headings on a terminal, tab-separated lines in a pipe.
 
+    Without headings it is what it is: names and their values, side by side.
     `empty` is said on stderr, on a terminal only, when there is no row. `rows` is read once and may be lazy.
     """
 

@@ -9,7 +9,7 @@ import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.errors import ChatError
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.report import Line, Mark, Report, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -91,13 +91,14 @@ def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float,
     # Once more, now that the API has its id: the release must be the one that the next run computes.
     wanted = desired(app.settings, where, found.cloud.package.sha256, api_id) if api_id else found.wanted
     links = endpoints(app, api_id)
+    body: tuple[Line | Table, ...]
     if dry_run:
         body = (*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     elif not plan:
-        body = (Line(summary(()), Mark.GOOD), *_links(links))
+        body = (Line(summary(()), Mark.GOOD), _links(links))
     else:
         done = f"{applied} change{'s' if applied != 1 else ''} made, release {release(wanted)}"
-        body = (Line(done, Mark.GOOD), *_links(links))
+        body = (Line(done, Mark.GOOD), _links(links))
     return Report(
         data={
             **whereabouts(app),
@@ -112,5 +113,5 @@ def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float,
     )
 
 
-def _links(links: dict[str, str | None]) -> tuple[Line, ...]:
-    return tuple(Line(f"{name}\t{url}") for name, url in links.items() if url)
+def _links(links: dict[str, str | None]) -> Table:
+    return Table((), [(name, url) for name, url in links.items() if url])

@@ -54,10 +54,15 @@ def status(
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(
-            *(Line(f"{name}\t{url}") for name, url in links.items() if url),
-            Line(f"release\t{running or 'differs from the configuration'}"),
-            Line(f"connections\t{'-' if connected is None else connected}"),
-            Line(f"last message\t{_said(last)}"),
+            Table(
+                (),
+                [
+                    *((name, url) for name, url in links.items() if url),
+                    ("release", running or "differs from the configuration"),
+                    ("connections", "-" if connected is None else str(connected)),
+                    ("last message", _said(last)),
+                ],
+            ),
             Table(("kind", "name", "state"), _states(found)),
             *_drift(app, found),
         ),

@@ -61,8 +61,9 @@ def _print_page(headings: Sequence[str], rows: Sequence[Sequence[str]], streams:
         legacy_windows=False,
         _environ={},
     )
-    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for heading in headings:
+    looks = box.SIMPLE_HEAD if headings else None
+    grid = Grid(box=looks, show_edge=False, show_header=bool(headings), pad_edge=False, header_style="bold")
+    for heading in headings or ("",) * len(rows[0]):
         grid.add_column(Text(heading), overflow="fold")
     for cells in rows:
         grid.add_row(*(Text(untrusted(cell)) for cell in cells))

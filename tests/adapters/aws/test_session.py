@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import EndpointConnectionError, ProfileNotFound
 from botocore.stub import Stubber
@@ -17,7 +19,8 @@ def test_given_keys_need_no_profile_and_no_proxy(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:2")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     client = Aws(SANDBOX).client("sts")
-    assert client.meta.config.proxies == {}
+    config: Any = client.meta.config
+    assert config.proxies == {}
     assert client.meta.endpoint_url == "http://127.0.0.1:1"
 
 
@@ -34,7 +37,8 @@ def test_one_client_a_service_and_url() -> None:
     assert one is aws.client("apigatewaymanagementapi", "http://127.0.0.1:1/a")
     assert one is not aws.client("apigatewaymanagementapi", "http://127.0.0.1:1/b")
     # Posting retries by itself: botocore's own would multiply that.
-    assert one.meta.config.retries["total_max_attempts"] == 1
+    config: Any = one.meta.config
+    assert config.retries["total_max_attempts"] == 1
 
 
 def test_every_call_is_traced_without_arguments() -> None:

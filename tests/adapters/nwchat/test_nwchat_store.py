@@ -184,6 +184,37 @@ def atomic(client: DynamoDBClient) -> Store:
     return Store(one_at_a_time, "connections", "messages")
 
 
+def test_a_message_that_another_one_overtakes_is_counted_after_it(client: DynamoDBClient) -> None:
+    """Another comes between reading the window, with room for one more, and counting in it."""
+
+    class Overtaken(Atomic):
+        overtaking = True
+
+        def update_item(self, **request: Any) -> Any:
+            try:
+                return self.client.update_item(**request)
+            except self.client.exceptions.ConditionalCheckFailedException:
+                if self.overtaking:
+                    self.overtaking = False
+                    assert seen(Store(client, "connections", "messages"), NOW)
+                raise
+
+    overtaken: Any = Overtaken(client)
+    store = Store(client, "connections", "messages")
+    assert [seen(store, NOW), seen(store, NOW)] == [True, True]
+    assert seen(Store(overtaken, "connections", "messages"), NOW) is False
+    kept = row(client, "a")
+    assert kept is not None
+    assert kept["rate_count"] == {"N": "3"}
+
+
+def test_since_when_somebody_is_connected_does_not_change(store: Store) -> None:
+    store.connected(Connection("a", NOW - 5, LIVE))
+    seen(store, NOW)
+    seen(store, NOW)
+    assert [each.connected_at for each in everybody(store)] == [NOW - 5]
+
+
 def test_messages_at_once_are_each_counted(atomic: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(lambda _: seen(atomic, NOW), range(8)))
