@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from nwchat.limits import Limits, Window, check_message, clean, clean_name, rate_window
 from nwchat.wire import Bad, Say
 
-ANY_TEXT = st.text(st.characters() | st.sampled_from("\ud800\udfff\u202e\x85\u0301\u0323\n e\u200d"))
+# In pieces, because an alphabet with surrogates in it loses them: hypothesis leaves them out of text().
+PIECES = st.text() | st.sampled_from(list("\ud800\udfff\u202e\x85\u0301\u0323\n e\u200d"))
+ANY_TEXT = st.lists(PIECES, max_size=9).map("".join)
 DROPPED = [
     chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 ]

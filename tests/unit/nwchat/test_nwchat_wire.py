@@ -125,7 +125,9 @@ def test_a_frame_is_at_most_32_kb_of_utf8() -> None:
     assert wire.parse(obj(message="x" * 140_000, client_id="c7")) == too_long
 
 
-ANY_TEXT = st.text(st.characters() | st.sampled_from("\ud800\udc00\udfff"))
+# In pieces, because an alphabet with surrogates in it loses them: hypothesis leaves them out of text().
+PIECES = st.text() | st.sampled_from(["\ud800", "\udc00", "\udfff"])
+ANY_TEXT = st.lists(PIECES, max_size=5).map("".join)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
