@@ -142,7 +142,9 @@ class App:
         # A region that was asked for counts here as it does on AWS.
         asked = self.settings.aws.region or self.environ.get("AWS_DEFAULT_REGION")
         keys = Credentials(target.access_key_id, target.secret_access_key)
-        return Aws(Access(region=asked or target.region, endpoint=target.endpoint, credentials=keys), self._trace)
+        return Aws(
+            Access(region=asked or target.region, endpoint=target.endpoint, credentials=keys), self._trace
+        )
 
     @property
     def _trace(self) -> Callable[[str], None] | None:
