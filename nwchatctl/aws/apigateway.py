@@ -191,31 +191,30 @@ class Gateway:
         self._gone(self._client.delete_integration, ApiId=self.ids.api, IntegrationId=known)
 
     def put_route(self, route: Route) -> None:
-        """Makes or changes the route, and its route response with it."""
+        """Makes or changes the route, and makes or removes its route response."""
         wanted: dict[str, Any] = {
             "ApiId": self.ids.api,
             "RouteKey": route.name,
             "Target": f"integrations/{self.ids.integrations[route.integration]}",
             "AuthorizationType": route.authorization,
             "ApiKeyRequired": route.api_key_required,
-            # "" takes it off again (UpdateRoute).
-            "RouteResponseSelectionExpression": _DEFAULT if route.answers else "",
         }
+        if route.answers:
+            wanted["RouteResponseSelectionExpression"] = _DEFAULT
         known = self.ids.routes.get(route.name)
         if known is None:
-            if not route.answers:
-                del wanted["RouteResponseSelectionExpression"]
             known = patiently(self._client.create_route, **wanted)["RouteId"]
             self.ids.routes[route.name] = known
+            response = None
         else:
             patiently(self._client.update_route, RouteId=known, **wanted)
-        if route.answers and self._response_id(known) is None:
-            patiently(
-                self._client.create_route_response,
-                ApiId=self.ids.api,
-                RouteId=known,
-                RouteResponseKey=_DEFAULT,
-            )
+            response = self._response_id(known)
+        of_route = {"ApiId": self.ids.api, "RouteId": known}
+        if route.answers and response is None:
+            patiently(self._client.create_route_response, **of_route, RouteResponseKey=_DEFAULT)
+        elif response is not None and not route.answers:
+            # Without a route response nothing is answered, whatever the expression selects.
+            self._gone(self._client.delete_route_response, **of_route, RouteResponseId=response)
 
     def delete_route(self, route: Route) -> None:
         """Removes the route; gone already is fine."""

@@ -30,6 +30,8 @@ _PASSING = (
     # DynamoDB: a table that is still being changed; more than 500 control plane calls at once.
     ("ResourceInUseException", "being"),
     ("LimitExceededException", "simultaneous"),
+    # DynamoDB, of a table made seconds ago: its backups are still being enabled.
+    ("ContinuousBackupsUnavailableException", ""),
     # CloudWatch Logs and IAM, for the same reasons.
     ("OperationAbortedException", ""),
     ("ConcurrentModificationException", ""),

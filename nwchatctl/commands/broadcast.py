@@ -46,9 +46,10 @@ def broadcast(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
-    """Send an announcement to everybody who is connected, and store it in the history.
+    """Send an announcement to everybody.
 
-    Exit code 5 when some could not be reached though they are connected.
+    It is stored in the history and sent to all who are connected. Exit code 5 when some could not be
+    reached though they are connected.
     """
     from nwchat.keys import ulid
     from nwchatctl.chat import broadcasting

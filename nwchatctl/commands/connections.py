@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from nwchat.rows import Connection
     from nwchatctl.context import App
 
-app = typer.Typer(help="See who is connected.", no_args_is_help=True)
+app = typer.Typer(
+    help="See who is connected.",
+    epilog=examples(
+        ("everybody", "nwchatctl connections list"),
+        (
+            "everybody, for a script",
+            "nwchatctl connections list --json | jq -r '.connections[].connection_id'",
+        ),
+    ),
+)
 
 LIST_HELP = examples(
     ("everybody", "nwchatctl connections list"),
@@ -34,7 +43,10 @@ def list_(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
     json: JsonOption = False,
 ) -> Report:
-    """List the connections, longest connected first; a name is known once its owner has said something."""
+    """List who is connected.
+
+    Longest connected first; a name is known once its owner has said something.
+    """
     context: App = ctx.obj
     context.require_config()
     found = (each for page in context.store.connections(context.now_ms(), full=True) for each in page)

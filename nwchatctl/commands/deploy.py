@@ -36,7 +36,11 @@ def deploy(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
-    """Build the chat on AWS, or update it: only what differs from the configuration is touched."""
+    """Build the chat on AWS, or update it.
+
+    Only what differs from the configuration is touched, what is independent at the same time. Safe to stop
+    and to repeat at any moment: the next deploy goes on from what is there.
+    """
     from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._chat import as_lines, planned, summary
 

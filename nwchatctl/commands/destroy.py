@@ -35,7 +35,12 @@ def destroy(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
-    """Remove what is this chat's, in safe order; says what it left. Tables stay unless --delete-data."""
+    """Take the chat down; its data stays.
+
+    Removes what carries this chat's tags, in safe order, and says what it left. Tables stay unless
+    --delete-data, logs go unless --keep-logs. The name is to be typed, or given with --confirm; --yes will
+    do where no data goes.
+    """
     from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._chat import as_lines, summary
     from nwchatctl.deploy.changes import changed_key

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from nwchat.wire import Message, Page
     from nwchatctl.context import App
 
-app = typer.Typer(help="Read what was said.", no_args_is_help=True)
+app = typer.Typer(
+    help="Read what was said.",
+    epilog=examples(
+        ("the last messages", "nwchatctl history tail"),
+        ("every new one, as it comes", "nwchatctl history tail -n 0 -f"),
+    ),
+)
 
 TAIL_HELP = examples(
     ("the last 50 messages", "nwchatctl history tail"),
@@ -37,9 +43,10 @@ def tail(
     ] = False,
     json: JsonOption = False,
 ) -> Stream:
-    """Show the last messages, oldest first; with -f, the new ones as they come.
+    """Show the last messages.
 
-    With --json, each line is a message as it travels over the socket: `date` is epoch milliseconds.
+    Oldest first; with -f, each new one as it comes. With --json, each line is a message as it travels over
+    the socket: `date` is epoch milliseconds.
     """
     from nwchatctl.chat import tailing
 

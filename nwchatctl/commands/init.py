@@ -46,9 +46,9 @@ def init(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
-    """Write a commented nwchat.toml: every setting with its meaning and default.
+    """Write a commented nwchat.toml.
 
-    Asks on a terminal; takes the defaults under --yes.
+    It has every setting with its meaning and default. Asks on a terminal; takes the defaults under --yes.
     """
     from nwchatctl.config.template import template
 

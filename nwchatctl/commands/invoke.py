@@ -39,7 +39,10 @@ def invoke(
     ] = "",
     json: JsonOption = False,
 ) -> Report:
-    """Run one of the chat's functions with a test event; prints its result and the end of its log."""
+    """Run one function with a test event.
+
+    Prints its result and the end of its log. Exit code 1 when the function raised an error.
+    """
     from nwchatctl.aws.invoking import invoke as run
     from nwchatctl.deploy.desired import FUNCTIONS
 

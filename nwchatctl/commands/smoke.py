@@ -23,9 +23,10 @@ HELP = examples(
 
 
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
-    """Open two sockets, send a message, await ack, echo and history, close; a line each with its time.
+    """Test the chat with two real sockets.
 
-    The message is a real one: whoever is in the chat sees it.
+    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes; a line each
+    with its time. The message is a real one: whoever is in the chat sees it.
     """
     from nwchatctl.aws.socket import WebSocket
     from nwchatctl.chat.smoke import smoke as run

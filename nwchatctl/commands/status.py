@@ -28,7 +28,11 @@ def status(
     check: Annotated[bool, typer.Option("--check", help="Exit 6 when anything differs.")] = False,
     json: JsonOption = False,
 ) -> Report:
-    """Show endpoints, release, the state of each resource, how many are connected, the last message."""
+    """Show where the chat is and how it does.
+
+    Endpoints, release, how many are connected, the last message, and the state of each resource: whatever
+    differs from the configuration is listed as `plan` lists it.
+    """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
     from nwchatctl.deploy.desired import release
 

@@ -41,10 +41,10 @@ cat <<END
 The chat is running at
   $url
 
-Try next:
-  npx wscat -c '$url'                     talk in it, in as many terminals as you like
+Try next (talk in it from as many terminals as you like; change a setting and plan again):
+  npx wscat -c '$url'
   $BIN/nwchatctl --sandbox history tail -f
+  NWCHAT_STAGE__THROTTLE_RATE=50 $BIN/nwchatctl --sandbox plan
   $BIN/nwchatctl --sandbox status
-  $BIN/nwchatctl --sandbox plan           nothing differs; change a setting and look again
-  $BIN/nwchatctl sandbox down             stop it (its state stays; sandbox reset forgets)
+  $BIN/nwchatctl sandbox down
 END

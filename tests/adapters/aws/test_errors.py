@@ -39,6 +39,7 @@ def client_error(code: str, message: str, operation: str = "CreateFunction") -> 
         ("ConflictException", "Api mapping already exists", False),
         ("ResourceInUseException", "Table is being created: t", True),
         ("ResourceInUseException", "Table already exists: t", False),
+        ("ContinuousBackupsUnavailableException", "Backups are being enabled for the table: t", True),
         ("OperationAbortedException", "A conflicting operation is currently in progress", True),
         ("AccessDeniedException", "no", False),
     ],
