@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from typing import Literal
+
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -14,14 +17,24 @@ OPEN_TIMEOUT = 15.0
 class WebSocket:
     """A blocking client socket; frames are text."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, leave: ExitStack) -> None:
         self._connection = connection
+        self._leave = leave
 
     @classmethod
-    def open(cls, url: str) -> WebSocket:
-        """Connects. Raises SocketClosed where the chat refuses, OSError where it is not reached."""
+    def open(cls, url: str, *, direct: bool = False) -> WebSocket:
+        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine.
+
+        Raises SocketClosed where the chat refuses, OSError where it is not reached.
+        """
+        proxy: Literal[True] | None = None if direct else True
         try:
-            return cls(connect(url, open_timeout=OPEN_TIMEOUT, close_timeout=5, proxy=True))
+            # Entered, because websockets wants that from 17.1 on.
+            leave = ExitStack()
+            return cls(
+                leave.enter_context(connect(url, open_timeout=OPEN_TIMEOUT, close_timeout=5, proxy=proxy)),
+                leave,
+            )
         except InvalidStatus as error:
             raise SocketClosed(f"the handshake was refused with HTTP {error.response.status_code}") from error
         except InvalidHandshake as error:
@@ -44,6 +57,6 @@ class WebSocket:
 
     def close(self) -> int:
         """Closes with 1000; the code that the other side answered, 1006 where it did not."""
-        self._connection.close()
+        self._leave.close()
         code = self._connection.close_code
         return 1006 if code is None else code

@@ -69,13 +69,19 @@ class _Frames:
 
 
 def smoke(
-    connect: Callable[[], Socket], clock: Callable[[], float], nonce: str, *, echo: bool = True
+    connect: Callable[[], Socket],
+    clock: Callable[[], float],
+    nonce: str,
+    *,
+    echo: bool = True,
+    max_chars: int = 1000,
 ) -> Iterator[Step]:
     """Yields a step as soon as it is done; ends after the first that failed.
 
-    `nonce` makes this run's message and client id its own. `echo` is the setting `chat.echo_to_sender`.
+    `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
+    `chat.echo_to_sender` and `chat.max_message_chars`.
     """
-    run = _Run(clock, nonce, echo)
+    run = _Run(clock, nonce, echo, max_chars)
     steps: list[tuple[str, Callable[[], str]]] = [
         ("connect", lambda: run.connect(connect)),
         ("ping", run.ping),
@@ -100,12 +106,13 @@ def smoke(
 
 
 class _Run:
-    def __init__(self, clock: Callable[[], float], nonce: str, echo: bool) -> None:
+    def __init__(self, clock: Callable[[], float], nonce: str, echo: bool, max_chars: int) -> None:
         self._clock = clock
         self._nonce = nonce
         self._echo = echo
         self._open: list[_Frames] = []
-        self._text = f"nwchatctl smoke test {nonce}"
+        text = f"nwchatctl smoke test {nonce}"
+        self._text = text if len(text) <= max_chars else nonce[:max_chars]
         self._id = ""
 
     def connect(self, connect: Callable[[], Socket]) -> str:

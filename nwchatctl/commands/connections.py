@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +50,7 @@ def list_(
     context.require_config()
     found = (each for page in context.store.connections(context.now_ms(), full=True) for each in page)
     wanted = (each for each in found if not user or user in (each.sender_id, each.uname))
-    chosen = sorted(islice(wanted, limit), key=lambda each: each.connected_at or 0)
+    chosen = sorted(wanted, key=lambda each: each.connected_at or 0)[:limit]
     return Report(
         data={"connections": [_as_json(each) for each in chosen], "count": len(chosen)},
         body=(Table(_HEADINGS, _rows(chosen), empty="nobody is connected"),),

@@ -39,10 +39,11 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     url = endpoints(app, api_id)["websocket"] or ""
     steps = list(
         run(
-            lambda: WebSocket.open(url),
+            lambda: WebSocket.open(url, direct=app.sandbox),
             time.monotonic,
             secrets.token_hex(8),
             echo=app.settings.chat.echo_to_sender,
+            max_chars=app.settings.chat.max_message_chars,
         )
     )
     failed = [each for each in steps if not each.ok]

@@ -60,6 +60,8 @@ def named_resource(
             return str(_json(body).get("ResourceArn"))
         case ["Logs_20140328", "DescribeLogGroups"]:
             return f"arn:aws:logs:{region}:{account}:log-group::log-stream:"
+        case ["AmazonSSM", "GetParametersByPath"]:
+            return f"arn:aws:ssm:{region}:{account}:parameter{_json(body).get('Path')}"
     return None
 
 

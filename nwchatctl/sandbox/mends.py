@@ -6,7 +6,9 @@ import json
 import logging
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from ministack import app as ministack_app
 from ministack.core import iam_actions, lambda_runtime, persistence
@@ -27,6 +29,7 @@ _dispatch = ministack_app._dispatch_service_request
 _select = apigateway._evaluate_route_selection
 _resource_arn = iam_actions.extract_resource_arn
 _lambda_action = iam_actions._lambda_action
+_handle_gateway = apigateway.handle_request
 
 
 def select_route(expression: str, frame: str) -> str:
@@ -50,6 +53,8 @@ class Environments:
     _gates: dict[str, threading.BoundedSemaphore] = {}  # noqa: RUF012 - shared by design, one for each function
 
     def __init__(self, name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST") -> None:
+        # An alias that moved leads to other code: kept by alias, warm ones would go on with the old.
+        qualifier = str(config.get("Version") or qualifier)
         self._function = (name, config, code, qualifier)
         key = f"{config.get('FunctionArn', name)}:{qualifier}"
         self._gate = self._gates.setdefault(key, threading.BoundedSemaphore(MAX_WORKERS))
@@ -154,6 +159,41 @@ def lambda_action(method: str, path: str) -> str | None:
     return found
 
 
+_ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
+
+
+async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+    """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage."""
+    found = _ROUTE_SETTINGS.fullmatch(path)
+    if method != "DELETE" or found is None:
+        return await _handle_gateway(method, path, headers, body, query)
+    api_id, stage_name, route_key = map(unquote, found.groups())
+    stage = apigateway._stages.get(api_id, {}).get(stage_name)
+    if stage is None or stage.get("routeSettings", {}).pop(route_key, None) is None:
+        return apigateway._apigw_error("NotFoundException", f"no settings of route {route_key}", 404)
+    return 204, {}, b""
+
+
+def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """`change` (of an API's or a stage's tags) so that GetApis and GetStages show it: ministack keeps the
+    tags that they show apart from those that it changes."""
+
+    def changed(resource_arn: str, wanted: Any) -> Any:
+        answer = change(resource_arn, wanted)
+        match resource_arn.rpartition("::/")[2].split("/"):
+            case ["apis", api_id]:
+                record = apigateway._apis.get(api_id)
+            case ["apis", api_id, "stages", stage]:
+                record = apigateway._stages.get(api_id, {}).get(stage)
+            case _:
+                record = None
+        if record is not None:
+            record["tags"] = dict(apigateway._api_tags.get(resource_arn, {}))
+        return answer
+
+    return changed
+
+
 def kill_functions() -> None:
     """Ends every function's process, busy or not; ministack leaves them running when it stops."""
     with lambda_runtime._lock:
@@ -169,5 +209,8 @@ def install() -> None:
     ministack_app._dispatch_service_request = dispatch
     iam_actions.extract_resource_arn = resource_arn
     iam_actions._lambda_action = lambda_action
+    apigateway.handle_request = handle_gateway
+    apigateway._tag_resource = shown(apigateway._tag_resource)
+    apigateway._untag_resource = shown(apigateway._untag_resource)
     # ministack's own save when it stops must not meet ours half-way through the same files.
     ministack_app.save_all = lambda _services: save_state()

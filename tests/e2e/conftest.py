@@ -10,6 +10,7 @@ import pytest
 from nwchatctl.commands import sandbox as commands
 from nwchatctl.sandbox import process
 from nwchatctl.sandbox.state import State
+from tests.e2e.chatting import Chat
 from tests.e2e.emulated import Sandbox, free_port
 
 
@@ -35,3 +36,11 @@ def lone_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     made = Sandbox(State(tmp_path / "a sandbox"), free_port())
     yield made
     process.down(made.state)
+
+
+@pytest.fixture(scope="session")
+def chat(sandbox: Sandbox) -> Chat:
+    """A deployed chat for the tests that talk in it; whatever one of them breaks, it mends."""
+    made = Chat(sandbox, "e2e-talk")
+    made.deploy()
+    return made
