@@ -234,7 +234,7 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if "botocore" in sys.modules and isinstance(error, Exception):
         from nwchatctl.aws.errors import explained
 
-        if known := explained(error):
+        if known := explained(error, app.command("deploy")):
             return known
     return ChatError(
         f"something unexpected went wrong: {type(error).__name__}: {error}",

@@ -52,13 +52,14 @@ class Gateway:
         self._arn_prefix = arn_prefix
         self.ids = Ids()
 
-    def find(self, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
-        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids."""
+    def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
+        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`."""
         found = []
         for each in pages(self._client.get_apis):
             if each.get("ProtocolType") == "WEBSOCKET" and tags.items() <= each.get("Tags", {}).items():
                 api = Api(
-                    name=each["Name"],
+                    name=name,
+                    display_name=each["Name"],
                     route_selection=each.get("RouteSelectionExpression", ""),
                     default_endpoint=not each.get("DisableExecuteApiEndpoint", False),
                     tags=from_mapping(each.get("Tags", {})),
@@ -129,7 +130,9 @@ class Gateway:
                     throttle_rate=float(settings.get("ThrottlingRateLimit", 0)),
                     throttle_burst=int(settings.get("ThrottlingBurstLimit", 0)),
                     route_settings=tuple(sorted(each.get("RouteSettings", {}))),
-                    variables=pairs(each.get("StageVariables", {})),
+                    variables=pairs(
+                        {key: text for key, text in each.get("StageVariables", {}).items() if text}
+                    ),
                     tags=from_mapping(each.get("Tags", {})),
                 )
             )
@@ -139,7 +142,7 @@ class Gateway:
         """Makes the API with its tags: a deploy killed right after finds it again by them."""
         self.ids.api = patiently(
             self._client.create_api,
-            Name=api.name,
+            Name=api.display_name,
             ProtocolType="WEBSOCKET",
             RouteSelectionExpression=api.route_selection,
             DisableExecuteApiEndpoint=not api.default_endpoint,
@@ -151,7 +154,7 @@ class Gateway:
         patiently(
             self._client.update_api,
             ApiId=self.ids.api,
-            Name=after.name,
+            Name=after.display_name,
             RouteSelectionExpression=after.route_selection,
             DisableExecuteApiEndpoint=not after.default_endpoint,
         )
@@ -209,7 +212,7 @@ class Gateway:
         else:
             patiently(self._client.update_route, RouteId=known, **wanted)
             response = self._response_id(known)
-        of_route = {"ApiId": self.ids.api, "RouteId": known}
+        of_route: dict[str, Any] = {"ApiId": self.ids.api, "RouteId": known}
         if route.answers and response is None:
             patiently(self._client.create_route_response, **of_route, RouteResponseKey=_DEFAULT)
         elif response is not None and not route.answers:
@@ -240,7 +243,10 @@ class Gateway:
                 StageName=after.name,
                 RouteKey=route_key,
             )
-        patiently(self._client.update_stage, **self._stage(after))
+        wanted = self._stage(after)
+        # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
+        wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
+        patiently(self._client.update_stage, **wanted)
         self._retag(f"{self.ids.api}/stages/{after.name}", before.tags, after.tags)
 
     def delete_stage(self, stage: Stage) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, assert_never
 
+from botocore.exceptions import NoRegionError
+
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
@@ -59,6 +61,9 @@ def place(aws: Aws) -> Place:
 
     Raises botocore's NoRegionError and credential errors.
     """
+    if aws.session.region_name is None:
+        # STS alone would answer without one, from a global endpoint.
+        raise NoRegionError
     sts = aws.client("sts")
     caller = sts.get_caller_identity()
     partition = caller["Arn"].split(":")[1]
@@ -139,7 +144,7 @@ class Cloud:
         return self.gateway.ids.api
 
     def _find_api(self) -> Api | None:
-        found = self.gateway.find(self.names.tags)
+        found = self.gateway.find(self.names.api, self.names.tags)
         if len(found) > 1:
             raise ChatError(
                 f"{len(found)} APIs carry the tags of chat {self.names.chat}: "

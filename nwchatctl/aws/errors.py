@@ -97,8 +97,11 @@ def patiently(
         wait = min(wait * 2, 5.0)
 
 
-def explained(error: BaseException) -> ChatError | None:
-    """An error of boto3's in the operator's terms, or None where it is not one of boto3's."""
+def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
+    """An error of boto3's in the operator's terms, or None where it is not one of boto3's.
+
+    `deploy` is the command line that builds the chat which was meant.
+    """
     match error:
         case aws.NoCredentialsError() | aws.PartialCredentialsError():
             return _config("there are no AWS credentials", "no_credentials", _CREDENTIALS_HINT)
@@ -113,7 +116,7 @@ def explained(error: BaseException) -> ChatError | None:
                 "there is no AWS region", "no_region", "give --region, or set aws.region in nwchat.toml"
             )
         case aws.ClientError():
-            return _client_error(error)
+            return _client_error(error, deploy)
         case aws.HTTPClientError() | aws.ConnectionError():
             return ChatError(
                 f"AWS could not be reached: {error}",
@@ -132,7 +135,7 @@ def explained(error: BaseException) -> ChatError | None:
             return None
 
 
-def _client_error(error: aws.ClientError) -> ChatError:
+def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
     code = code_of(error)
     text = str(error.response.get("Error", {}).get("Message", "")) or code
     if code in _CREDENTIALS:
@@ -143,7 +146,7 @@ def _client_error(error: aws.ClientError) -> ChatError:
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
         return ChatError(
             f"the chat is not deployed here: {error.operation_name} finds nothing",
-            hint="run `nwchatctl deploy`; `nwchatctl config show` says which region and chat is meant",
+            hint=f"run `{deploy}`; `nwchatctl config show` says which region and chat is meant",
             code="not_deployed",
             exit_code=Exit.NOT_FOUND,
         )

@@ -56,7 +56,10 @@ class Functions:
         found = self._configuration(name, ALIAS)
         if found is None:
             return None
-        return Alias(alias_name(name), name, version_fingerprint(_function(name, found, ())))
+        routing = self._client.get_alias(FunctionName=name, Name=ALIAS).get("RoutingConfig", {})
+        shares = routing.get("AdditionalVersionWeights", {})
+        weights = pairs({version: f"{share:g}" for version, share in shares.items()})
+        return Alias(alias_name(name), name, version_fingerprint(_function(name, found, ())), weights)
 
     def read_permissions(self, name: str) -> list[Permission]:
         """The statements on the live alias that bear our prefix; others are somebody's own."""

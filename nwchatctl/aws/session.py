@@ -27,6 +27,9 @@ READ_TIMEOUT = 60
 ATTEMPTS = 8
 """Of each call, throttling and 5xx included: API Gateway's control plane allows 10 requests a second."""
 
+UNANSWERED = 4
+"""Attempts of a call that nobody answers: some seconds, where all of ATTEMPTS would be a minute and more."""
+
 POOL = 32
 """Connections that a client keeps, so that parallel reads and posts do not queue or reconnect."""
 
@@ -120,9 +123,17 @@ class Aws:
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
         client = make(service, endpoint_url=url or self.access.endpoint or None, config=config)
+        client.meta.events.register("needs-retry", _unless_unanswered)
         if self.trace is not None:
             _watch(client, service, self.trace)
         return client
+
+
+def _unless_unanswered(attempts: int, caught_exception: Exception | None, **_: object) -> None:
+    """Ends the retries of a call that had UNANSWERED attempts without an answer. botocore knows one limit for
+    that and for throttling, which is worth more of them."""
+    if caught_exception is not None and attempts >= UNANSWERED:
+        raise caught_exception
 
 
 def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:

@@ -75,16 +75,24 @@ def _limited(plan: Plan, only: Collection[str]) -> Plan:
         raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
     kept = [each for each in plan.changes if changed_key(each)[0] in only]
     keys = {changed_key(each) for each in kept}
-    left_out = {changed_key(each) for each in plan.changes if each.action == "create"} - keys
-    for where in keys:
-        missing = sorted({kind for kind, _ in plan.after[where] & left_out})
+    left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
+    for where in sorted(keys):
+        missing = sorted(
+            {each[0] for each in plan.after[where] & left_out.keys() if _lacks(where[0], left_out[each])}
+        )
         if missing:
             raise ChatError(
-                f"{where[0]} {where[1]} needs what is not there yet: {', '.join(missing)}",
+                f"{where[0]} {where[1]} needs what is not there yet, or not as wanted: {', '.join(missing)}",
                 hint="deploy without --only, or add " + " ".join(f"--only {each}" for each in missing),
                 code="only_incomplete",
             )
     return Plan(tuple(kept), {where: plan.after[where] & keys for where in keys})
+
+
+def _lacks(kind: str, action: str) -> bool:
+    """Whether a change of `kind` cannot go without an earlier `action`. Versions and deployments are
+    snapshots: one taken of what is out of date would stay so, under the name of a good one."""
+    return action == "create" or kind in ("alias", "deployment")
 
 
 def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:

@@ -73,7 +73,8 @@ def _report(
     elif changes:
         said = list(as_lines(changes, verbose=app.options.verbose))
     else:
-        said = [Line("nothing to do: none of this chat is there", Mark.GOOD)]
+        gone = "the rest is gone already" if left else "none of this chat is there"
+        said = [Line(f"nothing to do: {gone}", Mark.GOOD)]
     kept = [Line(f"left: {kind} {name}", Mark.DIM) for kind, name in left]
     return Report(
         data={

@@ -97,12 +97,16 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """`function`:live. `runs` fingerprints the version that it points at (`desired.version_fingerprint`)."""
+    """`function`:live. `runs` fingerprints the version that it points at (`desired.version_fingerprint`).
+
+    `weights` are other versions' shares of the calls, which is nothing in a chat of ours.
+    """
 
     kind: ClassVar[str] = "alias"
     name: str
     function: str
     runs: str
+    weights: Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The WebSocket API itself."""
+    """The WebSocket API itself, known by its tags; `display_name` is free, and what the console shows."""
 
     kind: ClassVar[str] = "api"
     name: str
+    display_name: str
     route_selection: str
     default_endpoint: bool
     tags: Pairs

@@ -88,7 +88,9 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
     for where, change in by_key.items():
         if not isinstance(change, Delete):
             needed = _within(needs(change.after), by_key)
-            before[where] |= {each for each in needed if not isinstance(by_key[each], Delete)}
+            # A deployment is a snapshot: what has to go is gone before it is taken.
+            whole = isinstance(change.after, Deployment)
+            before[where] |= {each for each in needed if whole or not isinstance(by_key[each], Delete)}
         if not isinstance(change, Create):
             for each in _within(needs(change.before), by_key):
                 if isinstance(by_key[each], Delete):

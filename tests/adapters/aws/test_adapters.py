@@ -70,7 +70,7 @@ def test_an_alias_is_moved_without_weights(desk: Desk) -> None:
             "RoutingConfig": {"AdditionalVersionWeights": {}},
         },
     )
-    functions(client).move_alias(Alias("f:live", "f", "x"))
+    functions(client).move_alias(Alias("f:live", "f", "x", ()))
 
 
 def test_a_missing_alias_is_made(desk: Desk) -> None:
@@ -78,7 +78,7 @@ def test_a_missing_alias_is_made(desk: Desk) -> None:
     stub.add_response("publish_version", {"Version": "1"})
     stub.add_client_error("update_alias", "ResourceNotFoundException")
     stub.add_response("create_alias", {}, {"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})
-    functions(client).move_alias(Alias("f:live", "f", "x"))
+    functions(client).move_alias(Alias("f:live", "f", "x", ()))
 
 
 PERMISSION = Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn:new")
@@ -189,8 +189,8 @@ def test_apis_are_found_on_every_page_and_by_tags_alone(desk: Desk) -> None:
         {"Items": [{**mine, "ApiId": "abc", "Tags": {**dict(TAGS), "aws:x": "y"}}]},
         {"NextToken": "2"},
     )
-    ((api_id, api),) = Gateway(client, PREFIX).find(dict(TAGS))
-    assert api_id == "abc"
+    ((api_id, api),) = Gateway(client, PREFIX).find("ours", dict(TAGS))
+    assert (api_id, api.name, api.display_name) == ("abc", "ours", "x")
     assert api.tags == TAGS
 
 
@@ -291,7 +291,11 @@ def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(desk: Des
     client, stub = desk.client("apigatewayv2")
     wanted = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
     live = dataclasses.replace(
-        wanted, throttle_rate=0.0, route_settings=("onMessage",), tags=(*TAGS, ("team", "a"))
+        wanted,
+        throttle_rate=0.0,
+        route_settings=("onMessage",),
+        variables=(("colour", "red"),),
+        tags=(*TAGS, ("team", "a")),
     )
     stub.add_response(
         "delete_route_settings", {}, {"ApiId": "abc", "StageName": "production", "RouteKey": "onMessage"}
@@ -305,7 +309,8 @@ def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(desk: Des
             "DeploymentId": "dep1",
             "AutoDeploy": False,
             "DefaultRouteSettings": {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200},
-            "StageVariables": {},
+            # Left out, it would stay.
+            "StageVariables": {"colour": ""},
         },
     )
     stub.add_response(

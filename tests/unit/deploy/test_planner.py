@@ -44,11 +44,11 @@ FUNCTION = Function(
     "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("A", "1"),), "c0de", "JSON", "INFO",
     "/aws/lambda/f", TAGS,
 )  # fmt: skip
-ALIAS = Alias("f:live", "f", "abc")
+ALIAS = Alias("f:live", "f", "abc", ())
 PERMISSION = Permission(
     "f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", f"arn:{API_ID}"
 )
-API = Api("x", "$request.body.action", True, TAGS)
+API = Api("x", "x", "$request.body.action", True, TAGS)
 INTEGRATION = Integration("f", "AWS_PROXY", PLACE.invocation_uri("f"), 29_000, "", "")
 ROUTE = Route("$default", "f", "NONE", False, False)
 DEPLOYMENT = Deployment("d1")
@@ -115,7 +115,7 @@ def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
         assert named == {attribute.name}
 
 
-_PAIRS = ("tags", "environment", "variables")
+_PAIRS = ("tags", "environment", "variables", "weights")
 
 
 def test_a_difference_reads_attribute_by_attribute() -> None:
@@ -143,6 +143,20 @@ def test_what_is_ours_and_not_wanted_goes_after_what_needed_it() -> None:
     assert planned.after[key(old)] == {key(ROUTE)}
     assert planned.after[key(ROUTE)] == frozenset()
     assert removals(planned) == (Delete(old),)
+
+
+def test_a_deployment_is_taken_when_what_goes_is_gone() -> None:
+    """It is a snapshot, and would hold what is deleted after it."""
+    extra, old = (
+        Route("extra", "old", "NONE", False, False),
+        Integration("old", "MOCK", "", 29_000, "{}", "{}"),
+    )
+    live = {**whole(), key(extra): extra, key(old): old}
+    del live[key(DEPLOYMENT)]
+    planned = plan(whole(), live)
+    assert planned.after[key(DEPLOYMENT)] == {key(extra), key(old)}
+    assert planned.after[key(old)] == {key(extra)}
+    assert planned.after[key(extra)] == frozenset()
 
 
 def test_old_deployments_are_kept() -> None:

@@ -1,0 +1,187 @@
+"""Each function needs every action of its role's policy: one is taken from it, and something breaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.policies import Arns, function_policy
+from tests.e2e.chatting import SECONDS, Frame, Player, connection_row, eventually, unique
+from tests.e2e.deploying import Operator, pairs, without
+from tests.e2e.emulated import Sandbox
+
+POLICIES = {each: json.loads(function_policy(each, Arns("l", "c", "m", "s"))) for each in FUNCTIONS}
+
+UNENFORCED = {
+    (each, "Logs", action): "the emulator takes a function's output itself and asks nobody"
+    for each in FUNCTIONS
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents")
+}
+"""What cannot be seen missing here; tests/golden/chat.json holds that it is there."""
+
+
+@pytest.fixture(scope="module")
+def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    # The rate is not what is tested here.
+    made = Operator(sandbox, "e2e-roles", tmp_path_factory.mktemp("home"), NWCHAT_CHAT__RATE_MESSAGES="1000")
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+@pytest.fixture(scope="module")
+def url(operator: Operator) -> str:
+    return operator.url
+
+
+# What players do, and "" or what they see go wrong ----------------------------------------------
+
+
+@contextmanager
+def player(url: str) -> Iterator[Player]:
+    with connect(url, proxy=None, open_timeout=SECONDS) as socket:
+        yield Player(socket)
+
+
+def until_now(player: Player) -> list[Frame]:
+    """What the player got so far: the sandbox takes a socket's frames one after another, so that what the
+    earlier ones caused has come before the answer to this one, which needs no function."""
+    player.send({"action": "ping"})
+    return player.until(lambda frame: frame.get("type") == "pong")[:-1]
+
+
+def come(operator: Operator, url: str) -> str:
+    try:
+        with player(url):
+            return ""
+    except InvalidStatus:
+        return "refused"
+
+
+def say(operator: Operator, url: str) -> str:
+    """One says something, with a key of its own; it has to be acked, and come to both."""
+    text = unique()
+    with player(url) as one, player(url) as other:
+        one.send({"message": text, "client_id": "key"})
+        own, others = until_now(one), until_now(other)
+    kinds = [frame["type"] for frame in own]
+    if kinds == ["error"]:
+        return f"error {own[0]['code']}"
+    if kinds != ["ack", "message"]:
+        return f"the sender got {kinds}"
+    return "" if [frame["message"] for frame in others] == [text] else "the other heard nothing"
+
+
+def ask(operator: Operator, url: str) -> str:
+    with player(url) as one:
+        one.send({"action": "history", "limit": 5})
+        (answer,) = until_now(one) or [{"type": "nothing"}]
+    return "" if answer["type"] == "history" else f"{answer['type']} {answer['code']}"
+
+
+def meet_a_stale_row(operator: Operator, url: str) -> str:
+    """Whose socket is gone is forgotten by the message that finds it gone."""
+    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    wanted = {"TableName": table, "Key": {"connection_id": {"S": "stale"}}}
+    dynamodb.put_item(TableName=table, Item=connection_row("stale"))
+    with player(url) as one:
+        one.send("anybody?")
+        until_now(one)
+    stays = "Item" in dynamodb.get_item(**wanted)
+    dynamodb.delete_item(**wanted)
+    return "the row stays" if stays else ""
+
+
+def leave(operator: Operator, url: str) -> str:
+    """The function's own answer to API Gateway's event is waited for, which a closed socket cannot tell."""
+    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    dynamodb.put_item(TableName=table, Item=connection_row("leaving"))
+    event = {
+        "requestContext": {"eventType": "DISCONNECT", "connectionId": "leaving", "disconnectStatusCode": 1001}
+    }
+    answer = operator.root("lambda").invoke(
+        FunctionName=operator.called("disconnect"), Qualifier="live", Payload=json.dumps(event).encode()
+    )
+    status = json.loads(answer["Payload"].read())["statusCode"]
+    wanted = {"TableName": table, "Key": {"connection_id": {"S": "leaving"}}}
+    stays = "Item" in dynamodb.get_item(**wanted)
+    dynamodb.delete_item(**wanted)
+    return f"{status}, the row stays" if stays else ""
+
+
+Act = Callable[[Operator, str], str]
+
+NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
+    ("connect", "Connections", "dynamodb:PutItem"): (come, "refused"),
+    ("disconnect", "Connections", "dynamodb:DeleteItem"): (leave, "500, the row stays"),
+    ("message", "Connections", "dynamodb:DeleteItem"): (meet_a_stale_row, "the row stays"),
+    ("message", "Connections", "dynamodb:Scan"): (say, "the other heard nothing"),
+    ("message", "Connections", "dynamodb:UpdateItem"): (say, "error internal"),
+    ("message", "Messages", "dynamodb:PutItem"): (say, "error internal"),
+    ("message", "Messages", "dynamodb:Query"): (ask, "error internal"),
+    ("message", "Sockets", "execute-api:ManageConnections"): (say, "the sender got []"),
+}
+
+
+def test_every_action_is_looked_at() -> None:
+    every = {(name, *pair) for name, policy in POLICIES.items() for pair in pairs(policy)}
+    assert NEEDS.keys() | UNENFORCED.keys() == every
+    assert not NEEDS.keys() & UNENFORCED.keys()
+
+
+@pytest.mark.parametrize(("function", "sid", "action"), NEEDS, ids=lambda text: text)
+def test_without_it_players_see_it(
+    operator: Operator, url: str, function: str, sid: str, action: str
+) -> None:
+    act, broken = NEEDS[function, sid, action]
+    iam, role = operator.root("iam"), operator.called(function)
+    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+
+    def hold(policy: object) -> None:
+        iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(policy))
+
+    assert act(operator, url) == ""
+    hold(without(whole, sid, action))
+    try:
+        seen = act(operator, url)
+    finally:
+        hold(whole)
+    assert seen == broken
+    assert act(operator, url) == ""
+
+
+def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
+    """By the socket's own end, as `leave` above cannot show it."""
+    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+
+    def rows() -> int:
+        return int(dynamodb.scan(TableName=table)["Count"])
+
+    eventually(rows, 0)
+    with player(url):
+        assert rows() == 1
+    eventually(rows, 0)
+
+
+def test_what_is_said_to_be_unenforced_is(operator: Operator, url: str) -> None:
+    """So that the list is shortened when the emulator learns to ask."""
+    iam = operator.root("iam")
+    for function in FUNCTIONS:
+        role = operator.called(function)
+        policy = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+        kept = [each for each in policy["Statement"] if each["Sid"] != "Logs"]
+        iam.put_role_policy(
+            RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps({**policy, "Statement": kept})
+        )
+    try:
+        assert {act(operator, url) for act in (come, say, ask, meet_a_stale_row, leave)} == {""}
+        answer = operator.json("invoke", "disconnect")
+        assert "an event without a connection id" in answer["log"]
+    finally:
+        operator.deploy()
