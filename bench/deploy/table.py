@@ -1,0 +1,64 @@
+"""Runs in, a Markdown table out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.deploy.proxy import Call
+
+HEAD = (
+    "case",
+    "wall time",
+    "before the first call",
+    "first to last call",
+    "calls",
+    "critical path",
+    "in seconds",
+    "ratio",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the tool: when it was started (s, monotonic), how long it took in all (s), and its calls."""
+
+    began: float
+    wall: float
+    calls: tuple[Call, ...]
+
+    @property
+    def start_up(self) -> float:
+        """Seconds until the first call came: the interpreter, imports, settings, clients."""
+        return min(each.began for each in self.calls) - self.began
+
+    @property
+    def in_aws(self) -> float:
+        """Seconds from the first call's beginning to the last one's end."""
+        return max(each.ended for each in self.calls) - min(each.began for each in self.calls)
+
+
+def table(rows: Iterable[tuple[str, Sequence[Run], int]]) -> Iterator[str]:
+    """A line for each case, its runs and the length of its longest chain of calls; medians of the runs."""
+    yield _line(HEAD)
+    yield _line(["---", *["---:"] * (len(HEAD) - 1)])
+    for case, runs, chain in rows:
+        latency = median(each.ended - each.began for run in runs for each in run.calls)
+        in_aws = median(each.in_aws for each in runs)
+        yield _line(
+            [
+                case,
+                f"{median(each.wall for each in runs):.2f} s",
+                f"{median(each.start_up for each in runs):.2f} s",
+                f"{in_aws:.2f} s",
+                f"{median(len(each.calls) for each in runs):g}",
+                f"{chain} calls",
+                f"{chain * latency:.2f} s",
+                f"{in_aws / (chain * latency):.2f}",
+            ]
+        )
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
