@@ -72,11 +72,15 @@ class Aws:
                 import boto3
                 import botocore.session
 
+                from nwchatctl.aws.models import Models
+
                 keys = self.access.credentials
                 # Keys given outright need no profile, not even AWS_PROFILE's, which may not exist.
                 bare = {"profile": (None, None, None, None)} if keys else None
+                core = botocore.session.Session(session_vars=bare)
+                core.register_component("data_loader", Models())
                 self._session = boto3.session.Session(
-                    botocore_session=botocore.session.Session(session_vars=bare),
+                    botocore_session=core,
                     profile_name=self.access.profile or None,
                     region_name=self.access.region or None,
                     aws_access_key_id=keys.access_key_id if keys else None,
