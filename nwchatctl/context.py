@@ -155,11 +155,11 @@ class App:
 
     @cached_property
     def cloud(self) -> Cloud:
-        """The chat on AWS. Asks AWS for the account; raises as `aws`, and boto3's errors."""
-        from nwchatctl.aws.cloud import Cloud, place
+        """The chat on AWS, which is asked for the account when that is first wanted. Raises as `aws`."""
+        from nwchatctl.aws.cloud import Cloud
         from nwchatctl.deploy.naming import Names
 
-        return Cloud(self.aws, place(self.aws), Names(self.settings.chat.name), self.settings.stage.name)
+        return Cloud(self.aws, None, Names(self.settings.chat.name), self.settings.stage.name)
 
     @cached_property
     def store(self) -> Store:

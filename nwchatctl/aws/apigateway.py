@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.model import Api, Deployment, Integration, Pairs, Route, Stage, pairs
 
@@ -30,6 +31,16 @@ class Ids:
     integrations: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     deployments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is in an API."""
+
+    integrations: list[Integration]
+    routes: list[Route]
+    deployments: list[Deployment]
+    stages: list[Stage]
 
 
 def pages(call: Callable[..., Any], **wanted: Any) -> Iterator[Any]:
@@ -67,10 +78,27 @@ class Gateway:
                 found.append((each["ApiId"], api))
         return found
 
-    def read_integrations(self) -> list[Integration]:
+    def read(self, start: Start = in_order) -> Parts:
+        """All that is in the API, asked for at once.
+
+        Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
+        """
+        integrations = start(self.read_integrations, start)
+        routes = start(self._get_routes, start)
+        deployments = start(self.read_deployments)
+        stages = start(self._get_stages)
+        return Parts(integrations(), self._routes(routes()), deployments(), self._stages(stages()))
+
+    def read_integrations(self, start: Start = in_order) -> list[Integration]:
         """All integrations; one that does not bear a name of ours goes by its id."""
+        items = list(pages(self._client.get_integrations, ApiId=self.ids.api))
+        templates = {
+            each["IntegrationId"]: start(self._response_template, each["IntegrationId"])
+            for each in items
+            if each.get("IntegrationType") == "MOCK"
+        }
         found = []
-        for each in pages(self._client.get_integrations, ApiId=self.ids.api):
+        for each in items:
             name = _name(each.get("Description", "")) or each["IntegrationId"]
             if name in self.ids.integrations:
                 # Made twice (a call whose answer was lost): the second is not wanted.
@@ -84,16 +112,27 @@ class Gateway:
                     uri="" if mock else each.get("IntegrationUri", ""),
                     timeout_ms=each.get("TimeoutInMillis", 29_000),
                     request_template=each.get("RequestTemplates", {}).get(_TEMPLATE, "") if mock else "",
-                    response_template=self._response_template(each["IntegrationId"]) if mock else "",
+                    response_template=templates[each["IntegrationId"]]() if mock else "",
                 )
             )
         return found
 
-    def read_routes(self) -> list[Route]:
-        """All routes. Integrations have to be read first: a route names them by id."""
+    def _get_routes(self, start: Start) -> list[tuple[Any, bool]]:
+        """All routes as AWS has them, each with whether it answers."""
+        items = list(pages(self._client.get_routes, ApiId=self.ids.api))
+        answers = {
+            each["RouteId"]: start(self._response_id, each["RouteId"])
+            for each in items
+            if each.get("RouteResponseSelectionExpression") == _DEFAULT
+        }
+        return [
+            (each, each["RouteId"] in answers and answers[each["RouteId"]]() is not None) for each in items
+        ]
+
+    def _routes(self, items: list[tuple[Any, bool]]) -> list[Route]:
         names = {identity: name for name, identity in self.ids.integrations.items()}
         found = []
-        for each in pages(self._client.get_routes, ApiId=self.ids.api):
+        for each, answers in items:
             self.ids.routes[each["RouteKey"]] = each["RouteId"]
             target = each.get("Target", "").removeprefix("integrations/")
             found.append(
@@ -102,8 +141,7 @@ class Gateway:
                     integration=names.get(target, target),
                     authorization=each.get("AuthorizationType", "NONE"),
                     api_key_required=each.get("ApiKeyRequired", False),
-                    answers=each.get("RouteResponseSelectionExpression") == _DEFAULT
-                    and self._response_id(each["RouteId"]) is not None,
+                    answers=answers,
                 )
             )
         return found
@@ -115,11 +153,13 @@ class Gateway:
                 self.ids.deployments[name] = each["DeploymentId"]
         return [Deployment(name) for name in self.ids.deployments]
 
-    def read_stages(self) -> list[Stage]:
-        """All stages. Deployments have to be read first: a stage names them by id."""
+    def _get_stages(self) -> list[Any]:
+        return list(pages(self._client.get_stages, ApiId=self.ids.api))
+
+    def _stages(self, items: list[Any]) -> list[Stage]:
         names = {identity: name for name, identity in self.ids.deployments.items()}
         found = []
-        for each in pages(self._client.get_stages, ApiId=self.ids.api):
+        for each in items:
             settings = each.get("DefaultRouteSettings", {})
             deployment = each.get("DeploymentId", "")
             found.append(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias, assert_never
+from typing import ParamSpec, TypeAlias, assert_never
 
 from botocore.exceptions import NoRegionError
 
@@ -16,6 +16,7 @@ from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
+from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FUNCTIONS
@@ -41,10 +42,9 @@ from nwchatctl.deploy.model import (
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.errors import ChatError
 
-READERS = 16
-"""Threads that read: most calls are to services that allow far more, the API's own few run in a row."""
+P = ParamSpec("P")
 
-_Read: TypeAlias = Callable[[], list[Resource]]
+_Read: TypeAlias = Callable[[], Iterable[Resource]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,20 @@ def place(aws: Aws) -> Place:
 class Cloud:
     """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
 
-    def __init__(self, aws: Aws, where: Place, names: Names, stage: str) -> None:
+    def __init__(self, aws: Aws, where: Place | None, names: Names, stage: str) -> None:
         self._aws = aws
-        self.where = where
+        self._where = where
+        self._asking = threading.Lock()
         self.names = names
         self._stage = stage
+
+    @property
+    def where(self) -> Place:
+        """Where it is: as given, or else asked of AWS when it is first wanted. Raises as `place`."""
+        with self._asking:
+            if self._where is None:
+                self._where = place(self._aws)
+            return self._where
 
     @cached_property
     def package(self) -> Package:
@@ -92,7 +101,7 @@ class Cloud:
     @cached_property
     def log_groups(self) -> LogGroups:
         """The adapter of log groups."""
-        return LogGroups(self._aws.client("logs"), self.where.arn("logs", "log-group:"))
+        return LogGroups(self._aws.client("logs"), lambda name: self.where.arn("logs", f"log-group:{name}"))
 
     @cached_property
     def roles(self) -> Roles:
@@ -102,19 +111,18 @@ class Cloud:
     @cached_property
     def functions(self) -> Functions:
         """The adapter of Lambda functions, aliases and permissions."""
-        where = self.where
         return Functions(
             self._aws.client("lambda"),
             self.package,
-            lambda name: where.arn("lambda", f"function:{name}"),
-            where.role_arn,
+            lambda name: self.where.arn("lambda", f"function:{name}"),
+            lambda name: self.where.role_arn(name),  # noqa: PLW0108 - not asked for before it is used
         )
 
     @cached_property
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
-        prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
-        return Gateway(self._aws.client("apigatewayv2"), prefix)
+        client = self._aws.client("apigatewayv2")
+        return Gateway(client, f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/apis/")
 
     def read(self) -> Live:
         """Everything of the chat's, read in parallel.
@@ -123,17 +131,22 @@ class Cloud:
         """
         names = self.names
         functions = [names.function(each) for each in FUNCTIONS]
-        reads: list[_Read] = [
-            self._read_api,
-            *(_one(self.tables.read, each) for each in (names.connections, names.messages)),
-            *(_one(self.log_groups.read, names.log_group(each)) for each in FUNCTIONS),
-            *(_one(self.roles.read, each) for each in functions),
-            *(_one(self.functions.read, each) for each in functions),
-            *(_one(self.functions.read_alias, each) for each in functions),
-            *(_many(self.functions.read_permissions, each) for each in functions),
-        ]
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-            found = [each for part in pool.map(lambda read: read(), reads) for each in part]
+        groups = [names.log_group(each) for each in FUNCTIONS]
+        with Readers() as start:
+            # Each client is made while the calls of those before it are under way: first what takes longest.
+            api = start(self._read_api, self.gateway, start)
+            reads: list[_Read] = [
+                # Heard first, because STS says most clearly what is wrong with credentials.
+                start(self._ask_where),
+                api,
+                *(start(_one, self.functions.read, each) for each in functions),
+                *(start(_one, self.functions.read_alias, each) for each in functions),
+                *(start(self.functions.read_permissions, each) for each in functions),
+                *(start(_one, self.tables.read, each, start) for each in (names.connections, names.messages)),
+                *(start(_one, self.roles.read, each, start) for each in functions),
+                start(self.log_groups.read, names.log_group(""), groups, start),
+            ]
+            found = [each for read in reads for each in read()]
         live = state(*found)
         foreign = tuple(where for where, each in live.items() if not self._ours(each))
         return Live(live, foreign, self.gateway.ids.api)
@@ -165,22 +178,18 @@ class Cloud:
             case Delete(before):
                 self._delete(before)
 
-    def _read_api(self) -> list[Resource]:
-        gateway = self.gateway
+    def _read_api(self, gateway: Gateway, start: Start) -> list[Resource]:
         api = self._find_api()
         if api is None:
             return []
-        with ThreadPoolExecutor(2, thread_name_prefix="read-api") as pool:
-            # Routes name integrations, and stages deployments, by ids that have to be known first.
-            first = pool.submit(lambda: (gateway.read_integrations(), gateway.read_routes()))
-            second = pool.submit(lambda: (gateway.read_deployments(), self._stages()))
-            (integrations, routes), (deployments, stages) = first.result(), second.result()
-            return [api, *integrations, *routes, *deployments, *stages]
+        parts = gateway.read(start)
+        stages = [each for each in parts.stages if each.name == self._stage or self._tagged(each.tags)]
+        return [api, *parts.integrations, *parts.routes, *parts.deployments, *stages]
 
-    def _stages(self) -> list[Stage]:
-        return [
-            each for each in self.gateway.read_stages() if each.name == self._stage or self._tagged(each.tags)
-        ]
+    def _ask_where(self) -> tuple[Resource, ...]:
+        """Nothing of the chat's, but what plans are made with."""
+        _ = self.where
+        return ()
 
     def _ours(self, resource: Resource) -> bool:
         """Whether the tags say so; what has none is part of something that has.
@@ -267,9 +276,6 @@ class Cloud:
                 assert_never(before)
 
 
-def _one(read: Callable[[str], Resource | None], name: str) -> _Read:
-    return lambda: [each for each in [read(name)] if each is not None]
-
-
-def _many(read: Callable[[str], Iterable[Resource]], name: str) -> _Read:
-    return lambda: list(read(name))
+def _one(read: Callable[P, Resource | None], *args: P.args, **kwargs: P.kwargs) -> list[Resource]:
+    found = read(*args, **kwargs)
+    return [] if found is None else [found]

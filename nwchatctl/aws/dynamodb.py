@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Pairs, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 _WAIT: Any = {"Delay": 1, "MaxAttempts": 180}
 """boto3's waiter asks every 20 s; a small table is ready within a few."""
@@ -22,7 +22,7 @@ class Tables:
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = client
 
-    def read(self, name: str) -> Table | None:
+    def read(self, name: str, start: Start = in_order) -> Table | None:
         """The table, or None where there is none."""
         try:
             described = self._client.describe_table(TableName=name)["Table"]
@@ -31,8 +31,11 @@ class Tables:
         if described.get("TableStatus") == "DELETING":
             return None
         keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
-        ttl = self._client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        backups = self._client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        expiry = start(self._client.describe_time_to_live, TableName=name)
+        continuous = start(self._client.describe_continuous_backups, TableName=name)
+        tags = start(self._tags, described["TableArn"])
+        ttl = expiry()["TimeToLiveDescription"]
+        backups = continuous()["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         return Table(
             name=name,
@@ -45,7 +48,7 @@ class Tables:
             deletion_protection=described.get("DeletionProtectionEnabled", False),
             # A table that was always provisioned has no summary (DescribeTable).
             billing=described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
-            tags=self._tags(described),
+            tags=tags(),
         )
 
     def create(self, table: Table) -> None:
@@ -126,8 +129,6 @@ class Tables:
         if dropped:
             self._client.untag_resource(ResourceArn=arn, TagKeys=dropped)
 
-    def _tags(self, described: TableDescriptionTypeDef) -> Pairs:
-        pages = self._client.get_paginator("list_tags_of_resource").paginate(
-            ResourceArn=described["TableArn"]
-        )
+    def _tags(self, arn: str) -> Pairs:
+        pages = self._client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
         return from_list([tag for page in pages for tag in page.get("Tags", [])])

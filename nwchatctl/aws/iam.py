@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Role
 from nwchatctl.deploy.policies import canonical
@@ -25,19 +26,20 @@ class Roles:
     def __init__(self, client: IAMClient) -> None:
         self._client = client
 
-    def read(self, name: str) -> Role | None:
+    def read(self, name: str, start: Start = in_order) -> Role | None:
         """The role with all that is attached to it, or None where there is none."""
         try:
             role = self._client.get_role(RoleName=name)["Role"]
         except self._client.exceptions.NoSuchEntityException:
             return None
-        inline = self._inline(name)
-        others = [each for each in inline if each != POLICY]
+        inline, attached = start(self._inline, name), start(self._attached, name)
+        policy = start(self._policy, name)
+        others = [each for each in inline() if each != POLICY]
         return Role(
             name=name,
             trust=_document(role.get("AssumeRolePolicyDocument", {})),
-            policy=self._policy(name) if POLICY in inline else "",
-            other_policies=tuple(sorted(others + self._attached(name))),
+            policy=policy(),
+            other_policies=tuple(sorted(others + attached())),
             tags=from_list(role.get("Tags", [])),
         )
 
@@ -99,7 +101,12 @@ class Roles:
         return [each["PolicyArn"] for page in pages for each in page["AttachedPolicies"]]
 
     def _policy(self, name: str) -> str:
-        return _document(self._client.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"])
+        """Our policy of the role, "" where it has none."""
+        try:
+            answer = self._client.get_role_policy(RoleName=name, PolicyName=POLICY)
+        except self._client.exceptions.NoSuchEntityException:
+            return ""
+        return _document(answer["PolicyDocument"])
 
 
 def _document(document: Any) -> str:
