@@ -124,6 +124,10 @@ class Cloud:
         client = self._aws.client("apigatewayv2")
         return Gateway(client, f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/apis/")
 
+    def prepare(self) -> None:
+        """Has all that `read` needs of boto3 made in the background, in the order in which it is wanted."""
+        self._aws.prepare("sts", "apigatewayv2", "lambda", "dynamodb", "iam", "logs")
+
     def read(self) -> Live:
         """Everything of the chat's, read in parallel.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -110,6 +111,17 @@ class Aws:
             if (service, url) not in self._clients:
                 self._clients[service, url] = self._make(service, url)
             return self._clients[service, url]
+
+    def prepare(self, *services: Any) -> None:
+        """Makes clients in the background, to use the time in which somebody waits for AWS. What goes wrong
+        there goes wrong again, and is heard, where the client is wanted."""
+
+        def make() -> None:
+            with suppress(Exception):
+                for each in services:
+                    self.client(each)
+
+        threading.Thread(target=make, name="prepare", daemon=True).start()
 
     def _make(self, service: str, url: str) -> Any:
         from botocore.config import Config
