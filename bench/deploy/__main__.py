@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -43,10 +44,9 @@ class Bench:
     def timed(self, case: str, number: int) -> Run:
         """The unchanged command line in a process of its own, by the clock."""
         self.proxy.take()
-        began = time.monotonic()
+        began, busy = time.monotonic(), _processor()
         self._run("nwchatctl", case, number)
-        wall = time.monotonic() - began
-        return Run(began, wall, tuple(self.proxy.take()))
+        return Run(began, time.monotonic() - began, _processor() - busy, tuple(self.proxy.take()))
 
     def chain(self, case: str, number: int) -> int:
         """How many calls of the case had to wait for each other."""
@@ -100,6 +100,12 @@ def _environ(home: Path, sandbox: State) -> dict[str, str]:
         "NWCHAT_SANDBOX": "1",
         "NWCHAT_SANDBOX_DIR": str(sandbox.root),
     }
+
+
+def _processor() -> float:
+    """Seconds that the ended children of this process have worked; the sandbox has not ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _free_port() -> int:

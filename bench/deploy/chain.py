@@ -18,10 +18,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+from nwchatctl.aws.reading import Readers
 from nwchatctl.deploy import executor
 from nwchatctl.deploy.changes import Change, changed_key
 from nwchatctl.deploy.executor import Outcome
@@ -55,9 +55,9 @@ def longest(after: Mapping[Key, frozenset[Key]], calls: Mapping[Key, int]) -> in
 
 
 def install() -> None:
-    """Has this process count: botocore's calls, what pools hand over, and what the executor carries out."""
+    """Has this process count: botocore's calls, what readers hand over, and what the executor carries out."""
     _count_calls()
-    _follow_pools()
+    _follow_readers()
     executor.execute = _counted(executor.execute)
 
 
@@ -76,31 +76,33 @@ def _count_calls() -> None:
     BaseClient._make_api_call = counted  # type: ignore[attr-defined]
 
 
-def _follow_pools() -> None:
-    submit, result = ThreadPoolExecutor.submit, Future.result
+def _follow_readers() -> None:
+    start: Any = Readers.__call__
 
-    def submitted(self: Any, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        began, done = _clock.calls, [0]
+    def following(self: Readers, call: Callable[..., Any], /, *args: Any, **named: Any) -> Callable[[], Any]:
+        began, done = _clock.calls, _clock.calls
 
         def timed() -> Any:
+            nonlocal done
             _clock.calls = began
             try:
-                return work(*args, **named)
+                return call(*args, **named)
             finally:
-                done[0] = _clock.calls
+                done = _clock.calls
 
-        future = submit(self, timed)
-        future.hour = done  # type: ignore[attr-defined]
-        return future
+        result = start(self, timed)
 
-    def taken(self: Any, timeout: float | None = None) -> Any:
-        try:
-            return result(self, timeout)
-        finally:
-            _clock.calls = max(_clock.calls, *getattr(self, "hour", [0]))
+        def taken() -> Any:
+            # Who wants the result may have to do the work: still as if it had been done beside.
+            own = _clock.calls
+            try:
+                return result()
+            finally:
+                _clock.calls = max(own, done)
 
-    ThreadPoolExecutor.submit = submitted  # type: ignore[method-assign]
-    Future.result = taken  # type: ignore[method-assign]
+        return taken
+
+    Readers.__call__ = following  # type: ignore[method-assign]
 
 
 def _counted(execute: Callable[..., Outcome]) -> Callable[..., Outcome]:

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 DELAY = 0.05
@@ -64,16 +64,14 @@ class Proxy:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             server.close()
-            for task in asyncio.all_tasks(loop):
-                task.cancel()
-            loop.run_until_complete(asyncio.sleep(0.01))
+            loop.run_until_complete(_end())
             loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the client's, and one to AWS for as long as it lasts."""
-        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
             answers, ask = await asyncio.open_connection("127.0.0.1", self.upstream)
-            try:
+            with closing(ask):
                 while True:
                     head = await reader.readuntil(b"\r\n\r\n")
                     began = time.monotonic()
@@ -86,9 +84,16 @@ class Proxy:
                     # Noted before it is sent: the client may end, and be looked at, right after.
                     self._calls.append(Call(*_asked(head, body), began, time.monotonic()))
                     writer.write(answer)
-            finally:
-                ask.close()
-        writer.close()
+
+
+async def _end() -> None:
+    """Ends the connections that are open still."""
+    serving = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in serving:
+        each.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
+    # A closed transport lets go of its socket in one of the loop's next rounds.
+    await asyncio.sleep(0.01)
 
 
 async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
