@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.deploy.chain import Way
 from bench.deploy.proxy import Proxy
 from bench.deploy.table import Run, table
 from nwchatctl.commands.sandbox import start
@@ -48,10 +49,10 @@ class Bench:
         self._run("nwchatctl", case, number)
         return Run(began, time.monotonic() - began, _processor() - busy, tuple(self.proxy.take()))
 
-    def chain(self, case: str, number: int) -> int:
-        """How many calls of the case had to wait for each other."""
-        said = self._run("bench.deploy.chain", case, number)
-        return int(said.splitlines()[-1])
+    def chain(self, case: str, number: int) -> Way:
+        """What of the case had to wait for each other."""
+        calls, making = self._run("bench.deploy.chain", case, number).splitlines()[-1].split()
+        return Way(int(calls), float(making))
 
     def _run(self, module: str, case: str, number: int) -> str:
         done = subprocess.run(

@@ -5,22 +5,28 @@ ends. Work handed to another thread begins at the hour of whoever hands it over;
 the own clock forward to the hour at which it was done. So one call counts as after another exactly where the
 program could not have begun it earlier, however many ran beside it and however long they took.
 
+What AWS takes to make something is no call. Where it is asked and says that it is not ready, that answer
+counts as nothing, and the time since the call before it as AWS's own. How late the tool asks again does not.
+
 Changes are counted each by itself and then put one behind the other as the plan says (`Plan.after`), because
 the executor, which watches all of them, hands a change over when any other has ended.
 
     python -m bench.deploy.chain -q deploy --yes
 
-runs the command in this process and prints the length of its chain on the last line of stderr.
+runs the command in this process and prints, on the last line of stderr, the calls and AWS's own seconds.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from bench.deploy.proxy import DELAY
 from nwchatctl.aws.reading import Readers
 from nwchatctl.deploy import executor
 from nwchatctl.deploy.changes import Change, changed_key
@@ -29,29 +35,48 @@ from nwchatctl.deploy.model import Key
 from nwchatctl.deploy.planner import Plan
 
 
-class Clock(threading.local):
-    """How many calls, one after the other, this thread's work has taken so far."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Calls one after the other, and how long AWS was making things between them (s)."""
 
     calls: int = 0
+    making: float = 0.0
+
+    def __add__(self, other: Way) -> Way:
+        return Way(self.calls + other.calls, self.making + other.making)
+
+    def seconds(self, latency: float = DELAY) -> float:
+        """How long it takes where each call takes `latency`."""
+        return self.calls * latency + self.making
+
+
+class Clock(threading.local):
+    """What this thread's work has taken so far, and when its last call ended."""
+
+    way: Way = Way()
+    last: float = 0.0
 
 
 _clock = Clock()
 
 
-def longest(after: Mapping[Key, frozenset[Key]], calls: Mapping[Key, int]) -> int:
-    """The most calls on any way through `after` (what comes before what); a change that is not in `calls` has
-    made none.
+def longest(after: Mapping[Key, frozenset[Key]], ways: Mapping[Key, Way]) -> Way:
+    """The longest way through `after` (what comes before what); a change that is not in `ways` took nothing.
 
     >>> a, b, c = ("k", "a"), ("k", "b"), ("k", "c")
-    >>> longest({a: frozenset(), b: frozenset({a}), c: frozenset({a})}, {a: 1, b: 5, c: 2})
-    6
+    >>> longest({a: frozenset(), b: frozenset({a}), c: frozenset({a})}, {a: Way(1), b: Way(5), c: Way(2)})
+    Way(calls=6, making=0.0)
     """
 
     @cache
-    def until(where: Key) -> int:
-        return calls.get(where, 0) + max(map(until, after[where]), default=0)
+    def until(where: Key) -> Way:
+        return ways.get(where, Way()) + _later(map(until, after[where]))
 
-    return max(map(until, after), default=0)
+    return _later(map(until, after))
+
+
+def _later(ways: Any) -> Way:
+    return max(ways, key=Way.seconds, default=Way())
 
 
 def install() -> None:
@@ -61,17 +86,34 @@ def install() -> None:
     executor.execute = _counted(executor.execute)
 
 
+def being_made(answer: Any) -> bool:
+    """Whether AWS says of a function or a table that it is not ready yet."""
+    about = answer.get("Configuration") or answer.get("Table") or answer
+    return (
+        about.get("State") == "Pending"
+        or about.get("LastUpdateStatus") == "InProgress"
+        or about.get("TableStatus") in ("CREATING", "UPDATING")
+    )
+
+
 def _count_calls() -> None:
     from botocore.client import BaseClient
 
     # The one method that every call of every client goes through.
     call: Any = vars(BaseClient)["_make_api_call"]
 
-    def counted(self: Any, *args: Any) -> Any:
+    def counted(self: Any, operation: str, *args: Any) -> Any:
+        answer: Any = {}
         try:
-            return call(self, *args)
+            answer = call(self, operation, *args)
+            return answer
         finally:
-            _clock.calls += 1
+            before, _clock.last = _clock.last, time.monotonic()
+            # The answer to a create says so as well, and is the end of a call.
+            if operation.startswith(("Get", "Describe")) and being_made(answer):
+                _clock.way += Way(making=_clock.last - before)
+            else:
+                _clock.way += Way(calls=1)
 
     BaseClient._make_api_call = counted  # type: ignore[attr-defined]
 
@@ -80,25 +122,25 @@ def _follow_readers() -> None:
     start: Any = Readers.__call__
 
     def following(self: Readers, call: Callable[..., Any], /, *args: Any, **named: Any) -> Callable[[], Any]:
-        began, done = _clock.calls, _clock.calls
+        began = done = _clock.way
 
         def timed() -> Any:
             nonlocal done
-            _clock.calls = began
+            _clock.way = began
             try:
                 return call(*args, **named)
             finally:
-                done = _clock.calls
+                done = _clock.way
 
         result = start(self, timed)
 
         def taken() -> Any:
             # Who wants the result may have to do the work: still as if it had been done beside.
-            own = _clock.calls
+            own = _clock.way
             try:
                 return result()
             finally:
-                _clock.calls = max(own, done)
+                _clock.way = _later([own, done])
 
         return taken
 
@@ -107,17 +149,17 @@ def _follow_readers() -> None:
 
 def _counted(execute: Callable[..., Outcome]) -> Callable[..., Outcome]:
     def counting(plan: Plan, apply: Callable[[Change], None], *args: Any, **named: Any) -> Outcome:
-        before, calls = _clock.calls, {}
+        before, ways = _clock.way, {}
 
         def one(change: Change) -> None:
-            _clock.calls = 0
+            _clock.way = Way()
             try:
                 apply(change)
             finally:
-                calls[changed_key(change)] = _clock.calls
+                ways[changed_key(change)] = _clock.way
 
         outcome = execute(plan, one, *args, **named)
-        _clock.calls = before + longest(plan.after, calls)
+        _clock.way = before + longest(plan.after, ways)
         return outcome
 
     return counting
@@ -128,7 +170,7 @@ def main() -> int:
     from nwchatctl.cli import run
 
     code = run(sys.argv[1:])
-    sys.stderr.write(f"{_clock.calls}\n")
+    sys.stderr.write(f"{_clock.way.calls} {_clock.way.making:.3f}\n")
     return code
 
 

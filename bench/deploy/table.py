@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.deploy.chain import Way
 from bench.deploy.proxy import Call
 
 HEAD = (
@@ -42,13 +43,15 @@ class Run:
         return max(each.ended for each in self.calls) - min(each.began for each in self.calls)
 
 
-def table(rows: Iterable[tuple[str, Sequence[Run], int]]) -> Iterator[str]:
-    """A line for each case, its runs and the length of its longest chain of calls; medians of the runs."""
+def table(rows: Iterable[tuple[str, Sequence[Run], Way]]) -> Iterator[str]:
+    """A line for each case, its runs and its longest chain of calls; medians of the runs."""
     yield _line(HEAD)
     yield _line(["---", *["---:"] * (len(HEAD) - 1)])
-    for case, runs, chain in rows:
+    for case, runs, way in rows:
         latency = median(each.ended - each.began for run in runs for each in run.calls)
         in_aws = median(each.in_aws for each in runs)
+        critical = way.seconds(latency)
+        making = f" + {way.making:.2f} s" if way.making else ""
         yield _line(
             [
                 case,
@@ -57,9 +60,9 @@ def table(rows: Iterable[tuple[str, Sequence[Run], int]]) -> Iterator[str]:
                 f"{in_aws:.2f} s",
                 f"{median(each.processor for each in runs):.2f} s",
                 f"{median(len(each.calls) for each in runs):g}",
-                f"{chain} calls",
-                f"{chain * latency:.2f} s",
-                f"{in_aws / (chain * latency):.2f}",
+                f"{way.calls} calls{making}",
+                f"{critical:.2f} s",
+                f"{in_aws / critical:.2f}",
             ]
         )
 

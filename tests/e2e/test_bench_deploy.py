@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +24,7 @@ def test_one_command_prints_one_table_and_cleans_up(tmp_path: Path) -> None:
     assert head[0] == "case"
     assert set(rule) == {"---", "---:"}
     assert [each[0] for each in rows] == ["first deploy", "nothing to do", "one change"]
-    chains = [int(re.fullmatch(r"(\d+) calls", each[6])[1]) for each in rows]  # type: ignore[index]
+    chains = [int(each[6].split(" calls")[0]) for each in rows]
     assert chains[1] < chains[2] < chains[0]
     # Each call took its 50 ms: what was measured went through the proxy.
     seconds = [float(each[7].removesuffix(" s")) for each in rows]
