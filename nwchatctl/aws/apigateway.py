@@ -109,11 +109,29 @@ class Gateway:
         return found
 
     def read_deployments(self) -> list[Deployment]:
-        """The deployments that bear a fingerprint of ours; of two alike, either serves."""
+        """All deployments, as AWS lists them; one that bears no name of ours goes by its id."""
+        stages = list(pages(self._client.get_stages, ApiId=self.ids.api))
+        served: dict[str, list[str]] = {}
+        for each in stages:
+            served.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
+        found = []
+        # What is served goes first: of two alike (the answer to a first call was lost) it keeps the name.
         for each in pages(self._client.get_deployments, ApiId=self.ids.api):
-            if name := _name(each.get("Description", "")):
-                self.ids.deployments[name] = each["DeploymentId"]
-        return [Deployment(name) for name in self.ids.deployments]
+            found.append((each, tuple(sorted(served.get(each["DeploymentId"], ())))))
+        for each, _ in sorted(found, key=lambda pair: not pair[1]):
+            name = _name(each.get("Description", ""))
+            marked = bool(name) and name not in self.ids.deployments
+            self.ids.deployments[name if marked else each["DeploymentId"]] = each["DeploymentId"]
+        names = {identity: name for name, identity in self.ids.deployments.items()}
+        return [
+            Deployment(
+                names[each["DeploymentId"]],
+                marked=names[each["DeploymentId"]] != each["DeploymentId"],
+                created=str(each.get("CreatedDate", "")),
+                held_by=stages_of,
+            )
+            for each, stages_of in found
+        ]
 
     def read_stages(self) -> list[Stage]:
         """All stages. Deployments have to be read first: a stage names them by id."""
@@ -229,6 +247,11 @@ class Gateway:
         self.ids.deployments[deployment.name] = patiently(
             self._client.create_deployment, ApiId=self.ids.api, Description=_NAMED + deployment.name
         )["DeploymentId"]
+
+    def delete_deployment(self, deployment: Deployment) -> None:
+        """Removes the deployment; gone already is fine. AWS refuses one that a stage serves."""
+        known = self.ids.deployments.pop(deployment.name)
+        self._gone(self._client.delete_deployment, ApiId=self.ids.api, DeploymentId=known)
 
     def create_stage(self, stage: Stage) -> None:
         """Makes the stage with its tags."""

@@ -34,7 +34,7 @@ def status(
     differs from the configuration is listed as `plan` lists it.
     """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
-    from nwchatctl.deploy.desired import release
+    from nwchatctl.deploy.releases import running
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -44,12 +44,12 @@ def status(
     drift = found.plan.changes
     connected, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
-    running = None if drift else release(found.wanted)
+    runs = running(found.live.state, app.settings.stage.name)
     return Report(
         data={
             **whereabouts(app),
             "changes": as_json(drift),
-            "release": running,
+            "release": runs,
             "endpoints": links,
             "connections": connected,
             "last_message": _iso(last),
@@ -62,7 +62,8 @@ def status(
                 (),
                 [
                     *((name, url) for name, url in links.items() if url),
-                    ("release", running or "differs from the configuration"),
+                    ("release", runs or "none: aliases and stage are of different ones"),
+                    *_at_it(app, found),
                     ("connections", "-" if connected is None else str(connected)),
                     ("last message", _said(last)),
                 ],
@@ -85,6 +86,19 @@ def _activity(app: App, found: Planned) -> tuple[int | None, Message | None]:
     return connected, last
 
 
+def _at_it(app: App, found: Planned) -> list[tuple[str, str]]:
+    """Who is changing the chat now, or died at it."""
+    from nwchatctl.commands.connections import local
+    from nwchatctl.machine import is_dead
+
+    holder = found.live.rows.seen.holder
+    if holder is None:
+        return []
+    over = is_dead(holder.process) or holder.expires_at <= app.now_ms()
+    said = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
+    return [("unfinished" if over else "at it now", said)]
+
+
 def _states(found: Planned) -> list[tuple[str, str, str]]:
     from nwchatctl.deploy.changes import changed_key
 
@@ -96,9 +110,9 @@ def _states(found: Planned) -> list[tuple[str, str, str]]:
 def _resources(found: Planned) -> list[tuple[str, str]]:
     from nwchatctl.deploy.planner import ORDER
 
-    # Former deployments are nothing that has a state.
-    every = {where for where in {**found.live.state, **found.wanted} if where[0] != "deployment"}
-    every |= {where for where in found.wanted if where[0] == "deployment"}
+    # Former versions, deployments and releases are nothing that has a state.
+    former = ("version", "deployment", "release")
+    every = {where for where in found.live.state if where[0] not in former} | set(found.wanted)
     return sorted(every, key=lambda where: (ORDER.index(where[0]), where[1]))
 
 

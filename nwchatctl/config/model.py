@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, get_origin
+from typing import Annotated, Literal, Self, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 LOG_RETENTION_DAYS = (
@@ -124,6 +124,16 @@ class FunctionSettings(_Section):
     log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = Field(
         default="INFO", description="DEBUG, INFO, WARN or ERROR; message text is logged by DEBUG alone"
     )
+    snap_start: bool = Field(
+        default=False, description="Start from a snapshot (python3.12 or newer); AWS charges for keeping it"
+    )
+
+    @model_validator(mode="after")
+    def _snapshots(self) -> Self:
+        # Lambda SnapStart: Python 3.12 and later.
+        if self.snap_start and self.runtime == "python3.11":
+            raise ValueError("have snap_start on, which needs runtime python3.12 or newer")
+        return self
 
 
 class LogSettings(_Section):

@@ -76,6 +76,16 @@ class Names:
         """The table of messages."""
         return f"{self.prefix}-messages"
 
+    @property
+    def deploys(self) -> str:
+        """The table of the tool's own: who is deploying, and the releases."""
+        return f"{self.prefix}-deploys"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.connections, self.messages, self.deploys)
+
     def function(self, short: str) -> str:
         """A function, and its role: `connect` → `nwchat-ninjawars-connect`."""
         return f"{self.prefix}-{short}"

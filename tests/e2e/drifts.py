@@ -36,9 +36,9 @@ class Drift:
     hand: Hand
     action: str
     kind: str
-    name: str
+    name: Text
     fields: Fields = field(default_factory=dict)
-    also: tuple[tuple[str, str, str], ...] = ()
+    also: tuple[tuple[str, str, Text], ...] = ()
 
 
 _API, _STAGE, _PING = ("api", "CHAT"), ("stage", "production"), ("integration", "ping")
@@ -89,7 +89,9 @@ DRIFTS = (
            by.stage(RouteSettings={"onMessage": {"ThrottlingRateLimit": 1.0, "ThrottlingBurstLimit": 1}}),
            _STAGE,
            route_settings=("onMessage", None)),
-    _set("stage-redeployed", by.stage_redeployed, _STAGE, deployment=(_ANY, _ANY)),
+    Drift("stage-redeployed", by.stage_redeployed, "update", *_STAGE, {"deployment": (_ANY, _ANY)},
+          also=(("delete", "deployment", _ANY),)),
+    Drift("deployment-added", by.deployment_added, "delete", "deployment", _ANY),
     Drift("stage-tagged", by.api_tags("/stages/production", stray="tag"), "update", *_STAGE, _TAG),
     Drift("stage-untagged", by.untag_stage, "update", *_STAGE, {"tags.nwchat:managed-by": (None,
           "nwchatctl")}),

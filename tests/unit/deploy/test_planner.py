@@ -17,6 +17,7 @@ from nwchatctl.deploy.model import (
     Integration,
     LogGroup,
     Permission,
+    Release,
     Resource,
     Role,
     Route,
@@ -42,7 +43,7 @@ GROUP = LogGroup("/aws/lambda/f", 30, TAGS)
 ROLE = Role("f", lambda_trust(), function_policy("message", ARNS), (), TAGS)
 FUNCTION = Function(
     "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("A", "1"),), "c0de", "JSON", "INFO",
-    "/aws/lambda/f", TAGS,
+    "/aws/lambda/f", False, TAGS,
 )  # fmt: skip
 ALIAS = Alias("f:live", "f", "abc", ())
 PERMISSION = Permission(
@@ -53,8 +54,9 @@ INTEGRATION = Integration("f", "AWS_PROXY", PLACE.invocation_uri("f"), 29_000, "
 ROUTE = Route("$default", "f", "NONE", False, False)
 DEPLOYMENT = Deployment("d1")
 STAGE = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
+RELEASE = Release("r1", (("f", "abc"),), "d1", "c0de", True)
 CHAT: tuple[Resource, ...] = (
-    STAGE, DEPLOYMENT, ROUTE, INTEGRATION, PERMISSION, ALIAS, FUNCTION, ROLE, API, GROUP, TABLE,
+    RELEASE, STAGE, DEPLOYMENT, ROUTE, INTEGRATION, PERMISSION, ALIAS, FUNCTION, ROLE, API, GROUP, TABLE,
 )  # fmt: skip
 
 
@@ -83,6 +85,10 @@ def test_a_first_deploy_makes_everything_in_an_order_that_works() -> None:
     }  # fmt: skip
     assert planned.after["function", "f"] == {("role", "f"), ("log-group", "/aws/lambda/f"), ("api", "x")}
     assert planned.after["integration", "f"] == {("alias", "f:live"), ("api", "x")}
+    # A release is remembered once it runs.
+    assert planned.after["release", "r1"] == {
+        ("alias", "f:live"), ("stage", "production"), ("table", "messages"),
+    }  # fmt: skip
     assert planned.after["deployment", "d1"] == {("route", "$default"), ("integration", "f"), ("api", "x")}
 
 
@@ -90,7 +96,7 @@ def test_a_first_deploy_makes_everything_in_an_order_that_works() -> None:
 def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
     """Whichever attribute differs live, the plan is one update that names it and nothing else."""
     for attribute in dataclasses.fields(resource):
-        if attribute.name == "name":
+        if attribute.name == "name" or not attribute.compare:
             continue
         value = getattr(resource, attribute.name)
         other: object
@@ -115,7 +121,7 @@ def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
         assert named == {attribute.name}
 
 
-_PAIRS = ("tags", "environment", "variables", "weights")
+_PAIRS = ("tags", "environment", "variables", "weights", "functions")
 
 
 def test_a_difference_reads_attribute_by_attribute() -> None:
@@ -194,7 +200,7 @@ def test_somebody_elses_resource_is_refused() -> None:
 
 
 def test_destroy_keeps_data_and_takes_the_api_first() -> None:
-    planned, left = destruction(whole(), delete_data=False, keep_logs=False)
+    planned, left = destruction(whole(), deploys="deploys", delete_data=False, keep_logs=False)
     assert [changed_key(each)[0] for each in planned.changes] == [
         "stage", "api", "function", "role", "log-group",
     ]  # fmt: skip
@@ -204,6 +210,6 @@ def test_destroy_keeps_data_and_takes_the_api_first() -> None:
 
 
 def test_destroy_takes_data_only_when_told_and_leaves_logs_when_told() -> None:
-    planned, left = destruction(whole(), delete_data=True, keep_logs=True)
+    planned, left = destruction(whole(), deploys="deploys", delete_data=True, keep_logs=True)
     assert ("table", "messages") in planned.after
     assert left == (("log-group", "/aws/lambda/f"),)
