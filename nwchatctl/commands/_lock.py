@@ -40,6 +40,19 @@ def refuse_locked(app: App, seen: Seen, *, force: bool = False) -> Seen:
     return seen
 
 
+def at_it(app: App, seen: Seen) -> list[tuple[str, str]]:
+    """Who is changing the chat now, or died at it, as a name and what there is to say; empty for nobody."""
+    from nwchatctl.commands.connections import local
+    from nwchatctl.machine import is_dead
+
+    holder = seen.holder
+    if holder is None:
+        return []
+    over = is_dead(holder.process) or holder.expires_at <= app.now_ms()
+    said = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
+    return [("unfinished" if over else "at it now", said)]
+
+
 @contextmanager
 def locked(app: App, seen: Seen, command: str, target: str = "") -> Iterator[Guard]:
     """Within, the lock is ours; the table for it has to be there. `seen` is what `refuse_locked` gave.
@@ -59,7 +72,14 @@ def locked(app: App, seen: Seen, command: str, target: str = "") -> Iterator[Gua
         yield keeper.check
     finally:
         keeper.stop()
-        deploys.drop(holder)
+        _let_go(app, holder)
+
+
+def _let_go(app: App, holder: Holder) -> None:
+    try:
+        app.cloud.deploys.drop(holder)
+    except Exception as error:
+        app.warn(f"the lock could not be let go of, and expires by itself in two minutes: {error}")
 
 
 def _holder(app: App, command: str, target: str) -> Holder:

@@ -98,6 +98,8 @@ def _limited(plan: Plan, only: Collection[str]) -> Plan:
     if unknown:
         raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
     keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in only}
+    # What moves all that a release is made of makes that release.
+    keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
     left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
     for where in sorted(keys):
         missing = sorted(

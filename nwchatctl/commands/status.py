@@ -34,6 +34,7 @@ def status(
     differs from the configuration is listed as `plan` lists it.
     """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
+    from nwchatctl.commands._lock import at_it
     from nwchatctl.deploy.releases import running
 
     app: App = ctx.obj
@@ -63,7 +64,7 @@ def status(
                 [
                     *((name, url) for name, url in links.items() if url),
                     ("release", runs or "none: aliases and stage are of different ones"),
-                    *_at_it(app, found),
+                    *at_it(app, found.live.rows.seen),
                     ("connections", "-" if connected is None else str(connected)),
                     ("last message", _said(last)),
                 ],
@@ -84,19 +85,6 @@ def _activity(app: App, found: Planned) -> tuple[int | None, Message | None]:
     if ("table", names.messages) in found.live.state:
         last = next(iter(app.store.page(1, now_ms).messages), None)
     return connected, last
-
-
-def _at_it(app: App, found: Planned) -> list[tuple[str, str]]:
-    """Who is changing the chat now, or died at it."""
-    from nwchatctl.commands.connections import local
-    from nwchatctl.machine import is_dead
-
-    holder = found.live.rows.seen.holder
-    if holder is None:
-        return []
-    over = is_dead(holder.process) or holder.expires_at <= app.now_ms()
-    said = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
-    return [("unfinished" if over else "at it now", said)]
 
 
 def _states(found: Planned) -> list[tuple[str, str, str]]:

@@ -8,9 +8,10 @@ from datetime import datetime
 from nwchatctl.errors import ChatError
 
 LEASE_MS = 120_000
-"""How long a lock is good for after it was last renewed; a holder renews it four times as often."""
+"""How long a lock is good for after it was last renewed."""
 
-RENEW_SECONDS = LEASE_MS / 4000
+RENEW_SECONDS = 10.0
+"""How often a holder renews it, and so how soon it hears that the lock was taken away."""
 
 
 @dataclass(frozen=True, slots=True)
