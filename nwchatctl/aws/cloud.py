@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TypeAlias, assert_never
 
 from botocore.exceptions import NoRegionError
 
+from nwchatctl.aws.account import Account
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
@@ -54,6 +56,11 @@ class Live:
     state: State
     foreign: tuple[Key, ...]
     api_id: str
+
+    def ours(self) -> Live:
+        """The same without what is foreign."""
+        own = {where: each for where, each in self.state.items() if where not in self.foreign}
+        return dataclasses.replace(self, state=own, foreign=())
 
 
 def place(aws: Aws) -> Place:
@@ -116,6 +123,11 @@ class Cloud:
         prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
         return Gateway(self._aws.client("apigatewayv2"), prefix)
 
+    @cached_property
+    def account(self) -> Account:
+        """The adapter of what API Gateway may do in the whole account."""
+        return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
+
     def read(self) -> Live:
         """Everything of the chat's, read in parallel.
 
@@ -127,6 +139,7 @@ class Cloud:
             self._read_api,
             *(_one(self.tables.read, each) for each in (names.connections, names.messages)),
             *(_one(self.log_groups.read, names.log_group(each)) for each in FUNCTIONS),
+            _one(self.log_groups.read, names.access_log),
             *(_one(self.roles.read, each) for each in functions),
             *(_one(self.functions.read, each) for each in functions),
             *(_one(self.functions.read_alias, each) for each in functions),
@@ -135,7 +148,7 @@ class Cloud:
         with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
             found = [each for part in pool.map(lambda read: read(), reads) for each in part]
         live = state(*found)
-        foreign = tuple(where for where, each in live.items() if not self._ours(each))
+        foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
         return Live(live, foreign, self.gateway.ids.api)
 
     def find_api(self) -> str:
@@ -182,12 +195,16 @@ class Cloud:
             each for each in self.gateway.read_stages() if each.name == self._stage or self._tagged(each.tags)
         ]
 
-    def _ours(self, resource: Resource) -> bool:
+    def _ours(self, resource: Resource, live: State) -> bool:
         """Whether the tags say so; what has none is part of something that has.
 
         A log group of exactly our function's name is ours without them: Lambda makes it by itself when
-        a function logs before, or after, we made one.
+        a function logs before, or after, we made one. So is the access log's, while our stage writes to it.
         """
+        if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
+            arn = self.where.arn("logs", f"log-group:{resource.name}")
+            logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
+            return logged or self._tagged(resource.tags)
         if isinstance(resource, Table | Role | Function):
             return self._tagged(resource.tags)
         return True

@@ -22,6 +22,7 @@ HELP = examples(
     ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
     ("on the embedded AWS, without an account", "nwchatctl --sandbox deploy"),
     ("in cron or CI: no questions", "nwchatctl -q deploy --yes"),
+    ("access logs, for which API Gateway needs a role", "nwchatctl deploy --set-account-logging-role"),
     ("only the functions' code and settings", "nwchatctl deploy --only function --only alias"),
 )
 
@@ -32,6 +33,13 @@ def deploy(
         list[str] | None,
         typer.Option("--only", metavar="KIND", help="Only changes to this kind of resource (repeatable)."),
     ] = None,
+    set_account_logging_role: Annotated[
+        bool,
+        typer.Option(
+            "--set-account-logging-role",
+            help="Make a role for API Gateway to log with, and set it for the whole account and Region.",
+        ),
+    ] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -41,6 +49,7 @@ def deploy(
     Only what differs from the configuration is touched, what is independent at the same time. Safe to stop
     and to repeat at any moment: the next deploy goes on from what is there.
     """
+    from nwchatctl.commands._account import consent, logging, set_role
     from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._chat import as_lines, planned, summary
 
@@ -49,10 +58,13 @@ def deploy(
     app.announce()
     found = planned(app)
     plan = _limited(found.plan, only) if only else found.plan
-    if dry_run or not plan:
+    role = logging(app, plan, asked=set_account_logging_role, dry_run=dry_run)
+    if dry_run or not (plan or role.sets):
         return _report(app, found, plan, applied=0, began=began, dry_run=dry_run)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     _consent(app, plan, yes)
+    consent(app, role, yes=yes)
+    set_role(app, role)
     applied = carry_out(app, plan)
     return _report(app, found, plan, applied=applied, began=began, dry_run=False)
 

@@ -26,6 +26,7 @@ def plan(
     json: JsonOption = False,
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
+    from nwchatctl.commands._account import lacking
     from nwchatctl.commands._chat import as_json, as_lines, planned, summary, whereabouts
 
     app: App = ctx.obj
@@ -37,4 +38,5 @@ def plan(
             Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
         ),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
+        warnings=lacking(app),
     )
