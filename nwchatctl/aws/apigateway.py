@@ -139,6 +139,7 @@ class Gateway:
         found = []
         for each in pages(self._client.get_stages, ApiId=self.ids.api):
             settings = each.get("DefaultRouteSettings", {})
+            access = each.get("AccessLogSettings", {})
             deployment = each.get("DeploymentId", "")
             found.append(
                 Stage(
@@ -152,6 +153,9 @@ class Gateway:
                         {key: text for key, text in each.get("StageVariables", {}).items() if text}
                     ),
                     tags=from_mapping(each.get("Tags", {})),
+                    # A log group's ARN is written with and without this end.
+                    access_log=access.get("DestinationArn", "").removesuffix(":*"),
+                    access_format=access.get("Format", ""),
                 )
             )
         return found
@@ -266,6 +270,9 @@ class Gateway:
                 StageName=after.name,
                 RouteKey=route_key,
             )
+        if before.access_log and not after.access_log:
+            # UpdateStage has no way to say this (botocore's model: "To disable access logging…").
+            self._gone(self._client.delete_access_log_settings, ApiId=self.ids.api, StageName=after.name)
         wanted = self._stage(after)
         # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
         wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
@@ -277,6 +284,7 @@ class Gateway:
         self._gone(self._client.delete_stage, ApiId=self.ids.api, StageName=stage.name)
 
     def _stage(self, stage: Stage) -> dict[str, Any]:
+        access = {"DestinationArn": stage.access_log, "Format": stage.access_format}
         return {
             "ApiId": self.ids.api,
             "StageName": stage.name,
@@ -288,6 +296,7 @@ class Gateway:
                 "ThrottlingBurstLimit": stage.throttle_burst,
             },
             "StageVariables": dict(stage.variables),
+            **({"AccessLogSettings": access} if stage.access_log else {}),
         }
 
     def _response_template(self, integration: str) -> str:

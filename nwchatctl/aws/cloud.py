@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TypeAlias
 from botocore.exceptions import NoRegionError
 
 from nwchatctl.aws import creating
+from nwchatctl.aws.account import Account
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.deploys import Deploys, Rows
 from nwchatctl.aws.dynamodb import Tables
@@ -27,6 +29,7 @@ from nwchatctl.deploy.model import (
     Api,
     Function,
     Key,
+    LogGroup,
     Pairs,
     Release,
     Resource,
@@ -57,6 +60,11 @@ class Live:
     foreign: tuple[Key, ...]
     api_id: str
     rows: Rows
+
+    def ours(self) -> Live:
+        """The same without what is foreign."""
+        own = {where: each for where, each in self.state.items() if where not in self.foreign}
+        return dataclasses.replace(self, state=own, foreign=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,11 @@ class Cloud:
         prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
         return Gateway(self._aws.client("apigatewayv2"), prefix)
 
+    @cached_property
+    def account(self) -> Account:
+        """The adapter of what API Gateway may do in the whole account."""
+        return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
+
     def read(self) -> Live:
         """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
         was then knows that all that was read after is still so.
@@ -149,6 +162,7 @@ class Cloud:
             self._read_api,
             *(_one(self.tables.read, each) for each in names.tables),
             *(_one(self.log_groups.read, names.log_group(each)) for each in FUNCTIONS),
+            _one(self.log_groups.read, names.access_log),
             *(_one(self.roles.read, each) for each in functions),
             *(_many(self.functions.read_permissions, each) for each in functions),
         ]
@@ -161,7 +175,7 @@ class Cloud:
         api_id = self.gateway.ids.api
         published = [each for one in self._found.values() for each in one.resources(api_id)]
         live = state(*found, *published, *(each.release for each in rows.records))
-        foreign = tuple(where for where, each in live.items() if not self._ours(each))
+        foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
         return Live(live, foreign, api_id, rows)
 
     def find_api(self) -> str:
@@ -218,12 +232,16 @@ class Cloud:
             each for each in self.gateway.read_stages() if each.name == self._stage or self._tagged(each.tags)
         ]
 
-    def _ours(self, resource: Resource) -> bool:
+    def _ours(self, resource: Resource, live: State) -> bool:
         """Whether the tags say so; what has none is part of something that has.
 
         A log group of exactly our function's name is ours without them: Lambda makes it by itself when
-        a function logs before, or after, we made one.
+        a function logs before, or after, we made one. So is the access log's, while our stage writes to it.
         """
+        if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
+            arn = self.where.arn("logs", f"log-group:{resource.name}")
+            logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
+            return logged or self._tagged(resource.tags)
         if isinstance(resource, Table | Role | Function):
             return self._tagged(resource.tags)
         return True

@@ -27,6 +27,13 @@ _PASSING = (
     ("ResourceConflictException", "cannot be performed at this time"),
     # API Gateway, when two of our own calls meet.
     ("ConflictException", "concurrent modification"),
+    # API Gateway, of a role made seconds ago; two ways of saying it (so terraform-provider-aws).
+    ("BadRequestException", "role arn does not have required"),
+    ("BadRequestException", "could not successfully write to cloudwatch logs"),
+    # API Gateway, of the account's logging role, set seconds ago.
+    ("BadRequestException", "cloudwatch logs role arn must be set"),
+    # API Gateway takes one of these in 20 seconds.
+    ("TooManyRequestsException", "updateaccount operation"),
     # DynamoDB: a table that is still being changed; more than 500 control plane calls at once.
     ("ResourceInUseException", "being"),
     ("LimitExceededException", "simultaneous"),

@@ -12,6 +12,7 @@ from nwchatctl import __version__
 
 if TYPE_CHECKING:
     import boto3
+    from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,6 +85,8 @@ class Aws:
                 )
             return self._session
 
+    @overload
+    def client(self, service: Literal["apigateway"]) -> APIGatewayClient: ...
     @overload
     def client(self, service: Literal["apigatewayv2"]) -> ApiGatewayV2Client: ...
     @overload

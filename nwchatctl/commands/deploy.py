@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
+    from nwchatctl.deploy.access import Logging
     from nwchatctl.deploy.holding import Seen
     from nwchatctl.deploy.planner import Plan
 
@@ -23,6 +24,7 @@ HELP = examples(
     ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
     ("on the embedded AWS, without an account", "nwchatctl --sandbox deploy"),
     ("in cron or CI: no questions", "nwchatctl -q deploy --yes"),
+    ("access logs, for which API Gateway needs a role", "nwchatctl deploy --set-account-logging-role"),
     ("only the functions' code and settings", "nwchatctl deploy --only function --only alias"),
 )
 
@@ -36,6 +38,13 @@ def deploy(
     force_unlock: Annotated[
         bool, typer.Option("--force-unlock", help="Take the lock away from whoever holds it.")
     ] = False,
+    set_account_logging_role: Annotated[
+        bool,
+        typer.Option(
+            "--set-account-logging-role",
+            help="Make a role for API Gateway to log with, and set it for the whole account and Region.",
+        ),
+    ] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -46,6 +55,7 @@ def deploy(
     and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
     refused, naming who is at it.
     """
+    from nwchatctl.commands._account import consent, logging
     from nwchatctl.commands._chat import as_lines, planned, summary
     from nwchatctl.commands._lock import refuse_locked
 
@@ -54,19 +64,22 @@ def deploy(
     app.announce()
     found = planned(app)
     plan = _limited(found.plan, only) if only else found.plan
+    role = logging(app, plan, asked=set_account_logging_role, dry_run=dry_run)
     if dry_run:
         return _report(app, found, plan, applied=0, began=began, dry_run=True)
     seen = refuse_locked(app, found.live.rows.seen, force=force_unlock)
-    if not plan:
+    if not (plan or role.sets):
         return _report(app, found, plan, applied=0, began=began, dry_run=False)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     _consent(app, plan, yes)
-    applied = _carry_out(app, found, plan, seen)
+    consent(app, role, yes=yes)
+    applied = _carry_out(app, found, plan, seen, role)
     return _report(app, found, plan, applied=applied, began=began, dry_run=False)
 
 
-def _carry_out(app: App, found: Planned, plan: Plan, seen: Seen) -> int:
+def _carry_out(app: App, found: Planned, plan: Plan, seen: Seen, role: Logging) -> int:
     """Takes the lock, for which there has to be its table first, and makes the changes; their number."""
+    from nwchatctl.commands._account import set_role
     from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._lock import locked
     from nwchatctl.deploy.planner import split
@@ -78,6 +91,7 @@ def _carry_out(app: App, found: Planned, plan: Plan, seen: Seen) -> int:
         made = carry_out(app, split(found.plan, own)[0], lambda: None)
         plan = split(plan, own)[1]
     with locked(app, seen, "deploy") as guard:
+        set_role(app, role)
         return carry_out(app, plan, guard, before=made)
 
 

@@ -29,7 +29,7 @@ def destroy(
     delete_data: Annotated[
         bool, typer.Option("--delete-data", help="Delete the tables too: connections and all messages.")
     ] = False,
-    keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the functions' logs.")] = False,
+    keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the logs.")] = False,
     confirm: Annotated[
         str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
     ] = "",
@@ -84,6 +84,7 @@ def _carry_out(app: App, plan: Plan, seen: Seen | Literal[False]) -> int:
 def _report(
     app: App, changes: tuple[Change, ...], left: tuple[Key, ...], *, applied: int, began: float
 ) -> Report:
+    from nwchatctl.commands._account import account_role
     from nwchatctl.commands._chat import as_json, as_lines, whereabouts
 
     if applied:
@@ -93,6 +94,7 @@ def _report(
     else:
         gone = "the rest is gone already" if left else "none of this chat is there"
         said = [Line(f"nothing to do: {gone}", Mark.GOOD)]
+    left += account_role(app)
     kept = [Line(f"left: {kind} {name}", Mark.DIM) for kind, name in left]
     return Report(
         data={

@@ -26,6 +26,7 @@ def plan(
     json: JsonOption = False,
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
+    from nwchatctl.commands._account import lacking
     from nwchatctl.commands._chat import as_json, as_lines, planned, summary, whereabouts
     from nwchatctl.commands._lock import at_it
 
@@ -39,5 +40,5 @@ def plan(
             Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
         ),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
-        warnings=tuple(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen)),
+        warnings=(*lacking(app), *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen))),
     )

@@ -140,6 +140,10 @@ class LogSettings(_Section):
     retention_days: Annotated[int, AfterValidator(_log_days)] = Field(
         default=30, description="Days that logs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 ..."
     )
+    access: bool = Field(
+        default=False,
+        description="Whether the stage logs each request; needs a role: deploy --set-account-logging-role",
+    )
 
 
 class TableSettings(_Section):
@@ -155,7 +159,7 @@ class Settings(BaseSettings):
     chat: ChatSettings = Field(default=ChatSettings(), description="The chat itself")
     stage: StageSettings = Field(default=StageSettings(), description="The stage that clients connect to")
     functions: FunctionSettings = Field(default=FunctionSettings(), description="The Lambda functions")
-    logs: LogSettings = Field(default=LogSettings(), description="The functions' logs, in CloudWatch")
+    logs: LogSettings = Field(default=LogSettings(), description="Logs, in CloudWatch")
     tables: TableSettings = Field(default=TableSettings(), description="The DynamoDB tables")
     tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(
         default={}, description="AWS tags on everything that is built, beside our own"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.model import (
     API_ID,
@@ -144,7 +145,7 @@ class _Chat:
         ]
         return state(
             *self.tables(),
-            *map(self.log_group, FUNCTIONS),
+            *self.log_groups(),
             *map(self.role, FUNCTIONS),
             *functions,
             *aliases,
@@ -179,8 +180,11 @@ class _Chat:
             Table(self.names.deploys, "id", "", "", False, False, on_demand, self.tags),
         )
 
-    def log_group(self, short: str) -> LogGroup:
-        return LogGroup(self.names.log_group(short), self.settings.logs.retention_days, self.tags)
+    def log_groups(self) -> list[LogGroup]:
+        names = [self.names.log_group(each) for each in FUNCTIONS]
+        if self.settings.logs.access:
+            names.append(self.names.access_log)
+        return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]
 
     def role(self, short: str) -> Role:
         arns = Arns(
@@ -245,7 +249,7 @@ class _Chat:
         return Integration(short, "AWS_PROXY", uri, _TIMEOUT_MS, "", "")
 
     def stage(self, deployment: Deployment) -> Stage:
-        stage = self.settings.stage
+        stage, access = self.settings.stage, self.settings.logs.access
         return Stage(
             name=stage.name,
             deployment=deployment.name,
@@ -255,4 +259,6 @@ class _Chat:
             route_settings=(),
             variables=(),
             tags=self.tags,
+            access_log=self.place.arn("logs", f"log-group:{self.names.access_log}") if access else "",
+            access_format=FORMAT if access else "",
         )

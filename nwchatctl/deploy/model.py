@@ -199,6 +199,8 @@ class Stage:
 
     `deployment` is a `Deployment`'s name; "" or an AWS id where the stage points at none of ours.
     `route_settings` lists the routes that have settings of their own, which is none in a chat of ours.
+    `access_log` is the ARN of the log group (no `:*` behind it) that gets a line of `access_format` for
+    each request, both "" where requests are not logged.
     """
 
     kind: ClassVar[str] = "stage"
@@ -210,6 +212,8 @@ class Stage:
     route_settings: tuple[str, ...]
     variables: Pairs
     tags: Pairs
+    access_log: str = ""
+    access_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,11 @@ class Names:
         return f"/aws/lambda/{self.function(short)}"
 
     @property
+    def access_log(self) -> str:
+        """The log group that API Gateway writes the stage's access log to."""
+        return f"/aws/apigateway/{self.prefix}-access"
+
+    @property
     def tags(self) -> dict[str, str]:
         """The tags by which we know what is ours."""
         return {"nwchat:chat": self.chat, "nwchat:managed-by": "nwchatctl"}

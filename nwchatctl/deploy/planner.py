@@ -174,7 +174,8 @@ def needs(resource: Resource) -> frozenset[Need]:
         case Stage():
             # Permissions first: what the stage starts to serve must be allowed to run.
             allowed = {(Permission.kind, ANY), (Table.kind, ANY)}
-            return frozenset({(Deployment.kind, resource.deployment), *allowed, api})
+            logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
+            return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case Release():
             # Remembered once it runs.
             return frozenset({(Alias.kind, ANY), (Stage.kind, ANY), (Table.kind, ANY)})
@@ -185,3 +186,8 @@ def needs(resource: Resource) -> frozenset[Need]:
 def _alias_of(uri: str) -> str:
     """`nwchat-x-message:live` out of the invocation ARN that names it."""
     return uri.rpartition(":function:")[2].removesuffix("/invocations")
+
+
+def _group_of(arn: str) -> str:
+    """The name of the log group that an ARN is of."""
+    return arn.rpartition(":log-group:")[2]

@@ -127,6 +127,11 @@ class Operator:
     def log_group(self, short: str) -> str:
         return f"/aws/lambda/{self.called(short)}"
 
+    @property
+    def access_log(self) -> str:
+        """The access log's group."""
+        return f"/aws/apigateway/{self.called('access')}"
+
     def arn(self, service: str, resource: str) -> str:
         region = "" if service == "iam" else DEFAULT_REGION
         return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"

@@ -22,6 +22,10 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
 def test_drift_is_seen_and_repaired(operator: Operator, drift: Drift) -> None:
+    seen_and_repaired(operator, drift)
+
+
+def seen_and_repaired(operator: Operator, drift: Drift) -> None:
     drift.hand(operator)
 
     def named(text: Text) -> Text:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from nwchatctl.deploy.policies import lambda_trust
-from tests.e2e import hands
+from tests.e2e import hands, logging_hands
 from tests.e2e.chatting import connection_row
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, Ran, pairs, without
 from tests.e2e.emulated import Sandbox
@@ -59,6 +59,10 @@ def tagged(kind: str) -> Need:
 
 def remove(hand: Hand) -> Need:
     return Need(("destroy", "--delete-data", "--confirm", "e2e-piece"), hand, piece=True)
+
+
+def account_role() -> Need:
+    return Need(("deploy", "--yes", "--set-account-logging-role"), logging_hands.account_logging_unset)
 
 
 PLAN = Need(("plan",))
@@ -192,6 +196,10 @@ NEEDS = {
     ("Apis", "apigateway:POST"): deploy(hands.route_deleted),
     ("ApiTags", "apigateway:DELETE"): deploy(hands.tag_api),
     ("ApiTags", "apigateway:POST"): tagged("api"),
+    ("AccountLogging", "apigateway:GET"): Need(("plan",), settings={"NWCHAT_LOGS__ACCESS": "1"}),
+    ("AccountLogging", "apigateway:PATCH"): account_role(),
+    ("AccountLoggingPolicy", "iam:AttachRolePolicy"): account_role(),
+    ("PassAccountLoggingRole", "iam:PassRole"): account_role(),
     ("Sockets", "execute-api:ManageConnections"): Need(
         ("broadcast", "x"), stale_row, lacks=nobody_is_reached
     ),
@@ -204,6 +212,7 @@ def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made.deploy()
     yield made
     made.destroy()
+    logging_hands.account_logging_unset(made)
 
 
 @pytest.fixture(scope="module")

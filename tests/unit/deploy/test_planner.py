@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nwchatctl.deploy.access import Logging, logs_access
 from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flat
 from nwchatctl.deploy.model import (
     API_ID,
@@ -55,6 +56,10 @@ ROUTE = Route("$default", "f", "NONE", False, False)
 DEPLOYMENT = Deployment("d1")
 STAGE = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
 RELEASE = Release("r1", (("f", "abc"),), "d1", "c0de", True)
+ACCESS = LogGroup("/aws/apigateway/x-access", 30, TAGS)
+LOGGED = dataclasses.replace(
+    STAGE, access_log=PLACE.arn("logs", f"log-group:{ACCESS.name}"), access_format="$context.requestId"
+)
 CHAT: tuple[Resource, ...] = (
     RELEASE, STAGE, DEPLOYMENT, ROUTE, INTEGRATION, PERMISSION, ALIAS, FUNCTION, ROLE, API, GROUP, TABLE,
 )  # fmt: skip
@@ -92,7 +97,7 @@ def test_a_first_deploy_makes_everything_in_an_order_that_works() -> None:
     assert planned.after["deployment", "d1"] == {("route", "$default"), ("integration", "f"), ("api", "x")}
 
 
-@pytest.mark.parametrize("resource", CHAT, ids=lambda each: str(each.kind))
+@pytest.mark.parametrize("resource", (*CHAT, LOGGED), ids=lambda each: str(each.kind))
 def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
     """Whichever attribute differs live, the plan is one update that names it and nothing else."""
     for attribute in dataclasses.fields(resource):
@@ -163,6 +168,48 @@ def test_a_deployment_is_taken_when_what_goes_is_gone() -> None:
     assert planned.after[key(DEPLOYMENT)] == {key(extra), key(old)}
     assert planned.after[key(old)] == {key(extra)}
     assert planned.after[key(extra)] == frozenset()
+
+
+def test_a_stage_logs_to_what_is_there_and_what_it_logged_to_goes_after() -> None:
+    logged = {**whole(), key(ACCESS): ACCESS, key(LOGGED): LOGGED}
+    on = plan(logged, whole())
+    assert on.changes == (Create(ACCESS), Update(STAGE, LOGGED))
+    assert on.after[key(STAGE)] == {key(ACCESS)}
+    assert not removals(on)
+    off = plan(whole(), logged)
+    assert off.changes == (Delete(ACCESS), Update(LOGGED, STAGE))
+    assert off.after == {key(STAGE): frozenset(), key(ACCESS): {key(STAGE)}}
+    assert removals(off) == (Delete(ACCESS),)
+
+
+def test_only_a_stage_that_is_to_log_needs_the_accounts_role() -> None:
+    logged = {**whole(), key(ACCESS): ACCESS, key(LOGGED): LOGGED}
+    assert logs_access(plan(logged, {}))
+    assert logs_access(plan(logged, whole()))
+    assert not logs_access(plan(whole(), logged))
+    assert not logs_access(
+        plan(logged, {**logged, key(FUNCTION): dataclasses.replace(FUNCTION, memory_mb=1)})
+    )
+    # Logs that are on stay on, whatever else of the stage is changed.
+    assert logs_access(plan(logged, {**logged, key(LOGGED): dataclasses.replace(LOGGED, throttle_rate=1.0)}))
+
+
+@pytest.mark.parametrize(
+    ("current", "asked", "needed", "sets", "lacking"),
+    [
+        ("", False, False, False, False),
+        ("", False, True, False, True),
+        ("", True, True, True, False),
+        ("", True, False, True, False),
+        ("arn:x", True, True, False, False),
+        ("arn:x", False, True, False, False),
+    ],
+)
+def test_a_role_is_set_only_when_asked_for_and_never_replaced(
+    current: str, asked: bool, needed: bool, sets: bool, lacking: bool
+) -> None:
+    found = Logging(current, asked, needed)
+    assert (found.sets, found.lacking) == (sets, lacking)
 
 
 def test_old_deployments_are_kept() -> None:
