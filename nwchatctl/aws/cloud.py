@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias, assert_never
 
@@ -16,9 +16,11 @@ from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
+from nwchatctl.aws.patience import hurrying, patiently
 from nwchatctl.aws.session import Aws
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.leftovers import Candidate, chosen
 from nwchatctl.deploy.model import (
     Alias,
     Api,
@@ -114,12 +116,13 @@ class Cloud:
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
         prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
-        return Gateway(self._aws.client("apigatewayv2"), prefix)
+        single = self._aws.client("apigatewayv2", retries=False)
+        return Gateway(self._aws.client("apigatewayv2"), prefix, single)
 
     def read(self) -> Live:
         """Everything of the chat's, read in parallel.
 
-        Raises ChatError where two APIs carry the chat's tags, and boto3's errors.
+        Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
         """
         names = self.names
         functions = [names.function(each) for each in FUNCTIONS]
@@ -132,28 +135,40 @@ class Cloud:
             *(_one(self.functions.read_alias, each) for each in functions),
             *(_many(self.functions.read_permissions, each) for each in functions),
         ]
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-            found = [each for part in pool.map(lambda read: read(), reads) for each in part]
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool, hurrying():
+            found = [each for part in pool.map(patiently, reads) for each in part]
         live = state(*found)
         foreign = tuple(where for where, each in live.items() if not self._ours(each))
         return Live(live, foreign, self.gateway.ids.api)
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" where there is none."""
-        self._find_api()
+        self._find_apis()
         return self.gateway.ids.api
 
-    def _find_api(self) -> Api | None:
-        found = self.gateway.find(self.names.api, self.names.tags)
-        if len(found) > 1:
+    def _find_apis(self) -> tuple[Api | None, list[Api]]:
+        """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
+        gateway = self.gateway
+        found = dict(gateway.find(self.names.api, self.names.tags))
+        own = self._own(found) if len(found) > 1 else next(iter(found), "")
+        gateway.ids.api = own
+        gateway.ids.leftovers = found.keys() - {own}
+        return found.get(own), [replace(found[each], name=each) for each in sorted(gateway.ids.leftovers)]
+
+    def _own(self, found: Mapping[str, Api]) -> str:
+        """The id of the chat's own among several with its tags."""
+        named = {api_id for api_id, api in found.items() if api.display_name == self.names.api}
+        own = None
+        # Of two that bear other names neither is a leftover.
+        if len(found) - len(named) <= 1:
+            own = chosen([Candidate(each, each in named, self.gateway.bare(each)) for each in found])
+        if own is None:
             raise ChatError(
-                f"{len(found)} APIs carry the tags of chat {self.names.chat}: "
-                + ", ".join(api_id for api_id, _ in found),
+                f"{len(found)} APIs carry the tags of chat {self.names.chat}: {', '.join(found)}",
                 hint="delete the one that no client uses: aws apigatewayv2 delete-api --api-id ID",
                 code="api_ambiguous",
             )
-        self.gateway.ids.api = found[0][0] if found else ""
-        return found[0][1] if found else None
+        return own
 
     def apply(self, change: Change) -> None:
         """Carries out one change; safe to repeat, and to run beside others that it does not depend on."""
@@ -167,7 +182,7 @@ class Cloud:
 
     def _read_api(self) -> list[Resource]:
         gateway = self.gateway
-        api = self._find_api()
+        api, leftovers = self._find_apis()
         if api is None:
             return []
         with ThreadPoolExecutor(2, thread_name_prefix="read-api") as pool:
@@ -175,7 +190,7 @@ class Cloud:
             first = pool.submit(lambda: (gateway.read_integrations(), gateway.read_routes()))
             second = pool.submit(lambda: (gateway.read_deployments(), self._stages()))
             (integrations, routes), (deployments, stages) = first.result(), second.result()
-            return [api, *integrations, *routes, *deployments, *stages]
+            return [api, *leftovers, *integrations, *routes, *deployments, *stages]
 
     def _stages(self) -> list[Stage]:
         return [
@@ -253,7 +268,7 @@ class Cloud:
             case Permission():
                 self.functions.forbid(before)
             case Api():
-                self.gateway.delete_api()
+                self.gateway.delete_api(before)
             case Integration():
                 self.gateway.delete_integration(before)
             case Route():

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.package import Package
+from nwchatctl.aws.patience import patiently, wait_until
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.desired import version_fingerprint
 from nwchatctl.deploy.model import (
@@ -21,11 +22,12 @@ from nwchatctl.deploy.model import (
     pairs,
     permission_name,
 )
+from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-_WAIT: Any = {"Delay": 1, "MaxAttempts": 120}
+_WAIT_SECONDS = 120.0
 
 
 class Functions:
@@ -73,17 +75,26 @@ class Functions:
         ]
 
     def create(self, function: Function) -> None:
-        """Makes the function with its tags and waits until it is active."""
-        patiently(
-            self._client.create_function,
-            FunctionName=function.name,
-            Code={"ZipFile": self._package.content},
-            Architectures=[_literal(function.architecture)],
-            Publish=False,
-            Tags=dict(function.tags),
-            **self._settings(function),
-        )
-        self._client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig=_WAIT)
+        """Makes the function with its tags and waits until it is active; one of ours that is there is
+        brought to what is wanted.
+
+        Raises ChatError `not_ours` for somebody else's, `timeout`, and `function_failed`.
+        """
+        try:
+            patiently(
+                self._client.create_function,
+                FunctionName=function.name,
+                Code={"ZipFile": self._package.content},
+                Architectures=[_literal(function.architecture)],
+                Publish=False,
+                Tags=dict(function.tags),
+                **self._settings(function),
+            )
+        except self._client.exceptions.ResourceConflictException as error:
+            self._settle(function.name)
+            bring(function, self.read, self.update, error)
+        else:
+            self._settle(function.name)
 
     def update(self, before: Function, after: Function) -> None:
         """Changes what differs of $LATEST; the alias, and so the chat, moves in a change of its own."""
@@ -95,17 +106,17 @@ class Functions:
                 Architectures=[_literal(after.architecture)],
                 Publish=False,
             )
-            self._updated(after.name)
+            self._settle(after.name)
         if self._settings(before) != self._settings(after):
             patiently(
                 self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
             )
-            self._updated(after.name)
+            self._settle(after.name)
         put, dropped = changed(before.tags, after.tags)
         if put:
-            self._client.tag_resource(Resource=self._function_arn(after.name), Tags=dict(put))
+            patiently(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
         if dropped:
-            self._client.untag_resource(Resource=self._function_arn(after.name), TagKeys=dropped)
+            patiently(self._client.untag_resource, Resource=self._function_arn(after.name), TagKeys=dropped)
 
     def delete(self, function: Function) -> None:
         """Removes the function with its versions, aliases and permissions; gone already is fine."""
@@ -181,8 +192,25 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return None
 
-    def _updated(self, name: str) -> None:
-        self._client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
+    def _settle(self, name: str) -> None:
+        """Returns once the function is neither being made nor being changed (Lambda: function states)."""
+        wait_until(
+            lambda: self._settled(name), f"function {name} is still being made or changed", _WAIT_SECONDS
+        )
+
+    def _settled(self, name: str) -> bool:
+        found = self._configuration(name)
+        if found is None:
+            # Made a moment ago, and not known to every host of Lambda's yet.
+            return False
+        for state, why in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
+            if found.get(state) == "Failed":
+                raise ChatError(
+                    f"function {name} could not be made ready: {found.get(why, 'AWS does not say why')}",
+                    hint="mend what it says, then run the command again",
+                    code="function_failed",
+                )
+        return bool(found.get("State") != "Pending" and found.get("LastUpdateStatus") != "InProgress")
 
 
 def _function(name: str, found: Any, tags: Pairs) -> Function:

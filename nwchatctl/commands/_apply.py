@@ -16,6 +16,7 @@ _DONE = {"create": "created", "update": "updated", "delete": "deleted"}
 
 def carry_out(app: App, plan: Plan) -> int:
     """Applies every change of `plan`; returns how many there were. Raises ChatError after a failure."""
+    from nwchatctl.aws.patience import hurry
     from nwchatctl.deploy.changes import changed_key
     from nwchatctl.deploy.executor import Watch, execute
 
@@ -25,6 +26,7 @@ def carry_out(app: App, plan: Plan) -> int:
             ended=lambda change, error: progress.ended(
                 *changed_key(change), "failed" if error else _DONE[change.action], ok=error is None
             ),
+            interrupted=hurry,
         )
         outcome = execute(plan, app.cloud.apply, watch)
     if outcome.failed:
