@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +20,12 @@ from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
+from nwchatctl.aws.patience import hurrying, patiently
 from nwchatctl.aws.published import Found
 from nwchatctl.aws.session import Aws
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.leftovers import Candidate, chosen
 from nwchatctl.deploy.model import (
     Alias,
     Api,
@@ -142,7 +144,8 @@ class Cloud:
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
         prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
-        return Gateway(self._aws.client("apigatewayv2"), prefix)
+        single = self._aws.client("apigatewayv2", retries=False)
+        return Gateway(self._aws.client("apigatewayv2"), prefix, single)
 
     @cached_property
     def account(self) -> Account:
@@ -153,9 +156,9 @@ class Cloud:
         """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
         was then knows that all that was read after is still so.
 
-        Raises ChatError where two APIs carry the chat's tags, and boto3's errors.
+        Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
         """
-        rows = self.deploys.read()
+        rows = patiently(self.deploys.read)
         names = self.names
         functions = [names.function(each) for each in FUNCTIONS]
         reads: list[_Read] = [
@@ -166,9 +169,9 @@ class Cloud:
             *(_one(self.roles.read, each) for each in functions),
             *(_many(self.functions.read_permissions, each) for each in functions),
         ]
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-            read = [pool.submit(self.functions.read, each) for each in functions]
-            found = [each for part in pool.map(lambda read: read(), reads) for each in part]
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool, hurrying():
+            read = [pool.submit(patiently, self.functions.read, each) for each in functions]
+            found = [each for part in pool.map(patiently, reads) for each in part]
             self._found = {
                 name: each for name, each in zip(functions, [r.result() for r in read], strict=True) if each
             }
@@ -180,20 +183,34 @@ class Cloud:
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" where there is none."""
-        self._find_api()
+        self._find_apis()
         return self.gateway.ids.api
 
-    def _find_api(self) -> Api | None:
-        found = self.gateway.find(self.names.api, self.names.tags)
-        if len(found) > 1:
+    def _find_apis(self) -> tuple[Api | None, list[Api]]:
+        """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
+        gateway = self.gateway
+        found = dict(gateway.find(self.names.api, self.names.tags))
+        own = self._own(found) if len(found) > 1 else next(iter(found), "")
+        gateway.ids.api = own
+        gateway.ids.leftovers = found.keys() - {own}
+        return found.get(own), [
+            dataclasses.replace(found[each], name=each) for each in sorted(gateway.ids.leftovers)
+        ]
+
+    def _own(self, found: Mapping[str, Api]) -> str:
+        """The id of the chat's own among several with its tags."""
+        named = {api_id for api_id, api in found.items() if api.display_name == self.names.api}
+        own = None
+        # Of two that bear other names neither is a leftover.
+        if len(found) - len(named) <= 1:
+            own = chosen([Candidate(each, each in named, self.gateway.bare(each)) for each in found])
+        if own is None:
             raise ChatError(
-                f"{len(found)} APIs carry the tags of chat {self.names.chat}: "
-                + ", ".join(api_id for api_id, _ in found),
+                f"{len(found)} APIs carry the tags of chat {self.names.chat}: {', '.join(found)}",
                 hint="delete the one that no client uses: aws apigatewayv2 delete-api --api-id ID",
                 code="api_ambiguous",
             )
-        self.gateway.ids.api = found[0][0] if found else ""
-        return found[0][1] if found else None
+        return own
 
     def apply(self, change: Change) -> None:
         """Carries out one change; safe to repeat, and to run beside others that it does not depend on."""
@@ -217,7 +234,7 @@ class Cloud:
 
     def _read_api(self) -> list[Resource]:
         gateway = self.gateway
-        api = self._find_api()
+        api, leftovers = self._find_apis()
         if api is None:
             return []
         with ThreadPoolExecutor(2, thread_name_prefix="read-api") as pool:
@@ -225,7 +242,7 @@ class Cloud:
             first = pool.submit(lambda: (gateway.read_integrations(), gateway.read_routes()))
             second = pool.submit(lambda: (gateway.read_deployments(), self._stages()))
             (integrations, routes), (deployments, stages) = first.result(), second.result()
-            return [api, *integrations, *routes, *deployments, *stages]
+            return [api, *leftovers, *integrations, *routes, *deployments, *stages]
 
     def _stages(self) -> list[Stage]:
         return [

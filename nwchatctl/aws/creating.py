@@ -111,7 +111,7 @@ def delete(cloud: Cloud, before: Resource) -> None:
 def _delete_in_api(cloud: Cloud, before: Api | Integration | Route | Deployment | Stage) -> None:
     match before:
         case Api():
-            cloud.gateway.delete_api()
+            cloud.gateway.delete_api(before)
         case Integration():
             cloud.gateway.delete_integration(before)
         case Route():

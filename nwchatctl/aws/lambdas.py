@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.package import Package
+from nwchatctl.aws.patience import exists, patiently, wait_until
 from nwchatctl.aws.published import Found, target
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.desired import version_fingerprint
@@ -27,8 +28,9 @@ from nwchatctl.errors import ChatError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-_WAIT: Any = {"Delay": 1, "MaxAttempts": 120}
-_WAIT_SNAPSHOT: Any = {"Delay": 1, "MaxAttempts": 600}
+_WAIT_SECONDS = 120.0
+_SNAPSHOT_SECONDS = 900.0
+"""A version with a snapshot is ready when that is taken, some minutes later (Lambda SnapStart)."""
 
 _LATEST = "$LATEST"
 _SNAPSHOTS = "PublishedVersions"
@@ -74,17 +76,30 @@ class Functions:
         ]
 
     def create(self, function: Function) -> None:
-        """Makes the function with its tags and waits until it is active."""
-        patiently(
-            self._client.create_function,
-            FunctionName=function.name,
-            Code={"ZipFile": self._package.content},
-            Architectures=[_literal(function.architecture)],
-            Publish=False,
-            Tags=dict(function.tags),
-            **self._settings(function),
-        )
-        self._client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig=_WAIT)
+        """Makes the function with its tags and waits until it is active; one of ours that is there is
+        brought to what is wanted.
+
+        Raises ChatError `not_ours` for somebody else's, `timeout`, and `function_failed`.
+        """
+        try:
+            patiently(
+                self._client.create_function,
+                FunctionName=function.name,
+                Code={"ZipFile": self._package.content},
+                Architectures=[_literal(function.architecture)],
+                Publish=False,
+                Tags=dict(function.tags),
+                **self._settings(function),
+            )
+        except self._client.exceptions.ResourceConflictException as error:
+            self._settle(function.name)
+            bring(function, self._latest, self.update, error)
+        else:
+            self._settle(function.name)
+
+    def _latest(self, name: str) -> Function | None:
+        found = self.read(name)
+        return found.latest if found else None
 
     def update(self, before: Function, after: Function) -> None:
         """Changes what differs of $LATEST; the alias, and so the chat, moves in a change of its own."""
@@ -96,17 +111,17 @@ class Functions:
                 Architectures=[_literal(after.architecture)],
                 Publish=False,
             )
-            self._updated(after.name)
+            self._settle(after.name)
         if self._settings(before) != self._settings(after):
             patiently(
                 self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
             )
-            self._updated(after.name)
+            self._settle(after.name)
         put, dropped = changed(before.tags, after.tags)
         if put:
-            self._client.tag_resource(Resource=self._function_arn(after.name), Tags=dict(put))
+            patiently(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
         if dropped:
-            self._client.untag_resource(Resource=self._function_arn(after.name), TagKeys=dropped)
+            patiently(self._client.untag_resource, Resource=self._function_arn(after.name), TagKeys=dropped)
 
     def delete(self, function: Function) -> None:
         """Removes the function with its versions, aliases and permissions; gone already is fine."""
@@ -123,11 +138,18 @@ class Functions:
         if number is None:
             number = self._publish(alias, api_id)
         target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": str(number)}
+        # No weights: what somebody shifted by hand to another version comes back.
+        alone: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
         try:
-            # No weights: what somebody shifted by hand to another version comes back.
-            patiently(self._client.update_alias, **target, RoutingConfig={"AdditionalVersionWeights": {}})
+            patiently(self._client.update_alias, **target, **alone)
         except self._client.exceptions.ResourceNotFoundException:
-            patiently(self._client.create_alias, **target)
+            try:
+                patiently(self._client.create_alias, **target)
+            except self._client.exceptions.ResourceConflictException as error:
+                # Made all the same, by a call whose answer was lost.
+                if not exists(error):
+                    raise
+                patiently(self._client.update_alias, **target, **alone)
 
     def _publish(self, alias: Alias, api_id: str) -> int:
         """A new version, once it can be called: with a snapshot to be made that takes minutes.
@@ -143,8 +165,7 @@ class Functions:
                 code="changed_meanwhile",
             )
         if made.get("State") != "Active":
-            waiter = self._client.get_waiter("function_active_v2")
-            waiter.wait(FunctionName=alias.function, Qualifier=made["Version"], WaiterConfig=_WAIT_SNAPSHOT)
+            self._settle(alias.function, made["Version"], _SNAPSHOT_SECONDS)
         return int(made["Version"])
 
     def delete_version(self, version: Version) -> None:
@@ -203,8 +224,27 @@ class Functions:
             "SnapStart": {"ApplyOn": _SNAPSHOTS if function.snap_start else "None"},
         }
 
-    def _updated(self, name: str) -> None:
-        self._client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
+    def _settle(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
+        """Returns once the function, or one version of it, is neither being made nor being changed (Lambda:
+        function states)."""
+        what = f"function {name} is still being made or changed"
+        wait_until(lambda: self._settled(name, version), what, seconds)
+
+    def _settled(self, name: str, version: str) -> bool:
+        wanted = {"Qualifier": version} if version else {}
+        try:
+            found: Any = self._client.get_function(FunctionName=name, **wanted)["Configuration"]
+        except self._client.exceptions.ResourceNotFoundException:
+            # Made a moment ago, and not known to every host of Lambda's yet.
+            return False
+        for state, why in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
+            if found.get(state) == "Failed":
+                raise ChatError(
+                    f"function {name} could not be made ready: {found.get(why, 'AWS does not say why')}",
+                    hint="mend what it says, then run the command again",
+                    code="function_failed",
+                )
+        return bool(found.get("State") != "Pending" and found.get("LastUpdateStatus") != "InProgress")
 
 
 def _function(name: str, found: Any, tags: Pairs) -> Function:

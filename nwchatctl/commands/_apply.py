@@ -21,6 +21,7 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
 
     `guard` is asked before each of them. Raises ChatError after a failure.
     """
+    from nwchatctl.aws.patience import hurry
     from nwchatctl.deploy.changes import changed_key
     from nwchatctl.deploy.executor import Watch, execute
 
@@ -34,6 +35,7 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
             ended=lambda change, error: progress.ended(
                 *changed_key(change), "failed" if error else _DONE[change.action], ok=error is None
             ),
+            interrupted=hurry,
         )
         outcome = execute(plan, apply, watch)
     if outcome.failed:

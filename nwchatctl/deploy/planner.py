@@ -111,9 +111,17 @@ def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
 
 
 def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
-    """A create or update waits for what it needs; a delete waits for whatever needed the deleted."""
-    by_key = {changed_key(change): change for change in changes}
-    before: dict[Key, set[Key]] = {each: set() for each in by_key}
+    """A create or update waits for what it needs; a delete waits for whatever needed the deleted.
+
+    An API that goes is left over from making the chat's (`leftovers`): it is bare, and nothing waits for it.
+    """
+    every = {changed_key(change): change for change in changes}
+    before: dict[Key, set[Key]] = {each: set() for each in every}
+    by_key = {
+        where: each
+        for where, each in every.items()
+        if not (isinstance(each, Delete) and isinstance(each.before, Api))
+    }
     for where, change in by_key.items():
         if not isinstance(change, Delete):
             needed = _within(needs(change.after), by_key)

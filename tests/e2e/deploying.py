@@ -53,6 +53,11 @@ class Ran:
         """The calls that are no reads."""
         return [each for each in self.calls if not each.startswith(READS)]
 
+    @property
+    def built(self) -> list[str]:
+        """The writes that are not about lock and releases."""
+        return [each for each in self.writes if each != "UpdateItem"]
+
 
 class Operator:
     """Runs commands about the chat `name`; `settings` are `NWCHAT_*` variables of every one of them."""

@@ -125,7 +125,7 @@ def test_with_the_flag_the_role_is_made_and_set_and_the_stage_logs(unset: Operat
     assert ran.code == 0
     assert touched(ran.data["changes"]) == [f"create {GROUP}", "update stage production"]
     # The account first: API Gateway refuses logs while it has no role.
-    assert ran.writes == [
+    assert ran.built == [
         *("CreateRole", "AttachRolePolicy", "UpdateAccount"),
         *("CreateLogGroup", "PutRetentionPolicy", "UpdateStage"),
     ]
@@ -149,7 +149,7 @@ def test_with_the_flag_the_role_is_made_and_set_and_the_stage_logs(unset: Operat
 def test_the_role_alone_is_set_where_all_else_is_as_configured(unset: Operator) -> None:
     ran = unset.run("deploy", "--yes", FLAG, "--json")
     assert (ran.code, ran.data["changes"], ran.data["applied"]) == (0, [], 0)
-    assert ran.writes == ["CreateRole", "AttachRolePolicy", "UpdateAccount"]
+    assert ran.built == ["CreateRole", "AttachRolePolicy", "UpdateAccount"]
     assert logging_hands.account_role(unset) == OWN
 
 
@@ -161,7 +161,7 @@ def test_a_half_made_role_is_completed(unset: Operator) -> None:
         Tags=[{"Key": "nwchat:managed-by", "Value": "nwchatctl"}],
     )
     ran = unset.run("deploy", "--yes", FLAG, **ON)
-    assert (ran.code, ran.writes[:2]) == (0, ["AttachRolePolicy", "UpdateAccount"])
+    assert (ran.code, ran.built[:2]) == (0, ["AttachRolePolicy", "UpdateAccount"])
     assert logging_hands.account_role(unset) == OWN
 
 
@@ -175,7 +175,7 @@ def test_somebody_elses_role_of_the_name_is_not_taken(unset: Operator) -> None:
 def test_a_role_that_is_set_already_is_never_replaced(unset: Operator, others: str) -> None:
     ran = unset.run("deploy", "--yes", FLAG, "--json", **ON)
     assert ran.code == 0
-    assert ran.writes == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage"]
+    assert ran.built == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage"]
     assert logging_hands.account_role(unset) == others
     said = unset.run("deploy", FLAG, **ON)
     assert f"logs with {others} already, which is left as it is" in said.err
@@ -188,7 +188,7 @@ def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
     ran = unset.run("deploy", "--yes", "--json")
     assert touched(ran.data["changes"]) == [f"delete {GROUP}", "update stage production"]
     # What is logged to goes after the stage has let go of it.
-    assert ran.writes == ["DeleteAccessLogSettings", "UpdateStage", "DeleteLogGroup"]
+    assert ran.built == ["DeleteAccessLogSettings", "UpdateStage", "DeleteLogGroup"]
     assert stage_logs(unset) is None
     assert GROUP not in unset.there()
     assert unset.plan() == []

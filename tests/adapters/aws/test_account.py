@@ -66,7 +66,7 @@ class Desk:
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("nwchatctl.aws.errors.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("random.uniform", lambda low, high: 0.0)
     made = Desk()
     yield made
     made.gateway.assert_no_pending_responses()
@@ -185,7 +185,7 @@ def test_setting_it_waits_for_iam_and_for_its_turn(desk: Desk, code: str, messag
 
 def test_it_does_not_wait_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 40))
-    monkeypatch.setattr("nwchatctl.aws.errors.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("nwchatctl.aws.patience.time.monotonic", lambda: float(next(clock)))
     desk.role(POLICY)
     for _ in range(3):
         desk.gateway.add_client_error(
