@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nwchatctl import __version__
@@ -33,9 +34,6 @@ ATTEMPTS = 8
 
 UNANSWERED = 4
 """Attempts of a call that nobody answers: some seconds, where all of ATTEMPTS would be a minute and more."""
-
-_FAILED = 400
-"""HTTP statuses from here on are errors."""
 
 POOL = 32
 """Connections that a client keeps, so that parallel reads and posts do not queue or reconnect."""
@@ -149,16 +147,30 @@ def _unless_useless(
 ) -> None:
     """Ends the retries of a call that had UNANSWERED attempts without an answer, and of any once the process
     has been told to stop. botocore knows one limit for calls without an answer and for throttling, which is
-    worth more of them."""
-    from botocore.exceptions import ClientError
+    worth more of them.
+
+    An answer that was cut off among its headers is none; http.client takes it for a whole one without a body.
+    """
+    from botocore.exceptions import ClientError, ConnectionClosedError
 
     from nwchatctl.aws.patience import hurried
 
     if caught_exception is not None:
         if attempts >= UNANSWERED or hurried():
             raise caught_exception
-    elif hurried() and response is not None and response[0].status_code >= _FAILED:
-        raise ClientError(response[1], operation.name)
+        return
+    answer, parsed = response
+    if not _whole(answer):
+        raise ConnectionClosedError(endpoint_url=answer.url)
+    if hurried() and answer.status_code >= HTTPStatus.BAD_REQUEST:
+        raise ClientError(parsed, operation.name)
+
+
+def _whole(answer: Any) -> bool:
+    """Whether the headers say how long the body is, as HTTP/1.1 has it on a connection that stays open."""
+    return answer.status_code == HTTPStatus.NO_CONTENT or bool(
+        answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
+    )
 
 
 def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:

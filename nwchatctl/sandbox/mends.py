@@ -164,11 +164,32 @@ def lambda_action(method: str, path: str) -> str | None:
 _ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
 
 
+_CREATES = re.compile(r"/v2/apis/([^/]+)/(routes|stages)/?")
+
+
+def taken(path: str, body: bytes) -> str:
+    """What of the name that CreateRoute or CreateStage asks for is there already, "" for nothing. AWS answers
+    ConflictException (API Gateway v2 API reference), ministack makes a second route and replaces a stage."""
+    found = _CREATES.fullmatch(path)
+    wanted = json.loads(body) if found and body else {}
+    match found.groups() if found else ():
+        case (api_id, "routes"):
+            key = wanted.get("routeKey")
+            keys = {each["routeKey"] for each in apigateway._routes.get(api_id, {}).values()}
+            return f"Route with key {key} already exists for this API" if key in keys else ""
+        case (api_id, _):
+            name = wanted.get("stageName")
+            return "Stage already exists" if name in apigateway._stages.get(api_id, {}) else ""
+    return ""
+
+
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage."""
     mended = accesslogs.answer(method, path, body)
     if mended is not None:
         return mended
+    if method == "POST" and (conflict := taken(path, body)):
+        return apigateway._apigw_error("ConflictException", conflict, 409)
     found = _ROUTE_SETTINGS.fullmatch(path)
     if method != "DELETE" or found is None:
         return await _handle_gateway(method, path, headers, body, query)

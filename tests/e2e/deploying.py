@@ -76,9 +76,7 @@ class Operator:
         self._calls: list[str] = []
         target = sandbox.target
         keys = Credentials(target.access_key_id, target.secret_access_key)
-        self._aws = Aws(
-            Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called
-        )
+        self.aws = Aws(Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called)
         self._root: dict[str, Any] = {}
 
     def _called(self, line: str) -> None:
@@ -90,7 +88,7 @@ class Operator:
         """Runs one command line; an error of ours or of boto3's is in what comes back."""
         app = App(environ={**self.environ, **settings})
         app.cwd = self.home
-        app.aws = self._aws
+        app.aws = self.aws
         began = len(self._calls)
         out, err = io.StringIO(), io.StringIO()
         error: ChatError | None = None
