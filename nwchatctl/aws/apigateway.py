@@ -160,6 +160,8 @@ class Gateway:
                     # A log group's ARN is written with and without this end.
                     access_log=access.get("DestinationArn", "").removesuffix(":*"),
                     access_format=access.get("Format", ""),
+                    execution_log=_execution_log(settings),
+                    detailed_metrics=settings.get("DetailedMetricsEnabled", False),
                 )
             )
         return found
@@ -298,6 +300,10 @@ class Gateway:
             # UpdateStage has no way to say this (botocore's model: "To disable access logging…").
             self._gone(self._client.delete_access_log_settings, ApiId=self.ids.api, StageName=after.name)
         wanted = self._stage(after)
+        if before.execution_log or before.detailed_metrics:
+            # Outright: whether settings left out stay as they were is documented nowhere.
+            off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
+            wanted["DefaultRouteSettings"] |= off
         # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
         wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
         patiently(self._client.update_stage, **wanted)
@@ -352,3 +358,10 @@ class Gateway:
 
 def _name(description: str) -> str:
     return description.removeprefix(_NAMED) if description.startswith(_NAMED) else ""
+
+
+def _execution_log(settings: Mapping[str, Any]) -> str:
+    level = settings.get("LoggingLevel", "OFF")
+    if settings.get("DataTraceEnabled"):
+        return f"{level} with data"
+    return "" if level == "OFF" else level

@@ -200,7 +200,8 @@ class Stage:
     `deployment` is a `Deployment`'s name; "" or an AWS id where the stage points at none of ours.
     `route_settings` lists the routes that have settings of their own, which is none in a chat of ours.
     `access_log` is the ARN of the log group (no `:*` behind it) that gets a line of `access_format` for
-    each request, both "" where requests are not logged.
+    each request, both "" where requests are not logged. `execution_log` is the level at which API Gateway
+    logs its own steps, "" for off; "with data" behind it says that what people send is in there.
     """
 
     kind: ClassVar[str] = "stage"
@@ -214,6 +215,8 @@ class Stage:
     tags: Pairs
     access_log: str = ""
     access_format: str = ""
+    execution_log: str = ""
+    detailed_metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,14 @@ BAD_ROLE = (
 def answer(method: str, path: str, body: bytes) -> Any:
     """API Gateway's answer to a call that ministack would get wrong, or None where ministack may answer.
 
-    DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with access logs while the
+    DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with logs while the
     account has no role; a role that API Gateway could not log with.
     """
     if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
         return _delete(*map(unquote, found.groups()))
-    if method in ("POST", "PATCH") and _STAGES.fullmatch(path):
-        wanted = _json(body).get("accessLogSettings") or {}
-        if wanted.get("destinationArn") and not _account_role():
-            return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
+    changes_stage = method in ("POST", "PATCH") and _STAGES.fullmatch(path)
+    if changes_stage and _logs(_json(body)) and not _account_role():
+        return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
     changes_account = method == "PATCH" and path.rstrip("/") == "/account"
     if changes_account and not all(map(_can_log, account_roles(body))):
         return apigateway_v1._v1_error("BadRequestException", BAD_ROLE, 400)
@@ -60,6 +59,15 @@ def _delete(api_id: str, stage_name: str) -> Any:
         return apigateway._apigw_error("NotFoundException", f"no stage {stage_name}", 404)
     stage.pop("accessLogSettings", None)
     return 204, {}, b""
+
+
+def _logs(stage: Mapping[str, Any]) -> bool:
+    """Whether a stage with these settings would log anything."""
+    routes = [stage.get("defaultRouteSettings") or {}, *(stage.get("routeSettings") or {}).values()]
+    access = stage.get("accessLogSettings") or {}
+    return bool(access.get("destinationArn")) or any(
+        each.get("loggingLevel", "OFF") != "OFF" for each in routes
+    )
 
 
 def _account_role() -> str:

@@ -54,12 +54,24 @@ def access_log_set(destination: str, format: str = "$context.requestId") -> Hand
     return stage(AccessLogSettings={"DestinationArn": destination, "Format": format})
 
 
-def access_log_added(chat: Operator) -> None:
-    """Access logs on a stage that should have none, in an account that has a role for them just then."""
-    account_logs_with(chat, role_for_logs(chat, "by-hand"))
-    access_log_set(ELSEWHERE)(chat)
-    account_logs_with(chat, "")
-    no_role_for_logs(chat, "by-hand")
+def with_role(hand: Hand) -> Hand:
+    """What `hand` does, in an account that has a role for it just then."""
+
+    def also(chat: Operator) -> None:
+        account_logs_with(chat, role_for_logs(chat, "by-hand"))
+        hand(chat)
+        account_logs_with(chat, "")
+        no_role_for_logs(chat, "by-hand")
+
+    return also
+
+
+access_log_added = with_role(access_log_set(ELSEWHERE))
+
+
+def execution_log(**settings: object) -> Hand:
+    limits = {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200}
+    return with_role(stage(DefaultRouteSettings={**limits, **settings}))
 
 
 def access_log_removed(chat: Operator) -> None:

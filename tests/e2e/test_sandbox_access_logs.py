@@ -49,6 +49,12 @@ def test_a_stage_logs_only_in_an_account_with_a_role(root: Operator, sandbox: Sa
         "BadRequestException: CloudWatch Logs role ARN must be set in account settings to enable logging"
     )
     assert refused(root.api.update_stage, **of_stage, AccessLogSettings=ACCESS) == no_role
+    for steps in (
+        {"DefaultRouteSettings": {"LoggingLevel": "INFO"}},
+        {"RouteSettings": {"x": {"LoggingLevel": "ERROR"}}},
+    ):
+        assert refused(root.api.update_stage, **of_stage, **steps) == no_role
+    root.api.update_stage(**of_stage, DefaultRouteSettings={"LoggingLevel": "OFF"})
     assert refused(root.api.create_stage, **chat, StageName="test", AccessLogSettings=ACCESS) == no_role
 
     logging_hands.account_logs_with(root, logging_hands.role_for_logs(root, OTHER))

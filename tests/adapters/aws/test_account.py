@@ -240,6 +240,36 @@ def test_access_logs_go_by_a_call_of_their_own(stage: tuple[Gateway, Stubber]) -
     gateway.update_stage(LOGGED, QUIET)
 
 
+def test_what_else_was_made_to_log_is_switched_off_outright(stage: tuple[Gateway, Stubber]) -> None:
+    gateway, stub = stage
+    limits = WANTED["DefaultRouteSettings"]
+    off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
+    for field in ({"execution_log": "INFO"}, {"detailed_metrics": True}):
+        stub.add_response("update_stage", {}, {**WANTED, "DefaultRouteSettings": {**limits, **off}})
+        changes: dict[str, Any] = field
+        gateway.update_stage(dataclasses.replace(QUIET, **changes), QUIET)
+
+
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        ({}, ("", False)),
+        ({"LoggingLevel": "OFF", "DataTraceEnabled": False}, ("", False)),
+        ({"LoggingLevel": "ERROR"}, ("ERROR", False)),
+        ({"LoggingLevel": "INFO", "DataTraceEnabled": True}, ("INFO with data", False)),
+        ({"DataTraceEnabled": True, "DetailedMetricsEnabled": True}, ("OFF with data", True)),
+    ],
+)
+def test_what_else_logs_is_read(
+    stage: tuple[Gateway, Stubber], settings: dict[str, Any], read: tuple[str, bool]
+) -> None:
+    gateway, stub = stage
+    there: Any = {"StageName": "production", "DefaultRouteSettings": settings}
+    stub.add_response("get_stages", {"Items": [there]})
+    (found,) = gateway.read_stages()
+    assert (found.execution_log, found.detailed_metrics) == read
+
+
 @pytest.mark.parametrize("arn", [GROUP, f"{GROUP}:*"])
 def test_access_logs_are_read(stage: tuple[Gateway, Stubber], arn: str) -> None:
     gateway, stub = stage
