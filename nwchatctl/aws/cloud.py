@@ -10,6 +10,7 @@ from typing import TypeAlias, assert_never
 
 from botocore.exceptions import NoRegionError
 
+from nwchatctl.aws.adopting import Adopting
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
@@ -17,6 +18,7 @@ from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
 from nwchatctl.aws.session import Aws
+from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FUNCTIONS
 from nwchatctl.deploy.model import (
@@ -78,6 +80,8 @@ class Cloud:
         self.where = where
         self.names = names
         self._stage = stage
+        self.taken: FoundApi | None = None
+        """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
 
     @cached_property
     def package(self) -> Package:
@@ -116,6 +120,11 @@ class Cloud:
         prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
         return Gateway(self._aws.client("apigatewayv2"), prefix)
 
+    @cached_property
+    def old(self) -> Adopting:
+        """The adapter of an old chat's functions and table."""
+        return Adopting(self._aws.client("dynamodb"), self._aws.client("lambda"))
+
     def read(self) -> Live:
         """Everything of the chat's, read in parallel.
 
@@ -144,6 +153,9 @@ class Cloud:
         return self.gateway.ids.api
 
     def _find_api(self) -> Api | None:
+        if self.taken is not None:
+            self.gateway.ids.api = self.taken.id
+            return self.taken.api
         found = self.gateway.find(self.names.api, self.names.tags)
         if len(found) > 1:
             raise ChatError(

@@ -67,6 +67,11 @@ def code_of(error: aws.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def denied(error: aws.ClientError) -> bool:
+    """Whether the caller lacks a permission."""
+    return code_of(error) in _DENIED
+
+
 def passing(error: Exception) -> bool:
     """Whether AWS says, in so many words, that the same call will work soon."""
     if not isinstance(error, aws.ClientError):
@@ -140,7 +145,7 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
     text = str(error.response.get("Error", {}).get("Message", "")) or code
     if code in _CREDENTIALS:
         return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
-    if code in _DENIED:
+    if denied(error):
         hint = "the operator's policy is docs/operator-policy.json: attach it as it is to this user or role"
         return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", hint)
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:

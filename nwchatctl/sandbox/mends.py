@@ -159,11 +159,15 @@ def lambda_action(method: str, path: str) -> str | None:
     return found
 
 
+_DEPLOYMENT = re.compile(r"/v2/apis/([^/]+)/deployments/([^/]+)/?")
 _ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
 
 
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-    """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage."""
+    """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
+    UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
+    if method == "PATCH" and (one := _DEPLOYMENT.fullmatch(path)):
+        return _describe_deployment(unquote(one[1]), unquote(one[2]), json.loads(body or b"{}"))
     found = _ROUTE_SETTINGS.fullmatch(path)
     if method != "DELETE" or found is None:
         return await _handle_gateway(method, path, headers, body, query)
@@ -172,6 +176,15 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
     if stage is None or stage.get("routeSettings", {}).pop(route_key, None) is None:
         return apigateway._apigw_error("NotFoundException", f"no settings of route {route_key}", 404)
     return 204, {}, b""
+
+
+def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]) -> Any:
+    deployment = apigateway._deployments.get(api_id, {}).get(deployment_id)
+    if deployment is None:
+        return apigateway._apigw_error("NotFoundException", f"Deployment {deployment_id} not found", 404)
+    if "description" in wanted:
+        deployment["description"] = wanted["description"]
+    return apigateway._apigw_response(deployment)
 
 
 def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
