@@ -110,6 +110,9 @@ class Consoled:
         self._table()
         role = self._role()
         arns = {short: self._function(short, role) for short in SOURCES}
+        waiter = self.operator.root("lambda").get_waiter("function_active_v2")
+        for name in self.functions:
+            waiter.wait(FunctionName=name, WaiterConfig={"Delay": 1})
         self._api(arns)
         return self
 
@@ -204,7 +207,6 @@ class Consoled:
             Timeout=20,
             Environment={"Variables": {"table": self.name}},
         )
-        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
         return self.operator.arn("lambda", f"function:{name}")
 
     def _api(self, arns: dict[str, str]) -> None:
