@@ -8,13 +8,14 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from nwchatctl.aws.cloud import Cloud
 from nwchatctl.deploy.changes import Change, changed_key
-from tests.e2e.chatting import SECONDS
+from tests.e2e.chatting import SECONDS, Player
 from tests.e2e.consoled import Consoled
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, without
 from tests.e2e.emulated import Sandbox
@@ -219,6 +220,30 @@ def converges(operator: Operator, victim: Consoled) -> None:
     for name in victim.functions:
         arn = operator.arn("lambda", f"function:{name}")
         assert operator.root("lambda").list_tags(Resource=arn)["Tags"] == {"nwchat:adopted-by": operator.name}
+
+
+def test_whoever_comes_between_is_taken_over_too(
+    operator: Operator, victim: Consoled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let in by the old function, after the rows were copied and before the route has moved."""
+    apply = Cloud.apply
+    with ExitStack() as stack:
+        late: list[Player] = []
+
+        def letting_in(cloud: Cloud, change: Change) -> None:
+            if changed_key(change) == ("integration", "connect"):
+                late.append(stack.enter_context(victim.player()))
+            apply(cloud, change)
+
+        early = stack.enter_context(victim.player())
+        with monkeypatch.context() as patch:
+            patch.setattr(Cloud, "apply", letting_in)
+            done = operator.json("adopt", *victim.flags, "--yes")
+        assert done["rows"] == {"found": 1, "copied": 2, "present": 0, "expired": 0, "unusable": 0}
+        operator.json("broadcast", "welcome")
+        for each in (early, *late):
+            each.hear("welcome")
+        assert len(late) == 1
 
 
 class Killed(Exception):
