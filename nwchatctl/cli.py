@@ -15,6 +15,7 @@ import typer
 
 from nwchatctl import __version__
 from nwchatctl.commands import (
+    adopt,
     broadcast,
     config,
     connections,
@@ -71,6 +72,7 @@ COMMANDS: tuple[Command | Commands, ...] = (
     Command(releases.releases, releases.HELP),
     Command(rollback.rollback, rollback.HELP),
     Command(destroy.destroy, destroy.HELP),
+    Command(adopt.adopt, adopt.HELP),
     Command(smoke.smoke, smoke.HELP),
     Command(invoke.invoke, invoke.HELP),
     Commands("connections", connections.app),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nwchatctl.aws.patience import once, patiently
 from nwchatctl.aws.responses import DEFAULT, TEMPLATE, Responses, pages
 from nwchatctl.aws.tagging import changed, from_mapping
+from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.model import Api, Deployment, Integration, Pairs, Route, Stage, pairs
 
 if TYPE_CHECKING:
@@ -46,24 +47,53 @@ class Gateway:
         self._arn_prefix = arn_prefix
         self.ids = Ids()
 
-    def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
-        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`.
-
-        Oldest first.
-        """
-        found = []
-        every = pages(self._client.get_apis)
-        for each in sorted(every, key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"])):
-            if each.get("ProtocolType") == "WEBSOCKET" and tags.items() <= each.get("Tags", {}).items():
-                api = Api(
+    def every(self, name: str) -> list[FoundApi]:
+        """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
+        found = pages(self._client.get_apis)
+        return [
+            FoundApi(
+                id=each["ApiId"],
+                protocol=each.get("ProtocolType", ""),
+                api=Api(
                     name=name,
                     display_name=each["Name"],
                     route_selection=each.get("RouteSelectionExpression", ""),
                     default_endpoint=not each.get("DisableExecuteApiEndpoint", False),
                     tags=from_mapping(each.get("Tags", {})),
-                )
-                found.append((each["ApiId"], api))
-        return found
+                ),
+            )
+            for each in sorted(found, key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"]))
+        ]
+
+    def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
+        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`.
+
+        Oldest first.
+        """
+        return [
+            (each.id, each.api)
+            for each in self.every(name)
+            if each.protocol == "WEBSOCKET" and tags.items() <= dict(each.api.tags).items()
+        ]
+
+    def stage_names(self, api_id: str) -> list[str]:
+        """The stages of any API."""
+        return [each["StageName"] for each in pages(self._client.get_stages, ApiId=api_id)]
+
+    def stage_changed_at(self, name: str) -> int:
+        """When the stage, with the deployment that it serves, was last changed, in epoch ms."""
+        found = self._client.get_stage(ApiId=self.ids.api, StageName=name)
+        return round(found["LastUpdatedDate"].timestamp() * 1000)
+
+    def name_deployment(self, identity: str, name: str) -> None:
+        """Describes the deployment of that id as ours, so that it is kept as ours are."""
+        patiently(
+            self._client.update_deployment,
+            ApiId=self.ids.api,
+            DeploymentId=identity,
+            Description=_NAMED + name,
+        )
+        self.ids.deployments[name] = identity
 
     def bare(self, api_id: str) -> bool:
         """Whether nothing was put into the API."""

@@ -13,6 +13,7 @@ from botocore.exceptions import NoRegionError
 
 from nwchatctl.aws import creating
 from nwchatctl.aws.account import Account
+from nwchatctl.aws.adopting import Adopting
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.deploys import Deploys, Rows
 from nwchatctl.aws.dynamodb import Tables
@@ -23,6 +24,7 @@ from nwchatctl.aws.package import Package, package
 from nwchatctl.aws.patience import hurrying, patiently
 from nwchatctl.aws.published import Found
 from nwchatctl.aws.session import Aws
+from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FUNCTIONS
 from nwchatctl.deploy.leftovers import Candidate, chosen
@@ -103,6 +105,8 @@ class Cloud:
         self._stage = stage
         self._clock = clock
         self._found: dict[str, Found] = {}
+        self.taken: FoundApi | None = None
+        """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
 
     @cached_property
     def package(self) -> Package:
@@ -152,6 +156,11 @@ class Cloud:
         """The adapter of what API Gateway may do in the whole account."""
         return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
 
+    @cached_property
+    def old(self) -> Adopting:
+        """The adapter of an old chat's functions and table."""
+        return Adopting(self._aws.client("dynamodb"), self._aws.client("lambda"))
+
     def read(self) -> Live:
         """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
         was then knows that all that was read after is still so.
@@ -189,6 +198,9 @@ class Cloud:
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
         """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
         gateway = self.gateway
+        if self.taken is not None:
+            gateway.ids.api = self.taken.id
+            return self.taken.api, []
         found = dict(gateway.find(self.names.api, self.names.tags))
         own = self._own(found) if len(found) > 1 else next(iter(found), "")
         gateway.ids.api = own

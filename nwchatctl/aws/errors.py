@@ -33,6 +33,11 @@ _CREDENTIALS_HINT = (
 )
 
 
+def denied(error: aws.ClientError) -> bool:
+    """Whether the caller lacks a permission."""
+    return code_of(error) in _DENIED
+
+
 def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
     """An error of boto3's in the operator's terms, or None where it is not one of boto3's.
 
@@ -76,7 +81,7 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
     text = str(error.response.get("Error", {}).get("Message", "")) or code
     if code in _CREDENTIALS:
         return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
-    if code in _DENIED:
+    if denied(error):
         hint = "the operator's policy is docs/operator-policy.json: attach it as it is to this user or role"
         return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", hint)
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:

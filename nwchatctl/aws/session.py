@@ -167,10 +167,9 @@ def _unless_useless(
 
 
 def _whole(answer: Any) -> bool:
-    """Whether the headers say how long the body is, as HTTP/1.1 has it on a connection that stays open."""
-    return answer.status_code == HTTPStatus.NO_CONTENT or bool(
-        answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
-    )
+    """Whether the headers say how long the body is, or there is one that ends with its connection (HTTP/1.1)."""
+    said = answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
+    return answer.status_code == HTTPStatus.NO_CONTENT or bool(said or answer.content)
 
 
 def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:

@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
+    from nwchatctl.commands._chat import Planned
     from nwchatctl.commands._lock import Guard
     from nwchatctl.context import App
     from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.executor import Outcome
+    from nwchatctl.deploy.holding import Seen
+    from nwchatctl.deploy.model import Key
     from nwchatctl.deploy.planner import Plan
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+
+
+@dataclass
+class Changes:
+    """The changes that are made under one lock; `made` is how many so far."""
+
+    app: App
+    guard: Guard
+    made: int
+    elsewhere: frozenset[Key]
+    """What was made before the lock could be taken, and stands in plans as if it were still to be made."""
+
+    def carry_out(self, plan: Plan) -> None:
+        """Applies every change of `plan`. Raises ChatError after a failure."""
+        from nwchatctl.deploy.planner import split
+
+        self.made = carry_out(self.app, split(plan, self.elsewhere)[1], self.guard, before=self.made)
+
+
+@contextmanager
+def changing(app: App, found: Planned, seen: Seen, command: str) -> Iterator[Changes]:
+    """Within, the chat is ours to change: the lock is held, and there is the table for it.
+
+    Raises as `_lock.locked`.
+    """
+    from nwchatctl.commands._lock import locked
+    from nwchatctl.deploy.planner import split
+
+    own = frozenset() if found.live.rows.there else frozenset({("table", found.cloud.names.deploys)})
+    made = carry_out(app, split(found.plan, own)[0], lambda: None) if own else 0
+    with locked(app, seen, command) as guard:
+        yield Changes(app, guard, made, own)
 
 
 def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
@@ -24,6 +62,9 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
     from nwchatctl.aws.patience import hurry
     from nwchatctl.deploy.changes import changed_key
     from nwchatctl.deploy.executor import Watch, execute
+
+    if not plan:
+        return before
 
     def apply(change: Change) -> None:
         guard()

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
-    from nwchatctl.deploy.access import Logging
-    from nwchatctl.deploy.holding import Seen
     from nwchatctl.deploy.planner import Plan
 
 HELP = examples(
@@ -55,7 +53,8 @@ def deploy(
     and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
     refused, naming who is at it.
     """
-    from nwchatctl.commands._account import consent, logging
+    from nwchatctl.commands._account import consent, logging, set_role
+    from nwchatctl.commands._apply import changing
     from nwchatctl.commands._chat import as_lines, planned, summary
     from nwchatctl.commands._lock import refuse_locked
 
@@ -73,26 +72,10 @@ def deploy(
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     _consent(app, plan, yes)
     consent(app, role, yes=yes)
-    applied = _carry_out(app, found, plan, seen, role)
-    return _report(app, found, plan, applied=applied, began=began, dry_run=False)
-
-
-def _carry_out(app: App, found: Planned, plan: Plan, seen: Seen, role: Logging) -> int:
-    """Takes the lock, for which there has to be its table first, and makes the changes; their number."""
-    from nwchatctl.commands._account import set_role
-    from nwchatctl.commands._apply import carry_out
-    from nwchatctl.commands._lock import locked
-    from nwchatctl.deploy.planner import split
-
-    own = {("table", found.cloud.names.deploys)}
-    made = 0
-    if not found.live.rows.there:
-        # Also under --only something else.
-        made = carry_out(app, split(found.plan, own)[0], lambda: None)
-        plan = split(plan, own)[1]
-    with locked(app, seen, "deploy") as guard:
+    with changing(app, found, seen, "deploy") as changes:
         set_role(app, role)
-        return carry_out(app, plan, guard, before=made)
+        changes.carry_out(plan)
+    return _report(app, found, plan, applied=changes.made, began=began, dry_run=False)
 
 
 def _consent(app: App, plan: Plan, yes: bool) -> None:

@@ -161,6 +161,7 @@ def lambda_action(method: str, path: str) -> str | None:
     return found
 
 
+_DEPLOYMENT = re.compile(r"/v2/apis/([^/]+)/deployments/([^/]+)/?")
 _ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
 
 
@@ -184,12 +185,15 @@ def taken(path: str, body: bytes) -> str:
 
 
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-    """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage."""
+    """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
+    UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
     mended = accesslogs.answer(method, path, body)
     if mended is not None:
         return mended
     if method == "POST" and (conflict := taken(path, body)):
         return apigateway._apigw_error("ConflictException", conflict, 409)
+    if method == "PATCH" and (one := _DEPLOYMENT.fullmatch(path)):
+        return _describe_deployment(unquote(one[1]), unquote(one[2]), json.loads(body or b"{}"))
     found = _ROUTE_SETTINGS.fullmatch(path)
     if method != "DELETE" or found is None:
         return await _handle_gateway(method, path, headers, body, query)
@@ -203,6 +207,15 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
 def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
     """The condition keys of a call, with those that ministack leaves out."""
     return {**_request_context(service, action, body, params), **accesslogs.attached_policy(action, body)}
+
+
+def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]) -> Any:
+    deployment = apigateway._deployments.get(api_id, {}).get(deployment_id)
+    if deployment is None:
+        return apigateway._apigw_error("NotFoundException", f"Deployment {deployment_id} not found", 404)
+    if "description" in wanted:
+        deployment["description"] = wanted["description"]
+    return apigateway._apigw_response(deployment)
 
 
 def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:

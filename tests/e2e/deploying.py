@@ -26,7 +26,7 @@ ACCOUNT = "000000000000"
 
 OPERATOR_POLICY = json.loads((Path(__file__).parents[2] / "docs" / "operator-policy.json").read_text())
 
-_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/nwchat-operator"
+_POLICIES = f"arn:aws:iam::{ACCOUNT}:policy/"
 
 READS = ("Get", "List", "Describe")
 """How the names of those calls begin that change nothing."""
@@ -198,23 +198,23 @@ class Operator:
     # What the operator may do -----------------------------------------------------------------
 
     @contextmanager
-    def allowed(self, policy: Mapping[str, Any]) -> Iterator[None]:
-        """Within, the operator's managed policy is `policy`; after, what it was."""
-        iam = self.root("iam")
-        version = iam.get_policy(PolicyArn=_POLICY)["Policy"]["DefaultVersionId"]
-        before = iam.get_policy_version(PolicyArn=_POLICY, VersionId=version)["PolicyVersion"]["Document"]
-        self._hold(policy)
+    def allowed(self, policy: Mapping[str, Any], name: str = "nwchat-operator") -> Iterator[None]:
+        """Within, the operator's managed policy `name` is `policy`; after, what it was."""
+        iam, arn = self.root("iam"), _POLICIES + name
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        before = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        self._hold(arn, policy)
         try:
             yield
         finally:
-            self._hold(before)
+            self._hold(arn, before)
 
-    def _hold(self, policy: Mapping[str, Any]) -> None:
+    def _hold(self, arn: str, policy: Mapping[str, Any]) -> None:
         iam, text = self.root("iam"), json.dumps(policy)
-        iam.create_policy_version(PolicyArn=_POLICY, PolicyDocument=text, SetAsDefault=True)
-        for each in iam.list_policy_versions(PolicyArn=_POLICY)["Versions"]:
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+        for each in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
             if not each["IsDefaultVersion"]:
-                iam.delete_policy_version(PolicyArn=_POLICY, VersionId=each["VersionId"])
+                iam.delete_policy_version(PolicyArn=arn, VersionId=each["VersionId"])
 
 
 def _invoke(app: App, argv: Iterable[str]) -> int:
