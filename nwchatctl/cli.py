@@ -15,6 +15,7 @@ import typer
 
 from nwchatctl import __version__
 from nwchatctl.commands import (
+    adopt,
     broadcast,
     config,
     connections,
@@ -24,6 +25,8 @@ from nwchatctl.commands import (
     init,
     invoke,
     plan,
+    releases,
+    rollback,
     sandbox,
     smoke,
     status,
@@ -66,7 +69,10 @@ COMMANDS: tuple[Command | Commands, ...] = (
     Command(plan.plan, plan.HELP),
     Command(deploy.deploy, deploy.HELP),
     Command(status.status, status.HELP),
+    Command(releases.releases, releases.HELP),
+    Command(rollback.rollback, rollback.HELP),
     Command(destroy.destroy, destroy.HELP),
+    Command(adopt.adopt, adopt.HELP),
     Command(smoke.smoke, smoke.HELP),
     Command(invoke.invoke, invoke.HELP),
     Commands("connections", connections.app),

@@ -159,7 +159,8 @@ class App:
         from nwchatctl.aws.cloud import Cloud
         from nwchatctl.deploy.naming import Names
 
-        return Cloud(self.aws, None, Names(self.settings.chat.name), self.settings.stage.name)
+        names = Names(self.settings.chat.name)
+        return Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
 
     @cached_property
     def store(self) -> Store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from botocore.loaders import Loader
 
 SERVICES = (
+    "apigateway",
     "apigatewaymanagementapi",
     "apigatewayv2",
     "dynamodb",

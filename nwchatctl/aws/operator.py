@@ -1,8 +1,10 @@
-"""The operator's IAM user in the embedded AWS: it may do what docs/operator-policy.json says, and no more."""
+"""The operator's IAM user in the embedded AWS: it may do what docs/operator-policy.json says, what
+docs/adopt-policy.json says for `adopt`, and no more."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,36 +14,41 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 USER = POLICY = "nwchat-operator"
+ADOPTION = "nwchat-adopt"
 
 # The emulator's root, known to everybody; ministack answers on 127.0.0.1 only.
 ROOT = Credentials("test", "test")
 
 
 def ensure_operator(
-    endpoint: str, region: str, policy_json: str, stored: Credentials | None = None
+    endpoint: str,
+    region: str,
+    policy_json: str,
+    stored: Credentials | None = None,
+    further: Mapping[str, str] | None = None,
 ) -> Credentials:
-    """An access key of the user `nwchat-operator`, which holds exactly `policy_json`, as a managed policy
-    (an inline one is limited to 2,048 characters for a user: IAM quotas).
+    """An access key of the user `nwchat-operator`, which holds exactly `policy_json` and the policies of
+    `further` by their names, all as managed ones (an inline one is limited to 2,048 characters: IAM quotas).
 
     `stored` is given back when it is still that user's. Safe to repeat; raises botocore's errors.
     """
     iam = Aws(Access(region=region, endpoint=endpoint, credentials=ROOT)).client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
-    arn = _policy(iam, policy_json)
-    _attach_only(iam, arn)
+    policies = {POLICY: policy_json, **(further or {})}
+    _attach_only(iam, [_policy(iam, name, text) for name, text in policies.items()])
     return _key(iam, stored)
 
 
-def _policy(iam: IAMClient, text: str) -> str:
-    """The ARN of the managed policy, whose default version is `text` now."""
+def _policy(iam: IAMClient, name: str, text: str) -> str:
+    """The ARN of the managed policy `name`, whose default version is `text` now."""
     document = json.dumps(json.loads(text), separators=(",", ":"))
     for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
         for policy in page["Policies"]:
-            if policy["PolicyName"] == POLICY:
+            if policy["PolicyName"] == name:
                 _update(iam, policy["Arn"], policy["DefaultVersionId"], document)
                 return policy["Arn"]
-    return iam.create_policy(PolicyName=POLICY, PolicyDocument=document)["Policy"]["Arn"]
+    return iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
 
 
 def _update(iam: IAMClient, arn: str, version: str, document: str) -> None:
@@ -56,17 +63,18 @@ def _update(iam: IAMClient, arn: str, version: str, document: str) -> None:
     iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
 
 
-def _attach_only(iam: IAMClient, arn: str) -> None:
+def _attach_only(iam: IAMClient, arns: Collection[str]) -> None:
     attached = [
         policy["PolicyArn"]
         for page in iam.get_paginator("list_attached_user_policies").paginate(UserName=USER)
         for policy in page["AttachedPolicies"]
     ]
     for other in attached:
-        if other != arn:
+        if other not in arns:
             iam.detach_user_policy(UserName=USER, PolicyArn=other)
-    if arn not in attached:
-        iam.attach_user_policy(UserName=USER, PolicyArn=arn)
+    for arn in arns:
+        if arn not in attached:
+            iam.attach_user_policy(UserName=USER, PolicyArn=arn)
     for name in iam.list_user_policies(UserName=USER)["PolicyNames"]:
         iam.delete_user_policy(UserName=USER, PolicyName=name)
 

@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import ParamSpec, Protocol, TypeVar
 
+from nwchatctl.aws.patience import patiently
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -15,7 +17,7 @@ READERS = 32
 
 
 class Start(Protocol):
-    """Begins a call and gives back what waits for its result, raising what it raised.
+    """Begins a read and gives back what waits for its result, raising what it raised.
 
     Begin all that does not depend on each other, then take the results.
     """
@@ -30,8 +32,9 @@ def in_order(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call
 
 
 class Readers:
-    """A `Start` with threads. Left by an exception (Ctrl-C is one), it drops what has not begun and does not
-    wait.
+    """A `Start` with threads, and patience with what fails and may pass.
+
+    Left by an exception (Ctrl-C is one), it drops what has not begun and does not wait.
 
     What no thread has taken up when its result is wanted is done by whoever wants it. So a read may begin
     others and wait for them, however deep and however few the threads are.
@@ -47,12 +50,15 @@ class Readers:
         self._pool.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
     def __call__(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
-        future: Future[T] = self._pool.submit(call, *args, **kwargs)
+        def read() -> T:
+            return patiently(call, *args, **kwargs)
+
+        future: Future[T] = self._pool.submit(read)
 
         @cache
         def result() -> T:
             if not future.cancelled() and future.cancel():
-                return call(*args, **kwargs)
+                return read()
             return future.result()
 
         return result

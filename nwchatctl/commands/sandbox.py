@@ -113,10 +113,10 @@ def start(where: State, port: int | None = None) -> tuple[Status, bool]:
 
 
 def _ensure_operator(where: State) -> None:
-    from nwchatctl.aws.operator import ensure_operator
+    from nwchatctl.aws.operator import ADOPTION, ensure_operator
     from nwchatctl.aws.session import Credentials
     from nwchatctl.sandbox import state
-    from nwchatctl.sandbox.policy import operator_policy
+    from nwchatctl.sandbox.policy import adopt_policy, operator_policy
 
     info, key = state.running(where), state.read_key(where)
     if info is None:
@@ -124,7 +124,8 @@ def _ensure_operator(where: State) -> None:
             "the sandbox has stopped again", hint=f"its log may say why: {where.log}", code="sandbox_start"
         )
     stored = Credentials(key.access_key_id, key.secret_access_key) if key else None
-    made = ensure_operator(info.endpoint, info.region, operator_policy(), stored)
+    further = {ADOPTION: adopt_policy()}
+    made = ensure_operator(info.endpoint, info.region, operator_policy(), stored, further)
     if made != stored:
         state.write_key(where, state.Key(made.access_key_id, made.secret_access_key))
 

@@ -1,4 +1,4 @@
-"""The operator's IAM policy, as text: the same file that an operator attaches on AWS."""
+"""The operator's IAM policies, as text: the same files that an operator attaches on AWS."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from pathlib import Path
 from nwchatctl.errors import ChatError, Exit
 
 _HERE = Path(__file__).resolve()
-# In a wheel it lies beside this module, in a checkout in docs/.
-_PLACES = (_HERE.with_name("operator-policy.json"), _HERE.parents[2] / "docs" / "operator-policy.json")
 
 
-def operator_policy(places: tuple[Path, ...] = _PLACES) -> str:
+def _places(name: str) -> tuple[Path, ...]:
+    # In a wheel it lies beside this module, in a checkout in docs/.
+    return (_HERE.with_name(name), _HERE.parents[2] / "docs" / name)
+
+
+def operator_policy(places: tuple[Path, ...] = _places("operator-policy.json")) -> str:
     """The text of the first of `places` that exists. Raises ChatError `operator_policy`, exit 3."""
+    return _policy(places, "docs/operator-policy.json")
+
+
+def adopt_policy(places: tuple[Path, ...] = _places("adopt-policy.json")) -> str:
+    """What `adopt` needs beyond that, in the same way."""
+    return _policy(places, "docs/adopt-policy.json")
+
+
+def _policy(places: tuple[Path, ...], name: str) -> str:
     for path in places:
         try:
             text = path.read_text(encoding="utf-8")
@@ -21,15 +33,10 @@ def operator_policy(places: tuple[Path, ...] = _PLACES) -> str:
         except FileNotFoundError:
             continue
         except ValueError as error:
-            raise _fault(f"{path} is not JSON: {error}") from error
+            raise _fault(f"{path} is not JSON: {error}", name) from error
         return text
-    raise _fault("the operator's policy file is missing")
+    raise _fault(f"the operator's policy file {name} is missing", name)
 
 
-def _fault(message: str) -> ChatError:
-    return ChatError(
-        message,
-        hint="restore docs/operator-policy.json",
-        code="operator_policy",
-        exit_code=Exit.CONFIG,
-    )
+def _fault(message: str, name: str) -> ChatError:
+    return ChatError(message, hint=f"restore {name}", code="operator_policy", exit_code=Exit.CONFIG)

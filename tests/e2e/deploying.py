@@ -26,7 +26,7 @@ ACCOUNT = "000000000000"
 
 OPERATOR_POLICY = json.loads((Path(__file__).parents[2] / "docs" / "operator-policy.json").read_text())
 
-_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/nwchat-operator"
+_POLICIES = f"arn:aws:iam::{ACCOUNT}:policy/"
 
 READS = ("Get", "List", "Describe")
 """How the names of those calls begin that change nothing."""
@@ -53,6 +53,11 @@ class Ran:
         """The calls that are no reads."""
         return [each for each in self.calls if not each.startswith(READS)]
 
+    @property
+    def built(self) -> list[str]:
+        """The writes that are not about lock and releases."""
+        return [each for each in self.writes if each != "UpdateItem"]
+
 
 class Operator:
     """Runs commands about the chat `name`; `settings` are `NWCHAT_*` variables of every one of them."""
@@ -71,9 +76,7 @@ class Operator:
         self._calls: list[str] = []
         target = sandbox.target
         keys = Credentials(target.access_key_id, target.secret_access_key)
-        self._aws = Aws(
-            Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called
-        )
+        self.aws = Aws(Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called)
         self._root: dict[str, Any] = {}
 
     def _called(self, line: str) -> None:
@@ -85,7 +88,7 @@ class Operator:
         """Runs one command line; an error of ours or of boto3's is in what comes back."""
         app = App(environ={**self.environ, **settings})
         app.cwd = self.home
-        app.aws = self._aws
+        app.aws = self.aws
         began = len(self._calls)
         out, err = io.StringIO(), io.StringIO()
         error: ChatError | None = None
@@ -126,6 +129,11 @@ class Operator:
 
     def log_group(self, short: str) -> str:
         return f"/aws/lambda/{self.called(short)}"
+
+    @property
+    def access_log(self) -> str:
+        """The access log's group."""
+        return f"/aws/apigateway/{self.called('access')}"
 
     def arn(self, service: str, resource: str) -> str:
         region = "" if service == "iam" else DEFAULT_REGION
@@ -190,23 +198,23 @@ class Operator:
     # What the operator may do -----------------------------------------------------------------
 
     @contextmanager
-    def allowed(self, policy: Mapping[str, Any]) -> Iterator[None]:
-        """Within, the operator's managed policy is `policy`; after, what it was."""
-        iam = self.root("iam")
-        version = iam.get_policy(PolicyArn=_POLICY)["Policy"]["DefaultVersionId"]
-        before = iam.get_policy_version(PolicyArn=_POLICY, VersionId=version)["PolicyVersion"]["Document"]
-        self._hold(policy)
+    def allowed(self, policy: Mapping[str, Any], name: str = "nwchat-operator") -> Iterator[None]:
+        """Within, the operator's managed policy `name` is `policy`; after, what it was."""
+        iam, arn = self.root("iam"), _POLICIES + name
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        before = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        self._hold(arn, policy)
         try:
             yield
         finally:
-            self._hold(before)
+            self._hold(arn, before)
 
-    def _hold(self, policy: Mapping[str, Any]) -> None:
+    def _hold(self, arn: str, policy: Mapping[str, Any]) -> None:
         iam, text = self.root("iam"), json.dumps(policy)
-        iam.create_policy_version(PolicyArn=_POLICY, PolicyDocument=text, SetAsDefault=True)
-        for each in iam.list_policy_versions(PolicyArn=_POLICY)["Versions"]:
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+        for each in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
             if not each["IsDefaultVersion"]:
-                iam.delete_policy_version(PolicyArn=_POLICY, VersionId=each["VersionId"])
+                iam.delete_policy_version(PolicyArn=arn, VersionId=each["VersionId"])
 
 
 def _invoke(app: App, argv: Iterable[str]) -> int:

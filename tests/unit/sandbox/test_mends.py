@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -55,3 +57,17 @@ def test_a_state_that_never_holds_still_is_left_for_later() -> None:
 def test_a_state_that_cannot_be_read_spoils_no_other(caplog: pytest.LogCaptureFixture) -> None:
     assert mends._copy("iam", copies(KeyError("x"))) is None
     assert "iam could not be read" in caplog.text
+
+
+def test_a_deployment_can_be_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    deployments = {"a1": {"d1": {"deploymentId": "d1", "description": "by hand"}}}
+    monkeypatch.setattr("ministack.services.apigateway._deployments", deployments)
+
+    def patch(deployment: str, body: bytes) -> Any:
+        path = f"/v2/apis/a1/deployments/{deployment}"
+        status, _, answer = asyncio.run(mends.handle_gateway("PATCH", path, {}, body, {}))
+        return status, json.loads(answer)
+
+    assert patch("d1", b'{"description": "kept"}') == (200, {"deploymentId": "d1", "description": "kept"})
+    assert patch("d1", b"{}")[1]["description"] == "kept"
+    assert patch("d2", b"{}")[0] == 404

@@ -12,7 +12,7 @@ import pytest
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import filelock, state
 from nwchatctl.sandbox.environment import server_environment
-from nwchatctl.sandbox.policy import operator_policy
+from nwchatctl.sandbox.policy import adopt_policy, operator_policy
 from nwchatctl.sandbox.state import Info, Key, State
 from nwchatctl.sandbox.target import SandboxTarget, load_target
 
@@ -155,4 +155,8 @@ def test_the_policy_is_found_in_a_wheel_or_a_checkout(tmp_path: Path) -> None:
     assert caught.value.code == "operator_policy"
     with pytest.raises(ChatError):
         operator_policy((tmp_path / "none.json",))
-    assert json.loads(operator_policy())["Version"] == "2012-10-17"
+    for text in (operator_policy(), adopt_policy()):
+        assert json.loads(text)["Version"] == "2012-10-17"
+    with pytest.raises(ChatError) as caught:
+        adopt_policy((tmp_path / "none.json",))
+    assert caught.value.hint == "restore docs/adopt-policy.json"

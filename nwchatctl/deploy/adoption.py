@@ -1,0 +1,276 @@
+"""Taking over a chat made by hand: what is refused, what comes when, and which rows are worth taking.
+
+Our own functions and tables are made beside the old ones; the API, with its id and its sockets, is taken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from nwchat.keys import CONNECTION_SECONDS, connection_expiry
+from nwchat.rows import Connection
+from nwchatctl.deploy.model import Api, Deployment, Integration, Route, Stage, State
+from nwchatctl.deploy.naming import Names
+from nwchatctl.deploy.planner import Plan, split
+from nwchatctl.errors import ChatError, Exit
+
+ADOPTED_BY = "nwchat:adopted-by"
+"""The one tag on what was the old chat's; not those by which we know what is ours to change or remove."""
+
+KEPT = "adopted-"
+"""What our name for the deployment that the stage served before begins with; AWS's id of it follows."""
+
+_AFTER_ROWS = (Integration.kind, Route.kind, Deployment.kind, Stage.kind)
+
+_SINCE = ("connectedat", "createdat")
+"""Attributes that tell since when somebody is connected, in whatever spelling: `connectedAt`, `created_at`.
+Not a ttl: the old code may have renewed it with each message, and ours knows how long a socket can live."""
+
+_SOCKET_ID = re.compile(r"[!-~]{1,128}")
+"""API Gateway's ids look like `L0SM9cOFvHcCIhw=`; a space or a control character is in none."""
+
+_MS_FROM = 100_000_000_000
+"""Numbers from here on are epoch milliseconds: as seconds this is the year 5138."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundApi:
+    """An API of the account, ours or not. `protocol` is WEBSOCKET or HTTP."""
+
+    id: str
+    protocol: str
+    api: Api
+
+
+@dataclass(frozen=True, slots=True)
+class OldTable:
+    """The old chat's table of connections."""
+
+    name: str
+    arn: str
+    partition_key: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OldFunction:
+    """A function of the old chat."""
+
+    name: str
+    arn: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What became of the old table's rows: taken over; there already; of a socket that cannot be open any
+    more; without a key that could be a socket's."""
+
+    copied: int = 0
+    present: int = 0
+    expired: int = 0
+    unusable: int = 0
+
+    @property
+    def read(self) -> int:
+        """How many rows were read."""
+        return self.copied + self.present + self.expired + self.unusable
+
+    def as_data(self) -> dict[str, int]:
+        """By name, for `--json`."""
+        return dataclasses.asdict(self)
+
+    def __add__(self, other: Copied) -> Copied:
+        """Of two parts of a table."""
+        return Copied(
+            self.copied + other.copied,
+            self.present + other.present,
+            self.expired + other.expired,
+            self.unusable + other.unusable,
+        )
+
+    def again(self, later: Copied) -> Copied:
+        """Of the same table, read once more: what the first time took is there at the second."""
+        return dataclasses.replace(
+            later, copied=self.copied + later.copied, present=max(later.present - self.copied, 0)
+        )
+
+
+# What is refused --------------------------------------------------------------------------------
+
+
+def choose_api(found: Iterable[FoundApi], api_id: str, names: Names) -> FoundApi:
+    """The API to take over. Raises ChatError where it is missing, of another kind, or somebody else's."""
+    every = list(found)
+    chosen = next((each for each in every if each.id == api_id), None)
+    if chosen is None:
+        raise ChatError(
+            f"there is no API {api_id} in this account and region",
+            hint="aws apigatewayv2 get-apis lists them; give the id to --api-id",
+            code="api_not_found",
+            exit_code=Exit.NOT_FOUND,
+        )
+    if chosen.protocol != "WEBSOCKET":
+        raise ChatError(
+            f"API {api_id} ({chosen.api.display_name}) is an {chosen.protocol} API, not a WebSocket API",
+            hint="give the id of the WebSocket API to --api-id",
+            code="api_not_websocket",
+        )
+    if (owner := dict(chosen.api.tags).get("nwchat:chat", names.chat)) != names.chat:
+        raise ChatError(
+            f"API {api_id} belongs to the chat {owner}",
+            hint=f"set chat.name to {owner} to work with it",
+            code="not_ours",
+        )
+    for other in every:
+        if other.id != api_id and is_ours(other, names):
+            raise ChatError(
+                f"chat {names.chat} has an API already: {other.id}",
+                hint="take that chat down (nwchatctl destroy), or choose another chat.name",
+                code="already_deployed",
+            )
+    return chosen
+
+
+def is_ours(found: FoundApi, names: Names) -> bool:
+    """Whether the API bears the chat's tags."""
+    return names.tags.items() <= dict(found.api.tags).items()
+
+
+def require_stage(stage: str, there: Iterable[str]) -> None:
+    """Raises ChatError where the configured stage is not among those that the API has."""
+    names = sorted(there)
+    if stage in names:
+        return
+    raise ChatError(
+        f"the API has no stage {stage}; it has: {', '.join(names) or 'none'}",
+        hint="set stage.name in nwchat.toml to the one that clients connect to",
+        code="stage_not_found",
+        exit_code=Exit.NOT_FOUND,
+    )
+
+
+def refuse_name(name: str, flag: str) -> None:
+    """Raises ChatError where the old thing's name is one of our own things': nothing is adopted from us."""
+    if name.startswith("nwchat-"):
+        raise ChatError(
+            f"{name} belongs to a chat of nwchatctl's own",
+            hint=f"give the name of the old chat's to {flag}",
+            code="not_ours",
+        )
+
+
+def refuse_key(table: OldTable, key: str) -> None:
+    """Raises ChatError where the table's partition key is another than was said."""
+    if table.partition_key != key:
+        raise ChatError(
+            f"table {table.name} has the partition key {table.partition_key}, not {key}",
+            hint=f"if it holds connection ids, give --table-key {table.partition_key}",
+            code="table_key",
+        )
+
+
+def refuse_other_owner(old: OldTable | OldFunction, chat: str) -> None:
+    """Raises ChatError where another chat has adopted it before."""
+    owner = old.tags.get(ADOPTED_BY, chat)
+    if owner != chat:
+        raise ChatError(
+            f"{old.name} was adopted by the chat {owner}",
+            hint=f"set chat.name to {owner}, or remove the tag {ADOPTED_BY} if that was a mistake",
+            code="not_ours",
+        )
+
+
+def missing(kind: str, name: str, flag: str) -> ChatError:
+    """The error for an old thing that is not there."""
+    return ChatError(
+        f"there is no {kind} {name} in this account and region",
+        hint=f"give the name of the old chat's to {flag}",
+        code=f"{kind}_not_found",
+        exit_code=Exit.NOT_FOUND,
+    )
+
+
+# What comes when --------------------------------------------------------------------------------
+
+
+def halves(plan: Plan) -> tuple[Plan, Plan]:
+    """The plan before the rows are taken over, and what has to wait for them.
+
+    What leads frames to our functions comes last: they find everybody in their table, and may be invoked.
+    """
+    late = {where for where in plan.after if where[0] in _AFTER_ROWS}
+    while more := {where for where, after in plan.after.items() if where not in late and after & late}:
+        late |= more
+    return split(plan, plan.after.keys() - late)
+
+
+def served_before(live: State, stage: str) -> str:
+    """AWS's id of the deployment that is not ours and that the stage serves; "" where it serves ours."""
+    found = live.get((Stage.kind, stage))
+    if not isinstance(found, Stage) or _is_ours(live, found.deployment):
+        return ""
+    return found.deployment
+
+
+def _is_ours(live: State, deployment: str) -> bool:
+    found = live.get((Deployment.kind, deployment))
+    return isinstance(found, Deployment) and found.marked
+
+
+def ways_back(live: State) -> tuple[str, ...]:
+    """AWS's ids of the deployments that are kept from before the adoption."""
+    names = [name for kind, name in live if kind == Deployment.kind and name.startswith(KEPT)]
+    return tuple(sorted(name.removeprefix(KEPT) for name in names))
+
+
+def rows_are_past(live: State, stage: str, stage_changed_at: int, now_ms: int) -> bool:
+    """Whether every socket of the old functions' must be closed by now: the stage has served ours, as it is,
+    for longer than a connection can live. Times are epoch ms."""
+    found = live.get((Stage.kind, stage))
+    served = found.deployment if isinstance(found, Stage) else ""
+    ours = _is_ours(live, served) and not served.startswith(KEPT)
+    return ours and now_ms - stage_changed_at > CONNECTION_SECONDS * 1000
+
+
+# Rows -------------------------------------------------------------------------------------------
+
+
+def connection_from(row: Mapping[str, Any], key: str, now_ms: int) -> Connection | None:
+    """A row of the old table, in DynamoDB's typed JSON, as a connection of ours; None without a usable key.
+
+    It expires when its socket must, two hours (and a bit) after it was opened; now, if the row does not say.
+    """
+    connection_id = row.get(key, {}).get("S")
+    if not isinstance(connection_id, str) or not _SOCKET_ID.fullmatch(connection_id):
+        return None
+    since = _since(row, now_ms)
+    return Connection(connection_id, connected_at=since, expires_at=connection_expiry(since))
+
+
+def _since(row: Mapping[str, Any], now_ms: int) -> int:
+    for name, attribute in row.items():
+        if name.replace("_", "").replace("-", "").lower() in _SINCE:
+            at = _moment(attribute.get("N", attribute.get("S")))
+            if at is not None and 0 < at <= now_ms:
+                return at
+    return now_ms
+
+
+def _moment(value: object) -> int | None:
+    """In epoch ms, of epoch seconds or ms, or ISO 8601 (UTC unless it says otherwise); None for no time."""
+    if not isinstance(value, str):
+        return None
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", value):
+        number = float(value)
+        return int(number if number >= _MS_FROM else number * 1000)
+    try:
+        at = datetime.fromisoformat(value)
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,299 @@
+"""What is refused, what comes when, and what a row of somebody else's table is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nwchat.keys import CONNECTION_SECONDS
+from nwchatctl.deploy.adoption import (
+    Copied,
+    FoundApi,
+    OldFunction,
+    OldTable,
+    choose_api,
+    connection_from,
+    halves,
+    refuse_key,
+    refuse_name,
+    refuse_other_owner,
+    require_stage,
+    rows_are_past,
+    served_before,
+    ways_back,
+)
+from nwchatctl.deploy.changes import Create, Delete, Update, changed_key
+from nwchatctl.deploy.model import (
+    Alias,
+    Api,
+    Deployment,
+    Integration,
+    Key,
+    Pairs,
+    Permission,
+    Route,
+    Stage,
+    Table,
+    alias_name,
+    state,
+)
+from nwchatctl.deploy.naming import Names
+from nwchatctl.deploy.planner import Plan, plan
+from nwchatctl.errors import ChatError
+
+NAMES = Names("dojo")
+OURS: Pairs = tuple(NAMES.tags.items())
+NOW = 1_790_000_000_000
+
+
+def api(id_: str = "a1", protocol: str = "WEBSOCKET", tags: Pairs = ()) -> FoundApi:
+    return FoundApi(id_, protocol, Api(NAMES.api, "chat", "$request.body.action", True, tags))
+
+
+def stage(deployment: str) -> Stage:
+    return Stage("production", deployment, False, 100.0, 200, (), (), ())
+
+
+# What is refused --------------------------------------------------------------------------------
+
+
+def test_an_api_of_nobodys_is_taken_and_one_of_ours_again() -> None:
+    assert choose_api([api("b2"), api()], "a1", NAMES).id == "a1"
+    assert choose_api([api(tags=OURS), api("b2")], "a1", NAMES).id == "a1"
+
+
+@pytest.mark.parametrize(
+    ("there", "code", "exit_code", "said"),
+    [
+        ([api("b2")], "api_not_found", 4, "there is no API a1"),
+        ([], "api_not_found", 4, "there is no API a1"),
+        ([api(protocol="HTTP")], "api_not_websocket", 1, "is an HTTP API"),
+        ([api(tags=(("nwchat:chat", "other"),))], "not_ours", 1, "belongs to the chat other"),
+        ([api(), api("b2", tags=OURS)], "already_deployed", 1, "has an API already: b2"),
+    ],
+)
+def test_an_api_that_is_not_to_be_had(there: list[FoundApi], code: str, exit_code: int, said: str) -> None:
+    with pytest.raises(ChatError) as caught:
+        choose_api(there, "a1", NAMES)
+    assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+def test_the_stages_there_are_are_named() -> None:
+    require_stage("production", ["dev", "production"])
+    for there, said in ((["test", "dev"], "it has: dev, test"), ([], "it has: none")):
+        with pytest.raises(ChatError) as caught:
+            require_stage("production", there)
+        assert said in caught.value.message
+        assert "stage.name" in caught.value.hint
+
+
+def test_our_own_things_are_no_old_ones() -> None:
+    refuse_name("chat", "--table")
+    with pytest.raises(ChatError) as caught:
+        refuse_name("nwchat-dojo-connections", "--table")
+    assert "--table" in caught.value.hint
+
+
+def test_another_key_is_named_with_its_flag() -> None:
+    table = OldTable("chat", "arn", "id", {})
+    refuse_key(table, "id")
+    with pytest.raises(ChatError) as caught:
+        refuse_key(table, "connectionid")
+    assert caught.value.message == "table chat has the partition key id, not connectionid"
+    assert "--table-key id" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        OldTable("chat", "arn", "id", {"nwchat:adopted-by": "other"}),
+        OldFunction("chat-connect", "arn", {"nwchat:adopted-by": "other"}),
+    ],
+)
+def test_what_another_chat_has_adopted_is_its(old: OldTable | OldFunction) -> None:
+    refuse_other_owner(old, "other")
+    refuse_other_owner(dataclasses.replace(old, tags={"any": "thing"}), "dojo")
+    with pytest.raises(ChatError) as caught:
+        refuse_other_owner(old, "dojo")
+    assert caught.value.code == "not_ours"
+
+
+# What comes when --------------------------------------------------------------------------------
+
+URI = f"arn:aws:apigateway:r:lambda:path/2015-03-31/functions/arn:aws:lambda:r:1:function:{alias_name('f')}"
+OLD = Integration("i1", "AWS_PROXY", "arn:old", 29_000, "", "")
+MINE = Integration("message", "AWS_PROXY", f"{URI}/invocations", 29_000, "", "")
+
+
+def taken_over() -> Plan:
+    wanted = state(
+        Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()),
+        Alias(alias_name("f"), "f", "x", ()),
+        Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn"),
+        Api("nwchat-dojo", "nwchat-dojo", "$request.body.action", True, OURS),
+        MINE,
+        Route("$default", "message", "NONE", False, False),
+        Deployment("new"),
+        stage("new"),
+    )
+    live = state(
+        Api("nwchat-dojo", "chat", "$request.body.action", True, ()),
+        OLD,
+        Route("$default", "i1", "NONE", False, False),
+        Route("extra", "i1", "NONE", False, False),
+        stage("d0"),
+    )
+    return plan(wanted, live)
+
+
+def keys(part: Plan) -> set[Key]:
+    return {changed_key(each) for each in part.changes}
+
+
+def test_frames_are_led_to_ours_after_all_else_is_ready() -> None:
+    whole = taken_over()
+    first, last = halves(whole)
+    assert keys(first) == {
+        ("table", "t"),
+        ("alias", "f:live"),
+        ("permission", "f:live nwchat-default"),
+        ("api", "nwchat-dojo"),
+    }
+    assert keys(last) == keys(whole) - keys(first)
+    assert first.after.keys() == keys(first)
+    assert last.after.keys() == keys(last)
+    # In each half nothing waits for the other, and all else is as it was.
+    assert last.after["stage", "production"] == {("deployment", "new")}
+    assert last.after["integration", "message"] == frozenset()
+
+
+def test_no_route_points_nowhere_in_between() -> None:
+    _, last = halves(taken_over())
+    by_key = {changed_key(each): each for each in last.changes}
+    assert isinstance(by_key["route", "$default"], Update)
+    assert isinstance(by_key["integration", "message"], Create)
+    assert isinstance(by_key["integration", "i1"], Delete)
+    assert last.after["integration", "i1"] >= {("route", "$default"), ("route", "extra")}
+
+
+def test_what_needs_the_late_is_late() -> None:
+    """Whatever kinds there come to be."""
+    table = Create(Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()))
+    moved = Update(stage("a"), stage("b"))
+    after: dict[Key, frozenset[Key]] = {
+        ("table", "t"): frozenset({("stage", "production")}),
+        ("stage", "production"): frozenset(),
+    }
+    first, last = halves(Plan((table, moved), after))
+    assert (first.changes, last.changes) == ((), (table, moved))
+    assert last.after == after
+
+
+def test_the_deployment_from_before_is_the_way_back() -> None:
+    before = state(stage("d0"))
+    assert (served_before(before, "production"), ways_back(before)) == ("d0", ())
+    assert served_before(state(stage("")), "production") == ""
+    assert served_before(state(), "production") == ""
+    # Named, but the stage has not moved yet; moved.
+    named = state(stage("adopted-d0"), Deployment("adopted-d0"))
+    moved = state(stage("new"), Deployment("adopted-d0"), Deployment("new"))
+    for live in (named, moved):
+        assert (served_before(live, "production"), ways_back(live)) == ("", ("d0",))
+
+
+def test_rows_are_past_once_ours_has_been_served_longer_than_a_socket_lives() -> None:
+    long_ago, lately = NOW - CONNECTION_SECONDS * 1000 - 1, NOW - CONNECTION_SECONDS * 1000
+    ours = state(stage("new"), Deployment("adopted-d0"), Deployment("new"))
+    assert rows_are_past(ours, "production", long_ago, NOW)
+    assert not rows_are_past(ours, "production", lately, NOW)
+    # The old functions are still at work.
+    for served in ("d0", "adopted-d0"):
+        live = state(stage(served), Deployment("adopted-d0"))
+        assert not rows_are_past(live, "production", long_ago, NOW)
+
+
+# Rows -------------------------------------------------------------------------------------------
+
+
+def test_a_bare_row_counts_from_now() -> None:
+    made = connection_from({"connectionid": {"S": "L0SM9cOFvHcCIhw="}}, "connectionid", NOW)
+    assert made is not None
+    assert (made.connection_id, made.connected_at) == ("L0SM9cOFvHcCIhw=", NOW)
+    assert made.expires_at == NOW // 1000 + CONNECTION_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "since"),
+    [
+        ("connected_at", {"N": "1789999000000"}, 1_789_999_000_000),
+        ("connectedAt", {"N": "1789999000"}, 1_789_999_000_000),
+        ("ConnectedAt", {"S": "1789999000.5"}, 1_789_999_000_500),
+        ("created-at", {"S": "2026-09-21T12:00:00Z"}, 1_789_992_000_000),
+        ("createdAt", {"S": "2026-09-21T12:00:00"}, 1_789_992_000_000),
+        # No time, no past time, no attribute for it.
+        ("connectedAt", {"N": "1790000001000"}, NOW),
+        ("connectedAt", {"N": "-1"}, NOW),
+        ("connectedAt", {"N": "9" * 38}, NOW),
+        ("connectedAt", {"S": "yesterday"}, NOW),
+        ("connectedAt", {"S": "９９"}, NOW),
+        ("connectedAt", {"BOOL": True}, NOW),
+        ("connectedAt", {"NULL": True}, NOW),
+        ("connectedAt", {"L": [{"N": "1"}]}, NOW),
+        ("ttl", {"N": "1789999000"}, NOW),
+        ("timestamp", {"N": "1789999000"}, NOW),
+    ],
+)
+def test_a_row_that_says_since_when(name: str, attribute: dict[str, object], since: int) -> None:
+    made = connection_from({"id": {"S": "x"}, name: attribute}, "id", NOW)
+    assert made is not None
+    assert (made.connected_at, made.expires_at) == (since, since // 1000 + CONNECTION_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"other": {"S": "x"}},
+        {"id": {"N": "7"}},
+        {"id": {"B": b"x"}},
+        {"id": {"S": ""}},
+        {"id": {"S": "a b"}},
+        {"id": {"S": "x\n"}},
+        {"id": {"S": "\x1b[2J"}},
+        {"id": {"S": "\u202eevil"}},
+        {"id": {"S": "x" * 129}},
+    ],
+)
+def test_a_row_without_a_key_of_use(row: dict[str, dict[str, object]]) -> None:
+    assert connection_from(row, "id", NOW) is None
+
+
+VALUES = st.one_of(
+    st.builds(lambda text: {"S": text}, st.text(st.characters(max_codepoint=0x500), max_size=20)),
+    st.builds(lambda number: {"N": str(number)}, st.integers(-(10**38), 10**38)),
+    st.builds(lambda number: {"N": str(number)}, st.floats(allow_nan=False)),
+    st.sampled_from([{"B": b"\0"}, {"NULL": True}, {"L": []}, {"M": {}}, {"SS": ["x"]}]),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["id", "connectedAt", "created_at", "ttl"]), VALUES))
+def test_no_row_is_too_odd(row: dict[str, Any]) -> None:
+    made = connection_from(row, "id", NOW)
+    if made is not None:
+        assert made.connected_at is not None
+        assert 0 < made.connected_at <= NOW
+
+
+def test_counts_of_two_readings() -> None:
+    first = Copied(copied=3, present=1, expired=2, unusable=1)
+    assert first.read == 7
+    # Two came in between; the three of the first time are there.
+    later = Copied(copied=2, present=4, expired=2, unusable=1)
+    assert first.again(later) == Copied(copied=5, present=1, expired=2, unusable=1)
+    assert first + later == Copied(5, 5, 4, 2)
