@@ -191,8 +191,11 @@ def test_ctrl_c_does_not_wait_for_patience(operator: Operator, faulty: Proxy) ->
             command, cwd=operator.home, env=environ, stderr=subprocess.PIPE, text=True
         ) as process,
     ):
-        assert asked.wait(30)
-        process.send_signal(signal.SIGINT)
-        # Well below PATIENCE_SECONDS: what else runs is a table or two.
-        _, err = process.communicate(timeout=20)
+        try:
+            assert asked.wait(30)
+            process.send_signal(signal.SIGINT)
+            # Well below PATIENCE_SECONDS: what else runs is a table or two.
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, err.splitlines()[-1]) == (130, "error: interrupted")
