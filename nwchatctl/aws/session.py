@@ -167,7 +167,7 @@ def _unless_useless(
 
 
 def _whole(answer: Any) -> bool:
-    """Whether the headers say how long the body is, or there is one that ends with its connection (HTTP/1.1)."""
+    """Whether the headers say how long the body is, or there is one that ends with its connection."""
     said = answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
     return answer.status_code == HTTPStatus.NO_CONTENT or bool(said or answer.content)
 
