@@ -5,18 +5,19 @@ A kill comes when AWS has answered a call and before the tool hears of it, which
 next one; and once before the first. Which calls there are is seen in an undisturbed run. A call has a name of
 its own (`tests.e2e.forking.called`), so that each has its turn in whatever order threads come to make them.
 
-What a killed command leaves is looked at. Where that is exactly what was there before, which is so while the
-command only reads, running it again would be the undisturbed run once more: the dumps are compared, and the
-next call has its turn. Everything else is run again, dumped and planned.
+What a killed command leaves is looked at. Where that is exactly what was there before, running it again would
+be the undisturbed run once more: the dumps are compared, and the next call has its turn. So it is with all
+the reads that a command begins with; they are killed one after another and have one dump at their end.
+Everything else is run again, dumped and planned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.e2e.deploying import Operator
+from tests.e2e.deploying import READS, Operator
 from tests.e2e.dumping import Dump, differences, dump
 from tests.e2e.forking import Ended, Forks, Kill, Line
 
@@ -24,11 +25,15 @@ ASKED_AGAIN = ("GetFunction ", "DescribeTable ")
 """Calls that a waiter repeats, once more or once less as it happens."""
 
 
+_READS = (*READS, "Scan", "Query")
+
+
 @dataclass(frozen=True)
 class Way:
     """A command that leads from one state of the chat to another, as an undisturbed run of it showed.
 
-    `plan` is the command line that says what is left to do then, `planned` what it says.
+    `plan` is the command line that says what is left to do then, `planned` what it says; `calls` are those
+    that it is to be killed at.
     """
 
     name: str
@@ -52,8 +57,8 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.way.name}: killed at {len(self.killed)} calls, {self.changed} of them left something "
-            "half done, and running it again ended where an undisturbed run does each time"
+            f"{self.way.name}: {len(set(self.killed))} AWS calls, killed {len(self.killed)} times, "
+            f"{self.changed} times half done; run again, it ended each time as if undisturbed"
         )
 
     @property
@@ -101,6 +106,8 @@ class Killing:
     def _go(self, tally: Tally) -> None:
         """From the way's start to its end, by way of a kill that leaves something where one is to come."""
         way = tally.way
+        if not tally.killed:
+            self._reading(tally)
         while tally.next:
             kill = tally.next.pop(0)
             ran = self.forks.run(way.line, kill)
@@ -119,12 +126,36 @@ class Killing:
             return
         self.done(way.line)
 
+    def _reading(self, tally: Tally) -> None:
+        """The kills at those calls that come before the first which is no read: they leave nothing."""
+        while tally.next and tally.next[0].call.startswith(_READS) and "#" not in tally.next[0].call:
+            kill = tally.next.pop(0)
+            ran = self.forks.run(tally.way.line, kill)
+            assert ran.code is None, (kill, ran)
+            tally.killed.append(kill.call)
+        assert differences(tally.way.before, dump(self.chat)) == [], "a read changed something"
+
     def _arrived(self, way: Way, kill: Kill, ran: Ended) -> None:
         where = f"{way.name}, killed {kill.moment} {kill.call}"
         assert ran.code == 0, (where, ran)
         different = differences(way.after, dump(self.chat))
         assert not different, "\n".join([where, *different])
         assert self.done(way.plan)["changes"] == way.planned, where
+
+
+def planning(line: Line) -> Line:
+    """What says what a deploy as `line` would do."""
+    return replace(line, argv=("plan", "--json"))
+
+
+def there_and_back(killing: Killing, name: str, one: Line, other: Line) -> list[Way]:
+    """The ways between two configurations, begun and ended at `one`; of the way back, those calls only that
+    the way there has not."""
+    there = killing.undisturbed(name, other, planning(other))
+    back = killing.undisturbed(f"{name}, the other calls of the way back", one, planning(one))
+    assert (there.planned, back.planned) == ([], [])
+    assert differences(back.after, there.before) == []
+    return [there, replace(back, calls=tuple(each for each in back.calls if each not in there.calls))]
 
 
 def wipe(chat: Operator) -> None:
