@@ -156,10 +156,11 @@ class App:
     @cached_property
     def cloud(self) -> Cloud:
         """The chat on AWS. Asks AWS for the account; raises as `aws`, and boto3's errors."""
-        from nwchatctl.aws.cloud import Cloud, place
+        from nwchatctl.aws.cloud import Cloud, caller
         from nwchatctl.deploy.naming import Names
 
-        return Cloud(self.aws, place(self.aws), Names(self.settings.chat.name), self.settings.stage.name)
+        names = Names(self.settings.chat.name)
+        return Cloud(self.aws, caller(self.aws), names, self.settings.stage.name, self.now_ms)
 
     @cached_property
     def store(self) -> Store:

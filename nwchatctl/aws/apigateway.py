@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.patience import once, patiently
+from nwchatctl.aws.responses import DEFAULT, TEMPLATE, Responses, pages
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.model import Api, Deployment, Integration, Pairs, Route, Stage, pairs
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
 _NAMED = "nwchatctl:"
 """Before our name of a thing, in the description of what has no name on AWS."""
-
-_DEFAULT = "$default"
-
-_TEMPLATE = "200"
-"""The template key of a MOCK: its selection expression is this literal, as the console writes it."""
 
 
 @dataclass
@@ -30,32 +26,34 @@ class Ids:
     integrations: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     deployments: dict[str, str] = field(default_factory=dict)
-
-
-def pages(call: Callable[..., Any], **wanted: Any) -> Iterator[Any]:
-    """Every item of a Get… call. The v2 API has no paginator for some of them, and one shape for all."""
-    token: dict[str, str] = {}
-    while True:
-        answer = call(**wanted, **token)
-        yield from answer.get("Items", [])
-        if not answer.get("NextToken"):
-            return
-        token = {"NextToken": answer["NextToken"]}
+    leftovers: set[str] = field(default_factory=set)
+    """Bare APIs of ours that nothing uses; each is its own name."""
 
 
 class Gateway:
-    """Reads and changes one WebSocket API. `ids` is filled by reading and by making."""
+    """Reads and changes one WebSocket API. `ids` is filled by reading and by making.
 
-    def __init__(self, client: ApiGatewayV2Client, arn_prefix: str) -> None:
+    `single` sends each call once: AWS makes most things here as often as it is asked to, so that botocore
+    must not repeat what may have been carried out. Without it, `client` has to be such a one.
+    """
+
+    def __init__(
+        self, client: ApiGatewayV2Client, arn_prefix: str, single: ApiGatewayV2Client | None = None
+    ) -> None:
         self._client = client
+        self._single = single or client
         # `arn:aws:apigateway:us-east-2::/apis/`: these ARNs hold no account.
         self._arn_prefix = arn_prefix
         self.ids = Ids()
 
     def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
-        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`."""
+        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`.
+
+        Oldest first.
+        """
         found = []
-        for each in pages(self._client.get_apis):
+        every = pages(self._client.get_apis)
+        for each in sorted(every, key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"])):
             if each.get("ProtocolType") == "WEBSOCKET" and tags.items() <= each.get("Tags", {}).items():
                 api = Api(
                     name=name,
@@ -67,9 +65,15 @@ class Gateway:
                 found.append((each["ApiId"], api))
         return found
 
+    def bare(self, api_id: str) -> bool:
+        """Whether nothing was put into the API."""
+        reads = (self._client.get_routes, self._client.get_integrations, self._client.get_stages)
+        return not any(each for read in reads for each in pages(read, ApiId=api_id))
+
     def read_integrations(self) -> list[Integration]:
         """All integrations; one that does not bear a name of ours goes by its id."""
         found = []
+        self.ids.integrations.clear()
         for each in pages(self._client.get_integrations, ApiId=self.ids.api):
             name = _name(each.get("Description", "")) or each["IntegrationId"]
             if name in self.ids.integrations:
@@ -83,8 +87,8 @@ class Gateway:
                     type=each.get("IntegrationType", ""),
                     uri="" if mock else each.get("IntegrationUri", ""),
                     timeout_ms=each.get("TimeoutInMillis", 29_000),
-                    request_template=each.get("RequestTemplates", {}).get(_TEMPLATE, "") if mock else "",
-                    response_template=self._response_template(each["IntegrationId"]) if mock else "",
+                    request_template=each.get("RequestTemplates", {}).get(TEMPLATE, "") if mock else "",
+                    response_template=self._responses.template(each["IntegrationId"]) if mock else "",
                 )
             )
         return found
@@ -102,18 +106,36 @@ class Gateway:
                     integration=names.get(target, target),
                     authorization=each.get("AuthorizationType", "NONE"),
                     api_key_required=each.get("ApiKeyRequired", False),
-                    answers=each.get("RouteResponseSelectionExpression") == _DEFAULT
-                    and self._response_id(each["RouteId"]) is not None,
+                    answers=each.get("RouteResponseSelectionExpression") == DEFAULT
+                    and self._responses.of_route(each["RouteId"]) is not None,
                 )
             )
         return found
 
     def read_deployments(self) -> list[Deployment]:
-        """The deployments that bear a fingerprint of ours; of two alike, either serves."""
+        """All deployments, as AWS lists them; one that bears no name of ours goes by its id."""
+        stages = list(pages(self._client.get_stages, ApiId=self.ids.api))
+        served: dict[str, list[str]] = {}
+        for each in stages:
+            served.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
+        found = []
+        # What is served goes first: of two alike (the answer to a first call was lost) it keeps the name.
         for each in pages(self._client.get_deployments, ApiId=self.ids.api):
-            if name := _name(each.get("Description", "")):
-                self.ids.deployments[name] = each["DeploymentId"]
-        return [Deployment(name) for name in self.ids.deployments]
+            found.append((each, tuple(sorted(served.get(each["DeploymentId"], ())))))
+        for each, _ in sorted(found, key=lambda pair: not pair[1]):
+            name = _name(each.get("Description", ""))
+            marked = bool(name) and name not in self.ids.deployments
+            self.ids.deployments[name if marked else each["DeploymentId"]] = each["DeploymentId"]
+        names = {identity: name for name, identity in self.ids.deployments.items()}
+        return [
+            Deployment(
+                names[each["DeploymentId"]],
+                marked=names[each["DeploymentId"]] != each["DeploymentId"],
+                created=str(each.get("CreatedDate", "")),
+                held_by=stages_of,
+            )
+            for each, stages_of in found
+        ]
 
     def read_stages(self) -> list[Stage]:
         """All stages. Deployments have to be read first: a stage names them by id."""
@@ -121,6 +143,7 @@ class Gateway:
         found = []
         for each in pages(self._client.get_stages, ApiId=self.ids.api):
             settings = each.get("DefaultRouteSettings", {})
+            access = each.get("AccessLogSettings", {})
             deployment = each.get("DeploymentId", "")
             found.append(
                 Stage(
@@ -134,20 +157,30 @@ class Gateway:
                         {key: text for key, text in each.get("StageVariables", {}).items() if text}
                     ),
                     tags=from_mapping(each.get("Tags", {})),
+                    # A log group's ARN is written with and without this end.
+                    access_log=access.get("DestinationArn", "").removesuffix(":*"),
+                    access_format=access.get("Format", ""),
+                    execution_log=_execution_log(settings),
+                    detailed_metrics=settings.get("DetailedMetricsEnabled", False),
                 )
             )
         return found
 
     def create_api(self, api: Api) -> None:
         """Makes the API with its tags: a deploy killed right after finds it again by them."""
-        self.ids.api = patiently(
-            self._client.create_api,
-            Name=api.display_name,
-            ProtocolType="WEBSOCKET",
-            RouteSelectionExpression=api.route_selection,
-            DisableExecuteApiEndpoint=not api.default_endpoint,
-            Tags=dict(api.tags),
-        )["ApiId"]
+        wanted: Any = {
+            "Name": api.display_name,
+            "ProtocolType": "WEBSOCKET",
+            "RouteSelectionExpression": api.route_selection,
+            "DisableExecuteApiEndpoint": not api.default_endpoint,
+            "Tags": dict(api.tags),
+        }
+        self.ids.api, _ = once(
+            lambda: self._single.create_api(**wanted)["ApiId"],
+            lambda: next(
+                (api_id for api_id, found in self.find(api.name, wanted["Tags"]) if found == api), None
+            ),
+        )
 
     def update_api(self, before: Api, after: Api) -> None:
         """Changes what differs; the id, and so the address, stays."""
@@ -160,9 +193,10 @@ class Gateway:
         )
         self._retag(self.ids.api, before.tags, after.tags)
 
-    def delete_api(self) -> None:
-        """Removes the API with all that is in it; gone already is fine."""
-        self._gone(self._client.delete_api, ApiId=self.ids.api)
+    def delete_api(self, api: Api) -> None:
+        """Removes the chat's API with all that is in it, or a leftover; gone already is fine."""
+        api_id = api.name if api.name in self.ids.leftovers else self.ids.api
+        self._gone(self._client.delete_api, ApiId=api_id)
 
     def put_integration(self, integration: Integration) -> None:
         """Makes or changes the integration, and a MOCK's response with it."""
@@ -176,17 +210,20 @@ class Gateway:
             wanted |= {"IntegrationUri": integration.uri, "IntegrationMethod": "POST"}
         if integration.request_template:
             wanted |= {
-                "RequestTemplates": {_TEMPLATE: integration.request_template},
-                "TemplateSelectionExpression": _TEMPLATE,
+                "RequestTemplates": {TEMPLATE: integration.request_template},
+                "TemplateSelectionExpression": TEMPLATE,
             }
-        known = self.ids.integrations.get(integration.name)
-        if known is None:
-            known = patiently(self._client.create_integration, **wanted)["IntegrationId"]
+        known, made = self.ids.integrations.get(integration.name, ""), False
+        if not known:
+            known, made = once(
+                lambda: self._single.create_integration(**wanted)["IntegrationId"],
+                lambda: self._described(self._client.get_integrations, "IntegrationId", integration.name),
+            )
             self.ids.integrations[integration.name] = known
-        else:
+        if not made:
             patiently(self._client.update_integration, IntegrationId=known, **wanted)
         if integration.response_template:
-            self._put_response_template(known, integration.response_template)
+            self._responses.put_template(known, integration.response_template)
 
     def delete_integration(self, integration: Integration) -> None:
         """Removes the integration; gone already is fine."""
@@ -203,20 +240,21 @@ class Gateway:
             "ApiKeyRequired": route.api_key_required,
         }
         if route.answers:
-            wanted["RouteResponseSelectionExpression"] = _DEFAULT
-        known = self.ids.routes.get(route.name)
-        if known is None:
-            known = patiently(self._client.create_route, **wanted)["RouteId"]
+            wanted["RouteResponseSelectionExpression"] = DEFAULT
+        known, made = self.ids.routes.get(route.name, ""), False
+        if not known:
+            known, made = once(
+                lambda: self._single.create_route(**wanted)["RouteId"], lambda: self._route_id(route.name)
+            )
             self.ids.routes[route.name] = known
-            response = None
-        else:
+        if not made:
             patiently(self._client.update_route, RouteId=known, **wanted)
-            response = self._response_id(known)
-        of_route: dict[str, Any] = {"ApiId": self.ids.api, "RouteId": known}
+        response = None if made else self._responses.of_route(known)
         if route.answers and response is None:
-            patiently(self._client.create_route_response, **of_route, RouteResponseKey=_DEFAULT)
+            self._responses.answer(known)
         elif response is not None and not route.answers:
             # Without a route response nothing is answered, whatever the expression selects.
+            of_route = {"ApiId": self.ids.api, "RouteId": known}
             self._gone(self._client.delete_route_response, **of_route, RouteResponseId=response)
 
     def delete_route(self, route: Route) -> None:
@@ -226,13 +264,28 @@ class Gateway:
 
     def create_deployment(self, deployment: Deployment) -> None:
         """Takes a snapshot of routes and integrations, described by their fingerprint."""
-        self.ids.deployments[deployment.name] = patiently(
-            self._client.create_deployment, ApiId=self.ids.api, Description=_NAMED + deployment.name
-        )["DeploymentId"]
+        wanted: Any = {"ApiId": self.ids.api, "Description": _NAMED + deployment.name}
+        self.ids.deployments[deployment.name], _ = once(
+            lambda: self._single.create_deployment(**wanted)["DeploymentId"],
+            lambda: self._described(self._client.get_deployments, "DeploymentId", deployment.name),
+        )
+
+    def delete_deployment(self, deployment: Deployment) -> None:
+        """Removes the deployment; gone already is fine. AWS refuses one that a stage serves."""
+        known = self.ids.deployments.pop(deployment.name)
+        self._gone(self._client.delete_deployment, ApiId=self.ids.api, DeploymentId=known)
 
     def create_stage(self, stage: Stage) -> None:
-        """Makes the stage with its tags."""
-        patiently(self._client.create_stage, **self._stage(stage), Tags=dict(stage.tags))
+        """Makes the stage with its tags; one of its name that is there is brought to what is wanted."""
+        wanted = self._stage(stage)
+
+        def make() -> Stage:
+            self._single.create_stage(**wanted, Tags=dict(stage.tags))
+            return stage
+
+        found, made = once(make, lambda: next((e for e in self.read_stages() if e.name == stage.name), None))
+        if not made:
+            self.update_stage(found, stage)
 
     def update_stage(self, before: Stage, after: Stage) -> None:
         """Changes what differs, in one step for the deployment and the limits."""
@@ -243,7 +296,14 @@ class Gateway:
                 StageName=after.name,
                 RouteKey=route_key,
             )
+        if before.access_log and not after.access_log:
+            # UpdateStage has no way to say this (botocore's model: "To disable access logging…").
+            self._gone(self._client.delete_access_log_settings, ApiId=self.ids.api, StageName=after.name)
         wanted = self._stage(after)
+        if before.execution_log or before.detailed_metrics:
+            # Outright: whether settings left out stay as they were is documented nowhere.
+            off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
+            wanted["DefaultRouteSettings"] |= off
         # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
         wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
         patiently(self._client.update_stage, **wanted)
@@ -254,6 +314,7 @@ class Gateway:
         self._gone(self._client.delete_stage, ApiId=self.ids.api, StageName=stage.name)
 
     def _stage(self, stage: Stage) -> dict[str, Any]:
+        access = {"DestinationArn": stage.access_log, "Format": stage.access_format}
         return {
             "ApiId": self.ids.api,
             "StageName": stage.name,
@@ -265,41 +326,28 @@ class Gateway:
                 "ThrottlingBurstLimit": stage.throttle_burst,
             },
             "StageVariables": dict(stage.variables),
+            **({"AccessLogSettings": access} if stage.access_log else {}),
         }
 
-    def _response_template(self, integration: str) -> str:
-        found = self._response(integration)
-        return str(found.get("ResponseTemplates", {}).get(_TEMPLATE, "")) if found else ""
+    @property
+    def _responses(self) -> Responses:
+        return Responses(self._client, self._single, self.ids.api)
 
-    def _put_response_template(self, integration: str, template: str) -> None:
-        wanted: dict[str, Any] = {
-            "ApiId": self.ids.api,
-            "IntegrationId": integration,
-            "IntegrationResponseKey": _DEFAULT,
-            "ResponseTemplates": {_TEMPLATE: template},
-            "TemplateSelectionExpression": _TEMPLATE,
-        }
-        found = self._response(integration)
-        if found is None:
-            patiently(self._client.create_integration_response, **wanted)
-        elif found.get("ResponseTemplates", {}) != wanted["ResponseTemplates"]:
-            known = found["IntegrationResponseId"]
-            patiently(self._client.update_integration_response, IntegrationResponseId=known, **wanted)
+    def _route_id(self, name: str) -> str | None:
+        found = pages(self._client.get_routes, ApiId=self.ids.api)
+        return next((each["RouteId"] for each in found if each["RouteKey"] == name), None)
 
-    def _response(self, integration: str) -> Any:
-        found = pages(self._client.get_integration_responses, ApiId=self.ids.api, IntegrationId=integration)
-        return next((each for each in found if each.get("IntegrationResponseKey") == _DEFAULT), None)
-
-    def _response_id(self, route: str) -> str | None:
-        found = pages(self._client.get_route_responses, ApiId=self.ids.api, RouteId=route)
-        return next((each["RouteResponseId"] for each in found if each["RouteResponseKey"] == _DEFAULT), None)
+    def _described(self, call: Callable[..., Any], id_key: str, name: str) -> str | None:
+        """The id of the integration or deployment that bears our `name`."""
+        found = pages(call, ApiId=self.ids.api)
+        return next((each[id_key] for each in found if _name(each.get("Description", "")) == name), None)
 
     def _retag(self, resource: str, before: Pairs, after: Pairs) -> None:
         put, dropped = changed(before, after)
         if put:
-            self._client.tag_resource(ResourceArn=self._arn_prefix + resource, Tags=dict(put))
+            patiently(self._client.tag_resource, ResourceArn=self._arn_prefix + resource, Tags=dict(put))
         if dropped:
-            self._client.untag_resource(ResourceArn=self._arn_prefix + resource, TagKeys=dropped)
+            patiently(self._client.untag_resource, ResourceArn=self._arn_prefix + resource, TagKeys=dropped)
 
     def _gone(self, call: Callable[..., Any], **wanted: Any) -> None:
         try:
@@ -310,3 +358,10 @@ class Gateway:
 
 def _name(description: str) -> str:
     return description.removeprefix(_NAMED) if description.startswith(_NAMED) else ""
+
+
+def _execution_log(settings: Mapping[str, Any]) -> str:
+    level = settings.get("LoggingLevel", "OFF")
+    if settings.get("DataTraceEnabled"):
+        return f"{level} with data"
+    return "" if level == "OFF" else level

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from botocore.exceptions import NoRegionError
 
+from nwchatctl.aws import creating
+from nwchatctl.aws.account import Account
 from nwchatctl.aws.apigateway import Gateway
+from nwchatctl.aws.deploys import Deploys, Rows
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
+from nwchatctl.aws.patience import hurrying, patiently
+from nwchatctl.aws.published import Found
 from nwchatctl.aws.session import Aws
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.leftovers import Candidate, chosen
 from nwchatctl.deploy.model import (
     Alias,
     Api,
-    Deployment,
     Function,
-    Integration,
     Key,
     LogGroup,
     Pairs,
-    Permission,
+    Release,
     Resource,
     Role,
-    Route,
     Stage,
     State,
     Table,
@@ -44,6 +48,9 @@ from nwchatctl.errors import ChatError
 READERS = 16
 """Threads that read: most calls are to services that allow far more, the API's own few run in a row."""
 
+Clock: TypeAlias = Callable[[], int]
+"""The time, in epoch ms."""
+
 _Read: TypeAlias = Callable[[], list[Resource]]
 
 
@@ -54,10 +61,24 @@ class Live:
     state: State
     foreign: tuple[Key, ...]
     api_id: str
+    rows: Rows
+
+    def ours(self) -> Live:
+        """The same without what is foreign."""
+        own = {where: each for where, each in self.state.items() if where not in self.foreign}
+        return dataclasses.replace(self, state=own, foreign=())
 
 
-def place(aws: Aws) -> Place:
-    """The account (asked of AWS), region and partition that `aws` leads to.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom AWS takes us for, and where. `name` is the user, or the role and its session."""
+
+    place: Place
+    name: str
+
+
+def caller(aws: Aws) -> Caller:
+    """The caller's name, account (asked of AWS), region and partition that `aws` leads to.
 
     Raises botocore's NoRegionError and credential errors.
     """
@@ -65,19 +86,23 @@ def place(aws: Aws) -> Place:
         # STS alone would answer without one, from a global endpoint.
         raise NoRegionError
     sts = aws.client("sts")
-    caller = sts.get_caller_identity()
-    partition = caller["Arn"].split(":")[1]
-    return Place(caller["Account"], sts.meta.region_name, aws.access.endpoint, partition)
+    found = sts.get_caller_identity()
+    _, partition, *_, path = found["Arn"].split(":")
+    where = Place(found["Account"], sts.meta.region_name, aws.access.endpoint, partition)
+    return Caller(where, path.partition("/")[2] or path)
 
 
 class Cloud:
     """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
 
-    def __init__(self, aws: Aws, where: Place, names: Names, stage: str) -> None:
+    def __init__(self, aws: Aws, caller: Caller, names: Names, stage: str, clock: Clock) -> None:
         self._aws = aws
-        self.where = where
+        self.caller = caller
+        self.where = caller.place
         self.names = names
         self._stage = stage
+        self._clock = clock
+        self._found: dict[str, Found] = {}
 
     @cached_property
     def package(self) -> Package:
@@ -88,6 +113,11 @@ class Cloud:
     def tables(self) -> Tables:
         """The adapter of DynamoDB tables."""
         return Tables(self._aws.client("dynamodb"))
+
+    @cached_property
+    def deploys(self) -> Deploys:
+        """The adapter of the tool's own table."""
+        return Deploys(self._aws.client("dynamodb"), self.names.deploys)
 
     @cached_property
     def log_groups(self) -> LogGroups:
@@ -114,60 +144,97 @@ class Cloud:
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
         prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
-        return Gateway(self._aws.client("apigatewayv2"), prefix)
+        single = self._aws.client("apigatewayv2", retries=False)
+        return Gateway(self._aws.client("apigatewayv2"), prefix, single)
+
+    @cached_property
+    def account(self) -> Account:
+        """The adapter of what API Gateway may do in the whole account."""
+        return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
 
     def read(self) -> Live:
-        """Everything of the chat's, read in parallel.
+        """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
+        was then knows that all that was read after is still so.
 
-        Raises ChatError where two APIs carry the chat's tags, and boto3's errors.
+        Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
         """
+        rows = patiently(self.deploys.read)
         names = self.names
         functions = [names.function(each) for each in FUNCTIONS]
         reads: list[_Read] = [
             self._read_api,
-            *(_one(self.tables.read, each) for each in (names.connections, names.messages)),
+            *(_one(self.tables.read, each) for each in names.tables),
             *(_one(self.log_groups.read, names.log_group(each)) for each in FUNCTIONS),
+            _one(self.log_groups.read, names.access_log),
             *(_one(self.roles.read, each) for each in functions),
-            *(_one(self.functions.read, each) for each in functions),
-            *(_one(self.functions.read_alias, each) for each in functions),
             *(_many(self.functions.read_permissions, each) for each in functions),
         ]
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-            found = [each for part in pool.map(lambda read: read(), reads) for each in part]
-        live = state(*found)
-        foreign = tuple(where for where, each in live.items() if not self._ours(each))
-        return Live(live, foreign, self.gateway.ids.api)
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool, hurrying():
+            read = [pool.submit(patiently, self.functions.read, each) for each in functions]
+            found = [each for part in pool.map(patiently, reads) for each in part]
+            self._found = {
+                name: each for name, each in zip(functions, [r.result() for r in read], strict=True) if each
+            }
+        api_id = self.gateway.ids.api
+        published = [each for one in self._found.values() for each in one.resources(api_id)]
+        live = state(*found, *published, *(each.release for each in rows.records))
+        foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
+        return Live(live, foreign, api_id, rows)
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" where there is none."""
-        self._find_api()
+        self._find_apis()
         return self.gateway.ids.api
 
-    def _find_api(self) -> Api | None:
-        found = self.gateway.find(self.names.api, self.names.tags)
-        if len(found) > 1:
+    def _find_apis(self) -> tuple[Api | None, list[Api]]:
+        """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
+        gateway = self.gateway
+        found = dict(gateway.find(self.names.api, self.names.tags))
+        own = self._own(found) if len(found) > 1 else next(iter(found), "")
+        gateway.ids.api = own
+        gateway.ids.leftovers = found.keys() - {own}
+        return found.get(own), [
+            dataclasses.replace(found[each], name=each) for each in sorted(gateway.ids.leftovers)
+        ]
+
+    def _own(self, found: Mapping[str, Api]) -> str:
+        """The id of the chat's own among several with its tags."""
+        named = {api_id for api_id, api in found.items() if api.display_name == self.names.api}
+        own = None
+        # Of two that bear other names neither is a leftover.
+        if len(found) - len(named) <= 1:
+            own = chosen([Candidate(each, each in named, self.gateway.bare(each)) for each in found])
+        if own is None:
             raise ChatError(
-                f"{len(found)} APIs carry the tags of chat {self.names.chat}: "
-                + ", ".join(api_id for api_id, _ in found),
+                f"{len(found)} APIs carry the tags of chat {self.names.chat}: {', '.join(found)}",
                 hint="delete the one that no client uses: aws apigatewayv2 delete-api --api-id ID",
                 code="api_ambiguous",
             )
-        self.gateway.ids.api = found[0][0] if found else ""
-        return found[0][1] if found else None
+        return own
 
     def apply(self, change: Change) -> None:
         """Carries out one change; safe to repeat, and to run beside others that it does not depend on."""
         match change:
             case Create(after):
-                self._create(with_api_id(after, self.gateway.ids.api))
+                creating.create(self, with_api_id(after, self.gateway.ids.api))
             case Update(before, after):
-                self._update(before, with_api_id(after, self.gateway.ids.api))
+                creating.update(self, before, with_api_id(after, self.gateway.ids.api))
             case Delete(before):
-                self._delete(before)
+                creating.delete(self, before)
+
+    def move_alias(self, alias: Alias) -> None:
+        """Points a live alias at the version that is wanted, which is published where there is none yet."""
+        api_id, found = self.gateway.ids.api, self._found.get(alias.function)
+        number = found.running(alias.runs, api_id) if found else None
+        self.functions.move_alias(alias, number, api_id)
+
+    def remember(self, release: Release) -> None:
+        """Writes down a release as deployed now, by the caller."""
+        self.deploys.put_release(release, self._clock(), self.caller.name)
 
     def _read_api(self) -> list[Resource]:
         gateway = self.gateway
-        api = self._find_api()
+        api, leftovers = self._find_apis()
         if api is None:
             return []
         with ThreadPoolExecutor(2, thread_name_prefix="read-api") as pool:
@@ -175,96 +242,29 @@ class Cloud:
             first = pool.submit(lambda: (gateway.read_integrations(), gateway.read_routes()))
             second = pool.submit(lambda: (gateway.read_deployments(), self._stages()))
             (integrations, routes), (deployments, stages) = first.result(), second.result()
-            return [api, *integrations, *routes, *deployments, *stages]
+            return [api, *leftovers, *integrations, *routes, *deployments, *stages]
 
     def _stages(self) -> list[Stage]:
         return [
             each for each in self.gateway.read_stages() if each.name == self._stage or self._tagged(each.tags)
         ]
 
-    def _ours(self, resource: Resource) -> bool:
+    def _ours(self, resource: Resource, live: State) -> bool:
         """Whether the tags say so; what has none is part of something that has.
 
         A log group of exactly our function's name is ours without them: Lambda makes it by itself when
-        a function logs before, or after, we made one.
+        a function logs before, or after, we made one. So is the access log's, while our stage writes to it.
         """
+        if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
+            arn = self.where.arn("logs", f"log-group:{resource.name}")
+            logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
+            return logged or self._tagged(resource.tags)
         if isinstance(resource, Table | Role | Function):
             return self._tagged(resource.tags)
         return True
 
     def _tagged(self, tags: Pairs) -> bool:
         return self.names.tags.items() <= dict(tags).items()
-
-    def _create(self, after: Resource) -> None:
-        match after:
-            case Table():
-                self.tables.create(after)
-            case LogGroup():
-                self.log_groups.create(after)
-            case Role():
-                self.roles.create(after)
-            case Function():
-                self.functions.create(after)
-            case Alias():
-                self.functions.move_alias(after)
-            case Permission():
-                self.functions.allow(after)
-            case Api():
-                self.gateway.create_api(after)
-            case Integration():
-                self.gateway.put_integration(after)
-            case Route():
-                self.gateway.put_route(after)
-            case Deployment():
-                self.gateway.create_deployment(after)
-            case Stage():
-                self.gateway.create_stage(after)
-            case _:
-                assert_never(after)
-
-    def _update(self, before: Resource, after: Resource) -> None:
-        match before, after:
-            case Table(), Table():
-                self.tables.update(before, after)
-            case LogGroup(), LogGroup():
-                self.log_groups.update(before, after)
-            case Role(), Role():
-                self.roles.update(before, after)
-            case Function(), Function():
-                self.functions.update(before, after)
-            case Api(), Api():
-                self.gateway.update_api(before, after)
-            case Stage(), Stage():
-                self.gateway.update_stage(before, after)
-            case _:
-                # The others have one way of being made and changed.
-                self._create(after)
-
-    def _delete(self, before: Resource) -> None:
-        match before:
-            case Table():
-                self.tables.delete(before)
-            case LogGroup():
-                self.log_groups.delete(before)
-            case Role():
-                self.roles.delete(before)
-            case Function():
-                self.functions.delete(before)
-            case Permission():
-                self.functions.forbid(before)
-            case Api():
-                self.gateway.delete_api()
-            case Integration():
-                self.gateway.delete_integration(before)
-            case Route():
-                self.gateway.delete_route(before)
-            case Stage():
-                self.gateway.delete_stage(before)
-            case Alias() | Deployment():
-                # They go with their function and their API.
-                return
-            case _:
-                assert_never(before)
 
 
 def _one(read: Callable[[str], Resource | None], name: str) -> _Read:

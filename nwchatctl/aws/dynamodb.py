@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.ensuring import bring
+from nwchatctl.aws.patience import code_of, patiently, wait_until
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Pairs, Table
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
-_WAIT: Any = {"Delay": 1, "MaxAttempts": 180}
-"""boto3's waiter asks every 20 s; a small table is ready within a few."""
+_WAIT_SECONDS = 180.0
+"""boto3's waiters ask every 20 s; a small table is ready within a few."""
 
 
 class Tables:
@@ -31,16 +32,13 @@ class Tables:
         if described.get("TableStatus") == "DELETING":
             return None
         keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
-        ttl = self._client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         backups = self._client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         return Table(
             name=name,
             partition_key=keys.get("HASH", ""),
             sort_key=keys.get("RANGE", ""),
-            ttl_attribute=ttl.get("AttributeName", "")
-            if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-            else "",
+            ttl_attribute=self._expiry(name),
             point_in_time_recovery=recovery == "ENABLED",
             deletion_protection=described.get("DeletionProtectionEnabled", False),
             # A table that was always provisioned has no summary (DescribeTable).
@@ -49,7 +47,25 @@ class Tables:
         )
 
     def create(self, table: Table) -> None:
-        """Makes the table with its tags, waits until it is active, then sets what CreateTable cannot."""
+        """Makes the table with its tags, waits until it is active, then sets what CreateTable cannot.
+
+        One of ours that is there is brought to what is wanted; one that is being deleted is waited for.
+        Raises ChatError `not_ours` for somebody else's, and `timeout`.
+        """
+        try:
+            self._make(table)
+        except self._client.exceptions.ResourceInUseException as error:
+            self._wait(table.name, "ACTIVE", "")
+            if patiently(self._status, table.name):
+                bring(table, self.read, self.update, error)
+                return
+            self._make(table)
+        self._wait(table.name, "ACTIVE")
+        self._set_expiry(table, "")
+        if table.point_in_time_recovery:
+            self._set_recovery(table)
+
+    def _make(self, table: Table) -> None:
         key_schema: list[Any] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
         if table.sort_key:
             key_schema.append({"AttributeName": table.sort_key, "KeyType": "RANGE"})
@@ -67,10 +83,6 @@ class Tables:
             DeletionProtectionEnabled=table.deletion_protection,
             Tags=to_list(table.tags),
         )
-        self._wait(table.name)
-        self._set_expiry(table, "")
-        if table.point_in_time_recovery:
-            self._set_recovery(table)
 
     def update(self, before: Table, after: Table) -> None:
         """Changes what differs. The planner never asks for another key: that would be another table."""
@@ -79,7 +91,7 @@ class Tables:
             if before.billing != after.billing:
                 settings["BillingMode"] = after.billing
             patiently(self._client.update_table, TableName=after.name, **settings)
-            self._wait(after.name)
+            self._wait(after.name, "ACTIVE")
         if before.ttl_attribute != after.ttl_attribute:
             self._set_expiry(after, before.ttl_attribute)
         if before.point_in_time_recovery != after.point_in_time_recovery:
@@ -92,24 +104,51 @@ class Tables:
         try:
             if table.deletion_protection:
                 patiently(self._client.update_table, TableName=table.name, DeletionProtectionEnabled=False)
-                self._wait(table.name)
+                self._wait(table.name, "ACTIVE", "")
             patiently(self._client.delete_table, TableName=table.name)
         except self._client.exceptions.ResourceNotFoundException:
             return
-        self._client.get_waiter("table_not_exists").wait(TableName=table.name, WaiterConfig=_WAIT)
+        except self._client.exceptions.ResourceInUseException as error:
+            if "being deleted" not in str(error):
+                raise
+        self._wait(table.name, "")
 
-    def _wait(self, name: str) -> None:
-        self._client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=_WAIT)
+    def _wait(self, name: str, *states: str) -> None:
+        """Returns once the table is in one of `states`; "" is that of no table."""
+        wanted = " or ".join(each.lower() or "gone" for each in states)
+        wait_until(lambda: self._status(name) in states, f"table {name} is not {wanted}", _WAIT_SECONDS)
+
+    def _status(self, name: str) -> str:
+        try:
+            return str(self._client.describe_table(TableName=name)["Table"].get("TableStatus", ""))
+        except self._client.exceptions.ResourceNotFoundException:
+            return ""
 
     def _set_expiry(self, after: Table, before: str) -> None:
         # One attribute must be switched off before another is switched on (UpdateTimeToLive).
         for attribute, enabled in ((before, False), (after.ttl_attribute, True)):
             if attribute:
-                patiently(
-                    self._client.update_time_to_live,
-                    TableName=after.name,
-                    TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute},
-                )
+                self._expire(after.name, attribute, enabled)
+
+    def _expire(self, name: str, attribute: str, enabled: bool) -> None:
+        try:
+            patiently(
+                self._client.update_time_to_live,
+                TableName=name,
+                TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute},
+            )
+        except self._client.exceptions.ClientError as error:
+            # "TimeToLive is already enabled", "… modified multiple times": sent again after a lost answer.
+            if code_of(error) != "ValidationException" or self._expiry(name) != (
+                attribute if enabled else ""
+            ):
+                raise
+
+    def _expiry(self, name: str) -> str:
+        """The attribute that rows expire by, "" without one."""
+        found = patiently(self._client.describe_time_to_live, TableName=name)["TimeToLiveDescription"]
+        on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return found.get("AttributeName", "") if on else ""
 
     def _set_recovery(self, table: Table) -> None:
         patiently(
@@ -119,12 +158,12 @@ class Tables:
         )
 
     def _retag(self, before: Table, after: Table) -> None:
-        arn = self._client.describe_table(TableName=after.name)["Table"]["TableArn"]
+        arn = patiently(self._client.describe_table, TableName=after.name)["Table"]["TableArn"]
         put, dropped = changed(before.tags, after.tags)
         if put:
-            self._client.tag_resource(ResourceArn=arn, Tags=to_list(put))
+            patiently(self._client.tag_resource, ResourceArn=arn, Tags=to_list(put))
         if dropped:
-            self._client.untag_resource(ResourceArn=arn, TagKeys=dropped)
+            patiently(self._client.untag_resource, ResourceArn=arn, TagKeys=dropped)
 
     def _tags(self, described: TableDescriptionTypeDef) -> Pairs:
         pages = self._client.get_paginator("list_tags_of_resource").paginate(

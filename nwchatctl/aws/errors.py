@@ -1,45 +1,16 @@
-"""What AWS's errors mean to an operator, and how long to be patient with which."""
+"""What AWS's errors mean to an operator."""
 
 from __future__ import annotations
 
-import random
 import re
-import time
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
 
+from nwchatctl.aws.patience import code_of, passing, patiently
 from nwchatctl.errors import ChatError, Exit
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-PATIENCE_SECONDS = 90.0
-"""How long a change that AWS says will work soon is tried again."""
-
-_PASSING = (
-    # Lambda, of a role made seconds ago: IAM is eventually consistent.
-    ("InvalidParameterValueException", "cannot be assumed by lambda"),
-    ("InvalidParameterValueException", "does not have permissions"),
-    # Lambda, while an earlier update runs.
-    ("ResourceConflictException", "in progress"),
-    ("ResourceConflictException", "cannot be performed at this time"),
-    # API Gateway, when two of our own calls meet.
-    ("ConflictException", "concurrent modification"),
-    # DynamoDB: a table that is still being changed; more than 500 control plane calls at once.
-    ("ResourceInUseException", "being"),
-    ("LimitExceededException", "simultaneous"),
-    # DynamoDB, of a table made seconds ago: its backups are still being enabled.
-    ("ContinuousBackupsUnavailableException", ""),
-    # CloudWatch Logs and IAM, for the same reasons.
-    ("OperationAbortedException", ""),
-    ("ConcurrentModificationException", ""),
-    ("ConcurrentModification", ""),
-    ("EntityTemporarilyUnmodifiable", ""),
-    # IAM, of a role just made that another of its hosts does not know yet.
-    ("MalformedPolicyDocument", "invalid principal"),
-)
+__all__ = ["code_of", "explained", "patiently"]
 
 _CREDENTIALS = {
     "ExpiredToken": "the credentials have expired",
@@ -62,41 +33,6 @@ _CREDENTIALS_HINT = (
 )
 
 
-def code_of(error: aws.ClientError) -> str:
-    """AWS's error code, or the HTTP status where the answer carried none."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def passing(error: Exception) -> bool:
-    """Whether AWS says, in so many words, that the same call will work soon."""
-    if not isinstance(error, aws.ClientError):
-        return False
-    text = str(error).lower()
-    return any(code_of(error) == code and part in text for code, part in _PASSING)
-
-
-def patiently(
-    call: Callable[P, T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    """`call`, again for as long as `passing` errors come, up to `PATIENCE_SECONDS`.
-
-    Waits grow from about half a second to five, with jitter, so that parallel changes do not meet again.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    wait = 0.5
-    while True:
-        try:
-            return call(*args, **kwargs)
-        except aws.ClientError as error:
-            if not passing(error) or time.monotonic() + wait > deadline:
-                raise
-        # Jitter, not secrecy.
-        time.sleep(random.uniform(wait / 2, wait))  # noqa: S311
-        wait = min(wait * 2, 5.0)
-
-
 def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
     """An error of boto3's in the operator's terms, or None where it is not one of boto3's.
 
@@ -117,7 +53,7 @@ def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatErr
             )
         case aws.ClientError():
             return _client_error(error, deploy)
-        case aws.HTTPClientError() | aws.ConnectionError():
+        case aws.HTTPClientError() | aws.ConnectionError() | ResponseParserError():
             return ChatError(
                 f"AWS could not be reached: {error}",
                 hint="check the network and the region (--region), then run the command again",
@@ -152,7 +88,9 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
         )
     return ChatError(
         f"AWS refuses {error.operation_name}: {text}",
-        hint="--debug shows every call",
+        hint="this passes: run the command again in a minute"
+        if passing(error)
+        else "--debug shows every call",
         code=_snake(code) or "aws",
     )
 

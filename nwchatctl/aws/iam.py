@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.ensuring import bring
+from nwchatctl.aws.patience import patiently
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Role
 from nwchatctl.deploy.policies import canonical
@@ -17,6 +18,9 @@ POLICY = "nwchat"
 """The name of the one inline policy of a role of ours."""
 
 _PATH = "/"
+
+_STRIPS = 3
+"""How often a role is stripped that somebody attaches policies to while it is to be deleted."""
 
 
 class Roles:
@@ -42,16 +46,23 @@ class Roles:
         )
 
     def create(self, role: Role) -> None:
-        """Makes the role with its tags, then its policy."""
-        patiently(
-            self._client.create_role,
-            RoleName=role.name,
-            Path=_PATH,
-            AssumeRolePolicyDocument=role.trust,
-            Description="Made by nwchatctl for a chat's Lambda function",
-            Tags=to_list(role.tags),
-        )
-        self._put_policy(role)
+        """Makes the role with its tags, then its policy; one of ours that is there is made the same.
+
+        Raises ChatError `not_ours` for somebody else's.
+        """
+        try:
+            patiently(
+                self._client.create_role,
+                RoleName=role.name,
+                Path=_PATH,
+                AssumeRolePolicyDocument=role.trust,
+                Description="Made by nwchatctl for a chat's Lambda function",
+                Tags=to_list(role.tags),
+            )
+        except self._client.exceptions.EntityAlreadyExistsException as error:
+            bring(role, self.read, self.update, error)
+        else:
+            self._put_policy(role)
 
     def update(self, before: Role, after: Role) -> None:
         """Changes what differs; whatever else was attached goes: a role can do what it says, no more."""
@@ -62,17 +73,27 @@ class Roles:
         self._strip(after.name, [each for each in before.other_policies if each not in after.other_policies])
         put, dropped = changed(before.tags, after.tags)
         if put:
-            self._client.tag_role(RoleName=after.name, Tags=to_list(put))
+            patiently(self._client.tag_role, RoleName=after.name, Tags=to_list(put))
         if dropped:
-            self._client.untag_role(RoleName=after.name, TagKeys=dropped)
+            patiently(self._client.untag_role, RoleName=after.name, TagKeys=dropped)
 
     def delete(self, role: Role) -> None:
-        """Removes the role with its policies; one that is gone already is fine."""
-        try:
-            self._strip(role.name, [*role.other_policies, *([POLICY] if role.policy else [])])
-            patiently(self._client.delete_role, RoleName=role.name)
-        except self._client.exceptions.NoSuchEntityException:
-            return
+        """Removes the role with its policies; one that is gone already is fine.
+
+        IAM refuses (DeleteConflict) while something is attached: what came meanwhile goes as well.
+        """
+        policies = [*role.other_policies, *([POLICY] if role.policy else [])]
+        for attempt in range(1, _STRIPS + 1):
+            try:
+                self._strip(role.name, policies)
+                patiently(self._client.delete_role, RoleName=role.name)
+                return
+            except self._client.exceptions.NoSuchEntityException:
+                return
+            except self._client.exceptions.DeleteConflictException:
+                if attempt == _STRIPS:
+                    raise
+                policies = self._all(role.name)
 
     def _put_policy(self, role: Role) -> None:
         patiently(
@@ -89,6 +110,13 @@ class Roles:
                     patiently(self._client.delete_role_policy, RoleName=name, PolicyName=policy)
             except self._client.exceptions.NoSuchEntityException:
                 continue
+
+    def _all(self, name: str) -> list[str]:
+        """Every policy of the role; none where the role is gone."""
+        try:
+            return [*patiently(self._inline, name), *patiently(self._attached, name)]
+        except self._client.exceptions.NoSuchEntityException:
+            return []
 
     def _inline(self, name: str) -> list[str]:
         pages = self._client.get_paginator("list_role_policies").paginate(RoleName=name)

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.package import Package
+from nwchatctl.aws.patience import exists, patiently, wait_until
+from nwchatctl.aws.published import Found, target
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.desired import version_fingerprint
 from nwchatctl.deploy.model import (
@@ -17,15 +19,21 @@ from nwchatctl.deploy.model import (
     Function,
     Pairs,
     Permission,
-    alias_name,
+    Version,
     pairs,
     permission_name,
 )
+from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-_WAIT: Any = {"Delay": 1, "MaxAttempts": 120}
+_WAIT_SECONDS = 120.0
+_SNAPSHOT_SECONDS = 900.0
+"""A version with a snapshot is ready when that is taken, some minutes later (Lambda SnapStart)."""
+
+_LATEST = "$LATEST"
+_SNAPSHOTS = "PublishedVersions"
 
 
 class Functions:
@@ -43,23 +51,18 @@ class Functions:
         self._function_arn = function_arn
         self._role_arn = role_arn
 
-    def read(self, name: str) -> Function | None:
-        """The function's unpublished state, or None where there is none."""
-        found = self._configuration(name)
-        if found is None:
+    def read(self, name: str) -> Found | None:
+        """The function with its versions and aliases, or None where there is none."""
+        try:
+            pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+            configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
+        except self._client.exceptions.ResourceNotFoundException:
             return None
         tags = self._client.list_tags(Resource=self._function_arn(name)).get("Tags", {})
-        return _function(name, found, from_mapping(tags))
-
-    def read_alias(self, name: str) -> Alias | None:
-        """What the function's live alias runs, or None where there is no alias."""
-        found = self._configuration(name, ALIAS)
-        if found is None:
-            return None
-        routing = self._client.get_alias(FunctionName=name, Name=ALIAS).get("RoutingConfig", {})
-        shares = routing.get("AdditionalVersionWeights", {})
-        weights = pairs({version: f"{share:g}" for version, share in shares.items()})
-        return Alias(alias_name(name), name, version_fingerprint(_function(name, found, ())), weights)
+        latest = _function(name, configurations.pop(_LATEST), from_mapping(tags))
+        versions = {int(number): _function(name, each, ()) for number, each in configurations.items()}
+        aliases = self._client.get_paginator("list_aliases").paginate(FunctionName=name)
+        return Found(latest, versions, tuple(target(each) for page in aliases for each in page["Aliases"]))
 
     def read_permissions(self, name: str) -> list[Permission]:
         """The statements on the live alias that bear our prefix; others are somebody's own."""
@@ -73,17 +76,30 @@ class Functions:
         ]
 
     def create(self, function: Function) -> None:
-        """Makes the function with its tags and waits until it is active."""
-        patiently(
-            self._client.create_function,
-            FunctionName=function.name,
-            Code={"ZipFile": self._package.content},
-            Architectures=[_literal(function.architecture)],
-            Publish=False,
-            Tags=dict(function.tags),
-            **self._settings(function),
-        )
-        self._client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig=_WAIT)
+        """Makes the function with its tags and waits until it is active; one of ours that is there is
+        brought to what is wanted.
+
+        Raises ChatError `not_ours` for somebody else's, `timeout`, and `function_failed`.
+        """
+        try:
+            patiently(
+                self._client.create_function,
+                FunctionName=function.name,
+                Code={"ZipFile": self._package.content},
+                Architectures=[_literal(function.architecture)],
+                Publish=False,
+                Tags=dict(function.tags),
+                **self._settings(function),
+            )
+        except self._client.exceptions.ResourceConflictException as error:
+            self._settle(function.name)
+            bring(function, self._latest, self.update, error)
+        else:
+            self._settle(function.name)
+
+    def _latest(self, name: str) -> Function | None:
+        found = self.read(name)
+        return found.latest if found else None
 
     def update(self, before: Function, after: Function) -> None:
         """Changes what differs of $LATEST; the alias, and so the chat, moves in a change of its own."""
@@ -95,17 +111,17 @@ class Functions:
                 Architectures=[_literal(after.architecture)],
                 Publish=False,
             )
-            self._updated(after.name)
+            self._settle(after.name)
         if self._settings(before) != self._settings(after):
             patiently(
                 self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
             )
-            self._updated(after.name)
+            self._settle(after.name)
         put, dropped = changed(before.tags, after.tags)
         if put:
-            self._client.tag_resource(Resource=self._function_arn(after.name), Tags=dict(put))
+            patiently(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
         if dropped:
-            self._client.untag_resource(Resource=self._function_arn(after.name), TagKeys=dropped)
+            patiently(self._client.untag_resource, Resource=self._function_arn(after.name), TagKeys=dropped)
 
     def delete(self, function: Function) -> None:
         """Removes the function with its versions, aliases and permissions; gone already is fine."""
@@ -114,19 +130,52 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def move_alias(self, alias: Alias) -> None:
-        """Publishes $LATEST and points the live alias at it, making the alias where it is missing.
+    def move_alias(self, alias: Alias, number: int | None, api_id: str) -> None:
+        """Points the live alias at version `number`, and makes the alias where it is missing.
 
-        PublishVersion gives the last version again when nothing changed since (Lambda API reference),
-        so a repeated move makes no second version.
+        Publishes $LATEST where `number` is None. Raises ChatError where $LATEST is not what `alias` runs.
         """
-        version = patiently(self._client.publish_version, FunctionName=alias.function)["Version"]
-        target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": version}
+        if number is None:
+            number = self._publish(alias, api_id)
+        target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": str(number)}
+        # No weights: what somebody shifted by hand to another version comes back.
+        alone: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
         try:
-            # No weights: what somebody shifted by hand to another version comes back.
-            patiently(self._client.update_alias, **target, RoutingConfig={"AdditionalVersionWeights": {}})
+            patiently(self._client.update_alias, **target, **alone)
         except self._client.exceptions.ResourceNotFoundException:
-            patiently(self._client.create_alias, **target)
+            try:
+                patiently(self._client.create_alias, **target)
+            except self._client.exceptions.ResourceConflictException as error:
+                # Made all the same, by a call whose answer was lost.
+                if not exists(error):
+                    raise
+                patiently(self._client.update_alias, **target, **alone)
+
+    def _publish(self, alias: Alias, api_id: str) -> int:
+        """A new version, once it can be called: with a snapshot to be made that takes minutes.
+
+        PublishVersion gives the last version again when nothing changed since (Lambda API reference), so
+        a repeated call makes no second one.
+        """
+        made = patiently(self._client.publish_version, FunctionName=alias.function)
+        if version_fingerprint(_function(alias.function, made, ()), api_id) != alias.runs:
+            raise ChatError(
+                f"function {alias.function} was changed by somebody else meanwhile",
+                hint="run the command again",
+                code="changed_meanwhile",
+            )
+        if made.get("State") != "Active":
+            self._settle(alias.function, made["Version"], _SNAPSHOT_SECONDS)
+        return int(made["Version"])
+
+    def delete_version(self, version: Version) -> None:
+        """Removes one version; gone already is fine. AWS refuses one that an alias points at."""
+        try:
+            patiently(
+                self._client.delete_function, FunctionName=version.function, Qualifier=str(version.number)
+            )
+        except self._client.exceptions.ResourceNotFoundException:
+            return
 
     def allow(self, permission: Permission) -> None:
         """Adds the statement; one of the same id is replaced, as AWS cannot change one in place."""
@@ -172,17 +221,30 @@ class Functions:
                 "ApplicationLogLevel": function.log_level,
                 "LogGroup": function.log_group,
             },
+            "SnapStart": {"ApplyOn": _SNAPSHOTS if function.snap_start else "None"},
         }
 
-    def _configuration(self, name: str, qualifier: str = "") -> Any:
-        wanted = {"Qualifier": qualifier} if qualifier else {}
-        try:
-            return self._client.get_function(FunctionName=name, **wanted)["Configuration"]
-        except self._client.exceptions.ResourceNotFoundException:
-            return None
+    def _settle(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
+        """Returns once the function, or one version of it, is neither being made nor being changed (Lambda:
+        function states)."""
+        what = f"function {name} is still being made or changed"
+        wait_until(lambda: self._settled(name, version), what, seconds)
 
-    def _updated(self, name: str) -> None:
-        self._client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
+    def _settled(self, name: str, version: str) -> bool:
+        wanted = {"Qualifier": version} if version else {}
+        try:
+            found: Any = self._client.get_function(FunctionName=name, **wanted)["Configuration"]
+        except self._client.exceptions.ResourceNotFoundException:
+            # Made a moment ago, and not known to every host of Lambda's yet.
+            return False
+        for state, why in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
+            if found.get(state) == "Failed":
+                raise ChatError(
+                    f"function {name} could not be made ready: {found.get(why, 'AWS does not say why')}",
+                    hint="mend what it says, then run the command again",
+                    code="function_failed",
+                )
+        return bool(found.get("State") != "Pending" and found.get("LastUpdateStatus") != "InProgress")
 
 
 def _function(name: str, found: Any, tags: Pairs) -> Function:
@@ -200,6 +262,7 @@ def _function(name: str, found: Any, tags: Pairs) -> Function:
         log_format=logging.get("LogFormat", "Text"),
         log_level=logging.get("ApplicationLogLevel", ""),
         log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
+        snap_start=found.get("SnapStart", {}).get("ApplyOn") == _SNAPSHOTS,
         tags=tags,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.patience import patiently
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.model import LogGroup
 
@@ -29,9 +29,19 @@ class LogGroups:
         return LogGroup(name, found[0].get("retentionInDays", 0), from_mapping(tags))
 
     def create(self, group: LogGroup) -> None:
-        """Makes the group with its tags, then its retention."""
-        patiently(self._client.create_log_group, logGroupName=group.name, tags=dict(group.tags))
-        self._retain(group)
+        """Makes the group with its tags, then its retention; one that is there already gets both.
+
+        A group of our functions' is ours whatever its tags: Lambda makes it when a function logs first.
+        """
+        try:
+            patiently(self._client.create_log_group, logGroupName=group.name, tags=dict(group.tags))
+        except self._client.exceptions.ResourceAlreadyExistsException:
+            have = patiently(self.read, group.name)
+            if have is None:
+                raise
+            self.update(have, group)
+        else:
+            self._retain(group)
 
     def update(self, before: LogGroup, after: LogGroup) -> None:
         """Changes retention and tags where they differ."""
@@ -39,9 +49,9 @@ class LogGroups:
             self._retain(after)
         put, dropped = changed(before.tags, after.tags)
         if put:
-            self._client.tag_resource(resourceArn=self._arn(after.name), tags=dict(put))
+            patiently(self._client.tag_resource, resourceArn=self._arn(after.name), tags=dict(put))
         if dropped:
-            self._client.untag_resource(resourceArn=self._arn(after.name), tagKeys=dropped)
+            patiently(self._client.untag_resource, resourceArn=self._arn(after.name), tagKeys=dropped)
 
     def delete(self, group: LogGroup) -> None:
         """Removes the group and its logs; one that is gone already is fine."""

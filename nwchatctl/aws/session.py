@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nwchatctl import __version__
 
 if TYPE_CHECKING:
     import boto3
+    from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 CONNECT_TIMEOUT = 5
-READ_TIMEOUT = 60
+READ_TIMEOUT = 20.0
+"""Seconds. No call of the control plane takes that long; one that hangs must not hold a deploy."""
+
+SLOW_READ_TIMEOUT = 60
 """Seconds. A Lambda may run for 29, and `invoke` waits for it."""
 
 ATTEMPTS = 8
@@ -50,6 +55,7 @@ class Access:
     region: str = ""
     endpoint: str = ""
     credentials: Credentials | None = None
+    read_timeout: float = READ_TIMEOUT
 
 
 @dataclass
@@ -61,7 +67,7 @@ class Aws:
     """Given a line for each call that ended: service, operation, status, ms, retries; nothing secret."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, str, bool, bool], Any] = field(default_factory=dict, repr=False)
 
     @property
     def session(self) -> boto3.session.Session:
@@ -85,13 +91,15 @@ class Aws:
             return self._session
 
     @overload
-    def client(self, service: Literal["apigatewayv2"]) -> ApiGatewayV2Client: ...
+    def client(self, service: Literal["apigateway"]) -> APIGatewayClient: ...
+    @overload
+    def client(self, service: Literal["apigatewayv2"], *, retries: bool = True) -> ApiGatewayV2Client: ...
     @overload
     def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
     @overload
     def client(self, service: Literal["iam"]) -> IAMClient: ...
     @overload
-    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+    def client(self, service: Literal["lambda"], *, slow: bool = False) -> LambdaClient: ...
     @overload
     def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
     @overload
@@ -100,22 +108,27 @@ class Aws:
     def client(
         self, service: Literal["apigatewaymanagementapi"], url: str
     ) -> ApiGatewayManagementApiClient: ...
-    def client(self, service: str, url: str = "") -> Any:
-        """The client of `service`, at `url` where the service has one of its own."""
-        with self._lock:
-            if (service, url) not in self._clients:
-                self._clients[service, url] = self._make(service, url)
-            return self._clients[service, url]
+    def client(self, service: str, url: str = "", *, retries: bool = True, slow: bool = False) -> Any:
+        """The client of `service`, at `url` where the service has one of its own.
 
-    def _make(self, service: str, url: str) -> Any:
+        Without `retries` each call is sent once: for what must not be done twice. A `slow` one waits for
+        its answers as long as a function may run.
+        """
+        # Posting has a policy of its own (nwchat.post), which botocore's retries would multiply.
+        wanted = (service, url, retries and not url, slow)
+        with self._lock:
+            if wanted not in self._clients:
+                self._clients[wanted] = self._make(*wanted)
+            return self._clients[wanted]
+
+    def _make(self, service: str, url: str, retries: bool, slow: bool) -> Any:
         from botocore.config import Config
 
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
+            read_timeout=SLOW_READ_TIMEOUT if slow else self.access.read_timeout,
             max_pool_connections=POOL,
-            # Posting has a policy of its own (nwchat.post), which botocore's retries would multiply.
-            retries={"mode": "standard", "total_max_attempts": 1 if url else ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
             user_agent_extra=f"nwchatctl/{__version__}",
             # The sandbox is on this machine, whatever proxy leads out of it.
             proxies={} if self.access.endpoint else None,
@@ -123,17 +136,41 @@ class Aws:
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
         client = make(service, endpoint_url=url or self.access.endpoint or None, config=config)
-        client.meta.events.register("needs-retry", _unless_unanswered)
+        client.meta.events.register("needs-retry", _unless_useless)
         if self.trace is not None:
             _watch(client, service, self.trace)
         return client
 
 
-def _unless_unanswered(attempts: int, caught_exception: Exception | None, **_: object) -> None:
-    """Ends the retries of a call that had UNANSWERED attempts without an answer. botocore knows one limit for
-    that and for throttling, which is worth more of them."""
-    if caught_exception is not None and attempts >= UNANSWERED:
-        raise caught_exception
+def _unless_useless(
+    attempts: int, response: Any, operation: Any, caught_exception: Exception | None, **_: object
+) -> None:
+    """Ends the retries of a call that had UNANSWERED attempts without an answer, and of any once the process
+    has been told to stop. botocore knows one limit for calls without an answer and for throttling, which is
+    worth more of them.
+
+    An answer that was cut off among its headers is none; http.client takes it for a whole one without a body.
+    """
+    from botocore.exceptions import ClientError, ConnectionClosedError
+
+    from nwchatctl.aws.patience import hurried
+
+    if caught_exception is not None:
+        if attempts >= UNANSWERED or hurried():
+            raise caught_exception
+        return
+    answer, parsed = response
+    if not _whole(answer):
+        raise ConnectionClosedError(endpoint_url=answer.url)
+    if hurried() and answer.status_code >= HTTPStatus.BAD_REQUEST:
+        raise ClientError(parsed, operation.name)
+
+
+def _whole(answer: Any) -> bool:
+    """Whether the headers say how long the body is, as HTTP/1.1 has it on a connection that stays open."""
+    return answer.status_code == HTTPStatus.NO_CONTENT or bool(
+        answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
+    )
 
 
 def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:

@@ -46,8 +46,10 @@ def planned(app: App) -> Planned:
 
     cloud = app.cloud
     live = cloud.read()
-    refuse_foreign(live.foreign, app.settings.chat.name)
     wanted = desired(app.settings, cloud.where, cloud.package.sha256, live.api_id or API_ID)
+    refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
+    # What is left of the foreign is nothing that this chat needs.
+    live = live.ours()
     changes = plan(wanted, live.state)
     refuse_other_keys(changes)
     return Planned(cloud, live, wanted, changes)

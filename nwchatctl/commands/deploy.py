@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
     from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
+    from nwchatctl.deploy.access import Logging
+    from nwchatctl.deploy.holding import Seen
     from nwchatctl.deploy.planner import Plan
 
 HELP = examples(
     ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
     ("on the embedded AWS, without an account", "nwchatctl --sandbox deploy"),
     ("in cron or CI: no questions", "nwchatctl -q deploy --yes"),
+    ("access logs, for which API Gateway needs a role", "nwchatctl deploy --set-account-logging-role"),
     ("only the functions' code and settings", "nwchatctl deploy --only function --only alias"),
 )
 
@@ -32,6 +35,16 @@ def deploy(
         list[str] | None,
         typer.Option("--only", metavar="KIND", help="Only changes to this kind of resource (repeatable)."),
     ] = None,
+    force_unlock: Annotated[
+        bool, typer.Option("--force-unlock", help="Take the lock away from whoever holds it.")
+    ] = False,
+    set_account_logging_role: Annotated[
+        bool,
+        typer.Option(
+            "--set-account-logging-role",
+            help="Make a role for API Gateway to log with, and set it for the whole account and Region.",
+        ),
+    ] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -39,22 +52,47 @@ def deploy(
     """Build the chat on AWS, or update it.
 
     Only what differs from the configuration is touched, what is independent at the same time. Safe to stop
-    and to repeat at any moment: the next deploy goes on from what is there.
+    and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
+    refused, naming who is at it.
     """
-    from nwchatctl.commands._apply import carry_out
+    from nwchatctl.commands._account import consent, logging
     from nwchatctl.commands._chat import as_lines, planned, summary
+    from nwchatctl.commands._lock import refuse_locked
 
     app: App = ctx.obj
     began = time.monotonic()
     app.announce()
     found = planned(app)
     plan = _limited(found.plan, only) if only else found.plan
-    if dry_run or not plan:
-        return _report(app, found, plan, applied=0, began=began, dry_run=dry_run)
+    role = logging(app, plan, asked=set_account_logging_role, dry_run=dry_run)
+    if dry_run:
+        return _report(app, found, plan, applied=0, began=began, dry_run=True)
+    seen = refuse_locked(app, found.live.rows.seen, force=force_unlock)
+    if not (plan or role.sets):
+        return _report(app, found, plan, applied=0, began=began, dry_run=False)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     _consent(app, plan, yes)
-    applied = carry_out(app, plan)
+    consent(app, role, yes=yes)
+    applied = _carry_out(app, found, plan, seen, role)
     return _report(app, found, plan, applied=applied, began=began, dry_run=False)
+
+
+def _carry_out(app: App, found: Planned, plan: Plan, seen: Seen, role: Logging) -> int:
+    """Takes the lock, for which there has to be its table first, and makes the changes; their number."""
+    from nwchatctl.commands._account import set_role
+    from nwchatctl.commands._apply import carry_out
+    from nwchatctl.commands._lock import locked
+    from nwchatctl.deploy.planner import split
+
+    own = {("table", found.cloud.names.deploys)}
+    made = 0
+    if not found.live.rows.there:
+        # Also under --only something else.
+        made = carry_out(app, split(found.plan, own)[0], lambda: None)
+        plan = split(plan, own)[1]
+    with locked(app, seen, "deploy") as guard:
+        set_role(app, role)
+        return carry_out(app, plan, guard, before=made)
 
 
 def _consent(app: App, plan: Plan, yes: bool) -> None:
@@ -68,13 +106,14 @@ def _consent(app: App, plan: Plan, yes: bool) -> None:
 def _limited(plan: Plan, only: Collection[str]) -> Plan:
     """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
     from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.planner import ORDER, Plan
+    from nwchatctl.deploy.planner import ORDER, split
 
     unknown = sorted(set(only) - set(ORDER))
     if unknown:
         raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
-    kept = [each for each in plan.changes if changed_key(each)[0] in only]
-    keys = {changed_key(each) for each in kept}
+    keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in only}
+    # What moves all that a release is made of makes that release.
+    keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
     left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
     for where in sorted(keys):
         missing = sorted(
@@ -86,7 +125,7 @@ def _limited(plan: Plan, only: Collection[str]) -> Plan:
                 hint="deploy without --only, or add " + " ".join(f"--only {each}" for each in missing),
                 code="only_incomplete",
             )
-    return Plan(tuple(kept), {where: plan.after[where] & keys for where in keys})
+    return split(plan, keys)[0]
 
 
 def _lacks(kind: str, action: str) -> bool:
@@ -97,11 +136,9 @@ def _lacks(kind: str, action: str) -> bool:
 
 def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, whereabouts
-    from nwchatctl.deploy.desired import desired, release
+    from nwchatctl.deploy.desired import release
 
-    where, api_id = found.cloud.where, found.cloud.gateway.ids.api
-    # Once more, now that the API has its id: the release must be the one that the next run computes.
-    wanted = desired(app.settings, where, found.cloud.package.sha256, api_id) if api_id else found.wanted
+    api_id = found.cloud.gateway.ids.api
     links = endpoints(app, api_id)
     body: tuple[Line | Table, ...]
     if dry_run:
@@ -109,14 +146,14 @@ def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float,
     elif not plan:
         body = (Line(summary(()), Mark.GOOD), _links(links))
     else:
-        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release(wanted)}"
+        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release(found.wanted)}"
         body = (Line(done, Mark.GOOD), _links(links))
     return Report(
         data={
             **whereabouts(app),
             "changes": as_json(plan.changes),
             "applied": applied,
-            "release": release(wanted) if api_id else None,
+            "release": release(found.wanted) if api_id else None,
             "endpoints": links,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,9 @@ from nwchatctl.report import Line, Mark, Report
 if TYPE_CHECKING:
     from nwchatctl.context import App
     from nwchatctl.deploy.changes import Change
+    from nwchatctl.deploy.holding import Seen
     from nwchatctl.deploy.model import Key
+    from nwchatctl.deploy.planner import Plan
 
 HELP = examples(
     ("what would go, and what would stay?", "nwchatctl destroy --dry-run"),
@@ -27,7 +29,7 @@ def destroy(
     delete_data: Annotated[
         bool, typer.Option("--delete-data", help="Delete the tables too: connections and all messages.")
     ] = False,
-    keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the functions' logs.")] = False,
+    keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the logs.")] = False,
     confirm: Annotated[
         str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
     ] = "",
@@ -41,8 +43,8 @@ def destroy(
     --delete-data, logs go unless --keep-logs. The name is to be typed, or given with --confirm; --yes will
     do where no data goes.
     """
-    from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._chat import as_lines, summary
+    from nwchatctl.commands._lock import refuse_locked
     from nwchatctl.deploy.changes import changed_key
     from nwchatctl.deploy.safety import destruction
 
@@ -51,21 +53,38 @@ def destroy(
     app.announce()
     live = app.cloud.read()
     ours = {where: each for where, each in live.state.items() if where not in live.foreign}
-    plan, left = destruction(ours, delete_data=delete_data, keep_logs=keep_logs)
-    if dry_run or not plan:
+    own = app.cloud.names.deploys
+    plan, left = destruction(ours, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
+    left += live.foreign
+    if dry_run:
+        return _report(app, plan.changes, left, applied=0, began=began)
+    seen = refuse_locked(app, live.rows.seen)
+    if not plan:
         return _report(app, plan.changes, left, applied=0, began=began)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
-    losing = any(changed_key(each)[0] == "table" for each in plan.changes)
+    losing = any(changed_key(each)[0] == "table" and changed_key(each)[1] != own for each in plan.changes)
     if losing or not yes:
         flag = "--confirm" if losing else "--yes"
         app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
-    applied = carry_out(app, plan)
+    applied = _carry_out(app, plan, live.rows.there and seen)
     return _report(app, plan.changes, left, applied=applied, began=began)
+
+
+def _carry_out(app: App, plan: Plan, seen: Seen | Literal[False]) -> int:
+    """Makes the changes, under the lock; `seen` is False where there is no table to hold one."""
+    from nwchatctl.commands._apply import carry_out
+    from nwchatctl.commands._lock import locked
+
+    if not seen:
+        return carry_out(app, plan, lambda: None)
+    with locked(app, seen, "destroy") as guard:
+        return carry_out(app, plan, guard)
 
 
 def _report(
     app: App, changes: tuple[Change, ...], left: tuple[Key, ...], *, applied: int, began: float
 ) -> Report:
+    from nwchatctl.commands._account import account_role
     from nwchatctl.commands._chat import as_json, as_lines, whereabouts
 
     if applied:
@@ -75,6 +94,7 @@ def _report(
     else:
         gone = "the rest is gone already" if left else "none of this chat is there"
         said = [Line(f"nothing to do: {gone}", Mark.GOOD)]
+    left += account_role(app)
     kept = [Line(f"left: {kind} {name}", Mark.DIM) for kind, name in left]
     return Report(
         data={

@@ -51,7 +51,7 @@ def invoke(
         raise typer.BadParameter(f"no function {function!r}; there are {', '.join(FUNCTIONS)}")
     payload = _event(event) if event else b"{}"
     name = app.cloud.names.function(function)
-    client = app.aws.client("lambda")
+    client = app.aws.client("lambda", slow=True)
     began = time.monotonic()
     answer = run(client, name, payload)
     return _report(function, answer, round((time.monotonic() - began) * 1000, 1))

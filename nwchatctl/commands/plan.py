@@ -26,10 +26,13 @@ def plan(
     json: JsonOption = False,
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
+    from nwchatctl.commands._account import lacking
     from nwchatctl.commands._chat import as_json, as_lines, planned, summary, whereabouts
+    from nwchatctl.commands._lock import at_it
 
     app: App = ctx.obj
-    changes = planned(app).plan.changes
+    found = planned(app)
+    changes = found.plan.changes
     return Report(
         data={**whereabouts(app), "changes": as_json(changes)},
         body=(
@@ -37,4 +40,5 @@ def plan(
             Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
         ),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
+        warnings=(*lacking(app), *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen))),
     )

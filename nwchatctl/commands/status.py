@@ -34,7 +34,8 @@ def status(
     differs from the configuration is listed as `plan` lists it.
     """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
-    from nwchatctl.deploy.desired import release
+    from nwchatctl.commands._lock import at_it
+    from nwchatctl.deploy.releases import running
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -44,12 +45,12 @@ def status(
     drift = found.plan.changes
     connected, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
-    running = None if drift else release(found.wanted)
+    runs = running(found.live.state, app.settings.stage.name)
     return Report(
         data={
             **whereabouts(app),
             "changes": as_json(drift),
-            "release": running,
+            "release": runs,
             "endpoints": links,
             "connections": connected,
             "last_message": _iso(last),
@@ -62,7 +63,8 @@ def status(
                 (),
                 [
                     *((name, url) for name, url in links.items() if url),
-                    ("release", running or "differs from the configuration"),
+                    ("release", runs or "none: aliases and stage are of different ones"),
+                    *at_it(app, found.live.rows.seen),
                     ("connections", "-" if connected is None else str(connected)),
                     ("last message", _said(last)),
                 ],
@@ -96,9 +98,9 @@ def _states(found: Planned) -> list[tuple[str, str, str]]:
 def _resources(found: Planned) -> list[tuple[str, str]]:
     from nwchatctl.deploy.planner import ORDER
 
-    # Former deployments are nothing that has a state.
-    every = {where for where in {**found.live.state, **found.wanted} if where[0] != "deployment"}
-    every |= {where for where in found.wanted if where[0] == "deployment"}
+    # Former versions, deployments and releases are nothing that has a state.
+    former = ("version", "deployment", "release")
+    every = {where for where in found.live.state if where[0] not in former} | set(found.wanted)
     return sorted(every, key=lambda where: (ORDER.index(where[0]), where[1]))
 
 

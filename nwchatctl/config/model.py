@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, get_origin
+from typing import Annotated, Literal, Self, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 LOG_RETENTION_DAYS = (
@@ -124,11 +124,25 @@ class FunctionSettings(_Section):
     log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = Field(
         default="INFO", description="DEBUG, INFO, WARN or ERROR; message text is logged by DEBUG alone"
     )
+    snap_start: bool = Field(
+        default=False, description="Start from a snapshot (python3.12 or newer); AWS charges for keeping it"
+    )
+
+    @model_validator(mode="after")
+    def _snapshots(self) -> Self:
+        # Lambda SnapStart: Python 3.12 and later.
+        if self.snap_start and self.runtime == "python3.11":
+            raise ValueError("have snap_start on, which needs runtime python3.12 or newer")
+        return self
 
 
 class LogSettings(_Section):
     retention_days: Annotated[int, AfterValidator(_log_days)] = Field(
         default=30, description="Days that logs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 ..."
+    )
+    access: bool = Field(
+        default=False,
+        description="Whether the stage logs each request; needs a role: deploy --set-account-logging-role",
     )
 
 
@@ -145,7 +159,7 @@ class Settings(BaseSettings):
     chat: ChatSettings = Field(default=ChatSettings(), description="The chat itself")
     stage: StageSettings = Field(default=StageSettings(), description="The stage that clients connect to")
     functions: FunctionSettings = Field(default=FunctionSettings(), description="The Lambda functions")
-    logs: LogSettings = Field(default=LogSettings(), description="The functions' logs, in CloudWatch")
+    logs: LogSettings = Field(default=LogSettings(), description="Logs, in CloudWatch")
     tables: TableSettings = Field(default=TableSettings(), description="The DynamoDB tables")
     tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(
         default={}, description="AWS tags on everything that is built, beside our own"

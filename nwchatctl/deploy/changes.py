@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from nwchatctl.config.faults import looks_secret
 from nwchatctl.deploy.model import API_ID, Key, Resource, key
+
+_HIDDEN = "(hidden"
+
+_KEY = os.urandom(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def flat(resource: Resource) -> dict[str, str]:
     return {
         name: text
         for field in dataclasses.fields(resource)
-        if field.name != "name"
+        if field.name != "name" and field.compare
         for name, text in _entries(field.name, getattr(resource, field.name))
     }
 
@@ -94,7 +101,7 @@ def _entries(name: str, value: object) -> Iterator[tuple[str, str]]:
             yield name, "on" if value else "off"
         case tuple() if value and isinstance(value[0], tuple):
             for entry, text in value:
-                yield f"{name}.{entry}", _text(text)
+                yield f"{name}.{entry}", _hide(text) if looks_secret(entry) else _text(text)
         case tuple():
             yield name, ", ".join(value)
         case str() if value.startswith('{"Statement"') and name in ("policy", "trust"):
@@ -109,6 +116,16 @@ def _statements(name: str, policy: str) -> Iterator[tuple[str, str]]:
     for number, statement in enumerate(json.loads(policy)["Statement"], start=1):
         label = statement.get("Sid", str(number)) if isinstance(statement, dict) else str(number)
         yield f"{name}.{label}", _text(json.dumps(statement, sort_keys=True, separators=(",", ":")))
+
+
+def hidden(text: str) -> bool:
+    """Whether `text` stands for a value that is shown to nobody."""
+    return text.startswith(_HIDDEN)
+
+
+def _hide(value: str) -> str:
+    """What tells two secrets apart in this process, and tells nothing of them."""
+    return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_KEY, digest_size=3).hexdigest()})"
 
 
 def _text(value: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.access import FORMAT
+from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.model import (
     API_ID,
     STATEMENT_PREFIX,
@@ -20,6 +22,7 @@ from nwchatctl.deploy.model import (
     LogGroup,
     Pairs,
     Permission,
+    Release,
     Resource,
     Role,
     Route,
@@ -68,19 +71,51 @@ def desired(settings: Settings, place: Place, code_sha256: str, api_id: str = AP
 
 
 def release(wanted: State) -> str:
-    """What is running, in 12 hex digits: the versions behind the aliases and the deployment in front."""
-    return fingerprint(each for each in wanted.values() if isinstance(each, Alias | Deployment))[:12]
+    """The wanted release's id."""
+    return next(each.name for each in wanted.values() if isinstance(each, Release))
 
 
-def version_fingerprint(function: Function) -> str:
-    """What makes a function's published version differ from another: all but its tags."""
-    return fingerprint([dataclasses.replace(function, tags=())])
+def release_id(functions: Pairs, deployment: str) -> str:
+    """A release's id, 12 hex digits: of the versions behind the aliases and of the deployment in front."""
+    aliases = (Alias(alias_name(name), name, runs, ()) for name, runs in functions)
+    return fingerprint([*aliases, Deployment(deployment)])[:12]
+
+
+def version_fingerprint(function: Function, api_id: str) -> str:
+    """What makes a function's published version differ from another: all but its tags.
+
+    The chat's own API counts as `API_ID`, so that a release is known by the same id before that API is made.
+    """
+    return fingerprint([_published(function, api_id)])
+
+
+def _published(function: Function, api_id: str) -> Function:
+    environment = tuple(
+        (name, text.replace(api_id, API_ID) if api_id else text) for name, text in function.environment
+    )
+    return dataclasses.replace(function, environment=environment, tags=())
+
+
+def described(resources: Iterable[Resource]) -> Pairs:
+    """Every attribute by the name a person knows it by: `function x.memory_mb` → `256`; no secrets."""
+    return pairs(
+        {
+            f"{each.kind} {each.name}.{name}": text
+            for each in resources
+            for name, text in flat(each).items()
+            if not hidden(text)
+        }
+    )
 
 
 def fingerprint(resources: Iterable[Resource]) -> str:
     """A digest of the resources' attributes, the same on any machine and in any order of them."""
-    plain = sorted(json.dumps([each.kind, dataclasses.asdict(each)], sort_keys=True) for each in resources)
+    plain = sorted(json.dumps([each.kind, _compared(each)], sort_keys=True) for each in resources)
     return hashlib.sha256("\n".join(plain).encode()).hexdigest()[:24]
+
+
+def _compared(resource: Resource) -> dict[str, object]:
+    return {each.name: getattr(resource, each.name) for each in dataclasses.fields(resource) if each.compare}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +138,38 @@ class _Chat:
         integrations = [*map(self.integration, FUNCTIONS), _PING]
         routes = [Route(each, to, "NONE", False, to == _PING.name) for each, to in ROUTES.items()]
         deployment = Deployment(fingerprint([*integrations, *routes]))
+        published = [_published(each, self.api_id) for each in functions]
+        aliases = [
+            Alias(alias_name(each.name), each.name, version_fingerprint(each, self.api_id), ())
+            for each in functions
+        ]
         return state(
             *self.tables(),
-            *map(self.log_group, FUNCTIONS),
+            *self.log_groups(),
             *map(self.role, FUNCTIONS),
             *functions,
-            *(Alias(alias_name(each.name), each.name, version_fingerprint(each), ()) for each in functions),
+            *aliases,
             *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
             Api(self.names.api, self.names.api, "$request.body.action", True, self.tags),
             *integrations,
             *routes,
             deployment,
             self.stage(deployment),
+            self.release(aliases, deployment, described([*published, *integrations, *routes])),
         )
 
-    def tables(self) -> tuple[Table, Table]:
+    def release(self, aliases: list[Alias], deployment: Deployment, settings: Pairs) -> Release:
+        functions = pairs({each.function: each.runs for each in aliases})
+        return Release(
+            name=release_id(functions, deployment.name),
+            functions=functions,
+            deployment=deployment.name,
+            code_sha256=self.code_sha256,
+            latest=True,
+            settings=settings,
+        )
+
+    def tables(self) -> tuple[Table, ...]:
         # Connections are worth nothing after two hours; messages are what people come back for.
         on_demand = "PAY_PER_REQUEST"
         return (
@@ -125,10 +177,14 @@ class _Chat:
                 self.names.connections, "connection_id", "", "expires_at", False, False, on_demand, self.tags
             ),
             Table(self.names.messages, "room", "id", "expires_at", True, True, on_demand, self.tags),
+            Table(self.names.deploys, "id", "", "", False, False, on_demand, self.tags),
         )
 
-    def log_group(self, short: str) -> LogGroup:
-        return LogGroup(self.names.log_group(short), self.settings.logs.retention_days, self.tags)
+    def log_groups(self) -> list[LogGroup]:
+        names = [self.names.log_group(each) for each in FUNCTIONS]
+        if self.settings.logs.access:
+            names.append(self.names.access_log)
+        return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]
 
     def role(self, short: str) -> Role:
         arns = Arns(
@@ -154,6 +210,7 @@ class _Chat:
             log_format="JSON",
             log_level=functions.log_level,
             log_group=self.names.log_group(short),
+            snap_start=functions.snap_start,
             tags=self.tags,
         )
 
@@ -192,7 +249,7 @@ class _Chat:
         return Integration(short, "AWS_PROXY", uri, _TIMEOUT_MS, "", "")
 
     def stage(self, deployment: Deployment) -> Stage:
-        stage = self.settings.stage
+        stage, access = self.settings.stage, self.settings.logs.access
         return Stage(
             name=stage.name,
             deployment=deployment.name,
@@ -202,4 +259,6 @@ class _Chat:
             route_settings=(),
             variables=(),
             tags=self.tags,
+            access_log=self.place.arn("logs", f"log-group:{self.names.access_log}") if access else "",
+            access_format=FORMAT if access else "",
         )

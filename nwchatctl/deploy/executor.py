@@ -38,10 +38,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Told about each change as it starts and ends; called from the thread that called `execute`."""
+    """Told about each change as it starts and ends; called from the thread that called `execute`.
+
+    `interrupted` is called on Ctrl-C and the like, before what runs is waited for: that it may be short.
+    """
 
     started: Callable[[Change], None] = lambda change: None
     ended: Callable[[Change, Exception | None], None] = lambda change, error: None
+    interrupted: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -88,14 +92,24 @@ def execute(
     watch = watch or Watch()
     run = _Run(plan)
     with ThreadPoolExecutor(workers, thread_name_prefix="deploy") as pool:
-        while True:
-            if not run.failed:
-                # No more than can run at once: what waits in the pool could not be called back.
-                for change in run.ready()[: workers - len(run.running)]:
-                    run.begun.add(changed_key(change))
-                    watch.started(change)
-                    run.running[pool.submit(apply, change)] = change
-            if not run.running:
-                return run.outcome()
-            wait(run.running, return_when=FIRST_COMPLETED)
-            run.collect(watch)
+        try:
+            return _drive(run, pool, apply, watch, workers)
+        except KeyboardInterrupt:
+            watch.interrupted()
+            raise
+
+
+def _drive(
+    run: _Run, pool: ThreadPoolExecutor, apply: Callable[[Change], None], watch: Watch, workers: int
+) -> Outcome:
+    while True:
+        if not run.failed:
+            # No more than can run at once: what waits in the pool could not be called back.
+            for change in run.ready()[: workers - len(run.running)]:
+                run.begun.add(changed_key(change))
+                watch.started(change)
+                run.running[pool.submit(apply, change)] = change
+        if not run.running:
+            return run.outcome()
+        wait(run.running, return_when=FIRST_COMPLETED)
+        run.collect(watch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -92,7 +92,23 @@ class Function:
     log_format: str
     log_level: str
     log_group: str
+    snap_start: bool
     tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version of a function, `function`:`number`. `runs` is its `desired.version_fingerprint`.
+
+    `held_by` names the aliases that send calls to it; none of them, no harm in its going.
+    """
+
+    kind: ClassVar[str] = "version"
+    name: str
+    function: str
+    number: int
+    runs: str
+    held_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +180,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A snapshot of routes and integrations, named by their fingerprint."""
+    """A snapshot of routes and integrations, named by their fingerprint.
+
+    What is not compared is known of live ones only: `marked`, whether it bears a name of ours (else `name`
+    is AWS's id), `created` (sorts by age) and `held_by`, the stages that serve it.
+    """
 
     kind: ClassVar[str] = "deployment"
     name: str
+    marked: bool = field(default=True, compare=False)
+    created: str = field(default="", compare=False)
+    held_by: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +199,9 @@ class Stage:
 
     `deployment` is a `Deployment`'s name; "" or an AWS id where the stage points at none of ours.
     `route_settings` lists the routes that have settings of their own, which is none in a chat of ours.
+    `access_log` is the ARN of the log group (no `:*` behind it) that gets a line of `access_format` for
+    each request, both "" where requests are not logged. `execution_log` is the level at which API Gateway
+    logs its own steps, "" for off; "with data" behind it says that what people send is in there.
     """
 
     kind: ClassVar[str] = "stage"
@@ -187,10 +213,44 @@ class Stage:
     route_settings: tuple[str, ...]
     variables: Pairs
     tags: Pairs
+    access_log: str = ""
+    access_format: str = ""
+    execution_log: str = ""
+    detailed_metrics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What the chat ran, or runs: the versions behind the aliases and the deployment in front of them.
+
+    Named by a fingerprint of the two, so that what is deployed again is the same release. `functions` maps
+    a function's name to its alias's `runs`. `latest` is whether it was deployed last; `settings` is what a
+    person calls it by, attribute by attribute, and not compared.
+    """
+
+    kind: ClassVar[str] = "release"
+    name: str
+    functions: Pairs
+    deployment: str
+    code_sha256: str
+    latest: bool
+    settings: Pairs = field(default=(), compare=False)
 
 
 Resource: TypeAlias = (
-    Table | LogGroup | Role | Function | Alias | Permission | Api | Integration | Route | Deployment | Stage
+    Table
+    | LogGroup
+    | Role
+    | Function
+    | Version
+    | Alias
+    | Permission
+    | Api
+    | Integration
+    | Route
+    | Deployment
+    | Stage
+    | Release
 )
 
 State: TypeAlias = dict[Key, Resource]
@@ -209,6 +269,11 @@ def state(*resources: Resource) -> State:
 def alias_name(function: str) -> str:
     """The name of a function's live alias, as AWS writes a qualified function."""
     return f"{function}:{ALIAS}"
+
+
+def version_name(function: str, number: int) -> str:
+    """The name of a function's version, as AWS writes a qualified function."""
+    return f"{function}:{number}"
 
 
 def permission_name(function: str, statement_id: str) -> str:

@@ -76,6 +76,16 @@ class Names:
         """The table of messages."""
         return f"{self.prefix}-messages"
 
+    @property
+    def deploys(self) -> str:
+        """The table of the tool's own: who is deploying, and the releases."""
+        return f"{self.prefix}-deploys"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.connections, self.messages, self.deploys)
+
     def function(self, short: str) -> str:
         """A function, and its role: `connect` → `nwchat-ninjawars-connect`."""
         return f"{self.prefix}-{short}"
@@ -83,6 +93,11 @@ class Names:
     def log_group(self, short: str) -> str:
         """The log group that Lambda writes a function's output to."""
         return f"/aws/lambda/{self.function(short)}"
+
+    @property
+    def access_log(self) -> str:
+        """The log group that API Gateway writes the stage's access log to."""
+        return f"/aws/apigateway/{self.prefix}-access"
 
     @property
     def tags(self) -> dict[str, str]:

@@ -16,14 +16,17 @@ from nwchatctl.deploy.model import (
     Key,
     LogGroup,
     Permission,
+    Release,
     Resource,
     Role,
     Route,
     Stage,
     State,
     Table,
+    Version,
     alias_name,
 )
+from nwchatctl.deploy.releases import outdated
 
 ORDER = (
     Table.kind,
@@ -32,11 +35,13 @@ ORDER = (
     Role.kind,
     Function.kind,
     Alias.kind,
+    Version.kind,
     Permission.kind,
     Integration.kind,
     Route.kind,
     Deployment.kind,
     Stage.kind,
+    Release.kind,
 )
 """How changes are listed: near the order in which a first deploy makes them."""
 
@@ -63,8 +68,18 @@ def plan(wanted: State, live: State) -> Plan:
     """The changes that turn `live` into `wanted`; what is live and not wanted goes.
 
     `live` holds only what is ours; the caller refuses what is somebody else's before it plans.
-    Old deployments stay: they are what an earlier release can be served from.
+    Old versions and deployments are what an earlier release runs from: they stay until `outdated`.
     """
+    gone = [
+        have
+        for where, have in live.items()
+        if where not in wanted and not isinstance(have, Version | Deployment | Release)
+    ]
+    return arranged([*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])])
+
+
+def differences(wanted: State, live: State) -> list[Change]:
+    """What of `wanted` has to be made or changed; nothing goes."""
     changes: list[Change] = []
     for where, want in wanted.items():
         have = live.get(where)
@@ -72,19 +87,41 @@ def plan(wanted: State, live: State) -> Plan:
             changes.append(Create(want))
         elif have != want:
             changes.append(Update(have, want))
-    changes += [
-        Delete(have)
-        for where, have in live.items()
-        if where not in wanted and not isinstance(have, Deployment)
+    return changes
+
+
+def arranged(changes: Iterable[Change]) -> Plan:
+    """The changes in listing order, with what each waits for."""
+    listed = sorted(changes, key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
+    return Plan(tuple(listed), dependencies(listed))
+
+
+def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
+    """The part of a plan that is about `keys`, and the rest; neither waits for anything in the other."""
+    first = frozenset(keys) & whole.after.keys()
+    parts = (first, frozenset(whole.after.keys() - first))
+    found = [
+        Plan(
+            tuple(each for each in whole.changes if changed_key(each) in part),
+            {where: whole.after[where] & part for where in part},
+        )
+        for part in parts
     ]
-    changes.sort(key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
-    return Plan(tuple(changes), dependencies(changes))
+    return found[0], found[1]
 
 
 def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
-    """A create or update waits for what it needs; a delete waits for whatever needed the deleted."""
-    by_key = {changed_key(change): change for change in changes}
-    before: dict[Key, set[Key]] = {each: set() for each in by_key}
+    """A create or update waits for what it needs; a delete waits for whatever needed the deleted.
+
+    An API that goes is left over from making the chat's (`leftovers`): it is bare, and nothing waits for it.
+    """
+    every = {changed_key(change): change for change in changes}
+    before: dict[Key, set[Key]] = {each: set() for each in every}
+    by_key = {
+        where: each
+        for where, each in every.items()
+        if not (isinstance(each, Delete) and isinstance(each.before, Api))
+    }
     for where, change in by_key.items():
         if not isinstance(change, Delete):
             needed = _within(needs(change.after), by_key)
@@ -95,6 +132,8 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
             for each in _within(needs(change.before), by_key):
                 if isinstance(by_key[each], Delete):
                     before[each].add(where)
+        if isinstance(change, Delete):
+            before[where] |= _within(_leaving(change.before), by_key)
     return {where: frozenset(each) for where, each in before.items()}
 
 
@@ -104,6 +143,17 @@ def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
     for kind, name in needed:
         found |= {each for each in by_key if each[0] == kind and name in (each[1], ANY)}
     return found
+
+
+def _leaving(resource: Resource) -> frozenset[Need]:
+    """What has to have moved away from `resource` before it goes, as it may have been in use."""
+    match resource:
+        case Version():
+            return frozenset({(Alias.kind, alias_name(resource.function))})
+        case Deployment():
+            return frozenset({(Stage.kind, ANY)})
+        case _:
+            return frozenset()
 
 
 def needs(resource: Resource) -> frozenset[Need]:
@@ -117,7 +167,7 @@ def needs(resource: Resource) -> frozenset[Need]:
             return frozenset({api})
         case Function():
             return frozenset({(Role.kind, resource.role), (LogGroup.kind, resource.log_group), api})
-        case Alias():
+        case Alias() | Version():
             return frozenset({(Function.kind, resource.function)})
         case Permission():
             return frozenset({(Alias.kind, alias_name(resource.function)), api})
@@ -132,7 +182,11 @@ def needs(resource: Resource) -> frozenset[Need]:
         case Stage():
             # Permissions first: what the stage starts to serve must be allowed to run.
             allowed = {(Permission.kind, ANY), (Table.kind, ANY)}
-            return frozenset({(Deployment.kind, resource.deployment), *allowed, api})
+            logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
+            return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
+        case Release():
+            # Remembered once it runs.
+            return frozenset({(Alias.kind, ANY), (Stage.kind, ANY), (Table.kind, ANY)})
         case _:
             assert_never(resource)
 
@@ -140,3 +194,8 @@ def needs(resource: Resource) -> frozenset[Need]:
 def _alias_of(uri: str) -> str:
     """`nwchat-x-message:live` out of the invocation ARN that names it."""
     return uri.rpartition(":function:")[2].removesuffix("/invocations")
+
+
+def _group_of(arn: str) -> str:
+    """The name of the log group that an ARN is of."""
+    return arn.rpartition(":log-group:")[2]

@@ -20,7 +20,12 @@ def canonical(document: object) -> str:
 
 def lambda_trust() -> str:
     """The trust policy that lets Lambda assume a role."""
-    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": TRUSTED}}
+    return service_trust(TRUSTED)
+
+
+def service_trust(service: str) -> str:
+    """The trust policy that lets `service`, an AWS service's principal, assume a role."""
+    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": service}}
     return canonical({"Statement": [statement], "Version": "2012-10-17"})
 
 

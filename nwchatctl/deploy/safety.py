@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
-from nwchatctl.deploy.model import Api, Function, Key, LogGroup, Resource, Role, Stage, State, Table
+from nwchatctl.deploy.model import (
+    Api,
+    Deployment,
+    Function,
+    Key,
+    LogGroup,
+    Release,
+    Resource,
+    Role,
+    Stage,
+    State,
+    Table,
+    Version,
+    key,
+)
 from nwchatctl.deploy.planner import Plan
 from nwchatctl.errors import ChatError
 
@@ -40,15 +54,22 @@ def refuse_other_keys(plan: Plan) -> None:
 
 
 def removals(plan: Plan) -> tuple[Change, ...]:
-    """The changes that take something away, which want consent."""
-    return tuple(each for each in plan.changes if isinstance(each, Delete))
+    """The changes that take something away, which want consent; what is too old to be of use does not."""
+    return tuple(
+        each
+        for each in plan.changes
+        if isinstance(each, Delete) and not isinstance(each.before, Version | Deployment | Release)
+    )
 
 
-def destruction(live: State, *, delete_data: bool, keep_logs: bool) -> tuple[Plan, tuple[Key, ...]]:
+def destruction(
+    live: State, *, deploys: str, delete_data: bool, keep_logs: bool
+) -> tuple[Plan, tuple[Key, ...]]:
     """What `destroy` removes, and what it leaves.
 
     The API goes first, so that nothing runs any more; what lies inside it and inside functions goes
-    with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`.
+    with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
+    `deploys` goes last: it holds the lock.
     """
     layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role,)]
     if not keep_logs:
@@ -60,9 +81,12 @@ def destruction(live: State, *, delete_data: bool, keep_logs: bool) -> tuple[Pla
     for layer in layers:
         earlier = frozenset(after)
         for where, each in sorted(live.items()):
-            if isinstance(each, layer):
+            if isinstance(each, layer) and each.name != deploys:
                 changes.append(Delete(each))
                 after[where] = earlier
+    if own := live.get((Table.kind, deploys)):
+        changes.append(Delete(own))
+        after[key(own)] = frozenset(after)
     left = tuple(where for where in live if where[0] in (Table.kind, LogGroup.kind) and where not in after)
     return Plan(tuple(changes), after), left
 

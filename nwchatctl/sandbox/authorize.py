@@ -1,7 +1,7 @@
 """The further permissions that AWS asks for one call, where ministack asks for its own action only. Pure.
 
 Sources: each service's page in AWS's Service Authorization Reference ("dependent actions"): a role handed to
-Lambda needs iam:PassRole, tags at creation need the service's tagging action.
+Lambda or to API Gateway needs iam:PassRole, tags at creation need the service's tagging action.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ def further_checks(
     """What else the call needs; empty for most. `target` is its X-Amz-Target, "" without one."""
     if _FUNCTION.fullmatch(path) and method in ("POST", "PUT"):
         return _function(_json(body), account, region)
+    if path.rstrip("/") == "/account" and method == "PATCH":
+        passed = {"iam:PassedToService": "apigateway.amazonaws.com"}
+        return tuple(Check("apigateway", "iam:PassRole", each, passed) for each in account_roles(body))
     match target.rpartition(".")[2]:
         case "CreateTable":
             data = _json(body)
@@ -63,6 +66,13 @@ def named_resource(
         case ["AmazonSSM", "GetParametersByPath"]:
             return f"arn:aws:ssm:{region}:{account}:parameter{_json(body).get('Path')}"
     return None
+
+
+def account_roles(body: bytes) -> list[str]:
+    """The roles that an UpdateAccount of API Gateway's hands to it: one, or none."""
+    operations = _json(body).get("patchOperations") or ()
+    named = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
+    return [str(each) for each in named if each]
 
 
 def _function(data: Mapping[str, Any], account: str, region: str) -> tuple[Check, ...]:

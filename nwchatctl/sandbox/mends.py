@@ -15,6 +15,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway
 
+from nwchatctl.sandbox import accesslogs
 from nwchatctl.sandbox.authorize import further_checks, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -30,6 +31,7 @@ _select = apigateway._evaluate_route_selection
 _resource_arn = iam_actions.extract_resource_arn
 _lambda_action = iam_actions._lambda_action
 _handle_gateway = apigateway.handle_request
+_request_context = iam_actions.request_tag_context
 
 
 def select_route(expression: str, frame: str) -> str:
@@ -162,8 +164,32 @@ def lambda_action(method: str, path: str) -> str | None:
 _ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
 
 
+_CREATES = re.compile(r"/v2/apis/([^/]+)/(routes|stages)/?")
+
+
+def taken(path: str, body: bytes) -> str:
+    """What of the name that CreateRoute or CreateStage asks for is there already, "" for nothing. AWS answers
+    ConflictException (API Gateway v2 API reference), ministack makes a second route and replaces a stage."""
+    found = _CREATES.fullmatch(path)
+    wanted = json.loads(body) if found and body else {}
+    match found.groups() if found else ():
+        case (api_id, "routes"):
+            key = wanted.get("routeKey")
+            keys = {each["routeKey"] for each in apigateway._routes.get(api_id, {}).values()}
+            return f"Route with key {key} already exists for this API" if key in keys else ""
+        case (api_id, _):
+            name = wanted.get("stageName")
+            return "Stage already exists" if name in apigateway._stages.get(api_id, {}) else ""
+    return ""
+
+
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage."""
+    mended = accesslogs.answer(method, path, body)
+    if mended is not None:
+        return mended
+    if method == "POST" and (conflict := taken(path, body)):
+        return apigateway._apigw_error("ConflictException", conflict, 409)
     found = _ROUTE_SETTINGS.fullmatch(path)
     if method != "DELETE" or found is None:
         return await _handle_gateway(method, path, headers, body, query)
@@ -172,6 +198,11 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
     if stage is None or stage.get("routeSettings", {}).pop(route_key, None) is None:
         return apigateway._apigw_error("NotFoundException", f"no settings of route {route_key}", 404)
     return 204, {}, b""
+
+
+def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
+    """The condition keys of a call, with those that ministack leaves out."""
+    return {**_request_context(service, action, body, params), **accesslogs.attached_policy(action, body)}
 
 
 def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
@@ -209,6 +240,7 @@ def install() -> None:
     ministack_app._dispatch_service_request = dispatch
     iam_actions.extract_resource_arn = resource_arn
     iam_actions._lambda_action = lambda_action
+    iam_actions.request_tag_context = request_context
     apigateway.handle_request = handle_gateway
     apigateway._tag_resource = shown(apigateway._tag_resource)
     apigateway._untag_resource = shown(apigateway._untag_resource)

@@ -53,6 +53,11 @@ class Ran:
         """The calls that are no reads."""
         return [each for each in self.calls if not each.startswith(READS)]
 
+    @property
+    def built(self) -> list[str]:
+        """The writes that are not about lock and releases."""
+        return [each for each in self.writes if each != "UpdateItem"]
+
 
 class Operator:
     """Runs commands about the chat `name`; `settings` are `NWCHAT_*` variables of every one of them."""
@@ -71,9 +76,7 @@ class Operator:
         self._calls: list[str] = []
         target = sandbox.target
         keys = Credentials(target.access_key_id, target.secret_access_key)
-        self._aws = Aws(
-            Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called
-        )
+        self.aws = Aws(Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called)
         self._root: dict[str, Any] = {}
 
     def _called(self, line: str) -> None:
@@ -85,7 +88,7 @@ class Operator:
         """Runs one command line; an error of ours or of boto3's is in what comes back."""
         app = App(environ={**self.environ, **settings})
         app.cwd = self.home
-        app.aws = self._aws
+        app.aws = self.aws
         began = len(self._calls)
         out, err = io.StringIO(), io.StringIO()
         error: ChatError | None = None
@@ -126,6 +129,11 @@ class Operator:
 
     def log_group(self, short: str) -> str:
         return f"/aws/lambda/{self.called(short)}"
+
+    @property
+    def access_log(self) -> str:
+        """The access log's group."""
+        return f"/aws/apigateway/{self.called('access')}"
 
     def arn(self, service: str, resource: str) -> str:
         region = "" if service == "iam" else DEFAULT_REGION

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from nwchatctl.deploy.access import FORMAT
 from tests.e2e import hands as by
+from tests.e2e import logging_hands as logs
 from tests.e2e.hands import Hand
 
 
@@ -36,14 +38,15 @@ class Drift:
     hand: Hand
     action: str
     kind: str
-    name: str
+    name: Text
     fields: Fields = field(default_factory=dict)
-    also: tuple[tuple[str, str, str], ...] = ()
+    also: tuple[tuple[str, str, Text], ...] = ()
 
 
 _API, _STAGE, _PING = ("api", "CHAT"), ("stage", "production"), ("integration", "ping")
 _CONNECTIONS, _MESSAGES = ("table", "CHAT-connections"), ("table", "CHAT-messages")
 _ROLE, _LOGS = ("role", "CHAT-connect"), ("log-group", "/aws/lambda/CHAT-connect")
+_ACCESS = ("log-group", "/aws/apigateway/CHAT-access")
 _CONNECT, _MESSAGE = ("function", "CHAT-connect"), ("function", "CHAT-message")
 _CONNECT_LIVE, _MESSAGE_LIVE = ("alias", "CHAT-connect:live"), ("alias", "CHAT-message:live")
 _STATEMENT = ("permission", "CHAT-connect:live nwchat-connect")
@@ -89,7 +92,16 @@ DRIFTS = (
            by.stage(RouteSettings={"onMessage": {"ThrottlingRateLimit": 1.0, "ThrottlingBurstLimit": 1}}),
            _STAGE,
            route_settings=("onMessage", None)),
-    _set("stage-redeployed", by.stage_redeployed, _STAGE, deployment=(_ANY, _ANY)),
+    Drift("stage-redeployed", by.stage_redeployed, "update", *_STAGE, {"deployment": (_ANY, _ANY)},
+          also=(("delete", "deployment", _ANY),)),
+    Drift("deployment-added", by.deployment_added, "delete", "deployment", _ANY),
+    Drift("stage-logged", logs.access_log_added, "update", *_STAGE,
+          {"access_log": (logs.ELSEWHERE, None), "access_format": ("$context.requestId", None)}),
+    _set("stage-steps-logged", logs.execution_log(LoggingLevel="INFO"), _STAGE, execution_log=("INFO", None)),
+    _set("stage-messages-logged", logs.execution_log(LoggingLevel="ERROR", DataTraceEnabled=True), _STAGE,
+           execution_log=("ERROR with data", None)),
+    _set("stage-metrics", logs.execution_log(DetailedMetricsEnabled=True), _STAGE,
+           detailed_metrics=("on", "off")),
     Drift("stage-tagged", by.api_tags("/stages/production", stray="tag"), "update", *_STAGE, _TAG),
     Drift("stage-untagged", by.untag_stage, "update", *_STAGE, {"tags.nwchat:managed-by": (None,
           "nwchatctl")}),
@@ -145,5 +157,19 @@ DRIFTS = (
     Drift("logs-tagged", by.tag_group, "update", *_LOGS, _TAG),
     Drift("logs-untagged", by.untag_group, "update", *_LOGS, {"tags.nwchat:chat": (None, Part("e2e"))}),
     Drift("logs-deleted", by.delete_group, "create", *_LOGS),
+)
+
+# With logs.access on.
+LOGGED_DRIFTS = (
+    _set("access-log-removed", logs.access_log_removed, _STAGE,
+           access_log=(None, Part(":log-group:/aws/apigateway/nwchat-")),
+           access_format=(None, FORMAT)),
+    _set("access-log-elsewhere", logs.access_log_set(logs.ELSEWHERE, FORMAT), _STAGE,
+           access_log=(logs.ELSEWHERE, Part(":log-group:/aws/apigateway/nwchat-"))),
+    _set("access-format", logs.access_format_changed, _STAGE, access_format=("$context.requestId", FORMAT)),
+    _set("access-retention", logs.access_group_forever, _ACCESS, retention_days=("0", "30")),
+    Drift("access-untagged", logs.access_group_untagged, "update", *_ACCESS, {"tags.nwchat:chat": (None,
+          Part("e2e"))}),
+    Drift("access-group-deleted", logs.access_group_deleted, "create", *_ACCESS),
 )
 # fmt: on

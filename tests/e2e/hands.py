@@ -181,6 +181,10 @@ def stage(**settings: Any) -> Hand:
     return lambda chat: chat.api.update_stage(ApiId=chat.api_id, StageName="production", **settings)
 
 
+def deployment_added(chat: Operator) -> None:
+    chat.api.create_deployment(ApiId=chat.api_id, Description="by hand")
+
+
 def stage_redeployed(chat: Operator) -> None:
     made = chat.api.create_deployment(ApiId=chat.api_id, Description="by hand")["DeploymentId"]
     stage(DeploymentId=made)(chat)

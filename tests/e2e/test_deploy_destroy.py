@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.deploying import Operator
 from tests.e2e.emulated import Sandbox
 
+OWN = "table nwchat-e2e-destroy-deploys"
 TABLES = {"table nwchat-e2e-destroy-connections", "table nwchat-e2e-destroy-messages"}
 LOGS = {f"log-group /aws/lambda/nwchat-e2e-destroy-{each}" for each in ("connect", "disconnect", "message")}
 FUNCTIONS = {
@@ -16,7 +17,7 @@ FUNCTIONS = {
     for kind in ("function", "role")
     for each in ("connect", "disconnect", "message")
 }
-ALL = TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy"}
+ALL = {OWN} | TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy"}
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     ran = operator.run("destroy", "--yes", "--json")
     assert ran.code == 0
     assert names(ran.data["left"]) == TABLES
-    assert ran.data["applied"] == len(ran.data["changes"]) == 11
+    assert ran.data["applied"] == len(ran.data["changes"]) == 12
     assert operator.there() == TABLES
     assert operator.root("dynamodb").scan(TableName=operator.called("messages"))["Count"] == 1
 
@@ -75,7 +76,7 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     assert said == ["nothing to do: the rest is gone already", *(f"left: {each}" for each in sorted(TABLES))]
 
     changes = operator.deploy()["changes"]
-    assert "table" not in {each["kind"] for each in changes}
+    assert [each["name"] for each in changes if each["kind"] == "table"] == ["nwchat-e2e-destroy-deploys"]
     (kept,) = map(str, operator.run("history", "tail", "--json").out.splitlines())
     assert first in kept
     assert operator.plan() == []
@@ -85,7 +86,7 @@ def test_data_goes_when_its_name_is_given_and_logs_stay_when_told(operator: Oper
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
     assert operator.there() == names(ran.data["left"]) == LOGS
-    assert operator.deploy()["applied"] == 27
+    assert operator.deploy()["applied"] == 29
     assert operator.plan() == []
     assert operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy").code == 0
     assert operator.there() == set()
@@ -97,5 +98,5 @@ def test_sockets_end_with_the_chat(operator: Operator) -> None:
     """And what was half taken down is taken down by the next run."""
     operator.root("lambda").delete_function(FunctionName=operator.called("connect"))
     operator.api.delete_stage(ApiId=operator.api_id, StageName="production")
-    assert operator.json("destroy", "--yes")["applied"] == 9
+    assert operator.json("destroy", "--yes")["applied"] == 10
     assert operator.there() == TABLES

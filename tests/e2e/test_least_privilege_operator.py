@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from nwchatctl.deploy.policies import lambda_trust
-from tests.e2e import hands
+from tests.e2e import hands, logging_hands
 from tests.e2e.chatting import connection_row
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, Ran, pairs, without
 from tests.e2e.emulated import Sandbox
@@ -59,6 +59,10 @@ def tagged(kind: str) -> Need:
 
 def remove(hand: Hand) -> Need:
     return Need(("destroy", "--delete-data", "--confirm", "e2e-piece"), hand, piece=True)
+
+
+def account_role() -> Need:
+    return Need(("deploy", "--yes", "--set-account-logging-role"), logging_hands.account_logging_unset)
 
 
 PLAN = Need(("plan",))
@@ -134,6 +138,7 @@ NEEDS = {
     ("Tables", "dynamodb:DescribeContinuousBackups"): PLAN,
     ("Tables", "dynamodb:DescribeTable"): PLAN,
     ("Tables", "dynamodb:DescribeTimeToLive"): PLAN,
+    ("Tables", "dynamodb:GetItem"): PLAN,
     ("Tables", "dynamodb:ListTagsOfResource"): PLAN,
     ("Tables", "dynamodb:PutItem"): Need(("broadcast", "x")),
     ("Tables", "dynamodb:Query"): Need(("history", "tail")),
@@ -141,6 +146,7 @@ NEEDS = {
     ("Tables", "dynamodb:TagResource"): tagged("table"),
     ("Tables", "dynamodb:UntagResource"): deploy(hands.tag_table),
     ("Tables", "dynamodb:UpdateContinuousBackups"): deploy(hands.recovery_off),
+    ("Tables", "dynamodb:UpdateItem"): deploy(hands.retain_longer),
     ("Tables", "dynamodb:UpdateTable"): deploy(hands.protection_off),
     ("Tables", "dynamodb:UpdateTimeToLive"): deploy(hands.expiry_off),
     ("Roles", "iam:CreateRole"): deploy(hands.delete_role),
@@ -167,12 +173,15 @@ NEEDS = {
     ("Functions", "lambda:CreateAlias"): deploy(hands.delete_alias),
     ("Functions", "lambda:CreateFunction"): deploy(hands.delete_function),
     ("Functions", "lambda:DeleteFunction"): remove(lone_function),
-    ("Functions", "lambda:GetAlias"): PLAN,
-    ("Functions", "lambda:GetFunction"): PLAN,
+    ("Functions", "lambda:GetFunction"): deploy(hands.function_shrunk),
     ("Functions", "lambda:GetPolicy"): PLAN,
     ("Functions", "lambda:InvokeFunction"): Need(("invoke", "disconnect")),
+    ("Functions", "lambda:ListAliases"): PLAN,
     ("Functions", "lambda:ListTags"): PLAN,
-    ("Functions", "lambda:PublishVersion"): deploy(hands.alias_moved),
+    ("Functions", "lambda:ListVersionsByFunction"): PLAN,
+    ("Functions", "lambda:PublishVersion"): Need(
+        ("deploy",), settings={"NWCHAT_FUNCTIONS__MEMORY_MB": "384"}
+    ),
     ("Functions", "lambda:RemovePermission"): deploy(hands.permission_moved),
     ("Functions", "lambda:TagResource"): tagged("function"),
     ("Functions", "lambda:UntagResource"): deploy(hands.tag_function),
@@ -187,6 +196,10 @@ NEEDS = {
     ("Apis", "apigateway:POST"): deploy(hands.route_deleted),
     ("ApiTags", "apigateway:DELETE"): deploy(hands.tag_api),
     ("ApiTags", "apigateway:POST"): tagged("api"),
+    ("AccountLogging", "apigateway:GET"): Need(("plan",), settings={"NWCHAT_LOGS__ACCESS": "1"}),
+    ("AccountLogging", "apigateway:PATCH"): account_role(),
+    ("AccountLoggingPolicy", "iam:AttachRolePolicy"): account_role(),
+    ("PassAccountLoggingRole", "iam:PassRole"): account_role(),
     ("Sockets", "execute-api:ManageConnections"): Need(
         ("broadcast", "x"), stale_row, lacks=nobody_is_reached
     ),
@@ -199,6 +212,7 @@ def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made.deploy()
     yield made
     made.destroy()
+    logging_hands.account_logging_unset(made)
 
 
 @pytest.fixture(scope="module")

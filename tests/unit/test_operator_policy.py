@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from nwchatctl.deploy.access import ROLE, role_policy
+
 ROOT = Path(__file__).parents[2]
 POLICY = json.loads((ROOT / "docs" / "operator-policy.json").read_text())
 STATEMENTS = POLICY["Statement"]
@@ -41,9 +43,20 @@ def test_log_groups_are_found_but_only_ours_are_changed() -> None:
     assert [listed(each["Action"]) for each in wide] == [["logs:DescribeLogGroups"]]
 
 
-def test_roles_are_passed_to_lambda_only() -> None:
-    (passing,) = (each for each in STATEMENTS if "iam:PassRole" in listed(each["Action"]))
-    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+def test_roles_are_passed_to_lambda_only_but_for_the_one_that_logs() -> None:
+    passing = {
+        each["Resource"]: each["Condition"] for each in STATEMENTS if "iam:PassRole" in listed(each["Action"])
+    }
+    assert passing == {
+        f"arn:aws:iam::*:role/{role}": {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+        for role, service in (("nwchat-*", "lambda"), ("nwchat-apigateway-logs", "apigateway"))
+    }
+
+
+def test_the_only_policy_that_is_attached_writes_logs_for_api_gateway() -> None:
+    (attaching,) = (each for each in STATEMENTS if "iam:AttachRolePolicy" in listed(each["Action"]))
+    assert attaching["Resource"] == f"arn:aws:iam::*:role/{ROLE}"
+    assert attaching["Condition"] == {"ArnEquals": {"iam:PolicyARN": role_policy("aws")}}
 
 
 def test_it_fits_a_managed_policy() -> None:

@@ -12,13 +12,24 @@ import pytest
 from botocore.stub import Stubber
 
 from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.cloud import Cloud
+from nwchatctl.aws.cloud import Caller, Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.package import Package
 from nwchatctl.aws.session import Access, Aws, Credentials
-from nwchatctl.deploy.model import Alias, Integration, Permission, Role, Route, Stage, Table
+from nwchatctl.deploy.desired import version_fingerprint
+from nwchatctl.deploy.model import (
+    Alias,
+    Function,
+    Integration,
+    Permission,
+    Role,
+    Route,
+    Stage,
+    Table,
+    Version,
+)
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.errors import ChatError
 
@@ -57,9 +68,29 @@ def functions(client: Any) -> Functions:
     )
 
 
+def published(version: str, **settings: Any) -> Any:
+    """A version as Lambda gives it; its function posts to API `abc`."""
+    standard = {"MemorySize": 256, "State": "Active", "Environment": {"Variables": {"URL": "https://abc/x"}}}
+    return {"Version": version, **standard, **settings}
+
+
+LIVE = Alias(
+    "f:live",
+    "f",
+    version_fingerprint(
+        Function(
+            "f", "", "", "", "x86_64", 256, 3, (("URL", "https://{api-id}/x"),), "", "Text", "",
+            "/aws/lambda/f", False, (),
+        ),
+        "",
+    ),
+    (),
+)  # fmt: skip
+
+
 def test_an_alias_is_moved_without_weights(desk: Desk) -> None:
     client, stub = desk.client("lambda")
-    stub.add_response("publish_version", {"Version": "7"}, {"FunctionName": "f"})
+    stub.add_response("publish_version", published("7"), {"FunctionName": "f"})
     stub.add_response(
         "update_alias",
         {},
@@ -70,15 +101,77 @@ def test_an_alias_is_moved_without_weights(desk: Desk) -> None:
             "RoutingConfig": {"AdditionalVersionWeights": {}},
         },
     )
-    functions(client).move_alias(Alias("f:live", "f", "x", ()))
+    functions(client).move_alias(LIVE, None, "abc")
+
+
+def test_an_alias_goes_back_to_a_version_that_is_there(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_response("update_alias", {})
+    functions(client).move_alias(LIVE, 3, "abc")
+
+
+def test_a_version_with_a_snapshot_is_waited_for(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_response("publish_version", published("8", State="Pending"))
+    ready: Any = {"Configuration": {"State": "Active"}}
+    stub.add_response("get_function", ready, {"FunctionName": "f", "Qualifier": "8"})
+    stub.add_response("update_alias", {})
+    functions(client).move_alias(LIVE, None, "abc")
+
+
+def test_what_somebody_changed_meanwhile_is_not_put_live(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_response("publish_version", published("8", MemorySize=512))
+    with pytest.raises(ChatError) as caught:
+        functions(client).move_alias(LIVE, None, "abc")
+    assert caught.value.code == "changed_meanwhile"
+
+
+def test_a_version_that_is_gone_already_is_fine(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    stub.add_client_error(
+        "delete_function",
+        "ResourceNotFoundException",
+        expected_params={"FunctionName": "f", "Qualifier": "3"},
+    )
+    functions(client).delete_version(Version("f:3", "f", 3, "x", ()))
+
+
+def test_a_function_is_read_with_its_versions_and_who_holds_them(desk: Desk) -> None:
+    client, stub = desk.client("lambda")
+    listed: Any = {"Versions": [published("$LATEST"), published("1", MemorySize=128), published("2")]}
+    stub.add_response("list_versions_by_function", listed)
+    stub.add_response("list_tags", {"Tags": {"team": "chat"}})
+    aliases: Any = {
+        "Aliases": [
+            {
+                "Name": "live",
+                "FunctionVersion": "2",
+                "RoutingConfig": {"AdditionalVersionWeights": {"1": 0.25}},
+            },
+            {"Name": "somebodys", "FunctionVersion": "1"},
+        ]
+    }
+    stub.add_response("list_aliases", aliases)
+    found = functions(client).read("f")
+    assert found is not None
+    function, *versions, live = found.resources("abc")
+    assert isinstance(function, Function)
+    assert function.tags == (("team", "chat"),)
+    assert [(each.name, each.held_by) for each in versions if isinstance(each, Version)] == [
+        ("f:1", ("live", "somebodys")),
+        ("f:2", ("live",)),
+    ]
+    assert live == Alias("f:live", "f", LIVE.runs, (("1", "0.25"),))
+    assert (found.running(LIVE.runs, "abc"), found.running("another", "abc")) == (2, None)
 
 
 def test_a_missing_alias_is_made(desk: Desk) -> None:
     client, stub = desk.client("lambda")
-    stub.add_response("publish_version", {"Version": "1"})
+    stub.add_response("publish_version", published("1"))
     stub.add_client_error("update_alias", "ResourceNotFoundException")
     stub.add_response("create_alias", {}, {"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})
-    functions(client).move_alias(Alias("f:live", "f", "x", ()))
+    functions(client).move_alias(LIVE, None, "abc")
 
 
 PERMISSION = Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn:new")
@@ -124,7 +217,7 @@ def test_no_policy_is_no_permission(desk: Desk) -> None:
 
 def test_an_error_is_not_absence(desk: Desk) -> None:
     client, stub = desk.client("lambda")
-    stub.add_client_error("get_function", "AccessDeniedException")
+    stub.add_client_error("list_versions_by_function", "AccessDeniedException")
     with pytest.raises(client.exceptions.ClientError):
         functions(client).read("f")
 
@@ -211,7 +304,7 @@ def test_two_apis_of_one_chat_are_not_guessed_between(desk: Desk) -> None:
     ]
     stub.add_response("get_apis", {"Items": both})
     aws = Aws(Access(region="us-east-2", credentials=Credentials("a", "b")))
-    cloud = Cloud(aws, PLACE, Names("x"), "production")
+    cloud = Cloud(aws, Caller(PLACE, "me"), Names("x"), "production", lambda: 0)
     cloud.gateway = Gateway(client, PREFIX)
     with pytest.raises(ChatError, match="a1, b2") as caught:
         cloud.find_api()

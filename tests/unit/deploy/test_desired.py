@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from nwchatctl.config import Settings
+from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.desired import FUNCTIONS, ROUTES, desired, fingerprint, release
-from nwchatctl.deploy.model import Deployment, Function, Role, Route, Stage, State
+from nwchatctl.deploy.model import Deployment, Function, LogGroup, Role, Route, Stage, State
 from nwchatctl.deploy.naming import Names, Place
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -107,6 +108,28 @@ def test_settings_arrive_where_they_belong() -> None:
     assert dict(function.tags) == {"team": "a", "nwchat:chat": "ninjawars", "nwchat:managed-by": "nwchatctl"}
 
 
+def test_access_logs_are_a_group_and_a_line_a_request() -> None:
+    off, on = chat(), chat(logs={"access": True, "retention_days": 7})
+    name = "/aws/apigateway/nwchat-ninjawars-access"
+    assert on.keys() - off.keys() == {("log-group", name)}
+    group: LogGroup = one(on, LogGroup, name)
+    assert (group.retention_days, dict(group.tags)["nwchat:chat"]) == (7, "ninjawars")
+    stage: Stage = one(on, Stage)
+    assert stage.access_log == f"arn:aws:logs:us-east-2:123456789012:log-group:{name}"
+    assert dataclasses.replace(stage, access_log="", access_format="") == one(off, Stage)
+    assert release(on) == release(off)
+
+
+def test_a_line_of_the_access_log_holds_nothing_that_was_sent() -> None:
+    assert "\n" not in FORMAT
+    line: dict[str, str] = json.loads(FORMAT)
+    # API Gateway asks for this one at least.
+    assert line["requestId"] == "$context.requestId"
+    assert all(each.startswith("$context.") for each in line.values())
+    words = ("query", "header", "body", "path", "authorizer", "useragent", "messageid")
+    assert not [each for each in line.values() if any(word in each.lower() for word in words)]
+
+
 def test_a_release_is_the_code_and_the_routes() -> None:
     assert release(chat()) == release(chat())
     assert release(chat(code="other")) != release(chat())
@@ -121,5 +144,6 @@ def test_a_fingerprint_does_not_depend_on_order() -> None:
 
 def test_names_stay_within_what_the_operators_policy_allows_and_aws_accepts() -> None:
     names = Names("x" * 24)
+    assert names.access_log.startswith("/aws/apigateway/nwchat-")
     every = [names.api, names.connections, names.messages, *map(names.function, FUNCTIONS)]
     assert all(each.startswith("nwchat-") and len(each) <= 64 for each in every)

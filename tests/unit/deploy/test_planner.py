@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nwchatctl.deploy.access import Logging, logs_access
 from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flat
 from nwchatctl.deploy.model import (
     API_ID,
@@ -17,6 +18,7 @@ from nwchatctl.deploy.model import (
     Integration,
     LogGroup,
     Permission,
+    Release,
     Resource,
     Role,
     Route,
@@ -42,7 +44,7 @@ GROUP = LogGroup("/aws/lambda/f", 30, TAGS)
 ROLE = Role("f", lambda_trust(), function_policy("message", ARNS), (), TAGS)
 FUNCTION = Function(
     "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("A", "1"),), "c0de", "JSON", "INFO",
-    "/aws/lambda/f", TAGS,
+    "/aws/lambda/f", False, TAGS,
 )  # fmt: skip
 ALIAS = Alias("f:live", "f", "abc", ())
 PERMISSION = Permission(
@@ -53,8 +55,13 @@ INTEGRATION = Integration("f", "AWS_PROXY", PLACE.invocation_uri("f"), 29_000, "
 ROUTE = Route("$default", "f", "NONE", False, False)
 DEPLOYMENT = Deployment("d1")
 STAGE = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
+RELEASE = Release("r1", (("f", "abc"),), "d1", "c0de", True)
+ACCESS = LogGroup("/aws/apigateway/x-access", 30, TAGS)
+LOGGED = dataclasses.replace(
+    STAGE, access_log=PLACE.arn("logs", f"log-group:{ACCESS.name}"), access_format="$context.requestId"
+)
 CHAT: tuple[Resource, ...] = (
-    STAGE, DEPLOYMENT, ROUTE, INTEGRATION, PERMISSION, ALIAS, FUNCTION, ROLE, API, GROUP, TABLE,
+    RELEASE, STAGE, DEPLOYMENT, ROUTE, INTEGRATION, PERMISSION, ALIAS, FUNCTION, ROLE, API, GROUP, TABLE,
 )  # fmt: skip
 
 
@@ -83,14 +90,18 @@ def test_a_first_deploy_makes_everything_in_an_order_that_works() -> None:
     }  # fmt: skip
     assert planned.after["function", "f"] == {("role", "f"), ("log-group", "/aws/lambda/f"), ("api", "x")}
     assert planned.after["integration", "f"] == {("alias", "f:live"), ("api", "x")}
+    # A release is remembered once it runs.
+    assert planned.after["release", "r1"] == {
+        ("alias", "f:live"), ("stage", "production"), ("table", "messages"),
+    }  # fmt: skip
     assert planned.after["deployment", "d1"] == {("route", "$default"), ("integration", "f"), ("api", "x")}
 
 
-@pytest.mark.parametrize("resource", CHAT, ids=lambda each: str(each.kind))
+@pytest.mark.parametrize("resource", (*CHAT, LOGGED), ids=lambda each: str(each.kind))
 def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
     """Whichever attribute differs live, the plan is one update that names it and nothing else."""
     for attribute in dataclasses.fields(resource):
-        if attribute.name == "name":
+        if attribute.name == "name" or not attribute.compare:
             continue
         value = getattr(resource, attribute.name)
         other: object
@@ -115,7 +126,7 @@ def test_every_attribute_of_every_kind_is_diffed(resource: Resource) -> None:
         assert named == {attribute.name}
 
 
-_PAIRS = ("tags", "environment", "variables", "weights")
+_PAIRS = ("tags", "environment", "variables", "weights", "functions")
 
 
 def test_a_difference_reads_attribute_by_attribute() -> None:
@@ -159,6 +170,48 @@ def test_a_deployment_is_taken_when_what_goes_is_gone() -> None:
     assert planned.after[key(extra)] == frozenset()
 
 
+def test_a_stage_logs_to_what_is_there_and_what_it_logged_to_goes_after() -> None:
+    logged = {**whole(), key(ACCESS): ACCESS, key(LOGGED): LOGGED}
+    on = plan(logged, whole())
+    assert on.changes == (Create(ACCESS), Update(STAGE, LOGGED))
+    assert on.after[key(STAGE)] == {key(ACCESS)}
+    assert not removals(on)
+    off = plan(whole(), logged)
+    assert off.changes == (Delete(ACCESS), Update(LOGGED, STAGE))
+    assert off.after == {key(STAGE): frozenset(), key(ACCESS): {key(STAGE)}}
+    assert removals(off) == (Delete(ACCESS),)
+
+
+def test_only_a_stage_that_is_to_log_needs_the_accounts_role() -> None:
+    logged = {**whole(), key(ACCESS): ACCESS, key(LOGGED): LOGGED}
+    assert logs_access(plan(logged, {}))
+    assert logs_access(plan(logged, whole()))
+    assert not logs_access(plan(whole(), logged))
+    assert not logs_access(
+        plan(logged, {**logged, key(FUNCTION): dataclasses.replace(FUNCTION, memory_mb=1)})
+    )
+    # Logs that are on stay on, whatever else of the stage is changed.
+    assert logs_access(plan(logged, {**logged, key(LOGGED): dataclasses.replace(LOGGED, throttle_rate=1.0)}))
+
+
+@pytest.mark.parametrize(
+    ("current", "asked", "needed", "sets", "lacking"),
+    [
+        ("", False, False, False, False),
+        ("", False, True, False, True),
+        ("", True, True, True, False),
+        ("", True, False, True, False),
+        ("arn:x", True, True, False, False),
+        ("arn:x", False, True, False, False),
+    ],
+)
+def test_a_role_is_set_only_when_asked_for_and_never_replaced(
+    current: str, asked: bool, needed: bool, sets: bool, lacking: bool
+) -> None:
+    found = Logging(current, asked, needed)
+    assert (found.sets, found.lacking) == (sets, lacking)
+
+
 def test_old_deployments_are_kept() -> None:
     assert not plan(whole(), {**whole(), ("deployment", "d0"): Deployment("d0")})
 
@@ -194,7 +247,7 @@ def test_somebody_elses_resource_is_refused() -> None:
 
 
 def test_destroy_keeps_data_and_takes_the_api_first() -> None:
-    planned, left = destruction(whole(), delete_data=False, keep_logs=False)
+    planned, left = destruction(whole(), deploys="deploys", delete_data=False, keep_logs=False)
     assert [changed_key(each)[0] for each in planned.changes] == [
         "stage", "api", "function", "role", "log-group",
     ]  # fmt: skip
@@ -204,6 +257,6 @@ def test_destroy_keeps_data_and_takes_the_api_first() -> None:
 
 
 def test_destroy_takes_data_only_when_told_and_leaves_logs_when_told() -> None:
-    planned, left = destruction(whole(), delete_data=True, keep_logs=True)
+    planned, left = destruction(whole(), deploys="deploys", delete_data=True, keep_logs=True)
     assert ("table", "messages") in planned.after
     assert left == (("log-group", "/aws/lambda/f"),)

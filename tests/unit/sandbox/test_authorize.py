@@ -56,6 +56,23 @@ def test_tags_at_creation() -> None:
     assert checks("POST", "/", "", urlencode(role).encode()) == (Check("iam", "iam:TagRole", ROLE),)
 
 
+def test_the_role_that_api_gateway_logs_with_is_passed() -> None:
+    def patch(*operations: dict[str, str]) -> bytes:
+        return json.dumps({"patchOperations": operations}).encode()
+
+    set_role = patch({"op": "replace", "path": "/cloudwatchRoleArn", "value": ROLE})
+    passed = {"iam:PassedToService": "apigateway.amazonaws.com"}
+    assert checks("PATCH", "/account", "", set_role) == (Check("apigateway", "iam:PassRole", ROLE, passed),)
+    assert checks("GET", "/account", "", set_role) == ()
+    for harmless in (
+        patch({"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}),
+        patch({"op": "remove", "path": "/cloudwatchRoleArn"}),
+        patch({"op": "add", "path": "/features", "value": "UsagePlans"}),
+        b"not json",
+    ):
+        assert checks("PATCH", "/account", "", harmless) == ()
+
+
 @pytest.mark.parametrize(
     ("target", "body"),
     [

@@ -1,0 +1,124 @@
+"""Which adapter carries out which change. A resource's kind decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from nwchatctl.deploy.model import (
+    Alias,
+    Api,
+    Deployment,
+    Function,
+    Integration,
+    LogGroup,
+    Permission,
+    Release,
+    Resource,
+    Role,
+    Route,
+    Stage,
+    Table,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.cloud import Cloud
+
+
+def create(cloud: Cloud, after: Resource) -> None:
+    """Makes `after`."""
+    match after:
+        case Table():
+            cloud.tables.create(after)
+        case LogGroup():
+            cloud.log_groups.create(after)
+        case Role():
+            cloud.roles.create(after)
+        case Function():
+            cloud.functions.create(after)
+        case Alias():
+            cloud.move_alias(after)
+        case Permission():
+            cloud.functions.allow(after)
+        case Release():
+            cloud.remember(after)
+        case Version():
+            raise AssertionError("a version is published by moving its alias")
+        case _:
+            _create_in_api(cloud, after)
+
+
+def _create_in_api(cloud: Cloud, after: Api | Integration | Route | Deployment | Stage) -> None:
+    match after:
+        case Api():
+            cloud.gateway.create_api(after)
+        case Integration():
+            cloud.gateway.put_integration(after)
+        case Route():
+            cloud.gateway.put_route(after)
+        case Deployment():
+            cloud.gateway.create_deployment(after)
+        case Stage():
+            cloud.gateway.create_stage(after)
+        case _:
+            assert_never(after)
+
+
+def update(cloud: Cloud, before: Resource, after: Resource) -> None:
+    """Turns `before` into `after`."""
+    match before, after:
+        case Table(), Table():
+            cloud.tables.update(before, after)
+        case LogGroup(), LogGroup():
+            cloud.log_groups.update(before, after)
+        case Role(), Role():
+            cloud.roles.update(before, after)
+        case Function(), Function():
+            cloud.functions.update(before, after)
+        case Api(), Api():
+            cloud.gateway.update_api(before, after)
+        case Stage(), Stage():
+            cloud.gateway.update_stage(before, after)
+        case _:
+            # The others have one way of being made and changed.
+            create(cloud, after)
+
+
+def delete(cloud: Cloud, before: Resource) -> None:
+    """Removes `before`; gone already is fine."""
+    match before:
+        case Table():
+            cloud.tables.delete(before)
+        case LogGroup():
+            cloud.log_groups.delete(before)
+        case Role():
+            cloud.roles.delete(before)
+        case Function():
+            cloud.functions.delete(before)
+        case Version():
+            cloud.functions.delete_version(before)
+        case Permission():
+            cloud.functions.forbid(before)
+        case Release():
+            cloud.deploys.delete_release(before)
+        case Alias():
+            # It goes with its function.
+            return
+        case _:
+            _delete_in_api(cloud, before)
+
+
+def _delete_in_api(cloud: Cloud, before: Api | Integration | Route | Deployment | Stage) -> None:
+    match before:
+        case Api():
+            cloud.gateway.delete_api(before)
+        case Integration():
+            cloud.gateway.delete_integration(before)
+        case Route():
+            cloud.gateway.delete_route(before)
+        case Deployment():
+            cloud.gateway.delete_deployment(before)
+        case Stage():
+            cloud.gateway.delete_stage(before)
+        case _:
+            assert_never(before)

@@ -1,0 +1,202 @@
+"""The table of the tool's own: who is deploying now, and what was deployed when.
+
+It has one row, so that one read has it all. The lock is an attribute of it, and each release another. When
+the lock is let go the row tells who held it last, so that whoever read the chat before taking the lock
+knows that nobody was at it in between. Times are epoch ms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.errors import patiently
+from nwchatctl.deploy.holding import Holder, Seen
+from nwchatctl.deploy.model import Release, pairs
+from nwchatctl.deploy.releases import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEY: Any = {"id": {"S": "deploys"}}
+
+_RELEASE = "release."
+"""What the name of a release's attribute begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the table holds; `there` is whether there is a table. Records come newest first."""
+
+    there: bool
+    seen: Seen
+    records: tuple[Record, ...]
+
+
+class Deploys:
+    """Reads and writes the table `table`. Each write says what it expects to find."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self) -> Rows:
+        """Everything in the table; nothing where there is no table."""
+        try:
+            row = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item", {})
+        except self._client.exceptions.ResourceNotFoundException:
+            return Rows(False, Seen(), ())
+        found = {
+            name.removeprefix(_RELEASE): each.get("M", {})
+            for name, each in row.items()
+            if name.startswith(_RELEASE)
+        }
+        newest = sorted(found, key=lambda name: _number(found[name], "created_at"), reverse=True)
+        records = (_record(name, found[name], latest=not at) for at, name in enumerate(newest))
+        return Rows(True, _seen(row), tuple(records))
+
+    def take(self, holder: Holder, seen: Seen) -> bool:
+        """Takes the lock if it is still as `seen`; whether it is `holder`'s now."""
+        if seen.holder is not None:
+            condition, was = "#lock.#token = :seen", seen.holder.token
+        elif seen.last:
+            condition, was = "#last = :seen AND attribute_not_exists(#lock)", seen.last
+        else:
+            condition, was = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
+        row = {"M": _holder_row(holder)}
+        if self._update(
+            "SET #lock = :lock", condition, {":lock": row, **({":seen": {"S": was}} if was else {})}
+        ):
+            return True
+        # Of a write that was sent twice because its answer was lost, the second finds the first.
+        now = self.read().seen.holder
+        return now is not None and now.token == holder.token
+
+    def renew(self, holder: Holder) -> bool:
+        """Puts off the end of the lock to `holder.expires_at`; False when it is somebody else's by now."""
+        expires = {":expires": {"N": str(holder.expires_at)}}
+        try:
+            return self._update("SET #lock.expires_at = :expires", _MINE, {**expires, **_mine(holder)})
+        except self._client.exceptions.ResourceNotFoundException:
+            # Destroyed, by the holder: there is nothing left to be at.
+            return True
+
+    def drop(self, holder: Holder) -> None:
+        """Lets go of the lock; one that is somebody else's by now, or gone with its table, is fine."""
+        try:
+            self._update("REMOVE #lock SET #last = :mine", _MINE, _mine(holder))
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def unlock(self, seen: Seen) -> None:
+        """Takes the lock away from whoever was seen to hold it."""
+        if seen.holder is not None:
+            self.drop(seen.holder)
+
+    def put_release(self, release: Release, created_at: int, by: str) -> None:
+        """Remembers a release as the one deployed last."""
+        row: Any = {
+            "created_at": {"N": str(created_at)},
+            "by": {"S": by},
+            "code_sha256": {"S": release.code_sha256},
+            "deployment": {"S": release.deployment},
+            "functions": {"S": json.dumps(dict(release.functions))},
+            "settings": {"S": json.dumps(dict(release.settings))},
+        }
+        patiently(
+            self._client.update_item,
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="SET #release = :release",
+            ExpressionAttributeNames={"#release": _RELEASE + release.name},
+            ExpressionAttributeValues={":release": {"M": row}},
+        )
+
+    def delete_release(self, release: Release) -> None:
+        """Forgets a release; forgotten already is fine."""
+        patiently(
+            self._client.update_item,
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="REMOVE #release",
+            ExpressionAttributeNames={"#release": _RELEASE + release.name},
+        )
+
+    def _update(self, expression: str, condition: str, values: dict[str, Any]) -> bool:
+        """Whether the condition held, and the lock was changed."""
+        names = {"#lock": "lock", "#last": "last", "#token": "token"}
+        said = expression + condition
+        try:
+            patiently(
+                self._client.update_item,
+                TableName=self._table,
+                Key=_KEY,
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                # AWS refuses a name that no expression uses.
+                ExpressionAttributeNames={name: full for name, full in names.items() if name in said},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+_MINE = "#lock.#token = :mine"
+
+
+def _mine(holder: Holder) -> dict[str, Any]:
+    return {":mine": {"S": holder.token}}
+
+
+def _holder_row(holder: Holder) -> dict[str, Any]:
+    texts = ("token", "owner", "host", "process", "command", "target")
+    row: dict[str, Any] = {name: {"S": getattr(holder, name)} for name in texts}
+    return row | {name: {"N": str(getattr(holder, name))} for name in ("started_at", "expires_at")}
+
+
+def _seen(row: Mapping[str, Any]) -> Seen:
+    lock = row.get("lock", {}).get("M", {})
+    holder = Holder(
+        token=_text(lock, "token"),
+        owner=_text(lock, "owner"),
+        host=_text(lock, "host"),
+        process=_text(lock, "process"),
+        command=_text(lock, "command"),
+        target=_text(lock, "target"),
+        started_at=_number(lock, "started_at"),
+        expires_at=_number(lock, "expires_at"),
+    )
+    return Seen(holder if lock else None, _text(row, "last"))
+
+
+def _record(name: str, row: Mapping[str, Any], *, latest: bool) -> Record:
+    release = Release(
+        name=name,
+        functions=pairs(_mapping(row, "functions")),
+        deployment=_text(row, "deployment"),
+        code_sha256=_text(row, "code_sha256"),
+        latest=latest,
+        settings=pairs(_mapping(row, "settings")),
+    )
+    return Record(release, _number(row, "created_at"), _text(row, "by"))
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    return str(row.get(name, {}).get("S", ""))
+
+
+def _number(row: Mapping[str, Any], name: str) -> int:
+    text = str(row.get(name, {}).get("N", "0"))
+    return int(text) if text.isdigit() else 0
+
+
+def _mapping(row: Mapping[str, Any], name: str) -> dict[str, str]:
+    """A JSON object of texts; what a hand made of it otherwise reads as an empty one."""
+    try:
+        found = json.loads(_text(row, name))
+    except ValueError:
+        return {}
+    return {str(key): str(text) for key, text in found.items()} if isinstance(found, dict) else {}

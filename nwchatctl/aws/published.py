@@ -1,0 +1,71 @@
+"""A function as it was read: its unpublished state, its versions, and what its aliases point at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nwchatctl.deploy.desired import version_fingerprint
+from nwchatctl.deploy.model import (
+    ALIAS,
+    Alias,
+    Function,
+    Pairs,
+    Resource,
+    Version,
+    alias_name,
+    pairs,
+    version_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an alias of any name leads: a version's `number`, possibly "$LATEST"; `weights` as of `Alias`."""
+
+    name: str
+    number: str
+    weights: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A function as it is: `latest` with its tags, published versions (without) by number, all aliases."""
+
+    latest: Function
+    versions: dict[int, Function]
+    aliases: tuple[Target, ...]
+
+    def running(self, runs: str, api_id: str) -> int | None:
+        """The newest version with that fingerprint."""
+        same = (number for number, each in self.versions.items() if version_fingerprint(each, api_id) == runs)
+        return max(same, default=None)
+
+    def resources(self, api_id: str) -> list[Resource]:
+        """The function, its versions and its live alias."""
+        name = self.latest.name
+        runs = {str(number): version_fingerprint(each, api_id) for number, each in self.versions.items()}
+        versions = (
+            Version(version_name(name, int(number)), name, int(number), print_, self._held_by(number))
+            for number, print_ in runs.items()
+        )
+        live = (
+            Alias(alias_name(name), name, runs.get(each.number, each.number), each.weights)
+            for each in self.aliases
+            if each.name == ALIAS
+        )
+        return [self.latest, *versions, *live]
+
+    def _held_by(self, number: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(
+                each.name for each in self.aliases if number == each.number or number in dict(each.weights)
+            )
+        )
+
+
+def target(alias: Any) -> Target:
+    """An alias as Lambda lists it."""
+    shares = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    weights = pairs({version: f"{share:g}" for version, share in shares.items()})
+    return Target(alias["Name"], alias["FunctionVersion"], weights)

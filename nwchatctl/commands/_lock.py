@@ -1,0 +1,141 @@
+"""Changing the chat while nobody else does: the lock is taken as it was read, kept, and let go."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.deploys import Deploys
+    from nwchatctl.context import App
+    from nwchatctl.deploy.holding import Holder, Seen
+
+Guard = Callable[[], None]
+"""Raises ChatError `lock_lost` once the lock is somebody else's."""
+
+
+def refuse_locked(app: App, seen: Seen, *, force: bool = False) -> Seen:
+    """The lock as it is to be taken. Raises ChatError `locked` while somebody alive holds it.
+
+    With `force` it is taken away from whoever holds it.
+    """
+    from nwchatctl.deploy.holding import Seen as SeenLock
+    from nwchatctl.deploy.holding import refuse_held
+    from nwchatctl.machine import is_dead
+
+    holder = seen.holder
+    if holder is None:
+        return seen
+    if force:
+        app.cloud.deploys.unlock(seen)
+        app.warn(f"took the lock away from {holder.owner} on {holder.host}, who ran {holder.command}")
+        return SeenLock(None, holder.token)
+    dead = is_dead(holder.process)
+    refuse_held(seen, app.now_ms(), dead=dead, unlock=app.command("deploy", "--force-unlock"))
+    what = f"{holder.command} of {holder.owner} on {holder.host}"
+    app.warn(f"{what} {'died' if dead else 'has not been heard of for long'}: going on from there")
+    return seen
+
+
+def at_it(app: App, seen: Seen) -> list[tuple[str, str]]:
+    """Who is changing the chat now, or died at it, as a name and what there is to say; empty for nobody."""
+    from nwchatctl.commands.connections import local
+    from nwchatctl.machine import is_dead
+
+    holder = seen.holder
+    if holder is None:
+        return []
+    over = is_dead(holder.process) or holder.expires_at <= app.now_ms()
+    said = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
+    return [("unfinished" if over else "at it now", said)]
+
+
+@contextmanager
+def locked(app: App, seen: Seen, command: str, target: str = "") -> Iterator[Guard]:
+    """Within, the lock is ours; the table for it has to be there. `seen` is what `refuse_locked` gave.
+
+    Raises ChatError `locked` where somebody else was quicker, `changed_meanwhile` where that one is done.
+    """
+    from nwchatctl.deploy.holding import changed_meanwhile
+
+    deploys = app.cloud.deploys
+    holder = _holder(app, command, target)
+    if not deploys.take(holder, seen):
+        refuse_locked(app, deploys.read().seen)
+        raise changed_meanwhile()
+    keeper = _Keeper(deploys, holder, app.now_ms)
+    keeper.start()
+    try:
+        yield keeper.check
+    finally:
+        keeper.stop()
+        _let_go(app, holder)
+
+
+def _let_go(app: App, holder: Holder) -> None:
+    try:
+        app.cloud.deploys.drop(holder)
+    except Exception as error:
+        app.warn(f"the lock could not be let go of, and expires by itself in two minutes: {error}")
+
+
+def _holder(app: App, command: str, target: str) -> Holder:
+    from nwchatctl.deploy.holding import LEASE_MS, Holder
+    from nwchatctl.machine import host, this_process
+
+    now = app.now_ms()
+    return Holder(
+        token=secrets.token_hex(16),
+        owner=app.cloud.caller.name,
+        host=host(),
+        process=this_process(),
+        command=command,
+        started_at=now,
+        expires_at=now + LEASE_MS,
+        target=target,
+    )
+
+
+class _Keeper(threading.Thread):
+    """Puts off the end of the lock for as long as the command runs."""
+
+    def __init__(self, deploys: Deploys, holder: Holder, now_ms: Callable[[], int]) -> None:
+        super().__init__(name="lock", daemon=True)
+        self._deploys = deploys
+        self._holder = holder
+        self._now_ms = now_ms
+        self._expires_at = holder.expires_at
+        self._done = threading.Event()
+        self._lost = False
+
+    def run(self) -> None:
+        from nwchatctl.deploy.holding import RENEW_SECONDS
+
+        while not self._done.wait(RENEW_SECONDS):
+            self._renew()
+
+    def _renew(self) -> None:
+        import dataclasses
+
+        from nwchatctl.deploy.holding import LEASE_MS
+
+        renewed = dataclasses.replace(self._holder, expires_at=self._now_ms() + LEASE_MS)
+        try:
+            self._lost |= not self._deploys.renew(renewed)
+        except Exception:
+            return
+        self._expires_at = renewed.expires_at
+
+    def check(self) -> None:
+        """Raises ChatError `lock_lost` where the lock is not ours any more."""
+        from nwchatctl.deploy.holding import lock_lost
+
+        if self._lost or self._now_ms() > self._expires_at:
+            raise lock_lost()
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()

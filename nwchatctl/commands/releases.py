@@ -1,0 +1,80 @@
+"""`releases`: what was deployed when, by whom, and what it changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.report import Report, Table
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+    from nwchatctl.deploy.releases import Entry
+
+HELP = examples(
+    ("what was deployed when, and by whom?", "nwchatctl releases"),
+    (
+        "the release that runs now, for a script",
+        "nwchatctl releases --json | jq -r '.releases[] | select(.current).id'",
+    ),
+)
+
+_SHOWN = 3
+"""Changes of a release that a person sees at once; `-v` and `--json` have all."""
+
+
+def releases(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")] = 100,
+    json: JsonOption = False,
+) -> Report:
+    """List the releases, newest first, with the one that runs now.
+
+    Those that can be gone back to: AWS keeps the last ten versions of each function and five deployments.
+    """
+    from nwchatctl.commands._chat import not_deployed
+    from nwchatctl.commands.connections import iso
+    from nwchatctl.deploy.releases import entries
+
+    app: App = ctx.obj
+    live = app.cloud.read()
+    if not live.api_id:
+        raise not_deployed(app)
+    found = entries(live.rows.records, live.state, app.settings.stage.name)[:limit]
+    return Report(
+        data={
+            "releases": [
+                {
+                    "id": each.record.release.name,
+                    "created_at": iso(each.record.created_at),
+                    "current": each.current,
+                    "by": each.record.by,
+                    "code_sha256": each.record.release.code_sha256,
+                    "available": each.available,
+                    "changed": list(each.changed),
+                }
+                for each in found
+            ]
+        },
+        body=(
+            Table(
+                ("release", "", "deployed", "by", "code", "changed"),
+                [_row(each, whole=app.options.verbose) for each in found],
+                empty="no release yet: run `nwchatctl deploy`",
+            ),
+        ),
+    )
+
+
+def _row(entry: Entry, *, whole: bool) -> tuple[str, ...]:
+    from nwchatctl.commands.connections import local
+
+    release = entry.record.release
+    state = "current" if entry.current else "" if entry.available else "gone"
+    changed = entry.changed if whole else entry.changed[:_SHOWN]
+    more = len(entry.changed) - len(changed)
+    said = "; ".join((*changed, *([f"{more} more"] if more else [])))
+    when = local(entry.record.created_at)
+    return (release.name, state, when, entry.record.by, release.code_sha256[:8], said or "-")

@@ -1,0 +1,99 @@
+"""`rollback`: back to an earlier release, in seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.cloud import Live
+    from nwchatctl.context import App
+    from nwchatctl.deploy.holding import Seen
+    from nwchatctl.deploy.model import Release
+    from nwchatctl.deploy.planner import Plan
+
+HELP = examples(
+    ("back to what ran before the last deploy", "nwchatctl rollback"),
+    ("to a certain release; its first characters will do", "nwchatctl rollback 02fd51"),
+    ("forward again, to what is configured", "nwchatctl deploy"),
+)
+
+
+def rollback(
+    ctx: typer.Context,
+    release: Annotated[
+        str, typer.Argument(metavar="[RELEASE]", help="As `releases` lists it; the one before, if not given.")
+    ] = "",
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Go back to an earlier release.
+
+    Moves the functions' live aliases and the stage to what they were, together; nothing is built, and no
+    socket is closed. Settings beside the release (throttling, tables, logs) stay. `plan` then shows what
+    `deploy` would bring forward again.
+    """
+    from nwchatctl.commands._apply import carry_out
+    from nwchatctl.commands._chat import as_lines, not_deployed
+    from nwchatctl.commands._lock import locked, refuse_locked
+    from nwchatctl.deploy.planner import arranged, differences
+    from nwchatctl.deploy.releases import rolled_back
+
+    app: App = ctx.obj
+    began = time.monotonic()
+    app.announce()
+    live = app.cloud.read()
+    if not live.api_id:
+        raise not_deployed(app)
+    seen = live.rows.seen if dry_run else refuse_locked(app, live.rows.seen)
+    target = _target(app, live, release, seen)
+    wanted = rolled_back(live.state, target, app.settings.stage.name)
+    changes = arranged(differences(wanted, live.state))
+    if dry_run or not changes:
+        return _report(app, target, changes, applied=0, began=began)
+    app.say(*as_lines(changes.changes, verbose=app.options.verbose))
+    with locked(app, seen, "rollback", target.name) as guard:
+        applied = carry_out(app, changes, guard)
+    return _report(app, target, changes, applied=applied, began=began)
+
+
+def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
+    """The release that is meant. Without a name a rollback that died half-way is taken up again: what runs
+    then is neither the one release nor the other."""
+    from nwchatctl.deploy.releases import named, previous, running
+
+    records = live.rows.records
+    if name:
+        return named(records, name)
+    if seen.holder is not None and seen.holder.target:
+        return named(records, seen.holder.target)
+    return previous(records, running(live.state, app.settings.stage.name))
+
+
+def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float) -> Report:
+    from nwchatctl.commands._chat import as_json, as_lines, endpoints, whereabouts
+
+    if applied:
+        said = [Line(f"release {target.name} runs again", Mark.GOOD)]
+    elif plan:
+        said = list(as_lines(plan.changes, verbose=app.options.verbose))
+    else:
+        said = [Line(f"nothing to do: release {target.name} runs", Mark.GOOD)]
+    return Report(
+        data={
+            **whereabouts(app),
+            "changes": as_json(plan.changes),
+            "applied": applied,
+            "release": target.name,
+            "endpoints": endpoints(app, app.cloud.gateway.ids.api),
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=tuple(said),
+        notes=("`nwchatctl deploy` goes forward again",) if applied else (),
+    )

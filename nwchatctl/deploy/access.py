@@ -1,0 +1,82 @@
+"""The stage's access log: what a line of it says, and the role that API Gateway needs to write it. Pure.
+
+API Gateway logs with one role for the whole account in a Region (aws-facts: "Deployments and stages"), so
+that role is nobody's chat's: it is made and set only when asked for, and never taken away.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.changes import Delete
+from nwchatctl.deploy.model import Stage
+from nwchatctl.deploy.policies import service_trust
+
+if TYPE_CHECKING:
+    from nwchatctl.deploy.planner import Plan
+
+FORMAT = json.dumps(
+    {
+        "requestId": "$context.requestId",
+        "connectionId": "$context.connectionId",
+        "eventType": "$context.eventType",
+        "routeKey": "$context.routeKey",
+        "status": "$context.status",
+        "requestTimeEpoch": "$context.requestTimeEpoch",
+        "sourceIp": "$context.identity.sourceIp",
+        "error": "$context.error.message",
+        "integrationRequestId": "$context.integration.requestId",
+        "integrationStatus": "$context.integration.status",
+        "integrationLatency": "$context.integration.latency",
+        "integrationError": "$context.integration.error",
+    },
+    separators=(",", ":"),
+)
+"""One JSON object a request, on one line; what a request has not is `-`. No query strings, headers or bodies:
+they hold tokens, and what people say. (The variables: "Configure logging for WebSocket APIs".)"""
+
+ROLE = "nwchat-apigateway-logs"
+"""The role that we make for API Gateway, one for all chats of an account."""
+
+ROLE_TRUST = service_trust("apigateway.amazonaws.com")
+
+ROLE_TAGS = (("nwchat:managed-by", "nwchatctl"),)
+"""It belongs to no chat, so it has no chat's tag, and no chat's `destroy` finds it."""
+
+
+def role_policy(partition: str) -> str:
+    """The ARN of AWS's own policy by which API Gateway may write logs."""
+    return f"arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """What a deploy finds and is asked to do about the account's role. `current` is its ARN, "" for none.
+
+    `needed` is whether the stage is to log.
+    """
+
+    current: str
+    asked: bool
+    needed: bool
+
+    @property
+    def sets(self) -> bool:
+        """Whether the account gets a role: one that it has already is never replaced."""
+        return self.asked and not self.current
+
+    @property
+    def lacking(self) -> bool:
+        """Whether access logs are wanted that nothing is going to write."""
+        return self.needed and not self.current and not self.asked
+
+
+def logs_access(plan: Plan) -> bool:
+    """Whether the plan gives a stage access logs, which API Gateway refuses to an account without a role."""
+    return any(
+        isinstance(each.after, Stage) and bool(each.after.access_log)
+        for each in plan.changes
+        if not isinstance(each, Delete)
+    )

@@ -1,0 +1,188 @@
+"""Releases: which one runs, what one changed, how to go back to one, and what is too old to keep."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nwchatctl.deploy.desired import release_id
+from nwchatctl.deploy.model import (
+    Alias,
+    Deployment,
+    Function,
+    Pairs,
+    Release,
+    Resource,
+    Stage,
+    State,
+    Version,
+    alias_name,
+    key,
+    pairs,
+    state,
+)
+from nwchatctl.errors import ChatError, Exit
+
+VERSIONS_KEPT = 10
+DEPLOYMENTS_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A release, when it was deployed last (epoch ms), and by whom."""
+
+    release: Release
+    created_at: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A release as it is listed: whether it runs, whether it can be gone back to, what it changed."""
+
+    record: Record
+    current: bool
+    available: bool
+    changed: tuple[str, ...]
+
+
+def entries(records: Sequence[Record], live: State, stage: str) -> list[Entry]:
+    """The list of releases, in the order of `records`: newest first."""
+    now = running(live, stage)
+    before = [each.release.settings for each in records[1:]]
+    return [
+        Entry(
+            each,
+            each.release.name == now,
+            not lacks(live, each.release),
+            changed(each.release.settings, before[at]) if at < len(before) else (),
+        )
+        for at, each in enumerate(records)
+    ]
+
+
+def running(live: State, stage: str) -> str | None:
+    """The id of what the chat runs now; None where it is no whole release."""
+    aliases = {each.function: each.runs for each in live.values() if isinstance(each, Alias)}
+    front = live.get((Stage.kind, stage))
+    if not aliases or not isinstance(front, Stage):
+        return None
+    return release_id(pairs(aliases), front.deployment)
+
+
+def previous(records: Sequence[Record], current: str | None) -> Release:
+    """What a rollback without a name goes back to: the release that was deployed before `current`, or where
+    that is none of them, the last. Raises ChatError, exit 4."""
+    ids = [each.release.name for each in records]
+    older = records[ids.index(current) + 1 :] if current in ids else records
+    if not older:
+        raise ChatError(
+            "there is no earlier release",
+            hint="`nwchatctl releases` lists those that there are",
+            code="no_release",
+            exit_code=Exit.NOT_FOUND,
+        )
+    return older[0].release
+
+
+def named(records: Sequence[Record], name: str) -> Release:
+    """The release whose id begins with `name`. Raises ChatError, exit 4."""
+    found = [each.release for each in records if each.release.name.startswith(name.lower())]
+    if len(found) != 1 or not name:
+        raise ChatError(
+            f"{len(found)} releases begin with {name!r}" if found else f"there is no release {name!r}",
+            hint="`nwchatctl releases` lists those that there are",
+            code="no_release",
+            exit_code=Exit.NOT_FOUND,
+        )
+    return found[0]
+
+
+def rolled_back(live: State, release: Release, stage: str) -> State:
+    """`live` with aliases and stage as in `release`. Raises ChatError, exit 4, where parts of it are gone."""
+    lacking = lacks(live, release)
+    front = live.get((Stage.kind, stage))
+    if lacking or not isinstance(front, Stage):
+        raise ChatError(
+            f"release {release.name} cannot run any more: {', '.join(lacking) or f'stage {stage}'} is gone",
+            hint="`nwchatctl releases` lists those that there are; `nwchatctl deploy` builds what is set",
+            code="release_gone",
+            exit_code=Exit.NOT_FOUND,
+        )
+    aliases = [Alias(alias_name(name), name, runs, ()) for name, runs in release.functions]
+    moved = dataclasses.replace(front, deployment=release.deployment)
+    return {**live, **state(*aliases, moved)}
+
+
+def lacks(live: State, release: Release) -> list[str]:
+    """What `release` would need and is gone."""
+    versions = {(each.function, each.runs) for each in live.values() if isinstance(each, Version)}
+    gone = [f"a version of {name}" for name, runs in release.functions if (name, runs) not in versions]
+    there = (Deployment.kind, release.deployment) in live
+    return gone if there else [*gone, f"deployment {release.deployment}"]
+
+
+def changed(settings: Pairs, before: Pairs) -> tuple[str, ...]:
+    """What a release changed against the one before it, as a person would say it; what became of all
+    functions alike is said once."""
+    old, new = dict(before), dict(settings)
+    things: dict[str, list[str]] = {}
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            thing, _, attribute = name.partition(".")
+            said = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
+            things.setdefault("code" if attribute == "code_sha256" else said, []).append(thing)
+    every = {name.partition(".")[0] for name in new if name.startswith(f"{Function.kind} ")}
+    lines: list[str] = []
+    for said, where in things.items():
+        lines += [said] if every <= set(where) else [f"{thing} {said}" for thing in where]
+    return tuple(lines)
+
+
+def outdated(wanted: State, live: State) -> list[Resource]:
+    """What `deploy` removes because it is too old to go back to; nothing that is in use once it has moved."""
+    versions: list[Resource] = [*_old_versions(wanted, live)]
+    deployments = _old_deployments(wanted, live)
+    gone = {key(each) for each in (*versions, *deployments)}
+    rest = {where: each for where, each in live.items() if where not in gone}
+    # What is wanted will be there by then; the others have to be complete.
+    releases = [
+        each
+        for where, each in live.items()
+        if isinstance(each, Release) and where not in wanted and lacks(rest, each)
+    ]
+    return [*versions, *deployments, *releases]
+
+
+def _old_versions(wanted: State, live: State) -> list[Version]:
+    old: list[Version] = []
+    for where, want in wanted.items():
+        if not isinstance(want, Alias):
+            continue
+        versions = [
+            each for each in live.values() if isinstance(each, Version) and each.function == want.function
+        ]
+        versions.sort(key=lambda each: each.number, reverse=True)
+        same = [each for each in versions if each.runs == want.runs]
+        # An alias that is as wanted stays where it is; one that moves goes to the newest alike, or a new one.
+        stays = live.get(where) == want
+        keep = {each.name for each in versions[: VERSIONS_KEPT - (not same and not stays)]}
+        keep |= {each.name for each in versions if stays and each.held_by}
+        keep |= {each.name for each in versions if set(each.held_by) - {want.name.rpartition(":")[2]}}
+        keep |= {each.name for each in same[:1]}
+        old += [each for each in versions if each.name not in keep]
+    return old
+
+
+def _old_deployments(wanted: State, live: State) -> list[Deployment]:
+    # Listed in the order of their making, as far as that goes: times are in seconds.
+    deployments = [each for each in live.values() if isinstance(each, Deployment)][::-1]
+    deployments.sort(key=lambda each: each.created, reverse=True)
+    front = [each for each in wanted.values() if isinstance(each, Stage)]
+    served = {each.deployment for each in front}
+    ours = [each for each in deployments if each.marked]
+    new = not served <= {each.name for each in ours}
+    keep = {each.name for each in ours[: DEPLOYMENTS_KEPT - new]} | served
+    stages = {each.name for each in front}
+    return [each for each in deployments if each.name not in keep and not set(each.held_by) - stages]

@@ -1,0 +1,121 @@
+"""A fifth of all AWS calls fail, each in one of AWS's ways: deploy and destroy get there all the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nwchat
+from nwchatctl.aws import cloud
+from nwchatctl.aws.package import zipped
+from nwchatctl.aws.session import Aws
+from tests.e2e.deploying import Operator, Ran
+from tests.e2e.emulated import Sandbox
+from tests.e2e.faulty import Proxy, Seeded, proxy
+
+RUNS = 3
+"""How often a command may have to be run until it gets through. Most do at once."""
+
+READ_TIMEOUT = 1.0
+"""Seconds; on AWS it is 20. A fault that costs this long is one in ten."""
+
+CHANGED = {"NWCHAT_FUNCTIONS__MEMORY_MB": "512", "NWCHAT_STAGE__THROTTLE_RATE": "20"}
+
+
+@pytest.fixture
+def faulty(sandbox: Sandbox) -> Iterator[Proxy]:
+    with proxy(sandbox.endpoint) as made:
+        yield made
+
+
+@pytest.fixture
+def operator(sandbox: Sandbox, faulty: Proxy, tmp_path: Path) -> Iterator[Operator]:
+    """An operator whose every call goes through the proxy."""
+    made = Operator(sandbox, "e2e-faults", tmp_path)
+    access = dataclasses.replace(made.aws.access, endpoint=faulty.url, read_timeout=READ_TIMEOUT)
+    made.aws = Aws(access, made.aws.trace)
+    yield made
+    if made.there():
+        made.destroy()
+    assert made.there() == set()
+
+
+def gets_there(operator: Operator, *argv: str, **settings: str) -> Ran:
+    """The run that succeeded. Each before it ended with an error that says what to do."""
+    ran = operator.run(*argv, **settings)
+    for _ in range(RUNS - 1):
+        if ran.code == 0:
+            break
+        assert ran.error is not None
+        assert (ran.code, ran.error.code != "internal", ran.error.hint != "") == (1, True, True), ran.error
+        ran = operator.run(*argv, **settings)
+    assert (ran.code, ran.error and ran.error.message) == (0, None)
+    return ran
+
+
+def holds_each_thing_once(operator: Operator) -> None:
+    """As root sees it: nothing was made twice because an answer was lost."""
+    api = operator.api
+    mine = [each for each in api.get_apis()["Items"] if operator.tags.items() <= each["Tags"].items()]
+    assert len(mine) == 1
+    api_id = mine[0]["ApiId"]
+    integrations = api.get_integrations(ApiId=api_id)["Items"]
+    assert sorted(each["Description"] for each in integrations) == [
+        f"nwchatctl:{each}" for each in ("connect", "disconnect", "message", "ping")
+    ]
+    routes = api.get_routes(ApiId=api_id)["Items"]
+    keys = ["$connect", "$default", "$disconnect", "onMessage", "ping"]
+    assert sorted(each["RouteKey"] for each in routes) == keys
+    answers = Counter(
+        route["RouteKey"]
+        for route in routes
+        for _ in api.get_route_responses(ApiId=api_id, RouteId=route["RouteId"])["Items"]
+    )
+    assert answers == {"ping": 1}
+    responses = [
+        each
+        for integration in integrations
+        for each in api.get_integration_responses(ApiId=api_id, IntegrationId=integration["IntegrationId"])[
+            "Items"
+        ]
+    ]
+    assert len(responses) == 1
+    deployments = Counter(each["Description"] for each in api.get_deployments(ApiId=api_id)["Items"])
+    assert set(deployments.values()) == {1}
+    assert len(api.get_stages(ApiId=api_id)["Items"]) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_chats_whole_life(
+    operator: Operator, faulty: Proxy, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Sockets go straight to the sandbox; the functions post through the proxy.
+    direct = Operator(operator.sandbox, operator.name, tmp_path)
+    faults = Seeded(seed)
+    with faulty.choosing(faults):
+        gets_there(operator, "deploy", "--yes")
+    assert operator.plan() == []
+    holds_each_thing_once(operator)
+    assert [each["name"] for each in direct.json("smoke")["steps"] if not each["ok"]] == []
+
+    code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
+    (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
+    monkeypatch.setattr(cloud, "package", lambda: zipped(code))
+    with faulty.choosing(faults):
+        ran = gets_there(operator, "deploy", "--yes", **CHANGED)
+    assert ran.writes
+    assert operator.plan(**CHANGED) == []
+    holds_each_thing_once(operator)
+
+    with faulty.choosing(faults):
+        gets_there(operator, "destroy", "--delete-data", "--confirm", operator.name)
+    assert operator.there() == set()
+    # Enough of everything went wrong that this proves something.
+    met = sum(faults.chosen.values())
+    assert 0.1 < met / len(faulty.calls) < 0.3
+    assert len(faults.chosen) >= 8, faults.chosen

@@ -1,0 +1,142 @@
+"""One at a time: who comes second is refused and told by whom; a lock outlives nobody who held it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nwchatctl.aws.deploys import Deploys
+from nwchatctl.deploy.holding import LEASE_MS, Holder
+from tests.e2e.chatting import now_ms
+from tests.e2e.deploying import Operator
+from tests.e2e.emulated import Sandbox
+
+CHANGED = {"NWCHAT_STAGE__THROTTLE_RATE": "50"}
+
+
+@pytest.fixture(scope="module")
+def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    made = Operator(sandbox, "e2e-locked", tmp_path_factory.mktemp("home"))
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+@pytest.fixture
+def deploys(operator: Operator) -> Iterator[Deploys]:
+    made = Deploys(operator.root("dynamodb"), operator.called("deploys"))
+    yield made
+    made.unlock(made.read().seen)
+    operator.deploy()
+
+
+def held(deploys: Deploys, process: str = "elsewhere/1/1", *, lasting_ms: int = LEASE_MS) -> Holder:
+    """Somebody holds the lock, and has for half a minute."""
+    now = now_ms()
+    holder = Holder(
+        "theirs", "user/somebody", "another-host", process, "deploy", now - 30_000, now + lasting_ms
+    )
+    assert deploys.take(holder, deploys.read().seen)
+    return holder
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["deploy", "--yes"], ["destroy", "--yes"], ["rollback"]],
+    ids=lambda argv: argv[0],
+)
+def test_who_comes_second_is_told_who_is_at_it(operator: Operator, deploys: Deploys, argv: list[str]) -> None:
+    held(deploys)
+    ran = operator.run(*argv, **CHANGED)
+    assert (ran.code, ran.writes) == (1, [])
+    assert ran.error is not None
+    assert ran.error.code == "locked"
+    assert re.search(
+        r"user/somebody is at it from another-host: deploy holds the lock since \d{4}-.* \(3\d s ago\)",
+        ran.error.message,
+    )
+    assert "deploy --force-unlock" in ran.error.hint
+    # Nor is it said that there is nothing to do, while somebody is doing it.
+    assert operator.run("deploy").code == 1
+    # Looking is always allowed.
+    assert operator.run("plan").code == 0
+    assert "at it now\tdeploy by user/somebody on another-host, since" in operator.run("status").out
+
+
+def test_force_takes_it_away(operator: Operator, deploys: Deploys) -> None:
+    theirs = held(deploys)
+    assert operator.run("deploy", "--force-unlock", "--dry-run", **CHANGED).writes == []
+    ran = operator.run("deploy", "--force-unlock", **CHANGED)
+    assert ran.code == 0
+    assert "took the lock away from user/somebody on another-host" in ran.err
+    assert operator.plan(**CHANGED) == []
+    # They hear of it at their next breath, and take nothing back.
+    assert not deploys.renew(theirs)
+    deploys.drop(theirs)
+    assert deploys.read().seen.holder is None
+    assert operator.run("deploy", "--force-unlock", **CHANGED).code == 0
+
+
+def test_it_expires(operator: Operator, deploys: Deploys) -> None:
+    held(deploys, lasting_ms=-1)
+    ran = operator.run("deploy", **CHANGED)
+    assert ran.code == 0
+    assert "has not been heard of for long: going on from there" in ran.err
+
+
+def test_the_dead_hold_nothing(operator: Operator, deploys: Deploys) -> None:
+    say = "from nwchatctl.machine import this_process; print(this_process())"
+    done = subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True)
+    held(deploys, done.stdout.strip())
+    ran = operator.run("deploy", **CHANGED)
+    assert ran.code == 0
+    assert "died: going on from there" in ran.err
+
+
+def test_who_planned_before_somebody_was_done_plans_again(operator: Operator, deploys: Deploys) -> None:
+    """As with a question that is answered after lunch."""
+    app_saw = deploys.read().seen
+    somebody = dataclasses.replace(held(deploys), token="somebody")
+    deploys.drop(dataclasses.replace(somebody, token="theirs"))
+    assert not deploys.take(somebody, app_saw)
+
+
+def test_of_ten_at_once_one_deploys_and_nine_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    operator = Operator(sandbox, "e2e-ten", tmp_path)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "nwchatctl", "deploy", "--yes", "--json"],
+            cwd=tmp_path,
+            env={**sandbox.environ, **operator.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(10)
+    ]
+    ended = []
+    for process in processes:
+        out, err = process.communicate(timeout=120)
+        ended.append((process.returncode, out, err))
+    try:
+        done = [json.loads(out) for code, out, _ in ended if code == 0]
+        refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]
+        assert (len(done), len(refused)) == (1, 9), ended
+        assert done[0]["applied"] == len(done[0]["changes"]) == 32
+        assert {each["code"] for each in refused} <= {"locked", "changed_meanwhile"}
+        assert all(each["message"] and each["hint"] for each in refused)
+        assert operator.plan() == []
+        apis = operator.api.get_apis(MaxResults="500")["Items"]
+        assert [each["Tags"].get("nwchat:chat") for each in apis].count(operator.name) == 1
+        assert operator.json("smoke")["ok"] is True
+    finally:
+        operator.destroy()
+    assert operator.there() == set()

@@ -1,0 +1,217 @@
+"""Releases as values: which one runs, what one changed, how one comes back, and what is too old to keep."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from nwchatctl.deploy.changes import Delete, Update, changed_key
+from nwchatctl.deploy.desired import release_id
+from nwchatctl.deploy.model import (
+    Alias,
+    Deployment,
+    Key,
+    Release,
+    Resource,
+    Stage,
+    State,
+    Version,
+    state,
+    version_name,
+)
+from nwchatctl.deploy.planner import arranged, differences, plan
+from nwchatctl.deploy.releases import (
+    DEPLOYMENTS_KEPT,
+    VERSIONS_KEPT,
+    Record,
+    changed,
+    entries,
+    named,
+    previous,
+    rolled_back,
+    running,
+)
+from nwchatctl.errors import ChatError
+
+
+def version(number: int, runs: str, *held_by: str) -> Version:
+    return Version(version_name("f", number), "f", number, runs, held_by)
+
+
+def deployment(name: str, number: int, *held_by: str, marked: bool = True) -> Deployment:
+    return Deployment(name, marked=marked, created=f"2026-11-24T10:00:{number:02}", held_by=held_by)
+
+
+def stage(served: str) -> Stage:
+    return Stage("production", served, False, 1.0, 1, (), (), ())
+
+
+def alias(runs: str) -> Alias:
+    return Alias("f:live", "f", runs, ())
+
+
+def release(runs: str, served: str, *, latest: bool = False, **settings: str) -> Release:
+    functions = (("f", runs),)
+    given = tuple(settings.items())
+    return Release(release_id(functions, served), functions, served, "c0de", latest, given)
+
+
+OLD, NEW = release("a", "d1"), release("b", "d2", latest=True)
+RECORDS = (Record(NEW, 2000, "me"), Record(OLD, 1000, "you"))
+LIVE = state(
+    alias("b"), stage("d2"), version(1, "a"), version(2, "b", "live"),
+    deployment("d1", 1), deployment("d2", 2, "production"), OLD, NEW,
+)  # fmt: skip
+
+
+def keys(resources: list[Resource]) -> set[Key]:
+    return {(each.kind, each.name) for each in resources}
+
+
+def removed(wanted: State, live: State) -> set[str]:
+    return {changed_key(each)[1] for each in plan(wanted, live).changes if isinstance(each, Delete)}
+
+
+def test_what_runs_is_told_by_aliases_and_stage_together() -> None:
+    assert running(LIVE, "production") == NEW.name
+    assert running({**LIVE, ("alias", "f:live"): alias("a")}, "production") not in (NEW.name, OLD.name)
+    assert running({}, "production") is None
+
+
+def test_a_list_says_which_runs_and_which_can_run() -> None:
+    gone = {where: each for where, each in LIVE.items() if where != ("version", "f:1")}
+    assert [(each.current, each.available) for each in entries(RECORDS, LIVE, "production")] == [
+        (True, True), (False, True),
+    ]  # fmt: skip
+    assert [(each.current, each.available) for each in entries(RECORDS, gone, "production")] == [
+        (True, True), (False, False),
+    ]  # fmt: skip
+
+
+def test_a_rollback_moves_aliases_and_stage_and_nothing_else() -> None:
+    changes = arranged(differences(rolled_back(LIVE, OLD, "production"), LIVE)).changes
+    assert changes == (Update(alias("b"), alias("a")), Update(stage("d2"), stage("d1")))
+
+
+def test_a_rollback_to_what_is_gone_names_it() -> None:
+    gone = {where: each for where, each in LIVE.items() if where != ("version", "f:1")}
+    with pytest.raises(ChatError, match="a version of f is gone") as caught:
+        rolled_back(gone, OLD, "production")
+    assert caught.value.exit_code == 4
+
+
+def test_the_release_before_is_the_one_deployed_before() -> None:
+    assert previous(RECORDS, NEW.name) == OLD
+    # What runs is no release as a whole: a rollback or a deploy died half-way.
+    assert previous(RECORDS, None) == NEW
+    with pytest.raises(ChatError, match="no earlier release"):
+        previous(RECORDS, OLD.name)
+
+
+def test_a_release_is_named_by_its_first_characters() -> None:
+    assert named(RECORDS, OLD.name[:6].upper()) == OLD
+    for wrong in ("", "xyz"):
+        with pytest.raises(ChatError) as caught:
+            named(RECORDS, wrong)
+        assert (caught.value.code, caught.value.exit_code) == ("no_release", 4)
+
+
+def test_what_all_functions_changed_alike_is_said_once() -> None:
+    before = (
+        ("function a.code_sha256", "1"), ("function a.memory_mb", "1"), ("function a.handler", "x"),
+        ("function b.code_sha256", "1"), ("function b.memory_mb", "1"), ("route r.integration", "a"),
+    )  # fmt: skip
+    after = (
+        ("function a.code_sha256", "2"), ("function a.memory_mb", "2"), ("function a.handler", "y"),
+        ("function b.code_sha256", "2"), ("function b.memory_mb", "2"),
+    )  # fmt: skip
+    assert changed(after, before) == (
+        "code", "function a handler x → y", "memory_mb 1 → 2", "route r integration a → (none)",
+    )  # fmt: skip
+    assert changed(after, after) == ()
+
+
+def test_the_same_release_deployed_again_is_the_latest_again() -> None:
+    wanted = state(alias("a"), stage("d1"), deployment("d1", 1), dataclasses.replace(OLD, latest=True))
+    live = {**LIVE, **state(alias("a"), stage("d1"))}
+    assert plan(wanted, live).changes == (Update(OLD, dataclasses.replace(OLD, latest=True)),)
+
+
+# What is too old ------------------------------------------------------------------------------
+
+
+def chat(runs: str, served: str) -> State:
+    return state(alias(runs), stage(served), Deployment(served), release(runs, served, latest=True))
+
+
+def aged(live_version: int, count: int = VERSIONS_KEPT) -> State:
+    """A chat with so many versions and deployments, one of which is live."""
+    versions = [version(n, f"v{n}", *(["live"] if n == live_version else [])) for n in range(1, count + 1)]
+    return {**state(*versions), **state(alias(f"v{live_version}"), stage("d1"), deployment("d1", 1))}
+
+
+def test_ten_versions_are_kept_the_new_one_among_them() -> None:
+    live = aged(VERSIONS_KEPT)
+    assert removed(chat("v10", "d1"), live) == set()
+    assert removed(chat("new", "d1"), live) == {"f:1"}
+    # Going forward to a version that is there makes none.
+    assert removed(chat("v3", "d1"), live) == set()
+
+
+def test_a_version_in_use_is_kept_however_old() -> None:
+    live = aged(1, 12)
+    assert removed(chat("v1", "d1"), live) == {"f:2"}
+    # The alias leaves it for a new one: then it is too old.
+    planned = plan(chat("new", "d1"), live)
+    gone = {changed_key(each) for each in planned.changes if isinstance(each, Delete)}
+    assert gone == {("version", f"f:{number}") for number in (1, 2, 3)}
+    assert all(planned.after[each] == {("alias", "f:live")} for each in gone)
+
+
+def test_a_version_that_somebody_elses_alias_uses_is_kept() -> None:
+    live = {**aged(12, 12), **state(version(1, "v1", "theirs"))}
+    assert removed(chat("v12", "d1"), live) == {"f:2"}
+
+
+def test_after_a_removal_nothing_is_planned() -> None:
+    live = aged(1, 12)
+    wanted = chat("new", "d1")
+    gone = removed(wanted, live)
+    after = {where: each for where, each in live.items() if where[1] not in gone}
+    after |= {**wanted, **state(version(13, "new", "live"))}
+    assert not plan(wanted, after)
+
+
+def deployed(count: int) -> State:
+    made = [deployment(f"d{n}", n, *(["production"] if n == count else [])) for n in range(1, count + 1)]
+    return {**state(*made), **state(alias("a"), stage(f"d{count}"), version(1, "a", "live"))}
+
+
+def test_five_deployments_are_kept_the_new_one_among_them() -> None:
+    live = deployed(DEPLOYMENTS_KEPT)
+    assert removed(chat("a", "d5"), live) == set()
+    planned = plan(chat("a", "new"), live)
+    assert removed(chat("a", "new"), live) == {"d1"}
+    # Not before the stage has moved.
+    assert planned.after["deployment", "d1"] == {("stage", "production")}
+
+
+def test_deployments_of_one_second_are_in_the_order_of_the_list() -> None:
+    same = [
+        dataclasses.replace(each, created="") for each in deployed(7).values() if isinstance(each, Deployment)
+    ]
+    live = {**deployed(7), **state(*same)}
+    assert removed(chat("a", "d7"), live) == {"d1", "d2"}
+
+
+def test_a_deployment_made_by_hand_goes_unless_a_stage_serves_it() -> None:
+    by_hand = deployment("x1y2z3", 9, marked=False)
+    assert removed(chat("a", "d2"), {**deployed(2), **state(by_hand)}) == {"x1y2z3"}
+    theirs = dataclasses.replace(by_hand, held_by=("theirs",))
+    assert removed(chat("a", "d2"), {**deployed(2), **state(theirs)}) == set()
+
+
+def test_a_release_goes_with_what_it_needs() -> None:
+    live = {**deployed(DEPLOYMENTS_KEPT), **state(release("a", "d1"), release("a", "d2"))}
+    assert removed(chat("a", "new"), live) == {"d1", release("a", "d1").name}
