@@ -186,10 +186,9 @@ class _Reader:
         }
 
     def rows(self, table: str) -> list[Any]:
-        """The tool's own records. Of the lock it counts whether somebody holds it."""
-        found = self.chat.root("dynamodb").scan(TableName=table)["Items"]
-        lock = [{"held": "token" in each} for each in found if each["kind"] == {"S": "lock"}]
-        return lock + _ordered([each for each in found if each["kind"] != {"S": "lock"}])
+        """The tool's own record: its releases, newest first, and whether somebody holds the lock. Who held it
+        last says nothing of the chat."""
+        return [_record(each) for each in self.chat.root("dynamodb").scan(TableName=table)["Items"]]
 
     def log_groups(self) -> Dump:
         client = self.chat.root("logs")
@@ -221,6 +220,14 @@ def _lasting(found: Any) -> Any:
 def _ordered(found: Iterable[Any]) -> list[Any]:
     """`found` in an order that does not depend on who was faster."""
     return sorted(map(_lasting, found), key=lambda each: json.dumps(each, sort_keys=True, default=str))
+
+
+def _record(row: Any) -> Any:
+    releases = {name: each for name, each in row.items() if name.startswith("release.")}
+    names = sorted(releases, key=lambda name: int(releases[name]["M"]["created_at"]["N"]), reverse=True)
+    rest = {name: each for name, each in row.items() if name not in {*releases, "lock", "last"}}
+    newest = [[name, _lasting(releases[name])] for name in names[:NEWEST]]
+    return {**rest, "held": "lock" in row, "releases": newest}
 
 
 def _content(configuration: Any) -> Any:

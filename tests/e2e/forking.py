@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nwchatctl import cli
-from nwchatctl.aws import cloud, dynamodb, lambdas
+from nwchatctl.aws import cloud, patience
 from nwchatctl.aws.package import Package, package
-from nwchatctl.aws.session import Aws
+from nwchatctl.aws.session import Access, Aws
 from nwchatctl.commands import _apply, _chat  # noqa: F401 - what a command would import late
 from nwchatctl.context import App
 from nwchatctl.deploy import desired, executor  # noqa: F401 - as above
@@ -55,14 +55,6 @@ ABOUT = (
     ),
 )
 """The parameters that tell one call of an operation from another."""
-
-SERVICES: tuple[Any, ...] = ("apigatewayv2", "dynamodb", "iam", "lambda", "logs", "sts")
-
-
-WAITERS: Mapping[Any, tuple[str, ...]] = {
-    "dynamodb": ("table_exists", "table_not_exists"),
-    "lambda": ("function_active_v2", "function_updated_v2"),
-}
 
 
 @dataclass(frozen=True)
@@ -158,17 +150,19 @@ class Watch:
     and what it is about, ids left out, and from the second of the same on a number.
     """
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread = threading.local()
         self._sent: Counter[str] = Counter()
         self._list = -1
         self._kill: tuple[str, str] | None = None
-        for service in SERVICES:
-            events = aws.client(service).meta.events
-            events.register("provide-client-params.*.*", self._called)
-            events.register("before-send.*.*", self._sending)
-            events.register("before-parse.*.*", self._answered)
+
+    def over(self, client: Any) -> None:
+        """Has botocore tell of this client's calls."""
+        events = client.meta.events
+        events.register("provide-client-params.*.*", self._called)
+        events.register("before-send.*.*", self._sending)
+        events.register("before-parse.*.*", self._answered)
 
     def begin(self, kill: list[str] | None, list_: int) -> None:
         """From here on, in this process; names of calls are written to the file `list_`."""
@@ -217,7 +211,25 @@ def newer() -> None:
     desired.ROUTES = {**desired.ROUTES, "newer": "message"}
 
 
-def _child(request: dict[str, Any], aws: Aws, watch: Watch, files: tuple[int, int, int]) -> int:
+class Watched(Aws):
+    """boto3 whose clients are all watched."""
+
+    def __init__(self, access: Access, watch: Watch) -> None:
+        super().__init__(access)
+        self._watch = watch
+
+    def _make(self, *wanted: Any) -> Any:
+        client = super()._make(*wanted)
+        self._watch.over(client)
+        return client
+
+    def close(self) -> None:
+        """Leaves the clients without a connection."""
+        for client in self._clients.values():
+            client.close()
+
+
+def _child(request: dict[str, Any], aws: Watched, watch: Watch, files: tuple[int, int, int]) -> int:
     """One command line; returns its exit code, or not at all."""
     out, err, calls = files
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -235,7 +247,7 @@ def _child(request: dict[str, Any], aws: Aws, watch: Watch, files: tuple[int, in
         return int(cli._failed(app, request["argv"], error))
 
 
-def _forked(request: dict[str, Any], aws: Aws, watch: Watch) -> dict[str, Any]:
+def _forked(request: dict[str, Any], aws: Watched, watch: Watch) -> dict[str, Any]:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as calls:
         pid = os.fork()
         if pid == 0:
@@ -259,26 +271,21 @@ def _forked(request: dict[str, Any], aws: Aws, watch: Watch) -> dict[str, Any]:
     }
 
 
-def _warm(aws: Aws) -> None:
+def _warm(aws: Watched) -> None:
     """Has every module, cache and client made, and leaves no thread and no connection."""
     app = App(environ=os.environ)
     app.aws = aws
     with redirect_stdout(io.StringIO()):
         cli._run(app, ["plan"])
-    for service, waiters in WAITERS.items():
-        for waiter in waiters:
-            aws.client(service).get_waiter(waiter)
-    for service in SERVICES:
-        aws.client(service).close()
+    aws.close()
     assert threading.active_count() == 1
 
 
 def main() -> None:
-    lambdas._WAIT = {**lambdas._WAIT, "Delay": ASK_EVERY}
-    dynamodb._WAIT = {**dynamodb._WAIT, "Delay": ASK_EVERY}
-    aws = App(environ=os.environ).aws
+    patience.FIRST_POLL = ASK_EVERY
+    watch = Watch()
+    aws = Watched(App(environ=os.environ).aws.access, watch)
     _warm(aws)
-    watch = Watch(aws)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

@@ -33,7 +33,7 @@ class Way:
     """A command that leads from one state of the chat to another, as an undisturbed run of it showed.
 
     `plan` is the command line that says what is left to do then, `planned` what it says; `calls` are those
-    that it is to be killed at.
+    that it is to be killed at. `once`: run again when all is done, the command does something else.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Way:
     after: Dump
     planned: Any
     calls: tuple[str, ...]
+    once: bool = False
 
 
 @dataclass
@@ -121,6 +122,8 @@ class Killing:
                 continue
             tally.changed += 1
             self.meanwhile()
+            if way.once and left == way.after:
+                return
             self._arrived(way, kill, self.forks.run(way.line))
             self.meanwhile()
             return

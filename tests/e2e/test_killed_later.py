@@ -36,6 +36,7 @@ def rollbacks(killing: Killing) -> list[Way]:
     releases = killing.done(Line(("releases", "--json")))["releases"]
     (now,) = [each["id"] for each in releases if each["current"]]
     back = killing.undisturbed("rollback", Line(("rollback", "--yes", "--json")), planning(OLD))
+    back = replace(back, once=True)
     again = Line(("rollback", now, "--yes", "--json"))
     forward = killing.undisturbed("rollback forward", again, planning(NEW))
     assert forward.after == back.before
