@@ -40,6 +40,13 @@ def refuse_locked(app: App, seen: Seen, *, force: bool = False) -> Seen:
     return seen
 
 
+def settle(app: App, seen: Seen) -> None:
+    """Lets go of the lock of one that died when nothing was left to do but that; `seen` is what
+    `refuse_locked` gave."""
+    if seen.holder is not None:
+        app.cloud.deploys.unlock(seen)
+
+
 def at_it(app: App, seen: Seen) -> list[tuple[str, str]]:
     """Who is changing the chat now, or died at it, as a name and what there is to say; empty for nobody."""
     from nwchatctl.commands.connections import local

@@ -56,7 +56,7 @@ def deploy(
     from nwchatctl.commands._account import consent, logging, set_role
     from nwchatctl.commands._apply import changing
     from nwchatctl.commands._chat import as_lines, planned, summary
-    from nwchatctl.commands._lock import refuse_locked
+    from nwchatctl.commands._lock import refuse_locked, settle
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -69,6 +69,7 @@ def deploy(
         return _report(app, found, plan, applied=0, began=began, dry_run=True)
     seen = refuse_locked(app, found.live.rows.seen, force=force_unlock)
     if not (plan or role.sets):
+        settle(app, seen)
         return _report(app, found, plan, applied=0, began=began, dry_run=False)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     _consent(app, plan, yes)

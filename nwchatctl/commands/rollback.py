@@ -41,7 +41,7 @@ def rollback(
     """
     from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._chat import as_lines, not_deployed
-    from nwchatctl.commands._lock import locked, refuse_locked
+    from nwchatctl.commands._lock import locked, refuse_locked, settle
     from nwchatctl.deploy.planner import arranged, differences
     from nwchatctl.deploy.releases import rolled_back
 
@@ -56,6 +56,8 @@ def rollback(
     wanted = rolled_back(live.state, target, app.settings.stage.name)
     changes = arranged(differences(wanted, live.state))
     if dry_run or not changes:
+        if not dry_run:
+            settle(app, seen)
         return _report(app, target, changes, applied=0, began=began)
     app.say(*as_lines(changes.changes, verbose=app.options.verbose))
     with locked(app, seen, "rollback", target.name) as guard:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 import nwchat
-from nwchatctl.aws import cloud
+from nwchatctl.aws import cloud, patience
 from nwchatctl.aws.package import zipped
 from nwchatctl.aws.session import Aws
 from tests.e2e.deploying import Operator, Ran
 from tests.e2e.emulated import Sandbox
-from tests.e2e.faulty import Proxy, Seeded, proxy
+from tests.e2e.erring import AWS
+from tests.e2e.faulty import Call, Fault, Proxy, Seeded, proxy
 
 RUNS = 3
 """How often a command may have to be run until it gets through. Most do at once."""
@@ -25,6 +31,18 @@ READ_TIMEOUT = 1.0
 """Seconds; on AWS it is 20. A fault that costs this long is one in ten."""
 
 CHANGED = {"NWCHAT_FUNCTIONS__MEMORY_MB": "512", "NWCHAT_STAGE__THROTTLE_RATE": "20"}
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits between attempts are a tenth of what they are on AWS."""
+    delay = ExponentialBackoff.delay_amount
+
+    def shortened(backoff: ExponentialBackoff, context: RetryContext) -> float:
+        return float(delay(backoff, context)) / 10
+
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", shortened)
+    monkeypatch.setattr(patience, "LONGEST_WAIT", patience.LONGEST_WAIT / 10)
 
 
 @pytest.fixture
@@ -119,3 +137,65 @@ def test_a_chats_whole_life(
     met = sum(faults.chosen.values())
     assert 0.1 < met / len(faulty.calls) < 0.3
     assert len(faults.chosen) >= 8, faults.chosen
+
+
+class Losing:
+    """Carries every write out, and loses the answer to each one that is sent for the first, third, … time."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[Call] = Counter()
+
+    def __call__(self, call: Call) -> Fault | None:
+        self.seen[call] += 1
+        return Fault.RESET_AFTER if call.writes and self.seen[call] % 2 else None
+
+
+def test_every_answer_to_a_write_is_lost_once(operator: Operator, faulty: Proxy) -> None:
+    with faulty.choosing(Losing()):
+        gets_there(operator, "deploy", "--yes")
+    lost = [call.operation for call, fault in faulty.calls if fault]
+    assert lost.count("POST /v2/apis") == 1
+    # Found instead of made again: what was lost came through all the same.
+    assert [str(call) for call, _ in faulty.calls].count("apigateway POST /v2/apis") == 1
+    assert operator.plan() == []
+    holds_each_thing_once(operator)
+    with faulty.choosing(Losing()):
+        gets_there(operator, "destroy", "--delete-data", "--confirm", operator.name)
+    assert operator.there() == set()
+
+
+def test_ctrl_c_does_not_wait_for_patience(operator: Operator, faulty: Proxy) -> None:
+    """A change that AWS refuses for the moment is tried for a minute and a half; not for one who leaves."""
+    asked = threading.Event()
+
+    def choose(call: Call) -> Fault | None:
+        if str(call) != "apigateway POST /v2/apis":
+            return None
+        asked.set()
+        return Fault.CONFLICT
+
+    target = operator.sandbox.target
+    environ = {
+        **operator.sandbox.environ,
+        **AWS,
+        "NWCHAT_SANDBOX": "0",
+        "NWCHAT_CHAT__NAME": operator.name,
+        "AWS_ACCESS_KEY_ID": target.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": target.secret_access_key,
+        "AWS_ENDPOINT_URL": faulty.url,
+    }
+    command = [sys.executable, "-m", "nwchatctl", "deploy", "--yes"]
+    with (
+        faulty.choosing(choose),
+        subprocess.Popen(
+            command, cwd=operator.home, env=environ, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        try:
+            assert asked.wait(30)
+            process.send_signal(signal.SIGINT)
+            # Well below PATIENCE_SECONDS: what else runs is a table or two.
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, err.splitlines()[-1]) == (130, "error: interrupted")

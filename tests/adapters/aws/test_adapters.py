@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.cloud import Caller, Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
-from nwchatctl.aws.lambdas import Functions
-from nwchatctl.aws.package import Package
 from nwchatctl.aws.session import Access, Aws, Credentials
 from nwchatctl.deploy.desired import version_fingerprint
 from nwchatctl.deploy.model import (
@@ -30,42 +25,9 @@ from nwchatctl.deploy.model import (
     Table,
     Version,
 )
-from nwchatctl.deploy.naming import Names, Place
+from nwchatctl.deploy.naming import Names
 from nwchatctl.errors import ChatError
-
-TAGS = (("nwchat:chat", "x"), ("nwchat:managed-by", "nwchatctl"))
-PLACE = Place("123456789012", "us-east-2")
-PREFIX = "arn:aws:apigateway:us-east-2::/apis/"
-
-
-class Desk:
-    """Stubbed clients, each of which must have been asked everything that was queued, and nothing else."""
-
-    def __init__(self) -> None:
-        self.stubs: list[Stubber] = []
-
-    def client(self, service: Any) -> tuple[Any, Stubber]:
-        client = boto3.client(
-            service, region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
-        )
-        stub = Stubber(client)
-        stub.activate()
-        self.stubs.append(stub)
-        return client, stub
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
-    yield desk
-    for stub in desk.stubs:
-        stub.assert_no_pending_responses()
-
-
-def functions(client: Any) -> Functions:
-    return Functions(
-        client, Package(b"zip", "sha"), lambda name: PLACE.arn("lambda", f"function:{name}"), PLACE.role_arn
-    )
+from tests.adapters.aws.desk import PLACE, PREFIX, TAGS, Desk, functions
 
 
 def published(version: str, **settings: Any) -> Any:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, ProfileNotFound
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ProfileNotFound,
+)
 from botocore.stub import Stubber
 
+from nwchatctl.aws import patience
 from nwchatctl.aws.session import Access, Aws, Credentials
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI-SECRET")
@@ -64,3 +75,55 @@ def test_a_call_that_reaches_nobody_is_traced_too(monkeypatch: pytest.MonkeyPatc
 
 def test_no_secret_in_what_can_be_printed() -> None:
     assert KEYS.secret_access_key not in f"{KEYS!r} {SANDBOX!r} {Aws(SANDBOX)!r}"
+
+
+def test_what_must_not_be_repeated_has_a_client_of_its_own() -> None:
+    aws = Aws(SANDBOX)
+    once: Any = aws.client("apigatewayv2", retries=False).meta.config
+    often: Any = aws.client("apigatewayv2").meta.config
+    assert (once.retries["total_max_attempts"], often.retries["total_max_attempts"]) == (1, 8)
+
+
+def test_only_what_waits_for_a_function_waits_for_long() -> None:
+    aws = Aws(SANDBOX)
+    slow: Any = aws.client("lambda", slow=True).meta.config
+    usual: Any = aws.client("lambda").meta.config
+    assert (slow.read_timeout, usual.read_timeout) == (60, 20)
+
+
+@contextmanager
+def answers(*replies: bytes) -> Iterator[str]:
+    """The address of a server that answers each connection with the next of `replies` and ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for each in replies:
+                client, _ = server.accept()
+                with client:
+                    client.recv(65536)
+                    client.sendall(each)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            thread.join(10)
+
+
+def test_an_answer_that_is_cut_off_among_its_headers_is_none() -> None:
+    """http.client takes it for a whole one with no body, and botocore for one that says nothing."""
+    with answers(b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nDa") as url:
+        client = Aws(dataclasses.replace(SANDBOX, endpoint=url)).client("apigatewayv2", retries=False)
+        with pytest.raises(ConnectionClosedError):
+            client.create_api(Name="x", ProtocolType="WEBSOCKET")
+
+
+def test_who_hurries_gets_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore's own retries would go on while a Ctrl-C waits."""
+    monkeypatch.setattr(patience, "_over", threading.Event())
+    patience.hurry()
+    with answers(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") as url:
+        client = Aws(dataclasses.replace(SANDBOX, endpoint=url)).client("apigatewayv2")
+        with pytest.raises(ClientError, match="503"):
+            client.get_apis()

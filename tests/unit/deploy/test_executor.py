@@ -114,3 +114,20 @@ def test_interruption_passes_on_once_what_ran_has_ended() -> None:
 def test_an_empty_plan_does_nothing() -> None:
     outcome = execute(Plan((), {}), recorder([]))
     assert (outcome.applied, outcome.failed, outcome.left) == ((), (), ())
+
+
+def test_who_interrupts_is_heard_before_what_runs_is_waited_for() -> None:
+    hurried = threading.Event()
+    ended: list[str] = []
+
+    def apply(change: Change) -> None:
+        assert hurried.wait(10), "the change was waited for without a word"
+        ended.append(changed_key(change)[1])
+
+    def started(change: Change) -> None:
+        if changed_key(change)[1] == "b":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(chain("a", "b", after={}), apply, Watch(started=started, interrupted=hurried.set))
+    assert ended == ["a"]

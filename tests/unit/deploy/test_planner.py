@@ -16,6 +16,7 @@ from nwchatctl.deploy.model import (
     Deployment,
     Function,
     Integration,
+    Key,
     LogGroup,
     Permission,
     Release,
@@ -260,3 +261,28 @@ def test_destroy_takes_data_only_when_told_and_leaves_logs_when_told() -> None:
     planned, left = destruction(whole(), deploys="deploys", delete_data=True, keep_logs=True)
     assert ("table", "messages") in planned.after
     assert left == (("log-group", "/aws/lambda/f"),)
+
+
+def test_a_leftover_api_goes_and_holds_nothing_up() -> None:
+    leftover = dataclasses.replace(API, name="abc123")
+    live = {
+        **whole(),
+        **state(leftover, dataclasses.replace(STAGE, deployment="old")),
+        key(ROUTE): dataclasses.replace(ROUTE, integration="other"),
+    }
+    del live[key(DEPLOYMENT)]
+    made = plan(whole(), live)
+    assert removals(made) == (Delete(leftover),)
+    assert made.after[key(leftover)] == frozenset()
+    assert not any(key(leftover) in each for each in made.after.values())
+    # Everything can be carried out: no change waits for one that waits for it.
+    done: set[Key] = set()
+    while ready := {where for where, before in made.after.items() if before <= done} - done:
+        done |= ready
+    assert done == {changed_key(each) for each in made.changes}
+
+
+def test_destroy_takes_leftovers_too() -> None:
+    leftover = dataclasses.replace(API, name="abc123")
+    made, _ = destruction(state(API, leftover), deploys="deploys", delete_data=False, keep_logs=False)
+    assert made.changes == (Delete(leftover), Delete(API))
