@@ -139,7 +139,7 @@ def test_a_log_group_that_is_there_gets_retention_and_tags(desk: Desk) -> None:
     stub.add_response("list_tags_for_resource", {"tags": {}})
     stub.add_response("put_retention_policy", {}, {"logGroupName": "g", "retentionInDays": 30})
     stub.add_response("tag_resource", {}, {"resourceArn": "arn:g", "tags": dict(TAGS)})
-    LogGroups(client, "arn:").create(LogGroup("g", 30, TAGS))
+    LogGroups(client, lambda name: f"arn:{name}").create(LogGroup("g", 30, TAGS))
 
 
 ROLE = Role("r", '{"Statement":[]}', '{"Statement":[1]}', (), TAGS)
@@ -278,7 +278,7 @@ def gateway(desk: Desk) -> tuple[Gateway, Any, Any]:
     """With the stub of the client that may repeat calls, and of the one that must not."""
     client, stub = desk.client("apigatewayv2")
     single, once = desk.client("apigatewayv2")
-    made = Gateway(client, PREFIX, single)
+    made = Gateway(client, PREFIX, lambda: single)
     made.ids.api = "abc"
     made.ids.integrations["ping"] = "i1"
     made.ids.deployments["d1"] = "dep1"
