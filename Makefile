@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check e2e docs lock clean
+.PHONY: help setup demo test check e2e bench-deploy docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ CTL := $(BIN)/nwchatctl
 NEWEST := python3.13 python3.12 python3.11 python3.14 python3
 
 help: ## what can be made
-	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile
 
 $(READY): requirements.lock pyproject.toml
 	@found=; for python in $(PYTHON) $(NEWEST); do \
@@ -41,6 +41,9 @@ check: $(READY) ## formatting, lint, types and import contracts
 e2e: $(READY) ## only the tests against the embedded AWS
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
 
+bench-deploy: $(READY) ## how long deploys take where every AWS call takes 50 ms longer (a Markdown table)
+	@$(BIN)/python -m bench.deploy
+
 docs: $(READY) ## the generated command reference
 	@$(BIN)/python -m nwchatctl.reference > docs/commands.md
 
@@ -51,4 +54,4 @@ lock: $(READY) ## newest versions of everything, into requirements.lock
 
 clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find nwchatctl lambdas tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find nwchatctl lambdas tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

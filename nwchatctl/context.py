@@ -155,12 +155,12 @@ class App:
 
     @cached_property
     def cloud(self) -> Cloud:
-        """The chat on AWS. Asks AWS for the account; raises as `aws`, and boto3's errors."""
-        from nwchatctl.aws.cloud import Cloud, caller
+        """The chat on AWS, which is asked for the account when that is first wanted. Raises as `aws`."""
+        from nwchatctl.aws.cloud import Cloud
         from nwchatctl.deploy.naming import Names
 
         names = Names(self.settings.chat.name)
-        return Cloud(self.aws, caller(self.aws), names, self.settings.stage.name, self.now_ms)
+        return Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
 
     @cached_property
     def store(self) -> Store:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.patience import once, patiently
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.responses import DEFAULT, TEMPLATE, Responses, pages
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.adoption import FoundApi
@@ -31,21 +32,38 @@ class Ids:
     """Bare APIs of ours that nothing uses; each is its own name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is in an API."""
+
+    integrations: list[Integration]
+    routes: list[Route]
+    deployments: list[Deployment]
+    stages: list[Stage]
+
+
 class Gateway:
     """Reads and changes one WebSocket API. `ids` is filled by reading and by making.
 
-    `single` sends each call once: AWS makes most things here as often as it is asked to, so that botocore
-    must not repeat what may have been carried out. Without it, `client` has to be such a one.
+    `single` gives a client that sends each call once: AWS makes most things here as often as it is asked to,
+    so that botocore must not repeat what may have been carried out. Without it, `client` is such a one.
     """
 
     def __init__(
-        self, client: ApiGatewayV2Client, arn_prefix: str, single: ApiGatewayV2Client | None = None
+        self,
+        client: ApiGatewayV2Client,
+        arn_prefix: str,
+        single: Callable[[], ApiGatewayV2Client] | None = None,
     ) -> None:
         self._client = client
-        self._single = single or client
+        self._make_single = single or (lambda: client)
         # `arn:aws:apigateway:us-east-2::/apis/`: these ARNs hold no account.
         self._arn_prefix = arn_prefix
         self.ids = Ids()
+
+    @property
+    def _single(self) -> ApiGatewayV2Client:
+        return self._make_single()
 
     def every(self, name: str) -> list[FoundApi]:
         """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
@@ -100,11 +118,33 @@ class Gateway:
         reads = (self._client.get_routes, self._client.get_integrations, self._client.get_stages)
         return not any(each for read in reads for each in pages(read, ApiId=api_id))
 
-    def read_integrations(self) -> list[Integration]:
+    def read(self, start: Start = in_order) -> Parts:
+        """All that is in the API, asked for at once.
+
+        Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
+        """
+        integrations = start(self.read_integrations, start)
+        routes = start(self._get_routes, start)
+        made = start(self._get, self._client.get_deployments)
+        serving = start(self._get, self._client.get_stages)
+        return Parts(
+            integrations(),
+            self._routes(routes()),
+            self._deployments(made(), serving()),
+            self._stages(serving()),
+        )
+
+    def _get(self, call: Callable[..., Any]) -> list[Any]:
+        return list(pages(call, ApiId=self.ids.api))
+
+    def read_integrations(self, start: Start = in_order) -> list[Integration]:
         """All integrations; one that does not bear a name of ours goes by its id."""
+        items = self._get(self._client.get_integrations)
+        mocks = [each["IntegrationId"] for each in items if each.get("IntegrationType") == "MOCK"]
+        templates = {each: start(self._responses.template, each) for each in mocks}
         found = []
         self.ids.integrations.clear()
-        for each in pages(self._client.get_integrations, ApiId=self.ids.api):
+        for each in items:
             name = _name(each.get("Description", "")) or each["IntegrationId"]
             if name in self.ids.integrations:
                 # Made twice (a call whose answer was lost): the second is not wanted.
@@ -118,16 +158,26 @@ class Gateway:
                     uri="" if mock else each.get("IntegrationUri", ""),
                     timeout_ms=each.get("TimeoutInMillis", 29_000),
                     request_template=each.get("RequestTemplates", {}).get(TEMPLATE, "") if mock else "",
-                    response_template=self._responses.template(each["IntegrationId"]) if mock else "",
+                    response_template=templates[each["IntegrationId"]]() if mock else "",
                 )
             )
         return found
 
-    def read_routes(self) -> list[Route]:
-        """All routes. Integrations have to be read first: a route names them by id."""
+    def _get_routes(self, start: Start) -> list[tuple[Any, bool]]:
+        """All routes as AWS has them, each with whether it answers."""
+        items = self._get(self._client.get_routes)
+        responses = {
+            each["RouteId"]: start(self._responses.of_route, each["RouteId"])
+            for each in items
+            if each.get("RouteResponseSelectionExpression") == DEFAULT
+        }
+        answering = {route for route, response in responses.items() if response() is not None}
+        return [(each, each["RouteId"] in answering) for each in items]
+
+    def _routes(self, items: list[tuple[Any, bool]]) -> list[Route]:
         names = {identity: name for name, identity in self.ids.integrations.items()}
         found = []
-        for each in pages(self._client.get_routes, ApiId=self.ids.api):
+        for each, answers in items:
             self.ids.routes[each["RouteKey"]] = each["RouteId"]
             target = each.get("Target", "").removeprefix("integrations/")
             found.append(
@@ -136,22 +186,21 @@ class Gateway:
                     integration=names.get(target, target),
                     authorization=each.get("AuthorizationType", "NONE"),
                     api_key_required=each.get("ApiKeyRequired", False),
-                    answers=each.get("RouteResponseSelectionExpression") == DEFAULT
-                    and self._responses.of_route(each["RouteId"]) is not None,
+                    answers=answers,
                 )
             )
         return found
 
-    def read_deployments(self) -> list[Deployment]:
-        """All deployments, as AWS lists them; one that bears no name of ours goes by its id."""
-        stages = list(pages(self._client.get_stages, ApiId=self.ids.api))
+    def _deployments(self, items: list[Any], stages: list[Any]) -> list[Deployment]:
+        """The deployments in AWS's order; one that bears no name of ours goes by its id."""
         served: dict[str, list[str]] = {}
         for each in stages:
             served.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
         found = []
         # What is served goes first: of two alike (the answer to a first call was lost) it keeps the name.
-        for each in pages(self._client.get_deployments, ApiId=self.ids.api):
+        for each in items:
             found.append((each, tuple(sorted(served.get(each["DeploymentId"], ())))))
+        self.ids.deployments.clear()
         for each, _ in sorted(found, key=lambda pair: not pair[1]):
             name = _name(each.get("Description", ""))
             marked = bool(name) and name not in self.ids.deployments
@@ -168,10 +217,13 @@ class Gateway:
         ]
 
     def read_stages(self) -> list[Stage]:
-        """All stages. Deployments have to be read first: a stage names them by id."""
+        """All stages, with the names of those deployments that were read or made before."""
+        return self._stages(self._get(self._client.get_stages))
+
+    def _stages(self, items: list[Any]) -> list[Stage]:
         names = {identity: name for name, identity in self.ids.deployments.items()}
         found = []
-        for each in pages(self._client.get_stages, ApiId=self.ids.api):
+        for each in items:
             settings = each.get("DefaultRouteSettings", {})
             access = each.get("AccessLogSettings", {})
             deployment = each.get("DeploymentId", "")
@@ -361,7 +413,7 @@ class Gateway:
 
     @property
     def _responses(self) -> Responses:
-        return Responses(self._client, self._single, self.ids.api)
+        return Responses(self._client, self._make_single, self.ids.api)
 
     def _route_id(self, name: str) -> str | None:
         found = pages(self._client.get_routes, ApiId=self.ids.api)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias
 
 from botocore.exceptions import NoRegionError
 
@@ -23,6 +23,7 @@ from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
 from nwchatctl.aws.patience import hurrying, patiently
 from nwchatctl.aws.published import Found
+from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
@@ -47,13 +48,12 @@ from nwchatctl.deploy.model import (
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.errors import ChatError
 
-READERS = 16
-"""Threads that read: most calls are to services that allow far more, the API's own few run in a row."""
+P = ParamSpec("P")
 
 Clock: TypeAlias = Callable[[], int]
 """The time, in epoch ms."""
 
-_Read: TypeAlias = Callable[[], list[Resource]]
+_Read: TypeAlias = Callable[[], Iterable[Resource]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,33 @@ def caller(aws: Aws) -> Caller:
 class Cloud:
     """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
 
-    def __init__(self, aws: Aws, caller: Caller, names: Names, stage: str, clock: Clock) -> None:
+    def __init__(self, aws: Aws, caller: Caller | None, names: Names, stage: str, clock: Clock) -> None:
         self._aws = aws
-        self.caller = caller
-        self.where = caller.place
+        self._caller = caller
+        self._asking = threading.Lock()
+        self._rows: Callable[[], Rows] | None = None
         self.names = names
         self._stage = stage
         self._clock = clock
         self._found: dict[str, Found] = {}
         self.taken: FoundApi | None = None
         """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
+
+    @property
+    def caller(self) -> Caller:
+        """As whom we are there: as given, or asked of AWS when it is first wanted. Raises as `caller`."""
+        with self._asking:
+            if self._caller is None:
+                self._caller = caller(self._aws)
+            return self._caller
+
+    @property
+    def where(self) -> Place:
+        """Where that is; raises as `caller`."""
+        return self.caller.place
+
+    def _role_arn(self, name: str) -> str:
+        return self.where.role_arn(name)
 
     @cached_property
     def package(self) -> Package:
@@ -126,7 +143,7 @@ class Cloud:
     @cached_property
     def log_groups(self) -> LogGroups:
         """The adapter of log groups."""
-        return LogGroups(self._aws.client("logs"), self.where.arn("logs", "log-group:"))
+        return LogGroups(self._aws.client("logs"), lambda name: self.where.arn("logs", f"log-group:{name}"))
 
     @cached_property
     def roles(self) -> Roles:
@@ -136,20 +153,19 @@ class Cloud:
     @cached_property
     def functions(self) -> Functions:
         """The adapter of Lambda functions, aliases and permissions."""
-        where = self.where
         return Functions(
             self._aws.client("lambda"),
             self.package,
-            lambda name: where.arn("lambda", f"function:{name}"),
-            where.role_arn,
+            lambda name: self.where.arn("lambda", f"function:{name}"),
+            self._role_arn,
         )
 
     @cached_property
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
-        prefix = f"arn:{self.where.partition}:apigateway:{self.where.region}::/apis/"
-        single = self._aws.client("apigatewayv2", retries=False)
-        return Gateway(self._aws.client("apigatewayv2"), prefix, single)
+        client = self._aws.client("apigatewayv2")
+        prefix = f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/apis/"
+        return Gateway(client, prefix, lambda: self._aws.client("apigatewayv2", retries=False))
 
     @cached_property
     def account(self) -> Account:
@@ -161,29 +177,42 @@ class Cloud:
         """The adapter of an old chat's functions and table."""
         return Adopting(self._aws.client("dynamodb"), self._aws.client("lambda"))
 
+    def prepare(self) -> None:
+        """Begins what `read` begins with, to use the time in which somebody waits for AWS: looks at the lock,
+        and has the clients made in the order in which they are wanted."""
+        self._rows = Readers(1)(self._look_at_lock)
+        self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs")
+
+    def _look_at_lock(self) -> Rows:
+        return self.deploys.read()
+
     def read(self) -> Live:
         """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
         was then knows that all that was read after is still so.
 
         Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
         """
-        rows = patiently(self.deploys.read)
+        begun, self._rows = self._rows, None
+        rows = begun() if begun else patiently(self._look_at_lock)
         names = self.names
         functions = [names.function(each) for each in FUNCTIONS]
-        reads: list[_Read] = [
-            self._read_api,
-            *(_one(self.tables.read, each) for each in names.tables),
-            *(_one(self.log_groups.read, names.log_group(each)) for each in FUNCTIONS),
-            _one(self.log_groups.read, names.access_log),
-            *(_one(self.roles.read, each) for each in functions),
-            *(_many(self.functions.read_permissions, each) for each in functions),
-        ]
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool, hurrying():
-            read = [pool.submit(patiently, self.functions.read, each) for each in functions]
-            found = [each for part in pool.map(patiently, reads) for each in part]
-            self._found = {
-                name: each for name, each in zip(functions, [r.result() for r in read], strict=True) if each
-            }
+        groups = [names.log_group(each) for each in FUNCTIONS]
+        with Readers() as start, hurrying():
+            # Each client is made while the calls of those before it are under way: first what takes longest.
+            api = start(self._read_api, self.gateway, start)
+            made = {each: start(self.functions.read, each, start) for each in functions}
+            reads: list[_Read] = [
+                # Heard first, because STS says most clearly what is wrong with credentials.
+                start(self._ask_where),
+                api,
+                *(start(self.functions.read_permissions, each) for each in functions),
+                *(start(_one, self.tables.read, each, start) for each in names.tables),
+                *(start(_one, self.roles.read, each, start) for each in functions),
+                start(self.log_groups.read_all, names.log_group(""), groups, start),
+                start(_one, self.log_groups.read, names.access_log),
+            ]
+            found = [each for read in reads for each in read()]
+            self._found = {name: each for name, read in made.items() if (each := read())}
         api_id = self.gateway.ids.api
         published = [each for one in self._found.values() for each in one.resources(api_id)]
         live = state(*found, *published, *(each.release for each in rows.records))
@@ -244,22 +273,18 @@ class Cloud:
         """Writes down a release as deployed now, by the caller."""
         self.deploys.put_release(release, self._clock(), self.caller.name)
 
-    def _read_api(self) -> list[Resource]:
-        gateway = self.gateway
+    def _read_api(self, gateway: Gateway, start: Start) -> list[Resource]:
         api, leftovers = self._find_apis()
         if api is None:
             return []
-        with ThreadPoolExecutor(2, thread_name_prefix="read-api") as pool:
-            # Routes name integrations, and stages deployments, by ids that have to be known first.
-            first = pool.submit(lambda: (gateway.read_integrations(), gateway.read_routes()))
-            second = pool.submit(lambda: (gateway.read_deployments(), self._stages()))
-            (integrations, routes), (deployments, stages) = first.result(), second.result()
-            return [api, *leftovers, *integrations, *routes, *deployments, *stages]
+        parts = gateway.read(start)
+        stages = [each for each in parts.stages if each.name == self._stage or self._tagged(each.tags)]
+        return [api, *leftovers, *parts.integrations, *parts.routes, *parts.deployments, *stages]
 
-    def _stages(self) -> list[Stage]:
-        return [
-            each for each in self.gateway.read_stages() if each.name == self._stage or self._tagged(each.tags)
-        ]
+    def _ask_where(self) -> tuple[Resource, ...]:
+        """Nothing of the chat's, but what plans are made with."""
+        _ = self.where
+        return ()
 
     def _ours(self, resource: Resource, live: State) -> bool:
         """Whether the tags say so; what has none is part of something that has.
@@ -279,9 +304,6 @@ class Cloud:
         return self.names.tags.items() <= dict(tags).items()
 
 
-def _one(read: Callable[[str], Resource | None], name: str) -> _Read:
-    return lambda: [each for each in [read(name)] if each is not None]
-
-
-def _many(read: Callable[[str], Iterable[Resource]], name: str) -> _Read:
-    return lambda: list(read(name))
+def _one(read: Callable[P, Resource | None], *args: P.args, **kwargs: P.kwargs) -> list[Resource]:
+    found = read(*args, **kwargs)
+    return [] if found is None else [found]

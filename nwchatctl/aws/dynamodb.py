@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.patience import code_of, patiently, wait_until
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Pairs, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 _WAIT_SECONDS = 180.0
 """boto3's waiters ask every 20 s; a small table is ready within a few."""
@@ -23,7 +23,7 @@ class Tables:
     def __init__(self, client: DynamoDBClient) -> None:
         self._client = client
 
-    def read(self, name: str) -> Table | None:
+    def read(self, name: str, start: Start = in_order) -> Table | None:
         """The table, or None where there is none."""
         try:
             described = self._client.describe_table(TableName=name)["Table"]
@@ -32,18 +32,21 @@ class Tables:
         if described.get("TableStatus") == "DELETING":
             return None
         keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
-        backups = self._client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        expiry = start(self._expiry, name)
+        continuous = start(self._client.describe_continuous_backups, TableName=name)
+        tags = start(self._tags, described["TableArn"])
+        backups = continuous()["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         return Table(
             name=name,
             partition_key=keys.get("HASH", ""),
             sort_key=keys.get("RANGE", ""),
-            ttl_attribute=self._expiry(name),
+            ttl_attribute=expiry(),
             point_in_time_recovery=recovery == "ENABLED",
             deletion_protection=described.get("DeletionProtectionEnabled", False),
             # A table that was always provisioned has no summary (DescribeTable).
             billing=described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
-            tags=self._tags(described),
+            tags=tags(),
         )
 
     def create(self, table: Table) -> None:
@@ -165,8 +168,6 @@ class Tables:
         if dropped:
             patiently(self._client.untag_resource, ResourceArn=arn, TagKeys=dropped)
 
-    def _tags(self, described: TableDescriptionTypeDef) -> Pairs:
-        pages = self._client.get_paginator("list_tags_of_resource").paginate(
-            ResourceArn=described["TableArn"]
-        )
+    def _tags(self, arn: str) -> Pairs:
+        pages = self._client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
         return from_list([tag for page in pages for tag in page.get("Tags", [])])

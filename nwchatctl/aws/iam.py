@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.patience import patiently
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Role
 from nwchatctl.deploy.policies import canonical
@@ -29,19 +30,19 @@ class Roles:
     def __init__(self, client: IAMClient) -> None:
         self._client = client
 
-    def read(self, name: str) -> Role | None:
+    def read(self, name: str, start: Start = in_order) -> Role | None:
         """The role with all that is attached to it, or None where there is none."""
         try:
             role = self._client.get_role(RoleName=name)["Role"]
         except self._client.exceptions.NoSuchEntityException:
             return None
-        inline = self._inline(name)
-        others = [each for each in inline if each != POLICY]
+        inline, attached = start(self._inline_policies, name), start(self._attached, name)
+        others, policy = inline()
         return Role(
             name=name,
             trust=_document(role.get("AssumeRolePolicyDocument", {})),
-            policy=self._policy(name) if POLICY in inline else "",
-            other_policies=tuple(sorted(others + self._attached(name))),
+            policy=policy,
+            other_policies=tuple(sorted(others + attached())),
             tags=from_list(role.get("Tags", [])),
         )
 
@@ -117,6 +118,12 @@ class Roles:
             return [*patiently(self._inline, name), *patiently(self._attached, name)]
         except self._client.exceptions.NoSuchEntityException:
             return []
+
+    def _inline_policies(self, name: str) -> tuple[list[str], str]:
+        """The names of other inline policies than ours, and ours, "" where the role has none."""
+        names = self._inline(name)
+        policy = self._policy(name) if POLICY in names else ""
+        return [each for each in names if each != POLICY], policy
 
     def _inline(self, name: str) -> list[str]:
         pages = self._client.get_paginator("list_role_policies").paginate(RoleName=name)

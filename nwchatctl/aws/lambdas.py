@@ -10,6 +10,7 @@ from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.package import Package
 from nwchatctl.aws.patience import exists, patiently, wait_until
 from nwchatctl.aws.published import Found, target
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.desired import version_fingerprint
 from nwchatctl.deploy.model import (
@@ -51,18 +52,24 @@ class Functions:
         self._function_arn = function_arn
         self._role_arn = role_arn
 
-    def read(self, name: str) -> Found | None:
+    def read(self, name: str, start: Start = in_order) -> Found | None:
         """The function with its versions and aliases, or None where there is none."""
         try:
             pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
             configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        tags = self._client.list_tags(Resource=self._function_arn(name)).get("Tags", {})
-        latest = _function(name, configurations.pop(_LATEST), from_mapping(tags))
+        tags, aliases = start(self._tags, name), start(self._aliases, name)
+        latest = _function(name, configurations.pop(_LATEST), tags())
         versions = {int(number): _function(name, each, ()) for number, each in configurations.items()}
-        aliases = self._client.get_paginator("list_aliases").paginate(FunctionName=name)
-        return Found(latest, versions, tuple(target(each) for page in aliases for each in page["Aliases"]))
+        return Found(latest, versions, tuple(map(target, aliases())))
+
+    def _tags(self, name: str) -> Pairs:
+        return from_mapping(self._client.list_tags(Resource=self._function_arn(name)).get("Tags", {}))
+
+    def _aliases(self, name: str) -> list[Any]:
+        pages = self._client.get_paginator("list_aliases").paginate(FunctionName=name)
+        return [each for page in pages for each in page["Aliases"]]
 
     def read_permissions(self, name: str) -> list[Permission]:
         """The statements on the live alias that bear our prefix; others are somebody's own."""

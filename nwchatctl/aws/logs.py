@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from nwchatctl.aws.patience import patiently
+from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_mapping
-from nwchatctl.deploy.model import LogGroup
+from nwchatctl.deploy.model import LogGroup, Pairs
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -15,18 +17,25 @@ if TYPE_CHECKING:
 class LogGroups:
     """Reads and changes log groups. `arn_of` gives a group's ARN without the trailing `:*`."""
 
-    def __init__(self, client: CloudWatchLogsClient, arn_prefix: str) -> None:
+    def __init__(self, client: CloudWatchLogsClient, arn_of: Callable[[str], str]) -> None:
         self._client = client
-        self._arn_prefix = arn_prefix
+        self._arn = arn_of
 
     def read(self, name: str) -> LogGroup | None:
         """The group, or None where there is none."""
-        pages = self._client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
-        found = [each for page in pages for each in page["logGroups"] if each.get("logGroupName") == name]
-        if not found:
-            return None
-        tags = self._client.list_tags_for_resource(resourceArn=self._arn(name)).get("tags", {})
-        return LogGroup(name, found[0].get("retentionInDays", 0), from_mapping(tags))
+        return next(iter(self.read_all(name, [name])), None)
+
+    def read_all(self, prefix: str, names: Collection[str], start: Start = in_order) -> list[LogGroup]:
+        """Those of the groups `names` that are there. All begin with `prefix`: one call lists them."""
+        pages = self._client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+        days = {
+            each["logGroupName"]: each.get("retentionInDays", 0)
+            for page in pages
+            for each in page["logGroups"]
+            if each.get("logGroupName") in names
+        }
+        tags = {name: start(self._tags, name) for name in days}
+        return [LogGroup(name, days[name], tags[name]()) for name in days]
 
     def create(self, group: LogGroup) -> None:
         """Makes the group with its tags, then its retention; one that is there already gets both.
@@ -65,5 +74,5 @@ class LogGroups:
             self._client.put_retention_policy, logGroupName=group.name, retentionInDays=group.retention_days
         )
 
-    def _arn(self, name: str) -> str:
-        return f"{self._arn_prefix}{name}"
+    def _tags(self, name: str) -> Pairs:
+        return from_mapping(self._client.list_tags_for_resource(resourceArn=self._arn(name)).get("tags", {}))

@@ -29,9 +29,11 @@ def pages(call: Callable[..., Any], **wanted: Any) -> Iterator[Any]:
 
 
 class Responses:
-    """Reads and changes the responses of the API `api_id`. `single` is a client that sends each call once."""
+    """Reads and changes the responses of the API `api_id`; `single` gives a client that sends calls once."""
 
-    def __init__(self, client: ApiGatewayV2Client, single: ApiGatewayV2Client, api_id: str) -> None:
+    def __init__(
+        self, client: ApiGatewayV2Client, single: Callable[[], ApiGatewayV2Client], api_id: str
+    ) -> None:
         self._client = client
         self._single = single
         self._api_id = api_id
@@ -45,7 +47,7 @@ class Responses:
         """Gives a response to a route that has none."""
         wanted: Any = {"ApiId": self._api_id, "RouteId": route, "RouteResponseKey": DEFAULT}
         once(
-            lambda: self._single.create_route_response(**wanted)["RouteResponseId"],
+            lambda: self._single().create_route_response(**wanted)["RouteResponseId"],
             lambda: self.of_route(route),
         )
 
@@ -66,7 +68,7 @@ class Responses:
         found = self._of_integration(integration)
         if found is None:
             found, _ = once(
-                lambda: self._single.create_integration_response(**wanted),
+                lambda: self._single().create_integration_response(**wanted),
                 lambda: self._of_integration(integration),
             )
         if found.get("ResponseTemplates", wanted["ResponseTemplates"]) != wanted["ResponseTemplates"]:

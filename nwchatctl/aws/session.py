@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -78,11 +79,15 @@ class Aws:
                 import boto3
                 import botocore.session
 
+                from nwchatctl.aws.models import Models
+
                 keys = self.access.credentials
                 # Keys given outright need no profile, not even AWS_PROFILE's, which may not exist.
                 bare = {"profile": (None, None, None, None)} if keys else None
+                core = botocore.session.Session(session_vars=bare)
+                core.register_component("data_loader", Models())
                 self._session = boto3.session.Session(
-                    botocore_session=botocore.session.Session(session_vars=bare),
+                    botocore_session=core,
                     profile_name=self.access.profile or None,
                     region_name=self.access.region or None,
                     aws_access_key_id=keys.access_key_id if keys else None,
@@ -120,6 +125,17 @@ class Aws:
             if wanted not in self._clients:
                 self._clients[wanted] = self._make(*wanted)
             return self._clients[wanted]
+
+    def prepare(self, *services: Any) -> None:
+        """Makes clients in the background, to use the time in which somebody waits for AWS. What goes wrong
+        there goes wrong again, and is heard, where the client is wanted."""
+
+        def make() -> None:
+            with suppress(Exception):
+                for each in services:
+                    self.client(each)
+
+        threading.Thread(target=make, name="prepare", daemon=True).start()
 
     def _make(self, service: str, url: str, retries: bool, slow: bool) -> Any:
         from botocore.config import Config

@@ -60,6 +60,7 @@ def deploy(
 
     app: App = ctx.obj
     began = time.monotonic()
+    app.cloud.prepare()
     app.announce()
     found = planned(app)
     plan = _limited(found.plan, only) if only else found.plan

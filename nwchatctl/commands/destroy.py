@@ -50,6 +50,7 @@ def destroy(
 
     app: App = ctx.obj
     began = time.monotonic()
+    app.cloud.prepare()
     app.announce()
     live = app.cloud.read()
     ours = {where: each for where, each in live.state.items() if where not in live.foreign}

@@ -1,0 +1,115 @@
+"""A proxy on 127.0.0.1 that makes each AWS call take 50 ms longer, and notes when it began and ended.
+
+Our own, because microburst, which can delay calls, keeps nothing of a single call (its statistics are sums),
+and runs each through a rule engine on the same two cores that are measured here. This one reads no more of a
+request than where it ends and what it asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+
+DELAY = 0.05
+"""Seconds, before a request goes on to AWS."""
+
+_TARGET = re.compile(rb"^x-amz-target:\s*\S*?\.?(\w+)\s*$", re.I | re.M)
+_ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
+_LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.I | re.M)
+_CHUNKED = re.compile(rb"^transfer-encoding:\s*chunked", re.I | re.M)
+_SERVICE = re.compile(rb"Credential=[^/]+/\d+/[^/]+/([\w-]+)/")
+_NO_BODY = re.compile(rb"HTTP/1\.1 (?:204|304|1\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One AWS call; `began` (it came) and `ended` (its answer is sent) in seconds of `time.monotonic`."""
+
+    service: str
+    operation: str
+    began: float
+    ended: float
+
+
+@dataclass
+class Proxy:
+    """Sends everything on to `upstream`, a port of 127.0.0.1; what came since `take` was called is in it."""
+
+    upstream: int
+    delay: float = DELAY
+    port: int = 0
+    _calls: list[Call] = field(default_factory=list)
+
+    def take(self) -> list[Call]:
+        """The calls so far, in the order in which they ended; forgets them."""
+        calls, self._calls = self._calls, []
+        return calls
+
+    @contextmanager
+    def running(self) -> Iterator[Proxy]:
+        """Listens on a free port, in a thread of its own."""
+        loop = asyncio.new_event_loop()
+        server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512))
+        self.port = server.sockets[0].getsockname()[1]
+        thread = threading.Thread(target=loop.run_forever, name="proxy")
+        thread.start()
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            server.close()
+            loop.run_until_complete(_end())
+            loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of the client's, and one to AWS for as long as it lasts."""
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+            answers, ask = await asyncio.open_connection("127.0.0.1", self.upstream)
+            with closing(ask):
+                while True:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    began = time.monotonic()
+                    body = await _body(head, reader)
+                    await asyncio.sleep(self.delay)
+                    ask.write(head + body)
+                    answer = await answers.readuntil(b"\r\n\r\n")
+                    if not _NO_BODY.match(answer):
+                        answer += await _body(answer, answers)
+                    # Noted before it is sent: the client may end, and be looked at, right after.
+                    self._calls.append(Call(*_asked(head, body), began, time.monotonic()))
+                    writer.write(answer)
+
+
+async def _end() -> None:
+    """Ends the connections that are open still."""
+    serving = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in serving:
+        each.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
+    # A closed transport lets go of its socket in one of the loop's next rounds.
+    await asyncio.sleep(0.01)
+
+
+async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
+    if _CHUNKED.search(head):
+        body = b""
+        while not body.endswith(b"\r\n0\r\n\r\n") and body != b"0\r\n\r\n":
+            size = await reader.readline()
+            body += size + await reader.readexactly(int(size, 16) + 2)
+        return body
+    length = _LENGTH.search(head)
+    return await reader.readexactly(int(length[1])) if length else b""
+
+
+def _asked(head: bytes, body: bytes) -> tuple[str, str]:
+    """Service and operation of a request; a REST service's operation is its method and path."""
+    service = _SERVICE.search(head)
+    name = _TARGET.search(head) or _ACTION.search(body)
+    operation = name[1] if name else b" ".join(head.split(b" ", 2)[:2])
+    return (service[1] if service else b"?").decode(), operation.decode("latin-1")

@@ -1,0 +1,71 @@
+"""Runs in, a Markdown table out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.deploy.chain import Way
+from bench.deploy.proxy import Call
+
+HEAD = (
+    "case",
+    "wall time",
+    "of it start-up",
+    "of it AWS",
+    "processor",
+    "calls",
+    "critical path",
+    "in seconds",
+    "AWS / critical path",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the tool: when it was started (monotonic), how long it took in all, how long of that the
+    processor worked for it alone (all in s), and its calls."""
+
+    began: float
+    wall: float
+    processor: float
+    calls: tuple[Call, ...]
+
+    @property
+    def start_up(self) -> float:
+        """Seconds until the first call came: the interpreter, imports, settings, clients."""
+        return min(each.began for each in self.calls) - self.began
+
+    @property
+    def in_aws(self) -> float:
+        """Seconds from the first call's beginning to the last one's end."""
+        return max(each.ended for each in self.calls) - min(each.began for each in self.calls)
+
+
+def table(rows: Iterable[tuple[str, Sequence[Run], Way]]) -> Iterator[str]:
+    """A line for each case, its runs and its longest chain of calls; medians of the runs."""
+    yield _line(HEAD)
+    yield _line(["---", *["---:"] * (len(HEAD) - 1)])
+    for case, runs, way in rows:
+        latency = median(each.ended - each.began for run in runs for each in run.calls)
+        in_aws = median(each.in_aws for each in runs)
+        critical = way.seconds(latency)
+        making = f" + {way.making:.2f} s" if way.making else ""
+        yield _line(
+            [
+                case,
+                f"{median(each.wall for each in runs):.2f} s",
+                f"{median(each.start_up for each in runs):.2f} s",
+                f"{in_aws:.2f} s",
+                f"{median(each.processor for each in runs):.2f} s",
+                f"{median(len(each.calls) for each in runs):g}",
+                f"{way.calls} calls{making}",
+                f"{critical:.2f} s",
+                f"{in_aws / critical:.2f}",
+            ]
+        )
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,25 @@
+"""The service models of botocore that we use."""
+
+from __future__ import annotations
+
+from botocore.loaders import Loader
+
+SERVICES = (
+    "apigateway",
+    "apigatewaymanagementapi",
+    "apigatewayv2",
+    "dynamodb",
+    "iam",
+    "lambda",
+    "logs",
+    "sts",
+)
+
+
+class Models(Loader):
+    """botocore's loader, told which services there are. By itself it looks into the folders of all 400, once
+    for each kind of data (models, paginators, waiters): 40 ms of a deploy."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """SERVICES, whatever `type_name`: one that has no data of that kind is found to have none later."""
+        return list(SERVICES)

@@ -1,0 +1,48 @@
+"""How many AWS calls have to wait for each other: what makes a command slow, however fast each call is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.deploying import Operator
+from tests.e2e.emulated import Sandbox
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    made = Operator(sandbox, "e2e-chain", tmp_path_factory.mktemp("home"))
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+def chain(operator: Operator, *argv: str) -> int:
+    """As `bench/deploy` counts it, of the command line in a process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.deploy.chain", "-q", *argv],
+        cwd=operator.home,
+        env={**operator.sandbox.environ, **operator.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stderr.splitlines()[-1].split()[0])
+
+
+def test_reading_everything_takes_three_calls_in_a_row(operator: Operator) -> None:
+    """The APIs; what is in ours; the responses of what answers by itself. All else is beside that."""
+    assert chain(operator, "plan") == 3
+
+
+def test_a_change_adds_its_own_calls_alone(operator: Operator) -> None:
+    nothing = chain(operator, "deploy", "--yes")
+    operator.environ["NWCHAT_STAGE__THROTTLE_RATE"] = "50"
+    assert chain(operator, "deploy", "--yes") == nothing + 1
