@@ -139,7 +139,7 @@ def test_a_log_group_that_is_there_gets_retention_and_tags(desk: Desk) -> None:
     stub.add_response("list_tags_for_resource", {"tags": {}})
     stub.add_response("put_retention_policy", {}, {"logGroupName": "g", "retentionInDays": 30})
     stub.add_response("tag_resource", {}, {"resourceArn": "arn:g", "tags": dict(TAGS)})
-    LogGroups(client, "arn:").create(LogGroup("g", 30, TAGS))
+    LogGroups(client, lambda name: f"arn:{name}").create(LogGroup("g", 30, TAGS))
 
 
 ROLE = Role("r", '{"Statement":[]}', '{"Statement":[1]}', (), TAGS)
