@@ -56,11 +56,11 @@ def taken(stub: Any, tags: Any, statuses: tuple[str, ...] = ("ACTIVE",)) -> None
     stub.add_client_error("create_table", "ResourceInUseException", "Table already exists: tab")
     for each in (*statuses, "ACTIVE", "ACTIVE"):
         stub.add_response("describe_table", described(each))
+    stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
     stub.add_response(
         "describe_continuous_backups",
         {"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}},
     )
-    stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
     stub.add_response("list_tags_of_resource", {"Tags": to_list(tags)})
 
 
@@ -278,7 +278,7 @@ def gateway(desk: Desk) -> tuple[Gateway, Any, Any]:
     """With the stub of the client that may repeat calls, and of the one that must not."""
     client, stub = desk.client("apigatewayv2")
     single, once = desk.client("apigatewayv2")
-    made = Gateway(client, PREFIX, single)
+    made = Gateway(client, PREFIX, lambda: single)
     made.ids.api = "abc"
     made.ids.integrations["ping"] = "i1"
     made.ids.deployments["d1"] = "dep1"
