@@ -21,7 +21,7 @@ from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
-from nwchatctl.aws.patience import hurrying, patiently
+from nwchatctl.aws.patience import hurrying
 from nwchatctl.aws.published import Found
 from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
@@ -178,10 +178,13 @@ class Cloud:
         return Adopting(self._aws.client("dynamodb"), self._aws.client("lambda"))
 
     def prepare(self) -> None:
-        """Begins what `read` begins with, to use the time in which somebody waits for AWS: looks at the lock,
-        and has the clients made in the order in which they are wanted."""
-        self._rows = Readers(1)(self._look_at_lock)
+        """Begins what `read` begins with, for whoever waits for AWS before that."""
+        self._rows = self._begin()
+
+    def _begin(self) -> Callable[[], Rows]:
+        """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
         self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs")
+        return Readers(1)(self._look_at_lock)
 
     def _look_at_lock(self) -> Rows:
         return self.deploys.read()
@@ -192,18 +195,18 @@ class Cloud:
 
         Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
         """
-        begun, self._rows = self._rows, None
-        rows = begun() if begun else patiently(self._look_at_lock)
+        begun, self._rows = self._rows or self._begin(), None
+        # Heard first, because STS says most clearly what is wrong with credentials.
+        _ = self.where
+        rows = begun()
         names = self.names
         functions = [names.function(each) for each in FUNCTIONS]
         groups = [names.log_group(each) for each in FUNCTIONS]
         with Readers() as start, hurrying():
-            # Each client is made while the calls of those before it are under way: first what takes longest.
+            # First what takes longest.
             api = start(self._read_api, self.gateway, start)
             made = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
-                # Heard first, because STS says most clearly what is wrong with credentials.
-                start(self._ask_where),
                 api,
                 *(start(self.functions.read_permissions, each) for each in functions),
                 *(start(_one, self.tables.read, each, start) for each in names.tables),
@@ -280,11 +283,6 @@ class Cloud:
         parts = gateway.read(start)
         stages = [each for each in parts.stages if each.name == self._stage or self._tagged(each.tags)]
         return [api, *leftovers, *parts.integrations, *parts.routes, *parts.deployments, *stages]
-
-    def _ask_where(self) -> tuple[Resource, ...]:
-        """Nothing of the chat's, but what plans are made with."""
-        _ = self.where
-        return ()
 
     def _ours(self, resource: Resource, live: State) -> bool:
         """Whether the tags say so; what has none is part of something that has.

@@ -32,8 +32,8 @@ class Tables:
         if described.get("TableStatus") == "DELETING":
             return None
         keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
-        expiry = start(self._expiry, name)
         continuous = start(self._client.describe_continuous_backups, TableName=name)
+        expiry = start(self._expiry, name)
         tags = start(self._tags, described["TableArn"])
         backups = continuous()["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")

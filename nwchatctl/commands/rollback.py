@@ -47,6 +47,7 @@ def rollback(
 
     app: App = ctx.obj
     began = time.monotonic()
+    app.cloud.prepare()
     app.announce()
     live = app.cloud.read()
     if not live.api_id:

@@ -37,12 +37,13 @@ def chain(operator: Operator, *argv: str) -> int:
     return int(done.stderr.splitlines()[-1].split()[0])
 
 
-def test_reading_everything_takes_three_calls_in_a_row(operator: Operator) -> None:
-    """The APIs; what is in ours; the responses of what answers by itself. All else is beside that."""
-    assert chain(operator, "plan") == 3
+def test_reading_everything_takes_four_calls_in_a_row(operator: Operator) -> None:
+    """Who we are, beside the lock; the APIs; what is in ours; the responses of what answers by itself. All
+    else is beside that."""
+    assert chain(operator, "plan") == 4
+    assert chain(operator, "deploy", "--yes") == 4
 
 
-def test_a_change_adds_its_own_calls_alone(operator: Operator) -> None:
-    nothing = chain(operator, "deploy", "--yes")
+def test_a_change_adds_its_own_call_and_two_of_the_lock(operator: Operator) -> None:
     operator.environ["NWCHAT_STAGE__THROTTLE_RATE"] = "50"
-    assert chain(operator, "deploy", "--yes") == nothing + 1
+    assert chain(operator, "deploy", "--yes") == 4 + 1 + 2
