@@ -24,9 +24,8 @@ from tests.e2e.emulated import Sandbox
 from tests.e2e.erring import AWS
 from tests.e2e.faulty import Call, Fault, Proxy, Seeded, proxy
 
-RUNS = 4
-"""How often a command may have to be run until it gets through. Most do at once; what cannot be told from a
-failure (an alias that "exists already") ends a run, at most once for each of three aliases."""
+RUNS = 3
+"""How often a command may have to be run until it gets through. Most do at once."""
 
 READ_TIMEOUT = 1.0
 """Seconds; on AWS it is 20. A fault that costs this long is one in ten."""
