@@ -56,11 +56,11 @@ def taken(stub: Any, tags: Any, statuses: tuple[str, ...] = ("ACTIVE",)) -> None
     stub.add_client_error("create_table", "ResourceInUseException", "Table already exists: tab")
     for each in (*statuses, "ACTIVE", "ACTIVE"):
         stub.add_response("describe_table", described(each))
-    stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
     stub.add_response(
         "describe_continuous_backups",
         {"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}},
     )
+    stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
     stub.add_response("list_tags_of_resource", {"Tags": to_list(tags)})
 
 
