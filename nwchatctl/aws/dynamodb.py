@@ -87,6 +87,10 @@ class Tables:
             Tags=to_list(table.tags),
         )
 
+    def settle(self, name: str) -> None:
+        """Returns once the table, which is there, can be read and written. Raises ChatError `timeout`."""
+        self._wait(name, "ACTIVE")
+
     def update(self, before: Table, after: Table) -> None:
         """Changes what differs. The planner never asks for another key: that would be another table."""
         if before.deletion_protection != after.deletion_protection or before.billing != after.billing:

@@ -1,4 +1,4 @@
-"""The service models of botocore that we use."""
+"""The service models of botocore that we use, and that it uses for us."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ SERVICES = (
     "lambda",
     "logs",
     "sts",
+    # With these boto3 itself gets credentials: `aws sso login`, `aws login`.
+    "signin",
+    "sso",
+    "sso-oidc",
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal, Self, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
@@ -149,8 +150,10 @@ class TableSettings(_Section):
     retention_days: int = Field(default=90, ge=1, le=3650, description="Days that messages are kept")
 
 
-class Settings(_Section):
+class Settings(BaseSettings):
     """All settings. Made by `nwchatctl.config.load`; as it is, it reads neither environment nor file."""
+
+    model_config = SettingsConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     aws: AwsSettings = Field(default=AwsSettings(), description="How AWS is reached")
     chat: ChatSettings = Field(default=ChatSettings(), description="The chat itself")
@@ -161,6 +164,18 @@ class Settings(_Section):
     tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(
         default={}, description="AWS tags on everything that is built, beside our own"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, and nothing else: `load` says which environment and which file count."""
+        return (init_settings,)
 
 
 def sections() -> dict[str, type[BaseModel] | None]:

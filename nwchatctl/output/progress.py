@@ -104,13 +104,14 @@ class Live(Progress):
     def ended(self, kind: str, name: str, text: str, *, ok: bool = True) -> None:
         from rich.text import Text
 
-        took = 0.0
-        if (kind, name) in self._steps:
-            task, began = self._steps.pop((kind, name))
-            took = self._clock() - began
-            self._rich.remove_task(task)
-        line = _step(self._streams, kind, name, text, ok, took)
-        self._rich.console.print(Text.from_ansi(line), soft_wrap=True)
+        task, began = self._steps.pop((kind, name), (None, self._clock()))
+        line = _step(self._streams, kind, name, text, ok, self._clock() - began)
+        # rich draws the spinners from a thread of its own, and would now and then count its lines before
+        # this one is written: then one line is overwritten, and another left standing.
+        with self._rich.live._lock:
+            if task is not None:
+                self._rich.remove_task(task)
+            self._rich.console.print(Text.from_ansi(line), soft_wrap=True)
 
     def update(self, count: int) -> None:
         if self._bar is not None:

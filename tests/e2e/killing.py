@@ -142,7 +142,7 @@ class Killing:
         where = f"{way.name}, killed {kill.moment} {kill.call}"
         assert ran.code == 0, (where, ran)
         different = differences(way.after, dump(self.chat))
-        assert not different, "\n".join([where, *different])
+        assert not different, "\n".join([where, *(each[:300] for each in different[:12])])
         assert self.done(way.plan)["changes"] == way.planned, where
 
 

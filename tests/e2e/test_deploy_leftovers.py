@@ -69,6 +69,8 @@ def test_it_goes_while_the_chats_own_is_changed(operator: Operator) -> None:
         ("delete", "route"),
         ("update", "integration"),
         ("create", "deployment"),
+        # By hand, and served no more.
+        ("delete", "deployment"),
         ("update", "stage"),
     }
     assert leftover not in mine(operator)

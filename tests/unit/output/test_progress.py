@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from collections.abc import Callable
 
 from nwchatctl.output.progress import Live, Plain, Progress, make_progress
-from tests.unit.output.memory_streams import printed, streams
+from tests.unit.output.memory_streams import Terminal, printed, streams
 
 
 def ticking() -> Callable[[], float]:
@@ -43,6 +45,41 @@ def test_live_steps_leave_their_lines_and_the_cursor() -> None:
     assert out == ""
     assert "table [red]a created" in err
     assert err.index("\x1b[?25l") < err.rindex("\x1b[?25h")
+
+
+class Watched(Terminal):
+    """A terminal that notes of each write of `text` whether the thread that draws could do so meanwhile."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.draws: Callable[[], bool] = lambda: False
+        self.drawn: list[bool] = []
+
+    def write(self, text: str) -> int:
+        if self.text in text:
+            thread = threading.Thread(target=lambda: self.drawn.append(self.draws()))
+            thread.start()
+            thread.join()
+        return super().write(text)
+
+
+def test_spinners_are_not_drawn_in_the_middle_of_a_line() -> None:
+    watched = Watched("a created")
+    made = dataclasses.replace(streams(terminal=True), err=watched)
+    with Live(made, clock=ticking(), refresh=False) as progress:
+        lock = progress._rich.live._lock
+
+        def draws() -> bool:
+            free = lock.acquire(blocking=False)
+            if free:
+                lock.release()
+            return free
+
+        watched.draws = draws
+        progress.started("table", "a")
+        progress.ended("table", "a", "created")
+    assert watched.drawn == [False]
 
 
 def test_a_live_bar_has_count_and_total() -> None:
