@@ -110,6 +110,8 @@ def _drive(
                 watch.started(change)
                 run.running[pool.submit(apply, change)] = change
         if not run.running:
-            return run.outcome()
+            outcome = run.outcome()
+            assert run.failed or not outcome.left, f"changes wait for each other: {outcome.left}"
+            return outcome
         wait(run.running, return_when=FIRST_COMPLETED)
         run.collect(watch)

@@ -128,7 +128,8 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
             # A deployment is a snapshot: what has to go is gone before it is taken.
             whole = isinstance(change.after, Deployment)
             before[where] |= {each for each in needed if whole or not isinstance(by_key[each], Delete)}
-        if not isinstance(change, Create):
+        # What a deployment was taken of may go before it: a snapshot needs nothing any more.
+        if not isinstance(change, Create) and not isinstance(change.before, Deployment):
             for each in _within(needs(change.before), by_key):
                 if isinstance(by_key[each], Delete):
                     before[each].add(where)

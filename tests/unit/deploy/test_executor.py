@@ -131,3 +131,10 @@ def test_who_interrupts_is_heard_before_what_runs_is_waited_for() -> None:
     with pytest.raises(KeyboardInterrupt):
         execute(chain("a", "b", after={}), apply, Watch(started=started, interrupted=hurried.set))
     assert ended == ["a"]
+
+
+def test_changes_that_wait_for_each_other_are_not_left_out_silently() -> None:
+    log: list[str] = []
+    with pytest.raises(AssertionError, match="wait for each other"):
+        execute(chain("a", "b", "c", after={"b": {"c"}, "c": {"b"}}), recorder(log))
+    assert log == ["a"]

@@ -31,7 +31,7 @@ from nwchatctl.deploy.model import (
     with_api_id,
 )
 from nwchatctl.deploy.naming import Place
-from nwchatctl.deploy.planner import needs, plan
+from nwchatctl.deploy.planner import dependencies, needs, plan
 from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
 from nwchatctl.deploy.safety import destruction, refuse_foreign, refuse_other_keys, removals
 from nwchatctl.errors import ChatError
@@ -169,6 +169,20 @@ def test_a_deployment_is_taken_when_what_goes_is_gone() -> None:
     assert planned.after[key(DEPLOYMENT)] == {key(extra), key(old)}
     assert planned.after[key(old)] == {key(extra)}
     assert planned.after[key(extra)] == frozenset()
+
+
+def test_what_a_deployment_was_taken_of_may_go_before_it() -> None:
+    """Else the new one waits for a route to go, that for the old one, and that for the stage, which waits for
+    the new one."""
+    extra, old = Route("extra", "f", "NONE", False, False), Deployment("old")
+    served = dataclasses.replace(STAGE, deployment="old")
+    changes = (Delete(extra), Create(DEPLOYMENT), Delete(old), Update(served, STAGE))
+    assert dependencies(changes) == {
+        key(extra): frozenset(),
+        key(DEPLOYMENT): {key(extra)},
+        key(STAGE): {key(DEPLOYMENT)},
+        key(old): {key(STAGE)},
+    }
 
 
 def test_a_stage_logs_to_what_is_there_and_what_it_logged_to_goes_after() -> None:
