@@ -18,24 +18,34 @@ def host() -> str:
 def this_process() -> str:
     """What tells this process from every other, on any machine and at any time: `machine/pid/start`."""
     pid = os.getpid()
-    return f"{_machine()}/{pid}/{_started(pid) or ''}"
+    try:
+        return f"{_machine()}/{pid}/{_started(pid)}"
+    except OSError:
+        return f"{_machine()}/{pid}/"
 
 
 def is_dead(process: str) -> bool:
     """Whether `process` (of `this_process`) ran on this machine and is no more; False where nobody knows."""
     machine, pid, started = [*process.split("/"), "", ""][:3]
-    if machine != _machine() or not pid.isdigit():
+    if machine != _machine() or not pid.isdigit() or not _BOOT.exists():
         return False
-    if _BOOT.exists():
-        # Its number may have been given to another process since.
-        return _started(int(pid)) != started
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
+        now = _started(int(pid))
     except OSError:
+        # There is none of that number, or /proc does not show those of others.
+        return not _exists(int(pid))
+    # The number may have been given to another process since.
+    return now != started
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
         return False
-    return False
+    except OSError:
+        return True
+    return True
 
 
 def _machine() -> str:
@@ -46,11 +56,8 @@ def _machine() -> str:
         return host().replace("/", "-")
 
 
-def _started(pid: int) -> str | None:
-    """When a process was started, in ticks since boot; None where there is none, or one that is dead."""
-    try:
-        # The name, in parentheses, may hold anything.
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if words[0] in ("Z", "X") else words[19]
+def _started(pid: int) -> str:
+    """When a process was started, in ticks since boot; "" for one that is dead. Raises OSError for none."""
+    # The name, in parentheses, may hold anything.
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return "" if words[0] in ("Z", "X") else words[19]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from nwchatctl.aws.errors import patiently
 from nwchatctl.aws.iam import Roles
+from nwchatctl.aws.patience import patiently
 from nwchatctl.aws.tagging import to_list
 from nwchatctl.deploy.access import ROLE, ROLE_TAGS, ROLE_TRUST, role_policy
 from nwchatctl.deploy.naming import Place
@@ -40,7 +40,7 @@ class Account:
         """Whether that role is the one that we make; False where AWS does not say."""
         try:
             return self.logging_role() == self.own_role
-        except ClientError:
+        except (ClientError, BotoCoreError):
             return False
 
     def set_logging_role(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.errors import patiently
+from nwchatctl.aws.patience import patiently
 from nwchatctl.deploy.holding import Holder, Seen
 from nwchatctl.deploy.model import Release, pairs
 from nwchatctl.deploy.releases import Record
@@ -59,17 +59,23 @@ class Deploys:
 
     def take(self, holder: Holder, seen: Seen) -> bool:
         """Takes the lock if it is still as `seen`; whether it is `holder`'s now."""
+        values: dict[str, Any] = {":lock": {"M": _holder_row(holder)}}
         if seen.holder is not None:
-            condition, was = "#lock.#token = :seen", seen.holder.token
+            # Whoever renews it meanwhile is alive.
+            condition, was = "#lock.#token = :seen AND #lock.expires_at = :until", seen.holder.token
+            values[":until"] = {"N": str(seen.holder.expires_at)}
         elif seen.last:
             condition, was = "#last = :seen AND attribute_not_exists(#lock)", seen.last
         else:
             condition, was = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
-        row = {"M": _holder_row(holder)}
-        if self._update(
-            "SET #lock = :lock", condition, {":lock": row, **({":seen": {"S": was}} if was else {})}
-        ):
-            return True
+        if was:
+            values[":seen"] = {"S": was}
+        try:
+            if self._update("SET #lock = :lock", condition, values):
+                return True
+        except self._client.exceptions.ResourceNotFoundException:
+            # Somebody destroyed the chat meanwhile.
+            return False
         # Of a write that was sent twice because its answer was lost, the second finds the first.
         now = self.read().seen.holder
         return now is not None and now.token == holder.token
@@ -95,11 +101,12 @@ class Deploys:
         if seen.holder is not None:
             self.drop(seen.holder)
 
-    def put_release(self, release: Release, created_at: int, by: str) -> None:
+    def put_release(self, release: Release, created_at: int, by: str, before: str = "") -> None:
         """Remembers a release as the one deployed last."""
         row: Any = {
             "created_at": {"N": str(created_at)},
             "by": {"S": by},
+            "before": {"S": before},
             "code_sha256": {"S": release.code_sha256},
             "deployment": {"S": release.deployment},
             "functions": {"S": json.dumps(dict(release.functions))},
@@ -181,7 +188,7 @@ def _record(name: str, row: Mapping[str, Any], *, latest: bool) -> Record:
         latest=latest,
         settings=pairs(_mapping(row, "settings")),
     )
-    return Record(release, _number(row, "created_at"), _text(row, "by"))
+    return Record(release, _number(row, "created_at"), _text(row, "by"), _text(row, "before"))
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

@@ -9,6 +9,7 @@ from nwchatctl.aws.patience import code_of, patiently, wait_until
 from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.model import Pairs, Table
+from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,7 +88,7 @@ class Tables:
             Tags=to_list(table.tags),
         )
 
-    def settle(self, name: str) -> None:
+    def wait(self, name: str) -> None:
         """Returns once the table, which is there, can be read and written. Raises ChatError `timeout`."""
         self._wait(name, "ACTIVE")
 
@@ -146,10 +147,15 @@ class Tables:
             )
         except self._client.exceptions.ClientError as error:
             # "TimeToLive is already enabled", "… modified multiple times": sent again after a lost answer.
-            if code_of(error) != "ValidationException" or self._expiry(name) != (
-                attribute if enabled else ""
-            ):
-                raise
+            if code_of(error) == "ValidationException" and self._expiry(name) == (attribute * enabled):
+                return
+            if "modified multiple times" in str(error):
+                raise ChatError(
+                    f"the expiry of table {name} was changed within the hour, which AWS takes once",
+                    hint="run the command again in an hour; nothing is lost until then",
+                    code="ttl_too_soon",
+                ) from error
+            raise
 
     def _expiry(self, name: str) -> str:
         """The attribute that rows expire by, "" without one."""

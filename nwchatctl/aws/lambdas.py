@@ -144,6 +144,9 @@ class Functions:
         """
         if number is None:
             number = self._publish(alias, api_id)
+        else:
+            # It may have been published by one that was killed while AWS was still making it.
+            self._settle(alias.function, str(number), _SNAPSHOT_SECONDS)
         target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": str(number)}
         # No weights: what somebody shifted by hand to another version comes back.
         alone: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}

@@ -40,9 +40,15 @@ _PASSING = (
     # Lambda, of a role made seconds ago: IAM is eventually consistent.
     ("InvalidParameterValueException", "cannot be assumed by lambda"),
     ("InvalidParameterValueException", "does not have permissions"),
+    # The same, where there are environment variables to encrypt (so terraform-provider-aws and chalice).
+    ("InvalidParameterValueException", "kms key is invalid for creategrant"),
     # Lambda, while an earlier update runs.
     ("ResourceConflictException", "in progress"),
     ("ResourceConflictException", "cannot be performed at this time"),
+    ("ResourceConflictException", "concurrent update"),
+    # Lambda, of a version that an alias left a moment ago.
+    ("ResourceConflictException", "referenced by an alias"),
+    ("ResourceConflictException", "aliases reference it"),
     # API Gateway, when two calls meet: "concurrent modification", and what else it calls a conflict.
     ("ConflictException", ""),
     # API Gateway, of a role made seconds ago; two ways of saying it (so terraform-provider-aws).

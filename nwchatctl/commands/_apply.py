@@ -52,7 +52,7 @@ def changing(app: App, found: Planned, seen: Seen, command: str) -> Iterator[Cha
     made = carry_out(app, split(found.plan, own)[0], lambda: None) if own else 0
     if own and not made:
         # It is there and cannot be read: one that died a moment ago made it, and it is CREATING still.
-        found.cloud.tables.settle(found.cloud.names.deploys)
+        found.cloud.tables.wait(found.cloud.names.deploys)
     with locked(app, seen, command) as guard:
         yield Changes(app, guard, made, own)
 

@@ -20,9 +20,8 @@ Guard = Callable[[], None]
 def refuse_locked(app: App, seen: Seen, *, force: bool = False) -> Seen:
     """The lock as it is to be taken. Raises ChatError `locked` while somebody alive holds it.
 
-    With `force` it is taken away from whoever holds it.
+    With `force` nobody is refused: taking it takes it away from whoever was seen to hold it.
     """
-    from nwchatctl.deploy.holding import Seen as SeenLock
     from nwchatctl.deploy.holding import refuse_held
     from nwchatctl.machine import is_dead
 
@@ -30,9 +29,8 @@ def refuse_locked(app: App, seen: Seen, *, force: bool = False) -> Seen:
     if holder is None:
         return seen
     if force:
-        app.cloud.deploys.unlock(seen)
-        app.warn(f"took the lock away from {holder.owner} on {holder.host}, who ran {holder.command}")
-        return SeenLock(None, holder.token)
+        app.warn(f"the lock is taken away from {holder.owner} on {holder.host}, who runs {holder.command}")
+        return seen
     dead = is_dead(holder.process)
     refuse_held(seen, app.now_ms(), dead=dead, unlock=app.command("deploy", "--force-unlock"))
     what = f"{holder.command} of {holder.owner} on {holder.host}"
@@ -41,7 +39,7 @@ def refuse_locked(app: App, seen: Seen, *, force: bool = False) -> Seen:
 
 
 def settle(app: App, seen: Seen) -> None:
-    """Lets go of the lock of one that died when nothing was left to do but that; `seen` is what
+    """Lets go of the lock of whoever was seen to hold it, when nothing else is left to do; `seen` is what
     `refuse_locked` gave."""
     if seen.holder is not None:
         app.cloud.deploys.unlock(seen)
@@ -64,8 +62,11 @@ def at_it(app: App, seen: Seen) -> list[tuple[str, str]]:
 def locked(app: App, seen: Seen, command: str, target: str = "") -> Iterator[Guard]:
     """Within, the lock is ours; the table for it has to be there. `seen` is what `refuse_locked` gave.
 
+    Who fails on the way to a `target` leaves it in the lock, for the same command to take it up again.
+
     Raises ChatError `locked` where somebody else was quicker, `changed_meanwhile` where that one is done.
     """
+    from nwchatctl.aws.patience import hurry
     from nwchatctl.deploy.holding import changed_meanwhile
 
     deploys = app.cloud.deploys
@@ -77,9 +78,15 @@ def locked(app: App, seen: Seen, command: str, target: str = "") -> Iterator[Gua
     keeper.start()
     try:
         yield keeper.check
-    finally:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            hurry()
         keeper.stop()
-        _let_go(app, holder)
+        if not target:
+            _let_go(app, holder)
+        raise
+    keeper.stop()
+    _let_go(app, holder)
 
 
 def _let_go(app: App, holder: Holder) -> None:

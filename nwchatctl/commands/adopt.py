@@ -131,10 +131,11 @@ def _take_over(app: App, adoption: _Adoption) -> tuple[int, Copied | None]:
     with changing(app, adoption.found, adoption.seen, "adopt") as changes:
         for each in adoption.old.untagged:
             app.cloud.old.tag(each, app.settings.chat.name)
+        if adoption.served:
+            # Before the API is ours: a deploy that comes between would remove what bears no name.
+            app.cloud.gateway.name_deployment(adoption.served, KEPT + adoption.served)
         changes.carry_out(first)
         copied = _copy(app, adoption)
-        if adoption.served:
-            app.cloud.gateway.name_deployment(adoption.served, KEPT + adoption.served)
         if last:
             changes.carry_out(last)
             # Once more, for whoever came while the stage moved.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
+    from nwchatctl.deploy.access import Logging
     from nwchatctl.deploy.planner import Plan
 
 HELP = examples(
@@ -57,16 +58,18 @@ def deploy(
     from nwchatctl.commands._apply import changing
     from nwchatctl.commands._chat import as_lines, planned, summary
     from nwchatctl.commands._lock import refuse_locked, settle
+    from nwchatctl.deploy.adoption import refuse_unfinished
 
     app: App = ctx.obj
     began = time.monotonic()
     app.cloud.prepare()
     app.announce()
     found = planned(app)
-    plan = _limited(found.plan, only) if only else found.plan
+    plan = _limited(found, only) if only else found.plan
     role = logging(app, plan, asked=set_account_logging_role, dry_run=dry_run)
     if dry_run:
-        return _report(app, found, plan, applied=0, began=began, dry_run=True)
+        return _report(app, found, plan, applied=0, began=began, dry_run=True, role=role)
+    refuse_unfinished(found.live.state, app.settings.stage.name, found.live.api_id)
     seen = refuse_locked(app, found.live.rows.seen, force=force_unlock)
     if not (plan or role.sets):
         settle(app, seen)
@@ -74,10 +77,13 @@ def deploy(
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     _consent(app, plan, yes)
     consent(app, role, yes=yes)
+    if force_unlock:
+        # As its holder has renewed it while the plan was read and agreed to.
+        seen = app.cloud.deploys.read().seen
     with changing(app, found, seen, "deploy") as changes:
         set_role(app, role)
         changes.carry_out(plan)
-    return _report(app, found, plan, applied=changes.made, began=began, dry_run=False)
+    return _report(app, found, plan, applied=changes.made, began=began, dry_run=False, role=role)
 
 
 def _consent(app: App, plan: Plan, yes: bool) -> None:
@@ -88,15 +94,19 @@ def _consent(app: App, plan: Plan, yes: bool) -> None:
         app.confirm(f"{len(gone)} of these changes remove something. Deploy?", given=yes, flag="--yes")
 
 
-def _limited(plan: Plan, only: Collection[str]) -> Plan:
+def _limited(found: Planned, only: Collection[str]) -> Plan:
     """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
     from nwchatctl.deploy.changes import changed_key
     from nwchatctl.deploy.planner import ORDER, split
 
+    plan = found.plan
     unknown = sorted(set(only) - set(ORDER))
     if unknown:
         raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
     keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in only}
+    if keys and not found.live.rows.there:
+        # Nothing is changed without the table for the lock.
+        keys |= {("table", found.cloud.names.deploys)} & plan.after.keys()
     # What moves all that a release is made of makes that release.
     keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
     left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
@@ -116,14 +126,22 @@ def _limited(plan: Plan, only: Collection[str]) -> Plan:
 def _lacks(kind: str, action: str) -> bool:
     """Whether a change of `kind` cannot go without an earlier `action`. Versions and deployments are
     snapshots: one taken of what is out of date would stay so, under the name of a good one."""
-    return action == "create" or kind in ("alias", "deployment")
+    return action == "create" or kind in ("alias", "version", "deployment")
 
 
-def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:
+def _report(
+    app: App,
+    found: Planned,
+    plan: Plan,
+    *,
+    applied: int,
+    began: float,
+    dry_run: bool,
+    role: Logging | None = None,
+) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, whereabouts
-    from nwchatctl.deploy.desired import release
 
-    api_id = found.cloud.gateway.ids.api
+    api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
     links = endpoints(app, api_id)
     body: tuple[Line | Table, ...]
     if dry_run:
@@ -131,20 +149,33 @@ def _report(app: App, found: Planned, plan: Plan, *, applied: int, began: float,
     elif not plan:
         body = (Line(summary(()), Mark.GOOD), _links(links))
     else:
-        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release(found.wanted)}"
+        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release}"
         body = (Line(done, Mark.GOOD), _links(links))
     return Report(
         data={
             **whereabouts(app),
             "changes": as_json(plan.changes),
             "applied": applied,
-            "release": release(found.wanted) if api_id else None,
+            "release": release if api_id else None,
             "endpoints": links,
+            # What is set for the whole account, null for most deploys.
+            "account_logging_role": app.cloud.account.own_role if role and role.sets else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=body,
     )
+
+
+def _released(app: App, found: Planned, plan: Plan) -> str | None:
+    """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
+    from nwchatctl.deploy.desired import release
+    from nwchatctl.deploy.releases import running
+
+    moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
+    if moving <= plan.after.keys():
+        return release(found.wanted)
+    return running(found.live.state, app.settings.stage.name)
 
 
 def _links(links: dict[str, str | None]) -> Table:

@@ -53,12 +53,11 @@ def destroy(
     app.cloud.prepare()
     app.announce()
     live = app.cloud.read()
-    ours = {where: each for where, each in live.state.items() if where not in live.foreign}
     own = app.cloud.names.deploys
-    plan, left = destruction(ours, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
+    plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
     left += live.foreign
     if dry_run:
-        return _report(app, plan.changes, left, applied=0, began=began)
+        return _report(app, plan.changes, left, applied=0, began=began, dry_run=True)
     seen = refuse_locked(app, live.rows.seen)
     if not plan:
         return _report(app, plan.changes, left, applied=0, began=began)
@@ -83,7 +82,13 @@ def _carry_out(app: App, plan: Plan, seen: Seen | Literal[False]) -> int:
 
 
 def _report(
-    app: App, changes: tuple[Change, ...], left: tuple[Key, ...], *, applied: int, began: float
+    app: App,
+    changes: tuple[Change, ...],
+    left: tuple[Key, ...],
+    *,
+    applied: int,
+    began: float,
+    dry_run: bool = False,
 ) -> Report:
     from nwchatctl.commands._account import account_role
     from nwchatctl.commands._chat import as_json, as_lines, whereabouts
@@ -103,6 +108,7 @@ def _report(
             "changes": as_json(changes),
             "applied": applied,
             "left": [{"kind": kind, "name": name} for kind, name in left],
+            "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(*said, *kept),

@@ -32,7 +32,7 @@ def releases(
 ) -> Report:
     """List the releases, newest first, with the one that runs now.
 
-    Those that can be gone back to: AWS keeps the last ten versions of each function and five deployments.
+    The last ten versions of each function and the last five deployments are kept, and so can be gone back to.
     """
     from nwchatctl.commands._chat import not_deployed
     from nwchatctl.commands.connections import iso

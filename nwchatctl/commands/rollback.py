@@ -59,11 +59,11 @@ def rollback(
     if dry_run or not changes:
         if not dry_run:
             settle(app, seen)
-        return _report(app, target, changes, applied=0, began=began)
+        return _report(app, target, changes, applied=0, began=began, dry_run=dry_run)
     app.say(*as_lines(changes.changes, verbose=app.options.verbose))
     with locked(app, seen, "rollback", target.name) as guard:
         applied = carry_out(app, changes, guard)
-    return _report(app, target, changes, applied=applied, began=began)
+    return _report(app, target, changes, applied=applied, began=began, dry_run=False)
 
 
 def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
@@ -79,7 +79,7 @@ def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
     return previous(records, running(live.state, app.settings.stage.name))
 
 
-def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float) -> Report:
+def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, whereabouts
 
     if applied:
@@ -95,6 +95,7 @@ def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float
             "applied": applied,
             "release": target.name,
             "endpoints": endpoints(app, app.cloud.gateway.ids.api),
+            "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=tuple(said),

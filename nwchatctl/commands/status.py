@@ -46,6 +46,8 @@ def status(
     connected, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
     runs = running(found.live.state, app.settings.stage.name)
+    if runs not in {each.release.name for each in found.live.rows.records}:
+        runs = None
     return Report(
         data={
             **whereabouts(app),

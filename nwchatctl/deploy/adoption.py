@@ -223,6 +223,20 @@ def _is_ours(live: State, deployment: str) -> bool:
     return isinstance(found, Deployment) and found.marked
 
 
+def refuse_unfinished(live: State, stage: str, api_id: str) -> None:
+    """Raises ChatError where the stage still serves the old chat: an adoption was stopped.
+
+    Going on with it takes over whoever is connected; a deploy would not.
+    """
+    found = live.get((Stage.kind, stage))
+    if isinstance(found, Stage) and found.deployment.startswith(KEPT):
+        raise ChatError(
+            "the adoption of this chat is not finished: its stage serves the old functions",
+            hint=f"nwchatctl adopt --api-id {api_id}",
+            code="adoption_unfinished",
+        )
+
+
 def ways_back(live: State) -> tuple[str, ...]:
     """AWS's ids of the deployments that are kept from before the adoption."""
     names = [name for kind, name in live if kind == Deployment.kind and name.startswith(KEPT)]

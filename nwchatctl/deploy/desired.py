@@ -115,7 +115,10 @@ def fingerprint(resources: Iterable[Resource]) -> str:
 
 
 def _compared(resource: Resource) -> dict[str, object]:
-    return {each.name: getattr(resource, each.name) for each in dataclasses.fields(resource) if each.compare}
+    """What makes up the fingerprint. An attribute at its default is left out, so that a later version of this
+    tool can bring one more without taking all earlier releases for something else."""
+    values = ((each, getattr(resource, each.name)) for each in dataclasses.fields(resource) if each.compare)
+    return {each.name: value for each, value in values if value != each.default}
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,8 @@ def needs(resource: Resource) -> frozenset[Need]:
             alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
             return frozenset({api, *alias})
         case Route():
-            return frozenset({(Integration.kind, resource.integration), api})
+            # A stage with auto-deploy serves a route at once: what it leads to must be allowed to run.
+            return frozenset({(Integration.kind, resource.integration), (Permission.kind, ANY), api})
         case Deployment():
             # A snapshot of them all, so it is taken last.
             return frozenset({(Route.kind, ANY), (Integration.kind, ANY), api})

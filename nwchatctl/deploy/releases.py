@@ -30,11 +30,12 @@ DEPLOYMENTS_KEPT = 5
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A release, when it was deployed last (epoch ms), and by whom."""
+    """A release, when it was deployed last (epoch ms), by whom, and the id of what ran before, "" if none."""
 
     release: Release
     created_at: int
     by: str
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def entries(records: Sequence[Record], live: State, stage: str) -> list[Entry]:
 
 
 def running(live: State, stage: str) -> str | None:
-    """The id of what the chat runs now; None where it is no whole release."""
+    """The id of what the chat runs now, which is in no record where it is half of one release and half of
+    another; None where it runs nothing."""
     aliases = {each.function: each.runs for each in live.values() if isinstance(each, Alias)}
     front = live.get((Stage.kind, stage))
     if not aliases or not isinstance(front, Stage):
@@ -72,9 +74,12 @@ def running(live: State, stage: str) -> str | None:
 
 
 def previous(records: Sequence[Record], current: str | None) -> Release:
-    """What a rollback without a name goes back to: the release that was deployed before `current`, or where
-    that is none of them, the last. Raises ChatError, exit 4."""
+    """What a rollback without a name goes back to: what ran before `current` was deployed; where nothing did,
+    the one deployed before it; where `current` is none of them, the last. Raises ChatError, exit 4."""
     ids = [each.release.name for each in records]
+    ran = {each.release.name: each.before for each in records}.get(current or "", "")
+    if ran in ids and ran != current:
+        return records[ids.index(ran)].release
     older = records[ids.index(current) + 1 :] if current in ids else records
     if not older:
         raise ChatError(

@@ -75,7 +75,7 @@ def test_force_takes_it_away(operator: Operator, deploys: Deploys) -> None:
     assert operator.run("deploy", "--force-unlock", "--dry-run", **CHANGED).writes == []
     ran = operator.run("deploy", "--force-unlock", **CHANGED)
     assert ran.code == 0
-    assert "took the lock away from user/somebody on another-host" in ran.err
+    assert "the lock is taken away from user/somebody on another-host" in ran.err
     assert operator.plan(**CHANGED) == []
     # They hear of it at their next breath, and take nothing back.
     assert not deploys.renew(theirs)

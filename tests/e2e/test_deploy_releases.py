@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from nwchatctl.deploy.releases import VERSIONS_KEPT
 from tests.e2e.chatting import SECONDS, eventually
-from tests.e2e.deploying import Operator
+from tests.e2e.deploying import OPERATOR_POLICY, Operator, without
 from tests.e2e.emulated import Sandbox
 
 BIG = {"NWCHAT_FUNCTIONS__MEMORY_MB": "512"}
@@ -106,6 +108,40 @@ def test_routes_go_back_with_the_functions(operator: Operator, monkeypatch: pyte
     assert operator.json("status")["release"] == first
     assert operator.deploy(**BIG)["release"] == second
     assert operator.plan(**BIG) == []
+
+
+def test_a_rollback_that_failed_half_way_goes_on_to_where_it_went(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aliases are of the one release by then and the stage is of the other: what ran cannot tell."""
+    from nwchatctl.deploy import desired
+
+    first = operator.deploy()["release"]
+    monkeypatch.setattr(desired, "_TIMEOUT_MS", 28_000)
+    operator.deploy(**BIG)
+    with operator.allowed(without(OPERATOR_POLICY, "Apis", "apigateway:PATCH")):
+        failed = process(operator, "rollback", "--json")
+        assert failed.returncode == 3
+        assert "could not update stage production" in failed.stderr
+        assert operator.json("status")["release"] is None
+        assert "unfinished\trollback by nwchat-operator" in operator.run("status").out
+    done = process(operator, "rollback", "--json")
+    assert (done.returncode, json.loads(done.stdout)["release"]) == (0, first)
+    assert operator.json("status")["release"] == first
+
+
+def process(operator: Operator, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command as a process of its own, whose lock ends with it."""
+    return subprocess.run(
+        [sys.executable, "-m", "nwchatctl", *argv],
+        cwd=operator.home,
+        env={**operator.sandbox.environ, **operator.environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def stage(operator: Operator) -> str:

@@ -85,6 +85,20 @@ def test_a_dead_ones_lock_is_taken_over_by_one(deploys: Deploys) -> None:
     assert found.token == "yours"
 
 
+def test_who_renews_it_is_alive(deploys: Deploys) -> None:
+    assert deploys.take(ME, Seen())
+    seen = deploys.read().seen
+    assert deploys.renew(dataclasses.replace(ME, expires_at=9_000))
+    assert not deploys.take(YOU, seen)
+    assert deploys.take(YOU, deploys.read().seen)
+
+
+def test_a_lock_without_its_table_is_nobodys(deploys: Deploys) -> None:
+    """Destroyed since it was read."""
+    deploys._client.delete_table(TableName="deploys")
+    assert not deploys.take(ME, Seen())
+
+
 def test_taking_it_twice_because_an_answer_was_lost_is_taking_it(deploys: Deploys) -> None:
     assert deploys.take(ME, Seen())
     assert deploys.take(ME, Seen())
@@ -101,12 +115,13 @@ def test_releases_come_newest_first_and_go(deploys: Deploys) -> None:
     one = Release("r1", (("f", "a"),), "d1", "c0de", False, (("f.memory_mb", "1"),))
     two = dataclasses.replace(one, name="r2", functions=(("f", "b"),))
     deploys.put_release(one, 1_000, "me")
-    deploys.put_release(two, 2_000, "you")
+    deploys.put_release(two, 2_000, "you", before="r1")
     records = deploys.read().records
     assert [(each.release, each.created_at, each.by) for each in records] == [
         (dataclasses.replace(two, latest=True), 2_000, "you"),
         (one, 1_000, "me"),
     ]
+    assert [each.before for each in records] == ["r1", ""]
     assert records[1].release.settings == (("f.memory_mb", "1"),)
     deploys.put_release(one, 3_000, "me")
     assert [each.release.name for each in deploys.read().records] == ["r1", "r2"]

@@ -124,8 +124,9 @@ def test_expiry_that_was_changed_too_often_is_an_error(desk: Desk) -> None:
     often = "Time to live has been modified multiple times within a fixed interval"
     stub.add_client_error("update_time_to_live", "ValidationException", often)
     stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
-    with pytest.raises(ClientError, match=often):
+    with pytest.raises(ChatError) as caught:
         Tables(client).update(dataclasses.replace(TABLE, ttl_attribute=""), TABLE)
+    assert (caught.value.code, "in an hour" in caught.value.hint) == ("ttl_too_soon", True)
 
 
 # Log groups, roles, functions -----------------------------------------------------------------

@@ -103,6 +103,9 @@ def test_a_rollback_to_what_is_gone_names_it() -> None:
 
 def test_the_release_before_is_the_one_deployed_before() -> None:
     assert previous(RECORDS, NEW.name) == OLD
+    # What ran before it was deployed, whatever was deployed in between.
+    third = Record(release("c", "d3", latest=True), 3000, "me", before=OLD.name)
+    assert previous((third, *RECORDS), third.release.name) == OLD
     # What runs is no release as a whole: a rollback or a deploy died half-way.
     assert previous(RECORDS, None) == NEW
     with pytest.raises(ChatError, match="no earlier release"):
