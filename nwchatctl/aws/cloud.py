@@ -46,7 +46,7 @@ from nwchatctl.deploy.model import (
     with_api_id,
 )
 from nwchatctl.deploy.naming import Names, Place
-from nwchatctl.deploy.releases import running
+from nwchatctl.deploy.releases import Record, ran_before, running
 from nwchatctl.errors import ChatError
 
 P = ParamSpec("P")
@@ -103,7 +103,8 @@ class Cloud:
         self._caller = caller
         self._asking = threading.Lock()
         self._rows: Callable[[], Rows] | None = None
-        self._ran, self._newest = "", 0
+        self._ran: str | None = None
+        self._records: tuple[Record, ...] = ()
         self.names = names
         self._stage = stage
         self._clock = clock
@@ -222,8 +223,7 @@ class Cloud:
         published = [each for one in self._found.values() for each in one.resources(api_id)]
         live = state(*found, *published, *(each.release for each in rows.records))
         foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
-        self._ran = running(live, self._stage) or ""
-        self._newest = max((each.created_at for each in rows.records), default=0)
+        self._ran, self._records = running(live, self._stage), rows.records
         return Live(live, foreign, api_id, rows)
 
     def find_api(self) -> str:
@@ -279,8 +279,10 @@ class Cloud:
     def remember(self, release: Release) -> None:
         """Writes down a release as deployed now, by the caller, after what ran when all was read."""
         # Later than the others, whatever the clock of this machine says.
-        at = max(self._clock(), self._newest + 1)
-        self.deploys.put_release(release, at, self.caller.name, self._ran)
+        newest = max((each.created_at for each in self._records), default=0)
+        at = max(self._clock(), newest + 1)
+        before = ran_before(self._records, self._ran, release.name)
+        self.deploys.put_release(release, at, self.caller.name, before)
 
     def _read_api(self, gateway: Gateway, start: Start) -> list[Resource]:
         api, leftovers = self._find_apis()

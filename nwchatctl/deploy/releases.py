@@ -73,6 +73,16 @@ def running(live: State, stage: str) -> str | None:
     return release_id(pairs(aliases), front.deployment)
 
 
+def ran_before(records: Sequence[Record], ran: str | None, release: str) -> str:
+    """What to write down as having run before `release`; "" for nothing. `ran` is what did when all was read.
+
+    Where an earlier try was killed that is half of one and half of another, or `release` already: then it
+    is what was deployed last.
+    """
+    others = [each.release.name for each in records if each.release.name != release]
+    return ran if ran in others else next(iter(others), "")
+
+
 def previous(records: Sequence[Record], current: str | None) -> Release:
     """What a rollback without a name goes back to: what ran before `current` was deployed; where nothing did,
     the one deployed before it; where `current` is none of them, the last. Raises ChatError, exit 4."""

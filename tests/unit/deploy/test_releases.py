@@ -29,6 +29,7 @@ from nwchatctl.deploy.releases import (
     entries,
     named,
     previous,
+    ran_before,
     rolled_back,
     running,
 )
@@ -110,6 +111,16 @@ def test_the_release_before_is_the_one_deployed_before() -> None:
     assert previous(RECORDS, None) == NEW
     with pytest.raises(ChatError, match="no earlier release"):
         previous(RECORDS, OLD.name)
+
+
+def test_what_ran_before_is_known_after_a_kill_too() -> None:
+    assert ran_before(RECORDS, OLD.name, "third") == OLD.name
+    # Half moved, or moved already, by one that was killed.
+    assert ran_before(RECORDS, "mixed", "third") == NEW.name
+    assert ran_before(RECORDS, "third", "third") == NEW.name
+    assert ran_before(RECORDS, NEW.name, NEW.name) == OLD.name
+    assert ran_before((), "first", "first") == ""
+    assert ran_before((), None, "first") == ""
 
 
 def test_a_release_is_named_by_its_first_characters() -> None:
