@@ -7,10 +7,8 @@ import re
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from nwchatctl.aws.patience import code_of, passing, patiently
+from nwchatctl.aws.patience import code_of, passing
 from nwchatctl.errors import ChatError, Exit
-
-__all__ = ["code_of", "explained", "patiently"]
 
 _CREDENTIALS = {
     "ExpiredToken": "the credentials have expired",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nwchatctl.deploy.desired import release_id
 from nwchatctl.deploy.model import (
+    ALIAS,
     Alias,
     Deployment,
     Function,
@@ -184,7 +185,7 @@ def _old_versions(wanted: State, live: State) -> list[Version]:
         stays = live.get(where) == want
         keep = {each.name for each in versions[: VERSIONS_KEPT - (not same and not stays)]}
         keep |= {each.name for each in versions if stays and each.held_by}
-        keep |= {each.name for each in versions if set(each.held_by) - {want.name.rpartition(":")[2]}}
+        keep |= {each.name for each in versions if set(each.held_by) - {ALIAS}}
         keep |= {each.name for each in same[:1]}
         old += [each for each in versions if each.name not in keep]
     return old
