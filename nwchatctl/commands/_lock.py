@@ -76,17 +76,17 @@ def locked(app: App, seen: Seen, command: str, target: str = "") -> Iterator[Gua
         raise changed_meanwhile()
     keeper = _Keeper(deploys, holder, app.now_ms)
     keeper.start()
+    unfinished = bool(target)
     try:
         yield keeper.check
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            hurry()
-        keeper.stop()
-        if not target:
-            _let_go(app, holder)
+        unfinished = False
+    except KeyboardInterrupt:
+        hurry()
         raise
-    keeper.stop()
-    _let_go(app, holder)
+    finally:
+        keeper.stop()
+        if not unfinished:
+            _let_go(app, holder)
 
 
 def _let_go(app: App, holder: Holder) -> None:
