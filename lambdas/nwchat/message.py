@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias, assert_never
 
 from nwchat import runtime, wire
-from nwchat.fanout import fan_out, unless_young
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
 from nwchat.outcome import Delivered, Outcome
 from nwchat.paging import is_forward
 from nwchat.rows import Connection
 from nwchat.runtime import Answer, Event, Log, Tools
+from nwchat.spreading import fan_out, unless_young
 from nwchat.store import Dedup, Duplicate, Stored
 from nwchat.wire import Bad, HistoryRequest, Message, Ping, Say
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nwchat import limits as cleaning
-from nwchat.fanout import Counts
 from nwchat.keys import message_expiry
 from nwchat.limits import Limits
+from nwchat.spreading import Counts
 from nwchat.store import Appended, Dedup, Duplicate
 from nwchat.wire import Bad, Message, Say
 from nwchatctl.errors import ChatError, Exit

@@ -14,7 +14,7 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchat.fanout import Counts
+    from nwchat.spreading import Counts
     from nwchat.wire import Message
     from nwchatctl.chat.broadcasting import Sent
     from nwchatctl.context import App
@@ -87,7 +87,7 @@ def broadcast(
 
 
 def _send(app: App, message: Message) -> Counts:
-    from nwchat.fanout import fan_out, unless_young
+    from nwchat.spreading import fan_out, unless_young
     from nwchat.wire import message_frame
 
     frame = message_frame(message).encode()
@@ -104,14 +104,14 @@ def _send(app: App, message: Message) -> Counts:
 
 
 def _nobody(message: Message, recipients: int) -> Sent:
-    from nwchat.fanout import Counts
+    from nwchat.spreading import Counts
     from nwchatctl.chat.broadcasting import Sent
 
     return Sent(message.id, False, Counts(recipients=recipients))
 
 
 def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
-    from nwchat.fanout import Counts
+    from nwchat.spreading import Counts
 
     counts = sent.counts or Counts()
     failed = counts.failed + counts.refused

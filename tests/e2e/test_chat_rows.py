@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nwchat.fanout import Counts, fan_out, unless_young
 from nwchat.outcome import Delivered, Failed, Gone, Outcome, Refused
+from nwchat.spreading import Counts, fan_out, unless_young
 from nwchat.store import Store
 from tests.e2e.chatting import Chat, connection_row, eventually, gather, now_ms, unique
 

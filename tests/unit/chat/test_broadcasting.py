@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nwchat.fanout import Counts
 from nwchat.limits import Limits
+from nwchat.spreading import Counts
 from nwchat.store import Appended, Dedup, Duplicate, Stored
 from nwchat.wire import Message
 from nwchatctl.chat.broadcasting import ID_SECONDS, SCOPE, broadcast, compose

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from nwchat.fanout import YOUNG_MS, Counts, fan_out, unless_young
 from nwchat.outcome import Delivered, Failed, Gone, Outcome, Refused
 from nwchat.rows import Connection
+from nwchat.spreading import YOUNG_MS, Counts, fan_out, unless_young
 
 
 def people(*names: str) -> tuple[Connection, ...]:
