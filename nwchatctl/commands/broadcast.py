@@ -87,20 +87,19 @@ def broadcast(
 
 
 def _send(app: App, message: Message) -> Counts:
-    from nwchat.spreading import fan_out, unless_young
+    from nwchat.ahead import Ahead
+    from nwchat.scanning import Part
     from nwchat.wire import message_frame
 
-    frame = message_frame(message).encode()
-    poster = app.poster
     now_ms = app.now_ms()
+    everybody = Ahead([lambda: (found.recipients for found in app.store.scan(Part(), now_ms))])
     with app.bar("sent") as bar:
-        return fan_out(
-            app.store.connections(now_ms),
-            lambda connection_id: poster.post(connection_id, frame),
-            unless_young(app.store.forget, now_ms),
-            workers=_WORKERS,
-            progress=lambda counts: bar.update(counts.recipients),
-        )
+
+        def tick(counts: Counts) -> str:
+            bar.update(counts.recipients)
+            return ""
+
+        return app.poster.spread(everybody, message_frame(message).encode(), tick=tick)
 
 
 def _nobody(message: Message, recipients: int) -> Sent:
