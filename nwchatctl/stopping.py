@@ -14,11 +14,10 @@ from types import FrameType
 
 from nwchatctl.errors import Exit
 
-_ENDS = {
-    signal.SIGINT: ("interrupted", Exit.INTERRUPTED),
-    signal.SIGTERM: ("terminated", Exit.TERMINATED),
-    signal.SIGALRM: ("timed out", Exit.FAILED),
-}
+_ENDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
+
+STOPPED = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
+"""What a command that was stopped for such a reason ends with."""
 
 AGAIN_SECONDS = 10.0
 """How long a command that has timed out may take to clean up, before it is interrupted once more."""
@@ -49,11 +48,9 @@ def stoppable() -> Iterator[None]:
 
 @dataclass
 class Stop:
-    """Whether to stop, and as what the process then ends."""
+    """Whether to stop: `reason` is one of STOPPED's, "" while nobody wants it."""
 
     reason: str = ""
-    """`interrupted`, `terminated` or `timed out`; "" while nobody wants it."""
-    exit_code: int = 0
 
 
 @contextmanager
@@ -64,21 +61,21 @@ def gently() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in _ENDS}
+    before = {int(number): signal.getsignal(number) for number in _ENDS}
 
     def note(number: int, frame: FrameType | None) -> None:
         handler = before[number]
         if stop.reason and callable(handler):
             handler(number, frame)
-        stop.reason, stop.exit_code = _ENDS[signal.Signals(number)]
+        stop.reason = _ENDS[signal.Signals(number)]
 
     for number in _ENDS:
         signal.signal(number, note)
     try:
         yield stop
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def start_timer(seconds: float) -> None:

@@ -22,10 +22,14 @@ CONNECTION_KEYS = ("connection_id", "connected_at", "last_seen_at", "expires_at"
 
 
 class Recipient(NamedTuple):
-    """What a fan-out keeps of a connection: its id, and its row as it was read (`CONNECTION_KEYS` of it)."""
+    """What a fan-out keeps of a connection: its id, and its row as it was read (`CONNECTION_KEYS` of it).
+
+    `note` is whatever the reader wants to be told of it again.
+    """
 
     connection_id: str
     row: Row = MappingProxyType({})
+    note: Any = None
 
     @property
     def connected_at(self) -> int | None:

@@ -159,9 +159,10 @@ class Store:
                 return
             request["ExclusiveStartKey"] = last
 
-    def scan(self, part: Part, now_ms: int) -> Iterator[Found]:
-        """The live connections of one part of the table, as a fan-out wants them (`nwchat.scanning`)."""
-        return scan(self._client, self._connections, part, now_ms)
+    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[Found]:
+        """The live connections of one part of the table, as a fan-out wants them, and `nwchat.scanning.scan`
+        says."""
+        return scan(self._client, self._connections, part, now_ms, **options)
 
     def append(
         self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None
