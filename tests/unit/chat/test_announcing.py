@@ -92,11 +92,16 @@ def test_too_many_missed_hold_their_part_back(monkeypatch: pytest.MonkeyPatch) -
     assert ledger.progress() == Progress((Part(0, 2, "b"),), ("a", "b")), "c and d are read again"
 
 
+COINS: st.SearchStrategy[bool] = st.booleans()
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from([Delivered(), Gone(), Failed("x")])
+
+
 @given(st.data())
 def test_nobody_is_left_out_wherever_it_stops(data: st.DataObject) -> None:
-    """Pages are read and settled in any order, then it is killed: who had no good outcome is in what is left."""
+    """Pages are read and settled in any order, then it ends: who had no good outcome is in what is left."""
     names = [f"{number:02}" for number in range(data.draw(st.integers(0, 20)))]
-    pages, left = [], names
+    pages: list[Found] = []
+    left = names
     while left or not pages:
         size = data.draw(st.integers(0, 5))
         now, left = left[:size], left[size:]
@@ -106,9 +111,9 @@ def test_nobody_is_left_out_wherever_it_stops(data: st.DataObject) -> None:
     read = 0
     reached: set[str] = set()
     for _ in range(data.draw(st.integers(0, 60))):
-        if begun and data.draw(st.booleans()):
+        if begun and data.draw(COINS):
             each = begun.pop(data.draw(st.integers(0, len(begun) - 1)))
-            outcome = data.draw(st.sampled_from([Delivered(), Gone(), Failed("x")]))
+            outcome = data.draw(OUTCOMES)
             ledger.settle(each, outcome)
             reached |= set() if isinstance(outcome, Failed) else {each.connection_id}
         elif read < len(pages):
