@@ -112,7 +112,8 @@ def test_nobody_is_left_out_wherever_it_stops(data: st.DataObject) -> None:
     reached: set[str] = set()
     for _ in range(data.draw(st.integers(0, 60))):
         if begun and data.draw(COINS):
-            each = begun.pop(data.draw(st.integers(0, len(begun) - 1)))
+            at: int = data.draw(st.integers(0, len(begun) - 1))
+            each = begun.pop(at)
             outcome = data.draw(OUTCOMES)
             ledger.settle(each, outcome)
             reached |= set() if isinstance(outcome, Failed) else {each.connection_id}
