@@ -111,7 +111,8 @@ def test_nobody_is_left_out_wherever_it_stops(data: st.DataObject) -> None:
     read = 0
     reached: set[str] = set()
     for _ in range(data.draw(st.integers(0, 60))):
-        if begun and data.draw(COINS):
+        settles: bool = data.draw(COINS)
+        if begun and settles:
             at: int = data.draw(st.integers(0, len(begun) - 1))
             each = begun.pop(at)
             outcome = data.draw(OUTCOMES)
