@@ -205,6 +205,12 @@ class App:
         table = Names(self.settings.chat.name).connections
         return Rows(about.endpoint_url, about.region_name, table, self.credentials)
 
+    @property
+    def sending_rate(self) -> float:
+        """Requests a second to connections that leave the players' own requests what the settings reserve."""
+        sending = self.settings.sending
+        return float(sending.account_rate - sending.reserve_rate)
+
     def credentials(self) -> Credentials:
         """As they are now. Raises botocore's errors."""
         from nwchatctl.aws.sockets import credentials
