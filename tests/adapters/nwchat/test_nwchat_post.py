@@ -95,7 +95,7 @@ def poster(gateway: Gateway, transport: Transport) -> Poster:
     ],
 )
 def test_the_status_decides(gateway: Gateway, poster: Poster, statuses: list[int], outcome: Outcome) -> None:
-    gateway.statuses = statuses
+    gateway.statuses = list(statuses)
     assert poster.post("L0SM9cOFvHcCIhw=", "é".encode()) == outcome
     assert set(gateway.paths) == {"/prod/@connections/L0SM9cOFvHcCIhw%3D"}
     assert set(gateway.bodies) == {"é".encode()}
