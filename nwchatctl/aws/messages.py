@@ -30,7 +30,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
 """Seconds before what DynamoDB left of a batch is sent again; drawn between 0 and a bound that doubles."""
 
 LEFT_OVER = 20
-"""Attempts in a row of which DynamoDB carried nothing out: about a minute and a half."""
+"""Attempts in a row of which DynamoDB carried nothing out: half a minute and more."""
 
 
 class Messages:

@@ -62,9 +62,8 @@ def import_(
                     progress=bar.update,
                 )
             except BaseException as error:
-                error.add_note(
-                    f"{tally.imported} messages were stored by now, and the same command goes on from there"
-                )
+                if tally.imported and not dry_run:
+                    error.add_note(f"{tally.imported} messages are stored; the same command does the rest")
                 raise
     return _report(tally, began, dry_run)
 

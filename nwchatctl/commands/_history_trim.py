@@ -93,7 +93,8 @@ def _delete(app: App, messages: Messages, limit: str, found: int) -> int:
                 deleted += count
                 bar.update(deleted)
         except BaseException as error:
-            error.add_note(f"{deleted} of {found} messages were deleted, and the same command goes on")
+            if deleted:
+                error.add_note(f"{deleted} of {found} messages are deleted; the same command goes on")
             raise
     return deleted
 
@@ -142,7 +143,8 @@ def delete(
             else:
                 found.append(message)
     except BaseException as error:
-        error.add_note(f"deleted by now: {', '.join(each.id for each in found if not dry_run) or 'none'}")
+        if found and not dry_run:
+            error.add_note(f"{', '.join(each.id for each in found)} deleted")
         raise
     return _deleted(found, missing, dry_run)
 

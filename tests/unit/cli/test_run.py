@@ -47,6 +47,10 @@ def fail(ctx: typer.Context, how: str, json: JsonOption = False) -> Report:
         raise typer.Abort
     if how == "ctrl-c":
         raise KeyboardInterrupt
+    if how == "ctrl-c half-way":
+        stop = KeyboardInterrupt()
+        stop.add_note("5 of 9 are done")
+        raise stop
     if how == "sigterm":
         signal.raise_signal(signal.SIGTERM)
     raise RuntimeError("boom")
