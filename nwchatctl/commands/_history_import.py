@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HELP = examples(
     ("what `history export` wrote", "nwchatctl history import chat.jsonl"),
-    ("the site's own chats", "curl -s https://example.com/api?type=new_chats | nwchatctl history import -"),
+    ("the site's own chats", "nwchatctl history import - < new_chats.json"),
     ("would all of it be taken?", "nwchatctl history import -n chat.jsonl"),
 )
 

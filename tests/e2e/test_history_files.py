@@ -320,3 +320,25 @@ def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
     line = json.dumps(done.data["deleted"][0])
     assert chat.nwchatctl("history", "import", "-", stdin=line).code == 0
     assert history(chat) == [made[0].message, made[2].message]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tail",),
+        ("tail", "-f"),
+        ("tail", "-f", "--since", "1h"),
+        ("export",),
+        ("import", "-"),
+        ("trim", "--keep", "1"),
+        ("delete", "x"),
+        ("delete", "-n", "x"),
+    ],
+    ids=" ".join,
+)
+def test_a_chat_that_is_not_there(sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    line = json.dumps({"message": "x", "date": now_ms()})
+    done = Chat(sandbox, "e2e-nowhere").nwchatctl("history", *words, stdin=line)
+    assert (done.code, done.out) == (4, "")
+    assert "error: the chat is not deployed here" in done.err
+    assert "hint: run `nwchatctl" in done.err

@@ -83,6 +83,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["fail", "exit"], 6, "", ""),
         (["fail", "abort"], 130, "", "error: interrupted\n"),
         (["fail", "ctrl-c"], 130, "", "error: interrupted\n"),
+        (["fail", "ctrl-c half-way"], 130, "", "error: interrupted: 5 of 9 are done\n"),
         (["fail", "sigterm"], 143, "", "error: terminated\n"),
         (
             ["fail", "x"],
