@@ -215,11 +215,19 @@ def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
         app.streams.flush()
     except (OutputClosed, ChatError):
         _forget_stdout()
-    known = _explained(app, argv, error)
+    known = _with_notes(_explained(app, argv, error), error)
     if app.options.debug:
         app.streams.write_error(lines_kept("".join(traceback.format_exception(error))))
     human.print_error(known, app.streams, json=app.json or "--json" in argv)
     return known.exit_code
+
+
+def _with_notes(known: ChatError, error: BaseException) -> ChatError:
+    """With what was done until then, which the command has noted at its error (`add_note`)."""
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    if not notes:
+        return known
+    return ChatError(f"{known.message}: {notes}", hint=known.hint, code=known.code, exit_code=known.exit_code)
 
 
 def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nwchat.store import Store
     from nwchat.targets import Rows
     from nwchatctl.aws.cloud import Cloud
+    from nwchatctl.aws.messages import Messages
     from nwchatctl.aws.session import Aws
     from nwchatctl.config import Loaded, Settings
 
@@ -174,6 +175,15 @@ class App:
         names = Names(self.settings.chat.name)
         return Store(self.aws.client("dynamodb"), names.connections, names.messages)
 
+    def messages(self, *, retries: bool = True) -> Messages:
+        """The messages by the thousand. Without `retries` of botocore's, for who has patience of their own.
+        Raises as `aws`."""
+        from nwchatctl.aws.messages import Messages
+        from nwchatctl.deploy.naming import Names
+
+        client = self.aws.client("dynamodb", retries=retries)
+        return Messages(client, Names(self.settings.chat.name).messages, self.now_ms)
+
     @cached_property
     def transport(self) -> Transport:
         """What requests to API Gateway's @connections travel by. Raises as `aws`."""
@@ -277,7 +287,7 @@ class App:
     def finish(self, result: Report | Stream) -> int:
         """Prints what a command returned; its exit code."""
         if isinstance(result, Stream):
-            human.print_stream(result, self.streams, json=self.json)
+            human.print_stream(result, self.streams, json=self.json or result.json)
         else:
             human.print_report(result, self.streams, json=self.json, quiet=self.options.quiet)
         return int(result.exit_code)

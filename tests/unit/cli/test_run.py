@@ -47,6 +47,10 @@ def fail(ctx: typer.Context, how: str, json: JsonOption = False) -> Report:
         raise typer.Abort
     if how == "ctrl-c":
         raise KeyboardInterrupt
+    if how == "ctrl-c half-way":
+        stop = KeyboardInterrupt()
+        stop.add_note("5 of 9 are done")
+        raise stop
     if how == "sigterm":
         signal.raise_signal(signal.SIGTERM)
     raise RuntimeError("boom")
@@ -79,6 +83,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["fail", "exit"], 6, "", ""),
         (["fail", "abort"], 130, "", "error: interrupted\n"),
         (["fail", "ctrl-c"], 130, "", "error: interrupted\n"),
+        (["fail", "ctrl-c half-way"], 130, "", "error: interrupted: 5 of 9 are done\n"),
         (["fail", "sigterm"], 143, "", "error: terminated\n"),
         (
             ["fail", "x"],
