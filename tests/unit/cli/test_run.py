@@ -14,11 +14,12 @@ import pytest
 import typer
 
 from nwchatctl import cli
-from nwchatctl.cli import Command, run
+from nwchatctl.cli import run
 from nwchatctl.commands.options import JsonOption
 from nwchatctl.context import App
 from nwchatctl.errors import ChatError
 from nwchatctl.report import Item, Line, Report, Stream
+from nwchatctl.tree import Command
 from tests.unit.cli.process import environment
 
 
@@ -125,6 +126,7 @@ import threading, typer
 from nwchatctl import cli
 from nwchatctl.__main__ import main
 from nwchatctl.report import Report
+from nwchatctl.tree import Command
 
 def stuck(ctx: typer.Context) -> Report:
     threading.Thread(target=threading.Event().wait).start()
@@ -133,7 +135,7 @@ def stuck(ctx: typer.Context) -> Report:
 
 def other() -> None: ...
 
-cli.COMMANDS = (cli.Command(stuck, ""), cli.Command(other, ""))
+cli.COMMANDS = (Command(stuck, ""), Command(other, ""))
 main()
 """
 
