@@ -19,9 +19,12 @@ from nwchatctl.output.streams import Streams, open_streams
 from nwchatctl.report import Line, Mark, Report, Stream
 
 if TYPE_CHECKING:
+    from nwchat.dialing import Transport
     from nwchat.limits import Limits
     from nwchat.post import Poster
+    from nwchat.signing import Credentials
     from nwchat.store import Store
+    from nwchat.targets import Rows
     from nwchatctl.aws.cloud import Cloud
     from nwchatctl.aws.session import Aws
     from nwchatctl.config import Loaded, Settings
@@ -172,13 +175,41 @@ class App:
         return Store(self.aws.client("dynamodb"), names.connections, names.messages)
 
     @cached_property
+    def transport(self) -> Transport:
+        """What requests to API Gateway's @connections travel by. Raises as `aws`."""
+        from nwchatctl.aws.sockets import transport
+
+        return transport(self.aws)
+
+    @cached_property
+    def sockets_url(self) -> str:
+        """Where the deployed API's connections are asked for. Raises as `cloud`."""
+        api_id = self.cloud.gateway.ids.api or self.cloud.find_api()
+        return self.cloud.where.connections_url(api_id, self.settings.stage.name)
+
+    @cached_property
     def poster(self) -> Poster:
         """Posts to connections of the deployed API. Raises as `cloud`."""
         from nwchat.post import Poster
 
-        api_id = self.cloud.gateway.ids.api or self.cloud.find_api()
-        url = self.cloud.where.connections_url(api_id, self.settings.stage.name)
-        return Poster(self.aws.client("apigatewaymanagementapi", url))
+        region = self.cloud.where.region
+        return Poster(self.transport, self.sockets_url, region, self.credentials, self.rows, self.now_ms)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Deletes rows of the connections table. Raises as `aws`."""
+        from nwchat.targets import Rows
+        from nwchatctl.deploy.naming import Names
+
+        about = self.aws.client("dynamodb").meta
+        table = Names(self.settings.chat.name).connections
+        return Rows(about.endpoint_url, about.region_name, table, self.credentials)
+
+    def credentials(self) -> Credentials:
+        """As they are now. Raises botocore's errors."""
+        from nwchatctl.aws.sockets import credentials
+
+        return credentials(self.aws)
 
     @property
     def limits(self) -> Limits:

@@ -7,23 +7,22 @@ It is 200 for a refused frame as well: the frame is at fault then, not the socke
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
 from nwchat import runtime, wire
+from nwchat.ahead import Ahead
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
-from nwchat.outcome import Delivered, Outcome
+from nwchat.outcome import Delivered
 from nwchat.paging import is_forward
-from nwchat.rows import Connection
+from nwchat.post import Poster
+from nwchat.rows import Recipient, recipient
 from nwchat.runtime import Answer, Event, Log, Tools
-from nwchat.spreading import fan_out, unless_young
+from nwchat.scanning import Part
 from nwchat.store import Dedup, Duplicate, Stored
 from nwchat.wire import Bad, HistoryRequest, Message, Ping, Say
-
-Post: TypeAlias = Callable[[str, bytes, float], Outcome]
-"""Takes a connection id, a frame and a deadline in monotonic seconds."""
 
 _OK: Answer = {"statusCode": 200}
 _BROKEN: Answer = {"statusCode": 500}
@@ -32,18 +31,18 @@ _BROKEN: Answer = {"statusCode": 500}
 def handler(event: Event, context: object) -> Answer:
     log = runtime.log_for(event, context)
     try:
-        return message(event, runtime.tools(), runtime.poster().post, runtime.deadline_of(context), log)
+        return message(event, runtime.tools(), runtime.poster(), runtime.deadline_of(context), log)
     except Exception:
         log.exception("message failed")
         return dict(_BROKEN)
 
 
-def message(event: Event, tools: Tools, post: Post, deadline: float, log: Log) -> Answer:
+def message(event: Event, tools: Tools, poster: Poster, deadline: float, log: Log) -> Answer:
     """200 when the frame was dealt with, 500 when something of ours broke; the sender is told of both."""
     sender = _sender(runtime.request_of(event), tools.now_ms())
     body = event.get("body")
     frame = wire.parse(body if isinstance(body, str) else None)
-    desk = _Desk(tools, post, deadline, log, sender)
+    desk = _Desk(tools, poster, deadline, log, sender)
     try:
         return dict(_take(frame, desk))
     except Exception:
@@ -57,17 +56,17 @@ class _Desk:
     """One invocation. A test event from the console has no `sender`: nobody is answered then."""
 
     tools: Tools
-    post: Post
+    poster: Poster
     deadline: float
     log: Log
-    sender: Connection | None
+    sender: Recipient | None
 
     def reply(self, frame: str) -> None:
         """Best effort: whoever left before the answer doesn't miss it."""
         if self.sender is None:
             return
         try:
-            outcome = self.post(self.sender.connection_id, frame.encode(), self.deadline)
+            outcome = self.poster.post(self.sender.connection_id, frame.encode(), self.deadline)
         except Exception:
             self.log.exception("reply failed")
             return
@@ -75,11 +74,11 @@ class _Desk:
             self.log.warning("reply not delivered", extra={"outcome": repr(outcome)})
 
 
-def _sender(request: Mapping[str, Any], now_ms: int) -> Connection | None:
+def _sender(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
     connection_id, connected_at = request.get("connectionId"), request.get("connectedAt")
     if not connection_id:
         return None
-    return Connection(str(connection_id), connected_at if isinstance(connected_at, int) else now_ms)
+    return recipient(str(connection_id), connected_at if isinstance(connected_at, int) else now_ms)
 
 
 def _take(frame: wire.Frame, desk: _Desk) -> Answer:
@@ -130,7 +129,7 @@ def _say(say: Say, desk: _Desk) -> Answer:
             assert_never(appended)
 
 
-def _dedup(say: Say, sender: Connection | None) -> Dedup | None:
+def _dedup(say: Say, sender: Recipient | None) -> Dedup | None:
     """By the player and not by the socket: unacked messages are sent again after reconnecting."""
     if say.client_id is None:
         return None
@@ -143,12 +142,11 @@ def _spread(message: Message, desk: _Desk) -> Answer:
     sender = () if desk.sender is None else (desk.sender,)
     echo = tools.config.echo_to_sender
     now_ms = tools.now_ms()
+    everybody = Ahead([lambda: (found.recipients for found in tools.store.scan(Part(), now_ms))])
     try:
-        counts = fan_out(
-            tools.store.connections(now_ms),
-            lambda connection_id: desk.post(connection_id, data, desk.deadline),
-            unless_young(tools.store.forget, now_ms),
-            workers=tools.workers,
+        counts = desk.poster.spread(
+            everybody,
+            data,
             # The sender's own row needn't be readable yet: scans are eventually consistent.
             first=sender if echo else (),
             skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
@@ -157,6 +155,8 @@ def _spread(message: Message, desk: _Desk) -> Answer:
     except Exception:
         desk.log.exception("fan-out broke off", extra={"message_id": message.id})
         return _BROKEN
+    finally:
+        everybody.close()
     level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
     desk.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
     desk.log.debug("said", extra={"text": message.message})

@@ -1,4 +1,4 @@
-"""What became of one frame on its way to one connection."""
+"""What became of one request about one connection."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """API Gateway took it. `retries` are the further attempts that it needed, as in the others."""
+    """API Gateway took the frame, or closed the connection as it was asked to. `retries` are the further
+    attempts that it needed, as in the others."""
 
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The connection is there; `about` is what API Gateway says of it, a JSON text."""
+
+    about: bytes = b""
     retries: int = 0
 
 
@@ -22,9 +31,17 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """API Gateway will never take it: trying again is useless."""
+    """It will never be taken: trying again is useless."""
 
     status: int
+    reason: str
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """It was asked to wait until attempts or time ran out."""
+
     reason: str
     retries: int = 0
 
@@ -37,4 +54,14 @@ class Failed:
     retries: int = 0
 
 
-Outcome: TypeAlias = Delivered | Gone | Refused | Failed
+Outcome: TypeAlias = Delivered | Open | Gone | Refused | Throttled | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An answer that is no outcome: worth another attempt. `throttled` when it asks for fewer requests,
+    `renew` when the credentials are no longer taken."""
+
+    reason: str
+    throttled: bool = False
+    renew: bool = False

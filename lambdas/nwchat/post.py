@@ -1,86 +1,123 @@
-"""One frame to one connection, over API Gateway's @connections."""
+"""Frames to connections, and what follows from it for the table: the one thing that a chat does all day."""
 
 from __future__ import annotations
 
 import math
-import random
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NotConnected
+from nwchat.courier import Courier, Source
+from nwchat.dialing import Transport
+from nwchat.outcome import Delivered, Failed, Gone, Outcome
+from nwchat.pace import Pace
+from nwchat.rows import Recipient
+from nwchat.signing import Credentials
+from nwchat.spreading import MOST_GONE, Counts, Crowd, Tally, old_enough
+from nwchat.targets import Connections, Rows
 
-from nwchat.outcome import Delivered, Failed, Gone, Outcome, Refused
-
-if TYPE_CHECKING:
-    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
+_ATTEMPTS_ALONE = 5
+Settled = Callable[[Recipient, Outcome], None]
 
 
 class Poster:
-    """Posts with bounded retries. Whoever makes the client keeps botocore's own retries small.
+    """Posts through `transport` to the stage at `url`, and deletes rows through `rows`. For one thread.
 
-    `clock` is monotonic seconds, `jitter` gives [0, 1). A wait is `jitter` times a ceiling that doubles from
-    `base` to `cap` seconds: full jitter, because all recipients are throttled together.
+    `now_ms` gives epoch ms.
     """
 
     def __init__(
         self,
-        client: ApiGatewayManagementApiClient,
-        *,
-        attempts: int = 5,
-        base: float = 0.1,
-        cap: float = 2.0,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
-        clock: Callable[[], float] = time.monotonic,
+        transport: Transport,
+        url: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        rows: Rows,
+        now_ms: Callable[[], int],
     ) -> None:
-        self._client = client
-        self._attempts = attempts
-        self._base = base
-        self._cap = cap
-        self._sleep = sleep
-        self._jitter = jitter
-        self._clock = clock
+        self._transport = transport
+        self._url = url
+        self._region = region
+        self._credentials = credentials
+        self._rows = rows
+        self._now_ms = now_ms
 
     def post(self, connection_id: str, data: bytes, deadline: float = math.inf) -> Outcome:
-        """Never raises for what AWS or the network answers. No attempt begins at `deadline` or later."""
-        retries = 0
+        """One frame to one connection. Never raises for what AWS or the network answers. No attempt begins
+        at `deadline` (monotonic seconds) or later."""
+        said: list[Outcome] = []
+        courier = Courier(
+            Listed([Recipient(connection_id)]),
+            self._posts(data),
+            lambda _, outcome: said.append(outcome),
+            deadline=deadline,
+            attempts=_ATTEMPTS_ALONE,
+        )
+        self._transport.run(courier)
+        if courier.error is not None:
+            raise courier.error
+        return said[0] if said else Failed("out of time")
+
+    def spread(
+        self,
+        source: Source[Recipient],
+        data: bytes,
+        *,
+        first: Sequence[Recipient] = (),
+        skip: frozenset[str] = frozenset(),
+        pace: Pace | None = None,
+        deadline: float = math.inf,
+        tick: Callable[[Counts], str] | None = None,
+        settled: Settled | None = None,
+    ) -> Counts:
+        """Posts to `first` and then to all of `source`, those in `skip` and a second time `first` left out.
+
+        The rows of the gone are deleted, unless they are young or were written since they were read.
+        `tick` is told some times a second how far it is, and gives a reason to stop, or "". `settled` is told
+        of each recipient once. What `source` raises goes through, once all that it gave are settled.
+        """
+        tally = Tally()
+        crowd = Crowd(source, first=first, skip=skip, full=lambda: len(tally.gone) >= MOST_GONE)
+        pace = pace or Pace()
+        target = self._posts(data)
+
+        def settle(recipient: Recipient, outcome: Outcome) -> None:
+            tally.settle(recipient, outcome)
+            if settled is not None:
+                settled(recipient, outcome)
+
+        stopped = None if tick is None else lambda: tick(tally.counts())
         while True:
-            outcome = self._once(connection_id, data, retries)
-            if not isinstance(outcome, _Again):
-                return outcome
-            wait = self._jitter() * min(self._cap, self._base * 2**retries)
-            if retries + 1 >= self._attempts or self._clock() + wait >= deadline:
-                return Failed(outcome.reason, retries)
-            self._sleep(wait)
-            retries += 1
+            courier = Courier(crowd, target, settle, pace=pace, deadline=deadline)
+            self._transport.run(courier, stopped)
+            tally.cut_short = courier.cut_short
+            self._forget(tally, deadline)
+            if courier.error is not None:
+                raise courier.error
+            if crowd.ended or courier.cut_short:
+                return tally.counts()
 
-    def _once(self, connection_id: str, data: bytes, retries: int) -> Outcome | _Again:
-        try:
-            self._client.post_to_connection(ConnectionId=connection_id, Data=data)
-        except ClientError as error:
-            return _read(error, retries)
-        except (HTTPClientError, NotConnected) as error:
-            return _Again(type(error).__name__)
-        except BotoCoreError as error:
-            return Failed(type(error).__name__, retries)
-        return Delivered(retries)
+    def _posts(self, data: bytes) -> Connections:
+        return Connections("POST", self._url, self._region, self._credentials, data)
+
+    def _forget(self, tally: Tally, deadline: float) -> None:
+        gone, tally.gone = old_enough(tally.gone, self._now_ms()), []
+        if not gone:
+            return
+
+        def settle(_: Recipient, outcome: Outcome) -> None:
+            if isinstance(outcome, Delivered):
+                tally.forgotten += 1
+            elif not isinstance(outcome, Gone):
+                tally.because(f"not forgotten: {getattr(outcome, 'reason', '')}")
+
+        self._transport.run(Courier(Listed(gone), self._rows, settle, deadline=deadline))
 
 
-class _Again:
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+class Listed:
+    """A source of what is in a list."""
 
+    def __init__(self, items: Sequence[Recipient]) -> None:
+        self._items: Sequence[Recipient] | None = items
 
-def _read(error: ClientError, retries: int) -> Outcome | _Again:
-    """By the HTTP status: a reply may lack `x-amzn-ErrorType`, and botocore then has "410" for a code."""
-    said = error.response.get("Error", {})
-    code = str(said.get("Code", ""))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    reason = f"{status} {code}: {said.get('Message', '')}".rstrip(": ")
-    if status == 410:
-        return Gone(retries)
-    if status in (408, 429) or status >= 500:
-        return _Again(reason)
-    return Refused(status, reason, retries)
+    def next(self) -> Sequence[Recipient] | None:
+        items, self._items = self._items, None
+        return items

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 from nwchat.keys import ROOM, is_ulid, ulid_time
 from nwchat.limits import Window
@@ -16,8 +17,29 @@ from nwchat.wire import Message
 
 Row: TypeAlias = Mapping[str, Any]
 
-CONNECTION_KEYS = ("connection_id", "connected_at", "expires_at")
+CONNECTION_KEYS = ("connection_id", "connected_at", "last_seen_at", "expires_at")
 """All that a fan-out reads of a connection."""
+
+
+class Recipient(NamedTuple):
+    """What a fan-out keeps of a connection: its id, and its row as it was read (`CONNECTION_KEYS` of it).
+
+    `note` is whatever the reader wants to be told of it again.
+    """
+
+    connection_id: str
+    row: Row = MappingProxyType({})
+    note: Any = None
+
+    @property
+    def connected_at(self) -> int | None:
+        """Epoch ms; None where the row has no time that can be read."""
+        return _number(self.row, "connected_at")
+
+
+def recipient(connection_id: str, connected_at: int) -> Recipient:
+    """One whose row was not read, as an event tells of it."""
+    return Recipient(connection_id, {"connected_at": {"N": str(connected_at)}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
+from nwchat.dialing import AsyncioTransport
 from nwchat.keys import UlidMaker
 from nwchat.limits import Limits
 from nwchat.post import Poster
+from nwchat.signing import Credentials
 from nwchat.store import Store
+from nwchat.targets import Rows
 
-WORKERS = 32
 _MARGIN_SECONDS = 2.0
 """Kept back of a function's time, to finish what is under way, answer and log."""
 
@@ -98,7 +100,6 @@ class Tools:
     store: Store
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
-    workers: int = WORKERS
 
 
 @cache
@@ -109,35 +110,54 @@ def config() -> Config:
 @cache
 def tools() -> Tools:
     settings = config()
-    store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
+    store = Store(_dynamodb(), settings.connections_table, settings.messages_table)
     return Tools(settings, store, now_ms, UlidMaker(now_ms, os.urandom))
 
 
 @cache
 def poster() -> Poster:
-    endpoint = config().endpoint
-    if not endpoint:
-        # boto3 would make up a host that answers 403 to every post.
+    settings = config()
+    if not settings.endpoint:
         raise KeyError("NWCHAT_ENDPOINT")
-    return Poster(_client("apigatewaymanagementapi", attempts=2, endpoint_url=endpoint))
+    about = _dynamodb().meta
+    rows = Rows(about.endpoint_url, about.region_name, settings.connections_table, _credentials)
+    transport = AsyncioTransport()
+    return Poster(transport, settings.endpoint, about.region_name, _credentials, rows, now_ms)
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _client(service: str, *, attempts: int = 4, **options: Any) -> Any:
+@cache
+def _session() -> Any:
     import boto3
+    import botocore.session
+
+    from nwchat.models import RawItems
+
+    core = botocore.session.Session()
+    core.register_component("data_loader", RawItems())
+    return boto3.session.Session(botocore_session=core)
+
+
+@cache
+def _dynamodb() -> Any:
     from botocore.config import Config as ClientConfig
 
     settings = ClientConfig(
-        connect_timeout=2,
-        read_timeout=5,
-        max_pool_connections=WORKERS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}
     )
-    make: Any = boto3.client
-    return make(service, config=settings, **options)
+    return _session().client("dynamodb", config=settings)
+
+
+def _credentials() -> Credentials:
+    """The role's, which a snapshot that was started anew has fresh ones of."""
+    found = _session().get_credentials()
+    if found is None:
+        raise LookupError("no AWS credentials")
+    keys = found.get_frozen_credentials()
+    return Credentials(keys.access_key, keys.secret_key, keys.token or "")
 
 
 @cache

@@ -16,6 +16,7 @@ from nwchat.keys import DEDUP_ID, DEDUP_SECONDS, ROOM, connection_expiry, dedup_
 from nwchat.limits import Limits, rate_window
 from nwchat.paging import page_of
 from nwchat.rows import Connection
+from nwchat.scanning import Found, Part, scan
 from nwchat.wire import Message, Page
 
 if TYPE_CHECKING:
@@ -75,24 +76,6 @@ class Store:
     def disconnected(self, connection_id: str) -> None:
         """Removes the row, if there is one: ids are never used twice."""
         self._client.delete_item(TableName=self._connections, Key={"connection_id": {"S": connection_id}})
-
-    def forget(self, connection_id: str, connected_at: int | None) -> bool:
-        """Deletes the row that was read with this `connected_at`; False when it is another now, or gone."""
-        condition, values = "attribute_exists(connection_id) AND attribute_not_exists(connected_at)", {}
-        if connected_at is not None:
-            condition, values = "connected_at = :read", {":read": {"N": str(connected_at)}}
-        request: dict[str, Any] = {
-            "TableName": self._connections,
-            "Key": {"connection_id": {"S": connection_id}},
-            "ConditionExpression": condition,
-        }
-        if values:
-            request["ExpressionAttributeValues"] = values
-        try:
-            self._client.delete_item(**request)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
 
     def seen(
         self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
@@ -175,6 +158,11 @@ class Store:
             if not (last := answer.get("LastEvaluatedKey")):
                 return
             request["ExclusiveStartKey"] = last
+
+    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[Found]:
+        """The live connections of one part of the table, as a fan-out wants them, and `nwchat.scanning.scan`
+        says."""
+        return scan(self._client, self._connections, part, now_ms, **options)
 
     def append(
         self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None

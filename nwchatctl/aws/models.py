@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botocore.loaders import Loader
+from nwchat.models import RawItems
 
 SERVICES = (
     "apigateway",
@@ -20,7 +20,7 @@ SERVICES = (
 )
 
 
-class Models(Loader):
+class Models(RawItems):
     """botocore's loader, told which services there are. By itself it looks into the folders of all 400, once
     for each kind of data (models, paginators, waiters): 40 ms of a deploy."""
 

@@ -1,15 +1,12 @@
-"""An announcement: checked, stored once, sent to everybody."""
+"""An announcement as it is checked, and what becomes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nwchat import limits as cleaning
-from nwchat.keys import message_expiry
 from nwchat.limits import Limits
 from nwchat.spreading import Counts
-from nwchat.store import Appended, Dedup, Duplicate
 from nwchat.wire import Bad, Message, Say
 from nwchatctl.errors import ChatError, Exit
 
@@ -22,11 +19,14 @@ ID_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of an announcement; `counts` is None when it had been sent before under the same id."""
+    """What became of an announcement. `already_sent`: everybody had been reached before under the same id;
+    `resumed`: some had. `stopped` is why it ended before its end, "" where it did not."""
 
     id: str
-    already_sent: bool
-    counts: Counts | None
+    counts: Counts = field(default_factory=Counts)
+    already_sent: bool = False
+    resumed: bool = False
+    stopped: str = ""
 
 
 def compose(text: str, uname: str, limits: Limits, *, new_id: str, now_ms: int) -> Message:
@@ -41,23 +41,3 @@ def compose(text: str, uname: str, limits: Limits, *, new_id: str, now_ms: int) 
             exit_code=Exit.USAGE,
         )
     return Message(new_id, checked.message, checked.uname, checked.sender_id, now_ms, "announcement")
-
-
-def broadcast(
-    message: Message,
-    *,
-    key: str,
-    retention_days: int,
-    append: Callable[[Message, int, Dedup | None], Appended] | None,
-    send: Callable[[Message], Counts],
-) -> Sent:
-    """Stores `message` first, then sends it: what a socket misses, history has.
-
-    With a `key` the store is what makes it happen once; without `append` nothing is stored (ephemeral).
-    """
-    if append is not None:
-        dedup = Dedup(SCOPE, key, ID_SECONDS) if key else None
-        stored = append(message, message_expiry(message.date, retention_days), dedup)
-        if isinstance(stored, Duplicate):
-            return Sent(stored.id, True, None)
-    return Sent(message.id, False, send(message))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples
-from nwchatctl.errors import ChatError, Exit
+from nwchatctl.errors import Exit
 from nwchatctl.report import Line, Mark, Report
+from nwchatctl.stopping import STOPPED
 
 if TYPE_CHECKING:
-    from nwchat.spreading import Counts
-    from nwchat.wire import Message
     from nwchatctl.chat.broadcasting import Sent
     from nwchatctl.context import App
 
@@ -25,12 +25,11 @@ HELP = examples(
         "from cron, once a day whatever happens",
         'nwchatctl -q broadcast --id "restart-$(date +%F)" "Restart at eight"',
     ),
+    ("to one player", 'nwchatctl broadcast --to-user 128274 "Your clan was attacked"'),
     ("a text of several lines, from a file", "nwchatctl broadcast - < notice.txt"),
 )
 
-_WORKERS = 32
-"""Posts at once: as many as the client keeps connections open for."""
-
+_RATE = 8_000.0
 _MAX_STDIN = 256 * 1024
 
 
@@ -42,28 +41,31 @@ def broadcast(
         str,
         typer.Option("--id", metavar="ID", help="Send once under this id, within a day of its first use."),
     ] = "",
+    to_user: Annotated[
+        str, typer.Option("--to-user", metavar="ID", help="Only to the sockets of this sender_id or name.")
+    ] = "",
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Do not keep it in the history.")] = False,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="N", min=1, help="At most so many posts a second.")
+    ] = None,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
     """Send an announcement to everybody.
 
-    It is stored in the history and sent to all who are connected. Exit code 5 when some could not be
-    reached though they are connected.
+    It is stored in the history and sent to all who are connected. With --to-user it is not stored: the
+    history is everybody's. Each post is sent at least once, and clients show each id once. Exit code 5 when
+    some could not be reached though they are connected; with --id, the same command again goes on with those
+    who were not reached.
     """
     from nwchat.keys import ulid
+    from nwchat.spreading import Counts
     from nwchatctl.chat import broadcasting
+    from nwchatctl.commands import _announcing
     from nwchatctl.commands._chat import not_deployed
 
     app: App = ctx.obj
     app.require_config()
-    if key and ephemeral:
-        raise ChatError(
-            "--id works by the history, which --ephemeral leaves out",
-            hint="give one of them",
-            code="usage",
-            exit_code=Exit.USAGE,
-        )
     now_ms = app.now_ms()
     said = sys.stdin.buffer.read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
     message = broadcasting.compose(
@@ -72,57 +74,26 @@ def broadcast(
     app.announce()
     if not app.cloud.find_api():
         raise not_deployed(app)
+    order = _announcing.Order(message, key, to_user, ephemeral or bool(to_user), rate or _RATE)
     began = time.monotonic()
     if dry_run:
-        recipients = sum(len(page) for page in app.store.connections(now_ms))
-        return _report(_nobody(message, recipients), began, dry_run=True)
-    sent = broadcasting.broadcast(
-        message,
-        key=key,
-        retention_days=app.settings.tables.retention_days,
-        append=None if ephemeral else app.store.append,
-        send=lambda each: _send(app, each),
-    )
-    return _report(sent, began, dry_run=False)
-
-
-def _send(app: App, message: Message) -> Counts:
-    from nwchat.spreading import fan_out, unless_young
-    from nwchat.wire import message_frame
-
-    frame = message_frame(message).encode()
-    poster = app.poster
-    now_ms = app.now_ms()
-    with app.bar("sent") as bar:
-        return fan_out(
-            app.store.connections(now_ms),
-            lambda connection_id: poster.post(connection_id, frame),
-            unless_young(app.store.forget, now_ms),
-            workers=_WORKERS,
-            progress=lambda counts: bar.update(counts.recipients),
-        )
-
-
-def _nobody(message: Message, recipients: int) -> Sent:
-    from nwchat.spreading import Counts
-    from nwchatctl.chat.broadcasting import Sent
-
-    return Sent(message.id, False, Counts(recipients=recipients))
+        would = broadcasting.Sent(message.id, Counts(recipients=_announcing.recipients(app, order)))
+        return _report(would, began, dry_run=True)
+    return _report(_announcing.announce(app, order), began, dry_run=False)
 
 
 def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
-    from nwchat.spreading import Counts
-
-    counts = sent.counts or Counts()
+    counts = sent.counts
     failed = counts.failed + counts.refused
     if sent.already_sent:
         line = Line(f"already sent as {sent.id}: nothing done", Mark.GOOD)
     elif dry_run:
         line = Line(f"would be sent to {counts.recipients} connections", Mark.PLAIN)
     else:
+        begun = " (begun before)" if sent.resumed else ""
         line = Line(
-            f"sent as {sent.id}: {counts.delivered} delivered, {counts.gone} gone, {failed} failed",
-            Mark.WARN if failed else Mark.GOOD,
+            f"sent as {sent.id}{begun}: {counts.delivered} delivered, {counts.gone} gone, {failed} failed",
+            Mark.WARN if failed or sent.stopped else Mark.GOOD,
         )
     return Report(
         data={
@@ -134,9 +105,18 @@ def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
             "failed": failed,
             "throttled_retries": counts.retries,
             "dry_run": dry_run,
+            "resumed": sent.resumed,
+            "stopped": sent.stopped or None,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(line,),
-        exit_code=Exit.PARTLY if failed else Exit.DONE,
-        warnings=tuple(f"{times} times: {reason}" for reason, times in counts.reasons),
+        exit_code=STOPPED.get(sent.stopped, Exit.PARTLY if failed else Exit.DONE),
+        warnings=tuple(_warnings(sent)),
     )
+
+
+def _warnings(sent: Sent) -> Iterator[str]:
+    if sent.stopped:
+        yield f"{sent.stopped}: not everybody was reached; with --id, the same command again goes on"
+    for reason, times in sent.counts.reasons:
+        yield f"{times} times: {reason}"

@@ -42,8 +42,8 @@ class Progress:
     def ended(self, kind: str, name: str, text: str, *, ok: bool = True) -> None:
         """It has ended, `text` says how."""
 
-    def update(self, count: int) -> None:
-        """So many are done by now of what is counted."""
+    def update(self, count: int, text: str = "") -> None:
+        """So many are done by now of what is counted; `text` says more about them."""
 
 
 class Plain(Progress):
@@ -66,7 +66,7 @@ class Plain(Progress):
         took = now - self._steps.pop((kind, name), now)
         self._line(_step(self._streams, kind, name, text, ok, took))
 
-    def update(self, count: int) -> None:
+    def update(self, count: int, text: str = "") -> None:
         self._count = count
 
     def close(self) -> None:
@@ -94,7 +94,8 @@ class Live(Progress):
         self._clock = clock
         self._rich = _rich(streams, clock, bool(label), refresh)
         self._steps: dict[tuple[str, str], tuple[TaskID, float]] = {}
-        self._bar = self._rich.add_task(untrusted(label), total=total) if label else None
+        self._label, self._total = untrusted(label), total
+        self._bar = self._rich.add_task(self._label, total=total) if label else None
         self._rich.start()
 
     def started(self, kind: str, name: str) -> None:
@@ -113,9 +114,15 @@ class Live(Progress):
                 self._rich.remove_task(task)
             self._rich.console.print(Text.from_ansi(line), soft_wrap=True)
 
-    def update(self, count: int) -> None:
-        if self._bar is not None:
-            self._rich.update(self._bar, completed=count)
+    def update(self, count: int, text: str = "") -> None:
+        if self._bar is None:
+            return
+        said = f"{self._label}: {untrusted(text)}" if text else self._label
+        self._rich.update(self._bar, completed=count, description=said)
+        if self._total is not None and count > self._total:
+            # It was an estimate.
+            self._total = None
+            self._rich.tasks[0].total = None
 
     def draw(self) -> None:
         """Shows the present state now, rather than at the next of ten times a second."""

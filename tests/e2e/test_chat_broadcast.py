@@ -100,8 +100,38 @@ def test_ephemeral_is_heard_and_not_kept(chat: Chat) -> None:
         assert chat.json("broadcast", "--ephemeral", text)["delivered"] >= 2
         assert times(text, one, other) == [1, 1]
         assert text not in [frame["message"] for frame in other.history()]
-    refused = chat.nwchatctl("broadcast", "--ephemeral", "--id", "x", text)
+
+
+def test_ephemeral_under_an_id_is_heard_once(chat: Chat) -> None:
+    text, key = unique(), unique("id")
+    with chat.players() as (one, other):
+        first = chat.json("broadcast", "--ephemeral", "--id", key, text)
+        again = chat.json("broadcast", "--ephemeral", "--id", key, text)
+        assert (first["already_sent"], again["already_sent"]) == (False, True)
+        assert times(text, one, other) == [1, 1]
+        assert text not in [frame["message"] for frame in other.history()]
+
+
+def test_to_one_player_and_nobody_else(chat: Chat) -> None:
+    text, name = unique(), unique("7")[:20]
+    with chat.players(3) as (one, other, third):
+        for number, each in enumerate((one, other)):
+            each.send({"message": "hi", "sender_id": name if number else "", "uname": "" if number else name})
+            third.hear("hi")
+        gather(third, one, other)
+        sent = chat.json("broadcast", "--to-user", name, text)
+        assert (sent["recipients"], sent["delivered"]) == (2, 2)
+        assert times(text, third, one, other) == [0, 1, 1]
+        assert text not in [frame["message"] for frame in third.history()], "the history is everybody's"
+
+
+def test_an_id_is_for_whom_it_was_first(chat: Chat) -> None:
+    key = unique("id")
+    with chat.players(1):
+        assert chat.json("broadcast", "--id", key, "to all")["already_sent"] is False
+        refused = chat.nwchatctl("broadcast", "--id", key, "--to-user", "7", "to one")
     assert (refused.code, refused.out) == (2, "")
+    assert "was used for an announcement to everybody" in refused.err
 
 
 def test_a_text_from_stdin(chat: Chat) -> None:

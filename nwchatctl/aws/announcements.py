@@ -1,0 +1,128 @@
+"""The rows that remember announcements by their id, in the table of messages. Times are epoch ms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nwchat.keys import DEDUP_ID, dedup_room
+from nwchat.rows import message_row
+from nwchat.store import Dedup
+from nwchatctl.chat.announcing import Holder, Progress, State
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from nwchat.wire import Message
+
+
+class Announcements:
+    """Reads and writes the row of one `dedup` in `table`. Each write says what it expects to find."""
+
+    def __init__(self, client: DynamoDBClient, table: str, dedup: Dedup) -> None:
+        self._client = client
+        self._table = table
+        self._dedup = dedup
+        self._key: Any = {"room": {"S": dedup_room(dedup.scope, dedup.key)}, "id": {"S": DEDUP_ID}}
+
+    def begin(self, state: State, message: Message, expires_at: int | None, now_ms: int) -> bool:
+        """Remembers `state` and stores `message` (unless `expires_at`, epoch seconds, is None), both or
+        neither; False when the id was used before."""
+        now = now_ms // 1000
+        row = {
+            **self._key,
+            "message_id": {"S": state.message_id},
+            "frame": {"S": state.frame},
+            "to_user": {"S": state.to_user},
+            "expires_at": {"N": str(now + self._dedup.seconds)},
+            **_changing(state),
+        }
+        remember = {
+            "TableName": self._table,
+            "Item": row,
+            "ConditionExpression": "attribute_not_exists(room) OR expires_at <= :now",
+            "ExpressionAttributeValues": {":now": {"N": str(now)}},
+        }
+        puts: list[Any] = [{"Put": remember}]
+        if expires_at is not None:
+            puts.append({"Put": {"TableName": self._table, "Item": message_row(message, expires_at)}})
+        try:
+            self._client.transact_write_items(TransactItems=puts)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            response: Any = cancelled.response
+            codes = [each.get("Code") for each in response.get("CancellationReasons", [])]
+            if codes[:1] == ["ConditionalCheckFailed"] or "TransactionConflict" in codes:
+                # In a conflict the other one is just beginning.
+                return False
+            raise
+        return True
+
+    def read(self) -> State | None:
+        """The row as it is; None for none."""
+        answer = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
+        row: Any = answer.get("Item")
+        if not row:
+            return None
+        progress = row.get("progress", {}).get("S")
+        return State(
+            message_id=str(row["message_id"]["S"]),
+            frame=str(row.get("frame", {}).get("S", "")),
+            to_user=str(row.get("to_user", {}).get("S", "")),
+            # An earlier release remembered the id alone, and sent at once.
+            progress=Progress.from_json(progress) if progress is not None else Progress((), ()),
+            holder=_holder(row),
+        )
+
+    def take_up(self, state: State, holder: Holder) -> bool:
+        """Makes `holder` the one who is at it, if the row is still as `state`; whether it is now."""
+        values: dict[str, Any] = _values(State(state.message_id, progress=state.progress, holder=holder))
+        condition = "attribute_exists(room) AND attribute_not_exists(holder)"
+        if state.holder is not None:
+            condition = "holder = :was AND held_until = :was_until"
+            values[":was"] = {"S": state.holder.process}
+            values[":was_until"] = {"N": str(state.holder.until)}
+        return self._update(condition, values)
+
+    def save(self, state: State, holder: Holder) -> bool:
+        """Writes how far `holder` has come; False when somebody else is at it by now.
+
+        With `state.holder` None it is let go.
+        """
+        return self._update("holder = :mine", {**_values(state), ":mine": {"S": holder.process}})
+
+    def _update(self, condition: str, values: dict[str, Any]) -> bool:
+        kept = "holder = :holder, held_by = :owner, held_until = :until, " if ":holder" in values else ""
+        dropped = "" if kept else " REMOVE holder, held_by, held_until"
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=self._key,
+                UpdateExpression=f"SET {kept}progress = :progress{dropped}",
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _changing(state: State) -> dict[str, Any]:
+    """The attributes that change, of a row that is made."""
+    names = {":progress": "progress", ":holder": "holder", ":owner": "held_by", ":until": "held_until"}
+    return {names[name]: value for name, value in _values(state).items()}
+
+
+def _values(state: State) -> dict[str, Any]:
+    values: dict[str, Any] = {":progress": {"S": state.progress.to_json()}}
+    if state.holder is not None:
+        values |= {
+            ":holder": {"S": state.holder.process},
+            ":owner": {"S": state.holder.owner},
+            ":until": {"N": str(state.holder.until)},
+        }
+    return values
+
+
+def _holder(row: Any) -> Holder | None:
+    if "holder" not in row:
+        return None
+    return Holder(row["holder"]["S"], row["held_by"]["S"], int(row["held_until"]["N"]))

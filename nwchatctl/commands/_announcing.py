@@ -1,0 +1,298 @@
+"""An announcement on its way: stored, sent to all who are connected, and under an id, to each of them once
+whoever is at it and however often it begins anew."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.report import Line, Mark
+from nwchatctl.stopping import Stop, gently
+
+if TYPE_CHECKING:
+    from nwchat.rows import Recipient
+    from nwchat.scanning import Part
+    from nwchat.spreading import Counts
+    from nwchat.wire import Message
+    from nwchatctl.aws.announcements import Announcements
+    from nwchatctl.chat.announcing import Holder, Ledger, Progress, State
+    from nwchatctl.chat.broadcasting import Sent
+    from nwchatctl.context import App
+
+_WAIT_SECONDS = 900.0
+_LOOK_SECONDS = 0.5
+_TRIES = 5
+_PAGE_ROWS = 1_000
+"""Rows that are read at once: of what is read ahead, this bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be sent, and how. `key` is the id it is sent once under, "" for none; `to_user` whom it is
+    for, "" for everybody; `rate` is posts a second at most."""
+
+    message: Message
+    key: str
+    to_user: str
+    ephemeral: bool
+    rate: float
+
+
+def announce(app: App, order: Order) -> Sent:
+    """Sends it. Raises ChatError, and boto3's errors."""
+    from nwchatctl.chat.announcing import Ledger, Progress
+    from nwchatctl.chat.broadcasting import Sent
+
+    if order.key:
+        return _once(app, order)
+    if not order.ephemeral:
+        # Before anybody hears it: what a socket misses, history has.
+        app.store.append(order.message, _expiry(app, order.message))
+    with gently() as stop:
+        counts = _send(app, order, order.message, Ledger(Progress()), stop)
+    return Sent(order.message.id, counts, stopped=_stopped(stop, counts))
+
+
+def recipients(app: App, order: Order) -> int:
+    """How many it would be sent to."""
+    from nwchatctl.chat.announcing import Progress
+
+    return sum(len(page) for part in Progress().parts for page in _read(app, order, part, None))
+
+
+def _once(app: App, order: Order) -> Sent:
+    from nwchat.store import Dedup
+    from nwchatctl.aws.announcements import Announcements
+    from nwchatctl.chat.announcing import Ledger, State
+    from nwchatctl.chat.broadcasting import ID_SECONDS, SCOPE, Sent
+    from nwchatctl.deploy.naming import Names
+
+    table = Names(app.settings.chat.name).messages
+    rows = Announcements(app.aws.client("dynamodb"), table, Dedup(SCOPE, order.key, ID_SECONDS))
+    new = State(order.message.id, _kept(order.message), order.to_user, holder=_me(app))
+    expires_at = None if order.ephemeral else _expiry(app, order.message)
+    state: State | None = None
+    for _ in range(_TRIES):
+        began = rows.begin(new, order.message, expires_at, order.message.date)
+        if state := new if began else _turn(app, rows, order):
+            break
+        # Two that began at the same moment have both been sent away.
+        time.sleep(random.random())  # noqa: S311 - no secret
+    if state is None:
+        raise _again(order)
+    if state.progress.finished:
+        return Sent(state.message_id, already_sent=True)
+    resumed = state.message_id != new.message_id
+    message = _message(state) if resumed else order.message
+    ledger = Ledger(state.progress)
+    keeper = _Keeper(app, rows, state)
+    with gently() as stop, keeper:
+        try:
+            counts = _send(app, order, message, ledger, stop, keeper)
+        finally:
+            keeper.close(ledger.progress())
+    if keeper.lost:
+        raise ChatError(
+            f"another process took announcement {order.key} over",
+            hint="run the command again: it waits for the other one",
+            code="taken_over",
+        )
+    return Sent(state.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
+
+
+def _send(
+    app: App, order: Order, message: Message, ledger: Ledger, stop: Stop, keeper: _Keeper | None = None
+) -> Counts:
+    """Sends to all that the ledger has left, read while it is sent."""
+    from nwchat.ahead import Ahead
+    from nwchat.pace import Pace
+    from nwchat.wire import message_frame
+
+    parts = ledger.progress().parts
+    readers = [ledger.again, *(_reader(app, order, part, ledger) for part in parts)]
+    everybody: Ahead[Recipient] = Ahead(readers, depth=1)
+    with app.bar("sent", _roughly(app)) as bar:
+
+        def tick(counts: Counts) -> str:
+            failed = counts.failed + counts.refused
+            bar.update(
+                counts.recipients, f"{counts.delivered} delivered, {counts.gone} gone, {failed} failed"
+            )
+            if keeper is not None:
+                keeper.offer(ledger.progress())
+                if keeper.lost:
+                    return "taken over"
+            return stop.reason
+
+        try:
+            return app.poster.spread(
+                everybody,
+                message_frame(message).encode(),
+                pace=Pace(order.rate),
+                tick=tick,
+                settled=ledger.settle,
+            )
+        finally:
+            everybody.close()
+
+
+def _reader(
+    app: App, order: Order, part: Part, ledger: Ledger
+) -> Callable[[], Iterator[Sequence[Recipient]]]:
+    return lambda: _read(app, order, part, ledger)
+
+
+def _read(app: App, order: Order, part: Part, ledger: Ledger | None) -> Iterator[Sequence[Recipient]]:
+    # Consistently: whoever was there before the announcement hears it.
+    pages = app.store.scan(part, app.now_ms(), consistent=True, user=order.to_user, page_size=_PAGE_ROWS)
+    for found in pages:
+        yield found.recipients if ledger is None else ledger.noted(found, part)
+
+
+def _turn(app: App, rows: Announcements, order: Order) -> State | None:
+    """The announcement that was begun under the id before, once nobody else is at it: taken up, unless it is
+    finished; None when there is none. Raises ChatError when somebody is at it for too long, or it was meant
+    for somebody else."""
+    from nwchatctl.chat.announcing import is_free
+    from nwchatctl.machine import is_dead
+
+    began = heard = time.monotonic()
+    before: Holder | None = None
+    while True:
+        state = rows.read()
+        if state is None:
+            return None
+        if state.to_user != order.to_user:
+            raise _of_another(order, state)
+        me = _me(app)
+        if state.progress.finished or (state.holder and state.holder.process == me.process):
+            return state
+        now = time.monotonic()
+        if state.holder != before:
+            if before is None and state.holder is not None:
+                app.say(Line(f"{state.holder.owner} is sending it already: waiting", Mark.DIM))
+            before, heard = state.holder, now
+        dead = state.holder is not None and is_dead(state.holder.process)
+        if is_free(state, app.now_ms(), dead=dead, silent_ms=round((now - heard) * 1000)):
+            if rows.take_up(state, me):
+                app.say(Line(f"going on with {state.message_id}, which was begun before", Mark.DIM))
+                return replace(state, holder=me)
+        elif now - began > _WAIT_SECONDS:
+            raise _again(order)
+        time.sleep(_LOOK_SECONDS)
+
+
+class _Keeper:
+    """Writes down how far it is, and that somebody is at it, from a thread: so posting never waits for it."""
+
+    def __init__(self, app: App, rows: Announcements, state: State) -> None:
+        self.lost = False
+        self._app = app
+        self._rows = rows
+        self._state = state
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def __enter__(self) -> _Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wake.set()
+
+    def offer(self, progress: Progress) -> None:
+        self._state = replace(self._state, progress=progress)
+
+    def close(self, progress: Progress) -> None:
+        """Writes the last word, and lets go of it. What can't be written costs a repetition, no more."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        self._wake.set()
+        self._thread.join()
+        self._state = replace(self._state, progress=progress)
+        holder = self._state.holder
+        assert holder is not None
+        if self.lost:
+            return
+        try:
+            self._rows.save(replace(self._state, holder=None), holder)
+        except (BotoCoreError, ClientError) as error:
+            self._app.warn(f"how far it came could not be written down: {error}")
+
+    def _keep(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from nwchatctl.chat.announcing import SAVE_SECONDS
+
+        while not self._wake.wait(SAVE_SECONDS):
+            me = _me(self._app)
+            try:
+                self.lost = not self._rows.save(replace(self._state, holder=me), me)
+            except (BotoCoreError, ClientError):
+                continue
+            if self.lost:
+                return
+
+
+def _me(app: App) -> Holder:
+    from nwchatctl.chat.announcing import LEASE_MS, Holder
+    from nwchatctl.machine import host, this_process
+
+    return Holder(this_process(), f"{app.cloud.caller.name} on {host()}", app.now_ms() + LEASE_MS)
+
+
+def _kept(message: Message) -> str:
+    from nwchat.wire import to_json_dict
+
+    return json.dumps(to_json_dict(message), ensure_ascii=False)
+
+
+def _message(state: State) -> Message:
+    from nwchat.wire import from_json_dict
+
+    return from_json_dict(json.loads(state.frame))
+
+
+def _expiry(app: App, message: Message) -> int:
+    from nwchat.keys import message_expiry
+
+    return message_expiry(message.date, app.settings.tables.retention_days)
+
+
+def _roughly(app: App) -> int | None:
+    """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
+    if app.silent or not app.streams.err_terminal:
+        return None
+    from nwchatctl.deploy.naming import Names
+
+    table = Names(app.settings.chat.name).connections
+    about = app.aws.client("dynamodb").describe_table(TableName=table)["Table"]
+    return about.get("ItemCount") or None
+
+
+def _stopped(stop: Stop, counts: Counts) -> str:
+    return stop.reason if counts.cut_short else ""
+
+
+def _again(order: Order) -> ChatError:
+    return ChatError(
+        f"announcement {order.key} is still being sent by another process",
+        hint="run the command again later: it goes on if that one has died",
+        code="still_sending",
+    )
+
+
+def _of_another(order: Order, state: State) -> ChatError:
+    whom = f"user {state.to_user}" if state.to_user else "everybody"
+    return ChatError(
+        f"id {order.key} was used for an announcement to {whom}",
+        hint="give another --id",
+        code="id_taken",
+        exit_code=Exit.USAGE,
+    )
