@@ -26,14 +26,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     names = [each.name for each in running.CONTENDERS]
     parser = argparse.ArgumentParser(prog="python -m bench.posts", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how often everything runs; medians are shown (5)")
-    parser.add_argument("--posts", type=int, help="of the fast contenders; slow ones do a part (20,000)")
+    parser.add_argument("--posts", type=int, help="of the fast contenders; slow ones do a part (40,000)")
     parser.add_argument("--only", action="append", choices=names, help="this one; may be given again")
     parser.add_argument("--quick", action="store_true", help="1 round of 1,000: that it works, no more")
     parser.add_argument("--fallback", action="store_true", help="the stub in Python, even with nginx here")
     parser.add_argument("--out", type=Path, default=BENCH / "out", help="where chart and samples go")
     asked = parser.parse_args(argv)
     asked.rounds = asked.rounds or (1 if asked.quick else 5)
-    asked.posts = asked.posts or (1000 if asked.quick else 20_000)
+    asked.posts = asked.posts or (1000 if asked.quick else 40_000)
     return asked
 
 

@@ -15,7 +15,7 @@ from email.utils import formatdate
 from itertools import count
 
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.I | re.M)
-_numbers = count()
+_numbers = count(1)
 
 
 class _Connection(asyncio.Protocol):
@@ -34,17 +34,26 @@ class _Connection(asyncio.Protocol):
             whole = end + 4 + (int(length[1]) if length else 0)
             if len(self._received) < whole:
                 return
+            counted = self._received.startswith(b"GET /count ")
             del self._received[:whole]
-            if self._delay:
-                asyncio.get_running_loop().call_later(self._delay, self._answer)
+            number = next(_numbers)
+            if counted:
+                self._count(number)
+            elif self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._answer, number)
             else:
-                self._answer()
+                self._answer(number)
 
-    def _answer(self) -> None:
+    def _count(self, number: int) -> None:
+        """As nginx's `stub_status`, in which the tenth word is the number of requests."""
+        text = f"Active connections: 1\nserver accepts handled requests\n 0 0 {number}\n"
+        self._transport.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+
+    def _answer(self, number: int) -> None:
         self._transport.write(
             f"HTTP/1.1 200 OK\r\nDate: {formatdate(usegmt=True)}\r\nContent-Type: application/json\r\n"
             f"Content-Length: 0\r\nConnection: keep-alive\r\n"
-            f"x-amzn-RequestId: {next(_numbers):032x}\r\n\r\n".encode()
+            f"x-amzn-RequestId: {number:032x}\r\n\r\n".encode()
         )
 
 

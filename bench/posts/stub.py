@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 from bench.posts import cores, tools
 from bench.posts.model import CASES, Case
@@ -26,6 +27,9 @@ from bench.posts.tools import Missing, Nginx
 _STAGE = "production"
 _PATIENCE = 10.0
 """Seconds until a stub that doesn't listen has failed."""
+
+COUNT = "/count"
+"""Where nginx's `stub_status` is: the tenth word of its text is the number of requests."""
 
 _KEEPER = '"$@" & child=$!; cat >/dev/null; kill "$child" 2>/dev/null; wait "$child"'
 """Runs a command until stdin ends, which it does when we end, killed or not."""
@@ -42,6 +46,12 @@ class Stub:
     def url(self, case: Case) -> str:
         """The stage's URL, as `PostToConnection` wants it."""
         return f"{'https' if case.tls else 'http'}://127.0.0.1:{self.ports[case]}/{_STAGE}"
+
+    def served(self) -> int:
+        """How many requests it has answered so far, this one included, by its own count."""
+        case = next(each for each in self.ports if not each.tls)
+        with urlopen(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as answer:
+            return int(answer.read().split()[9])
 
 
 @contextmanager
@@ -98,7 +108,8 @@ http {{
 def _server(case: Case, port: int) -> str:
     listen = f"listen 127.0.0.1:{port}{' ssl' if case.tls else ''} backlog=4096;"
     if not case.latency_ms:
-        return f'  server {{ {listen} location / {{ return 200 ""; }} }}'
+        count = f"location = {COUNT} {{ stub_status; }}"
+        return f'  server {{ {listen} location / {{ return 200 ""; }} {count} }}'
     wait = f"location / {{ echo_sleep {case.latency_ms / 1000:g}; echo_exec @done; }}"
     return f'  server {{ {listen} {wait} location @done {{ return 200 ""; }} }}'
 
