@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -57,17 +58,20 @@ def save(to: Path, results: Results, drawing: str) -> None:
     ]
     found = {
         "stub": results.stub,
+        "load": results.load,
         "runs": runs,
         "ceilings": {str(case): each for case, each in results.ceilings.items()},
     }
     (to / "posts.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
-def show(results: Results, wanted: Sequence[Contender]) -> str:
+def show(results: Results, wanted: Sequence[Contender], about: str) -> str:
     """Everything for stdout: tables, aims, chart."""
     found = all_figures(results, running.BASELINE)
     labels = {each.name: each.label for each in wanted}
     lines = [
+        about,
+        "",
         *table.tables(results, found, wanted),
         *table.aims(AIMS, found, labels),
         "```",
@@ -78,14 +82,14 @@ def show(results: Results, wanted: Sequence[Contender]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    asked = parse(argv)
+    asked, load = parse(argv), os.getloadavg()[0]
     wanted = [each for each in running.CONTENDERS if not asked.only or each.name in asked.only]
     try:
         with stub.running(say, fallback=asked.fallback) as made:
             say(f"the stub is {made.what}")
             commands = running.commands(say, wanted)
             wanted = [each for each in wanted if each.name in commands]
-            results = Results(made.what)
+            results = Results(made.what, load=load)
 
             def run(case: Case, contender: Contender) -> Sample:
                 return running.run(commands[contender.name], contender, case, made, asked.posts)
@@ -98,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     found = all_figures(results, running.BASELINE)
     save(asked.out, results, picture.svg(found, wanted, CASES, OURS))
-    sys.stdout.write(show(results, wanted))
+    sys.stdout.write(show(results, wanted, table.about(results, asked.rounds, asked.posts)))
     lost = sum(each.lost for each in found.values())
     if lost:
         say(f"error: {lost} posts were not delivered, so this measures nothing")

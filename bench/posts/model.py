@@ -79,9 +79,14 @@ class Sample:
 
 @dataclass
 class Results:
-    """What was measured, in the order of rounds; `ceilings` is posts/s that wrk got out of the stub."""
+    """What was measured, in the order of rounds; `ceilings` is posts/s that wrk got out of the stub.
+
+    `load` is how many processes wanted the machine when it began: above a few tenths, wall times (posts/s)
+    say more of the others than of the contenders.
+    """
 
     stub: str
+    load: float = 0.0
     samples: dict[tuple[Case, str], list[Sample]] = field(default_factory=dict)
     ceilings: dict[Case, list[float]] = field(default_factory=dict)
 

@@ -9,30 +9,23 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 from bench.posts import cores, tools
+from bench.posts.keeping import free_ports, kept
 from bench.posts.model import CASES, Case
 from bench.posts.tools import Missing, Nginx
 
 _STAGE = "production"
-_PATIENCE = 10.0
-"""Seconds until a stub that doesn't listen has failed."""
-
 COUNT = "/count"
 """Where nginx's `stub_status` is: the tenth word of its text is the number of requests."""
-
-_KEEPER = '"$@" & child=$!; cat >/dev/null; kill "$child" 2>/dev/null; wait "$child"'
-"""Runs a command until stdin ends, which it does when we end, killed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,8 @@ class Stub:
     def served(self) -> int:
         """How many requests it has answered so far, this one included, by its own count."""
         case = next(each for each in self.ports if not each.tls)
-        with urlopen(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as answer:
+        direct = build_opener(ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as answer:
             return int(answer.read().split()[9])
 
 
@@ -63,7 +57,7 @@ def running(
         home = Path(folder)
         certificate, key = home / "certificate.pem", home / "key.pem"
         _make_certificate(certificate, key)
-        ports = dict(zip(cases, _free_ports(len(cases)), strict=True))
+        ports = dict(zip(cases, free_ports(len(cases)), strict=True))
         what, command, environ = _fallback(ports, certificate, key)
         if not fallback:
             try:
@@ -71,7 +65,7 @@ def running(
             except Missing as missing:
                 say(f"no {missing}")
                 say("the stub is one in Python then, which is slower than the fast contenders")
-        with _kept(command, environ, home / "said.txt", tuple(ports.values())):
+        with kept(command, environ, home / "said.txt", tuple(ports.values())):
             yield Stub(what, ports, certificate)
 
 
@@ -154,46 +148,3 @@ def _make_certificate(certificate: Path, key: Path) -> None:
         raise Missing("openssl, which makes the stub's certificate: install it") from error
     if done.returncode:
         raise Missing(f"openssl that works: {done.stderr.strip()}")
-
-
-@contextmanager
-def _kept(command: list[str], environ: dict[str, str], said: Path, ports: Sequence[int]) -> Iterator[None]:
-    """The command while it is wanted. Raises Missing when it doesn't listen."""
-    with said.open("wb") as log, cores.on(cores.stub()):
-        keeper = subprocess.Popen(
-            ["sh", "-c", _KEEPER, "sh", *command],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            # Ctrl-C is for us, who end it.
-            start_new_session=True,
-        )
-    assert keeper.stdin is not None
-    try:
-        for port in ports:
-            _wait_for(port, said)
-        yield
-    finally:
-        keeper.stdin.close()
-        keeper.wait()
-
-
-def _wait_for(port: int, said: Path) -> None:
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise Missing(f"stub on port {port}: {said.read_text(errors='replace').strip()[-500:]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Different ones: all are taken before any is let go."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in held]
-    for each in held:
-        each.close()
-    return ports

@@ -13,6 +13,12 @@ _BAR = 44
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
+def about(results: Results, rounds: int, posts: int) -> str:
+    """What was measured, in one line."""
+    busy = f"load of the machine at the start: {results.load:.1f}"
+    return f"{rounds} rounds of {posts:,} posts, slow contenders a part of that; stub: {results.stub}; {busy}"
+
+
 def tables(
     results: Results, found: Mapping[tuple[Case, str], Figures], contenders: Sequence[Contender]
 ) -> Iterator[str]:

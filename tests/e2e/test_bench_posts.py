@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CASES = ["plain HTTP, 0 ms", "TLS, 0 ms", "plain HTTP, 20 ms", "TLS, 20 ms"]
-ONLY = ["--only", "loop", "--only", "threads"]
+OURS = ("cli", "function")
+ONLY = [word for name in ("loop", "threads", *OURS) for word in ("--only", name)]
 
 
 def test_one_command_measures_prints_and_leaves_nothing(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_one_command_measures_prints_and_leaves_nothing(tmp_path: Path) -> None:
     assert "Posts per CPU-second" in shown
     said = json.loads((out / "posts.json").read_text())
     runs = {(each["case"], each["contender"]): each["samples"] for each in said["runs"]}
-    assert set(runs) == {(case, name) for case in CASES for name in ("loop", "threads")}
+    assert set(runs) == {(case, name) for case in CASES for name in ("loop", "threads", *OURS)}
     for (case, name), samples in runs.items():
         (sample,) = samples
         assert sample["delivered"] == sample["posts"]
@@ -41,3 +42,24 @@ def test_one_command_measures_prints_and_leaves_nothing(tmp_path: Path) -> None:
             assert sample["seconds"] >= 0.02 * sample["posts"]
     assert (out / "posts.svg").read_text().startswith("<svg")
     assert list(temporary.iterdir()) == []
+
+
+def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.message", "--quick", "--fallback"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    cells = [[cell.strip() for cell in each.split("|")[1:-1]] for each in done.stdout.splitlines()[2:]]
+    assert [each[:2] for each in cells[2:]] == [
+        ["20", "before"],
+        ["20", "now"],
+        ["100", "before"],
+        ["100", "now"],
+    ]
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from bench.posts import picture
 from bench.posts.measure import Aim, Figures
 from bench.posts.model import Case, Contender, Results, Size
-from bench.posts.table import aims, bar, chart, tables
+from bench.posts.table import about, aims, bar, chart, tables
 
 PLAIN, TLS, SLOW = Case(False, 0), Case(True, 0), Case(False, 20)
 SIZE = Size(1, 1)
@@ -44,6 +44,13 @@ def test_a_table_for_each_case_in_which_somebody_ran() -> None:
         "| boto3 | 550 | 1.800 | 556 | 1.00× | 61 MB |",
         "",
     ]
+
+
+def test_what_was_measured_is_said_with_how_busy_the_machine_was() -> None:
+    assert about(Results("nginx/1.22.1", load=2.46), 5, 40_000) == (
+        "5 rounds of 40,000 posts, slow contenders a part of that; stub: nginx/1.22.1; "
+        "load of the machine at the start: 2.5"
+    )
 
 
 def test_aims_say_whether_they_were_reached() -> None:
