@@ -65,7 +65,7 @@ def tail(
 
 def _items(messages: Iterator[Message]) -> Iterator[Item]:
     from nwchat.wire import to_json_dict
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
 
     for each in messages:
         said = each.uname or each.sender_id or each.type

@@ -131,6 +131,10 @@ def nobody_is_reached(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "0 delivered, 0 gone, 1 failed" in ran.out
 
 
+def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
+
+
 NEEDS = {
     ("Tables", "dynamodb:CreateTable"): deploy(hands.delete_table),
     ("Tables", "dynamodb:DeleteItem"): Need(("broadcast", "x"), stale_row, lacks=stale_row_stays),
@@ -202,6 +206,9 @@ NEEDS = {
     ("PassAccountLoggingRole", "iam:PassRole"): account_role(),
     ("Sockets", "execute-api:ManageConnections"): Need(
         ("broadcast", "x"), stale_row, lacks=nobody_is_reached
+    ),
+    ("SocketsAskedAbout", "execute-api:ManageConnections"): Need(
+        ("connections", "prune", "--grace", "1s"), stale_row, lacks=nothing_is_known
     ),
 }
 
