@@ -113,11 +113,12 @@ def _send(
     from nwchat.ahead import Ahead
     from nwchat.pace import Pace
     from nwchat.wire import message_frame
+    from nwchatctl.commands._connections import roughly
 
     parts = ledger.progress().parts
     readers = [ledger.again, *(_reader(app, order, part, ledger) for part in parts)]
     everybody: Ahead[Recipient] = Ahead(readers, depth=1)
-    with app.bar("sent", _roughly(app)) as bar:
+    with app.bar("sent", roughly(app)) as bar:
 
         def tick(counts: Counts) -> str:
             failed = counts.failed + counts.refused
@@ -263,17 +264,6 @@ def _expiry(app: App, message: Message) -> int:
     from nwchat.keys import message_expiry
 
     return message_expiry(message.date, app.settings.tables.retention_days)
-
-
-def _roughly(app: App) -> int | None:
-    """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
-    if app.silent or not app.streams.err_terminal:
-        return None
-    from nwchatctl.deploy.naming import Names
-
-    table = Names(app.settings.chat.name).connections
-    about = app.aws.client("dynamodb").describe_table(TableName=table)["Table"]
-    return about.get("ItemCount") or None
 
 
 def _stopped(stop: Stop, counts: Counts) -> str:

@@ -151,7 +151,7 @@ def delete(
 
 def _deleted(found: list[Message], missing: list[str], dry_run: bool) -> Report:
     from nwchatctl.chat.exporting import fields
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
 
     if not found:
         raise ChatError(

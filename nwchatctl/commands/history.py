@@ -158,7 +158,7 @@ def _pattern(text: str) -> re.Pattern[str] | None:
 
 def _items(messages: Iterator[Message]) -> Iterator[Item]:
     from nwchatctl.chat.exporting import fields
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
 
     for each in messages:
         said = each.uname or each.sender_id or each.type

@@ -117,12 +117,12 @@ def _drift(app: App, found: Planned) -> tuple[Line, ...]:
 
 
 def _said(message: Message | None) -> str:
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
 
     return f"{local(message.date)} by {message.uname or message.sender_id or '-'}" if message else "-"
 
 
 def _iso(message: Message | None) -> str | None:
-    from nwchatctl.commands.connections import iso
+    from nwchatctl.commands._times import iso
 
     return iso(message.date) if message else None

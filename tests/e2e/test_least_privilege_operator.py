@@ -142,6 +142,10 @@ def said(chat: Operator) -> None:
     )
 
 
+def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
+
+
 NEEDS = {
     ("Tables", "dynamodb:BatchWriteItem"): Need(
         ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), said
@@ -216,6 +220,9 @@ NEEDS = {
     ("PassAccountLoggingRole", "iam:PassRole"): account_role(),
     ("Sockets", "execute-api:ManageConnections"): Need(
         ("broadcast", "x"), stale_row, lacks=nobody_is_reached
+    ),
+    ("SocketsAskedAbout", "execute-api:ManageConnections"): Need(
+        ("connections", "prune", "--grace", "1s"), stale_row, lacks=nothing_is_known
     ),
 }
 

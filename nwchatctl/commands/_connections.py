@@ -1,0 +1,150 @@
+"""What the commands about connections share: reading the table, and asking API Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from nwchatctl.commands.options import parse_seconds
+from nwchatctl.errors import Exit
+from nwchatctl.stopping import STOPPED
+
+if TYPE_CHECKING:
+    from nwchat.ahead import Ahead
+    from nwchat.rows import Recipient
+    from nwchat.scanning import Part
+    from nwchat.targets import Connections
+    from nwchatctl.aws.clock import ServerClock
+    from nwchatctl.chat.sweeping import Swept
+    from nwchatctl.context import App
+
+RATE = 8_000.0
+"""Requests a second, at most: API Gateway's 10,000 an account, less what players need."""
+
+GRACE_SECONDS = 120.0
+"""Of --grace: a socket is made within seconds, and clocks may differ."""
+
+
+def _grace(text: str) -> float:
+    return 0.0 if text.strip() in ("0", "0s") else parse_seconds(text)
+
+
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", metavar="N", min=1, help=f"At most so many requests a second; {RATE:.0f}."),
+]
+GraceOption = Annotated[
+    float | None,
+    typer.Option("--grace", metavar="AGE", parser=_grace, help="Spare rows younger than that; 2m."),
+]
+
+
+def asking(app: App, method: Literal["GET", "DELETE"]) -> Connections:
+    """Requests to the deployed API's connections. Raises ChatError `not_deployed`, exit 4."""
+    from nwchat.targets import Connections
+    from nwchatctl.commands._chat import not_deployed
+
+    if not (app.cloud.gateway.ids.api or app.cloud.find_api()):
+        raise not_deployed(app)
+    return Connections(method, app.sockets_url, app.cloud.where.region, app.credentials)
+
+
+def server_clock(app: App) -> ServerClock:
+    """AWS's clock, as DynamoDB's answers tell it from now on: a wrong one here makes nothing old."""
+    from nwchatctl.aws.clock import ServerClock
+
+    return ServerClock(app.aws.client("dynamodb"), app.now_ms)
+
+
+def candidates(
+    app: App,
+    grace_seconds: float | None,
+    *,
+    user: str = "",
+    before_ms: int | None = None,
+    expired: bool = False,
+) -> Ahead[Recipient]:
+    """The rows of the table with their Standing, read ahead: those of `user`, last heard of before
+    `before_ms`, with `expired` also those that TTL has not deleted yet. To be closed."""
+    from nwchat.ahead import Ahead
+    from nwchat.scanning import Part
+    from nwchatctl.chat.sweeping import PARTS
+
+    clock = server_clock(app)
+    grace_ms = round((GRACE_SECONDS if grace_seconds is None else grace_seconds) * 1000)
+    chosen = _Chosen(app, clock, grace_ms, user, before_ms, expired)
+    return Ahead([_reader(chosen, Part(number, PARTS)) for number in range(PARTS)], depth=1)
+
+
+def _reader(chosen: _Chosen, part: Part) -> Callable[[], Iterator[Sequence[Recipient]]]:
+    return lambda: chosen.pages(part)
+
+
+class _Chosen:
+    """Which rows are wanted, and how they stand."""
+
+    def __init__(
+        self, app: App, clock: ServerClock, grace_ms: int, user: str, before_ms: int | None, expired: bool
+    ) -> None:
+        self._store = app.store
+        self._clock = clock
+        self._grace_ms = grace_ms
+        self._user = user
+        self._before_ms = before_ms
+        self._expired = expired
+
+    def pages(self, part: Part) -> Iterator[Sequence[Recipient]]:
+        """Read consistently: whose row was written before it was read is not judged by an older one."""
+        from nwchatctl.chat.sweeping import PAGE_ROWS
+
+        pages = self._store.scan(
+            part,
+            self._clock.now_ms(),
+            consistent=True,
+            user=self._user,
+            expired=self._expired,
+            page_size=PAGE_ROWS,
+        )
+        for found in pages:
+            now_ms = self._clock.now_ms()
+            yield [self._judged(each, now_ms) for each in found.recipients if self._is_wanted(each)]
+
+    def _judged(self, recipient: Recipient, now_ms: int) -> Recipient:
+        from nwchatctl.chat.sweeping import standing
+
+        return recipient._replace(note=standing(recipient.connected_at, now_ms, self._grace_ms))
+
+    def _is_wanted(self, recipient: Recipient) -> bool:
+        if self._before_ms is None:
+            return True
+        from nwchat.rows import connection_of
+        from nwchatctl.chat.sweeping import is_older
+
+        row = connection_of(recipient.row)
+        return is_older(row.connected_at, row.last_seen_at, self._before_ms)
+
+
+def roughly(app: App) -> int | None:
+    """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
+    if app.silent or not app.streams.err_terminal:
+        return None
+    from nwchatctl.deploy.naming import Names
+
+    table = Names(app.settings.chat.name).connections
+    about = app.aws.client("dynamodb").describe_table(TableName=table)["Table"]
+    return about.get("ItemCount") or None
+
+
+def ended(swept: Swept, reason: str) -> Exit:
+    """The exit code of a run that `reason` stopped, if it is not ""."""
+    return STOPPED.get(reason, Exit.PARTLY if swept.failed else Exit.DONE)
+
+
+def warnings(swept: Swept, stopped: str, rest: str) -> Iterator[str]:
+    """Why it was not all; `rest` is what the same command does when it is run again."""
+    if stopped:
+        yield f"{stopped}: the same command again {rest}"
+    for reason, times in swept.reasons:
+        yield f"{times} times: {reason}"
