@@ -7,23 +7,23 @@ It is 200 for a refused frame as well: the frame is at fault then, not the socke
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias, assert_never
+from itertools import chain
+from typing import Any, assert_never
 
 from nwchat import runtime, wire
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
-from nwchat.outcome import Delivered, Outcome
+from nwchat.outcome import Delivered
 from nwchat.paging import is_forward
 from nwchat.rows import Connection
 from nwchat.runtime import Answer, Event, Log, Tools
+from nwchat.segments import cut
+from nwchat.sending import Post, Sender
 from nwchat.spreading import fan_out, unless_young
 from nwchat.store import Dedup, Duplicate, Stored
 from nwchat.wire import Bad, HistoryRequest, Message, Ping, Say
-
-Post: TypeAlias = Callable[[str, bytes, float], Outcome]
-"""Takes a connection id, a frame and a deadline in monotonic seconds."""
 
 _OK: Answer = {"statusCode": 200}
 _BROKEN: Answer = {"statusCode": 500}
@@ -139,28 +139,100 @@ def _dedup(say: Say, sender: Connection | None) -> Dedup | None:
 
 def _spread(message: Message, desk: _Desk) -> Answer:
     """Once stored, a message isn't refused any more: whom the fan-out misses has the history."""
-    tools, data = desk.tools, wire.message_frame(message).encode()
-    sender = () if desk.sender is None else (desk.sender,)
-    echo = tools.config.echo_to_sender
-    now_ms = tools.now_ms()
     try:
-        counts = fan_out(
-            tools.store.connections(now_ms),
-            lambda connection_id: desk.post(connection_id, data, desk.deadline),
-            unless_young(tools.store.forget, now_ms),
-            workers=tools.workers,
-            # The sender's own row needn't be readable yet: scans are eventually consistent.
-            first=sender if echo else (),
-            skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
-            deadline=desk.deadline,
-        )
+        _send(message, desk)
     except Exception:
         desk.log.exception("fan-out broke off", extra={"message_id": message.id})
         return _BROKEN
-    level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
-    desk.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
     desk.log.debug("said", extra={"text": message.message})
     return _OK
+
+
+def _send(message: Message, desk: _Desk) -> None:
+    tools, config, frame = desk.tools, desk.tools.config, wire.message_frame(message)
+    now_ms = tools.now_ms()
+    threshold = config.fan_out.threshold if config.fan_out.function else None
+    room = _Room(
+        tools.store.connections(now_ms, page_size=None if threshold is None else threshold + 1), threshold
+    )
+    sender = () if desk.sender is None else (desk.sender,)
+    echo = config.echo_to_sender
+    counts = fan_out(
+        () if room.large else room.pages(),
+        lambda connection_id: desk.post(connection_id, frame.encode(), desk.deadline),
+        unless_young(tools.store.forget, now_ms),
+        workers=tools.workers,
+        # The sender's own row needn't be readable yet: scans are eventually consistent.
+        first=sender if echo else (),
+        skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
+        deadline=desk.deadline,
+    )
+    level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
+    desk.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
+    if room.large:
+        _hand_over(frame, message.id, room.seen, desk)
+
+
+class _Room:
+    """The pages of a room, of which some are read at once to tell whether more than `threshold` are there.
+
+    With None it is never large, and nothing is read. An error of reading comes when the pages are wanted.
+    """
+
+    def __init__(self, pages: Iterable[Sequence[Connection]], threshold: int | None) -> None:
+        self._rest = iter(pages)
+        self._read: list[Sequence[Connection]] = []
+        self._error: Exception | None = None
+        self.seen = 0
+        self.large = False
+        if threshold is not None:
+            self._look(threshold)
+
+    def _look(self, threshold: int) -> None:
+        try:
+            while not self.large and (page := next(self._rest, None)) is not None:
+                self._read.append(page)
+                self.seen += len(page)
+                self.large = self.seen > threshold
+        except Exception as error:
+            self._error = error
+
+    def pages(self) -> Iterator[Sequence[Connection]]:
+        yield from chain(self._read, self._rest)
+        if self._error is not None:
+            raise self._error
+
+
+def _hand_over(frame: str, message_id: str, seen: int, desk: _Desk) -> None:
+    """To everybody but the sender, who is seen to; what nobody takes is sent from here, while there is time.
+
+    The rate is that of one message: of several at once, each one's segments find the others' 429s.
+    """
+    tools, config = desk.tools, desk.tools.config
+    segments = cut(
+        frame,
+        message_id,
+        rows=tools.size(seen),
+        segment_size=config.fan_out.segment_size,
+        rate=config.fan_out.rate,
+        skip=() if desk.sender is None else (desk.sender.connection_id,),
+    )
+    missed = tools.hand_over(segments)
+    handed = {"message_id": message_id, "segments": len(segments), "missed": len(missed)}
+    desk.log.log(logging.WARNING if missed else logging.INFO, "handed over", extra=handed)
+    now_ms = tools.now_ms()
+    for each in missed:
+        segment = each.segment
+        counts = Sender(desk.post, tools.workers).send(
+            frame.encode(),
+            tools.store.connections(now_ms, segment=(segment.segment, segment.segments)),
+            unless_young(tools.store.forget, now_ms),
+            rate=segment.rate,
+            deadline=desk.deadline,
+            skip=frozenset(segment.skip),
+        )
+        about = {"message_id": message_id, "segment": segment.segment, "why": each.reason}
+        desk.log.warning("sent from here", extra={**about, **asdict(counts)})
 
 
 if runtime.is_warming():

@@ -8,14 +8,17 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
+from nwchat.invoking import Invoker, Missed
 from nwchat.keys import UlidMaker
 from nwchat.limits import Limits
 from nwchat.post import Poster
+from nwchat.segments import Segment
+from nwchat.sizing import Size
 from nwchat.store import Store
 
 WORKERS = 32
@@ -24,6 +27,20 @@ _MARGIN_SECONDS = 2.0
 
 Event: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """A room of more than `threshold` connections is large, and cut into segments of about `segment_size`.
+
+    `function` takes them, a name with its alias; "" where there is none, and no room is large. `rate` is
+    posts a second that one message to all may make, of all segments together.
+    """
+
+    function: str = ""
+    threshold: int = 500
+    segment_size: int = 25_000
+    rate: int = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +55,12 @@ class Config:
     allowed_origins: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
     log_level: str = "INFO"
+    fan_out: FanOut = field(default_factory=FanOut)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
         """KeyError for a missing table name, ValueError for a number that isn't one: deploy sets them all."""
-        standard = Limits()
+        standard, spread = Limits(), FanOut()
         origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
         return cls(
             connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
@@ -58,6 +76,12 @@ class Config:
                 rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", standard.rate_seconds)),
             ),
             log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
+            fan_out=FanOut(
+                function=env.get("NWCHAT_FANOUT_FUNCTION", ""),
+                threshold=int(env.get("NWCHAT_FANOUT_THRESHOLD", spread.threshold)),
+                segment_size=int(env.get("NWCHAT_FANOUT_SEGMENT_SIZE", spread.segment_size)),
+                rate=int(env.get("NWCHAT_SENDING_RATE", spread.rate)),
+            ),
         )
 
 
@@ -90,15 +114,25 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, default=str, separators=(",", ":"))
 
 
+def _nowhere(segments: Sequence[Segment]) -> list[Missed]:
+    return [Missed(each, "there is no function to take it") for each in segments]
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID."""
+    """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID.
+
+    `hand_over` invokes `fanout` with each segment, and gives back those that it could not. `size` takes how
+    many connections have been seen, and gives how many there may be in all.
+    """
 
     config: Config
     store: Store
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
     workers: int = WORKERS
+    hand_over: Callable[[Sequence[Segment]], list[Missed]] = _nowhere
+    size: Callable[[int], int] = int
 
 
 @cache
@@ -110,7 +144,15 @@ def config() -> Config:
 def tools() -> Tools:
     settings = config()
     store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
-    return Tools(settings, store, now_ms, UlidMaker(now_ms, os.urandom))
+    return Tools(
+        settings,
+        store,
+        now_ms,
+        UlidMaker(now_ms, os.urandom),
+        # Made when a room is large for the first time: small ones need no client of Lambda's.
+        hand_over=lambda segments: invoker().hand_over_all(segments),
+        size=Size(store.size, _logger()).at_least,
+    )
 
 
 @cache
@@ -120,6 +162,14 @@ def poster() -> Poster:
         # boto3 would make up a host that answers 403 to every post.
         raise KeyError("NWCHAT_ENDPOINT")
     return Poster(_client("apigatewaymanagementapi", attempts=2, endpoint_url=endpoint))
+
+
+@cache
+def invoker() -> Invoker:
+    function = config().fan_out.function
+    if not function:
+        raise KeyError("NWCHAT_FANOUT_FUNCTION")
+    return Invoker(_client("lambda"), function)
 
 
 def now_ms() -> int:

@@ -62,10 +62,18 @@ class FakeStore(Store):
         return len(self.seen_by) <= self.allowed
 
     def connections(
-        self, now_ms: int, *, full: bool = False, page_size: int | None = None
+        self,
+        now_ms: int,
+        *,
+        full: bool = False,
+        page_size: int | None = None,
+        segment: tuple[int, int] | None = None,
+        start: str | None = None,
     ) -> Iterator[tuple[Connection, ...]]:
-        for each in list(self.rows.values()):
-            yield (each,)
+        part, parts = segment or (0, 1)
+        for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[part::parts]:
+            if start is None or each.connection_id > start:
+                yield (each,)
         self._may_break("connections")
 
     def append(
