@@ -71,8 +71,9 @@ class Poster:
         """Posts to `first` and then to all of `source`, those in `skip` and a second time `first` left out.
 
         The rows of the gone are deleted, unless they are young or were written since they were read.
-        `tick` is told some times a second how far it is, and gives a reason to stop, or "". `settled` is told
-        of each recipient once. What `source` raises goes through, once all that it gave are settled.
+        `tick` is told some times a second how far it is, and at the end; it gives a reason to stop, or "".
+        `settled` is told of each recipient once. What `source` raises goes through, once all that it gave
+        are settled.
         """
         tally = Tally()
         crowd = Crowd(source, first=first, skip=skip, full=lambda: len(tally.gone) >= MOST_GONE)
@@ -93,7 +94,10 @@ class Poster:
             if courier.error is not None:
                 raise courier.error
             if crowd.ended or courier.cut_short:
-                return tally.counts()
+                counts = tally.counts()
+                if tick is not None:
+                    tick(counts)
+                return counts
 
     def _posts(self, data: bytes) -> Connections:
         return Connections("POST", self._url, self._region, self._credentials, data)

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from nwchatctl.chat.sweeping import Swept
     from nwchatctl.context import App
 
-RATE = 8_000.0
-"""Requests a second, at most: API Gateway's 10,000 an account, less what players need."""
-
 GRACE_SECONDS = 120.0
 """Of --grace: a socket is made within seconds, and clocks may differ."""
 
@@ -33,7 +30,12 @@ def _grace(text: str) -> float:
 
 RateOption = Annotated[
     float | None,
-    typer.Option("--rate", metavar="N", min=1, help=f"At most so many requests a second; {RATE:.0f}."),
+    typer.Option(
+        "--rate",
+        metavar="N",
+        min=1,
+        help="At most so many requests a second; by default what sending.* leaves.",
+    ),
 ]
 GraceOption = Annotated[
     float | None,

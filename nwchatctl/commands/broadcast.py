@@ -29,7 +29,6 @@ HELP = examples(
     ("a text of several lines, from a file", "nwchatctl broadcast - < notice.txt"),
 )
 
-_RATE = 8_000.0
 _MAX_STDIN = 256 * 1024
 
 
@@ -46,7 +45,13 @@ def broadcast(
     ] = "",
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Do not keep it in the history.")] = False,
     rate: Annotated[
-        float | None, typer.Option("--rate", metavar="N", min=1, help="At most so many posts a second.")
+        float | None,
+        typer.Option(
+            "--rate",
+            metavar="N",
+            min=1,
+            help="At most so many posts a second; by default what sending.* leaves.",
+        ),
     ] = None,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -74,7 +79,7 @@ def broadcast(
     app.announce()
     if not app.cloud.find_api():
         raise not_deployed(app)
-    order = _announcing.Order(message, key, to_user, ephemeral or bool(to_user), rate or _RATE)
+    order = _announcing.Order(message, key, to_user, ephemeral or bool(to_user), rate or app.sending_rate)
     began = time.monotonic()
     if dry_run:
         would = broadcasting.Sent(message.id, Counts(recipients=_announcing.recipients(app, order)))

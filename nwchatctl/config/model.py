@@ -136,6 +136,21 @@ class FunctionSettings(_Section):
         return self
 
 
+class SendingSettings(_Section):
+    account_rate: int = Field(
+        default=10_000, ge=1, description="Requests a second that API Gateway takes from the whole account"
+    )
+    reserve_rate: int = Field(
+        default=2_000, ge=0, description="Of these, what sending to everybody leaves to all other requests"
+    )
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if self.reserve_rate >= self.account_rate:
+            raise ValueError("must have a reserve_rate below its account_rate, or nothing could be sent")
+        return self
+
+
 class LogSettings(_Section):
     retention_days: Annotated[int, AfterValidator(_log_days)] = Field(
         default=30, description="Days that logs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 ..."
@@ -159,6 +174,10 @@ class Settings(BaseSettings):
     chat: ChatSettings = Field(default=ChatSettings(), description="The chat itself")
     stage: StageSettings = Field(default=StageSettings(), description="The stage that clients connect to")
     functions: FunctionSettings = Field(default=FunctionSettings(), description="The Lambda functions")
+    sending: SendingSettings = Field(
+        default=SendingSettings(),
+        description="An announcement or a message to all never takes the whole account's request quota",
+    )
     logs: LogSettings = Field(default=LogSettings(), description="Logs, in CloudWatch")
     tables: TableSettings = Field(default=TableSettings(), description="The DynamoDB tables")
     tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nwchatctl.deploy.model import alias_name
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -38,6 +36,9 @@ class Place:
 
     def alias_arn(self, function: str) -> str:
         """The ARN of a function's live alias."""
+        # The model is all of a deploy's resources: more than a command that only needs names should load.
+        from nwchatctl.deploy.model import alias_name
+
         return self.arn("lambda", f"function:{alias_name(function)}")
 
     def invocation_uri(self, function: str) -> str:

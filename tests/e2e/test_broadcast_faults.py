@@ -1,4 +1,4 @@
-"""A broadcast while AWS fails: everybody in one count, those who are there reached, the rest taken up again."""
+"""A broadcast while AWS fails: everybody in one count, and whoever is there reached in the end."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_everybody_is_in_one_count_and_hears_it(chat: Chat, tmp_path: Path, shar
             # Those not reached are tried again by the same command.
             again = chat.json("broadcast", "--id", key, text)
             assert (again["resumed"], again["recipients"]) == (True, sent["failed"])
-        ids = {frame["id"] for frames in gather(*players) for frame in frames if frame.get("message") == text}
-        assert ids == {sent["id"]}
-        heard = [any(frame.get("id") == sent["id"] for frame in player.history()) for player in players[:1]]
-        assert heard == [True]
+        heard = [
+            {frame["id"] for frame in frames if frame.get("message") == text} for frames in gather(*players)
+        ]
+        assert heard == [{sent["id"]}] * SOCKETS
     chat.delete_connections(*(f"stale-{number}" for number in range(DEAD)))
     assert sum(seeded.chosen.values()) > SOCKETS * share / 2
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from nwchat.keys import ulid
+from nwchat.rows import message_row
+from nwchat.wire import Message
 from nwchatctl.deploy.policies import lambda_trust
 from tests.e2e import hands, logging_hands
 from tests.e2e.chatting import connection_row
@@ -135,7 +138,18 @@ def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
 
 
+def said(chat: Operator) -> None:
+    """One message, for `history` to delete."""
+    message = Message(ulid(1, bytes(10)), "text", "", "", 1)
+    chat.root("dynamodb").put_item(
+        TableName=chat.called("messages"), Item=message_row(message, 4_000_000_000)
+    )
+
+
 NEEDS = {
+    ("Tables", "dynamodb:BatchWriteItem"): Need(
+        ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), said
+    ),
     ("Tables", "dynamodb:CreateTable"): deploy(hands.delete_table),
     ("Tables", "dynamodb:DeleteItem"): Need(("broadcast", "x"), stale_row, lacks=stale_row_stays),
     ("Tables", "dynamodb:DeleteTable"): remove(lone_table),

@@ -15,8 +15,10 @@ from moto import mock_aws
 
 from nwchat.keys import dedup_room, first_ulid
 from nwchat.limits import Limits
-from nwchat.rows import Connection
+from nwchat.rows import Connection, Recipient, Row
+from nwchat.scanning import Part
 from nwchat.store import Dedup, Duplicate, Store, Stored
+from nwchat.targets import delete_item
 from nwchat.wire import Message, Page
 
 if TYPE_CHECKING:
@@ -107,21 +109,49 @@ def test_expired_rows_are_nobody(store: Store) -> None:
     assert everybody(store, page_size=1) == [bare, live]
 
 
-@pytest.mark.parametrize(
-    ("stored", "read", "deleted"),
-    [(5, 5, True), (5, 6, False), (5, None, False), (None, None, True), (None, 5, False)],
-)
+def only(store: Store) -> Recipient:
+    """The one row, as a fan-out reads it."""
+    (found,) = store.scan(Part(), NOW)
+    (recipient,) = found.recipients
+    return recipient
+
+
+def forgotten(client: DynamoDBClient, recipient: Recipient) -> bool:
+    """Whether the request that a fan-out sends deletes a row."""
+    request: Any = delete_item("connections", recipient)
+    try:
+        client.delete_item(**request)
+    except client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+ROWS: list[Row] = [
+    {},
+    {"connected_at": {"N": "5"}},
+    {"connected_at": {"N": "6"}},
+    {"connected_at": {"S": "yesterday"}},
+    {"connected_at": {"N": "5"}, "last_seen_at": {"N": "7"}},
+    {"connected_at": {"N": "5"}, "last_seen_at": {"N": "8"}},
+    {"last_seen_at": {"BOOL": True}},
+]
+
+
+@pytest.mark.parametrize("read", ROWS)
+@pytest.mark.parametrize("stored", ROWS)
 def test_only_the_row_that_was_read_is_forgotten(
-    store: Store, stored: int | None, read: int | None, deleted: bool
+    client: DynamoDBClient, store: Store, stored: Row, read: Row
 ) -> None:
-    store.connected(Connection("a", stored))
-    assert store.forget("a", read) is deleted
-    assert everybody(store) == ([] if deleted else [Connection("a", stored)])
+    client.put_item(TableName="connections", Item={"connection_id": {"S": "a"}, **read})
+    recipient = only(store)
+    client.put_item(TableName="connections", Item={"connection_id": {"S": "a"}, **stored})
+    assert forgotten(client, recipient) is (stored == read)
+    assert (row(client, "a") is None) is (stored == read)
 
 
-@pytest.mark.parametrize("read", [None, 5])
-def test_a_row_that_is_gone_already_is_not_forgotten_again(store: Store, read: int | None) -> None:
-    assert store.forget("a", read) is False
+@pytest.mark.parametrize("read", ROWS)
+def test_a_row_that_is_gone_already_is_not_forgotten_again(client: DynamoDBClient, read: Row) -> None:
+    assert forgotten(client, Recipient("a", read)) is False
 
 
 def seen(store: Store, now_ms: int) -> bool:

@@ -4,8 +4,8 @@ import io
 import json
 import logging
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ from nwchat.disconnect import disconnect
 from nwchat.keys import first_ulid
 from nwchat.limits import Limits
 from nwchat.message import message
-from nwchat.outcome import Delivered, Gone, Outcome, Refused
 from nwchat.paging import page_of
-from nwchat.rows import Connection
+from nwchat.rows import CONNECTION_KEYS, Connection, Recipient, connection_row
 from nwchat.runtime import Answer, Config, JsonFormatter, Log, Tools
+from nwchat.scanning import Found, Part
+from nwchat.signing import Credentials
 from nwchat.store import Appended, Dedup, Duplicate, Store, Stored
 from nwchat.wire import Message, Page
+from tests.unit.nwchat import virtual
+from tests.unit.nwchat.virtual import FAILED_CONDITION, holds
 
 NOW = 1_700_000_000_000
 EVENTS = Path(__file__).parent / "events"
@@ -51,8 +54,15 @@ class FakeStore(Store):
         self._may_break("disconnected")
         self.rows.pop(connection_id, None)
 
-    def forget(self, connection_id: str, connected_at: int | None) -> bool:
-        return self.rows.pop(connection_id, None) is not None
+    def delete(self, call: Any) -> virtual.Answer:
+        """What DynamoDB answers to the DeleteItem of a fan-out."""
+        request = json.loads(call.body)
+        name = request["Key"]["connection_id"]["S"]
+        there = self.rows.get(name)
+        if not holds(request, None if there is None else connection_row(there)):
+            return FAILED_CONDITION
+        del self.rows[name]
+        return 200, b"{}"
 
     def seen(
         self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
@@ -61,12 +71,12 @@ class FakeStore(Store):
         self.seen_by.append((connection_id, connected_at, uname, sender_id))
         return len(self.seen_by) <= self.allowed
 
-    def connections(
-        self, now_ms: int, *, full: bool = False, page_size: int | None = None
-    ) -> Iterator[tuple[Connection, ...]]:
+    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[Found]:
         for each in list(self.rows.values()):
-            yield (each,)
-        self._may_break("connections")
+            row = connection_row(each)
+            kept = {name: row[name] for name in CONNECTION_KEYS if name in row}
+            yield Found([Recipient(each.connection_id, kept)], part)
+        self._may_break("scan")
 
     def append(
         self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None
@@ -87,28 +97,29 @@ class FakeStore(Store):
         return page_of(near_first[: limit + 1], limit, before=before, after=after)
 
 
-@dataclass
-class FakeGateway:
-    """Sockets: what each of them got, as objects. Those in `answers` get nothing and answer that."""
+class FakeGateway(virtual.FakeGateway):
+    """What each socket got, as objects."""
 
-    answers: dict[str, Outcome | Exception] = field(default_factory=dict)
-    got: dict[str, list[Any]] = field(default_factory=dict)
-
-    def __call__(self, connection_id: str, data: bytes, deadline: float) -> Outcome:
-        answer = self.answers.get(connection_id, Delivered())
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, Delivered):
-            self.got.setdefault(connection_id, []).append(json.loads(data))
-        return answer
+    @property
+    def heard(self) -> dict[str, list[Any]]:
+        return {name: [json.loads(each) for each in frames] for name, frames in self.got.items()}
 
 
 class Chat:
     """The handlers with everything around them in memory."""
 
-    def __init__(self, store: FakeStore, gateway: FakeGateway | None = None, **config: Any) -> None:
+    def __init__(
+        self,
+        store: FakeStore,
+        gateway: FakeGateway | None = None,
+        credentials: Callable[[], Credentials] = lambda: Credentials("AK", "secret"),
+        **config: Any,
+    ) -> None:
         self.store = store
         self.gateway = gateway or FakeGateway()
+        self.poster, self.transport = virtual.make_poster(
+            self.gateway, store.delete, now_ms=NOW, seconds=1.0, credentials=credentials
+        )
         self.output = io.StringIO()
         logger = logging.Logger("nwchat", logging.INFO)
         handler = logging.StreamHandler(self.output)
@@ -121,13 +132,12 @@ class Chat:
             store,
             now_ms=lambda: NOW,
             new_id=lambda: first_ulid(next(made)),
-            workers=2,
         )
 
     def says(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Answer:
         request = {"routeKey": "$default", "connectionId": connection_id, "connectedAt": NOW - 60_000}
         event = {"requestContext": request, "body": body}
-        return message(event, self.tools, self.gateway, deadline, self.log)
+        return message(event, self.tools, self.poster, deadline, self.log)
 
     def logged(self) -> list[Any]:
         return [json.loads(line) for line in self.output.getvalue().splitlines()]
@@ -157,7 +167,7 @@ def test_a_message_is_stored_and_reaches_everybody_its_sender_too() -> None:
     body = json.dumps({"message": " hi\r\nthere ", "uname": "u", "date": "1", "sender_id": "7"})
     assert chat.says(body) == {"statusCode": 200}
     sent = frame(1, "hi\nthere", "u", "7")
-    assert chat.gateway.got == {"me": [sent], "a": [sent], "b": [sent]}
+    assert chat.gateway.heard == {"me": [sent], "a": [sent], "b": [sent]}
     assert chat.store.messages == [Message(first_ulid(1), "hi\nthere", "u", "7", NOW)]
     assert chat.store.expiries == [NOW // 1000 + 90 * 86_400]
     assert chat.store.seen_by == [("me", NOW - 60_000, "u", "7")]
@@ -166,13 +176,13 @@ def test_a_message_is_stored_and_reaches_everybody_its_sender_too() -> None:
 def test_the_sender_hears_itself_even_when_its_row_cannot_be_read_yet() -> None:
     chat = Chat(room("a"))
     chat.says("hi")
-    assert chat.gateway.got == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
+    assert chat.gateway.heard == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
 
 
 def test_no_echo_when_it_is_turned_off() -> None:
     chat = Chat(room("a", "me"), echo_to_sender=False)
     chat.says("hi")
-    assert chat.gateway.got == {"a": [frame(1, "hi")]}
+    assert chat.gateway.heard == {"a": [frame(1, "hi")]}
 
 
 def test_a_client_id_is_acked_and_the_same_one_stored_and_sent_once() -> None:
@@ -181,7 +191,7 @@ def test_a_client_id_is_acked_and_the_same_one_stored_and_sent_once() -> None:
     ack = {"type": "ack", "client_id": "k1", "id": first_ulid(1)}
     chat.says(body, "me")
     chat.says(body, "me after reconnecting")
-    assert chat.gateway.got == {
+    assert chat.gateway.heard == {
         "me": [ack],
         "me after reconnecting": [ack],
         "a": [frame(1, "hi", sender_id="7")],
@@ -212,7 +222,7 @@ def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
 def test_a_refused_frame_is_told_to_its_sender_alone(body: str | None, answer: dict[str, str]) -> None:
     chat = Chat(room("a", "me"))
     assert chat.says(body) == {"statusCode": 200}
-    assert chat.gateway.got == {"me": [answer]}
+    assert chat.gateway.heard == {"me": [answer]}
     assert chat.store.messages == []
     assert chat.store.seen_by == []
 
@@ -224,14 +234,14 @@ def test_over_the_rate() -> None:
     chat.says("one")
     assert chat.says('{"message": "two", "client_id": "k"}') == {"statusCode": 200}
     refused = error("rate_limited", "at most 10 messages in 10 seconds", client_id="k")
-    assert chat.gateway.got == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
+    assert chat.gateway.heard == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
     assert len(store.messages) == 1
 
 
 def test_a_ping_that_reaches_the_function_is_answered() -> None:
     chat = Chat(room("a", "me"))
     assert chat.says('{"action": "ping"}') == {"statusCode": 200}
-    assert chat.gateway.got == {"me": [{"type": "pong"}]}
+    assert chat.gateway.heard == {"me": [{"type": "pong"}]}
 
 
 def test_history_over_the_socket() -> None:
@@ -241,8 +251,8 @@ def test_history_over_the_socket() -> None:
     chat.says('{"action": "history", "limit": 2}')
     chat.says(json.dumps({"action": "history", "after": first_ulid(1), "limit": 1}))
     one, two, three = frame(1, "one"), frame(2, "two"), frame(3, "three")
-    assert one not in chat.gateway.got["me"]
-    assert chat.gateway.got["me"] == [
+    assert one not in chat.gateway.heard["me"]
+    assert chat.gateway.heard["me"] == [
         {"type": "history", "messages": [two, three], "before": two["id"], "after": None},
         {"type": "history", "messages": [two], "before": two["id"], "after": two["id"]},
     ]
@@ -251,9 +261,9 @@ def test_history_over_the_socket() -> None:
 def test_the_operators_own_test_event() -> None:
     chat = Chat(room("a", "b"))
     event = json.loads((EVENTS / "on-message.json").read_text())
-    assert message(event, chat.tools, chat.gateway, math.inf, chat.log) == {"statusCode": 200}
+    assert message(event, chat.tools, chat.poster, math.inf, chat.log) == {"statusCode": 200}
     sent = frame(1, "test from test event in aws console", "xxxxxxusername", "128274")
-    assert chat.gateway.got == {"a": [sent], "b": [sent]}
+    assert chat.gateway.heard == {"a": [sent], "b": [sent]}
     assert len(chat.store.messages) == 1
     assert chat.store.seen_by == []
 
@@ -263,35 +273,36 @@ def test_the_operators_own_test_event() -> None:
 )
 def test_an_event_without_a_connection_is_answered_to_nobody(body: str) -> None:
     chat = Chat(room())
-    assert message({"body": body}, chat.tools, chat.gateway, math.inf, chat.log) == {"statusCode": 200}
-    assert chat.gateway.got == {}
+    assert message({"body": body}, chat.tools, chat.poster, math.inf, chat.log) == {"statusCode": 200}
+    assert chat.gateway.heard == {}
 
 
 def test_who_is_gone_is_forgotten_and_nobody_else_notices() -> None:
     store = room("gone", "b")
     store.rows["young"] = Connection("young", NOW - 1)
-    gateway = FakeGateway({"gone": Gone(), "young": Gone()})
+    gateway = FakeGateway({"gone": (410, b""), "young": (410, b"")})
     chat = Chat(store, gateway)
     assert chat.says("hi") == {"statusCode": 200}
     assert list(store.rows) == ["b", "young"]
-    assert gateway.got == {"me": [frame(1, "hi")], "b": [frame(1, "hi")]}
+    assert gateway.heard == {"me": [frame(1, "hi")], "b": [frame(1, "hi")]}
 
 
 def test_refused_and_failing_posts_are_logged_with_their_reason() -> None:
-    gateway = FakeGateway({"a": Refused(403, "403 Forbidden"), "b": RuntimeError("bug")})
+    gateway = FakeGateway({"a": (403, b'{"message":"Forbidden"}'), "b": "reset by peer"})
     chat = Chat(room("a", "b", "c"), gateway)
     assert chat.says("hi") == {"statusCode": 200}
-    assert gateway.got == {"me": [frame(1, "hi")], "c": [frame(1, "hi")]}
+    assert gateway.heard == {"me": [frame(1, "hi")], "c": [frame(1, "hi")]}
     (line,) = chat.logged()
     assert (line["level"], line["message"]) == ("WARNING", "sent")
     assert (line["refused"], line["failed"], line["delivered"]) == (1, 1, 2)
-    assert sorted(line["reasons"]) == [["403 Forbidden", 1], ["RuntimeError", 1]]
+    assert sorted(line["reasons"]) == [["403 Forbidden", 1], ["reset by peer", 1]]
 
 
 def test_at_the_deadline_the_message_is_stored_and_acked_and_the_rest_left_to_the_history() -> None:
     chat = Chat(room("a", "b"))
-    assert chat.says('{"message": "hi", "client_id": "k"}', deadline=0) == {"statusCode": 200}
-    assert chat.gateway.got == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
+    # The ack takes a second to be answered.
+    assert chat.says('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
+    assert chat.gateway.heard == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
     assert [(line["level"], line["cut_short"]) for line in chat.logged()] == [("WARNING", True)]
 
 
@@ -304,7 +315,7 @@ def test_a_fault_of_ours_is_told_and_logged_with_its_stack(broken: str) -> None:
     store.broken = broken
     chat = Chat(store)
     assert chat.says('{"message": "secret words", "client_id": "k"}') == {"statusCode": 500}
-    assert chat.gateway.got == {"me": [error("internal", INTERNAL, client_id="k")]}
+    assert chat.gateway.heard == {"me": [error("internal", INTERNAL, client_id="k")]}
     (line,) = chat.logged()
     assert (line["level"], line["errorType"], line["errorMessage"]) == ("ERROR", "OSError", "table away")
     assert any("_may_break" in each for each in line["stackTrace"])
@@ -313,20 +324,37 @@ def test_a_fault_of_ours_is_told_and_logged_with_its_stack(broken: str) -> None:
 
 def test_a_stored_message_is_not_called_failed_when_the_fan_out_breaks_off() -> None:
     store = room("a")
-    store.broken = "connections"
+    store.broken = "scan"
     chat = Chat(store)
     assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
     ack = {"type": "ack", "client_id": "k", "id": first_ulid(1)}
-    assert chat.gateway.got == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
+    assert chat.gateway.heard == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
     assert [line["message"] for line in chat.logged()] == ["fan-out broke off"]
 
 
-@pytest.mark.parametrize("answer", [Gone(), RuntimeError("bug")])
-def test_an_answer_that_does_not_arrive_stops_nothing(answer: Outcome | Exception) -> None:
+@pytest.mark.parametrize("answer", [(410, b""), "reset by peer"])
+def test_an_answer_that_does_not_arrive_stops_nothing(answer: virtual.Answer) -> None:
     gateway = FakeGateway({"me": answer})
     chat = Chat(room("a"), gateway)
     assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
-    assert gateway.got == {"a": [frame(1, "hi")]}
+    assert gateway.heard == {"a": [frame(1, "hi")]}
+    first = chat.logged()[0]
+    assert (first["level"], first["message"]) == ("WARNING", "reply not delivered")
+
+
+def test_an_answer_that_cannot_be_sent_stops_nothing() -> None:
+    failures = [LookupError("no AWS credentials")]
+
+    def credentials() -> Credentials:
+        if failures:
+            raise failures.pop()
+        return Credentials("AK", "secret")
+
+    chat = Chat(room("a"), credentials=credentials)
+    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
+    assert chat.gateway.heard == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
+    first = chat.logged()[0]
+    assert (first["message"], first["errorType"]) == ("reply failed", "LookupError")
 
 
 def test_every_line_of_the_log_says_whose_it_is_and_none_what_was_said() -> None:
@@ -362,7 +390,7 @@ def test_connect_stores_a_row() -> None:
     assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
     expires_at = (NOW - 5) // 1000 + 8100
     assert chat.store.rows == {"c1=": Connection("c1=", NOW - 5, expires_at, "1.2.3.4", "agent")}
-    assert chat.gateway.got == {}
+    assert chat.gateway.heard == {}
 
 
 def test_connect_makes_do_with_less() -> None:
