@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from nwchat.courier import Call, Courier
+from nwchat.dialing import ANSWER_SECONDS, CONNECT_SECONDS
 from nwchat.keys import connection_expiry
 from nwchat.rows import Recipient, Row
 from nwchat.signing import Credentials
@@ -204,7 +205,8 @@ class Scheduled:
                     flight.answer = None if fate == 5 else done
             return
         flights.remove(flight)
-        if flight.answer is None:
+        late = self._now - flight.call.sent_at > CONNECT_SECONDS + ANSWER_SECONDS
+        if flight.answer is None or late:
             courier.broken(flight.call, "reset", self._now)
         else:
             courier.answered(flight.call, *flight.answer, self._now)
