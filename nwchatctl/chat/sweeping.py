@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, assert_never
 
 from nwchat.courier import Courier, Source
@@ -20,15 +19,12 @@ from nwchat.pace import Pace
 from nwchat.post import Listed
 from nwchat.rows import Recipient
 from nwchat.spreading import Crowd
+from nwchatctl.chat.candidates import Standing
 
 if TYPE_CHECKING:
     from nwchat.dialing import Transport
     from nwchat.targets import Connections, Rows
 
-PARTS = 4
-"""In how many parts the table is read at once. A part gives some 5,000 connections a second."""
-PAGE_ROWS = 1_000
-"""Rows that are read at once: of what is read ahead, this bounds the memory."""
 MOST_DOOMED = 5_000
 """Rows that wait to be deleted at once: this bounds the rest of it."""
 DOOMED_SECONDS = 2.0
@@ -36,17 +32,6 @@ DOOMED_SECONDS = 2.0
 DELETES_A_SECOND = 4_000.0
 """What a new table on demand takes (AWS's developer guide); an older one may take more."""
 _MAX_REASONS = 10
-
-
-class Standing(Enum):
-    """What a row is, in the `note` of its Recipient, should its socket be gone."""
-
-    OLD = "old"
-    """To be deleted; also one whose age cannot be read."""
-    YOUNG = "young"
-    """To be spared: API Gateway has said 410 of sockets that were just being made."""
-    ABSENT = "absent"
-    """None at all: the id was given by somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +68,6 @@ class Swept:
 
 Tick = Callable[[Swept], str]
 """Told some times a second how far it is; gives a reason to stop, or ""."""
-
-
-def standing(connected_at: int | None, now_ms: int, grace_ms: int) -> Standing:
-    """Of a row that was read at `now_ms`, by the clock that `connected_at` (epoch ms) is of: AWS's."""
-    if connected_at is not None and now_ms - connected_at < grace_ms:
-        return Standing.YOUNG
-    return Standing.OLD
-
-
-def heard_of(connected_at: int | None, last_seen_at: int | None) -> int | None:
-    """When a connection gave its last sign of life, epoch ms; None where its row does not say."""
-    return max((each for each in (connected_at, last_seen_at) if each is not None), default=None)
-
-
-def is_older(connected_at: int | None, last_seen_at: int | None, before_ms: int | None) -> bool:
-    """Whether the last sign of life was before `before_ms`; always without one, or without a bound."""
-    last = heard_of(connected_at, last_seen_at)
-    return before_ms is None or last is None or last < before_ms
 
 
 def sweep(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,14 +15,10 @@ from nwchatctl.stopping import STOPPED
 if TYPE_CHECKING:
     from nwchat.ahead import Ahead
     from nwchat.rows import Recipient
-    from nwchat.scanning import Part
     from nwchat.targets import Connections
     from nwchatctl.aws.clock import ServerClock
     from nwchatctl.chat.sweeping import Swept
     from nwchatctl.context import App
-
-RATE = 8_000.0
-"""Requests a second, at most: API Gateway's 10,000 an account, less what players need."""
 
 GRACE_SECONDS = 120.0
 """Of --grace: a socket is made within seconds, and clocks may differ."""
@@ -33,7 +30,12 @@ def _grace(text: str) -> float:
 
 RateOption = Annotated[
     float | None,
-    typer.Option("--rate", metavar="N", min=1, help=f"At most so many requests a second; {RATE:.0f}."),
+    typer.Option(
+        "--rate",
+        metavar="N",
+        min=1,
+        help="At most so many requests a second; by default what sending.* leaves.",
+    ),
 ]
 GraceOption = Annotated[
     float | None,
@@ -66,64 +68,19 @@ def candidates(
     before_ms: int | None = None,
     expired: bool = False,
 ) -> Ahead[Recipient]:
-    """The rows of the table with their Standing, read ahead: those of `user`, last heard of before
-    `before_ms`, with `expired` also those that TTL has not deleted yet. To be closed."""
+    """The rows of the table with their Standing, read ahead: those that `Candidates` says. To be closed."""
     from nwchat.ahead import Ahead
     from nwchat.scanning import Part
-    from nwchatctl.chat.sweeping import PARTS
+    from nwchatctl.chat.candidates import PARTS, Candidates
 
     clock = server_clock(app)
-    grace_ms = round((GRACE_SECONDS if grace_seconds is None else grace_seconds) * 1000)
-    chosen = _Chosen(app, clock, grace_ms, user, before_ms, expired)
-    return Ahead([_reader(chosen, Part(number, PARTS)) for number in range(PARTS)], depth=1)
+    chosen = Candidates(app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired)
+    return Ahead([partial(chosen.pages, Part(number, PARTS)) for number in range(PARTS)], depth=1)
 
 
-def _reader(chosen: _Chosen, part: Part) -> Callable[[], Iterator[Sequence[Recipient]]]:
-    return lambda: chosen.pages(part)
-
-
-class _Chosen:
-    """Which rows are wanted, and how they stand."""
-
-    def __init__(
-        self, app: App, clock: ServerClock, grace_ms: int, user: str, before_ms: int | None, expired: bool
-    ) -> None:
-        self._store = app.store
-        self._clock = clock
-        self._grace_ms = grace_ms
-        self._user = user
-        self._before_ms = before_ms
-        self._expired = expired
-
-    def pages(self, part: Part) -> Iterator[Sequence[Recipient]]:
-        """Read consistently: whose row was written before it was read is not judged by an older one."""
-        from nwchatctl.chat.sweeping import PAGE_ROWS
-
-        pages = self._store.scan(
-            part,
-            self._clock.now_ms(),
-            consistent=True,
-            user=self._user,
-            expired=self._expired,
-            page_size=PAGE_ROWS,
-        )
-        for found in pages:
-            now_ms = self._clock.now_ms()
-            yield [self._judged(each, now_ms) for each in found.recipients if self._is_wanted(each)]
-
-    def _judged(self, recipient: Recipient, now_ms: int) -> Recipient:
-        from nwchatctl.chat.sweeping import standing
-
-        return recipient._replace(note=standing(recipient.connected_at, now_ms, self._grace_ms))
-
-    def _is_wanted(self, recipient: Recipient) -> bool:
-        if self._before_ms is None:
-            return True
-        from nwchat.rows import connection_of
-        from nwchatctl.chat.sweeping import is_older
-
-        row = connection_of(recipient.row)
-        return is_older(row.connected_at, row.last_seen_at, self._before_ms)
+def grace_ms(seconds: float | None) -> int:
+    """What --grace says, or its default."""
+    return round((GRACE_SECONDS if seconds is None else seconds) * 1000)
 
 
 def roughly(app: App) -> int | None:

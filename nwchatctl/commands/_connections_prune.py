@@ -56,7 +56,7 @@ def _pruned(
     """What became of the rows, and why it was stopped, if it was."""
     from nwchat.pace import Pace
     from nwchatctl.chat.sweeping import sweep
-    from nwchatctl.commands._connections import RATE, asking, candidates, roughly
+    from nwchatctl.commands._connections import asking, candidates, roughly
     from nwchatctl.stopping import gently
 
     asked = asking(app, "GET")
@@ -70,7 +70,7 @@ def _pruned(
 
         try:
             rows = None if dry_run else app.rows
-            swept = sweep(app.transport, asked, rows, found, pace=Pace(rate or RATE), tick=tick)
+            swept = sweep(app.transport, asked, rows, found, pace=Pace(rate or app.sending_rate), tick=tick)
         finally:
             found.close()
         bar.update(swept.checked)

@@ -134,6 +134,10 @@ def nobody_is_reached(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "0 delivered, 0 gone, 1 failed" in ran.out
 
 
+def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
+
+
 def said(chat: Operator) -> None:
     """One message, for `history` to delete."""
     message = Message(ulid(1, bytes(10)), "text", "", "", 1)
