@@ -18,6 +18,8 @@ from nwchat.courier import MOST_WIDTH, Call, Courier
 from nwchat.dialing import ANSWER_SECONDS, CONNECT_SECONDS
 
 _SELECT_SECONDS = 0.1
+# Older versions of pycurl know the older name alone.
+_LENGTH: int = getattr(pycurl, "CONTENT_LENGTH_DOWNLOAD_T", 0) or pycurl.CONTENT_LENGTH_DOWNLOAD
 
 
 class CurlTransport:
@@ -191,8 +193,11 @@ class _Run:
             text = b"".join(body)
             body.clear()
             self._courier.answered(call, status, text, now)
-        else:
+        elif status in DECIDED or handle.getinfo(_LENGTH) >= 0:
             self._courier.answered(call, status, b"", now)
+        else:
+            # libcurl takes a connection's end in the middle of the headers for the answer's.
+            self._courier.broken(call, f"{status} without an end", now)
 
     def _failed(self, handle: pycurl.Curl, code: int, text: str, now: float) -> None:
         status = handle.getinfo(pycurl.RESPONSE_CODE)

@@ -254,7 +254,9 @@ def test_misconfigured_nobody_is_asked_a_million_times() -> None:
 
 def test_one_that_was_accepted_is_hope_for_all() -> None:
     world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(50)])
-    Virtual(lambda host, call: (410, b"") if call.item.connection_id == "150" else FORBIDDEN).run(world.courier)
+    Virtual(lambda host, call: (410, b"") if call.item.connection_id == "150" else FORBIDDEN).run(
+        world.courier
+    )
     assert (len(world.said), world.courier.error) == (5000, None)
 
 

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ URLS = (
     "http://[::1]:8080/p%20q/r+s/@connections/",
 )
 
-ids = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30) | st.from_regex(
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30) | st.from_regex(
     r"[A-Za-z0-9=/+%~_.\- ]{1,20}", fullmatch=True
 )
 names = ids.filter(lambda each: each not in (".", ".."))
@@ -98,9 +99,10 @@ def botocores_client(url: str) -> Iterator[tuple[Any, list[Any]]]:
     def answer(request: Any, **_: Any) -> AWSResponse:
         requests.append(request)
         raw = mock.Mock(stream=lambda: iter(()))
-        return AWSResponse(request.url, 200, {}, raw)
+        return AWSResponse(request.url, 200, HTTPHeaders(), raw)
 
-    client.meta.events.register("before-send.*.*", answer)
+    register: Any = client.meta.events.register
+    register("before-send.*.*", answer)
     try:
         yield client, requests
     finally:
