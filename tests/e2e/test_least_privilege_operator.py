@@ -146,10 +146,6 @@ def said(chat: Operator) -> None:
     )
 
 
-def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
-    return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
-
-
 NEEDS = {
     ("Tables", "dynamodb:BatchWriteItem"): Need(
         ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), said
