@@ -58,6 +58,7 @@ def fan_out_segment(segment: Segment, desk: Desk, deadline: float) -> None:
     left = deadline - desk.clock()
     feed = Feed(
         store.connections(now_ms, segment=(segment.segment, segment.segments), start=segment.start),
+        segment.rate,
         deadline - min(HAND_OUT_SECONDS, left / 4),
         desk.clock,
     )

@@ -51,27 +51,38 @@ class Sender:
         )
 
     def _paced(self, pages: Iterable[Sequence[Connection]], rate: float) -> Iterator[tuple[Connection, ...]]:
-        began, given = self.clock(), 0
-        for page in pages:
-            for at in range(0, len(page), _SLICE):
-                ahead = given / rate - (self.clock() - began)
-                if ahead > 0:
-                    self.sleep(ahead)
-                part = tuple(page[at : at + _SLICE])
-                given += len(part)
-                yield part
+        began, given, parts = self.clock(), 0, sliced(pages, rate)
+        while True:
+            # Before the next part is asked for: who gives them out may have come to its end meanwhile.
+            ahead = given / rate - (self.clock() - began)
+            if ahead > 0:
+                self.sleep(ahead)
+            part = next(parts, None)
+            if part is None:
+                return
+            given += len(part)
+            yield part
+
+
+def sliced(pages: Iterable[Sequence[Connection]], rate: float) -> Iterator[tuple[Connection, ...]]:
+    """The pages in parts of at most a second's worth of posts."""
+    size = max(1, min(_SLICE, int(rate)))
+    for page in pages:
+        for at in range(0, len(page), size):
+            yield tuple(page[at : at + size])
 
 
 class Feed:
-    """Hands pages out in slices until `deadline` (`clock` seconds), and knows where it stopped."""
+    """Hands pages out in parts until `deadline` (`clock` seconds), and knows where it stopped."""
 
     def __init__(
         self,
         pages: Iterable[Sequence[Connection]],
+        rate: float,
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pages = pages
+        self._parts = sliced(pages, rate)
         self._deadline = deadline
         self._clock = clock
         self.last: str | None = None
@@ -80,11 +91,9 @@ class Feed:
         """Whether everything was handed out."""
 
     def __iter__(self) -> Iterator[tuple[Connection, ...]]:
-        for page in self._pages:
-            for at in range(0, len(page), _SLICE):
-                if self._clock() >= self._deadline:
-                    return
-                part = tuple(page[at : at + _SLICE])
-                self.last = part[-1].connection_id
-                yield part
+        for part in self._parts:
+            if self._clock() >= self._deadline:
+                return
+            self.last = part[-1].connection_id
+            yield part
         self.ended = True

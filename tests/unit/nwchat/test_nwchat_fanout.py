@@ -169,17 +169,28 @@ def test_the_rate_is_kept() -> None:
     pages = [tuple(Connection(f"c{page}-{each}", 1) for each in range(100)) for page in range(3)]
     counts = sender.send(b"{}", pages, lambda _: True, rate=100, deadline=1e9)
     assert counts == Counts(300, 300)
-    # All but the last slice wait until those before it are due.
-    assert clock.now == pytest.approx(2.5)
+    # The end is seen when all of them are due.
+    assert clock.now == pytest.approx(3.0)
+
+
+def test_a_low_rate_waits_before_it_asks_for_more_and_never_long() -> None:
+    function = Function(Reports(*(f"c{each:03}" for each in range(40))))
+    function.runs(replace(WHOLE, rate=2), 15)
+    assert max(function.clock.slept) <= 1.0
+    assert [each.hops for each in function.handed] == [1]
+    assert function.handed[0].start == max(function.got)
+    assert function.clock.now < 15
 
 
 def test_a_feed_knows_where_it_stopped() -> None:
     clock = Clock()
-    feed = Feed([tuple(Connection(f"c{each:03}", 1) for each in range(120))], 5.0, clock)
+    page = tuple(Connection(f"c{each:03}", 1) for each in range(120))
+    feed = Feed([page], 1e9, 5.0, clock)
     parts = iter(feed)
     assert [len(next(parts)), feed.last] == [50, "c049"]
     clock.now = 5.0
     assert (list(parts), feed.last, feed.ended) == ([], "c049", False)
     clock.now = 0.0
-    assert [len(each) for each in feed] == [50, 50, 20]
-    assert (feed.last, feed.ended) == ("c119", True)
+    whole = Feed([page], 1e9, 5.0, clock)
+    assert [len(each) for each in whole] == [50, 50, 20]
+    assert (whole.last, whole.ended) == ("c119", True)
