@@ -59,7 +59,8 @@ def fan_out_segment(segment: Segment, desk: Desk, deadline: float) -> None:
     store, now_ms = desk.tools.store, desk.tools.now_ms()
     left = deadline - desk.clock()
     part = Part(segment.segment, segment.segments, segment.start or "")
-    feed = Feed(lambda: store.scan(part, now_ms), deadline - min(HAND_OUT_SECONDS, left / 4), desk.clock)
+    until = deadline - min(HAND_OUT_SECONDS, left / 4)
+    feed = Feed(lambda: store.scan(part, now_ms), segment.rate, until, desk.clock)
     reporter = _Reporter(segment, desk)
     counts = desk.poster.spread(
         feed,

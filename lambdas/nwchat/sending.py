@@ -14,15 +14,18 @@ _SLICE = 50
 
 
 class Feed:
-    """A source of what `pages` find, in slices until `deadline` (`clock` seconds). Read ahead in a thread."""
+    """A source of what `pages` find, in parts of at most a second's worth of posts (`rate` a second), until
+    `deadline` (`clock` seconds). Read ahead in a thread."""
 
     def __init__(
         self,
         pages: Callable[[], Iterator[Found]],
+        rate: float,
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ahead: Ahead[Recipient] = Ahead([lambda: (found.recipients for found in pages())])
+        self._size = max(1, min(_SLICE, int(rate)))
         self._deadline = deadline
         self._clock = clock
         self._page: Sequence[Recipient] = ()
@@ -41,7 +44,7 @@ class Feed:
         if self._clock() >= self._deadline:
             self._ahead.close()
             return None
-        part, self._page = self._page[:_SLICE], self._page[_SLICE:]
+        part, self._page = self._page[: self._size], self._page[self._size :]
         if part:
             self.last = part[-1].connection_id
         return part

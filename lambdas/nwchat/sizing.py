@@ -31,6 +31,6 @@ class Size:
             self._until = self._clock() + KEPT_SECONDS
             try:
                 self._known = self._ask()
-            except Exception:
-                self._log.exception("the table's size is not known")
+            except Exception as error:
+                self._log.warning("the table's size is not known", extra={"why": str(error)})
         return max(seen, self._known)

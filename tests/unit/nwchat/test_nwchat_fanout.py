@@ -160,15 +160,23 @@ def test_the_rate_is_kept() -> None:
     assert function.clock.now == pytest.approx(3, abs=0.2)
 
 
+def test_a_low_rate_waits_before_it_asks_for_more_and_never_long() -> None:
+    function = Function(Reports(*(f"c{each:03}" for each in range(40))))
+    function.runs(replace(WHOLE, rate=2), 15)
+    assert [each.hops for each in function.handed] == [1]
+    assert function.handed[0].start == max(function.got)
+    assert function.clock.now < 15
+
+
 def test_a_feed_knows_where_it_stopped() -> None:
     now = 0.0
     page = Found([Recipient(f"c{each:03}") for each in range(120)], None)
-    feed = Feed(lambda: iter([page]), 5.0, lambda: now)
+    feed = Feed(lambda: iter([page]), 1e9, 5.0, lambda: now)
     assert [len(some(feed)), feed.last] == [50, "c049"]
     now = 5.0
     assert (feed.next(), feed.last, feed.ended) == (None, "c049", False)
     now = 0.0
-    feed = Feed(lambda: iter([page]), 5.0, lambda: now)
+    feed = Feed(lambda: iter([page]), 1e9, 5.0, lambda: now)
     assert [len(some(feed)) for _ in range(3)] == [50, 50, 20]
     assert (some(feed), feed.last, feed.ended) == ((), "c119", True)
 
