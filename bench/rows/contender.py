@@ -23,7 +23,7 @@ from nwchat.targets import Connections
 from nwchatctl.chat import exporting
 from nwchatctl.chat.picking import Span
 from nwchatctl.chat.sweeping import sweep
-from nwchatctl.commands._connections import RATE, candidates
+from nwchatctl.commands._connections import candidates
 from nwchatctl.context import App
 
 _WARM_UP = 100
@@ -46,7 +46,7 @@ def prune(rows: int, url: str) -> int:
     asked = Connections("GET", url, os.environ["AWS_REGION"], app.credentials)
     found = candidates(app, None, expired=True)
     try:
-        swept = sweep(app.transport, asked, app.rows, found, pace=Pace(RATE))
+        swept = sweep(app.transport, asked, app.rows, found, pace=Pace(app.sending_rate))
     finally:
         found.close()
     expected = sum(map(is_gone, connection_ids(rows)))
