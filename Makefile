@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check e2e bench-deploy docs lock clean
+.PHONY: help setup demo test check e2e bench-deploy bench-fanout docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,9 @@ e2e: $(READY) ## only the tests against the embedded AWS
 
 bench-deploy: $(READY) ## how long deploys take where every AWS call takes 50 ms longer (a Markdown table)
 	@$(BIN)/python -m bench.deploy
+
+bench-fanout: $(READY) ## a message to 100,000 and 1,000,000 sockets, simulated: time and cost (two Markdown tables)
+	@$(BIN)/python -m bench.fanout
 
 docs: $(READY) ## the generated command reference
 	@$(BIN)/python -m nwchatctl.reference > docs/commands.md
