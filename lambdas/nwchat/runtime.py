@@ -41,7 +41,7 @@ class FanOut:
     """
 
     function: str = ""
-    threshold: int = 500
+    threshold: int = 250
     segment_size: int = 25_000
     rate: int = 8_000
 

@@ -155,7 +155,7 @@ class SendingSettings(_Section):
 
 class FanoutSettings(_Section):
     threshold: int = Field(
-        default=500, ge=1, le=100_000, description="Connections up to which the message function sends itself"
+        default=250, ge=1, le=100_000, description="Connections up to which the message function sends itself"
     )
     segment_size: int = Field(
         default=25_000, ge=1, description="About so many connections are one function's part of a larger room"
