@@ -141,7 +141,7 @@ def _report(swept: Swept, stopped: str, absent: list[str], began: float, *, dry_
     from nwchatctl.commands._connections import ended, warnings
 
     said = [f"{swept.alive} {'would be kicked' if dry_run else 'kicked'}"]
-    others = (("were gone already", swept.gone - swept.absent), ("unknown", swept.absent))
+    others = (("gone already", swept.gone - swept.absent), ("unknown", swept.absent))
     said += [f"{count} {text}" for text, count in (*others, ("failed", swept.failed)) if count]
     code = ended(swept, stopped)
     if code is Exit.DONE and absent:

@@ -148,13 +148,13 @@ def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
     with chat.players(3) as (one, two, three):
         first, second, _ = ids(chat, one, two, three)
         chat.put_connections(connection_row("-stale=", age_ms=HOUR_MS))
-        would = chat.json("connections", "kick", "-n", "--", first, "-stale=")
+        would = chat.nwchatctl("connections", "kick", "-n", "--json", "--", first, "-stale=").data
         assert set(would) >= KICKED
         assert (would["kicked"], would["open"], would["gone"], would["dry_run"]) == (0, 1, 1, True)
         assert {first, "-stale="} <= chat.rows().keys()
         done = chat.nwchatctl("connections", "kick", "--", first, "-stale=", first, second, "nobody=")
         assert done.code == 4
-        assert done.out == "2 kicked, 1 were gone already, 1 unknown\n"
+        assert done.out == "2 kicked, 1 gone already, 1 unknown\n"
         assert done.err.endswith("warning: no connection is called nobody=\n")
         assert [closed(one), closed(two)] == [True, True]
         eventually(lambda: len(chat.rows()), 1)
