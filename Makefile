@@ -44,6 +44,7 @@ e2e: $(READY) ## only the tests against the embedded AWS
 bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobotocore and Node.js (ten minutes)
 	@$(BIN)/python -m bench.posts
 	@$(BIN)/python -m bench.message
+	@$(BIN)/python -m bench.prune
 
 bench-deploy: $(READY) ## how long deploys take where every AWS call takes 50 ms longer (a Markdown table)
 	@$(BIN)/python -m bench.deploy

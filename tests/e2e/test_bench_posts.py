@@ -63,3 +63,24 @@ def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: 
         ["100", "now"],
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prune_accounts_for_every_row(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.prune", "--quick"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    cells = [[cell.strip() for cell in each.split("|")[1:-1]] for each in done.stdout.splitlines()[2:]]
+    assert [each[:2] for each in cells[2:]] == [
+        ["20", "8,000/s"],
+        ["20", "–"],
+        ["1,000", "8,000/s"],
+        ["1,000", "–"],
+    ]
+    assert list(tmp_path.iterdir()) == []
