@@ -40,7 +40,7 @@ COMMANDS: tuple[Command | Commands | Listed, ...] = (
     Listed("invoke", "Run one function with a test event."),
     Listed("connections", "See who is connected, and end it."),
     Listed("broadcast", "Send an announcement to everybody."),
-    Listed("history", "Read what was said."),
+    Listed("history", "Read, keep, bring back and delete what was said."),
     Listed("sandbox", "The embedded AWS on this machine: no account, no cost."),
     Listed("config", "Settings, and where they come from."),
     Listed("help", "Explain a topic: exit-codes, config, environment."),

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
+from bench.message import dynamodb
 from bench.message.table import table
-from bench.posts import running, stub, tools
-from bench.posts.keeping import free_ports, kept
+from bench.posts import running, stub
 from bench.posts.model import Case, Sample
 from bench.posts.stub import Stub
 from bench.posts.tools import Missing
@@ -27,19 +23,6 @@ KINDS = ("before", "now")
 
 def say(text: str) -> None:
     sys.stderr.write(text + "\n")
-
-
-@contextmanager
-def dynamodb() -> Iterator[str]:
-    """The URL of a DynamoDB of our own, on the stub's cores."""
-    (port,) = free_ports(1)
-    environ = {**os.environ, "PYTHONPATH": str(tools.BENCH.parent)}
-    command = [sys.executable, "-m", "bench.message.dynamodb", str(port)]
-    with (
-        tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder,
-        kept(command, environ, Path(folder) / "said.txt", [port]),
-    ):
-        yield f"http://127.0.0.1:{port}"
 
 
 def run(kind: str, rows: int, made: Stub, tables: str) -> Sample:
@@ -76,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
     sizes = (20, 100) if asked.quick else ROWS
     try:
-        with stub.running(say, fallback=asked.fallback) as made, dynamodb() as tables:
+        with stub.running(say, fallback=asked.fallback) as made, dynamodb.running() as tables:
             found = measure(asked.rounds or (1 if asked.quick else 3), sizes, made, tables)
     except Missing as missing:
         say(f"error: there is no {missing}")

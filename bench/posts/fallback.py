@@ -13,8 +13,10 @@ import sys
 from email.utils import formatdate
 from functools import partial
 from itertools import count
+from urllib.parse import unquote_to_bytes
 
 from bench.posts.serving import Requests
+from bench.posts.stub import PARTLY_GONE, is_gone
 
 _numbers = count(1)
 
@@ -31,16 +33,18 @@ class _Connection(Requests):
             text = f"Active connections: 1\nserver accepts handled requests\n 0 0 {number}\n"
             self.write(body=text.encode())
         elif self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._answer, number)
+            asyncio.get_running_loop().call_later(self._delay, self._answer, number, "200 OK")
         else:
-            self._answer(number)
+            path = unquote_to_bytes(head.split(b" ", 2)[1]).decode()
+            self._answer(number, "410 Gone" if PARTLY_GONE in path and is_gone(path) else "200 OK")
 
-    def _answer(self, number: int) -> None:
+    def _answer(self, number: int, status: str) -> None:
         self.write(
             f"Date: {formatdate(usegmt=True)}",
             "Content-Type: application/json",
             "Connection: keep-alive",
             f"x-amzn-RequestId: {number:032x}",
+            status=status,
         )
 
 

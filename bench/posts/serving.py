@@ -33,7 +33,7 @@ class Requests(asyncio.Protocol):
         """A whole request came; `head` is its first line and its headers."""
         raise NotImplementedError
 
-    def write(self, *headers: str, body: bytes = b"") -> None:
-        """A 200 with these headers."""
+    def write(self, *headers: str, body: bytes = b"", status: str = "200 OK") -> None:
+        """An answer with these headers."""
         head = "".join(f"{each}\r\n" for each in (*headers, f"Content-Length: {len(body)}"))
-        self._transport.write(b"HTTP/1.1 200 OK\r\n" + head.encode() + b"\r\n" + body)
+        self._transport.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body)

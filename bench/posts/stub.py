@@ -9,6 +9,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,14 @@ _STAGE = "production"
 COUNT = "/count"
 """Where nginx's `stub_status` is: the tenth word of its text is the number of requests."""
 
+PARTLY_GONE = "-partly-gone"
+_GONE = "[A-P].=$"
+
+
+def is_gone(connection_id: str) -> bool:
+    """A quarter of all, by how their ids end."""
+    return re.search(_GONE, connection_id) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Stub:
@@ -39,6 +48,10 @@ class Stub:
     def url(self, case: Case) -> str:
         """The stage's URL, as `PostToConnection` wants it."""
         return f"{'https' if case.tls else 'http'}://127.0.0.1:{self.ports[case]}/{_STAGE}"
+
+    def partly_gone(self, case: Case) -> str:
+        """The URL of a stage where connections are gone that `is_gone` says. Only without latency."""
+        return f"{self.url(case)}{PARTLY_GONE}"
 
     def served(self) -> int:
         """How many requests it has answered so far, this one included, by its own count."""
@@ -103,7 +116,9 @@ def _server(case: Case, port: int) -> str:
     listen = f"listen 127.0.0.1:{port}{' ssl' if case.tls else ''} backlog=4096;"
     if not case.latency_ms:
         count = f"location = {COUNT} {{ stub_status; }}"
-        return f'  server {{ {listen} location / {{ return 200 ""; }} {count} }}'
+        gone = f'location ~ "{_GONE}" {{ return 410 ""; }}'
+        partly = f'location /{_STAGE}{PARTLY_GONE}/ {{ {gone} return 200 ""; }}'
+        return f'  server {{ {listen} location / {{ return 200 ""; }} {count} {partly} }}'
     wait = f"location / {{ echo_sleep {case.latency_ms / 1000:g}; echo_exec @done; }}"
     return f'  server {{ {listen} {wait} location @done {{ return 200 ""; }} }}'
 

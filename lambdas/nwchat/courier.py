@@ -27,6 +27,11 @@ _CAP_SECONDS = 5.0
 MOST_WIDTH = 512
 STARVED_SECONDS = 0.005
 """How soon to ask a source again that had nothing to give yet."""
+GRACE_SECONDS = 1.5
+"""How long what is under way may take once nothing more is begun: less than a function keeps back of its time,
+and than somebody waits who pressed Ctrl-C."""
+HOPELESS = 200
+"""So many refusals, and nothing ever accepted, are no accident."""
 
 _BUDGET = 1000.0
 _EARNED = 1.5
@@ -34,11 +39,17 @@ _EARNED = 1.5
 end nothing is tried again, and a service that is down is not worn out by retries."""
 
 
+class Hopeless(Exception):
+    """Nothing was ever accepted, or nothing is any more: something is set up wrongly, and all that is left
+    would be refused as well."""
+
+
 class Source(Protocol[Out_co]):
     """Where items come from."""
 
     def next(self) -> Sequence[Out_co] | None:
-        """The next few, none when there are none yet, None when there will be no more. May raise."""
+        """The next few, none when there are none yet, None when there will be no more. May raise; must not
+        wait, for everything else waits with it."""
 
 
 class Target(Protocol[In_contra]):
@@ -77,8 +88,9 @@ class Call(Generic[T]):
 class Courier(Generic[T]):
     """Sends all that `source` gives to `target`; `settle` is told of each item once, and what became of it.
 
-    At `deadline` nothing more is begun, and what still waits is Failed. `pace` is how fast, `most_width` how
-    many at once. `settle` and `source` are called by the thread that runs the transport.
+    At `deadline` nothing more is begun, what still waits is Failed, and GRACE_SECONDS later so is what is
+    under way. `pace` is how fast, `most_width` how many at once. `settle` and `source` are called by the
+    thread that runs the transport; what `settle` raises ends the run.
     """
 
     def __init__(
@@ -95,7 +107,7 @@ class Courier(Generic[T]):
     ) -> None:
         self.target = target
         self.error: Exception | None = None
-        """What the source raised; nothing was read after that."""
+        """What the source or the credentials raised, or Hopeless; nothing was begun after that."""
         self.cut_short = False
         """Whether it was stopped, or the deadline came, before the source was at its end."""
         self.under_way = 0
@@ -110,7 +122,12 @@ class Courier(Generic[T]):
         self._waiting: list[tuple[float, int, Call[T]]] = []
         self._numbers = count()
         self._budget = _BUDGET
-        self._stopped = ""
+        self._ends_at = math.inf
+        self._accepted = False
+        self._refusals = 0
+        self._expired = 0
+        self.stopped = ""
+        """Why nothing more is begun; "" while it goes on."""
 
     @property
     def over(self) -> bool:
@@ -119,19 +136,30 @@ class Courier(Generic[T]):
 
     def stop(self, reason: str) -> None:
         """Nothing more is begun; what waits for another attempt has failed for `reason`."""
-        self._stopped = self._stopped or reason
+        self.stopped = self.stopped or reason
         self.cut_short = self.cut_short or self._source is not None or bool(self._ready)
         self._source, self._ready = None, []
         while self._waiting:
             call = self._waiting.pop()[2]
             self._settle(call.item, Failed(reason, call.retries))
 
+    def late(self, now: float) -> bool:
+        """Whether to wait no longer: then what is under way has to be `broken`. To be asked some times a
+        second."""
+        if not self.stopped:
+            if now < self._deadline:
+                return False
+            self.stop("out of time")
+        if self._ends_at == math.inf:
+            self._ends_at = min(now, self._deadline) + GRACE_SECONDS
+        return now >= self._ends_at
+
     def take(self, now: float) -> Call[T] | None:
         """What to send now, if anything. Whatever is taken has to be `answered` or `broken`."""
+        if now >= self._deadline and not self.stopped:
+            self.stop("out of time")
         if self.under_way >= self._width.now:
             return None
-        if now >= self._deadline and not self._stopped:
-            self.stop("out of time")
         while call := self._next(now):
             try:
                 call.signed, call.body = self.target.request(call.item)
@@ -140,8 +168,7 @@ class Courier(Generic[T]):
             except Exception as error:
                 # No credentials: without them nothing can be sent.
                 self._settle(call.item, Failed(type(error).__name__, call.retries))
-                self.error = self.error or error
-                self.stop(type(error).__name__)
+                self._break_off(error)
             else:
                 call.sent_at = now
                 self.under_way += 1
@@ -158,16 +185,19 @@ class Courier(Generic[T]):
 
     def pause(self, now: float) -> float:
         """Seconds until `take` may have something again without an answer coming first; at most one."""
-        if self.under_way >= self._width.now:
-            return 1.0
         pause = 1.0
-        if self._waiting:
-            pause = max(self._waiting[0][0] - now, 0.0)
-        if self._ready:
-            pause = 0.0
-        elif self._source is not None:
-            pause = min(pause, STARVED_SECONDS)
-        return max(min(pause, self._deadline - now, 1.0), self.pace.delay(now) if pause < 1.0 else 0.0, 0.0)
+        if self.under_way < self._width.now:
+            if self._waiting:
+                pause = max(self._waiting[0][0] - now, 0.0)
+            if self._ready:
+                pause = 0.0
+            elif self._source is not None:
+                pause = min(pause, STARVED_SECONDS)
+            if pause < 1.0:
+                pause = max(pause, self.pace.delay(now))
+        if not self.stopped:
+            pause = min(pause, self._deadline - now)
+        return max(min(pause, 1.0), 0.0)
 
     def answered(self, call: Call[T], status: int, body: bytes, now: float) -> None:
         """A whole answer came."""
@@ -180,9 +210,16 @@ class Courier(Generic[T]):
         self.under_way -= 1
         if self._budget < _BUDGET:
             self._budget += _EARNED
-        self.pace.answered(False, now)
-        self._width.answered(call.sent_at, now, self.pace.rate)
+        self.pace.answered(now)
+        self._width.answered(call.sent_at, now, self.pace.rate, type(read))
         self._settle(call.item, read)
+        if type(read) is Refused:
+            if not self._accepted:
+                self._refusals += 1
+                self._hopeless(self._refusals, read.reason)
+        else:
+            self._accepted = True
+            self._expired = 0
 
     def broken(self, call: Call[T], reason: str, now: float) -> None:
         """No answer came, or half of one."""
@@ -190,17 +227,30 @@ class Courier(Generic[T]):
 
     def _again(self, call: Call[T], why: Again, now: float) -> None:
         self.under_way -= 1
-        self._budget -= 1
-        self.pace.answered(why.throttled, now)
+        self.pace.answered(now, throttled=why.throttled, failed=not why.throttled)
+        # New credentials are worth an attempt of all that were sent with the old ones.
+        if not (why.renew and call.retries == 0):
+            self._budget -= 1
         wait = self._jitter() * min(_CAP_SECONDS, _BASE_SECONDS * 2**call.retries)
         hopeless = call.retries + 1 >= self._attempts or self._budget <= 0 or now + wait >= self._deadline
-        if hopeless or self._stopped:
+        if hopeless or self.stopped:
             self._budget = max(self._budget, 0.0)
             kind = Throttled if why.throttled else Failed
             self._settle(call.item, kind(why.reason, call.retries))
+            if why.renew and call.retries:
+                self._expired += 1
+                self._hopeless(self._expired, why.reason)
             return
         call.retries += 1
         heapq.heappush(self._waiting, (now + wait, next(self._numbers), call))
+
+    def _hopeless(self, times: int, reason: str) -> None:
+        if times >= HOPELESS and self._source is not None:
+            self._break_off(Hopeless(f"the last {times} answers were all refusals: {reason}"))
+
+    def _break_off(self, error: Exception) -> None:
+        self.error = self.error or error
+        self.stop(f"broken off: {type(error).__name__}")
 
     def _fetch(self) -> bool:
         if self._source is None:
@@ -208,7 +258,7 @@ class Courier(Generic[T]):
         try:
             found = self._source.next()
         except Exception as error:
-            self.error, found = error, None
+            self.error, found = self.error or error, None
         if found is None:
             self._source = None
             return False

@@ -13,17 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from nwchat import answering
 from nwchat.courier import Call, Courier
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 8.0
 """API Gateway answers a post within milliseconds: who waits longer than that waits for nothing."""
 _SWEEP_SECONDS = 0.25
-_MAX_HEAD = 64 * 1024
-_MAX_BODY = 64 * 1024
 _DIALS_AT_ONCE = 32
-_DECIDED = frozenset((200, 204, 410))
-"""Statuses that say all there is to know: whether the body came as well does not matter."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -53,10 +50,13 @@ class AsyncioTransport:
         self._proxy = proxy
         self._clock = clock
         self._idle: dict[tuple[str, str], deque[_Line]] = {}
+        self._error: BaseException | None = None
+        self._loop.set_exception_handler(self._failed)
 
     def run(self, courier: Courier[Any], stopped: Callable[[], str] | None = None) -> None:
         key = (courier.target.scheme, courier.target.host)
         run = _Run(self, courier, self._idle.setdefault(key, deque()), stopped)
+        self._error = None
         try:
             self._loop.run_until_complete(run.finished())
         finally:
@@ -87,6 +87,21 @@ class AsyncioTransport:
             else:
                 await self._loop.create_connection(lambda: line, name, port, **options)
 
+    def check(self) -> None:
+        """Raises what a callback raised, which asyncio would only write to a log."""
+        if self._error is not None:
+            raise self._error
+
+    def note(self, task: asyncio.Task[None]) -> None:
+        """Takes note of what a task raised."""
+        if not task.cancelled():
+            self._error = self._error or task.exception()
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # The rest are futures that nobody waits for any more.
+        if "protocol" in context or "handle" in context:
+            self._error = self._error or context.get("exception")
+
     def _context(self) -> ssl.SSLContext:
         if self._verify is None:
             self._verify = ssl.create_default_context()
@@ -115,7 +130,7 @@ class _Run:
         self._idle = idle
         self._stopped = stopped
         self._busy: set[_Line] = set()
-        self._dials: set[asyncio.Task[None]] = set()
+        self._dials: dict[asyncio.Task[None], Call[Any]] = {}
         self._done = asyncio.Event()
         self._sweep_at = 0.0
         self._wake: asyncio.TimerHandle | None = None
@@ -129,11 +144,13 @@ class _Run:
     async def finished(self) -> None:
         while True:
             self._pump()
+            self._transport.check()
             if self._courier.over:
                 break
-            self._wake = asyncio.get_running_loop().call_later(
-                max(0.001, min(_SWEEP_SECONDS, self._courier.pause(self.clock()))), self._done.set
-            )
+            pause = _SWEEP_SECONDS
+            if len(self._dials) < _DIALS_AT_ONCE:
+                pause = max(0.001, min(pause, self._courier.pause(self.clock())))
+            self._wake = asyncio.get_running_loop().call_later(pause, self._done.set)
             await self._done.wait()
             self._done.clear()
             self._wake.cancel()
@@ -144,6 +161,7 @@ class _Run:
         for task in self._dials:
             task.cancel()
         for line in list(self._busy):
+            line.call = None
             line.drop()
 
     def encode(self, call: Call[Any]) -> bytes:
@@ -182,7 +200,7 @@ class _Run:
         self.lost(line)
         if call is None:
             return
-        if line.stale and not self._stopped_by():
+        if line.stale and not self._courier.stopped:
             # Kept too long, and closed by the other side just as we wrote: no fault of the request's.
             self._start(call)
         else:
@@ -204,18 +222,25 @@ class _Run:
 
     def _start(self, call: Call[Any]) -> None:
         task = asyncio.get_running_loop().create_task(self._dialled(call))
-        self._dials.add(task)
-        task.add_done_callback(self._dials.discard)
+        self._dials[task] = call
+        task.add_done_callback(self._transport.note)
 
     async def _dialled(self, call: Call[Any]) -> None:
-        target = self._courier.target
         line = _Line()
+        reason = ""
         try:
-            await self._transport.dial(target.scheme, target.host, line)
-        except (OSError, TimeoutError, ValueError) as error:
+            await self._transport.dial(self._courier.target.scheme, self._courier.target.host, line)
+        except Exception as error:
+            reason = f"not connected: {_named(error)}"
+        except BaseException:
             line.drop()
-            self._courier.broken(call, f"not connected: {type(error).__name__}", self.clock())
-            self._done.set()
+            raise
+        # From here on nobody else settles the call.
+        self._dials.pop(cast("asyncio.Task[None]", asyncio.current_task()))
+        self._done.set()
+        if reason:
+            line.drop()
+            self._courier.broken(call, reason, self.clock())
         else:
             self._busy.add(line)
             # The handshake is not part of what an answer takes.
@@ -227,14 +252,26 @@ class _Run:
         if now < self._sweep_at:
             return
         self._sweep_at = now + _SWEEP_SECONDS
-        if reason := self._stopped_by():
-            self._courier.stop(reason)
+        courier = self._courier
+        if self._stopped is not None and not courier.stopped and (reason := self._stopped()):
+            courier.stop(reason)
+        late = courier.late(now)
+        if late:
+            for task, call in list(self._dials.items()):
+                del self._dials[task]
+                task.cancel()
+                courier.broken(call, f"{courier.stopped}: not connected yet", now)
         for line in list(self._busy):
-            if line.call is not None and now - line.sent_at > ANSWER_SECONDS:
-                line.expired(self)
+            if line.call is not None and late:
+                line.expired(self, f"{courier.stopped}: no answer yet")
+            elif line.call is not None and now - line.sent_at > ANSWER_SECONDS:
+                line.expired(self, f"no answer within {ANSWER_SECONDS:g} s")
 
-    def _stopped_by(self) -> str:
-        return self._stopped() if self._stopped is not None else ""
+
+def _named(error: Exception) -> str:
+    """What kind of error it is; of a certificate, what is wrong with it."""
+    kind = type(error).__name__
+    return f"{kind}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else kind
 
 
 class _Line(asyncio.Protocol):
@@ -247,6 +284,8 @@ class _Line(asyncio.Protocol):
         self._run: _Run | None = None
         self._wire: asyncio.WriteTransport | None = None
         self._bytes = b""
+        self._known: answering.Answer | None = None
+        """What `_bytes` are so far."""
         self._answers = 0
 
     @property
@@ -255,7 +294,7 @@ class _Line(asyncio.Protocol):
         return self._answers > 0 and not self._bytes
 
     def send(self, call: Call[Any], run: _Run) -> None:
-        self.call, self._run, self._bytes = call, run, b""
+        self.call, self._run, self._bytes, self._known = call, run, b"", None
         self.sent_at = call.sent_at
         assert self._wire is not None
         self._wire.write(run.encode(call))
@@ -265,14 +304,14 @@ class _Line(asyncio.Protocol):
         if self._wire is not None:
             self._wire.abort()
 
-    def expired(self, run: _Run) -> None:
+    def expired(self, run: _Run, reason: str) -> None:
         """The time for an answer is over: what came of it counts, if its headers are whole."""
-        known = _parsed(self._bytes)
-        if known is not None and self.call is not None:
-            self._finish(known[0], known[1], keep=False)
+        known = self._known
+        if known is not None:
+            self._finish(known.status, known.body, keep=False)
         else:
             self._answers = 0
-            run.broken(self, f"no answer within {ANSWER_SECONDS:g} s")
+            run.broken(self, reason)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.WriteTransport, transport)
@@ -284,29 +323,31 @@ class _Line(asyncio.Protocol):
             return
         if self._bytes:
             data = self._bytes + data
-        known = _parsed(data)
-        if known is None and len(data) <= _MAX_HEAD:
+        try:
+            known = answering.read(data)
+        except ValueError as error:
             self._bytes = data
-        elif known is None:
-            self._bytes = data
-            self._broken("headers without an end")
-        elif known[2] or len(known[1]) > _MAX_BODY:
-            self._finish(known[0], known[1][:_MAX_BODY], keep=known[3] and known[2])
-        else:
-            self._bytes = data
+            self._broken(str(error))
+            return
+        if known is not None and known.whole:
+            self._finish(known.status, known.body, known.keep)
+            return
+        self._bytes, self._known = data, known
+        if known is not None and len(data) > answering.MAX_HEAD + answering.MAX_BODY:
+            self._finish(known.status, known.body, keep=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
-        if self.call is None or self._run is None:
+        if self.call is None:
             return
-        known = _parsed(self._bytes)
-        if known is not None and (known[2] or known[4] or known[0] in _DECIDED):
-            self._finish(known[0], known[1], keep=False)
+        known = self._known
+        if known is not None and known.enough:
+            self._finish(known.status, known.body, keep=False)
         else:
             self._broken(type(exc).__name__ if exc else "connection closed")
 
     def _finish(self, status: int, body: bytes, keep: bool) -> None:
-        self._bytes = b""
+        self._bytes, self._known = b"", None
         self._answers += 1
         if self._run is not None:
             self._run.answered(self, status, body, keep and not self.closed)
@@ -314,57 +355,3 @@ class _Line(asyncio.Protocol):
     def _broken(self, reason: str) -> None:
         if self._run is not None:
             self._run.broken(self, reason)
-
-
-def _parsed(data: bytes) -> tuple[int, bytes, bool, bool, bool] | None:
-    """Status, body so far, whether that is all of it, whether the connection can be used again, and whether
-    its end would be the body's; None while the headers are not whole, or are none."""
-    end = data.find(b"\r\n\r\n")
-    if end < 0 or not data.startswith(b"HTTP/1."):
-        return None
-    status = data[9:12]
-    if not status.isdigit():
-        return None
-    code = int(status)
-    if 100 <= code < 200:
-        # "100 Continue" and the like: the answer is still to come.
-        return _parsed(data[end + 4 :])
-    head = data[:end].lower() + b"\r\n"
-    body = data[end + 4 :]
-    keep = b"\r\nconnection: close" not in head and data[7:8] == b"1"
-    if code in (204, 304):
-        return code, b"", True, keep and not body, False
-    at = head.find(b"\r\ncontent-length:")
-    if at >= 0:
-        said = head[at + 17 : head.find(b"\r\n", at + 17)].strip()
-        if not said.isdigit():
-            return None
-        length = int(said)
-        return code, body[:length], len(body) >= length, keep and len(body) == length, False
-    if b"\r\ntransfer-encoding:" in head and b"chunked" in head:
-        text, whole, rest = _unchunked(body)
-        return code, text, whole, keep and not rest, False
-    return code, body, False, False, True
-
-
-def _unchunked(data: bytes) -> tuple[bytes, bool, bytes]:
-    """A chunked body so far, whether its end was seen, and what came after that."""
-    parts: list[bytes] = []
-    while True:
-        line, found, rest = data.partition(b"\r\n")
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            return b"".join(parts), False, b""
-        if not found or size < 0:
-            return b"".join(parts), False, b""
-        if size == 0:
-            # Trailers, up to an empty line.
-            end = 0 if rest.startswith(b"\r\n") else rest.find(b"\r\n\r\n") + 2
-            whole = rest.startswith(b"\r\n") or b"\r\n\r\n" in rest
-            return b"".join(parts), whole, rest[end + 2 :] if whole else b""
-        if len(rest) < size + 2:
-            parts.append(rest[:size])
-            return b"".join(parts), False, b""
-        parts.append(rest[:size])
-        data = rest[size + 2 :]

@@ -8,10 +8,16 @@ from __future__ import annotations
 import math
 
 _WINDOW_SECONDS = 0.25
-"""How long answers are counted before the rate is judged by them."""
+"""How long answers are counted before the rate is judged by them..."""
+_FEW = 50
+_LONG_SECONDS = 1.0
+"""...unless they are few: then so long."""
 _TOLERATED = 0.02
-"""The share of throttled answers that leaves the rate alone: API Gateway answers 429 for a single client that
-reads too slowly as well, and that is no reason to keep the others waiting."""
+"""The share of throttled answers that leaves the rate alone, and one more: API Gateway answers 429 for a single
+client that reads too slowly as well, and that is no reason to keep the others waiting."""
+_OUTAGE = 0.8
+"""The share of failures from which on there is no service or no network: everybody would be tried in vain
+while it lasts."""
 _DECREASE = 0.6
 _INCREASE = 0.05
 """Of the highest rate, a second: all of it is back in twenty seconds."""
@@ -25,6 +31,8 @@ _LEAST_WIDTH = 16
 _FIRST_WIDTH = 32
 _STEP = 0.5
 _LOW_SECONDS = 2.0
+_ENOUGH = 8
+"""Answers of a kind that say something of its latency: fewer may all have been held up."""
 
 
 class Pace:
@@ -38,6 +46,7 @@ class Pace:
         self._filled_at = -math.inf
         self._answers = 0
         self._throttled = 0
+        self._failed = 0
         self._since = -math.inf
 
     def take(self, now: float) -> bool:
@@ -58,10 +67,11 @@ class Pace:
         self._fill(now)
         return max(0.0, (1.0 - self._tokens) / self.rate)
 
-    def answered(self, throttled: bool, now: float) -> None:
-        """Takes note of an answer."""
+    def answered(self, now: float, *, throttled: bool = False, failed: bool = False) -> None:
+        """Takes note of an answer, or of one that never came (`failed`)."""
         self._answers += 1
         self._throttled += throttled
+        self._failed += failed
         if now - self._since >= _WINDOW_SECONDS:
             self._judge(now)
 
@@ -72,8 +82,15 @@ class Pace:
         self._tokens = min(most, self._tokens + passed * self.rate)
 
     def _judge(self, now: float) -> None:
-        passed = min(now - self._since, 1.0)
-        if self._throttled > self._answers * _TOLERATED:
+        passed = min(now - self._since, _LONG_SECONDS)
+        if self._answers < _FEW and passed < _LONG_SECONDS:
+            return
+        if self._since == -math.inf:
+            # The first answer only opens the first window.
+            self._since = now
+            return
+        throttled = self._throttled > 1 + self._answers * _TOLERATED
+        if throttled or self._failed > 1 + self._answers * _OUTAGE:
             # Without a limit of its own, it begins at what is known to be too much.
             rate = self._ceiling if self.rate == math.inf else self.rate
             self.rate = max(rate * _DECREASE, self._ceiling * _FLOOR, min(1.0, self._ceiling))
@@ -81,21 +98,23 @@ class Pace:
         elif self.rate < self.most:
             rate = self.rate + self._ceiling * _INCREASE * passed
             self.rate = self.most if rate >= self._ceiling else rate
-        self._since, self._answers, self._throttled = now, 0, 0
+        self._since, self._answers, self._throttled, self._failed = now, 0, 0, 0
 
 
 class Width:
     """How many requests are under way at most: so many as the rate needs at the latency seen (Little's law).
 
-    The lowest latency of the last seconds counts, so that a queue of our own making does not widen it.
+    The lowest latency of the last seconds counts, so that a queue of our own making does not widen it; of
+    several kinds of answers the slowest kind's, for some are given without asking anybody.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._wide = float(min(most, _FIRST_WIDTH))
         self._wanted = self._wide
-        self._low = math.inf
-        self._before = math.inf
+        self._lows: dict[object, list[float]] = {}
+        """By kind: the lowest latency, and of how many."""
+        self._before: dict[object, list[float]] = {}
         self._since = -math.inf
 
     @property
@@ -103,22 +122,33 @@ class Width:
         """Requests that may be under way."""
         return int(self._wide)
 
-    def answered(self, sent_at: float, now: float, rate: float) -> None:
-        """Takes note of an answer to a request sent at `sent_at` (`-math.inf`: not to be measured), while
-        `rate` a second are wanted."""
-        if now - sent_at < self._low:
-            self._low = now - sent_at
-            self._choose(rate)
+    def answered(self, sent_at: float, now: float, rate: float, kind: object = None) -> None:
+        """Takes note of an answer of some kind to a request sent at `sent_at` (`-math.inf`: not to be
+        measured), while `rate` a second are wanted."""
+        took = now - sent_at
+        if took != math.inf:
+            low = self._lows.get(kind)
+            if low is None:
+                self._lows[kind] = [took, 1]
+            else:
+                low[1] += 1
+                if took < low[0] or low[1] == _ENOUGH:
+                    low[0] = min(low[0], took)
+                    self._choose(rate)
         if now - self._since >= _LOW_SECONDS:
-            self._since, self._before, self._low = now, self._low, math.inf
+            self._since, self._before, self._lows = now, self._lows, {}
             self._choose(rate)
         if self._wanted > self._wide:
             # Step by step: the first answers come late because we are busy with handshakes.
             self._wide = min(self._wanted, self._wide + _STEP)
 
     def _choose(self, rate: float) -> None:
-        low = min(self._low, self._before)
-        if low != math.inf:
-            wanted = math.ceil(min(rate, _USEFUL_RATE) * low * _HEADROOM)
+        lows: dict[object, float] = {}
+        for seen in (self._before, self._lows):
+            for kind, (low, times) in seen.items():
+                if times >= _ENOUGH:
+                    lows[kind] = min(low, lows.get(kind, low))
+        if lows:
+            wanted = math.ceil(min(rate, _USEFUL_RATE) * max(lows.values()) * _HEADROOM)
             self._wanted = float(min(self.most, max(_LEAST_WIDTH, wanted)))
             self._wide = min(self._wide, self._wanted)

@@ -85,7 +85,8 @@ class Signer:
     def sign(self, name: str, payload_sha256: str) -> Signed:
         """The request for the last segment `name` of a path, "" for none.
 
-        Raises ValueError for `.` and `..`, which no path can end in.
+        Raises ValueError for `.` and `..`, which no path can end in, LookupError for credentials that no
+        header can hold, and whatever `credentials` raises.
         """
         second = self._second
         if second is None or second.second != int(self._clock()):
@@ -116,6 +117,9 @@ class Signer:
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
         sent = [f"{name}: {value}" for name, value in signed.items() if name != "host"]
+        held = f"{credentials.access_key_id}{credentials.token}"
+        if not (held.isascii() and held.isprintable()):
+            raise LookupError("the AWS credentials are not the text that they should be")
         made = _Second(
             second,
             f"{self.method}\n{self._canonical_prefix}/",

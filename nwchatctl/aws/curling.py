@@ -13,12 +13,13 @@ from typing import Any
 
 import pycurl
 
+from nwchat.answering import DECIDED, MAX_BODY
 from nwchat.courier import MOST_WIDTH, Call, Courier
 from nwchat.dialing import ANSWER_SECONDS, CONNECT_SECONDS
 
 _SELECT_SECONDS = 0.1
-_MAX_BODY = 64 * 1024
-_DECIDED = frozenset((200, 204, 410))
+# Older versions of pycurl know the older name alone.
+_LENGTH: int = getattr(pycurl, "CONTENT_LENGTH_DOWNLOAD_T", 0) or pycurl.CONTENT_LENGTH_DOWNLOAD
 
 
 class CurlTransport:
@@ -106,7 +107,7 @@ class _Run:
 
     def all(self, stopped: Callable[[], str] | None) -> None:
         multi, courier, clock = self._multi, self._courier, self._clock
-        asked_at = clock()
+        looked_at = clock()
         while True:
             now = clock()
             while (call := courier.take(now)) is not None:
@@ -116,10 +117,13 @@ class _Run:
             if courier.over:
                 return
             now = clock()
-            if stopped is not None and now - asked_at >= _SELECT_SECONDS:
-                asked_at = now
-                if reason := stopped():
+            if now - looked_at >= _SELECT_SECONDS:
+                looked_at = now
+                if stopped is not None and not courier.stopped and (reason := stopped()):
                     courier.stop(reason)
+                if courier.late(now):
+                    self._give_up(now)
+                    continue
             pause = min(courier.pause(now), _SELECT_SECONDS)
             if not self._calls:
                 time.sleep(max(pause, 0.0005))
@@ -152,7 +156,7 @@ class _Run:
         body: list[bytes] = []
 
         def write(data: bytes) -> int | None:
-            if len(body) * 16 * 1024 > _MAX_BODY:
+            if sum(map(len, body)) > MAX_BODY:
                 return 0
             body.append(data)
             return None
@@ -160,6 +164,11 @@ class _Run:
         handle.setopt(pycurl.WRITEFUNCTION, write)
         self._bodies[handle] = body
         return handle
+
+    def _give_up(self, now: float) -> None:
+        reason = f"{self._courier.stopped}: no answer yet"
+        for handle in list(self._calls):
+            self._failed(handle, 0, reason, now)
 
     def _collect(self) -> None:
         while True:
@@ -184,12 +193,15 @@ class _Run:
             text = b"".join(body)
             body.clear()
             self._courier.answered(call, status, text, now)
-        else:
+        elif status in DECIDED or handle.getinfo(_LENGTH) >= 0:
             self._courier.answered(call, status, b"", now)
+        else:
+            # libcurl takes a connection's end in the middle of the headers for the answer's.
+            self._courier.broken(call, f"{status} without an end", now)
 
     def _failed(self, handle: pycurl.Curl, code: int, text: str, now: float) -> None:
         status = handle.getinfo(pycurl.RESPONSE_CODE)
-        if self._bodies[handle] and (status in _DECIDED or code == pycurl.E_WRITE_ERROR):
+        if self._bodies[handle] and (status in DECIDED or code == pycurl.E_WRITE_ERROR):
             # Some of the body came, so the headers are whole.
             self._answered(handle, status, now)
             return

@@ -11,12 +11,12 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from typing import BinaryIO, TypeAlias
 
-from nwchat.keys import RANDOM_BYTES, is_expired, is_ulid, message_expiry, ulid, ulid_time
+from nwchat.keys import RANDOM_BYTES, is_ulid, ulid, ulid_time
 from nwchat.wire import Message, well_formed
 from nwchatctl.chat.exporting import LINE_MOST
 from nwchatctl.errors import ChatError, Exit
@@ -27,10 +27,6 @@ SITE_MOST = 16 * 1024 * 1024
 ITEM_MOST = 400 * 1024 - 512
 """Bytes of a message and its names: what DynamoDB takes in an item, less keys, numbers and names."""
 
-BAD_KEPT = 100
-"""Bad lines whose reasons are kept; all are counted."""
-
-_BATCH = 25
 _LAST_MS = 253_402_300_799_999
 _MS_FROM = 100_000_000_000
 """Numbers from here on are epoch milliseconds, below it seconds (as in options.parse_when)."""
@@ -248,59 +244,3 @@ class Identify:
         if number is None:
             return ulid(message.date, unique[:RANDOM_BYTES])
         return ulid(message.date, number.to_bytes(5, "big") + unique[: RANDOM_BYTES - 5])
-
-
-# Storing --------------------------------------------------------------------------------------
-
-
-@dataclass
-class Tally:
-    """How far an import is."""
-
-    imported: int = 0
-    expired: int = 0
-    bad: int = 0
-    reasons: list[Bad] = field(default_factory=list)
-
-    @property
-    def read(self) -> int:
-        return self.imported + self.expired + self.bad
-
-
-def store(
-    source: Iterable[Read],
-    put: Callable[[Iterable[tuple[Message, int]]], None],
-    tally: Tally,
-    *,
-    retention_days: int,
-    now_ms: Callable[[], int],
-    progress: Callable[[int], None],
-) -> None:
-    """Puts every message with its expiry (epoch s), some at a time; what is stored counts in `tally` then."""
-    batch: dict[str, tuple[Message, int]] = {}
-    waiting = 0
-
-    def flush() -> None:
-        nonlocal waiting
-        if batch:
-            put(batch.values())
-        tally.imported += waiting
-        waiting = 0
-        batch.clear()
-        progress(tally.read)
-
-    for each in source:
-        if isinstance(each, Bad):
-            tally.bad += 1
-            tally.reasons += [each] if len(tally.reasons) < BAD_KEPT else []
-            continue
-        until = message_expiry(each.date, retention_days)
-        if is_expired(until, now_ms()):
-            tally.expired += 1
-            continue
-        # Of two with one id the later is what stays; DynamoDB refuses both in one batch.
-        batch[each.id] = (each, until)
-        waiting += 1
-        if len(batch) == _BATCH:
-            flush()
-    flush()

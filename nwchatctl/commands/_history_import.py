@@ -17,7 +17,7 @@ from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchat.wire import Message
-    from nwchatctl.chat.importing import Tally
+    from nwchatctl.chat.storing import Tally
     from nwchatctl.context import App
 
 HELP = examples(
@@ -42,18 +42,18 @@ def import_(
     [...]}}. The same file twice, or again after Ctrl-C, stores nothing twice. What is older than
     tables.retention_days is left out. Exit code 5 when some lines were no messages; all others are stored.
     """
-    from nwchatctl.chat import importing
+    from nwchatctl.chat import importing, storing
 
     app: App = ctx.obj
     app.require_config()
     began = time.monotonic()
-    tally = importing.Tally()
+    tally = storing.Tally()
     with _opened(file) as source:
         app.announce()
         put = _nowhere if dry_run else app.messages().put
         with app.bar("read") as bar:
             try:
-                importing.store(
+                storing.store(
                     importing.read(source),
                     put,
                     tally,

@@ -119,15 +119,15 @@ def _trimmed(found: int, deleted: int, began: float, dry_run: bool) -> Report:
 
 def delete(
     ctx: typer.Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `history tail --json` shows them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="As `history tail --json` shows them.")],
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
     """Delete messages by their ids.
 
-    Asks nothing: an id says what is meant. Each is shown as it was, and with --json it is a line for
-    `history import`. Exit code 4 when none of them was there, 5 when some were not. Browsers that show a
-    message go on doing so until they ask for the history again.
+    Asks nothing: an id says what is meant. Each is shown as it was; with --json they are objects that
+    `history import` takes, one a line. Exit code 4 when none of them was there, 5 when some were not.
+    Browsers that show a message go on doing so until they ask for the history again.
     """
     app: App = ctx.obj
     app.require_config()

@@ -44,19 +44,24 @@ def test_one_command_measures_prints_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: Path) -> None:
+def rows_of(module: str, temporary: Path) -> list[list[str]]:
+    """The cells of the table that a part of the bench prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.message", "--quick", "--fallback"],
+        [sys.executable, "-m", module, "--quick", "--fallback"],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(temporary)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    cells = [[cell.strip() for cell in each.split("|")[1:-1]] for each in done.stdout.splitlines()[2:]]
-    assert [each[:2] for each in cells[2:]] == [
+    # A heading, an empty line, the head and its rule come first.
+    return [[cell.strip() for cell in each.split("|")[1:-1]] for each in done.stdout.splitlines()[4:]]
+
+
+def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: Path) -> None:
+    assert [each[:2] for each in rows_of("bench.message", tmp_path)] == [
         ["20", "before"],
         ["20", "now"],
         ["100", "before"],
@@ -65,22 +70,6 @@ def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_prune_accounts_for_every_row(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.prune", "--quick"],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    cells = [[cell.strip() for cell in each.split("|")[1:-1]] for each in done.stdout.splitlines()[2:]]
-    assert [each[:2] for each in cells[2:]] == [
-        ["20", "8,000/s"],
-        ["20", "–"],
-        ["1,000", "8,000/s"],
-        ["1,000", "–"],
-    ]
+def test_pruning_and_exporting_deal_with_every_row(tmp_path: Path) -> None:
+    assert [each[:2] for each in rows_of("bench.rows", tmp_path)] == [["prune", "200"], ["export", "200"]]
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from nwchat.keys import ulid
 from nwchat.rows import message_row
 from nwchat.wire import Message
 from nwchatctl.deploy.policies import lambda_trust
-from tests.e2e import hands, logging_hands
+from tests.e2e import hands, logging_hands, queue_hands
 from tests.e2e.chatting import connection_row
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, Ran, pairs, without
 from tests.e2e.emulated import Sandbox
@@ -196,6 +196,7 @@ NEEDS = {
     ("Functions", "lambda:CreateFunction"): deploy(hands.delete_function),
     ("Functions", "lambda:DeleteFunction"): remove(lone_function),
     ("Functions", "lambda:GetFunction"): deploy(hands.function_shrunk),
+    ("Functions", "lambda:GetFunctionEventInvokeConfig"): PLAN,
     ("Functions", "lambda:GetPolicy"): PLAN,
     ("Functions", "lambda:InvokeFunction"): Need(("invoke", "disconnect")),
     ("Functions", "lambda:ListAliases"): PLAN,
@@ -204,12 +205,21 @@ NEEDS = {
     ("Functions", "lambda:PublishVersion"): Need(
         ("deploy",), settings={"NWCHAT_FUNCTIONS__MEMORY_MB": "384"}
     ),
+    ("Functions", "lambda:PutFunctionEventInvokeConfig"): deploy(queue_hands.events_unset),
     ("Functions", "lambda:RemovePermission"): deploy(hands.permission_moved),
     ("Functions", "lambda:TagResource"): tagged("function"),
     ("Functions", "lambda:UntagResource"): deploy(hands.tag_function),
     ("Functions", "lambda:UpdateAlias"): deploy(hands.alias_moved),
     ("Functions", "lambda:UpdateFunctionCode"): deploy(hands.code_changed),
     ("Functions", "lambda:UpdateFunctionConfiguration"): deploy(hands.function_shrunk),
+    ("Queues", "sqs:CreateQueue"): deploy(queue_hands.deleted),
+    ("Queues", "sqs:DeleteQueue"): remove(queue_hands.lone_queue),
+    ("Queues", "sqs:GetQueueAttributes"): PLAN,
+    ("Queues", "sqs:GetQueueUrl"): PLAN,
+    ("Queues", "sqs:ListQueueTags"): PLAN,
+    ("Queues", "sqs:SetQueueAttributes"): deploy(queue_hands.queue(DelaySeconds="9")),
+    ("Queues", "sqs:TagQueue"): tagged("queue"),
+    ("Queues", "sqs:UntagQueue"): deploy(queue_hands.tagged),
     ("FindAndMakeApis", "apigateway:GET"): PLAN,
     ("FindAndMakeApis", "apigateway:POST"): Need(("deploy", "--only", "api"), piece=True),
     ("Apis", "apigateway:DELETE"): remove(lone_api),
