@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check e2e bench-deploy docs lock clean
+.PHONY: help setup demo test check e2e bench bench-deploy bench-fanout bench-startup docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,8 +41,19 @@ check: $(READY) ## formatting, lint, types and import contracts
 e2e: $(READY) ## only the tests against the embedded AWS
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
 
+bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobotocore and Node.js (ten minutes)
+	@$(BIN)/python -m bench.posts
+	@$(BIN)/python -m bench.message
+	@$(BIN)/python -m bench.rows
+
 bench-deploy: $(READY) ## how long deploys take where every AWS call takes 50 ms longer (a Markdown table)
 	@$(BIN)/python -m bench.deploy
+
+bench-startup: $(READY) ## how long commands take to start, beside typer, boto3 and the AWS CLI (a Markdown table)
+	@$(BIN)/python -m bench.startup
+
+bench-fanout: $(READY) ## a message to 100,000 and 1,000,000 sockets, simulated: time and cost (two Markdown tables)
+	@$(BIN)/python -m bench.fanout
 
 docs: $(READY) ## the generated command reference
 	@$(BIN)/python -m nwchatctl.reference > docs/commands.md
@@ -53,5 +64,6 @@ lock: $(READY) ## newest versions of everything, into requirements.lock
 	  --python-version 3.11 --no-header --no-emit-index-url -o requirements.lock
 
 clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
+	@rm -rf bench/.venv bench/.tools bench/out bench/posts/node/node_modules
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find nwchatctl lambdas tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,73 +13,37 @@ from typing import Annotated, Any
 import typer
 
 from nwchatctl import __version__
-from nwchatctl.commands import (
-    adopt,
-    broadcast,
-    config,
-    connections,
-    deploy,
-    destroy,
-    history,
-    init,
-    invoke,
-    plan,
-    releases,
-    rollback,
-    sandbox,
-    smoke,
-    status,
-)
-from nwchatctl.commands import help as help_
 from nwchatctl.commands.options import examples, parse_seconds
 from nwchatctl.context import App, GlobalOptions
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.output import human
 from nwchatctl.output.streams import OutputClosed
-from nwchatctl.output.untrusted import lines_kept
-from nwchatctl.report import Report, Stream
 from nwchatctl.stopping import Terminated, TimedOut, start_timer, stop_timer, stoppable
-from nwchatctl.usage import Group, usage_error
+from nwchatctl.tree import Command, Commands, Listed, Root
+from nwchatctl.usage import usage_error
 
 PROGRAM = "nwchatctl"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command: its function, called as the function is unless `name` says otherwise, and its examples."""
-
-    function: Callable[..., object]
-    epilog: str
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """A group of commands, as `sandbox up`."""
-
-    name: str
-    group: typer.Typer
-
-
-COMMANDS: tuple[Command | Commands, ...] = (
-    # A line a command, in the order of --help. Their modules import typer, report, errors and options at
-    # the top, and what costs time (boto3, pydantic, ministack) inside the functions.
-    Command(init.init, init.HELP),
-    Command(plan.plan, plan.HELP),
-    Command(deploy.deploy, deploy.HELP),
-    Command(status.status, status.HELP),
-    Command(releases.releases, releases.HELP),
-    Command(rollback.rollback, rollback.HELP),
-    Command(destroy.destroy, destroy.HELP),
-    Command(adopt.adopt, adopt.HELP),
-    Command(smoke.smoke, smoke.HELP),
-    Command(invoke.invoke, invoke.HELP),
-    Commands("connections", connections.app),
-    Command(broadcast.broadcast, broadcast.HELP),
-    Commands("history", history.app),
-    Commands("sandbox", sandbox.app),
-    Commands("config", config.app),
-    Command(help_.help_, help_.HELP, "help"),
+COMMANDS: tuple[Command | Commands | Listed, ...] = (
+    # A line a command, in the order of --help: its module and the first sentence of its help, which a test
+    # compares. Modules import typer, report, errors and options at the top, and what costs time (boto3,
+    # pydantic, ministack) inside the functions.
+    Listed("init", "Write a commented nwchat.toml."),
+    Listed("plan", "Show what `deploy` would change, attribute by attribute."),
+    Listed("deploy", "Build the chat on AWS, or update it."),
+    Listed("status", "Show where the chat is and how it does."),
+    Listed("releases", "List the releases, newest first, with the one that runs now."),
+    Listed("rollback", "Go back to an earlier release."),
+    Listed("destroy", "Take the chat down; its data stays."),
+    Listed("adopt", "Take over a chat made by hand."),
+    Listed("smoke", "Test the chat with two real sockets."),
+    Listed("invoke", "Run one function with a test event."),
+    Listed("connections", "See who is connected."),
+    Listed("broadcast", "Send an announcement to everybody."),
+    Listed("history", "Read, keep, bring back and delete what was said."),
+    Listed("sandbox", "The embedded AWS on this machine: no account, no cost."),
+    Listed("config", "Settings, and where they come from."),
+    Listed("help", "Explain a topic: exit-codes, config, environment."),
 )
 
 
@@ -150,29 +113,22 @@ _EXAMPLES = examples(
 )
 
 
-def tree() -> Group:
+def tree() -> Root:
     """All commands, as typer runs and completes them."""
     # Plain help: rich would take twice as long to start as everything else together.
-    root = typer.Typer(
+    stem = typer.Typer(
         name=PROGRAM,
-        cls=Group,
+        cls=Root,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         epilog=_EXAMPLES,
         context_settings={"help_option_names": ["--help", "-h"]},
     )
-    root.callback()(_globals)
-    for each in COMMANDS:
-        if isinstance(each, Command):
-            root.command(each.name or None, epilog=each.epilog)(each.function)
-        else:
-            root.add_typer(each.group, name=each.name, cls=Group, no_args_is_help=False)
-    made = typer.main.get_command(root)
-    assert isinstance(made, Group)
-    made.order = tuple(
-        each.name or each.function.__name__ if isinstance(each, Command) else each.name for each in COMMANDS
-    )
-    return made
+    stem.callback()(_globals)
+    root = typer.main.get_command(stem)
+    assert isinstance(root, Root)
+    root.grow(COMMANDS)
+    return root
 
 
 def run(argv: Sequence[str]) -> int:
@@ -195,6 +151,8 @@ def _run(app: App, argv: list[str]) -> int:
         return Exit.USAGE
     with commands.make_context(PROGRAM, argv, obj=app) as ctx:
         result: Any = commands.invoke(ctx)
+        from nwchatctl.report import Report, Stream
+
         if isinstance(result, Report | Stream):
             return app.finish(result)
         assert result is None, f"a command returned {type(result).__name__}, which nothing prints"
@@ -215,11 +173,22 @@ def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
         app.streams.flush()
     except (OutputClosed, ChatError):
         _forget_stdout()
-    known = _explained(app, argv, error)
+    from nwchatctl.output import human
+    from nwchatctl.output.untrusted import lines_kept
+
+    known = _with_notes(_explained(app, argv, error), error)
     if app.options.debug:
         app.streams.write_error(lines_kept("".join(traceback.format_exception(error))))
     human.print_error(known, app.streams, json=app.json or "--json" in argv)
     return known.exit_code
+
+
+def _with_notes(known: ChatError, error: BaseException) -> ChatError:
+    """With what was done until then, which the command has noted at its error (`add_note`)."""
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    if not notes:
+        return known
+    return ChatError(f"{known.message}: {notes}", hint=known.hint, code=known.code, exit_code=known.exit_code)
 
 
 def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError:

@@ -1,9 +1,10 @@
-"""The composition root: what a command finds in `ctx.obj`. Everything is made when it is first used."""
+"""The composition root: what a command finds in `ctx.obj`. Everything is made when it is first used, and
+imported no earlier: of the start of `--version` this module was a fifth.
+"""
 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,10 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.output import human, prompt
-from nwchatctl.output.progress import Progress, make_progress
-from nwchatctl.output.streams import Streams, open_streams
-from nwchatctl.report import Line, Mark, Report, Stream
 
 if TYPE_CHECKING:
     from nwchat.dialing import Transport
@@ -26,8 +23,12 @@ if TYPE_CHECKING:
     from nwchat.store import Store
     from nwchat.targets import Rows
     from nwchatctl.aws.cloud import Cloud
+    from nwchatctl.aws.messages import Messages
     from nwchatctl.aws.session import Aws
     from nwchatctl.config import Loaded, Settings
+    from nwchatctl.output.progress import Progress
+    from nwchatctl.output.streams import Streams
+    from nwchatctl.report import Line, Report, Stream
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("", "0", "false", "no", "off")
@@ -122,6 +123,8 @@ class App:
 
     def command(self, *words: str) -> str:
         """A command line for a hint, about the same chat: `nwchatctl --sandbox deploy`."""
+        import shlex
+
         return shlex.join(("nwchatctl", *self.options.words(), *words))
 
     def now_ms(self) -> int:
@@ -154,6 +157,9 @@ class App:
         """Where a line for each AWS call goes under --debug, whatever else is silent."""
         if not self.options.debug:
             return None
+        from nwchatctl.output import human
+        from nwchatctl.report import Line, Mark
+
         return lambda line: human.say(self.streams, Line(f"aws: {line}", Mark.DIM))
 
     @cached_property
@@ -173,6 +179,15 @@ class App:
 
         names = Names(self.settings.chat.name)
         return Store(self.aws.client("dynamodb"), names.connections, names.messages)
+
+    def messages(self, *, retries: bool = True) -> Messages:
+        """The messages by the thousand. Without `retries` of botocore's, for who has patience of their own.
+        Raises as `aws`."""
+        from nwchatctl.aws.messages import Messages
+        from nwchatctl.deploy.naming import Names
+
+        client = self.aws.client("dynamodb", retries=retries)
+        return Messages(client, Names(self.settings.chat.name).messages, self.now_ms)
 
     @cached_property
     def transport(self) -> Transport:
@@ -227,6 +242,8 @@ class App:
 
     def announce(self) -> None:
         """What a mutation says first: where it will act."""
+        from nwchatctl.report import Line, Mark
+
         where, chat = self.cloud.where, self.settings.chat.name
         stage = self.settings.stage.name
         account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
@@ -237,6 +254,8 @@ class App:
     @cached_property
     def streams(self) -> Streams:
         """stdin, stdout and stderr."""
+        from nwchatctl.output.streams import open_streams
+
         return open_streams(sys.stdin, sys.stdout, sys.stderr, self.environ, self.options.color)
 
     @property
@@ -247,19 +266,27 @@ class App:
     def say(self, *lines: Line) -> None:
         """Lines on stderr, for people only."""
         if not self.silent:
+            from nwchatctl.output import human
+
             human.say(self.streams, *lines)
 
     def warn(self, text: str) -> None:
         """A warning on stderr, also for scripts; not under -q."""
         if not self.options.quiet:
+            from nwchatctl.output import human
+
             human.print_warning(text, self.streams)
 
     def confirm(self, question: str, *, given: bool, flag: str = "--yes") -> None:
         """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
+        from nwchatctl.output import prompt
+
         prompt.confirm(self.streams, question, given=given, flag=flag, json=self.json)
 
     def confirm_name(self, name: str, *, given: str, flag: str = "--confirm") -> None:
         """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
+        from nwchatctl.output import prompt
+
         prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json)
 
     def progress(self, total: int | None = None) -> Progress:
@@ -271,13 +298,18 @@ class App:
         return self._progress(label, total)
 
     def _progress(self, label: str, total: int | None) -> Progress:
+        from nwchatctl.output.progress import make_progress
+
         dumb = self.environ.get("TERM") == "dumb"
         return make_progress(self.streams, label=label, total=total, silent=self.silent, dumb=dumb)
 
     def finish(self, result: Report | Stream) -> int:
         """Prints what a command returned; its exit code."""
+        from nwchatctl.output import human
+        from nwchatctl.report import Stream
+
         if isinstance(result, Stream):
-            human.print_stream(result, self.streams, json=self.json)
+            human.print_stream(result, self.streams, json=self.json or result.json)
         else:
             human.print_report(result, self.streams, json=self.json, quiet=self.options.quiet)
         return int(result.exit_code)

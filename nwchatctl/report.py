@@ -70,7 +70,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A report that grows while it is printed; each item is flushed as it comes."""
+    """A report that grows while it is printed; each item is flushed as it comes.
+
+    One that is `json` is printed as JSON for people too: it is a file, on its way through a pipe.
+    """
 
     items: Iterator[Item]
     exit_code: int = 0
+    json: bool = False

@@ -7,8 +7,9 @@ It is 200 for a refused frame as well: the frame is at fault then, not the socke
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, assert_never
 
 from nwchat import runtime, wire
@@ -16,11 +17,13 @@ from nwchat.ahead import Ahead
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
 from nwchat.outcome import Delivered
+from nwchat.pace import Pace
 from nwchat.paging import is_forward
 from nwchat.post import Poster
 from nwchat.rows import Recipient, recipient
 from nwchat.runtime import Answer, Event, Log, Tools
-from nwchat.scanning import Part
+from nwchat.scanning import Found, Part
+from nwchat.segments import cut
 from nwchat.store import Dedup, Duplicate, Stored
 from nwchat.wire import Bad, HistoryRequest, Message, Ping, Say
 
@@ -138,29 +141,110 @@ def _dedup(say: Say, sender: Recipient | None) -> Dedup | None:
 
 def _spread(message: Message, desk: _Desk) -> Answer:
     """Once stored, a message isn't refused any more: whom the fan-out misses has the history."""
-    tools, data = desk.tools, wire.message_frame(message).encode()
-    sender = () if desk.sender is None else (desk.sender,)
-    echo = tools.config.echo_to_sender
+    try:
+        _send(message, desk)
+    except Exception:
+        desk.log.exception("fan-out broke off", extra={"message_id": message.id})
+        return _BROKEN
+    desk.log.debug("said", extra={"text": message.message})
+    return _OK
+
+
+def _send(message: Message, desk: _Desk) -> None:
+    tools, config, frame = desk.tools, desk.tools.config, wire.message_frame(message)
     now_ms = tools.now_ms()
-    everybody = Ahead([lambda: (found.recipients for found in tools.store.scan(Part(), now_ms))])
+    threshold = config.fan_out.threshold if config.fan_out.function else None
+    pages = tools.store.scan(Part(), now_ms, page_size=None if threshold is None else threshold + 1)
+    room = _Room(pages, threshold)
+    sender = () if desk.sender is None else (desk.sender,)
+    echo = config.echo_to_sender
+    everybody: Ahead[Recipient] = Ahead(() if room.large else (room.pages,))
     try:
         counts = desk.poster.spread(
             everybody,
-            data,
+            frame.encode(),
             # The sender's own row needn't be readable yet: scans are eventually consistent.
             first=sender if echo else (),
             skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
             deadline=desk.deadline,
         )
-    except Exception:
-        desk.log.exception("fan-out broke off", extra={"message_id": message.id})
-        return _BROKEN
     finally:
         everybody.close()
     level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
     desk.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
-    desk.log.debug("said", extra={"text": message.message})
-    return _OK
+    if room.large:
+        _hand_over(frame, message.id, room.seen, desk)
+
+
+class _Room:
+    """The pages of a room, of which some are read at once to tell whether more than `threshold` are there.
+
+    With None it is never large, and nothing is read. An error of reading comes when the pages are wanted.
+    """
+
+    def __init__(self, pages: Iterator[Found], threshold: int | None) -> None:
+        self._rest = pages
+        self._read: list[Sequence[Recipient]] = []
+        self._error: Exception | None = None
+        self.seen = 0
+        self.large = False
+        if threshold is not None:
+            self._look(threshold)
+
+    def _look(self, threshold: int) -> None:
+        try:
+            while not self.large and (page := next(self._rest, None)) is not None:
+                self._read.append(page.recipients)
+                self.seen += len(page.recipients)
+                self.large = self.seen > threshold
+        except Exception as error:
+            self._error = error
+
+    def pages(self) -> Iterator[Sequence[Recipient]]:
+        yield from self._read
+        if self._error is not None:
+            raise self._error
+        for page in self._rest:
+            yield page.recipients
+
+
+def _hand_over(frame: str, message_id: str, seen: int, desk: _Desk) -> None:
+    """To everybody but the sender, who is seen to; what nobody takes is sent from here, while there is time.
+
+    The rate is that of one message: of several at once, each one's segments find the others' 429s.
+    """
+    tools, config = desk.tools, desk.tools.config
+    segments = cut(
+        frame,
+        message_id,
+        rows=tools.size(seen),
+        segment_size=config.fan_out.segment_size,
+        rate=config.fan_out.rate,
+        skip=() if desk.sender is None else (desk.sender.connection_id,),
+    )
+    missed = tools.hand_over(segments)
+    handed = {"message_id": message_id, "segments": len(segments), "missed": len(missed)}
+    desk.log.log(logging.WARNING if missed else logging.INFO, "handed over", extra=handed)
+    now_ms = tools.now_ms()
+    for each in missed:
+        part = Part(each.segment.segment, each.segment.segments)
+        others: Ahead[Recipient] = Ahead([partial(_pages, tools.store.scan(part, now_ms))])
+        try:
+            counts = desk.poster.spread(
+                others,
+                frame.encode(),
+                skip=frozenset(each.segment.skip),
+                pace=Pace(each.segment.rate),
+                deadline=desk.deadline,
+            )
+        finally:
+            others.close()
+        about = {"message_id": message_id, "segment": part.number, "why": each.reason}
+        desk.log.warning("sent from here", extra={**about, **asdict(counts)})
+
+
+def _pages(found: Iterator[Found]) -> Iterator[Sequence[Recipient]]:
+    return (page.recipients for page in found)
 
 
 if runtime.is_warming():

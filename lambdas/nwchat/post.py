@@ -70,8 +70,8 @@ class Poster:
     ) -> Counts:
         """Posts to `first` and then to all of `source`, those in `skip` and a second time `first` left out.
 
-        The rows of the gone are deleted, unless they are young, or were written since they were read, or it
-        was stopped.
+        The rows of the gone are deleted, unless they were young when that was said, or were written since
+        they were read, or it was stopped.
         `tick` is told some times a second how far it is, and at the end; it gives a reason to stop, or "".
         `settled` is told of each recipient once. What `source` raises goes through, once all that it gave
         are settled; so does `nwchat.courier.Hopeless`.
@@ -83,6 +83,9 @@ class Poster:
 
         def settle(recipient: Recipient, outcome: Outcome) -> None:
             tally.settle(recipient, outcome)
+            if isinstance(outcome, Gone) and not old_enough([recipient], self._now_ms()):
+                # By the time that rows are deleted it may be old, and its socket made.
+                tally.gone.pop()
             if settled is not None:
                 settled(recipient, outcome)
 
@@ -105,7 +108,7 @@ class Poster:
         return Connections("POST", self._url, self._region, self._credentials, data)
 
     def _forget(self, tally: Tally, deadline: float, stopped: Callable[[], str] | None) -> None:
-        gone, tally.gone = old_enough(tally.gone, self._now_ms()), []
+        gone, tally.gone = tally.gone, []
         if not gone:
             return
 

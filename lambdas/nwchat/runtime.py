@@ -6,18 +6,22 @@ import json
 import logging
 import math
 import os
+import ssl
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
 from nwchat.dialing import AsyncioTransport
+from nwchat.invoking import Invoker, Missed
 from nwchat.keys import UlidMaker
 from nwchat.limits import Limits
 from nwchat.post import Poster
+from nwchat.segments import Segment
 from nwchat.signing import Credentials
+from nwchat.sizing import Size
 from nwchat.store import Store
 from nwchat.targets import Rows
 
@@ -26,6 +30,20 @@ _MARGIN_SECONDS = 2.0
 
 Event: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """A room of more than `threshold` connections is large, and cut into segments of about `segment_size`.
+
+    `function` takes them, a name with its alias; "" where there is none, and no room is large. `rate` is
+    posts a second that one message to all may make, of all segments together.
+    """
+
+    function: str = ""
+    threshold: int = 250
+    segment_size: int = 25_000
+    rate: int = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +58,12 @@ class Config:
     allowed_origins: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
     log_level: str = "INFO"
+    fan_out: FanOut = field(default_factory=FanOut)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
         """KeyError for a missing table name, ValueError for a number that isn't one: deploy sets them all."""
-        standard = Limits()
+        standard, spread = Limits(), FanOut()
         origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
         return cls(
             connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
@@ -60,6 +79,12 @@ class Config:
                 rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", standard.rate_seconds)),
             ),
             log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
+            fan_out=FanOut(
+                function=env.get("NWCHAT_FANOUT_FUNCTION", ""),
+                threshold=int(env.get("NWCHAT_FANOUT_THRESHOLD", spread.threshold)),
+                segment_size=int(env.get("NWCHAT_FANOUT_SEGMENT_SIZE", spread.segment_size)),
+                rate=int(env.get("NWCHAT_SENDING_RATE", spread.rate)),
+            ),
         )
 
 
@@ -92,14 +117,24 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, default=str, separators=(",", ":"))
 
 
+def _nowhere(segments: Sequence[Segment]) -> list[Missed]:
+    return [Missed(each, "there is no function to take it") for each in segments]
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID."""
+    """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID.
+
+    `hand_over` invokes `fanout` with each segment, and gives back those that it could not. `size` takes how
+    many connections have been seen, and gives how many there may be in all.
+    """
 
     config: Config
     store: Store
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
+    hand_over: Callable[[Sequence[Segment]], list[Missed]] = _nowhere
+    size: Callable[[int], int] = int
 
 
 @cache
@@ -110,8 +145,16 @@ def config() -> Config:
 @cache
 def tools() -> Tools:
     settings = config()
-    store = Store(_dynamodb(), settings.connections_table, settings.messages_table)
-    return Tools(settings, store, now_ms, UlidMaker(now_ms, os.urandom))
+    store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
+    return Tools(
+        settings,
+        store,
+        now_ms,
+        UlidMaker(now_ms, os.urandom),
+        # Made when a room is large for the first time: small ones need no client of Lambda's.
+        hand_over=lambda segments: invoker().hand_over_all(segments),
+        size=Size(store.size, _logger()).at_least,
+    )
 
 
 @cache
@@ -119,10 +162,20 @@ def poster() -> Poster:
     settings = config()
     if not settings.endpoint:
         raise KeyError("NWCHAT_ENDPOINT")
-    about = _dynamodb().meta
+    about = _client("dynamodb").meta
     rows = Rows(about.endpoint_url, about.region_name, settings.connections_table, _credentials)
-    transport = AsyncioTransport()
+    # Certificates are read while there is a whole CPU for it.
+    secure = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
+    transport = AsyncioTransport(verify=secure)
     return Poster(transport, settings.endpoint, about.region_name, _credentials, rows, now_ms)
+
+
+@cache
+def invoker() -> Invoker:
+    function = config().fan_out.function
+    if not function:
+        raise KeyError("NWCHAT_FANOUT_FUNCTION")
+    return Invoker(_client("lambda"), function)
 
 
 def now_ms() -> int:
@@ -142,13 +195,13 @@ def _session() -> Any:
 
 
 @cache
-def _dynamodb() -> Any:
+def _client(service: str) -> Any:
     from botocore.config import Config as ClientConfig
 
     settings = ClientConfig(
         connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}
     )
-    return _session().client("dynamodb", config=settings)
+    return _session().client(service, config=settings)
 
 
 def _credentials() -> Credentials:

@@ -11,8 +11,9 @@ from nwchat.courier import Source
 from nwchat.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.rows import Recipient
 
-YOUNG_MS = 5_000
-"""410 has been reported for connections that were just being made, so a row is not forgotten that early."""
+YOUNG_MS = 20_000
+"""410 has been reported for connections that were just being made, so a row is not forgotten that early: some
+seconds, and as long as an answer may be on its way (`nwchat.dialing`)."""
 MOST_GONE = 5_000
 """Rows that wait to be forgotten at once."""
 _MAX_REASONS = 10

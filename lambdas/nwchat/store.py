@@ -139,9 +139,18 @@ class Store:
         return None
 
     def connections(
-        self, now_ms: int, *, full: bool = False, page_size: int | None = None
+        self,
+        now_ms: int,
+        *,
+        full: bool = False,
+        page_size: int | None = None,
+        segment: tuple[int, int] | None = None,
+        start: str | None = None,
     ) -> Iterator[tuple[Connection, ...]]:
         """Every live connection, a tuple for each page that DynamoDB gives (1 MB, or `page_size` rows).
+
+        With `segment`, (i, n), only the i-th of n parts of the table; with `start`, only what comes after
+        that connection id, which needn't be there any more.
 
         Without `full`, only the attributes of `rows.CONNECTION_KEYS`. Eventually consistent, at half the
         price: somebody who came within the last second may be missing.
@@ -151,6 +160,10 @@ class Store:
             request["ProjectionExpression"] = ", ".join(rows.CONNECTION_KEYS)
         if page_size is not None:
             request["Limit"] = page_size
+        if segment is not None:
+            request["Segment"], request["TotalSegments"] = segment
+        if start is not None:
+            request["ExclusiveStartKey"] = {"connection_id": {"S": start}}
         while True:
             answer = self._client.scan(**request)
             found = (rows.connection_of(row) for row in answer.get("Items", []))
@@ -163,6 +176,24 @@ class Store:
         """The live connections of one part of the table, as a fan-out wants them, and `nwchat.scanning.scan`
         says."""
         return scan(self._client, self._connections, part, now_ms, **options)
+
+    def size(self) -> int:
+        """How many connections there were some hours ago: DynamoDB counts about every six hours."""
+        return int(self._client.describe_table(TableName=self._connections)["Table"].get("ItemCount", 0))
+
+    def report(self, room: str, name: str, value: Any) -> None:
+        """Sets one attribute of the row that remembers an announcement; nothing when there is no such row."""
+        try:
+            self._client.update_item(
+                TableName=self._messages,
+                Key={"room": {"S": room}, "id": {"S": DEDUP_ID}},
+                UpdateExpression="SET #name = :value",
+                ConditionExpression="attribute_exists(room)",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":value": value},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
 
     def append(
         self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from nwchat import segments
 from nwchat.keys import DEDUP_ID, dedup_room
 from nwchat.rows import message_row
 from nwchat.store import Dedup
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     from nwchat.wire import Message
 
 
+class NotSaved(Exception):
+    """How far an announcement came could not be written down."""
+
+
 class Announcements:
     """Reads and writes the row of one `dedup` in `table`. Each write says what it expects to find."""
 
@@ -22,7 +29,9 @@ class Announcements:
         self._client = client
         self._table = table
         self._dedup = dedup
-        self._key: Any = {"room": {"S": dedup_room(dedup.scope, dedup.key)}, "id": {"S": DEDUP_ID}}
+        self.room = dedup_room(dedup.scope, dedup.key)
+        """The row's partition key, where `fanout` writes what it has done."""
+        self._key: Any = {"room": {"S": self.room}, "id": {"S": DEDUP_ID}}
 
     def begin(self, state: State, message: Message, expires_at: int | None, now_ms: int) -> bool:
         """Remembers `state` and stores `message` (unless `expires_at`, epoch seconds, is None), both or
@@ -72,6 +81,11 @@ class Announcements:
             holder=_holder(row),
         )
 
+    def done(self) -> segments.Progress:
+        """What the function `fanout` says that it has done of it."""
+        answer = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
+        return segments.progress_of(answer.get("Item", {}))
+
     def take_up(self, state: State, holder: Holder) -> bool:
         """Makes `holder` the one who is at it, if the row is still as `state`; whether it is now."""
         values: dict[str, Any] = _values(State(state.message_id, progress=state.progress, holder=holder))
@@ -85,9 +99,12 @@ class Announcements:
     def save(self, state: State, holder: Holder) -> bool:
         """Writes how far `holder` has come; False when somebody else is at it by now.
 
-        With `state.holder` None it is let go.
+        With `state.holder` None it is let go. Raises NotSaved when AWS cannot be reached, or says no.
         """
-        return self._update("holder = :mine", {**_values(state), ":mine": {"S": holder.process}})
+        try:
+            return self._update("holder = :mine", {**_values(state), ":mine": {"S": holder.process}})
+        except (BotoCoreError, ClientError) as error:
+            raise NotSaved(str(error)) from error
 
     def _update(self, condition: str, values: dict[str, Any]) -> bool:
         kept = "holder = :holder, held_by = :owner, held_until = :until, " if ":holder" in values else ""

@@ -23,11 +23,12 @@ from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.package import Package, package
 from nwchatctl.aws.patience import hurrying
 from nwchatctl.aws.published import Found
+from nwchatctl.aws.queues import AsyncInvokes, Queues
 from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
 from nwchatctl.deploy.leftovers import Candidate, chosen
 from nwchatctl.deploy.model import (
     Alias,
@@ -36,6 +37,7 @@ from nwchatctl.deploy.model import (
     Key,
     LogGroup,
     Pairs,
+    Queue,
     Release,
     Resource,
     Role,
@@ -164,6 +166,16 @@ class Cloud:
         )
 
     @cached_property
+    def async_invokes(self) -> AsyncInvokes:
+        """The adapter of what becomes of failed events."""
+        return AsyncInvokes(self._aws.client("lambda"))
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The adapter of queues."""
+        return Queues(self._aws.client("sqs"))
+
+    @cached_property
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
         client = self._aws.client("apigatewayv2")
@@ -186,7 +198,7 @@ class Cloud:
 
     def _begin(self) -> Callable[[], Rows]:
         """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs")
+        self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs", "sqs")
         return Readers(1)(self._look_at_lock)
 
     def _look_at_lock(self) -> Rows:
@@ -213,6 +225,8 @@ class Cloud:
                 api,
                 *(start(self.functions.read_permissions, each) for each in functions),
                 *(start(_one, self.tables.read, each, start) for each in names.tables),
+                start(_one, self.queues.read, names.dead_letters),
+                start(_one, self.async_invokes.read, names.function(FANOUT)),
                 *(start(_one, self.roles.read, each, start) for each in functions),
                 start(self.log_groups.read_all, names.log_group(""), groups, start),
                 start(_one, self.log_groups.read, names.access_log),
@@ -223,7 +237,7 @@ class Cloud:
         published = [each for one in self._found.values() for each in one.resources(api_id)]
         live = state(*found, *published, *(each.release for each in rows.records))
         foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
-        self._ran, self._records = running(live, self._stage), rows.records
+        self._ran, self._records = running(live, self._stage, rows.records), rows.records
         return Live(live, foreign, api_id, rows)
 
     def find_api(self) -> str:
@@ -302,7 +316,7 @@ class Cloud:
             arn = self.where.arn("logs", f"log-group:{resource.name}")
             logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
             return logged or self._tagged(resource.tags)
-        if isinstance(resource, Table | Role | Function):
+        if isinstance(resource, Table | Role | Function | Queue):
             return self._tagged(resource.tags)
         return True
 

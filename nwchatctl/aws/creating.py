@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, assert_never
 from nwchatctl.deploy.model import (
     Alias,
     Api,
+    AsyncInvoke,
     Deployment,
     Function,
     Integration,
     LogGroup,
     Permission,
+    Queue,
     Release,
     Resource,
     Role,
@@ -32,12 +34,16 @@ def create(cloud: Cloud, after: Resource) -> None:
             cloud.tables.create(after)
         case LogGroup():
             cloud.log_groups.create(after)
+        case Queue():
+            cloud.queues.create(after)
         case Role():
             cloud.roles.create(after)
         case Function():
             cloud.functions.create(after)
         case Alias():
             cloud.move_alias(after)
+        case AsyncInvoke():
+            cloud.async_invokes.put(after)
         case Permission():
             cloud.functions.allow(after)
         case Release():
@@ -71,6 +77,8 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
             cloud.tables.update(before, after)
         case LogGroup(), LogGroup():
             cloud.log_groups.update(before, after)
+        case Queue(), Queue():
+            cloud.queues.update(before, after)
         case Role(), Role():
             cloud.roles.update(before, after)
         case Function(), Function():
@@ -91,6 +99,8 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.tables.delete(before)
         case LogGroup():
             cloud.log_groups.delete(before)
+        case Queue():
+            cloud.queues.delete(before)
         case Role():
             cloud.roles.delete(before)
         case Function():
@@ -101,8 +111,8 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.functions.forbid(before)
         case Release():
             cloud.deploys.delete_release(before)
-        case Alias():
-            # It goes with its function.
+        case Alias() | AsyncInvoke():
+            # They go with their function.
             return
         case _:
             _delete_in_api(cloud, before)

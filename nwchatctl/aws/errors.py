@@ -23,7 +23,16 @@ _CREDENTIALS = {
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ForbiddenException")
 
-_DATA_PLANE = ("Scan", "Query", "PutItem", "TransactWriteItems", "DeleteItem", "Invoke")
+_DATA_PLANE = (
+    "Scan",
+    "Query",
+    "GetItem",
+    "PutItem",
+    "BatchWriteItem",
+    "TransactWriteItems",
+    "DeleteItem",
+    "Invoke",
+)
 """Calls that need what a deploy makes, so that a missing resource means a missing deploy."""
 
 _CREDENTIALS_HINT = (

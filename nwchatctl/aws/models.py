@@ -12,6 +12,7 @@ SERVICES = (
     "iam",
     "lambda",
     "logs",
+    "sqs",
     "sts",
     # With these boto3 itself gets credentials: `aws sso login`, `aws login`.
     "signin",

@@ -40,6 +40,11 @@ _PASSING = (
     # Lambda, of a role made seconds ago: IAM is eventually consistent.
     ("InvalidParameterValueException", "cannot be assumed by lambda"),
     ("InvalidParameterValueException", "does not have permissions"),
+    # The same, of a queue made seconds ago: "The destination ARN … is invalid" (terraform-provider-aws).
+    ("InvalidParameterValueException", "destination arn"),
+    # SQS: a name is free again 60 seconds after its queue was deleted (CreateQueue).
+    ("AWS.SimpleQueueService.QueueDeletedRecently", ""),
+    ("QueueDeletedRecently", ""),
     # The same, where there are environment variables to encrypt (so terraform-provider-aws and chalice).
     ("InvalidParameterValueException", "kms key is invalid for creategrant"),
     # Lambda, while an earlier update runs.

@@ -124,6 +124,10 @@ class Ledger:
         if isinstance(page, _Page):
             page.left -= 1
 
+    def handed_over(self) -> None:
+        """Everybody is somebody else's to reach from now on."""
+        self._parts, self._untried, self._again = {}, {}, {}
+
     def progress(self) -> Progress:
         """As it is now."""
         for number, pages in self._pages.items():

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark
@@ -32,16 +32,20 @@ _PAGE_ROWS = 1_000
 """Rows that are read at once: of what is read ahead, this bounds the memory."""
 
 
+Via = Literal["here", "lambda"]
+
+
 @dataclass(frozen=True)
 class Order:
     """What is to be sent, and how. `key` is the id it is sent once under, "" for none; `to_user` whom it is
-    for, "" for everybody; `rate` is posts a second at most."""
+    for, "" for everybody; `rate` is posts a second at most; `via` is who posts."""
 
     message: Message
     key: str
     to_user: str
     ephemeral: bool
     rate: float
+    via: Via = "here"
 
 
 def announce(app: App, order: Order) -> Sent:
@@ -49,13 +53,16 @@ def announce(app: App, order: Order) -> Sent:
     from nwchatctl.chat.announcing import Ledger, Progress
     from nwchatctl.chat.broadcasting import Sent
 
+    if order.via == "lambda":
+        # Under an id in any case: what the function's invocations have done is written into that row.
+        return _once(app, order if order.key else replace(order, key=order.message.id))
     if order.key:
         return _once(app, order)
     if not order.ephemeral:
         # Before anybody hears it: what a socket misses, history has.
         app.store.append(order.message, _expiry(app, order.message))
     with gently() as stop:
-        counts = _send(app, order, order.message, Ledger(Progress()), stop)
+        counts = send(app, order, order.message, Ledger(Progress()), stop)
     return Sent(order.message.id, counts, stopped=_stopped(stop, counts))
 
 
@@ -71,6 +78,7 @@ def _once(app: App, order: Order) -> Sent:
     from nwchatctl.aws.announcements import Announcements
     from nwchatctl.chat.announcing import Ledger, State
     from nwchatctl.chat.broadcasting import ID_SECONDS, SCOPE, Sent
+    from nwchatctl.commands import _handing
     from nwchatctl.deploy.naming import Names
 
     table = Names(app.settings.chat.name).messages
@@ -94,7 +102,10 @@ def _once(app: App, order: Order) -> Sent:
     keeper = _Keeper(app, rows, state)
     with gently() as stop, keeper:
         try:
-            counts = _send(app, order, message, ledger, stop, keeper)
+            if order.via == "lambda":
+                counts = _handing.hand_over(app, order, message, ledger, stop, rows)
+            else:
+                counts = send(app, order, message, ledger, stop, keeper)
         finally:
             keeper.close(ledger.progress())
     if keeper.lost:
@@ -106,18 +117,19 @@ def _once(app: App, order: Order) -> Sent:
     return Sent(state.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
 
 
-def _send(
+def send(
     app: App, order: Order, message: Message, ledger: Ledger, stop: Stop, keeper: _Keeper | None = None
 ) -> Counts:
     """Sends to all that the ledger has left, read while it is sent."""
     from nwchat.ahead import Ahead
     from nwchat.pace import Pace
     from nwchat.wire import message_frame
+    from nwchatctl.commands._connections import roughly
 
     parts = ledger.progress().parts
     readers = [ledger.again, *(_reader(app, order, part, ledger) for part in parts)]
     everybody: Ahead[Recipient] = Ahead(readers, depth=1)
-    with app.bar("sent", _roughly(app)) as bar:
+    with app.bar("sent", roughly(app)) as bar:
 
         def tick(counts: Counts) -> str:
             failed = counts.failed + counts.refused
@@ -211,7 +223,7 @@ class _Keeper:
 
     def close(self, progress: Progress) -> None:
         """Writes the last word, and lets go of it. What can't be written costs a repetition, no more."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from nwchatctl.aws.announcements import NotSaved
 
         self._wake.set()
         self._thread.join()
@@ -222,19 +234,18 @@ class _Keeper:
             return
         try:
             self._rows.save(replace(self._state, holder=None), holder)
-        except (BotoCoreError, ClientError) as error:
+        except NotSaved as error:
             self._app.warn(f"how far it came could not be written down: {error}")
 
     def _keep(self) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        from nwchatctl.aws.announcements import NotSaved
         from nwchatctl.chat.announcing import SAVE_SECONDS
 
         while not self._wake.wait(SAVE_SECONDS):
             me = _me(self._app)
             try:
                 self.lost = not self._rows.save(replace(self._state, holder=me), me)
-            except (BotoCoreError, ClientError):
+            except NotSaved:
                 continue
             if self.lost:
                 return
@@ -263,17 +274,6 @@ def _expiry(app: App, message: Message) -> int:
     from nwchat.keys import message_expiry
 
     return message_expiry(message.date, app.settings.tables.retention_days)
-
-
-def _roughly(app: App) -> int | None:
-    """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
-    if app.silent or not app.streams.err_terminal:
-        return None
-    from nwchatctl.deploy.naming import Names
-
-    table = Names(app.settings.chat.name).connections
-    about = app.aws.client("dynamodb").describe_table(TableName=table)["Table"]
-    return about.get("ItemCount") or None
 
 
 def _stopped(stop: Stop, counts: Counts) -> str:

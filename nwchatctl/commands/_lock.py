@@ -47,7 +47,7 @@ def settle(app: App, seen: Seen) -> None:
 
 def at_it(app: App, seen: Seen) -> list[tuple[str, str]]:
     """Who is changing the chat now, or died at it, as a name and what there is to say; empty for nobody."""
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
     from nwchatctl.machine import is_dead
 
     holder = seen.holder

@@ -6,12 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples
-from nwchatctl.errors import Exit
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 from nwchatctl.stopping import STOPPED
 
@@ -30,6 +31,13 @@ HELP = examples(
 )
 
 _MAX_STDIN = 256 * 1024
+
+
+class Via(StrEnum):
+    """Who posts."""
+
+    HERE = "here"
+    LAMBDA = "lambda"
 
 
 def broadcast(
@@ -53,6 +61,10 @@ def broadcast(
             help="At most so many posts a second; by default what sending.* leaves.",
         ),
     ] = None,
+    via: Annotated[
+        Via,
+        typer.Option("--via", help="Who posts: this machine, or the chat's function, for very many sockets."),
+    ] = Via.HERE,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:
@@ -71,6 +83,13 @@ def broadcast(
 
     app: App = ctx.obj
     app.require_config()
+    if via is Via.LAMBDA and to_user:
+        raise ChatError(
+            "--via lambda sends to everybody, not to one user",
+            hint="leave one of --via and --to-user out",
+            code="usage",
+            exit_code=Exit.USAGE,
+        )
     now_ms = app.now_ms()
     said = sys.stdin.buffer.read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
     message = broadcasting.compose(
@@ -79,7 +98,9 @@ def broadcast(
     app.announce()
     if not app.cloud.find_api():
         raise not_deployed(app)
-    order = _announcing.Order(message, key, to_user, ephemeral or bool(to_user), rate or app.sending_rate)
+    order = _announcing.Order(
+        message, key, to_user, ephemeral or bool(to_user), rate or app.sending_rate, via.value
+    )
     began = time.monotonic()
     if dry_run:
         would = broadcasting.Sent(message.id, Counts(recipients=_announcing.recipients(app, order)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl.commands import _connections_prune
+from nwchatctl.commands._times import iso, local
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.report import Report, Table
 
@@ -82,20 +83,4 @@ def _as_json(connection: Connection) -> dict[str, object]:
     }
 
 
-def iso(ms: int | None) -> str | None:
-    """Epoch milliseconds as ISO 8601 in UTC; None for none, or for a time that no calendar has."""
-    moment = _moment(ms)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
-
-
-def local(ms: int | None) -> str:
-    """Epoch milliseconds in local time, to the second; `-` for none."""
-    moment = _moment(ms)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
-
-
-def _moment(ms: int | None) -> datetime | None:
-    try:
-        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+app.command("prune", epilog=_connections_prune.PRUNE_HELP)(_connections_prune.prune)

@@ -175,7 +175,7 @@ def _released(app: App, found: Planned, plan: Plan) -> str | None:
     moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
     if moving <= plan.after.keys():
         return release(found.wanted)
-    return running(found.live.state, app.settings.stage.name)
+    return running(found.live.state, app.settings.stage.name, found.live.rows.records)
 
 
 def _links(links: dict[str, str | None]) -> Table:

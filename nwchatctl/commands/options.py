@@ -69,6 +69,11 @@ def parse_when(text: str) -> When:
         ) from None
 
 
+def moment(when: When | None, now_ms: int) -> int | None:
+    """The moment that an option means, in epoch ms; None where it was not given."""
+    return None if when is None else when.epoch_ms(now_ms)
+
+
 def _use_json(ctx: typer.Context, value: bool) -> bool:
     app: App = ctx.obj
     if value and not ctx.resilient_parsing:

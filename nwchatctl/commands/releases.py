@@ -35,7 +35,7 @@ def releases(
     The last ten versions of each function and the last five deployments are kept, and so can be gone back to.
     """
     from nwchatctl.commands._chat import not_deployed
-    from nwchatctl.commands.connections import iso
+    from nwchatctl.commands._times import iso
     from nwchatctl.deploy.releases import entries
 
     app: App = ctx.obj
@@ -69,7 +69,7 @@ def releases(
 
 
 def _row(entry: Entry, *, whole: bool) -> tuple[str, ...]:
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
 
     release = entry.record.release
     state = "current" if entry.current else "" if entry.available else "gone"

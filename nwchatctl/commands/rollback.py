@@ -76,7 +76,7 @@ def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
         return named(records, name)
     if seen.holder is not None and seen.holder.target:
         return named(records, seen.holder.target)
-    return previous(records, running(live.state, app.settings.stage.name))
+    return previous(records, running(live.state, app.settings.stage.name, records))
 
 
 def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:

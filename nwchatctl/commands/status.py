@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nwchat.wire import Message
     from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
+    from nwchatctl.deploy.model import Queue
 
 HELP = examples(
     ("is it there, and as configured?", "nwchatctl status"),
@@ -45,8 +46,10 @@ def status(
     drift = found.plan.changes
     connected, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
-    runs = running(found.live.state, app.settings.stage.name)
-    if runs not in {each.release.name for each in found.live.rows.records}:
+    letters = _dead_letters(found)
+    records = found.live.rows.records
+    runs = running(found.live.state, app.settings.stage.name, records)
+    if runs not in {each.release.name for each in records}:
         runs = None
     return Report(
         data={
@@ -56,6 +59,7 @@ def status(
             "endpoints": links,
             "connections": connected,
             "last_message": _iso(last),
+            "dead_letters": letters.waiting if letters else None,
             "drift": as_json(drift),
             "resources": len(found.live.state),
             "duration_seconds": round(time.monotonic() - began, 3),
@@ -69,8 +73,10 @@ def status(
                     *at_it(app, found.live.rows.seen),
                     ("connections", "-" if connected is None else str(connected)),
                     ("last message", _said(last)),
+                    ("dead letters", "-" if letters is None else str(letters.waiting)),
                 ],
             ),
+            *_undelivered(letters),
             Table(("kind", "name", "state"), _states(found)),
             *_drift(app, found),
         ),
@@ -87,6 +93,25 @@ def _activity(app: App, found: Planned) -> tuple[int | None, Message | None]:
     if ("table", names.messages) in found.live.state:
         last = next(iter(app.store.page(1, now_ms).messages), None)
     return connected, last
+
+
+def _dead_letters(found: Planned) -> Queue | None:
+    """The queue of what the fanout function could not do; None where there is none."""
+    from nwchatctl.deploy.model import Queue
+
+    queue = found.live.state.get((Queue.kind, found.cloud.names.dead_letters))
+    return queue if isinstance(queue, Queue) else None
+
+
+def _undelivered(letters: Queue | None) -> tuple[Line, ...]:
+    if letters is None or not letters.waiting:
+        return ()
+    lost = f"{letters.waiting} segments of messages to all were not sent; whoever missed one has the history"
+    return (
+        Line(lost, Mark.WARN),
+        Line(f"  to see them: aws sqs receive-message --queue-url {letters.url}", Mark.WARN),
+        Line(f"  when dealt with: aws sqs purge-queue --queue-url {letters.url}", Mark.WARN),
+    )
 
 
 def _states(found: Planned) -> list[tuple[str, str, str]]:
@@ -117,12 +142,12 @@ def _drift(app: App, found: Planned) -> tuple[Line, ...]:
 
 
 def _said(message: Message | None) -> str:
-    from nwchatctl.commands.connections import local
+    from nwchatctl.commands._times import local
 
     return f"{local(message.date)} by {message.uname or message.sender_id or '-'}" if message else "-"
 
 
 def _iso(message: Message | None) -> str | None:
-    from nwchatctl.commands.connections import iso
+    from nwchatctl.commands._times import iso
 
     return iso(message.date) if message else None

@@ -117,7 +117,9 @@ class FunctionSettings(_Section):
     architecture: Literal["arm64", "x86_64"] = Field(
         default="arm64", description="arm64, or x86_64, which costs more"
     )
-    memory_mb: int = Field(default=256, ge=128, le=10240, description="Memory of each function, in MB")
+    memory_mb: int = Field(
+        default=256, ge=128, le=10240, description="Memory of each function but fanout, in MB"
+    )
     timeout_seconds: int = Field(
         default=25, ge=1, le=29, description="Longest run; API Gateway waits for 29 s at most"
     )
@@ -151,6 +153,21 @@ class SendingSettings(_Section):
         return self
 
 
+class FanoutSettings(_Section):
+    threshold: int = Field(
+        default=250, ge=1, le=100_000, description="Connections up to which the message function sends itself"
+    )
+    segment_size: int = Field(
+        default=25_000, ge=1, description="About so many connections are one function's part of a larger room"
+    )
+    memory_mb: int = Field(
+        default=1769, ge=128, le=10240, description="Memory of the fanout function, in MB; 1769 is one core"
+    )
+    timeout_seconds: int = Field(
+        default=300, ge=15, le=900, description="Longest run; what is left then goes on in a further one"
+    )
+
+
 class LogSettings(_Section):
     retention_days: Annotated[int, AfterValidator(_log_days)] = Field(
         default=30, description="Days that logs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 ..."
@@ -177,6 +194,9 @@ class Settings(BaseSettings):
     sending: SendingSettings = Field(
         default=SendingSettings(),
         description="An announcement or a message to all never takes the whole account's request quota",
+    )
+    fanout: FanoutSettings = Field(
+        default=FanoutSettings(), description="How messages reach rooms too large for one function"
     )
     logs: LogSettings = Field(default=LogSettings(), description="Logs, in CloudWatch")
     tables: TableSettings = Field(default=TableSettings(), description="The DynamoDB tables")

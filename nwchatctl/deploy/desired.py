@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.changes import flat, hidden
+from nwchatctl.deploy.dead_letters import async_invoke, queue
 from nwchatctl.deploy.model import (
     API_ID,
     STATEMENT_PREFIX,
@@ -49,7 +50,12 @@ ROUTES = {
 }
 """Route key → integration. The one that is not a function's is the MOCK that answers pings."""
 
-FUNCTIONS = ("connect", "disconnect", "message")
+FANOUT = "fanout"
+
+FUNCTIONS = ("connect", "disconnect", "message", FANOUT)
+
+ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
+"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator."""
 
 PONG = '{"type":"pong"}'
 
@@ -138,7 +144,7 @@ class _Chat:
 
     def state(self) -> State:
         functions = [self.function(each) for each in FUNCTIONS]
-        integrations = [*map(self.integration, FUNCTIONS), _PING]
+        integrations = [*map(self.integration, ROUTED), _PING]
         routes = [Route(each, to, "NONE", False, to == _PING.name) for each, to in ROUTES.items()]
         deployment = Deployment(fingerprint([*integrations, *routes]))
         published = [_published(each, self.api_id) for each in functions]
@@ -152,6 +158,8 @@ class _Chat:
             *map(self.role, FUNCTIONS),
             *functions,
             *aliases,
+            queue(self.names.dead_letters, self.tags),
+            async_invoke(self.names.function(FANOUT), self.place.queue_arn(self.names.dead_letters)),
             *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
             Api(self.names.api, self.names.api, "$request.body.action", True, self.tags),
             *integrations,
@@ -195,19 +203,22 @@ class _Chat:
             connections=self.place.arn("dynamodb", f"table/{self.names.connections}"),
             messages=self.place.arn("dynamodb", f"table/{self.names.messages}"),
             stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
+            fanout=self.place.alias_arn(self.names.function(FANOUT)),
+            dead_letters=self.place.queue_arn(self.names.dead_letters),
         )
         return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
 
     def function(self, short: str) -> Function:
         functions = self.settings.functions
+        size = self.settings.fanout if short == FANOUT else functions
         return Function(
             name=self.names.function(short),
             role=self.names.function(short),
             handler=f"nwchat.{short}.handler",
             runtime=functions.runtime,
             architecture=functions.architecture,
-            memory_mb=functions.memory_mb,
-            timeout_seconds=functions.timeout_seconds,
+            memory_mb=size.memory_mb,
+            timeout_seconds=size.timeout_seconds,
             environment=self.environment(),
             code_sha256=self.code_sha256,
             log_format="JSON",
@@ -218,7 +229,7 @@ class _Chat:
         )
 
     def environment(self) -> Pairs:
-        chat = self.settings.chat
+        chat, fanout, sending = self.settings.chat, self.settings.fanout, self.settings.sending
         return pairs(
             {
                 "NWCHAT_CHAT": chat.name,
@@ -232,6 +243,10 @@ class _Chat:
                 "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
                 "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),
                 "NWCHAT_RATE_SECONDS": str(chat.rate_seconds),
+                "NWCHAT_FANOUT_FUNCTION": alias_name(self.names.function(FANOUT)),
+                "NWCHAT_FANOUT_THRESHOLD": str(fanout.threshold),
+                "NWCHAT_FANOUT_SEGMENT_SIZE": str(fanout.segment_size),
+                "NWCHAT_SENDING_RATE": str(sending.account_rate - sending.reserve_rate),
                 "NWCHAT_LOG_LEVEL": self.settings.functions.log_level,
             }
         )

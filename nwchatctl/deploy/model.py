@@ -60,6 +60,29 @@ class LogGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """An SQS queue. `encryption` is "sqs", the id of a KMS key, or "" for none.
+
+    `policy` is canonical JSON of who else may use it, `redrive` where its own failures go; both "" in a chat
+    of ours. What is not compared is known of live ones only: `url`, and `waiting`, about how many messages
+    are in it.
+    """
+
+    kind: ClassVar[str] = "queue"
+    name: str
+    retention_seconds: int
+    max_message_bytes: int
+    delay_seconds: int
+    visibility_seconds: int
+    encryption: str
+    policy: str
+    redrive: str
+    tags: Pairs
+    url: str = field(default="", compare=False)
+    waiting: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """An IAM role. `trust` and `policy` are canonical JSON (sorted keys, no spaces).
 
@@ -123,6 +146,22 @@ class Alias:
     function: str
     runs: str
     weights: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncInvoke:
+    """What becomes of events that `function`:live is invoked with asynchronously and fails on.
+
+    `on_failure` and `on_success` are ARNs, "" where an event just ends.
+    """
+
+    kind: ClassVar[str] = "async-invoke"
+    name: str
+    function: str
+    retries: int
+    max_age_seconds: int
+    on_failure: str
+    on_success: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +279,12 @@ class Release:
 Resource: TypeAlias = (
     Table
     | LogGroup
+    | Queue
     | Role
     | Function
     | Version
     | Alias
+    | AsyncInvoke
     | Permission
     | Api
     | Integration

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nwchatctl.deploy.model import alias_name
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -36,8 +34,15 @@ class Place:
         """An IAM role's ARN; IAM knows no region."""
         return f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
+    def queue_arn(self, name: str) -> str:
+        """A queue's ARN."""
+        return self.arn("sqs", name)
+
     def alias_arn(self, function: str) -> str:
         """The ARN of a function's live alias."""
+        # The model is all of a deploy's resources: more than a command that only needs names should load.
+        from nwchatctl.deploy.model import alias_name
+
         return self.arn("lambda", f"function:{alias_name(function)}")
 
     def invocation_uri(self, function: str) -> str:
@@ -93,6 +98,11 @@ class Names:
     def log_group(self, short: str) -> str:
         """The log group that Lambda writes a function's output to."""
         return f"/aws/lambda/{self.function(short)}"
+
+    @property
+    def dead_letters(self) -> str:
+        """The queue of what the fanout function could not do."""
+        return f"{self.prefix}-dead-letters"
 
     @property
     def access_log(self) -> str:

@@ -10,12 +10,14 @@ from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
 from nwchatctl.deploy.model import (
     Alias,
     Api,
+    AsyncInvoke,
     Deployment,
     Function,
     Integration,
     Key,
     LogGroup,
     Permission,
+    Queue,
     Release,
     Resource,
     Role,
@@ -31,11 +33,13 @@ from nwchatctl.deploy.releases import outdated
 ORDER = (
     Table.kind,
     LogGroup.kind,
+    Queue.kind,
     Api.kind,
     Role.kind,
     Function.kind,
     Alias.kind,
     Version.kind,
+    AsyncInvoke.kind,
     Permission.kind,
     Integration.kind,
     Route.kind,
@@ -161,7 +165,7 @@ def needs(resource: Resource) -> frozenset[Need]:
     """What has to be there before `resource` can be made."""
     api = (Api.kind, ANY)
     match resource:
-        case Table() | LogGroup() | Api():
+        case Table() | LogGroup() | Queue() | Api():
             return frozenset()
         case Role():
             # Its policy names the API, once there is one.
@@ -170,6 +174,10 @@ def needs(resource: Resource) -> frozenset[Need]:
             return frozenset({(Role.kind, resource.role), (LogGroup.kind, resource.log_group), api})
         case Alias() | Version():
             return frozenset({(Function.kind, resource.function)})
+        case AsyncInvoke():
+            # Lambda looks whether the function's role may write to the queue.
+            queue = (Queue.kind, _queue_of(resource.on_failure))
+            return frozenset({(Alias.kind, resource.name), (Role.kind, resource.function), queue})
         case Permission():
             return frozenset({(Alias.kind, alias_name(resource.function)), api})
         case Integration():
@@ -183,7 +191,7 @@ def needs(resource: Resource) -> frozenset[Need]:
             return frozenset({(Route.kind, ANY), (Integration.kind, ANY), api})
         case Stage():
             # Permissions first: what the stage starts to serve must be allowed to run.
-            allowed = {(Permission.kind, ANY), (Table.kind, ANY)}
+            allowed = {(Permission.kind, ANY), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
             logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case Release():
@@ -196,6 +204,11 @@ def needs(resource: Resource) -> frozenset[Need]:
 def _alias_of(uri: str) -> str:
     """`nwchat-x-message:live` out of the invocation ARN that names it."""
     return uri.rpartition(":function:")[2].removesuffix("/invocations")
+
+
+def _queue_of(arn: str) -> str:
+    """The name of the queue that an ARN is of."""
+    return arn.rpartition(":")[2]
 
 
 def _group_of(arn: str) -> str:

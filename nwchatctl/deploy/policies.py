@@ -31,27 +31,41 @@ def service_trust(service: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Arns:
-    """What a function's policy may name: its log group, the two tables, the stage that its sockets are on."""
+    """What a function's policy may name: its log group, the two tables, the stage that its sockets are on,
+    the live alias of `fanout`, and the queue of what that could not do."""
 
     logs: str
     connections: str
     messages: str
     stage: str
+    fanout: str
+    dead_letters: str
 
 
 def function_policy(short: str, arns: Arns) -> str:
-    """The inline policy of function `short`: `connect`, `disconnect` or `message`."""
+    """The inline policy of function `short`: `connect`, `disconnect`, `message` or `fanout`."""
+    sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
+    fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     allowed = {
         "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections)],
         "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections)],
         "message": [
             _allow(
                 "Connections",
-                ["dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+                ["dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:UpdateItem"],
                 arns.connections,
             ),
             _allow("Messages", ["dynamodb:PutItem", "dynamodb:Query"], arns.messages),
-            _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*"),
+            sockets,
+            fanout,
+        ],
+        "fanout": [
+            _allow("Connections", ["dynamodb:DeleteItem", "dynamodb:Scan"], arns.connections),
+            _allow("Messages", ["dynamodb:UpdateItem"], arns.messages),
+            sockets,
+            fanout,
+            # Lambda puts what failed into the queue as the function's role.
+            _allow("DeadLetters", ["sqs:SendMessage"], arns.dead_letters),
         ],
     }[short]
     # The group is made by deploy, so a function has no need of CreateLogGroup.

@@ -51,7 +51,7 @@ class Entry:
 
 def entries(records: Sequence[Record], live: State, stage: str) -> list[Entry]:
     """The list of releases, in the order of `records`: newest first."""
-    now = running(live, stage)
+    now = running(live, stage, records)
     before = [each.release.settings for each in records[1:]]
     return [
         Entry(
@@ -64,14 +64,29 @@ def entries(records: Sequence[Record], live: State, stage: str) -> list[Entry]:
     ]
 
 
-def running(live: State, stage: str) -> str | None:
+def running(live: State, stage: str, records: Sequence[Record]) -> str | None:
     """The id of what the chat runs now, which is in no record where it is half of one release and half of
-    another; None where it runs nothing."""
+    another; None where it runs nothing.
+
+    A release of before there was one of the functions runs where all that it knows of is as it was: a
+    rollback to it leaves that function where it is, and nothing invokes it.
+    """
     aliases = {each.function: each.runs for each in live.values() if isinstance(each, Alias)}
     front = live.get((Stage.kind, stage))
     if not aliases or not isinstance(front, Stage):
         return None
-    return release_id(pairs(aliases), front.deployment)
+    whole = release_id(pairs(aliases), front.deployment)
+    known = [each.release for each in records]
+    if whole in {each.name for each in known}:
+        return whole
+    older = (
+        each.name
+        for each in known
+        if each.deployment == front.deployment
+        and each.functions
+        and set(each.functions) < set(aliases.items())
+    )
+    return next(older, whole)
 
 
 def ran_before(records: Sequence[Record], ran: str | None, release: str) -> str:

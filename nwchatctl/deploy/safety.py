@@ -11,6 +11,7 @@ from nwchatctl.deploy.model import (
     Function,
     Key,
     LogGroup,
+    Queue,
     Release,
     Resource,
     Role,
@@ -71,7 +72,7 @@ def destruction(
     with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
     `deploys` goes last: it holds the lock.
     """
-    layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role,)]
+    layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role, Queue)]
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:

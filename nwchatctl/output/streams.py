@@ -6,23 +6,25 @@ import io
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from nwchatctl.errors import ChatError
-from nwchatctl.report import Mark
+
+if TYPE_CHECKING:
+    from nwchatctl.report import Mark
 
 _CODES = {
-    Mark.PLAIN: "",
-    Mark.HEAD: "1",
-    Mark.DIM: "2",
-    Mark.GOOD: "32",
-    Mark.WARN: "33",
-    Mark.BAD: "1;31",
-    Mark.ADD: "32",
-    Mark.CHANGE: "33",
-    Mark.REMOVE: "31",
+    "plain": "",
+    "head": "1",
+    "dim": "2",
+    "good": "32",
+    "warn": "33",
+    "bad": "1;31",
+    "add": "32",
+    "change": "33",
+    "remove": "31",
 }
-"""SGR parameters; the eight colours that every terminal has, in its own theme."""
+"""SGR parameters by a mark's value; the eight colours that every terminal has, in its own theme."""
 
 _DEFAULT_WIDTH = 80
 
@@ -89,7 +91,7 @@ class Streams:
 
 def paint(text: str, mark: Mark, color: bool) -> str:
     """`text` in the colour of `mark`."""
-    code = _CODES[mark]
+    code = _CODES[mark.value]
     return f"\x1b[{code}m{text}\x1b[0m" if color and code and text else text
 
 

@@ -40,6 +40,10 @@ def further_checks(
             data = _json(body)
             table = f"arn:aws:dynamodb:{region}:{account}:table/{data.get('TableName')}"
             return (Check("dynamodb", "dynamodb:TagResource", table),) if data.get("Tags") else ()
+        case "CreateQueue":
+            data = _json(body)
+            queue = f"arn:aws:sqs:{region}:{account}:{data.get('QueueName')}"
+            return (Check("sqs", "sqs:TagQueue", queue),) if data.get("tags") else ()
         case "CreateLogGroup":
             data = _json(body)
             group = f"arn:aws:logs:{region}:{account}:log-group:{data.get('logGroupName')}"

@@ -15,7 +15,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway
 
-from nwchatctl.sandbox import accesslogs
+from nwchatctl.sandbox import accesslogs, asynchronous
 from nwchatctl.sandbox.authorize import further_checks, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -154,7 +154,10 @@ def resource_arn(
 
 
 def lambda_action(method: str, path: str) -> str | None:
-    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing them."""
+    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing them, and
+    an asynchronous invocation's configuration for the function's."""
+    if re.search(r"/event-invoke-config/?$", path):
+        return asynchronous.ACTIONS.get(method)
     if re.search(r"/aliases/[^/]+/?$", path):
         return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method)
     found: str | None = _lambda_action(method, path)
@@ -248,6 +251,7 @@ def kill_functions() -> None:
 
 
 def install() -> None:
+    asynchronous.install()
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
     ministack_app._dispatch_service_request = dispatch

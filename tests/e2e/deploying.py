@@ -184,6 +184,9 @@ class Operator:
         found = {
             "table": self.root("dynamodb").list_tables()["TableNames"],
             "log-group": _names(self.root("logs"), "describe_log_groups", "logGroups", "logGroupName"),
+            "queue": [
+                each.rpartition("/")[2] for each in self.root("sqs").list_queues().get("QueueUrls", [])
+            ],
             "role": _names(self.root("iam"), "list_roles", "Roles", "RoleName"),
             "function": _names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
             "api": [each["Name"] for each in self._apis()],

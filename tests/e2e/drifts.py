@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from nwchatctl.deploy.access import FORMAT
 from tests.e2e import hands as by
 from tests.e2e import logging_hands as logs
+from tests.e2e import queue_hands as queues
 from tests.e2e.hands import Hand
 
 
@@ -49,6 +50,7 @@ _ROLE, _LOGS = ("role", "CHAT-connect"), ("log-group", "/aws/lambda/CHAT-connect
 _ACCESS = ("log-group", "/aws/apigateway/CHAT-access")
 _CONNECT, _MESSAGE = ("function", "CHAT-connect"), ("function", "CHAT-message")
 _CONNECT_LIVE, _MESSAGE_LIVE = ("alias", "CHAT-connect:live"), ("alias", "CHAT-message:live")
+_LETTERS, _EVENTS = ("queue", "CHAT-dead-letters"), ("async-invoke", "CHAT-fanout:live")
 _STATEMENT = ("permission", "CHAT-connect:live nwchat-connect")
 
 _TAG: Fields = {"tags.stray": ("tag", None)}
@@ -144,6 +146,24 @@ DRIFTS = (
     _set("role-attached", by.policy_attached, _ROLE, other_policies=(by.MANAGED, None)),
     Drift("role-tagged", by.tag_role, "update", *_ROLE, _TAG),
     Drift("role-deleted", by.delete_role, "create", *_ROLE),
+    # What becomes of segments that fail.
+    _set("queue-retention", queues.queue(MessageRetentionPeriod="60"), _LETTERS,
+           retention_seconds=("60", "1209600")),
+    _set("queue-size", queues.queue(MaximumMessageSize="1024"), _LETTERS,
+           max_message_bytes=("1024", "1048576")),
+    _set("queue-delay", queues.queue(DelaySeconds="9"), _LETTERS, delay_seconds=("9", "0")),
+    _set("queue-visibility", queues.queue(VisibilityTimeout="0"), _LETTERS, visibility_seconds=("0", "30")),
+    _set("queue-plain", queues.queue(SqsManagedSseEnabled="false"), _LETTERS, encryption=(None, "sqs")),
+    _set("queue-other-key",
+           queues.queue(SqsManagedSseEnabled="false", KmsMasterKeyId="alias/aws/sqs"), _LETTERS,
+           encryption=("alias/aws/sqs", "sqs")),
+    Drift("queue-opened", queues.opened, "update", *_LETTERS, {"policy.1": (Part('"Principal":"*"'), None)}),
+    Drift("queue-tagged", queues.tagged, "update", *_LETTERS, _TAG),
+    Drift("queue-deleted", queues.deleted, "create", *_LETTERS),
+    _set("events-retries", queues.events(MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60), _EVENTS,
+           retries=("0", "2"), max_age_seconds=("60", "3600"),
+           on_failure=(None, Part("-dead-letters"))),
+    Drift("events-unset", queues.events_unset, "create", *_EVENTS),
     # Tables.
     _set("table-expiry", by.expiry_off, _CONNECTIONS, ttl_attribute=(None, "expires_at")),
     _set("table-recovery", by.recovery_off, _MESSAGES, point_in_time_recovery=("off", "on")),

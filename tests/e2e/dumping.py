@@ -22,6 +22,7 @@ _PASSING = {
     *("ItemCount", "TableSizeBytes", "storedBytes", "created_at", "DeploymentStatus", "Arn", "RouteId"),
     *("State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReason"),
     *("LastUpdateStatusReasonCode", "IntegrationResponseId", "RouteResponseId", "CodeSize"),
+    *("CreatedTimestamp", "LastModifiedTimestamp"),
     *("EarliestRestorableDateTime", "LatestRestorableDateTime", "ProvisionedThroughput"),
 }
 
@@ -37,6 +38,7 @@ def dump(chat: Operator) -> Dump:
         "roles": reader.roles(),
         "tables": reader.tables(),
         "log groups": reader.log_groups(),
+        "queues": reader.queues(),
     }
     return reader.named({kind: each for kind, each in found.items() if each})
 
@@ -133,11 +135,20 @@ class _Reader:
                     "age": ages.get(each["FunctionVersion"], each["FunctionVersion"]),
                     "routing": each.get("RoutingConfig"),
                     "allows": self.statements(name, each["Name"]),
+                    "events": self.events(name, each["Name"]),
                 }
                 for each in aliases
             },
             "allows": self.statements(name),
         }
+
+    def events(self, name: str, alias: str) -> Any:
+        client = self.chat.root("lambda")
+        try:
+            found = client.get_function_event_invoke_config(FunctionName=name, Qualifier=alias)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        return _lasting(found)
 
     def statements(self, name: str, alias: str = "") -> list[Any]:
         client = self.chat.root("lambda")
@@ -189,6 +200,20 @@ class _Reader:
         """The tool's own record: its releases, newest first, and whether somebody holds the lock. Who held it
         last says nothing of the chat."""
         return [_record(each) for each in self.chat.root("dynamodb").scan(TableName=table)["Items"]]
+
+    def queues(self) -> Dump:
+        client = self.chat.root("sqs")
+        urls = client.list_queues().get("QueueUrls", [])
+        return {
+            url.rpartition("/")[2]: {
+                "attributes": _lasting(
+                    client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+                ),
+                "tags": client.list_queue_tags(QueueUrl=url).get("Tags", {}),
+            }
+            for url in urls
+            if self.is_mine(url.rpartition("/")[2])
+        }
 
     def log_groups(self) -> Dump:
         client = self.chat.root("logs")

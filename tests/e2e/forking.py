@@ -275,6 +275,7 @@ def _warm(aws: Watched) -> None:
     """Has every module, cache and client made, and leaves no thread and no connection."""
     app = App(environ=os.environ)
     app.aws = aws
+    assert all(cli.tree().commands.values()), "every command's module is imported"
     with redirect_stdout(io.StringIO()):
         cli._run(app, ["plan"])
     aws.close()

@@ -86,7 +86,7 @@ def test_an_open_socket_talks_across_the_take_over(operator: Operator, consoled:
         changes = ran.data["changes"]
         kinds = [(each["action"], each["kind"]) for each in changes]
         assert {kind: kinds.count(kind) for kind in kinds} == MADE
-        assert ran.data["applied"] == len(changes) == 36
+        assert ran.data["applied"] == len(changes) == 42
         assert ran.data["rows"] == {"found": 3, "copied": 3, "present": 0, "expired": 0, "unusable": 0}
         assert ran.data["endpoints"]["websocket"] == url == operator.url
         assert (operator.api_id, ran.data["api_id"]) == (consoled.api_id, consoled.api_id)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.chatting import EVENTS, Chat, Player, gather, unique
+from tests.e2e.chatting import EVENTS, Chat, Player, connection_row, gather, unique
 
 SENT = {
     "id",
@@ -123,6 +123,29 @@ def test_to_one_player_and_nobody_else(chat: Chat) -> None:
         assert (sent["recipients"], sent["delivered"]) == (2, 2)
         assert times(text, third, one, other) == [0, 1, 1]
         assert text not in [frame["message"] for frame in third.history()], "the history is everybody's"
+
+
+def test_the_chats_own_function_sends_it(chat: Chat) -> None:
+    chat.emptied()
+    text, key = unique(), unique("id")
+    with chat.players(12) as players:
+        chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
+        sent = chat.json("broadcast", "--via", "lambda", "--id", key, text)
+        counts = {name: sent[name] for name in ("already_sent", "recipients", "delivered", "gone", "failed")}
+        assert counts == {
+            "already_sent": False,
+            "recipients": 14,
+            "delivered": 12,
+            "gone": 2,
+            "failed": 0,
+        }
+        assert chat.json("broadcast", "--id", key, text)["already_sent"] is True
+        assert times(text, *players) == [1] * 12
+        assert [frame["message"] for frame in players[0].history()].count(text) == 1
+        unnamed = chat.nwchatctl("broadcast", "--via", "lambda", unique())
+        assert (unnamed.code, "12 delivered, 0 gone, 0 failed" in unnamed.out) == (0, True), unnamed
+        refused = chat.nwchatctl("broadcast", "--via", "lambda", "--to-user", "7", text)
+        assert (refused.code, refused.out) == (2, "")
 
 
 def test_an_id_is_for_whom_it_was_first(chat: Chat) -> None:

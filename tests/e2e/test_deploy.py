@@ -18,14 +18,16 @@ from tests.e2e.emulated import Sandbox
 
 WHERE = {"chat", "stage", "account", "region"}
 DEPLOY = WHERE | {"changes", "applied", "release", "endpoints", "duration_seconds"}
-STATUS = (DEPLOY - {"applied"}) | {"connections", "drift"}
+STATUS = (DEPLOY - {"applied"}) | {"connections", "drift", "dead_letters"}
 MADE = {
     "table": 3,
-    "log-group": 3,
+    "log-group": 4,
+    "queue": 1,
     "api": 1,
-    "role": 3,
-    "function": 3,
-    "alias": 3,
+    "role": 4,
+    "function": 4,
+    "alias": 4,
+    "async-invoke": 1,
     "permission": 4,
     "integration": 4,
     "route": 5,
@@ -55,7 +57,7 @@ def test_the_first_deploy_makes_it_all(operator: Operator, first: dict[str, obje
     kinds = [each["kind"] for each in changes]
     assert {kind: kinds.count(kind) for kind in kinds} == MADE
     assert {each["action"] for each in changes} == {"create"}
-    assert first["applied"] == len(changes) == 32
+    assert first["applied"] == len(changes) == 38
     assert first.keys() >= DEPLOY
     assert {key: first[key] for key in WHERE} == {
         "chat": "e2e-deploy",

@@ -11,13 +11,11 @@ from tests.e2e.emulated import Sandbox
 
 OWN = "table nwchat-e2e-destroy-deploys"
 TABLES = {"table nwchat-e2e-destroy-connections", "table nwchat-e2e-destroy-messages"}
-LOGS = {f"log-group /aws/lambda/nwchat-e2e-destroy-{each}" for each in ("connect", "disconnect", "message")}
-FUNCTIONS = {
-    f"{kind} nwchat-e2e-destroy-{each}"
-    for kind in ("function", "role")
-    for each in ("connect", "disconnect", "message")
-}
-ALL = {OWN} | TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy"}
+EACH = ("connect", "disconnect", "message", "fanout")
+LOGS = {f"log-group /aws/lambda/nwchat-e2e-destroy-{each}" for each in EACH}
+FUNCTIONS = {f"{kind} nwchat-e2e-destroy-{each}" for kind in ("function", "role") for each in EACH}
+QUEUE = "queue nwchat-e2e-destroy-dead-letters"
+ALL = {OWN, QUEUE} | TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy"}
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     ran = operator.run("destroy", "--yes", "--json")
     assert ran.code == 0
     assert names(ran.data["left"]) == TABLES
-    assert ran.data["applied"] == len(ran.data["changes"]) == 12
+    assert ran.data["applied"] == len(ran.data["changes"]) == 16
     assert operator.there() == TABLES
     assert operator.root("dynamodb").scan(TableName=operator.called("messages"))["Count"] == 1
 
@@ -86,7 +84,7 @@ def test_data_goes_when_its_name_is_given_and_logs_stay_when_told(operator: Oper
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
     assert operator.there() == names(ran.data["left"]) == LOGS
-    assert operator.deploy()["applied"] == 29
+    assert operator.deploy()["applied"] == 34
     assert operator.plan() == []
     assert operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy").code == 0
     assert operator.there() == set()
@@ -98,5 +96,5 @@ def test_sockets_end_with_the_chat(operator: Operator) -> None:
     """And what was half taken down is taken down by the next run."""
     operator.root("lambda").delete_function(FunctionName=operator.called("connect"))
     operator.api.delete_stage(ApiId=operator.api_id, StageName="production")
-    assert operator.json("destroy", "--yes")["applied"] == 10
+    assert operator.json("destroy", "--yes")["applied"] == 14
     assert operator.there() == TABLES

@@ -54,9 +54,16 @@ def function(operator: Operator) -> Callable[[], object]:
     return lambda: (client.delete_function(FunctionName=name), iam.delete_role(RoleName="somebody-elses"))
 
 
+def queue(operator: Operator) -> Callable[[], object]:
+    client, name = operator.root("sqs"), operator.called("dead-letters")
+    url = client.create_queue(QueueName=name, tags={"nwchat:chat": operator.name})["QueueUrl"]
+    return lambda: client.delete_queue(QueueUrl=url)
+
+
 @pytest.mark.parametrize(
     ("make", "named"),
     [
+        (queue, "queue nwchat-e2e-foreign-dead-letters"),
         (table, "table nwchat-e2e-foreign-messages"),
         (role, "role nwchat-e2e-foreign-connect"),
         (function, "function nwchat-e2e-foreign-message"),
@@ -113,7 +120,7 @@ def test_an_untagged_api_of_our_name_is_left_alone(operator: Operator) -> None:
         RouteSelectionExpression="$request.body.action",
     )["ApiId"]
     try:
-        assert operator.deploy()["applied"] == 32
+        assert operator.deploy()["applied"] == 38
         operator.destroy()
         assert operator.api.get_api(ApiId=other)["ApiId"] == other
         assert operator.there() == {f"api nwchat-{operator.name}"}

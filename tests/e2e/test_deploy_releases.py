@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,9 @@ from nwchatctl.deploy.releases import VERSIONS_KEPT
 from tests.e2e.chatting import SECONDS, eventually
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, without
 from tests.e2e.emulated import Sandbox
+
+SMALL = ("connect", "disconnect", "message")
+"""The functions that `BIG` is about: `fanout` has a memory of its own."""
 
 BIG = {"NWCHAT_FUNCTIONS__MEMORY_MB": "512"}
 
@@ -46,7 +50,10 @@ def test_the_list_says_what_was_deployed_when_by_whom_and_why(operator: Operator
         assert each["created_at"].endswith("+00:00") or each["created_at"].endswith("Z")
         assert len(each["code_sha256"]) == 44
     assert found[0]["created_at"] > found[1]["created_at"]
-    assert [each["changed"] for each in found] == [["memory_mb 256 → 512"], []]
+    assert [each["changed"] for each in found] == [
+        [f"function {operator.called(name)} memory_mb 256 → 512" for name in SMALL],
+        [],
+    ]
     lines = operator.run("releases").out.splitlines()
     assert [line.split("\t")[:2] for line in lines] == [[second, "current"], [first, ""]]
     # What changes no code, no settings of functions and no route is no release.
@@ -108,6 +115,46 @@ def test_routes_go_back_with_the_functions(operator: Operator, monkeypatch: pyte
     assert operator.json("status")["release"] == first
     assert operator.deploy(**BIG)["release"] == second
     assert operator.plan(**BIG) == []
+
+
+def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows of three functions: they go back, and the fourth stays, which nothing of it invokes."""
+    from nwchatctl.deploy import desired
+
+    operator.destroy()
+    whole, release = desired._Chat.state, desired._Chat.release
+    with monkeypatch.context() as earlier:
+        earlier.setattr(
+            desired._Chat,
+            "state",
+            lambda chat: {
+                where: each
+                for where, each in whole(chat).items()
+                if not re.search("fanout|letters", where[1])
+            },
+        )
+        earlier.setattr(
+            desired._Chat,
+            "release",
+            lambda chat, aliases, *rest: release(
+                chat, [each for each in aliases if "fanout" not in each.function], *rest
+            ),
+        )
+        old = operator.deploy(**BIG)["release"]
+        assert "function nwchat-e2e-releases-fanout" not in operator.there()
+        assert operator.json("status", **BIG)["dead_letters"] is None
+    new = operator.deploy()
+    assert {(each["kind"], each["action"]) for each in new["changes"]} >= {
+        ("queue", "create"),
+        ("async-invoke", "create"),
+    }
+    back = operator.json("rollback")
+    assert (back["release"], back["applied"]) == (old, 3)
+    assert operator.json("status")["release"] == old
+    assert listed(operator) == [(new["release"], False), (old, True)]
+    assert operator.json("smoke")["ok"] is True
+    assert operator.deploy()["release"] == new["release"]
+    assert operator.plan() == []
 
 
 def test_a_rollback_that_failed_half_way_goes_on_to_where_it_went(
@@ -192,7 +239,7 @@ def test_a_snapshot_by_a_setting(operator: Operator) -> None:
     snapped = {"NWCHAT_FUNCTIONS__SNAP_START": "true"}
     changes = operator.deploy(**snapped)["changes"]
     fields = [each["fields"] for each in changes if each["kind"] == "function"]
-    assert fields == [[{"name": "snap_start", "before": "off", "after": "on"}]] * 3
+    assert fields == [[{"name": "snap_start", "before": "off", "after": "on"}]] * 4
     assert operator.plan(**snapped) == []
     alias = operator.root("lambda").get_function(FunctionName=operator.called("message"), Qualifier="live")
     assert alias["Configuration"]["SnapStart"] == {

@@ -20,9 +20,12 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made.destroy()
 
 
-EACH = ("connect", "disconnect", "message")
+SMALL = ("connect", "disconnect", "message")
+EACH = (*SMALL, "fanout")
 FUNCTIONS = [("function", f"CHAT-{each}") for each in EACH]
 ALIASES = [("alias", f"CHAT-{each}:live") for each in EACH]
+OF_SMALL = [part for each in SMALL for part in (("function", f"CHAT-{each}"), ("alias", f"CHAT-{each}:live"))]
+OF_FANOUT = [("function", "CHAT-fanout"), ("alias", "CHAT-fanout:live")]
 GROUPS = [("log-group", f"/aws/lambda/CHAT-{each}") for each in EACH]
 STAGE = [("stage", "production")]
 RELEASE = ("release", "ID")
@@ -35,14 +38,18 @@ SETTINGS: list[tuple[dict[str, str], list[tuple[str, str]], set[str]]] = [
     *(
         (
             {name: value},
-            [*ALIASES, *FUNCTIONS, RELEASE],
+            [*of, RELEASE],
             {"UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"},
         )
-        for name, value in (
-            ("NWCHAT_FUNCTIONS__MEMORY_MB", "512"),
-            ("NWCHAT_TABLES__RETENTION_DAYS", "7"),
-            ("NWCHAT_CHAT__RATE_MESSAGES", "5"),
-            ("NWCHAT_CHAT__ALLOWED_ORIGINS", "https://example.com"),
+        for name, value, of in (
+            ("NWCHAT_FUNCTIONS__MEMORY_MB", "512", OF_SMALL),
+            ("NWCHAT_FANOUT__MEMORY_MB", "512", OF_FANOUT),
+            ("NWCHAT_FANOUT__TIMEOUT_SECONDS", "60", OF_FANOUT),
+            ("NWCHAT_FANOUT__THRESHOLD", "50", [*FUNCTIONS, *ALIASES]),
+            ("NWCHAT_SENDING__RESERVE_RATE", "50", [*FUNCTIONS, *ALIASES]),
+            ("NWCHAT_TABLES__RETENTION_DAYS", "7", [*FUNCTIONS, *ALIASES]),
+            ("NWCHAT_CHAT__RATE_MESSAGES", "5", [*FUNCTIONS, *ALIASES]),
+            ("NWCHAT_CHAT__ALLOWED_ORIGINS", "https://example.com", [*FUNCTIONS, *ALIASES]),
         )
     ),
     (
@@ -87,12 +94,12 @@ def test_a_release_is_what_runs(operator: Operator) -> None:
 
 def test_tags_of_the_operators_own_come_and_go_everywhere(operator: Operator) -> None:
     came = operator.deploy(NWCHAT_TAGS__Team="chat + co", NWCHAT_TAGS__cost="a")
-    assert came["applied"] == 14
+    assert came["applied"] == 18
     added = [(each["name"], each["before"], each["after"]) for each in came["changes"][0]["fields"]]
     assert added == [("tags.Team", None, "chat + co"), ("tags.cost", None, "a")]
     changed_one = operator.deploy(NWCHAT_TAGS__Team="another")
-    assert changed_one["applied"] == 14
-    assert operator.deploy()["applied"] == 14
+    assert changed_one["applied"] == 18
+    assert operator.deploy()["applied"] == 18
     assert operator.plan() == []
 
 
@@ -103,7 +110,7 @@ def test_only_one_kind(operator: Operator) -> None:
     left = operator.plan(**settings)
     assert {kind for kind, _ in changed(left)} == {"log-group"}
     done = operator.json("deploy", "--only", "log-group", "--only", "table", **settings)
-    assert done["applied"] == 3
+    assert done["applied"] == 4
     assert operator.plan(**settings) == []
     operator.deploy()
 

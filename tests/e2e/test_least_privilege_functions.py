@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,10 @@ from tests.e2e.chatting import SECONDS, Frame, Player, connection_row, eventuall
 from tests.e2e.deploying import Operator, pairs, without
 from tests.e2e.emulated import Sandbox
 
-POLICIES = {each: json.loads(function_policy(each, Arns("l", "c", "m", "s"))) for each in FUNCTIONS}
+POLICIES = {each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d"))) for each in FUNCTIONS}
+
+CROWD = 20
+"""From so many connections on a room is large."""
 
 UNENFORCED = {
     (each, "Logs", action): "the emulator takes a function's output itself and asks nobody"
@@ -28,8 +32,13 @@ UNENFORCED = {
 
 @pytest.fixture(scope="module")
 def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    # The rate is not what is tested here.
-    made = Operator(sandbox, "e2e-roles", tmp_path_factory.mktemp("home"), NWCHAT_CHAT__RATE_MESSAGES="1000")
+    settings = {
+        # The rate is not what is tested here.
+        "NWCHAT_CHAT__RATE_MESSAGES": "1000",
+        "NWCHAT_FANOUT__THRESHOLD": str(CROWD - 1),
+        "NWCHAT_FANOUT__TIMEOUT_SECONDS": "15",
+    }
+    made = Operator(sandbox, "e2e-roles", tmp_path_factory.mktemp("home"), **settings)
     made.deploy()
     yield made
     made.destroy()
@@ -115,11 +124,104 @@ def leave(operator: Operator, url: str) -> str:
     return f"{status}, the row stays" if stays else ""
 
 
+def crowd(operator: Operator, count: int, age_ms: int = 60_000) -> list[str]:
+    """So many rows whose sockets are gone; their names."""
+    names = [f"crowd-{each:02}" for each in range(count)]
+    for each in names:
+        operator.root("dynamodb").put_item(
+            TableName=operator.called("connections"), Item=connection_row(each, age_ms=age_ms)
+        )
+    return names
+
+
+def scattered(operator: Operator, names: list[str]) -> int:
+    """Removes the rows; how many there were left."""
+    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    left = dynamodb.scan(TableName=table)["Count"]
+    for each in names:
+        dynamodb.delete_item(TableName=table, Key={"connection_id": {"S": each}})
+    return int(left)
+
+
+def run(operator: Operator, function: str, event: Frame, **options: str) -> tuple[str, str]:
+    """Runs a function and waits for its end: what went wrong, and its log's tail."""
+    answer = operator.root("lambda").invoke(
+        FunctionName=operator.called(function), LogType="Tail", Payload=json.dumps(event).encode(), **options
+    )
+    said = b64decode(answer.get("LogResult", "")).decode()
+    return "it failed" if answer.get("FunctionError") else "", said
+
+
+def segment(**wanted: object) -> Frame:
+    """The whole room as one segment."""
+    return {"frame": "{}", "message_id": "m", "segment": 0, "segments": 1, "rate": 1000, **wanted}
+
+
+def fan_out(operator: Operator, url: str) -> str:
+    names = crowd(operator, 2)
+    failed, _ = run(operator, "fanout", segment(), Qualifier="live")
+    left = scattered(operator, names)
+    return failed or ("the rows stay" if left else "")
+
+
+def fan_out_with_a_report(operator: Operator, url: str) -> str:
+    table, dynamodb = operator.called("messages"), operator.root("dynamodb")
+    key = {"room": {"S": "sent#x"}, "id": {"S": "-"}}
+    dynamodb.put_item(TableName=table, Item=key)
+    failed, _ = run(operator, "fanout", segment(report="sent#x"), Qualifier="live")
+    row = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    dynamodb.delete_item(TableName=table, Key=key)
+    return failed or ("" if "seg_0_0" in row else "nothing is reported")
+
+
+def fan_out_for_long(operator: Operator, url: str) -> str:
+    """At two posts a second a run of 15 seconds does not come to the end."""
+    names = crowd(operator, 60)
+    failed, _ = run(operator, "fanout", segment(rate=2), Qualifier="live")
+    scattered(operator, names)
+    return failed
+
+
+def lead_failures_away(operator: Operator, url: str) -> str:
+    """Lambda itself looks whether the role may, when it is told where failed events go."""
+    client, where = operator.root("lambda"), {"FunctionName": operator.called("fanout"), "Qualifier": "live"}
+    leads = client.get_function_event_invoke_config(**where)["DestinationConfig"]
+    try:
+        client.put_function_event_invoke_config(
+            **where, DestinationConfig=leads, MaximumRetryAttempts=2, MaximumEventAgeInSeconds=3600
+        )
+    except client.exceptions.InvalidParameterValueException:
+        return "refused"
+    return ""
+
+
+def say_to_a_crowd(operator: Operator, url: str) -> str:
+    """Without a sender, by a new environment of the function, which knows no size yet."""
+    client, name = operator.root("lambda"), operator.called("message")
+    # An update ends the environment, whatever it changes.
+    client.update_function_configuration(FunctionName=name, Timeout=25)
+    # Nobody forgets the young: not the segments of the run before this one either.
+    names = crowd(operator, CROWD, age_ms=-60_000)
+    failed, said = run(operator, "message", {"requestContext": {}, "body": "hi"})
+    scattered(operator, names)
+    for line in ("sent from here", "the table's size is not known"):
+        failed = failed or (line if line in said else "")
+    return failed or ("" if "handed over" in said else "nothing is handed over")
+
+
 Act = Callable[[Operator, str], str]
 
 NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
     ("connect", "Connections", "dynamodb:PutItem"): (come, "refused"),
     ("disconnect", "Connections", "dynamodb:DeleteItem"): (leave, "500, the row stays"),
+    ("fanout", "Connections", "dynamodb:DeleteItem"): (fan_out, "the rows stay"),
+    ("fanout", "Connections", "dynamodb:Scan"): (fan_out, "it failed"),
+    ("fanout", "DeadLetters", "sqs:SendMessage"): (lead_failures_away, "refused"),
+    ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_for_long, "it failed"),
+    ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
+    ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
+    ("message", "Connections", "dynamodb:DescribeTable"): (say_to_a_crowd, "the table's size is not known"),
+    ("message", "Fanout", "lambda:InvokeFunction"): (say_to_a_crowd, "sent from here"),
     ("message", "Connections", "dynamodb:DeleteItem"): (meet_a_stale_row, "the row stays"),
     ("message", "Connections", "dynamodb:Scan"): (say, "the other heard nothing"),
     ("message", "Connections", "dynamodb:UpdateItem"): (say, "error internal"),

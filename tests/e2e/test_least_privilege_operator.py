@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from nwchat.keys import ulid
+from nwchat.rows import message_row
+from nwchat.wire import Message
 from nwchatctl.deploy.policies import lambda_trust
-from tests.e2e import hands, logging_hands
+from tests.e2e import hands, logging_hands, queue_hands
 from tests.e2e.chatting import connection_row
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, Ran, pairs, without
 from tests.e2e.emulated import Sandbox
@@ -131,7 +134,22 @@ def nobody_is_reached(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "0 delivered, 0 gone, 1 failed" in ran.out
 
 
+def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
+
+
+def said(chat: Operator) -> None:
+    """One message, for `history` to delete."""
+    message = Message(ulid(1, bytes(10)), "text", "", "", 1)
+    chat.root("dynamodb").put_item(
+        TableName=chat.called("messages"), Item=message_row(message, 4_000_000_000)
+    )
+
+
 NEEDS = {
+    ("Tables", "dynamodb:BatchWriteItem"): Need(
+        ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), said
+    ),
     ("Tables", "dynamodb:CreateTable"): deploy(hands.delete_table),
     ("Tables", "dynamodb:DeleteItem"): Need(("broadcast", "x"), stale_row, lacks=stale_row_stays),
     ("Tables", "dynamodb:DeleteTable"): remove(lone_table),
@@ -174,6 +192,7 @@ NEEDS = {
     ("Functions", "lambda:CreateFunction"): deploy(hands.delete_function),
     ("Functions", "lambda:DeleteFunction"): remove(lone_function),
     ("Functions", "lambda:GetFunction"): deploy(hands.function_shrunk),
+    ("Functions", "lambda:GetFunctionEventInvokeConfig"): PLAN,
     ("Functions", "lambda:GetPolicy"): PLAN,
     ("Functions", "lambda:InvokeFunction"): Need(("invoke", "disconnect")),
     ("Functions", "lambda:ListAliases"): PLAN,
@@ -182,12 +201,21 @@ NEEDS = {
     ("Functions", "lambda:PublishVersion"): Need(
         ("deploy",), settings={"NWCHAT_FUNCTIONS__MEMORY_MB": "384"}
     ),
+    ("Functions", "lambda:PutFunctionEventInvokeConfig"): deploy(queue_hands.events_unset),
     ("Functions", "lambda:RemovePermission"): deploy(hands.permission_moved),
     ("Functions", "lambda:TagResource"): tagged("function"),
     ("Functions", "lambda:UntagResource"): deploy(hands.tag_function),
     ("Functions", "lambda:UpdateAlias"): deploy(hands.alias_moved),
     ("Functions", "lambda:UpdateFunctionCode"): deploy(hands.code_changed),
     ("Functions", "lambda:UpdateFunctionConfiguration"): deploy(hands.function_shrunk),
+    ("Queues", "sqs:CreateQueue"): deploy(queue_hands.deleted),
+    ("Queues", "sqs:DeleteQueue"): remove(queue_hands.lone_queue),
+    ("Queues", "sqs:GetQueueAttributes"): PLAN,
+    ("Queues", "sqs:GetQueueUrl"): PLAN,
+    ("Queues", "sqs:ListQueueTags"): PLAN,
+    ("Queues", "sqs:SetQueueAttributes"): deploy(queue_hands.queue(DelaySeconds="9")),
+    ("Queues", "sqs:TagQueue"): tagged("queue"),
+    ("Queues", "sqs:UntagQueue"): deploy(queue_hands.tagged),
     ("FindAndMakeApis", "apigateway:GET"): PLAN,
     ("FindAndMakeApis", "apigateway:POST"): Need(("deploy", "--only", "api"), piece=True),
     ("Apis", "apigateway:DELETE"): remove(lone_api),
@@ -202,6 +230,9 @@ NEEDS = {
     ("PassAccountLoggingRole", "iam:PassRole"): account_role(),
     ("Sockets", "execute-api:ManageConnections"): Need(
         ("broadcast", "x"), stale_row, lacks=nobody_is_reached
+    ),
+    ("SocketsAskedAbout", "execute-api:ManageConnections"): Need(
+        ("connections", "prune", "--grace", "1s"), stale_row, lacks=nothing_is_known
     ),
 }
 

@@ -14,11 +14,12 @@ import pytest
 import typer
 
 from nwchatctl import cli
-from nwchatctl.cli import Command, run
+from nwchatctl.cli import run
 from nwchatctl.commands.options import JsonOption
 from nwchatctl.context import App
 from nwchatctl.errors import ChatError
 from nwchatctl.report import Item, Line, Report, Stream
+from nwchatctl.tree import Command
 from tests.unit.cli.process import environment
 
 
@@ -47,6 +48,10 @@ def fail(ctx: typer.Context, how: str, json: JsonOption = False) -> Report:
         raise typer.Abort
     if how == "ctrl-c":
         raise KeyboardInterrupt
+    if how == "ctrl-c half-way":
+        stop = KeyboardInterrupt()
+        stop.add_note("5 of 9 are done")
+        raise stop
     if how == "sigterm":
         signal.raise_signal(signal.SIGTERM)
     raise RuntimeError("boom")
@@ -79,6 +84,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["fail", "exit"], 6, "", ""),
         (["fail", "abort"], 130, "", "error: interrupted\n"),
         (["fail", "ctrl-c"], 130, "", "error: interrupted\n"),
+        (["fail", "ctrl-c half-way"], 130, "", "error: interrupted: 5 of 9 are done\n"),
         (["fail", "sigterm"], 143, "", "error: terminated\n"),
         (
             ["fail", "x"],
@@ -120,6 +126,7 @@ import threading, typer
 from nwchatctl import cli
 from nwchatctl.__main__ import main
 from nwchatctl.report import Report
+from nwchatctl.tree import Command
 
 def stuck(ctx: typer.Context) -> Report:
     threading.Thread(target=threading.Event().wait).start()
@@ -128,7 +135,7 @@ def stuck(ctx: typer.Context) -> Report:
 
 def other() -> None: ...
 
-cli.COMMANDS = (cli.Command(stuck, ""), cli.Command(other, ""))
+cli.COMMANDS = (Command(stuck, ""), Command(other, ""))
 main()
 """
 

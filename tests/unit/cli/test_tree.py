@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nwchatctl.cli import COMMANDS, tree
+from nwchatctl.cli import COMMANDS, PROGRAM, tree
 from nwchatctl.reference import entries, reference
+from nwchatctl.tree import Command, Commands, Listed
 
 DOCS = Path(__file__).parents[3] / "docs" / "commands.md"
 
@@ -42,6 +43,41 @@ def test_commands_are_listed_in_the_order_of_the_table() -> None:
     assert len(listed) == len(COMMANDS)
     assert listed[0] == "init"
     assert listed[-1] == "help"
+
+
+@pytest.mark.parametrize("entry", COMMANDS)
+def test_what_is_listed_is_what_the_command_says(entry: object) -> None:
+    assert isinstance(entry, Listed)
+    # typer shows the first sentence, or as much of it as there is room for.
+    assert tree().commands[entry.name].get_short_help_str(1000) == entry.about
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_help_is_the_same_when_all_is_loaded(width: int) -> None:
+    listing, loaded = tree(), tree()
+    assert all(loaded.commands.values())
+    helps = [
+        each.get_help(each.context_class(each, info_name=PROGRAM, terminal_width=width))
+        for each in (listing, loaded)
+    ]
+    assert helps[0] == helps[1]
+
+
+def test_a_module_is_loaded_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    load = Listed.load
+
+    def noted(entry: Listed) -> Command | Commands:
+        loaded.append(entry.name)
+        return load(entry)
+
+    monkeypatch.setattr(Listed, "load", noted)
+    root = tree()
+    root.get_help(root.context_class(root, info_name=PROGRAM))
+    assert loaded == []
+    for _ in range(2):
+        assert root.resolve_command(None, ["config", "show"])[::2] == ("config", ["show"])
+    assert loaded == ["config"]
 
 
 def test_the_reference_is_current() -> None:

@@ -113,10 +113,14 @@ def test_tags_are_merged_key_by_key(tmp_path: Path) -> None:
         ('[chat]\n\nnmae = "x"\n', ":3: unknown key chat.nmae, did you mean name?"),
         ("[stge]\nname = 1\n", ":1: unknown section [stge], did you mean [stage]?"),
         ("throttle_rate = 1\n", ":1: unknown key throttle_rate, did you mean stage.throttle_rate?"),
-        ("[chat]\nmemory_mb = 1\n", ":2: unknown key chat.memory_mb, did you mean functions.memory_mb?"),
+        (
+            "[chat]\nmemory_mb = 1\n",
+            ":2: unknown key chat.memory_mb, did you mean functions.memory_mb or fanout.memory_mb?",
+        ),
         (
             "[zzz]\n",
-            "unknown section [zzz]; there are aws, chat, stage, functions, sending, logs, tables, tags",
+            "unknown section [zzz]; "
+            "there are aws, chat, stage, functions, sending, fanout, logs, tables, tags",
         ),
         ("chat.nmae = 1\n", ":1: unknown key chat.nmae, did you mean name?"),
     ],
@@ -168,6 +172,7 @@ def test_unknown_variables(tmp_path: Path, name: str, meant: str | None) -> None
         ("[logs]\nretention_days = 2\n", "logs.retention_days must be one of 1, 3, 5, 7"),
         ("[tables]\nretention_days = 3651\n", "tables.retention_days must be 3650 or less"),
         ("[sending]\naccount_rate = 5\nreserve_rate = 5\n", "sending must have a reserve_rate below"),
+        ("[fanout]\ntimeout_seconds = 901\n", ":2: fanout.timeout_seconds must be 900 or less, not 901"),
         ("[sending]\naccount_rate = 0\n", "sending.account_rate must be 1 or more, not 0"),
         ('[stage]\nname = "a b"\n', "stage.name must be 1 to 128 letters"),
         ('[tags]\n"aws:x" = "y"\n', "tags must have keys that begin with neither aws: nor nwchat:"),

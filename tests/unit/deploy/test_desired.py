@@ -34,7 +34,7 @@ def test_the_default_chat_is_wired_like_this() -> None:
     shown = {f"{kind} {name}": dataclasses.asdict(each) for (kind, name), each in sorted(chat().items())}
     for each in shown.values():
         for policy in ("trust", "policy"):
-            if policy in each:
+            if each.get(policy):
                 each[policy] = json.loads(each[policy])
     golden = GOLDEN / "chat.json"
     text = json.dumps(shown, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -48,8 +48,20 @@ def test_the_default_chat_is_wired_like_this() -> None:
 ACTIONS = {
     "connect": {"dynamodb:PutItem", "logs:CreateLogStream", "logs:PutLogEvents"},
     "disconnect": {"dynamodb:DeleteItem", "logs:CreateLogStream", "logs:PutLogEvents"},
+    "fanout": {
+        "dynamodb:DeleteItem",
+        "dynamodb:Scan",
+        "dynamodb:UpdateItem",
+        "execute-api:ManageConnections",
+        "lambda:InvokeFunction",
+        "sqs:SendMessage",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    },
     "message": {
         "dynamodb:DeleteItem",
+        "dynamodb:DescribeTable",
+        "lambda:InvokeFunction",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:Scan",

@@ -38,7 +38,9 @@ from nwchatctl.errors import ChatError
 
 TAGS = (("nwchat:chat", "x"),)
 PLACE = Place("123456789012", "us-east-2")
-ARNS = Arns("arn:logs", "arn:connections", "arn:messages", f"arn:api/{API_ID}/production")
+ARNS = Arns(
+    "arn:logs", "arn:connections", "arn:messages", f"arn:api/{API_ID}/production", "arn:fanout", "arn:queue"
+)
 
 TABLE = Table("messages", "room", "id", "expires_at", True, True, "PAY_PER_REQUEST", TAGS)
 GROUP = LogGroup("/aws/lambda/f", 30, TAGS)
@@ -143,7 +145,7 @@ def test_a_difference_reads_attribute_by_attribute() -> None:
     )
     role = dataclasses.replace(ROLE, policy=function_policy("connect", ARNS))
     assert [each.name for each in fields(Update(role, ROLE))] == [
-        "policy.Connections", "policy.Messages", "policy.Sockets",
+        "policy.Connections", "policy.Messages", "policy.Sockets", "policy.Fanout",
     ]  # fmt: skip
 
 

@@ -75,9 +75,23 @@ def removed(wanted: State, live: State) -> set[str]:
 
 
 def test_what_runs_is_told_by_aliases_and_stage_together() -> None:
-    assert running(LIVE, "production") == NEW.name
-    assert running({**LIVE, ("alias", "f:live"): alias("a")}, "production") not in (NEW.name, OLD.name)
-    assert running({}, "production") is None
+    assert running(LIVE, "production", RECORDS) == NEW.name
+    half = {**LIVE, ("alias", "f:live"): alias("a")}
+    assert running(half, "production", RECORDS) not in (NEW.name, OLD.name)
+    assert running({}, "production", RECORDS) is None
+
+
+def test_a_release_of_before_a_function_there_is_now() -> None:
+    """It runs where all that it knows of is as it was; nothing of it invokes the one that came later."""
+    more = Alias("g:live", "g", "z", ())
+    back = {**rolled_back({**LIVE, **state(more)}, OLD, "production")}
+    assert running(back, "production", RECORDS) == OLD.name
+    assert back[("alias", "g:live")] == more
+    # Whatever is recorded with both functions comes first.
+    functions = (("f", "a"), ("g", "z"))
+    both = Release(release_id(functions, "d1"), functions, "d1", "c0de", latest=False)
+    assert running(back, "production", (*RECORDS, Record(both, 1, "me"))) == both.name
+    assert running({**back, **state(stage("d9"))}, "production", RECORDS) != OLD.name
 
 
 def test_a_list_says_which_runs_and_which_can_run() -> None:

@@ -72,10 +72,11 @@ class FakeStore(Store):
         return len(self.seen_by) <= self.allowed
 
     def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[Found]:
-        for each in list(self.rows.values()):
-            row = connection_row(each)
-            kept = {name: row[name] for name in CONNECTION_KEYS if name in row}
-            yield Found([Recipient(each.connection_id, kept)], part)
+        for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[part.number :: part.of]:
+            if each.connection_id > part.start:
+                row = connection_row(each)
+                kept = {name: row[name] for name in CONNECTION_KEYS if name in row}
+                yield Found([Recipient(each.connection_id, kept)], part)
         self._may_break("scan")
 
     def append(

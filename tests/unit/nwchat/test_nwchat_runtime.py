@@ -11,7 +11,7 @@ import pytest
 
 from nwchat import runtime
 from nwchat.limits import Limits
-from nwchat.runtime import Config, JsonFormatter, Log
+from nwchat.runtime import Config, FanOut, JsonFormatter, Log
 
 TABLES = {"NWCHAT_CONNECTIONS_TABLE": "c", "NWCHAT_MESSAGES_TABLE": "m"}
 
@@ -29,6 +29,10 @@ def test_the_environment_that_deploy_sets() -> None:
         "NWCHAT_RATE_MESSAGES": "5",
         "NWCHAT_RATE_SECONDS": "3",
         "NWCHAT_LOG_LEVEL": "DEBUG",
+        "NWCHAT_FANOUT_FUNCTION": "nwchat-ninjawars-fanout:live",
+        "NWCHAT_FANOUT_THRESHOLD": "9",
+        "NWCHAT_FANOUT_SEGMENT_SIZE": "99",
+        "NWCHAT_SENDING_RATE": "999",
     }
     assert Config.from_env(env) == Config(
         connections_table="c",
@@ -39,6 +43,7 @@ def test_the_environment_that_deploy_sets() -> None:
         allowed_origins=frozenset({"https://a.example", "https://b.example"}),
         limits=Limits(250, 20, 5, 3),
         log_level="DEBUG",
+        fan_out=FanOut("nwchat-ninjawars-fanout:live", 9, 99, 999),
     )
 
 
@@ -106,7 +111,7 @@ def python(code: str, **env: str) -> str:
     return done.stdout
 
 
-HANDLERS = "import nwchat.connect, nwchat.disconnect, nwchat.message, sys\n"
+HANDLERS = "import nwchat.connect, nwchat.disconnect, nwchat.message, nwchat.fanout, sys\n"
 
 
 def test_importing_the_handlers_does_not_import_boto3() -> None:

@@ -1,0 +1,87 @@
+"""The `message` function with one message, in a process of its own.
+
+    python -m bench.message.contender before|now URL ROWS
+
+handles the message twice, as a function does that is warm the second time, and prints a line of JSON about
+the second. DynamoDB is where AWS_ENDPOINT_URL_DYNAMODB says, @connections at URL.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from typing import Any, cast
+
+import boto3
+from botocore.config import Config
+
+from bench.message.before import WORKERS, OldPoster
+from bench.posts.contenders.common import processor, report
+from nwchat import message, runtime
+from nwchat.post import Poster
+from nwchat.runtime import Event
+from nwchat.store import Store
+
+
+def main() -> int:
+    kind, url, rows = sys.argv[1:]
+    os.environ |= {
+        "NWCHAT_ENDPOINT": url,
+        "NWCHAT_CONNECTIONS_TABLE": f"rows-{rows}",
+        "NWCHAT_MESSAGES_TABLE": "messages",
+        "NWCHAT_LOG_LEVEL": "ERROR",
+    }
+    handle = _before() if kind == "before" else _now
+    _checked(handle(_event("warm up")))
+    began, busy = time.perf_counter(), processor()
+    _checked(handle(_event("Hello, everybody")))
+    seconds, cpu_seconds = time.perf_counter() - began, processor() - busy
+    # The stub counts what came; the answer tells only that it went well.
+    posts = int(rows) + 1
+    report(posts=posts, seconds=seconds, cpu_seconds=cpu_seconds, delivered=posts)
+    return 0
+
+
+def _now(event: Event) -> Any:
+    return message.handler(event, None)
+
+
+def _before() -> Any:
+    settings = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "total_max_attempts": 2})
+    client = boto3.client(
+        "apigatewaymanagementapi", endpoint_url=os.environ["NWCHAT_ENDPOINT"], config=settings
+    )
+    config = runtime.config()
+    store = Store(boto3.client("dynamodb"), config.connections_table, config.messages_table)
+    tools = runtime.Tools(config, store, runtime.now_ms, runtime.tools().new_id)
+    poster = cast(Poster, OldPoster(client))
+
+    def handle(event: Event) -> Any:
+        return message.message(event, tools, poster, math.inf, runtime.log_for(event, None))
+
+    return handle
+
+
+def _event(text: str) -> Event:
+    """A frame from somebody who is not in the table yet, as API Gateway would hand it over."""
+    return {
+        "requestContext": {
+            "connectionId": "L0SM9cOFvHcCIhw=",
+            "connectedAt": runtime.now_ms(),
+            "routeKey": "onMessage",
+            "requestId": "bench",
+        },
+        "body": json.dumps({"action": "onMessage", "message": text, "uname": "bench"}),
+    }
+
+
+def _checked(answer: Any) -> None:
+    if answer.get("statusCode") != 200:
+        raise SystemExit(f"the function answered {answer}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

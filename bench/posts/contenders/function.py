@@ -1,0 +1,30 @@
+"""Ours, as the functions make it: the `Poster` of a cold start, requests over the standard library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from bench.posts.contenders.common import Send, Task, main
+from bench.posts.contenders.crowd import Pages
+from nwchat import runtime
+
+
+def prepare(task: Task) -> Send:
+    os.environ |= {
+        "NWCHAT_ENDPOINT": task.url,
+        "NWCHAT_CONNECTIONS_TABLE": "none",
+        "NWCHAT_MESSAGES_TABLE": "none",
+    }
+    # As after another cold start: no connection of the warm-up is left.
+    runtime.poster.cache_clear()
+    poster = runtime.poster()
+
+    def send(ids: Sequence[str]) -> int:
+        return poster.spread(Pages(ids), task.frame).delivered
+
+    return send
+
+
+if __name__ == "__main__":
+    main(prepare)

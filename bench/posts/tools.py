@@ -1,0 +1,163 @@
+"""The programs that the bench needs and the tool does not: nginx, wrk, aiobotocore, the AWS SDK for Node.
+
+What is not installed is fetched into folders of the bench's own, which git ignores; nothing is installed on
+the machine and nothing is started. What can't be had raises `Missing`, and the bench goes on without it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+BENCH = Path(__file__).parents[1]
+UNPACKED = BENCH / ".tools"
+"""Debian packages, unpacked; never installed."""
+
+NODE = BENCH / "posts" / "node"
+_VENV = BENCH / ".venv"
+_REQUIREMENTS = BENCH / "posts" / "requirements.txt"
+_ECHO = "ngx_http_echo_module.so"
+
+
+class Missing(Exception):
+    """Something is not here and can't be fetched; the text says what, and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """The program, and the module that makes it wait."""
+
+    program: Path
+    echo: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return _environ(self.program)
+
+
+def nginx(say: Callable[[str], None]) -> Nginx:
+    """nginx with its echo module: the machine's, or unpacked here. Raises Missing."""
+    for root in _roots(("nginx-light", "libnginx-mod-http-echo"), say):
+        program = _program(root, "nginx")
+        echo = next((each for each in root.glob(f"usr/lib*/nginx/modules/{_ECHO}")), None)
+        if program and echo:
+            return Nginx(program, echo)
+    raise Missing("nginx with its echo module: install nginx-light and libnginx-mod-http-echo")
+
+
+def wrk(say: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
+    """wrk and its environment: the machine's, or unpacked here. Raises Missing."""
+    for root in _roots(("wrk",), say):
+        if program := _program(root, "wrk"):
+            return program, _environ(program)
+    raise Missing("wrk, which measures how much the stub can do: install it")
+
+
+def other_python(say: Callable[[str], None]) -> Path:
+    """The interpreter of bench/.venv, which has aiobotocore. Raises Missing."""
+    python, ready = _VENV / "bin" / "python", _VENV / ".ready"
+    wanted = _REQUIREMENTS.read_text()
+    if not ready.is_file() or ready.read_text() != wanted:
+        say("setting up bench/.venv (aiobotocore)")
+        venv.create(_VENV, clear=True, with_pip=True)
+        _run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", _REQUIREMENTS])
+        ready.write_text(wanted)
+    return python
+
+
+def node(say: Callable[[str], None]) -> Path:
+    """Node.js, with the AWS SDK in bench/posts/node/node_modules. Raises Missing."""
+    program = shutil.which("node")
+    if program is None:
+        raise Missing("Node.js: install version 20 or newer, with npm")
+    ready, wanted = NODE / "node_modules" / ".ready", (NODE / "package-lock.json").read_text()
+    if not ready.is_file() or ready.read_text() != wanted:
+        if shutil.which("npm") is None:
+            raise Missing("npm: install it with Node.js")
+        say("setting up bench/posts/node/node_modules (the AWS SDK)")
+        _run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", NODE])
+        ready.write_text(wanted)
+    return Path(program)
+
+
+def _roots(packages: Sequence[str], say: Callable[[str], None]) -> Iterator[Path]:
+    """Where to look: on the machine; in what was unpacked; there again when it was fetched."""
+    yield Path("/")
+    yield UNPACKED
+    fetch(packages, UNPACKED, say)
+    yield UNPACKED
+
+
+def _program(root: Path, name: str) -> Path | None:
+    if root == Path("/"):
+        found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin")
+        return Path(found) if found else None
+    return next((each for each in root.glob(f"usr/*bin/{name}")), None)
+
+
+def _environ(program: Path) -> dict[str, str]:
+    """Unpacked programs find unpacked libraries."""
+    if UNPACKED not in program.parents:
+        return {}
+    folders = [each for each in UNPACKED.glob("*/lib/*-linux-*") if each.is_dir()]
+    return {"LD_LIBRARY_PATH": ":".join(map(str, (*folders, *UNPACKED.glob("lib/*-linux-*"))))}
+
+
+def fetch(packages: Sequence[str], to: Path, say: Callable[[str], None], *options: str) -> None:
+    """Unpacks Debian packages, and those that they need and the machine has not, into `to`. Raises Missing.
+
+    `options` are apt's own.
+    """
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
+        raise Missing(f"{' and '.join(packages)}: there is no apt-get here, so install them another way")
+    say(f"fetching {' and '.join(packages)} into bench/{to.name}")
+    try:
+        wanted = _with_needs(packages, options)
+    except Missing:
+        if os.getuid() != 0:
+            raise
+        # A container has no package lists until somebody asks for them.
+        _run(["apt-get", "update", "-qq"])
+        wanted = _with_needs(packages, options)
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder:
+        _run(["apt-get", "download", "-q", *wanted], cwd=folder)
+        to.mkdir(parents=True, exist_ok=True)
+        for package in sorted(Path(folder).glob("*.deb")):
+            _run(["dpkg", "-x", package, to])
+
+
+def _with_needs(packages: Sequence[str], options: Sequence[str]) -> list[str]:
+    """These packages and what apt would install with them, as `name=version` or the bare name."""
+    said = _run(["apt-get", *options, "-s", "--no-install-recommends", "install", *packages])
+    # Inst libluajit-5.1-2 (2.1.0~beta3+git20220320+dfsg-4.1 Debian:12.14/oldstable [amd64])
+    planned = [line.split() for line in said.splitlines() if line.startswith("Inst ")]
+    needs = [words[1] for words in planned]
+    return [*needs, *(each for each in packages if each not in needs)]
+
+
+def _run(words: Sequence[str | Path], cwd: str | None = None) -> str:
+    """Its stdout. Raises Missing with the last of what it said on stderr."""
+    environ = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(str(error)) from error
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+        raise Missing(f"{' '.join(map(str, words[:3]))}: {said[-1]}")
+    return done.stdout

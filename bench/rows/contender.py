@@ -1,0 +1,84 @@
+"""`connections prune` and `history export`, in a process of their own.
+
+    python -m bench.rows.contender prune|export URL ROWS
+
+does it once with 100 rows, then with ROWS, and prints a line of JSON about that. DynamoDB is where
+AWS_ENDPOINT_URL_DYNAMODB says, @connections at URL. What the commands do besides (arguments, finding the API,
+the bar) is left out: start-up times are `make bench-startup`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from bench.posts.contenders.common import connection_ids, processor, report
+from bench.posts.stub import is_gone
+from nwchat.pace import Pace
+from nwchat.targets import Connections
+from nwchatctl.chat import exporting
+from nwchatctl.chat.picking import Span
+from nwchatctl.chat.sweeping import sweep
+from nwchatctl.commands._connections import candidates
+from nwchatctl.context import App
+
+_WARM_UP = 100
+
+
+def main() -> int:
+    kind, url, rows = sys.argv[1:]
+    work: Callable[[int, str], int] = prune if kind == "prune" else export
+    work(_WARM_UP, url)
+    began, busy = time.perf_counter(), processor()
+    done = work(int(rows), url)
+    seconds, cpu_seconds = time.perf_counter() - began, processor() - busy
+    report(posts=int(rows), seconds=seconds, cpu_seconds=cpu_seconds, delivered=done)
+    return 0
+
+
+def prune(rows: int, url: str) -> int:
+    """All of them asked about, at the command's own rate, and the rows of the gone deleted."""
+    app = _app(rows)
+    asked = Connections("GET", url, os.environ["AWS_REGION"], app.credentials)
+    found = candidates(app, None, expired=True)
+    try:
+        swept = sweep(app.transport, asked, app.rows, found, pace=Pace(app.sending_rate))
+    finally:
+        found.close()
+    expected = sum(map(is_gone, connection_ids(rows)))
+    if (swept.checked, swept.deleted, swept.alive) != (rows, expected, rows - expected):
+        raise SystemExit(f"{expected} of {rows} are gone, and not so: {swept}")
+    return swept.checked
+
+
+def export(rows: int, url: str) -> int:
+    """All of them written to a file."""
+    count = 0
+
+    def written(messages: int) -> None:
+        nonlocal count
+        count += messages
+
+    with tempfile.TemporaryFile() as file:
+        exporting.write(_app(rows).messages().oldest_first(Span()), file, written)
+        lines = _lines(file)
+    if lines != count:
+        raise SystemExit(f"{lines} lines of {count} messages")
+    return count
+
+
+def _lines(file: BinaryIO) -> int:
+    file.seek(0)
+    return sum(1 for _ in file)
+
+
+def _app(rows: int) -> App:
+    return App(environ={**os.environ, "NWCHAT_CHAT__NAME": f"rows-{rows}"})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What the tool is measured beside: small programs as their users would write them, and the AWS CLI."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+TYPER = "import typer"
+
+ONE_COMMAND = '''\
+import typer
+
+app = typer.Typer({options})
+
+
+@app.command()
+def main(name: str = "world") -> None:
+    """Say hello."""
+    print(f"Hello, {{name}}!")
+
+
+if __name__ == "__main__":
+    app()
+'''
+"""A Typer app as its documentation begins."""
+
+SCAN = """\
+import json
+
+import boto3
+
+client = boto3.client("dynamodb")
+print(json.dumps(client.scan(TableName="bench-connections")["Items"]))
+"""
+
+AWSCLI = "awscli>=1.40,<2"
+"""The AWS CLI that pip installs; the second version comes with an interpreter of its own."""
+
+
+def script(folder: Path, name: str, text: str) -> list[str]:
+    """The command that runs `text`, as a file in `folder`."""
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return [sys.executable, str(file)]
+
+
+def aws(folder: Path) -> Path:
+    """The `aws` of a virtual environment at `folder`, which is made where there is none yet.
+
+    Raises CalledProcessError where pip cannot install it.
+    """
+    program = folder / "bin" / "aws"
+    if not program.exists():
+        sys.stderr.write(f"installing {AWSCLI} into {folder}\n")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        python = str(folder / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, AWSCLI], check=True)
+    return program

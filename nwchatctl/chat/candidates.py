@@ -1,0 +1,84 @@
+"""Which rows of the connections table are wanted, and how each stands should its socket be gone. Pure.
+
+Times are epoch ms, and all of AWS's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from nwchat.rows import Recipient, connection_of
+from nwchat.scanning import Found, Part
+
+PARTS = 4
+"""In how many parts the table is read at once. A part gives some 5,000 connections a second."""
+PAGE_ROWS = 1_000
+"""Rows that are read at once: of what is read ahead, this bounds the memory."""
+
+
+class Standing(Enum):
+    """What a row is, in the `note` of its Recipient, should its socket be gone."""
+
+    OLD = "old"
+    """To be deleted; also one whose age cannot be read."""
+    YOUNG = "young"
+    """To be spared: API Gateway has said 410 of sockets that were just being made."""
+    ABSENT = "absent"
+    """None at all: the id was given by somebody."""
+
+
+def standing(connected_at: int | None, now_ms: int, grace_ms: int) -> Standing:
+    """Of a row that was read at `now_ms`, by the clock that `connected_at` (epoch ms) is of: AWS's."""
+    if connected_at is not None and now_ms - connected_at < grace_ms:
+        return Standing.YOUNG
+    return Standing.OLD
+
+
+def heard_of(connected_at: int | None, last_seen_at: int | None) -> int | None:
+    """When a connection gave its last sign of life, epoch ms; None where its row does not say."""
+    return max((each for each in (connected_at, last_seen_at) if each is not None), default=None)
+
+
+def is_older(connected_at: int | None, last_seen_at: int | None, before_ms: int | None) -> bool:
+    """Whether the last sign of life was before `before_ms`; always without one, or without a bound."""
+    last = heard_of(connected_at, last_seen_at)
+    return before_ms is None or last is None or last < before_ms
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The rows of `user` ("" for everybody's) that were last heard of before `before_ms`; with `expired` also
+    those that TTL has not deleted yet. `scan` is that of `nwchat.store.Store`."""
+
+    scan: Callable[..., Iterator[Found]]
+    now_ms: Callable[[], int]
+    grace_ms: int
+    user: str = ""
+    before_ms: int | None = None
+    expired: bool = False
+
+    def pages(self, part: Part) -> Iterator[Sequence[Recipient]]:
+        """Those of one part, each with its Standing as a note, as it was when its page was read: an answer of
+        API Gateway's that comes later is of a time when the row was older still."""
+        pages = self.scan(
+            part,
+            self.now_ms(),
+            consistent=True,
+            user=self.user,
+            expired=self.expired,
+            page_size=PAGE_ROWS,
+        )
+        for found in pages:
+            now_ms = self.now_ms()
+            yield [self._judged(each, now_ms) for each in found.recipients if self._is_wanted(each)]
+
+    def _judged(self, recipient: Recipient, now_ms: int) -> Recipient:
+        return recipient._replace(note=standing(recipient.connected_at, now_ms, self.grace_ms))
+
+    def _is_wanted(self, recipient: Recipient) -> bool:
+        if self.before_ms is None:
+            return True
+        row = connection_of(recipient.row)
+        return is_older(row.connected_at, row.last_seen_at, self.before_ms)

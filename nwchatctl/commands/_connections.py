@@ -1,0 +1,107 @@
+"""What the commands about connections share: reading the table, and asking API Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from nwchatctl.commands.options import parse_seconds
+from nwchatctl.errors import Exit
+from nwchatctl.stopping import STOPPED
+
+if TYPE_CHECKING:
+    from nwchat.ahead import Ahead
+    from nwchat.rows import Recipient
+    from nwchat.targets import Connections
+    from nwchatctl.aws.clock import ServerClock
+    from nwchatctl.chat.sweeping import Swept
+    from nwchatctl.context import App
+
+GRACE_SECONDS = 120.0
+"""Of --grace: a socket is made within seconds, and clocks may differ."""
+
+
+def _grace(text: str) -> float:
+    return 0.0 if text.strip() in ("0", "0s") else parse_seconds(text)
+
+
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="N",
+        min=1,
+        help="At most so many requests a second; by default what sending.* leaves.",
+    ),
+]
+GraceOption = Annotated[
+    float | None,
+    typer.Option("--grace", metavar="AGE", parser=_grace, help="Spare rows younger than that; 2m."),
+]
+
+
+def asking(app: App, method: Literal["GET", "DELETE"]) -> Connections:
+    """Requests to the deployed API's connections. Raises ChatError `not_deployed`, exit 4."""
+    from nwchat.targets import Connections
+    from nwchatctl.commands._chat import not_deployed
+
+    if not (app.cloud.gateway.ids.api or app.cloud.find_api()):
+        raise not_deployed(app)
+    return Connections(method, app.sockets_url, app.cloud.where.region, app.credentials)
+
+
+def server_clock(app: App) -> ServerClock:
+    """AWS's clock, as DynamoDB's answers tell it from now on: a wrong one here makes nothing old."""
+    from nwchatctl.aws.clock import ServerClock
+
+    return ServerClock(app.aws.client("dynamodb"), app.now_ms)
+
+
+def candidates(
+    app: App,
+    grace_seconds: float | None,
+    *,
+    user: str = "",
+    before_ms: int | None = None,
+    expired: bool = False,
+) -> Ahead[Recipient]:
+    """The rows of the table with their Standing, read ahead: those that `Candidates` says. To be closed."""
+    from nwchat.ahead import Ahead
+    from nwchat.scanning import Part
+    from nwchatctl.chat.candidates import PARTS, Candidates
+
+    clock = server_clock(app)
+    chosen = Candidates(app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired)
+    return Ahead([partial(chosen.pages, Part(number, PARTS)) for number in range(PARTS)], depth=1)
+
+
+def grace_ms(seconds: float | None) -> int:
+    """What --grace says, or its default."""
+    return round((GRACE_SECONDS if seconds is None else seconds) * 1000)
+
+
+def roughly(app: App) -> int | None:
+    """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
+    if app.silent or not app.streams.err_terminal:
+        return None
+    from nwchatctl.deploy.naming import Names
+
+    table = Names(app.settings.chat.name).connections
+    about = app.aws.client("dynamodb").describe_table(TableName=table)["Table"]
+    return about.get("ItemCount") or None
+
+
+def ended(swept: Swept, reason: str) -> Exit:
+    """The exit code of a run that `reason` stopped, if it is not ""."""
+    return STOPPED.get(reason, Exit.PARTLY if swept.failed else Exit.DONE)
+
+
+def warnings(swept: Swept, stopped: str, rest: str) -> Iterator[str]:
+    """Why it was not all; `rest` is what the same command does when it is run again."""
+    if stopped:
+        yield f"{stopped}: the same command again {rest}"
+    for reason, times in swept.reasons:
+        yield f"{times} times: {reason}"

@@ -1,0 +1,106 @@
+"""An announcement that the chat's own function `fanout` sends, so that a million sockets are AWS's work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nwchatctl.report import Line, Mark
+
+if TYPE_CHECKING:
+    from nwchat.invoking import Missed
+    from nwchat.segments import Progress
+    from nwchat.spreading import Counts
+    from nwchat.wire import Message
+    from nwchatctl.aws.announcements import Announcements
+    from nwchatctl.chat.announcing import Ledger
+    from nwchatctl.commands._announcing import Order
+    from nwchatctl.context import App
+    from nwchatctl.stopping import Stop
+
+_LOOK_SECONDS = 0.5
+SILENT_SECONDS = 240.0
+"""How long nothing may be heard of the segments: Lambda tries one that failed again after one minute, and
+after two more (asynchronous invocation, Lambda developer guide)."""
+
+
+def hand_over(
+    app: App, order: Order, message: Message, ledger: Ledger, stop: Stop, rows: Announcements
+) -> Counts:
+    """Has it sent, and watches until all segments are at their end. What Lambda does not take is sent from
+    here. Raises boto3's errors, before anything is sent where there is no such function."""
+    from nwchat.segments import cut
+    from nwchat.wire import message_frame
+    from nwchatctl.aws.spreading import spread
+    from nwchatctl.deploy.naming import Names
+
+    segments = cut(
+        message_frame(message),
+        message.id,
+        rows=app.store.size(),
+        segment_size=app.settings.fanout.segment_size,
+        rate=order.rate,
+        report=rows.room,
+    )
+    function = Names(app.settings.chat.name).function("fanout")
+    missed = spread(app.aws.client("lambda"), function, segments)
+    handed = len(segments) - len(missed)
+    app.say(Line(f"{handed} of {len(segments)} segments are with {function}", Mark.DIM))
+    ledger.handed_over()
+    own = _send_missed(app, order, message, missed, stop)
+    done = _watch(app, rows, handed, stop)
+    return _together(done.counts, own, finished=done.finished >= handed)
+
+
+def _send_missed(
+    app: App, order: Order, message: Message, missed: Sequence[Missed], stop: Stop
+) -> Counts | None:
+    from nwchat.scanning import Part
+    from nwchatctl.chat.announcing import Ledger, Progress
+    from nwchatctl.commands._announcing import send
+
+    if not missed:
+        return None
+    app.warn(f"{len(missed)} segments are sent from here: {missed[0].reason}")
+    parts = tuple(Part(each.segment.segment, each.segment.segments) for each in missed)
+    return send(app, order, message, Ledger(Progress(parts)), stop)
+
+
+def _watch(app: App, rows: Announcements, segments: int, stop: Stop) -> Progress:
+    """Until all segments are at their end, nothing was heard for too long, or somebody stops it."""
+    from nwchatctl.commands._connections import roughly
+
+    heard, before = time.monotonic(), None
+    with app.bar("sent", roughly(app)) as bar:
+        while True:
+            done = rows.done()
+            counts = done.counts
+            said = f"{done.finished} of {segments} segments, {counts.delivered} delivered, {counts.gone} gone"
+            bar.update(counts.recipients, said)
+            if done != before:
+                heard, before = time.monotonic(), done
+            if done.finished >= segments or stop.reason or time.monotonic() - heard > SILENT_SECONDS:
+                return done
+            time.sleep(_LOOK_SECONDS)
+
+
+def _together(done: Counts, own: Counts | None, *, finished: bool) -> Counts:
+    reasons = list(done.reasons)
+    if not finished:
+        reasons.append(("not all segments are at their end; `nwchatctl status` shows those given up", 1))
+    if own is None:
+        return replace(done, cut_short=not finished, reasons=tuple(reasons))
+    return replace(
+        done,
+        recipients=done.recipients + own.recipients,
+        delivered=done.delivered + own.delivered,
+        gone=done.gone + own.gone,
+        forgotten=done.forgotten + own.forgotten,
+        refused=done.refused + own.refused,
+        failed=done.failed + own.failed,
+        retries=done.retries + own.retries,
+        cut_short=own.cut_short or not finished,
+        reasons=(*reasons, *own.reasons),
+    )
