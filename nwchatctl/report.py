@@ -46,9 +46,25 @@ class Table:
     empty: str = ""
 
 
+class Growing:
+    """A list in a report's data that is written as it comes and never held as a whole. Read once; `count` is
+    how many there were until now."""
+
+    def __init__(self, items: Iterable[Mapping[str, object]]) -> None:
+        self._items = items
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Mapping[str, object]]:
+        for each in self._items:
+            self.count += 1
+            yield each
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of a command: `data` is its `--json` object, `body` the same for a person.
+
+    A value of `data` may be `Growing`; one that is a function is asked when its turn to be written comes.
 
     `warnings` go to stderr in every mode but `-q`; `notes` (what to do next) to stderr, for people only.
     """

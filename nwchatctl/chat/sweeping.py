@@ -48,8 +48,8 @@ class Swept:
 
         gone = deleted + kept_young + changed + left + absent + those of the failed whose deletion failed
 
-    `retries` are attempts beyond the first. `cut_short`: it was stopped before all were asked about.
-    `reasons`: why something failed, with how often.
+    `retries` are attempts beyond the first. `cut_short`: it was stopped before all were asked about, and
+    deleted where they are gone. `reasons`: why something failed, with how often.
     """
 
     checked: int = 0
@@ -108,6 +108,8 @@ def sweep(
         if rows is not None and not reason:
             doomed, tally.doomed = tally.doomed, []
             error = error or _delete(transport, rows, doomed, tally, deletes, stopped)
+        elif rows is not None and tally.doomed:
+            tally.cut_short = True
         tally.give_up()
         tally.cut_short = tally.cut_short or courier.cut_short
         if error is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +14,7 @@ from nwchatctl.stopping import STOPPED
 
 if TYPE_CHECKING:
     from nwchat.ahead import Ahead
-    from nwchat.rows import Recipient
+    from nwchat.rows import Recipient, Row
     from nwchat.targets import Connections
     from nwchatctl.aws.clock import ServerClock
     from nwchatctl.chat.sweeping import Swept
@@ -76,6 +76,32 @@ def candidates(
     clock = server_clock(app)
     chosen = Candidates(app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired)
     return Ahead([partial(chosen.pages, Part(number, PARTS)) for number in range(PARTS)], depth=1)
+
+
+def looked_up(app: App, ids: Sequence[str]) -> list[Recipient]:
+    """The rows of those ids, with their Standing; also of ids that have none."""
+    from nwchat.rows import Recipient
+    from nwchatctl.chat.candidates import Standing, standing
+
+    clock = server_clock(app)
+    found = []
+    for each in ids:
+        row = read_row(app, each)
+        if row is None:
+            found.append(Recipient(each, note=Standing.ABSENT))
+        else:
+            since = Recipient(each, row).connected_at
+            found.append(Recipient(each, row, standing(since, clock.now_ms(), grace_ms(None))))
+    return found
+
+
+def read_row(app: App, connection_id: str) -> Row | None:
+    """The row of that id as it is now; None for none."""
+    from nwchatctl.aws.connections import read_row
+    from nwchatctl.deploy.naming import Names
+
+    table = Names(app.settings.chat.name).connections
+    return read_row(app.aws.client("dynamodb"), table, connection_id)
 
 
 def grace_ms(seconds: float | None) -> int:

@@ -15,7 +15,8 @@ from nwchatctl.report import Line, Mark, Report, Stream, Table
 def print_report(report: Report, streams: Streams, *, json: bool = False, quiet: bool = False) -> None:
     """Prints all of a report. `quiet` leaves a success without a word; `json` is printed all the same."""
     if json:
-        streams.write(jsonlines.line(report.data))
+        for piece in jsonlines.pieces(report.data):
+            streams.write(piece)
     elif not quiet or report.exit_code:
         for part in report.body:
             _print_part(part, streams)

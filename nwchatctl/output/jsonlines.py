@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePath
+
+from nwchatctl.report import Growing
 
 
 def line(data: Mapping[str, object]) -> str:
     """One line with its newline. Raises ValueError for NaN, TypeError for what JSON has no word for."""
-    return json.dumps(dict(data), allow_nan=False, default=_plain) + "\n"
+    return _text(dict(data)) + "\n"
+
+
+def pieces(data: Mapping[str, object]) -> Iterator[str]:
+    """The same line bit by bit, for data that is made while it is written: `nwchatctl.report.Growing`."""
+    if not any(isinstance(value, Growing) or callable(value) for value in data.values()):
+        yield line(data)
+        return
+    before = "{"
+    for key, value in data.items():
+        yield f"{before}{_text(key)}: "
+        before = ", "
+        if isinstance(value, Growing):
+            yield from _list(value)
+        else:
+            yield _text(value() if callable(value) else value)
+    yield "}\n"
+
+
+def _list(items: Growing) -> Iterator[str]:
+    before = "["
+    for each in items:
+        yield before + _text(each)
+        before = ", "
+    yield "[]" if before == "[" else "]"
 
 
 def error(code: str, message: str, hint: str) -> str:
     """The line that says on stderr what failed."""
     return line({"error": {"code": code, "message": message, "hint": hint}})
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, allow_nan=False, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -134,6 +134,10 @@ def nobody_is_reached(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "0 delivered, 0 gone, 1 failed" in ran.out
 
 
+def nobody_is_kicked(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 5 and "0 kicked, 1 failed" in ran.out
+
+
 def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
 
@@ -233,6 +237,9 @@ NEEDS = {
     ),
     ("SocketsAskedAbout", "execute-api:ManageConnections"): Need(
         ("connections", "prune", "--grace", "1s"), stale_row, lacks=nothing_is_known
+    ),
+    ("SocketsClosed", "execute-api:ManageConnections"): Need(
+        ("connections", "kick", "stale"), stale_row, lacks=nobody_is_kicked
     ),
 }
 

@@ -74,8 +74,11 @@ class Story:
     def clock(self) -> int:
         return self.world.now_ms
 
-    def prune(self, happenings: Sequence[Callable[[], None]], *, dry_run: bool = False) -> Swept:
-        """Checks that each row that was read is in one count."""
+    def prune(
+        self, happenings: Sequence[Callable[[], None]], *, dry_run: bool = False, most_steps: int = 100_000
+    ) -> Swept:
+        """Checks that each row that was read is in one count. It is told to stop after `most_steps`."""
+        steps = iter([""] * most_steps)
         chosen = Candidates(self.scan, self.clock, GRACE_MS, expired=True)
         source = Reading(page for part in PARTS for page in chosen.pages(part))
         settled: list[str] = []
@@ -89,14 +92,17 @@ class Story:
             None if dry_run else deleting(),
             source,
             clock=lambda: self.world.now_ms / 1000,
+            tick=lambda swept: next(steps, "interrupted"),
             settled=settle,
         )
-        assert Counter(settled) == Counter(source.given)
-        assert swept.checked == len(source.given)
+        assert swept.cut_short or Counter(settled) == Counter(source.given)
+        assert not Counter(settled) - Counter(source.given)
+        assert swept.checked == len(settled)
         kept = swept.kept_young + swept.changed + swept.left + swept.absent
         assert swept.checked == swept.alive + swept.deleted + kept + swept.failed
         assert swept.deleted + kept <= swept.gone <= swept.deleted + kept + swept.failed
-        assert not swept.cut_short
+        assert swept.cut_short or dry_run or not swept.left
+        assert not swept.cut_short or most_steps < 100_000
         return swept
 
     def pruned_meanwhile(self) -> None:
@@ -157,6 +163,17 @@ def test_whoever_is_there_hears_it(tape: list[int]) -> None:
     assert story.world.wrongly_deleted == []
     # Nobody's row was lost on the way.
     assert {each.id for each in before} & story.world.sockets.keys() <= story.world.rows.keys()
+
+
+@settings(max_examples=200, deadline=None)
+@given(numbers, st.integers(0, 40))
+def test_stopped_at_any_step_it_has_counted_all_and_goes_on(tape: list[int], most_steps: int) -> None:
+    story = Story(tape)
+    story.prune(story.happenings, most_steps=most_steps)
+    assert story.world.wrongly_deleted == []
+    story.quiet()
+    story.prune(())
+    assert story.world.rows.keys() <= story.world.sockets.keys()
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from nwchatctl.errors import ChatError
 from nwchatctl.output import human
 from nwchatctl.output.tables import PAGE
-from nwchatctl.report import Item, Line, Mark, Report, Stream, Table
+from nwchatctl.report import Growing, Item, Line, Mark, Report, Stream, Table
 from tests.unit.output.memory_streams import printed, streams
 
 HOSTILE = "\x1b[2J[red]x[/red]\n\u202e:smile:"
@@ -195,3 +195,30 @@ def test_errors_for_people_and_for_scripts() -> None:
         "error": {"code": "broken", "message": "it\nfailed \x1b", "hint": "mend it"}
     }
     assert printed(colored)[1].startswith("\x1b[1;31merror:\x1b[0m it")
+
+
+def growing(*numbers: int) -> Growing:
+    return Growing({"id": each} for each in numbers)
+
+
+@pytest.mark.parametrize("numbers", [(), (1,), (1, 2, 3)])
+def test_a_growing_list_is_written_as_any_other(numbers: tuple[int, ...]) -> None:
+    made = streams()
+    items = growing(*numbers)
+    data = {"before": "ü", "items": items, "count": lambda: items.count}
+    human.print_report(Report(data), made, json=True)
+    whole = {"before": "ü", "items": [{"id": each} for each in numbers], "count": len(numbers)}
+    assert printed(made)[0] == json.dumps(whole) + "\n"
+
+
+def test_a_growing_list_is_never_held() -> None:
+    made = streams()
+    written: list[str] = []
+
+    def items() -> Iterator[dict[str, object]]:
+        for each in range(3):
+            written.append(printed(made)[0])
+            yield {"id": each}
+
+    human.print_report(Report({"items": Growing(items())}), made, json=True)
+    assert written == ['{"items": ', '{"items": [{"id": 0}', '{"items": [{"id": 0}, {"id": 1}']

@@ -1,0 +1,169 @@
+"""`connections kick`: sockets are closed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands._connections import RateOption
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchat.courier import Source
+    from nwchat.outcome import Outcome
+    from nwchat.rows import Recipient
+    from nwchatctl.chat.sweeping import Swept
+    from nwchatctl.context import App
+
+KICK_HELP = examples(
+    ("one socket", "nwchatctl connections kick L0SM9cOFvHcCIhw="),
+    ("all sockets of one player", "nwchatctl connections kick --user 128274"),
+    ("everybody, from a script", "nwchatctl connections kick --all --confirm ninjawars"),
+)
+
+
+def kick(
+    ctx: typer.Context,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="As `connections list` has them.")
+    ] = None,
+    user: Annotated[
+        str, typer.Option("--user", metavar="ID", help="All sockets of this sender_id or name.")
+    ] = "",
+    everybody: Annotated[bool, typer.Option("--all", help="Everybody's.", show_default=False)] = False,
+    confirm: Annotated[
+        str, typer.Option("--confirm", metavar="NAME", help="With --all: the chat's name, not typed.")
+    ] = "",
+    yes: YesOption = False,
+    rate: RateOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Close sockets.
+
+    Clients may connect again at once. --all wants the chat's name typed, or given with --confirm; --yes will
+    not do for that. Exit code 4 when an ID is no connection, 5 when some could not be closed.
+    """
+    app: App = ctx.obj
+    app.require_config()
+    given = list(dict.fromkeys(ids or ()))
+    if (bool(given), bool(user), everybody).count(True) != 1:
+        raise ChatError(
+            "kick needs to know whom: IDs, --user ID or --all",
+            hint="give one of them",
+            code="usage",
+            exit_code=Exit.USAGE,
+        )
+    app.announce()
+    began = time.monotonic()
+    whom = _Whom(app, given, user, rate, dry_run)
+    if everybody and not dry_run:
+        app.confirm_name(app.settings.chat.name, given=confirm)
+    swept, stopped = whom.kicked()
+    if given and swept.absent == len(given):
+        raise _unknown(app, f"no connection is called {', '.join(given)}")
+    if user and not swept.checked and not stopped:
+        raise _unknown(app, f"no connection is known to be of {user}")
+    return _report(swept, stopped, whom.absent, began, dry_run=dry_run)
+
+
+class _Whom:
+    """Whose sockets are closed, or in a dry run asked about. Raises ChatError `not_deployed`, exit 4."""
+
+    def __init__(self, app: App, given: Sequence[str], user: str, rate: float | None, dry_run: bool) -> None:
+        from nwchatctl.commands._connections import asking
+
+        self.absent: list[str] = []
+        """Ids that were given, and of which there is neither a row nor a socket."""
+        self._app = app
+        self._given = given
+        self._user = user
+        self._rate = rate
+        self._dry_run = dry_run
+        self._asked = asking(app, "GET" if dry_run else "DELETE")
+
+    def kicked(self) -> tuple[Swept, str]:
+        """What became of them, and why it was stopped, if it was."""
+        from nwchat.post import Listed
+        from nwchatctl.commands._connections import candidates, looked_up
+
+        if self._given:
+            return self._swept(Listed(looked_up(self._app, self._given)))
+        found = candidates(self._app, None, user=self._user)
+        try:
+            return self._swept(found)
+        finally:
+            found.close()
+
+    def _swept(self, source: Source[Recipient]) -> tuple[Swept, str]:
+        from nwchat.pace import Pace
+        from nwchatctl.chat.sweeping import sweep
+        from nwchatctl.stopping import gently
+
+        app = self._app
+        with gently() as stop, app.bar("kicked") as bar:
+
+            def tick(swept: Swept) -> str:
+                bar.update(swept.alive, f"{swept.gone} gone, {swept.failed} failed")
+                return stop.reason
+
+            swept = sweep(
+                app.transport,
+                self._asked,
+                None if self._dry_run else app.rows,
+                source,
+                pace=Pace(self._rate or app.sending_rate),
+                tick=tick,
+                settled=self._settle,
+            )
+            bar.update(swept.alive)
+        return swept, stop.reason if swept.cut_short else ""
+
+    def _settle(self, recipient: Recipient, outcome: Outcome) -> None:
+        from nwchat.outcome import Gone
+        from nwchatctl.chat.candidates import Standing
+
+        if recipient.note is Standing.ABSENT and isinstance(outcome, Gone):
+            self.absent.append(recipient.connection_id)
+
+
+def _unknown(app: App, message: str) -> ChatError:
+    hint = app.command("connections", "list")
+    return ChatError(message, hint=hint, code="no_connection", exit_code=Exit.NOT_FOUND)
+
+
+def _report(swept: Swept, stopped: str, absent: list[str], began: float, *, dry_run: bool) -> Report:
+    from nwchatctl.commands._connections import ended, warnings
+
+    said = [f"{swept.alive} {'would be kicked' if dry_run else 'kicked'}"]
+    others = (("gone already", swept.gone - swept.absent), ("unknown", swept.absent))
+    said += [f"{count} {text}" for text, count in (*others, ("failed", swept.failed)) if count]
+    code = ended(swept, stopped)
+    if code is Exit.DONE and absent:
+        code = Exit.NOT_FOUND
+    return Report(
+        data={
+            "kicked": 0 if dry_run else swept.alive,
+            "gone": swept.gone,
+            "failed": swept.failed,
+            "checked": swept.checked,
+            "open": swept.alive,
+            "deleted": swept.deleted,
+            "unknown": absent,
+            "retries": swept.retries,
+            "dry_run": dry_run,
+            "stopped": stopped or None,
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=(Line(", ".join(said), Mark.WARN if code else Mark.GOOD),),
+        exit_code=code,
+        warnings=(
+            *warnings(swept, stopped, "closes the others"),
+            *(f"no connection is called {each}" for each in absent),
+        ),
+    )
