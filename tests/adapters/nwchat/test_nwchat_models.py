@@ -43,17 +43,18 @@ OPERATIONS = {
 }
 
 
-def parsed(loader: Loader, operation: str, answer: dict[str, Any]) -> Any:
+def parsed(loader: Any, operation: str, answer: dict[str, Any]) -> Any:
     model: Any = loader.load_service_model("dynamodb", "service-2")
-    shape = ServiceModel(model, "dynamodb").operation_model(operation).output_shape
+    shape: Any = ServiceModel(model, "dynamodb").operation_model(operation).output_shape
     response = {"body": json.dumps(answer).encode(), "headers": {}, "status_code": 200}
-    found = create_parser("json").parse(response, shape)
+    parser: Any = create_parser("json")
+    found = parser.parse(response, shape)
     found.pop("ResponseMetadata")
     return found
 
 
-LOADERS: dict[str, Loader] = {"functions": RawItems(), "tool": Models()}
-BOTOCORE = Loader()
+LOADERS: dict[str, Any] = {"functions": RawItems(), "tool": Models()}
+BOTOCORE: Any = Loader()
 
 
 @settings(deadline=None)
