@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ attributes: st.SearchStrategy[dict[str, Any]] = st.recursive(
 )
 items = st.dictionaries(texts, attributes, max_size=4)
 
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
     "Scan": lambda some: {"Items": some, "Count": len(some)},
     "Query": lambda some: {"Items": some, "LastEvaluatedKey": {"id": {"S": "é"}}},
     "GetItem": lambda some: {"Item": some[0]} if some else {},
