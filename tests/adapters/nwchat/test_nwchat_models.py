@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ attributes: st.SearchStrategy[dict[str, Any]] = st.recursive(
 )
 items = st.dictionaries(texts, attributes, max_size=4)
 
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[[list[dict[str, Any]]], dict[str, Any]]] = {
     "Scan": lambda some: {"Items": some, "Count": len(some)},
     "Query": lambda some: {"Items": some, "LastEvaluatedKey": {"id": {"S": "é"}}},
     "GetItem": lambda some: {"Item": some[0]} if some else {},
@@ -45,7 +46,7 @@ OPERATIONS = {
 
 def parsed(loader: Loader, operation: str, answer: dict[str, Any]) -> Any:
     model: Any = loader.load_service_model("dynamodb", "service-2")
-    shape = ServiceModel(model, "dynamodb").operation_model(operation).output_shape
+    shape: Any = ServiceModel(model, "dynamodb").operation_model(operation).output_shape
     response = {"body": json.dumps(answer).encode(), "headers": {}, "status_code": 200}
     found = create_parser("json").parse(response, shape)
     found.pop("ResponseMetadata")
