@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from nwchat import answering
 from nwchat.courier import Call, Courier
+from nwchat.lines import Line
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 8.0
@@ -49,7 +49,7 @@ class AsyncioTransport:
         self._verify = verify
         self._proxy = proxy
         self._clock = clock
-        self._idle: dict[tuple[str, str], deque[_Line]] = {}
+        self._idle: dict[tuple[str, str], deque[Line]] = {}
         self._error: BaseException | None = None
         self._loop.set_exception_handler(self._failed)
 
@@ -70,7 +70,7 @@ class AsyncioTransport:
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
-    async def dial(self, scheme: str, host: str, line: _Line) -> None:
+    async def dial(self, scheme: str, host: str, line: Line) -> None:
         """Connects `line`. Raises OSError (ssl.SSLError is one), or TimeoutError."""
         name, port = _address(scheme, host)
         secure = self._context() if scheme == "https" else None
@@ -122,14 +122,14 @@ class _Run:
         self,
         transport: AsyncioTransport,
         courier: Courier[Any],
-        idle: deque[_Line],
+        idle: deque[Line],
         stopped: Callable[[], str] | None,
     ) -> None:
         self._transport = transport
         self._courier = courier
         self._idle = idle
         self._stopped = stopped
-        self._busy: set[_Line] = set()
+        self._busy: set[Line] = set()
         self._dials: dict[asyncio.Task[None], Call[Any]] = {}
         self._done = asyncio.Event()
         self._sweep_at = 0.0
@@ -170,7 +170,7 @@ class _Run:
         head = f"{path}{self._static}" + "\r\n".join(headers) + f"{length}\r\n\r\n"
         return self.head + head.encode("latin-1") + call.body
 
-    def answered(self, line: _Line, status: int, body: bytes, keep: bool) -> None:
+    def answered(self, line: Line, status: int, body: bytes, keep: bool) -> None:
         """A line has its answer: on with the next request on it, while there is one."""
         courier, now, call = self._courier, self.clock(), line.call
         line.call = None
@@ -187,13 +187,13 @@ class _Run:
         self._idle.append(line)
         self._done.set()
 
-    def lost(self, line: _Line) -> None:
+    def lost(self, line: Line) -> None:
         """A line is of no more use."""
         self._busy.discard(line)
         line.drop()
         self._done.set()
 
-    def broken(self, line: _Line, reason: str) -> None:
+    def broken(self, line: Line, reason: str) -> None:
         """A line broke under its request."""
         call, now = line.call, self.clock()
         line.call = None
@@ -226,7 +226,7 @@ class _Run:
         task.add_done_callback(self._transport.note)
 
     async def _dialled(self, call: Call[Any]) -> None:
-        line = _Line()
+        line = Line()
         reason = ""
         try:
             await self._transport.dial(self._courier.target.scheme, self._courier.target.host, line)
@@ -272,86 +272,3 @@ def _named(error: Exception) -> str:
     """What kind of error it is; of a certificate, what is wrong with it."""
     kind = type(error).__name__
     return f"{kind}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else kind
-
-
-class _Line(asyncio.Protocol):
-    """One connection, with at most one request on it."""
-
-    def __init__(self) -> None:
-        self.call: Call[Any] | None = None
-        self.closed = False
-        self.sent_at = 0.0
-        self._run: _Run | None = None
-        self._wire: asyncio.WriteTransport | None = None
-        self._bytes = b""
-        self._known: answering.Answer | None = None
-        """What `_bytes` are so far."""
-        self._answers = 0
-
-    @property
-    def stale(self) -> bool:
-        """Whether it had answered before, and has said nothing to its present request."""
-        return self._answers > 0 and not self._bytes
-
-    def send(self, call: Call[Any], run: _Run) -> None:
-        self.call, self._run, self._bytes, self._known = call, run, b"", None
-        self.sent_at = call.sent_at
-        assert self._wire is not None
-        self._wire.write(run.encode(call))
-
-    def drop(self) -> None:
-        self.closed = True
-        if self._wire is not None:
-            self._wire.abort()
-
-    def expired(self, run: _Run, reason: str) -> None:
-        """The time for an answer is over: what came of it counts, if its headers are whole."""
-        known = self._known
-        if known is not None:
-            self._finish(known.status, known.body, keep=False)
-        else:
-            self._answers = 0
-            run.broken(self, reason)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._wire = cast(asyncio.WriteTransport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        if self.call is None:
-            # Nothing was asked.
-            self.drop()
-            return
-        if self._bytes:
-            data = self._bytes + data
-        try:
-            known = answering.read(data)
-        except ValueError as error:
-            self._bytes = data
-            self._broken(str(error))
-            return
-        if known is not None and known.whole:
-            self._finish(known.status, known.body, known.keep)
-            return
-        self._bytes, self._known = data, known
-        if known is not None and len(data) > answering.MAX_HEAD + answering.MAX_BODY:
-            self._finish(known.status, known.body, keep=False)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        if self.call is None:
-            return
-        known = self._known
-        if known is not None and known.enough:
-            self._finish(known.status, known.body, keep=False)
-        else:
-            self._broken(type(exc).__name__ if exc else "connection closed")
-
-    def _finish(self, status: int, body: bytes, keep: bool) -> None:
-        self._bytes, self._known = b"", None
-        self._answers += 1
-        if self._run is not None:
-            self._run.answered(self, status, body, keep and not self.closed)
-
-    def _broken(self, reason: str) -> None:
-        if self._run is not None:
-            self._run.broken(self, reason)

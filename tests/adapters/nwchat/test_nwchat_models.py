@@ -34,7 +34,7 @@ attributes: st.SearchStrategy[dict[str, Any]] = st.recursive(
 )
 items = st.dictionaries(texts, attributes, max_size=4)
 
-OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
+OPERATIONS: dict[str, Callable[[list[dict[str, Any]]], dict[str, Any]]] = {
     "Scan": lambda some: {"Items": some, "Count": len(some)},
     "Query": lambda some: {"Items": some, "LastEvaluatedKey": {"id": {"S": "é"}}},
     "GetItem": lambda some: {"Item": some[0]} if some else {},
@@ -44,18 +44,17 @@ OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def parsed(loader: Any, operation: str, answer: dict[str, Any]) -> Any:
+def parsed(loader: Loader, operation: str, answer: dict[str, Any]) -> Any:
     model: Any = loader.load_service_model("dynamodb", "service-2")
     shape: Any = ServiceModel(model, "dynamodb").operation_model(operation).output_shape
     response = {"body": json.dumps(answer).encode(), "headers": {}, "status_code": 200}
-    parser: Any = create_parser("json")
-    found = parser.parse(response, shape)
+    found = create_parser("json").parse(response, shape)
     found.pop("ResponseMetadata")
     return found
 
 
-LOADERS: dict[str, Any] = {"functions": RawItems(), "tool": Models()}
-BOTOCORE: Any = Loader()
+LOADERS: dict[str, Loader] = {"functions": RawItems(), "tool": Models()}
+BOTOCORE = Loader()
 
 
 @settings(deadline=None)

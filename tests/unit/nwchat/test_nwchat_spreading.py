@@ -177,7 +177,7 @@ def test_once_it_is_stopped_no_rows_are_deleted_any_more() -> None:
         [people(*names)],
         FakeGateway(dict.fromkeys(names, GONE)),
         rows,
-        tick=lambda counts: next(stops, "interrupted"),
+        tick=lambda counts: next(stops, ""),
     )
     assert counts.cut_short
     assert counts.gone > 0
