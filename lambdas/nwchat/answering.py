@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def read(data: bytes) -> Answer | None:
-    """The answer that `data` begins with; None while its headers are not whole. ValueError when it is none."""
+    """The answer that `data` begins with; None while its headers are not whole. ValueError if it is none."""
     while True:
         if not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data[:7]):
             raise ValueError("no HTTP answer")
@@ -65,7 +65,7 @@ def _answer(data: bytes, status: int, end: int) -> Answer:
 
 
 def _unchunked(data: bytes) -> tuple[bytes, bool, bytes]:
-    """A chunked body so far, whether its end was seen, and what came after that. ValueError when it is none."""
+    """A chunked body so far, whether its end was seen, and what came after that. ValueError if it is none."""
     parts: list[bytes] = []
     while True:
         line, found, rest = data.partition(b"\r\n")

@@ -28,10 +28,12 @@ MOST_WIDTH = 512
 STARVED_SECONDS = 0.005
 """How soon to ask a source again that had nothing to give yet."""
 GRACE_SECONDS = 1.5
-"""How long what is under way may take once nothing more is begun: less than a function keeps back of its time,
-and than somebody waits who pressed Ctrl-C."""
+"""How long what is under way may take once nothing more is begun: less than a function keeps back of its
+time, and than somebody waits who pressed Ctrl-C."""
 HOPELESS = 200
 """So many refusals, and nothing ever accepted, are no accident."""
+OUTAGE_SECONDS = 30.0
+"""How long nothing may be accepted while all fail, before the rest is left alone."""
 
 _BUDGET = 1000.0
 _EARNED = 1.5
@@ -123,9 +125,13 @@ class Courier(Generic[T]):
         self._numbers = count()
         self._budget = _BUDGET
         self._ends_at = math.inf
+        self._accepted_at = -math.inf
+        """When anything was accepted last, or the first was begun."""
         self._accepted = False
         self._refusals = 0
         self._expired = 0
+        self._failures = 0
+        """In a row, as the expired."""
         self.stopped = ""
         """Why nothing more is begun; "" while it goes on."""
 
@@ -172,6 +178,8 @@ class Courier(Generic[T]):
             else:
                 call.sent_at = now
                 self.under_way += 1
+                if self._accepted_at == -math.inf:
+                    self._accepted_at = now
                 return call
         return None
 
@@ -216,10 +224,11 @@ class Courier(Generic[T]):
         if type(read) is Refused:
             if not self._accepted:
                 self._refusals += 1
-                self._hopeless(self._refusals, read.reason)
+                if self._refusals >= HOPELESS:
+                    self._hopeless(f"the first {self._refusals} were all refused: {read.reason}")
         else:
-            self._accepted = True
-            self._expired = 0
+            self._accepted, self._accepted_at = True, now
+            self._expired = self._failures = 0
 
     def broken(self, call: Call[T], reason: str, now: float) -> None:
         """No answer came, or half of one."""
@@ -237,16 +246,23 @@ class Courier(Generic[T]):
             self._budget = max(self._budget, 0.0)
             kind = Throttled if why.throttled else Failed
             self._settle(call.item, kind(why.reason, call.retries))
-            if why.renew and call.retries:
-                self._expired += 1
-                self._hopeless(self._expired, why.reason)
+            self._lost(why, call.retries, now)
             return
         call.retries += 1
         heapq.heappush(self._waiting, (now + wait, next(self._numbers), call))
 
-    def _hopeless(self, times: int, reason: str) -> None:
-        if times >= HOPELESS and self._source is not None:
-            self._break_off(Hopeless(f"the last {times} answers were all refusals: {reason}"))
+    def _lost(self, why: Again, retries: int, now: float) -> None:
+        """Takes note of one more that was given up."""
+        self._failures += 1
+        self._expired += why.renew and retries > 0
+        if self._expired >= HOPELESS:
+            self._hopeless(f"the last {self._expired} were all refused: {why.reason}")
+        elif self._failures >= HOPELESS and now - self._accepted_at > OUTAGE_SECONDS:
+            self._hopeless(f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}")
+
+    def _hopeless(self, reason: str) -> None:
+        if self._source is not None:
+            self._break_off(Hopeless(reason))
 
     def _break_off(self, error: Exception) -> None:
         self.error = self.error or error

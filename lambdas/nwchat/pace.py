@@ -13,8 +13,8 @@ _FEW = 50
 _LONG_SECONDS = 1.0
 """...unless they are few: then so long."""
 _TOLERATED = 0.02
-"""The share of throttled answers that leaves the rate alone, and one more: API Gateway answers 429 for a single
-client that reads too slowly as well, and that is no reason to keep the others waiting."""
+"""The share of throttled answers that leaves the rate alone, and one more: API Gateway answers 429 for a
+single client that reads too slowly as well, and that is no reason to keep the others waiting."""
 _OUTAGE = 0.8
 """The share of failures from which on there is no service or no network: everybody would be tried in vain
 while it lasts."""
@@ -85,12 +85,11 @@ class Pace:
         passed = min(now - self._since, _LONG_SECONDS)
         if self._answers < _FEW and passed < _LONG_SECONDS:
             return
+        throttled = self._throttled > 1 + self._answers * _TOLERATED
         if self._since == -math.inf:
             # The first answer only opens the first window.
-            self._since = now
-            return
-        throttled = self._throttled > 1 + self._answers * _TOLERATED
-        if throttled or self._failed > 1 + self._answers * _OUTAGE:
+            pass
+        elif throttled or self._failed > 1 + self._answers * _OUTAGE:
             # Without a limit of its own, it begins at what is known to be too much.
             rate = self._ceiling if self.rate == math.inf else self.rate
             self.rate = max(rate * _DECREASE, self._ceiling * _FLOOR, min(1.0, self._ceiling))

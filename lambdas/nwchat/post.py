@@ -70,11 +70,11 @@ class Poster:
     ) -> Counts:
         """Posts to `first` and then to all of `source`, those in `skip` and a second time `first` left out.
 
-        The rows of the gone are deleted, unless they were young when that was said or were written since they
-        were read.
+        The rows of the gone are deleted, unless they were young when that was said, or were written since
+        they were read, or it was stopped.
         `tick` is told some times a second how far it is, and at the end; it gives a reason to stop, or "".
         `settled` is told of each recipient once. What `source` raises goes through, once all that it gave
-        are settled.
+        are settled; so does `nwchat.courier.Hopeless`.
         """
         tally = Tally()
         crowd = Crowd(source, first=first, skip=skip, full=lambda: len(tally.gone) >= MOST_GONE)
@@ -94,7 +94,8 @@ class Poster:
             courier = Courier(crowd, target, settle, pace=pace, deadline=deadline)
             self._transport.run(courier, stopped)
             tally.cut_short = courier.cut_short
-            self._forget(tally, deadline)
+            if not courier.stopped:
+                self._forget(tally, deadline, stopped)
             if courier.error is not None:
                 raise courier.error
             if crowd.ended or courier.cut_short:
@@ -106,7 +107,7 @@ class Poster:
     def _posts(self, data: bytes) -> Connections:
         return Connections("POST", self._url, self._region, self._credentials, data)
 
-    def _forget(self, tally: Tally, deadline: float) -> None:
+    def _forget(self, tally: Tally, deadline: float, stopped: Callable[[], str] | None) -> None:
         gone, tally.gone = tally.gone, []
         if not gone:
             return
@@ -117,7 +118,7 @@ class Poster:
             elif not isinstance(outcome, Gone):
                 tally.because(f"not forgotten: {getattr(outcome, 'reason', '')}")
 
-        self._transport.run(Courier(Listed(gone), self._rows, settle, deadline=deadline))
+        self._transport.run(Courier(Listed(gone), self._rows, settle, deadline=deadline), stopped)
 
 
 class Listed:

@@ -46,11 +46,20 @@ def denied(error: aws.ClientError) -> bool:
 
 
 def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
-    """An error of boto3's in the operator's terms, or None where it is not one of boto3's.
+    """An error of boto3's, or of posting, in the operator's terms, or None where it is neither.
 
     `deploy` is the command line that builds the chat which was meant.
     """
+    from nwchat.courier import Hopeless
+
     match error:
+        case Hopeless():
+            return ChatError(
+                f"API Gateway took nothing: {error}",
+                hint="403: the operator's policy is docs/operator-policy.json, and "
+                f"`{deploy}` mends the stage; else run the command again later",
+                code="nothing_accepted",
+            )
         case aws.NoCredentialsError() | aws.PartialCredentialsError():
             return _config("there are no AWS credentials", "no_credentials", _CREDENTIALS_HINT)
         case aws.CredentialRetrievalError() | aws.SSOError() | aws.TokenRetrievalError():

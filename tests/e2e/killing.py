@@ -170,6 +170,7 @@ def wipe(chat: Operator) -> None:
         "function": lambda name: chat.root("lambda").delete_function(FunctionName=name),
         "role": lambda name: _remove_role(chat, name),
         "log-group": lambda name: chat.root("logs").delete_log_group(logGroupName=name),
+        "queue": lambda name: _remove_queue(chat, name),
         "table": lambda name: _remove_table(chat, name),
     }
     for each in chat.there():
@@ -183,6 +184,11 @@ def _remove_role(chat: Operator, name: str) -> None:
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
     iam.delete_role(RoleName=name)
+
+
+def _remove_queue(chat: Operator, name: str) -> None:
+    sqs = chat.root("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
 
 def _remove_table(chat: Operator, name: str) -> None:

@@ -130,7 +130,7 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(sandbox: Sandbox, tmp_p
         done = [json.loads(out) for code, out, _ in ended if code == 0]
         refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]
         assert (len(done), len(refused)) == (1, 9), ended
-        assert done[0]["applied"] == len(done[0]["changes"]) == 32
+        assert done[0]["applied"] == len(done[0]["changes"]) == 38
         assert {each["code"] for each in refused} <= {"locked", "changed_meanwhile"}
         assert all(each["message"] and each["hint"] for each in refused)
         assert operator.plan() == []

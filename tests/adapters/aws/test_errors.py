@@ -6,6 +6,7 @@ import pytest
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from nwchat.courier import Hopeless
 from nwchatctl.aws import errors
 from nwchatctl.errors import Exit
 
@@ -37,6 +38,7 @@ def client_error(code: str, message: str, operation: str = "CreateFunction") -> 
             "network",
         ),
         (aws.ReadTimeoutError(endpoint_url="http://127.0.0.1:1"), "unreachable", Exit.FAILED, "network"),
+        (Hopeless("the first 200 were all refused: 403"), "nothing_accepted", Exit.FAILED, "operator-policy"),
         (ResponseParserError("not JSON"), "unreachable", Exit.FAILED, "network"),
         (client_error("TooManyRequestsException", "x"), "too_many_requests", Exit.FAILED, "in a minute"),
         (

@@ -304,7 +304,7 @@ def test_what_comes_unasked_is_not_taken_for_an_answer(serve: Serve, transport: 
             peer.send(OK + said("410 Gone"))
 
     sent = send(transport, serve(script).url, "abcdef", most_width=1)
-    assert set(type(each) for each in sent.said.values()) <= {Delivered}
+    assert {type(each) for each in sent.said.values()} <= {Delivered}
 
 
 def test_what_settling_raises_ends_the_run(serve: Serve, transport: Transport) -> None:

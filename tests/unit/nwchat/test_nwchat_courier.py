@@ -246,7 +246,7 @@ def test_misconfigured_nobody_is_asked_a_million_times() -> None:
 
     Virtual(answer).run(world.courier)
     assert isinstance(world.courier.error, Hopeless)
-    assert str(world.courier.error) == "the last 200 answers were all refusals: 403 Forbidden"
+    assert str(world.courier.error) == "the first 200 were all refused: 403 Forbidden"
     assert world.courier.cut_short
     assert HOPELESS <= len(asked) == len(world.said) < HOPELESS + 512
     assert set(map(type, world.said.values())) == {Refused}
@@ -282,8 +282,8 @@ def test_credentials_that_stay_expired_end_it_half_way() -> None:
 
 
 def test_a_service_that_is_down_is_not_worn_out() -> None:
-    """Each is tried once in the end, and fewer and fewer a second."""
-    world = World([people(*map(str, range(20_000)))])
+    """Each is tried once in the end, fewer and fewer a second, and then no more."""
+    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
     calls = 0
 
     def answer(host: str, call: Call[Any]) -> Answer:
@@ -293,9 +293,22 @@ def test_a_service_that_is_down_is_not_worn_out() -> None:
 
     transport = Virtual(answer)
     transport.run(world.courier)
-    assert len(world.said) == 20_000
-    assert calls < 22_000
-    assert transport.now > 15
+    assert isinstance(world.courier.error, Hopeless)
+    assert str(world.courier.error) == "nothing was accepted for 30 s: 503"
+    assert 30 < transport.now < 35
+    assert 5_000 < len(world.said) < 20_000
+    assert calls < 20_000
+    assert world.courier.cut_short
+
+
+def test_a_service_that_comes_back_in_time_loses_few() -> None:
+    """Of 50,000 while it is away for ten seconds, at 10,000 a second."""
+    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(500)])
+    transport = Virtual(lambda host, call: (503, b"") if 1 < transport.now < 11 else (200, b""))
+    transport.run(world.courier)
+    kinds = Counter(map(type, world.said.values()))
+    assert kinds.total() == 50_000
+    assert kinds[Failed] < 15_000
 
 
 def test_half_of_all_failing_loses_nobody() -> None:

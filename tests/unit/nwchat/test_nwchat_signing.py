@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as BotoCredentials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nwchat.signing import Credentials, Signer, host_header, sha256_hex
@@ -109,6 +109,7 @@ def botocores_client(url: str) -> Iterator[tuple[Any, list[Any]]]:
         client.close()
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(names, min_size=1, max_size=10))
 def test_the_path_is_the_one_that_botocores_client_sends(some: list[str]) -> None:
     url = "http://127.0.0.1:4566/_aws/execute-api/api/prod"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nwchat.courier import Call
+from nwchat.courier import Call, Hopeless
 from nwchat.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.rows import Recipient, recipient
 from nwchat.spreading import MOST_GONE, YOUNG_MS, Counts, Crowd, Tally, old_enough
@@ -167,6 +167,44 @@ def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
     assert counts.recipients == len(set(gateway.asked)) < 200
     assert counts.failed == 1
     assert [each.recipients for each in seen] == sorted(each.recipients for each in seen)
+
+
+def test_once_it_is_stopped_no_rows_are_deleted_any_more() -> None:
+    rows = FakeRows()
+    names = [str(number) for number in range(100)]
+    stops = iter(["", "", "interrupted"])
+    counts = spread(
+        [people(*names)],
+        FakeGateway(dict.fromkeys(names, GONE)),
+        rows,
+        tick=lambda counts: next(stops, "interrupted"),
+    )
+    assert counts.cut_short
+    assert counts.gone > 0
+    assert rows.forgotten == []
+
+
+def test_deleting_rows_can_be_stopped() -> None:
+    """DynamoDB answers nobody, the tick says stop, and it ends."""
+    rows = FakeRows(**dict.fromkeys("abc", "reset by peer"))
+    asked = 0
+
+    def tick(counts: Counts) -> str:
+        nonlocal asked
+        asked += 1
+        return "interrupted" if asked > 5 else ""
+
+    counts = spread([people(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, tick=tick)
+    assert (counts.gone, counts.forgotten) == (3, 0)
+    assert asked < 20
+
+
+def test_when_nothing_is_accepted_it_breaks_off() -> None:
+    gateway = FakeGateway(dict.fromkeys(map(str, range(10_000)), (403, b"")))
+    pages = [people(*map(str, range(start, start + 100))) for start in range(0, 10_000, 100)]
+    with pytest.raises(Hopeless, match="all refused: 403"):
+        spread(pages, gateway)
+    assert len(gateway.asked) < 1000
 
 
 def test_progress_ends_with_the_whole() -> None:
