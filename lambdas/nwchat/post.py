@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from nwchat.courier import Courier, Source
+from nwchat.courier import Courier, Hopeless, Source
 from nwchat.dialing import Transport
 from nwchat.outcome import Delivered, Failed, Gone, Outcome
 from nwchat.pace import Pace
@@ -74,7 +74,7 @@ class Poster:
         they were read, or it was stopped.
         `tick` is told some times a second how far it is, and at the end; it gives a reason to stop, or "".
         `settled` is told of each recipient once. What `source` raises goes through, once all that it gave
-        are settled; so does `nwchat.courier.Hopeless`.
+        are settled.
         """
         tally = Tally()
         crowd = Crowd(source, first=first, skip=skip, full=lambda: len(tally.gone) >= MOST_GONE)
@@ -96,7 +96,10 @@ class Poster:
             tally.cut_short = courier.cut_short
             if not courier.stopped:
                 self._forget(tally, deadline, stopped)
-            if courier.error is not None:
+            if isinstance(courier.error, Hopeless):
+                # What was done by then is worth knowing.
+                tally.broken_off = str(courier.error)
+            elif courier.error is not None:
                 raise courier.error
             if crowd.ended or courier.cut_short:
                 counts = tally.counts()

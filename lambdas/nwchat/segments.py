@@ -152,7 +152,9 @@ def report_value(counts: Counts, *, done: bool) -> dict[str, Any]:
     return {"M": {**numbers, "reasons": {"M": reasons}, "done": {"BOOL": done}}}
 
 
-_NUMBERS = tuple(each.name for each in fields(Counts) if each.name not in ("cut_short", "reasons"))
+_NUMBERS = tuple(
+    each.name for each in fields(Counts) if each.name not in ("cut_short", "broken_off", "reasons")
+)
 
 
 def progress_of(row: Row) -> Progress:

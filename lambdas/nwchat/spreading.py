@@ -24,8 +24,9 @@ class Counts:
     """What became of a fan-out. `recipients` = delivered + gone + refused + failed.
 
     `forgotten` of the gone had their row deleted. `retries` are attempts beyond the first.
-    `cut_short`: it was stopped, or the deadline came, and not everybody was tried. `reasons`: why posts were
-    refused or failed, with how often, for a log.
+    `cut_short`: it was stopped, or the deadline came, and not everybody was tried; `broken_off` says why,
+    where nothing was accepted any more. `reasons`: why posts were refused or failed, with how often, for a
+    log.
     """
 
     recipients: int = 0
@@ -36,6 +37,7 @@ class Counts:
     failed: int = 0
     retries: int = 0
     cut_short: bool = False
+    broken_off: str = ""
     reasons: tuple[tuple[str, int], ...] = ()
 
 
@@ -44,6 +46,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.cut_short = False
+        self.broken_off = ""
         self.forgotten = 0
         self.gone: list[Recipient] = []
         self._delivered = 0
@@ -85,6 +88,7 @@ class Tally:
             failed=self._failed,
             retries=self._retries,
             cut_short=self.cut_short,
+            broken_off=self.broken_off,
             reasons=tuple(self._reasons.most_common()),
         )
 

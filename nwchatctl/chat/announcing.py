@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from nwchat.outcome import Failed, Outcome, Throttled
+from nwchat.outcome import Failed, Outcome, Refused, Throttled
 from nwchat.rows import Recipient
 from nwchat.scanning import Found, Part
 
@@ -28,6 +28,9 @@ LEASE_MS = 20_000
 
 SAVE_SECONDS = 2.0
 """How often that is said, together with how far it is."""
+
+_NEVER = (0, 413)
+"""Refused for what they are: an id that no path can end in, a frame that is too large."""
 
 _CLOCKS_DIFFER_MS = 120_000
 
@@ -111,7 +114,10 @@ class Ledger:
 
     def settle(self, recipient: Recipient, outcome: Outcome) -> None:
         """Takes note of what became of one; for one that may be reached another time, that it is to be."""
-        missed = isinstance(outcome, Failed | Throttled)
+        missed = isinstance(outcome, Failed | Throttled) or (
+            # What is refused for want of permission may be taken another time.
+            isinstance(outcome, Refused) and outcome.status not in _NEVER
+        )
         page = recipient.note
         if not isinstance(page, _Page):
             self._untried.pop(recipient.connection_id, None)

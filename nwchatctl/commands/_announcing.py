@@ -99,11 +99,11 @@ def _once(app: App, order: Order) -> Sent:
     resumed = state.message_id != new.message_id
     message = _message(state) if resumed else order.message
     ledger = Ledger(state.progress)
-    keeper = _Keeper(app, rows, state)
+    keeper = Keeper(app, rows, state)
     with gently() as stop, keeper:
         try:
             if order.via == "lambda":
-                counts = _handing.hand_over(app, order, message, ledger, stop, rows)
+                counts = _handing.hand_over(app, order, message, ledger, stop, rows, keeper)
             else:
                 counts = send(app, order, message, ledger, stop, keeper)
         finally:
@@ -118,7 +118,7 @@ def _once(app: App, order: Order) -> Sent:
 
 
 def send(
-    app: App, order: Order, message: Message, ledger: Ledger, stop: Stop, keeper: _Keeper | None = None
+    app: App, order: Order, message: Message, ledger: Ledger, stop: Stop, keeper: Keeper | None = None
 ) -> Counts:
     """Sends to all that the ledger has left, read while it is sent."""
     from nwchat.ahead import Ahead
@@ -129,13 +129,14 @@ def send(
     parts = ledger.progress().parts
     readers = [ledger.again, *(_reader(app, order, part, ledger) for part in parts)]
     everybody: Ahead[Recipient] = Ahead(readers, depth=1)
+    said = ""
     with app.bar("sent", roughly(app)) as bar:
 
         def tick(counts: Counts) -> str:
+            nonlocal said
             failed = counts.failed + counts.refused
-            bar.update(
-                counts.recipients, f"{counts.delivered} delivered, {counts.gone} gone, {failed} failed"
-            )
+            said = f"{counts.delivered} delivered, {counts.gone} gone, {failed} failed"
+            bar.update(counts.recipients, said)
             if keeper is not None:
                 keeper.offer(ledger.progress())
                 if keeper.lost:
@@ -150,6 +151,10 @@ def send(
                 tick=tick,
                 settled=ledger.settle,
             )
+        except Exception as error:
+            if said:
+                error.add_note(said)
+            raise
         finally:
             everybody.close()
 
@@ -200,7 +205,7 @@ def _turn(app: App, rows: Announcements, order: Order) -> State | None:
         time.sleep(_LOOK_SECONDS)
 
 
-class _Keeper:
+class Keeper:
     """Writes down how far it is, and that somebody is at it, from a thread: so posting never waits for it."""
 
     def __init__(self, app: App, rows: Announcements, state: State) -> None:
@@ -211,7 +216,7 @@ class _Keeper:
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
-    def __enter__(self) -> _Keeper:
+    def __enter__(self) -> Keeper:
         self._thread.start()
         return self
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nwchat.wire import Message
     from nwchatctl.aws.announcements import Announcements
     from nwchatctl.chat.announcing import Ledger
-    from nwchatctl.commands._announcing import Order
+    from nwchatctl.commands._announcing import Keeper, Order
     from nwchatctl.context import App
     from nwchatctl.stopping import Stop
 
@@ -27,7 +27,13 @@ after two more (asynchronous invocation, Lambda developer guide)."""
 
 
 def hand_over(
-    app: App, order: Order, message: Message, ledger: Ledger, stop: Stop, rows: Announcements
+    app: App,
+    order: Order,
+    message: Message,
+    ledger: Ledger,
+    stop: Stop,
+    rows: Announcements,
+    keeper: Keeper,
 ) -> Counts:
     """Has it sent, and watches until all segments are at their end. What Lambda does not take is sent from
     here. Raises boto3's errors, before anything is sent where there is no such function."""
@@ -48,8 +54,9 @@ def hand_over(
     missed = spread(app.aws.client("lambda"), function, segments)
     handed = len(segments) - len(missed)
     app.say(Line(f"{handed} of {len(segments)} segments are with {function}", Mark.DIM))
-    ledger.handed_over()
     own = _send_missed(app, order, message, missed, stop)
+    ledger.handed_over()
+    keeper.offer(ledger.progress())
     done = _watch(app, rows, handed, stop)
     return _together(done.counts, own, finished=done.finished >= handed)
 
@@ -102,5 +109,6 @@ def _together(done: Counts, own: Counts | None, *, finished: bool) -> Counts:
         failed=done.failed + own.failed,
         retries=done.retries + own.retries,
         cut_short=own.cut_short or not finished,
+        broken_off=own.broken_off,
         reasons=(*reasons, *own.reasons),
     )

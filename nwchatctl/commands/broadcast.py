@@ -132,17 +132,32 @@ def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
             "throttled_retries": counts.retries,
             "dry_run": dry_run,
             "resumed": sent.resumed,
-            "stopped": sent.stopped or None,
+            "stopped": sent.stopped or ("broken off" if counts.broken_off else None),
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(line,),
-        exit_code=STOPPED.get(sent.stopped, Exit.PARTLY if failed else Exit.DONE),
+        exit_code=_exit_code(sent),
         warnings=tuple(_warnings(sent)),
     )
 
 
-def _warnings(sent: Sent) -> Iterator[str]:
+def _exit_code(sent: Sent) -> Exit:
+    counts = sent.counts
     if sent.stopped:
-        yield f"{sent.stopped}: not everybody was reached; with --id, the same command again goes on"
+        return STOPPED.get(sent.stopped, Exit.FAILED)
+    if counts.broken_off and not counts.delivered:
+        return Exit.FAILED
+    return Exit.PARTLY if counts.failed or counts.refused or counts.cut_short else Exit.DONE
+
+
+def _warnings(sent: Sent) -> Iterator[str]:
+    again = "with --id, the same command again goes on"
+    if sent.stopped:
+        yield f"{sent.stopped}: not everybody was reached; {again}"
+    elif sent.counts.broken_off:
+        yield (
+            f"broken off, not everybody was tried: {sent.counts.broken_off}; for 403, the operator's policy "
+            f"is docs/operator-policy.json, and `nwchatctl deploy` mends the stage; {again}"
+        )
     for reason, times in sent.counts.reasons:
         yield f"{times} times: {reason}"

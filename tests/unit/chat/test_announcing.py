@@ -66,7 +66,14 @@ def test_an_empty_page_is_done_with() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "again"),
-    [(Delivered(), ()), (Gone(), ()), (Refused(413, ""), ()), (Failed(""), ("a",)), (Throttled(""), ("a",))],
+    [
+        (Delivered(), ()),
+        (Gone(), ()),
+        (Refused(413, ""), ()),
+        (Refused(403, ""), ("a",)),
+        (Failed(""), ("a",)),
+        (Throttled(""), ("a",)),
+    ],
 )
 def test_whom_it_may_reach_another_time_is_remembered(outcome: Outcome, again: tuple[str, ...]) -> None:
     ledger = Ledger(Progress((ONE,)))
