@@ -28,8 +28,9 @@ CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 20.0
 """Seconds. No call of the control plane takes that long; one that hangs must not hold a deploy."""
 
-SLOW_READ_TIMEOUT = 60
-"""Seconds. A Lambda may run for 29, and `invoke` waits for it."""
+SLOW_READ_TIMEOUT = 930
+"""Seconds. A Lambda may run for 900 (`fanout.timeout_seconds`), and `invoke` waits for it: a call that is
+given up earlier is sent again, and runs twice."""
 
 ATTEMPTS = 8
 """Of each call, throttling and 5xx included: API Gateway's control plane allows 10 requests a second."""

@@ -107,14 +107,13 @@ def sweep(
         error = courier.error
         if rows is not None and not reason:
             doomed, tally.doomed = tally.doomed, []
-            error = error or _delete(transport, rows, doomed, tally, deletes, stopped)
-        elif rows is not None and tally.doomed:
-            tally.cut_short = True
-        tally.give_up()
-        tally.cut_short = tally.cut_short or courier.cut_short
+            undeleted = _delete(transport, rows, doomed, tally, deletes, stopped)
+            error = error or undeleted
+        left = tally.give_up()
         if error is not None:
             raise error
-        if crowd.ended or tally.cut_short or reason:
+        if crowd.ended or reason:
+            tally.cut_short = not crowd.ended or courier.cut_short or (rows is not None and left > 0)
             return tally.swept()
 
 
@@ -131,7 +130,6 @@ def _delete(
     courier = Courier(Listed(doomed), rows, tally.delete, pace=pace)
     tally.pending = len(doomed)
     transport.run(courier, stopped)
-    tally.cut_short = courier.cut_short
     return courier.error
 
 
@@ -185,10 +183,12 @@ class _Tally:
             case _:
                 assert_never(outcome)
 
-    def give_up(self) -> None:
-        """Those that are gone and not deleted by now stay."""
-        self._counts["left"] += len(self.doomed) + self.pending
+    def give_up(self) -> int:
+        """Those that are gone and not deleted by now stay: how many."""
+        left = len(self.doomed) + self.pending
         self.doomed, self.pending = [], 0
+        self._counts["left"] += left
+        return left
 
     def _failed(self, reason: str) -> None:
         self._counts["failed"] += 1

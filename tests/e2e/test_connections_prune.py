@@ -213,17 +213,17 @@ def test_no_answer_is_no_proof(chat: Chat, tmp_path: Path, fault: Fault) -> None
 )
 def test_stopped_it_says_what_it_did_and_goes_on(chat: Chat, number: int, code: int, said: str) -> None:
     chat.emptied()
-    rows = tuple(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(100))
+    rows = tuple(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(300))
     with stale(chat, *rows):
         with chat.running("connections", "prune", "--rate", "20", "--json") as running:
-            eventually(lambda: len(chat.rows()) < 100, True)
+            eventually(lambda: len(chat.rows()) < 300, True)
             done = running.ended(number)
         pruned = json.loads(done.out)
         assert (done.code, pruned["stopped"]) == (code, said), done
         assert done.err == f"warning: {said}: the same command again goes on\n"
-        assert 0 < pruned["deleted"] <= pruned["checked"] < 100
+        assert 0 < pruned["deleted"] <= pruned["checked"] < 300
         assert pruned["checked"] == sum(pruned[each] for each in FATES)
-        assert counts(chat.json("connections", "prune"))["deleted"] == 100 - pruned["deleted"]
+        assert counts(chat.json("connections", "prune"))["deleted"] == 300 - pruned["deleted"]
         assert chat.rows() == {}
 
 

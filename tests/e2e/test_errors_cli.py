@@ -34,7 +34,7 @@ OPERATIONS = (
         ),
         (
             ("invoke", "massage"),
-            "invalid value: no function 'massage'; there are connect, disconnect, message",
+            "invalid value: no function 'massage'; there are connect, disconnect, message, fanout",
             "nwchatctl invoke --help",
         ),
     ],
@@ -48,7 +48,7 @@ def test_an_unknown_kind(tmp_path: Path, sandbox: Sandbox) -> None:
     assert (ran.code, ran.out) == (2, "")
     error = json.loads(ran.err)["error"]
     assert error["code"] == "usage"
-    assert "no such kind: lambda; there are table, log-group, api," in error["message"]
+    assert "no such kind: lambda; there are table, log-group, queue, api," in error["message"]
 
 
 @pytest.mark.parametrize("argv", [*OPERATIONS, ("plan",), ("deploy", "--yes"), ("destroy", "--yes")])

@@ -88,7 +88,7 @@ def test_only_what_waits_for_a_function_waits_for_long() -> None:
     aws = Aws(SANDBOX)
     slow: Any = aws.client("lambda", slow=True).meta.config
     usual: Any = aws.client("lambda").meta.config
-    assert (slow.read_timeout, usual.read_timeout) == (60, 20)
+    assert (slow.read_timeout, usual.read_timeout) == (930, 20)
 
 
 @contextmanager

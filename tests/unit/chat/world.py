@@ -227,10 +227,12 @@ class Reading:
 
     def __init__(self, pages: Iterator[Sequence[Recipient]]) -> None:
         self.given: list[str] = []
+        self.ended = False
         self._pages = pages
 
     def next(self) -> Sequence[Recipient] | None:
         page = next(self._pages, None)
+        self.ended = page is None
         self.given += [each.connection_id for each in page or ()]
         return page
 

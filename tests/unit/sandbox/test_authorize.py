@@ -87,3 +87,11 @@ def test_the_role_that_api_gateway_logs_with_is_passed() -> None:
 )
 def test_what_needs_nothing_more(target: str, body: bytes) -> None:
     assert checks("POST", "/", target, body) == ()
+
+
+def test_a_queue_made_with_tags_is_tagged() -> None:
+    made = {"QueueName": "nwchat-x", "tags": {"a": "b"}}
+    queue = "arn:aws:sqs:us-east-2:000000000000:nwchat-x"
+    tag = (Check("sqs", "sqs:TagQueue", queue),)
+    assert checks("POST", "/", "AmazonSQS.CreateQueue", json.dumps(made).encode()) == tag
+    assert checks("POST", "/", "AmazonSQS.CreateQueue", b'{"QueueName": "nwchat-x"}') == ()

@@ -32,6 +32,20 @@ def test_every_frame_has_a_route(frame: str, route: str) -> None:
     assert chosen == route or (frame.startswith('{"action": [') and chosen.startswith("["))
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [
+        ("GET", "event-invoke-config", "GetFunctionEventInvokeConfig"),
+        ("PUT", "event-invoke-config", "PutFunctionEventInvokeConfig"),
+        ("DELETE", "event-invoke-config", "DeleteFunctionEventInvokeConfig"),
+        ("PUT", "aliases/live", "UpdateAlias"),
+        ("POST", "invocations", "InvokeFunction"),
+    ],
+)
+def test_the_action_of_a_call_of_lambdas(method: str, path: str, action: str) -> None:
+    assert mends.lambda_action(method, f"/2019-09-25/functions/f/{path}") == action
+
+
 def copies(*outcomes: object) -> Any:
     left = list(outcomes)
 
