@@ -83,6 +83,7 @@ def test_one_that_never_shakes_hands(
         return pause(courier, now)
 
     monkeypatch.setattr(Courier, "pause", counted)
+    monkeypatch.setattr("nwchat.dialing._DIALS_AT_ONCE", 20)
     url = serve(Peer.hold).url.replace("http:", "https:")
     sent = send(make_transport(ca=authority.ca), url, map(str, range(60)), attempts=1)
     assert sent.kinds == {Failed: 60}
