@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from nwchat.courier import Courier, Hopeless, Source
+from nwchat.courier import MOST_WIDTH, Courier, Hopeless, Source
 from nwchat.dialing import Transport
 from nwchat.outcome import Delivered, Failed, Gone, Outcome
 from nwchat.pace import Pace
@@ -21,7 +21,7 @@ Settled = Callable[[Recipient, Outcome], None]
 class Poster:
     """Posts through `transport` to the stage at `url`, and deletes rows through `rows`. For one thread.
 
-    `now_ms` gives epoch ms.
+    `now_ms` gives epoch ms, `most_width` is how many posts are under way at most.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Poster:
         credentials: Callable[[], Credentials],
         rows: Rows,
         now_ms: Callable[[], int],
+        most_width: int = MOST_WIDTH,
     ) -> None:
         self._transport = transport
         self._url = url
@@ -39,6 +40,7 @@ class Poster:
         self._credentials = credentials
         self._rows = rows
         self._now_ms = now_ms
+        self._most_width = most_width
 
     def post(self, connection_id: str, data: bytes, deadline: float = math.inf) -> Outcome:
         """One frame to one connection. Never raises for what AWS or the network answers. No attempt begins
@@ -91,7 +93,9 @@ class Poster:
 
         stopped = None if tick is None else lambda: tick(tally.counts())
         while True:
-            courier = Courier(crowd, target, settle, pace=pace, deadline=deadline)
+            courier = Courier(
+                crowd, target, settle, pace=pace, deadline=deadline, most_width=self._most_width
+            )
             self._transport.run(courier, stopped)
             tally.cut_short = courier.cut_short
             if not courier.stopped:

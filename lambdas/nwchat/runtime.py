@@ -25,6 +25,9 @@ from nwchat.sizing import Size
 from nwchat.store import Store
 from nwchat.targets import Rows
 
+_WIDTH = 128
+"""Posts under way at most: asyncio keeps 256 KB for each TLS connection, and within a Region an answer takes
+some 10 ms."""
 _MARGIN_SECONDS = 2.0
 """Kept back of a function's time, to finish what is under way, answer and log."""
 
@@ -167,7 +170,9 @@ def poster() -> Poster:
     # Certificates are read while there is a whole CPU for it.
     secure = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
     transport = AsyncioTransport(verify=secure)
-    return Poster(transport, settings.endpoint, about.region_name, _credentials, rows, now_ms)
+    return Poster(
+        transport, settings.endpoint, about.region_name, _credentials, rows, now_ms, most_width=_WIDTH
+    )
 
 
 @cache
