@@ -29,8 +29,9 @@ setup: $(READY) ## the virtual environment, with nwchatctl and all that its test
 demo: $(READY) ## the whole chat, on this machine: embedded AWS, deploy, smoke test, a first announcement
 	@BIN=$(BIN) sh tests/demo/demo.sh
 
+# Three workers on two cores: the longest tests wait for the embedded AWS most of their time.
 test: check ## everything that CI runs: checks and all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check --quiet .
@@ -39,7 +40,7 @@ check: $(READY) ## formatting, lint, types and import contracts
 	@$(BIN)/lint-imports --no-cache
 
 e2e: $(READY) ## only the tests against the embedded AWS
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m e2e
 
 bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobotocore and Node.js (ten minutes)
 	@$(BIN)/python -m bench.posts
