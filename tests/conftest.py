@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-_LONG_FIRST = ("test_killed_", "test_deploy_faults", "test_history_follow", "test_least_privilege_", "e2e/")
-"""A worker takes a file at a time: with the long ones last, one would work for minutes on its own."""
+_TURNS = (
+    *("test_killed_first", "test_killed_update", "test_deploy", "test_history", "test_least_privilege_"),
+    *("test_killed_", "test_chat", "e2e/"),
+)
+"""Long ones first, since a worker takes a file at a time and the last one would work for minutes on its own;
+those that wait for the embedded AWS beside those that need a core."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def turn(item: pytest.Item) -> int:
         path = item.path.as_posix()
-        return next((at for at, part in enumerate(_LONG_FIRST) if part in path), len(_LONG_FIRST))
+        return next((at for at, part in enumerate(_TURNS) if part in path), len(_TURNS))
 
     items.sort(key=turn)
 
