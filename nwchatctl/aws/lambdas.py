@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.ensuring import bring
@@ -193,7 +194,9 @@ class Functions:
             self._add(permission)
         except self._client.exceptions.ResourceConflictException:
             self.forbid(permission)
-            self._add(permission)
+            # In the way of what was just removed is only itself: its answer was lost, and it was sent again.
+            with suppress(self._client.exceptions.ResourceConflictException):
+                self._add(permission)
 
     def forbid(self, permission: Permission) -> None:
         """Removes the statement; one that is gone already is fine."""
