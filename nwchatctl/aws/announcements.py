@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nwchat import segments
-from nwchat.keys import DEDUP_ID, dedup_room
-from nwchat.rows import message_row
+from nwchat.keys import DEDUP_ID, dedup_room, is_expired
+from nwchat.rows import expiry_of, message_row
 from nwchat.store import Dedup
 from nwchatctl.chat.announcing import Holder, Progress, State
 
@@ -65,11 +65,11 @@ class Announcements:
             raise
         return True
 
-    def read(self) -> State | None:
-        """The row as it is; None for none."""
+    def read(self, now_ms: int) -> State | None:
+        """The row as it is; None for none, and for one whose day is over, which TTL may leave for a while."""
         answer = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         row: Any = answer.get("Item")
-        if not row:
+        if not row or is_expired(expiry_of(row), now_ms):
             return None
         progress = row.get("progress", {}).get("S")
         return State(

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
+def look(client: LambdaClient, function: str) -> None:
+    """Raises Lambda's ResourceNotFoundException where there is no live `function`, and its other refusals.
+
+    To be asked before anything is sent: of a hundred segments, each would fail for the same reason.
+    """
+    client.invoke(FunctionName=alias_name(function), InvocationType="DryRun")
+
+
 def spread(client: LambdaClient, function: str, segments: Sequence[Segment]) -> list[Missed]:
     """Invokes the live `function` once for each segment, asynchronously; gives back what Lambda did not take.
 
-    `segments` are `nwchat.segments.cut`'s. Raises Lambda's ResourceNotFoundException, before anything is
-    sent, where there is no such function or no live alias, and its other refusals of that first look.
+    `segments` are `nwchat.segments.cut`'s.
     """
-    name = alias_name(function)
-    # Asked first: of a hundred segments, each would fail for the same reason.
-    client.invoke(FunctionName=name, InvocationType="DryRun")
-    return Invoker(client, name).hand_over_all(segments)
+    return Invoker(client, alias_name(function)).hand_over_all(segments)

@@ -99,7 +99,6 @@ class Ledger:
         self._pages: dict[int, deque[_Page]] = {each.number: deque() for each in progress.parts}
         self._untried = dict.fromkeys(progress.again)
         self._again: dict[str, None] = {}
-        self._stuck: set[int] = set()
 
     def noted(self, found: Found, part: Part) -> Sequence[Recipient]:
         """The recipients of a page, each with a note of the page."""
@@ -120,19 +119,21 @@ class Ledger:
         )
         page = recipient.note
         if not isinstance(page, _Page):
+            # Of those it remembers already, so there is room for it.
             self._untried.pop(recipient.connection_id, None)
-        if missed and len(self._again) >= MOST_AGAIN:
-            if isinstance(page, _Page):
-                self._stuck.add(page.part.number)
+        elif missed and len(self._again) + len(self._untried) >= MOST_AGAIN:
+            # Its page never ends: the part is read again from there.
             return
+        else:
+            page.left -= 1
         if missed:
             self._again[recipient.connection_id] = None
-        if isinstance(page, _Page):
-            page.left -= 1
 
-    def handed_over(self) -> None:
-        """Everybody is somebody else's to reach from now on."""
-        self._parts, self._untried, self._again = {}, {}, {}
+    def handed_over(self, left: Sequence[Part]) -> None:
+        """Everybody but those of the parts `left` is somebody else's to reach from now on."""
+        self._parts = {each.number: each for each in left}
+        self._pages = {each.number: deque() for each in left}
+        self._untried, self._again = {}, {}
 
     def progress(self) -> Progress:
         """As it is now."""

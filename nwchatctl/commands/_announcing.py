@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     from nwchat.spreading import Counts
     from nwchat.wire import Message
     from nwchatctl.aws.announcements import Announcements
-    from nwchatctl.chat.announcing import Holder, Ledger, Progress, State
+    from nwchatctl.chat.announcing import Holder, Ledger, State
     from nwchatctl.chat.broadcasting import Sent
+    from nwchatctl.commands._keeping import Keeper
     from nwchatctl.context import App
 
 _WAIT_SECONDS = 900.0
@@ -50,10 +50,14 @@ class Order:
 
 def announce(app: App, order: Order) -> Sent:
     """Sends it. Raises ChatError, and boto3's errors."""
+    from nwchatctl.aws.spreading import look
     from nwchatctl.chat.announcing import Ledger, Progress
     from nwchatctl.chat.broadcasting import Sent
+    from nwchatctl.deploy.naming import Names
 
     if order.via == "lambda":
+        # Where there is no such function, before anything is stored.
+        look(app.aws.client("lambda"), Names(app.settings.chat.name).function("fanout"))
         # Under an id in any case: what the function's invocations have done is written into that row.
         return _once(app, order if order.key else replace(order, key=order.message.id))
     if order.key:
@@ -66,28 +70,45 @@ def announce(app: App, order: Order) -> Sent:
     return Sent(order.message.id, counts, stopped=_stopped(stop, counts))
 
 
-def recipients(app: App, order: Order) -> int:
-    """How many it would be sent to."""
+def foreseen(app: App, order: Order) -> Sent:
+    """What `announce` would do at this moment, `recipients` those it would be sent to. Raises as it does."""
+    from nwchat.spreading import Counts
     from nwchatctl.chat.announcing import Progress
+    from nwchatctl.chat.broadcasting import Sent
 
-    return sum(len(page) for part in Progress().parts for page in _read(app, order, part, None))
+    state = _rows(app, order).read(app.now_ms()) if order.key else None
+    if state is not None and state.to_user != order.to_user:
+        raise _of_another(order, state)
+    if state is not None and state.progress.finished:
+        return Sent(state.message_id, already_sent=True)
+    progress = Progress() if state is None else state.progress
+    pages = (page for part in progress.parts for page in _read(app, order, part, None))
+    counts = Counts(recipients=len(progress.again) + sum(map(len, pages)))
+    return Sent(order.message.id if state is None else state.message_id, counts, resumed=state is not None)
 
 
-def _once(app: App, order: Order) -> Sent:
+def _rows(app: App, order: Order) -> Announcements:
     from nwchat.store import Dedup
     from nwchatctl.aws.announcements import Announcements
-    from nwchatctl.chat.announcing import Ledger, State
-    from nwchatctl.chat.broadcasting import ID_SECONDS, SCOPE, Sent
-    from nwchatctl.commands import _handing
+    from nwchatctl.chat.broadcasting import ID_SECONDS, SCOPE
     from nwchatctl.deploy.naming import Names
 
     table = Names(app.settings.chat.name).messages
-    rows = Announcements(app.aws.client("dynamodb"), table, Dedup(SCOPE, order.key, ID_SECONDS))
-    new = State(order.message.id, _kept(order.message), order.to_user, holder=_me(app))
+    return Announcements(app.aws.client("dynamodb"), table, Dedup(SCOPE, order.key, ID_SECONDS))
+
+
+def _once(app: App, order: Order) -> Sent:
+    from nwchatctl.chat.announcing import Ledger, Progress, State
+    from nwchatctl.chat.broadcasting import Sent
+    from nwchatctl.commands import _handing
+    from nwchatctl.commands._keeping import Keeper, me
+
+    rows = _rows(app, order)
+    new = State(order.message.id, _kept(order.message), order.to_user, holder=me(app))
     expires_at = None if order.ephemeral else _expiry(app, order.message)
     state: State | None = None
     for _ in range(_TRIES):
-        began = rows.begin(new, order.message, expires_at, order.message.date)
+        began = rows.begin(new, order.message, expires_at, app.now_ms())
         if state := new if began else _turn(app, rows, order):
             break
         # Two that began at the same moment have both been sent away.
@@ -102,7 +123,8 @@ def _once(app: App, order: Order) -> Sent:
     keeper = Keeper(app, rows, state)
     with gently() as stop, keeper:
         try:
-            if order.via == "lambda":
+            # Of what was begun before, the rest is no more than this machine can send.
+            if order.via == "lambda" and state.progress == Progress():
                 counts = _handing.hand_over(app, order, message, ledger, stop, rows, keeper)
             else:
                 counts = send(app, order, message, ledger, stop, keeper)
@@ -177,18 +199,19 @@ def _turn(app: App, rows: Announcements, order: Order) -> State | None:
     finished; None when there is none. Raises ChatError when somebody is at it for too long, or it was meant
     for somebody else."""
     from nwchatctl.chat.announcing import is_free
+    from nwchatctl.commands._keeping import me
     from nwchatctl.machine import is_dead
 
     began = heard = time.monotonic()
     before: Holder | None = None
     while True:
-        state = rows.read()
+        state = rows.read(app.now_ms())
         if state is None:
             return None
         if state.to_user != order.to_user:
             raise _of_another(order, state)
-        me = _me(app)
-        if state.progress.finished or (state.holder and state.holder.process == me.process):
+        holder = me(app)
+        if state.progress.finished or (state.holder and state.holder.process == holder.process):
             return state
         now = time.monotonic()
         if state.holder != before:
@@ -197,70 +220,12 @@ def _turn(app: App, rows: Announcements, order: Order) -> State | None:
             before, heard = state.holder, now
         dead = state.holder is not None and is_dead(state.holder.process)
         if is_free(state, app.now_ms(), dead=dead, silent_ms=round((now - heard) * 1000)):
-            if rows.take_up(state, me):
+            if rows.take_up(state, holder):
                 app.say(Line(f"going on with {state.message_id}, which was begun before", Mark.DIM))
-                return replace(state, holder=me)
+                return replace(state, holder=holder)
         elif now - began > _WAIT_SECONDS:
             raise _again(order)
         time.sleep(_LOOK_SECONDS)
-
-
-class Keeper:
-    """Writes down how far it is, and that somebody is at it, from a thread: so posting never waits for it."""
-
-    def __init__(self, app: App, rows: Announcements, state: State) -> None:
-        self.lost = False
-        self._app = app
-        self._rows = rows
-        self._state = state
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
-
-    def __enter__(self) -> Keeper:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._wake.set()
-
-    def offer(self, progress: Progress) -> None:
-        self._state = replace(self._state, progress=progress)
-
-    def close(self, progress: Progress) -> None:
-        """Writes the last word, and lets go of it. What can't be written costs a repetition, no more."""
-        from nwchatctl.aws.announcements import NotSaved
-
-        self._wake.set()
-        self._thread.join()
-        self._state = replace(self._state, progress=progress)
-        holder = self._state.holder
-        assert holder is not None
-        if self.lost:
-            return
-        try:
-            self._rows.save(replace(self._state, holder=None), holder)
-        except NotSaved as error:
-            self._app.warn(f"how far it came could not be written down: {error}")
-
-    def _keep(self) -> None:
-        from nwchatctl.aws.announcements import NotSaved
-        from nwchatctl.chat.announcing import SAVE_SECONDS
-
-        while not self._wake.wait(SAVE_SECONDS):
-            me = _me(self._app)
-            try:
-                self.lost = not self._rows.save(replace(self._state, holder=me), me)
-            except NotSaved:
-                continue
-            if self.lost:
-                return
-
-
-def _me(app: App) -> Holder:
-    from nwchatctl.chat.announcing import LEASE_MS, Holder
-    from nwchatctl.machine import host, this_process
-
-    return Holder(this_process(), f"{app.cloud.caller.name} on {host()}", app.now_ms() + LEASE_MS)
 
 
 def _kept(message: Message) -> str:

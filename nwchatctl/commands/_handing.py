@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
-    from nwchat.invoking import Missed
     from nwchat.segments import Progress
     from nwchat.spreading import Counts
     from nwchat.wire import Message
     from nwchatctl.aws.announcements import Announcements
     from nwchatctl.chat.announcing import Ledger
-    from nwchatctl.commands._announcing import Keeper, Order
+    from nwchatctl.commands._announcing import Order
+    from nwchatctl.commands._keeping import Keeper
     from nwchatctl.context import App
     from nwchatctl.stopping import Stop
 
@@ -36,10 +35,12 @@ def hand_over(
     keeper: Keeper,
 ) -> Counts:
     """Has it sent, and watches until all segments are at their end. What Lambda does not take is sent from
-    here. Raises boto3's errors, before anything is sent where there is no such function."""
+    here, and stays in `ledger` until it is. Raises boto3's errors."""
+    from nwchat.scanning import Part
     from nwchat.segments import cut
     from nwchat.wire import message_frame
     from nwchatctl.aws.spreading import spread
+    from nwchatctl.commands._announcing import send
     from nwchatctl.deploy.naming import Names
 
     segments = cut(
@@ -54,25 +55,14 @@ def hand_over(
     missed = spread(app.aws.client("lambda"), function, segments)
     handed = len(segments) - len(missed)
     app.say(Line(f"{handed} of {len(segments)} segments are with {function}", Mark.DIM))
-    own = _send_missed(app, order, message, missed, stop)
-    ledger.handed_over()
+    ledger.handed_over([Part(each.segment.segment, each.segment.segments) for each in missed])
     keeper.offer(ledger.progress())
+    own = None
+    if missed:
+        app.warn(f"{len(missed)} segments are sent from here: {missed[0].reason}")
+        own = send(app, order, message, ledger, stop, keeper)
     done = _watch(app, rows, handed, stop)
     return _together(done.counts, own, finished=done.finished >= handed)
-
-
-def _send_missed(
-    app: App, order: Order, message: Message, missed: Sequence[Missed], stop: Stop
-) -> Counts | None:
-    from nwchat.scanning import Part
-    from nwchatctl.chat.announcing import Ledger, Progress
-    from nwchatctl.commands._announcing import send
-
-    if not missed:
-        return None
-    app.warn(f"{len(missed)} segments are sent from here: {missed[0].reason}")
-    parts = tuple(Part(each.segment.segment, each.segment.segments) for each in missed)
-    return send(app, order, message, Ledger(Progress(parts)), stop)
 
 
 def _watch(app: App, rows: Announcements, segments: int, stop: Stop) -> Progress:

@@ -45,12 +45,13 @@ def broadcast(
     text: Annotated[str, typer.Argument(help="The announcement; - reads it from stdin.")],
     sender: Annotated[str, typer.Option("--as", metavar="NAME", help="Whose name it bears.")] = "operator",
     key: Annotated[
-        str,
+        str | None,
         typer.Option("--id", metavar="ID", help="Send once under this id, within a day of its first use."),
-    ] = "",
+    ] = None,
     to_user: Annotated[
-        str, typer.Option("--to-user", metavar="ID", help="Only to the sockets of this sender_id or name.")
-    ] = "",
+        str | None,
+        typer.Option("--to-user", metavar="ID", help="Only to the sockets of this sender_id or name."),
+    ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Do not keep it in the history.")] = False,
     rate: Annotated[
         float | None,
@@ -76,19 +77,19 @@ def broadcast(
     who were not reached.
     """
     from nwchat.keys import ulid
-    from nwchat.spreading import Counts
     from nwchatctl.chat import broadcasting
     from nwchatctl.commands import _announcing
     from nwchatctl.commands._chat import not_deployed
 
     app: App = ctx.obj
     app.require_config()
+    for flag, given in (("--id", key), ("--to-user", to_user)):
+        if given is not None and not given.strip():
+            # A script's variable that is not set: without one this would be to everybody, and every time.
+            raise _misused(f"{flag} is empty", f"give {flag} a value, or leave it out")
     if via is Via.LAMBDA and to_user:
-        raise ChatError(
-            "--via lambda sends to everybody, not to one user",
-            hint="leave one of --via and --to-user out",
-            code="usage",
-            exit_code=Exit.USAGE,
+        raise _misused(
+            "--via lambda sends to everybody, not to one user", "leave one of --via and --to-user out"
         )
     now_ms = app.now_ms()
     said = sys.stdin.buffer.read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
@@ -99,13 +100,16 @@ def broadcast(
     if not app.cloud.find_api():
         raise not_deployed(app)
     order = _announcing.Order(
-        message, key, to_user, ephemeral or bool(to_user), rate or app.sending_rate, via.value
+        message, key or "", to_user or "", ephemeral or bool(to_user), rate or app.sending_rate, via.value
     )
     began = time.monotonic()
     if dry_run:
-        would = broadcasting.Sent(message.id, Counts(recipients=_announcing.recipients(app, order)))
-        return _report(would, began, dry_run=True)
+        return _report(_announcing.foreseen(app, order), began, dry_run=True)
     return _report(_announcing.announce(app, order), began, dry_run=False)
+
+
+def _misused(message: str, hint: str) -> ChatError:
+    return ChatError(message, hint=hint, code="usage", exit_code=Exit.USAGE)
 
 
 def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:

@@ -49,13 +49,14 @@ def test_two_at_once_and_everybody_hears_it_once(chat: Chat, crowd: tuple[Player
     assert len(stored(chat, text)) == 1
 
 
-def test_killed_half_way_and_run_again(chat: Chat, crowd: tuple[Player, ...]) -> None:
+@pytest.mark.parametrize("via", ["here", "lambda"])
+def test_killed_half_way_and_run_again(chat: Chat, crowd: tuple[Player, ...], via: str) -> None:
     text, key = unique(), unique("id")
     with chat.running("broadcast", text, "--id", key, "--rate", "60") as killed:
         wait_for_some(chat, key)
         killed.process.send_signal(signal.SIGKILL)
         killed.process.wait()
-    again = chat.json("broadcast", text, "--id", key)
+    again = chat.json("broadcast", text, "--id", key, "--via", via)
     assert (again["already_sent"], again["resumed"]) == (False, True)
     assert 0 < again["recipients"] < SOCKETS, "it went on from a checkpoint"
     assert chat.json("broadcast", text, "--id", key)["already_sent"] is True

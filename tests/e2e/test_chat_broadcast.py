@@ -157,6 +157,30 @@ def test_an_id_is_for_whom_it_was_first(chat: Chat) -> None:
     assert "was used for an announcement to everybody" in refused.err
 
 
+@pytest.mark.parametrize("flag", ["--id", "--to-user"])
+def test_a_flag_that_was_given_nothing_is_not_everybody_every_time(chat: Chat, flag: str) -> None:
+    text = unique()
+    with chat.players(1) as (one,):
+        refused = chat.nwchatctl("broadcast", flag, "", text)
+        assert times(text, one) == [0]
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: {flag} is empty\n")
+
+
+def test_without_a_function_to_hand_it_to_nothing_is_stored(chat: Chat) -> None:
+    text = unique()
+    client = chat.sandbox.client("lambda", root=True)
+    where = {"FunctionName": chat.function("fanout"), "Name": "live"}
+    alias = client.get_alias(**where)
+    client.delete_alias(**where)
+    try:
+        refused = chat.nwchatctl("broadcast", "--via", "lambda", text)
+    finally:
+        client.create_alias(**where, FunctionVersion=alias["FunctionVersion"])
+    assert (refused.code, refused.out) == (4, ""), refused
+    assert text not in chat.nwchatctl("history", "tail", "-n", "1").out
+
+
 def test_a_text_from_stdin(chat: Chat) -> None:
     text = unique("two\nlines: ünï")
     with chat.players(1) as (one,):
@@ -174,6 +198,15 @@ def test_a_dry_run_says_how_many_and_does_nothing(chat: Chat) -> None:
         assert chat.nwchatctl("broadcast", "--dry-run", text).out == "would be sent to 2 connections\n"
         assert times(text, one, other) == [0, 0]
         assert text not in [frame["message"] for frame in other.history()]
+
+
+def test_a_dry_run_knows_what_was_sent_under_its_id(chat: Chat) -> None:
+    text, key = unique(), unique("id")
+    before = chat.json("broadcast", "-n", "--id", key, text)
+    sent = chat.json("broadcast", "--id", key, text)
+    after = chat.json("broadcast", "-n", "--id", key, text)
+    assert (before["already_sent"], after["already_sent"], after["id"]) == (False, True, sent["id"])
+    assert chat.nwchatctl("broadcast", "-n", "--id", key, "--to-user", "7", text).code == 2
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def messages(client: Any) -> list[str]:
 
 
 def test_begun_once_with_its_message(client: Any, rows: Announcements) -> None:
-    assert rows.read() is None
+    assert rows.read(NOW) is None
     assert rows.begin(BEGUN, MESSAGE, NOW // 1000 + 60, NOW)
-    assert rows.read() == BEGUN
+    assert rows.read(NOW) == BEGUN
     assert not rows.begin(State("other", holder=YOU), MESSAGE, NOW // 1000 + 60, NOW)
-    assert rows.read() == BEGUN
+    assert rows.read(NOW) == BEGUN
     assert messages(client) == [ID]
 
 
@@ -68,7 +68,7 @@ def test_an_ephemeral_one_is_remembered_and_its_message_is_not_stored(
     client: Any, rows: Announcements
 ) -> None:
     assert rows.begin(BEGUN, MESSAGE, None, NOW)
-    assert rows.read() == BEGUN
+    assert rows.read(NOW) == BEGUN
     assert messages(client) == []
 
 
@@ -76,8 +76,10 @@ def test_its_day_ends(rows: Announcements) -> None:
     rows.begin(BEGUN, MESSAGE, None, NOW)
     other = State("other", holder=YOU)
     assert not rows.begin(other, MESSAGE, None, NOW + 86_399_000)
+    assert rows.read(NOW + 86_399_000) == BEGUN
+    assert rows.read(NOW + 86_400_000) is None, "though TTL leaves it for a while"
     assert rows.begin(other, MESSAGE, None, NOW + 86_400_000)
-    assert rows.read() == other
+    assert rows.read(NOW + 86_400_000) == other
 
 
 def test_taken_up_only_from_whom_it_was_seen_with(rows: Announcements) -> None:
@@ -86,7 +88,7 @@ def test_taken_up_only_from_whom_it_was_seen_with(rows: Announcements) -> None:
     assert not rows.take_up(later, YOU), "it has been heard of since"
     assert rows.take_up(BEGUN, YOU)
     assert not rows.take_up(BEGUN, ME)
-    found = rows.read()
+    found = rows.read(NOW)
     assert found is not None
     assert found.holder == YOU
 
@@ -96,7 +98,7 @@ def test_how_far_it_came_is_written_by_its_holder_alone_and_let_go(rows: Announc
     further = Progress((Part(1, 4, "x"),), ("a",))
     assert not rows.save(State(ID, progress=Progress((), ()), holder=YOU), YOU)
     assert rows.save(State(ID, progress=further, holder=None), ME)
-    assert rows.read() == State(ID, BEGUN.frame, "7", further, None)
+    assert rows.read(NOW) == State(ID, BEGUN.frame, "7", further, None)
     assert rows.take_up(State(ID, progress=further), YOU)
     assert not rows.save(State(ID, progress=further, holder=None), ME)
 
@@ -104,6 +106,6 @@ def test_how_far_it_came_is_written_by_its_holder_alone_and_let_go(rows: Announc
 def test_one_of_an_earlier_release_was_sent_at_once(client: Any, rows: Announcements) -> None:
     row = {"room": {"S": dedup_room("broadcast", "restart")}, "id": {"S": "-"}, "message_id": {"S": ID}}
     client.put_item(TableName="messages", Item=row)
-    found = rows.read()
+    found = rows.read(NOW)
     assert found == State(ID, progress=Progress((), ()))
     assert found.progress.finished

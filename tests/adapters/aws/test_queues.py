@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from nwchat.segments import Segment
 from nwchatctl.aws.patience import passing
 from nwchatctl.aws.queues import AsyncInvokes, Queues
-from nwchatctl.aws.spreading import spread
+from nwchatctl.aws.spreading import look, spread
 from nwchatctl.deploy.dead_letters import async_invoke, queue
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import TAGS, Desk
@@ -176,7 +176,8 @@ def test_segments_are_handed_over_once_there_is_somebody_to_take_them(desk: Desk
     segment = Segment("{}", "id", 0, 1, 1.0)
     stub.add_response("invoke", {"StatusCode": 204}, {"FunctionName": "f:live", "InvocationType": "DryRun"})
     stub.add_response("invoke", {"StatusCode": 202})
+    look(client, "f")
     assert spread(client, "f", [segment]) == []
     stub.add_client_error("invoke", "ResourceNotFoundException", "Function not found", 404)
     with pytest.raises(client.exceptions.ResourceNotFoundException):
-        spread(client, "f", [segment])
+        look(client, "f")

@@ -99,6 +99,29 @@ def test_too_many_missed_hold_their_part_back(monkeypatch: pytest.MonkeyPatch) -
     assert ledger.progress() == Progress((Part(0, 2, "b"),), ("a", "b")), "c and d are read again"
 
 
+def test_those_not_reached_before_are_never_forgotten_for_want_of_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(announcing, "MOST_AGAIN", 2)
+    ledger = Ledger(Progress((ONE,), ("a", "b")))
+    (listed,) = ledger.again()
+    settle(ledger, ledger.noted(page("c", "d", rest="d"), ONE), Failed("x"))
+    settle(ledger, listed, Failed("again"))
+    progress = ledger.progress()
+    assert (progress.parts, sorted(progress.again)) == ((ONE,), ["a", "b"])
+
+
+def test_what_is_handed_over_is_done_with_but_for_what_is_left_here() -> None:
+    ledger = Ledger(Progress((ONE, TWO), ("a",)))
+    ledger.handed_over([])
+    assert ledger.progress().finished
+    left = Part(7, 9)
+    ledger.handed_over([left])
+    assert ledger.progress() == Progress((left,))
+    settle(ledger, ledger.noted(page("b", part=left), left))
+    assert ledger.progress().finished
+
+
 SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 STEPS = st.lists(
     st.tuples(st.booleans(), st.integers(0, 23), st.sampled_from([Delivered(), Gone(), Failed("x")])),
