@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nwchat import rows
 from nwchat.keys import ROOM, is_expired
 from nwchat.wire import Message
+from nwchatctl.aws.keying import can_be_key
 from nwchatctl.aws.patience import patiently
 from nwchatctl.chat.picking import Span, Wanted, last
 from nwchatctl.chat.tailing import Found
@@ -77,6 +78,8 @@ class Messages:
 
     def get(self, key: str) -> Message | None:
         """The message of that id, expired or not."""
+        if not can_be_key(key):
+            return None
         answer = patiently(self._client.get_item, TableName=self._table, Key=_key(key), ConsistentRead=True)
         row = answer.get("Item")
         return rows.message_of(row) if row else None
@@ -154,6 +157,8 @@ class Messages:
 
     def take_out(self, key: str) -> Message | None:
         """Deletes the message of that id; what it was, or None where there was none."""
+        if not can_be_key(key):
+            return None
         answer = patiently(
             self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
         )

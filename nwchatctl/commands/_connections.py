@@ -78,6 +78,13 @@ def candidates(
     return Ahead([partial(chosen.pages, Part(number, PARTS)) for number in range(PARTS)], depth=1)
 
 
+def can_be_one(connection_id: str) -> bool:
+    """Whether there can be a connection of that id: what a request refuses is no answer about one."""
+    from nwchatctl.aws.keying import can_be_key
+
+    return can_be_key(connection_id) and connection_id not in (".", "..")
+
+
 def looked_up(app: App, ids: Sequence[str]) -> list[Recipient]:
     """The rows of those ids, with their Standing; also of ids that have none."""
     from nwchat.rows import Recipient

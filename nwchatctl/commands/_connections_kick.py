@@ -65,7 +65,7 @@ def kick(
     if everybody and not dry_run:
         app.confirm_name(app.settings.chat.name, given=confirm)
     swept, stopped = whom.kicked()
-    if given and swept.absent == len(given):
+    if given and len(whom.absent) == len(given):
         raise _unknown(app, f"no connection is called {', '.join(given)}")
     if user and not swept.checked and not stopped:
         raise _unknown(app, f"no connection is known to be of {user}")
@@ -76,12 +76,13 @@ class _Whom:
     """Whose sockets are closed, or in a dry run asked about. Raises ChatError `not_deployed`, exit 4."""
 
     def __init__(self, app: App, given: Sequence[str], user: str, rate: float | None, dry_run: bool) -> None:
-        from nwchatctl.commands._connections import asking
+        from nwchatctl.commands._connections import asking, can_be_one
 
-        self.absent: list[str] = []
+        self.absent = [each for each in given if not can_be_one(each)]
         """Ids that were given, and of which there is neither a row nor a socket."""
         self._app = app
-        self._given = given
+        self._given = [each for each in given if can_be_one(each)]
+        self._named = bool(given)
         self._user = user
         self._rate = rate
         self._dry_run = dry_run
@@ -92,7 +93,7 @@ class _Whom:
         from nwchat.post import Listed
         from nwchatctl.commands._connections import candidates, looked_up
 
-        if self._given:
+        if self._named:
             return self._swept(Listed(looked_up(self._app, self._given)))
         found = candidates(self._app, None, user=self._user)
         try:
@@ -141,7 +142,7 @@ def _report(swept: Swept, stopped: str, absent: list[str], began: float, *, dry_
     from nwchatctl.commands._connections import ended, warnings
 
     said = [f"{swept.alive} {'would be kicked' if dry_run else 'kicked'}"]
-    others = (("gone already", swept.gone - swept.absent), ("unknown", swept.absent))
+    others = (("gone already", swept.gone - swept.absent), ("unknown", len(absent)))
     said += [f"{count} {text}" for text, count in (*others, ("failed", swept.failed)) if count]
     code = ended(swept, stopped)
     if code is Exit.DONE and absent:

@@ -32,13 +32,15 @@ def show(
 
     Exit code 4 when there is neither a row nor a socket.
     """
-    from nwchat.outcome import Open
+    from nwchat.outcome import Gone, Open
     from nwchatctl.chat.verifying import about, verified
+    from nwchatctl.commands._connections import can_be_one
 
     app: App = ctx.obj
     app.require_config()
-    outcome = _asked(app, connection_id)
-    row = _row(app, connection_id)
+    possible = can_be_one(connection_id)
+    outcome = _asked(app, connection_id) if possible else Gone()
+    row = _row(app, connection_id) if possible else None
     there = verified(outcome)
     if row is None and there is False:
         raise ChatError(

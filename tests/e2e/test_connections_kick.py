@@ -140,6 +140,31 @@ def test_a_row_alone_and_nothing_at_all(chat: Chat) -> None:
     assert json.loads(nothing.err)["error"]["code"] == "no_connection"
 
 
+NO_IDS = ("", "..", "x" * 3000, "\udcff")
+"""What cannot be an id at all: nothing, another path, too long, no UTF-8."""
+
+
+@pytest.mark.parametrize("words", [("show",), ("kick",), ("kick", "-n")])
+@pytest.mark.parametrize("text", NO_IDS, ids=["empty", "dots", "long", "bytes"])
+def test_what_cannot_be_an_id_is_no_connection(chat: Chat, words: tuple[str, ...], text: str) -> None:
+    done = chat.nwchatctl("connections", *words, "--json", "--", text)
+    assert (done.code, json.loads(done.err)["error"]["code"]) == (4, "no_connection")
+
+
+def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
+    chat.emptied()
+    with chat.players(1) as (one,):
+        (first,) = ids(chat, one)
+        done = chat.nwchatctl("connections", "kick", "--json", first, "", "..")
+        assert closed(one)
+    assert (done.code, done.data["kicked"], done.data["failed"], done.data["unknown"]) == (
+        4,
+        1,
+        0,
+        ["", ".."],
+    )
+
+
 # kick -----------------------------------------------------------------------------------------
 
 

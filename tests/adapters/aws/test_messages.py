@@ -150,6 +150,12 @@ def test_one_message_comes_and_goes(messages: Messages) -> None:
     assert messages.get(message(1).id) is None
 
 
+@pytest.mark.parametrize("key", ["", "x" * 1025, "\udcff"])
+def test_what_cannot_be_a_key_is_no_message(messages: Messages, key: str) -> None:
+    assert messages.get(key) is None
+    assert messages.take_out(key) is None
+
+
 # What DynamoDB leaves of a batch --------------------------------------------------------------
 
 
