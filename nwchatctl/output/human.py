@@ -21,11 +21,11 @@ def print_report(report: Report, streams: Streams, *, json: bool = False, quiet:
         for part in report.body:
             _print_part(part, streams)
     streams.flush()
-    if quiet:
+    if quiet and not report.exit_code:
         return
     for warning in report.warnings:
         print_warning(warning, streams)
-    if not json:
+    if not json and not quiet:
         say(streams, *(Line(note, Mark.DIM) for note in report.notes))
 
 

@@ -130,6 +130,13 @@ def test_quiet_still_shows_what_differs_and_json() -> None:
     assert json.loads(printed(asked)[0]) == {"name": HOSTILE, "count": 1}
 
 
+def test_quiet_says_why_something_failed() -> None:
+    made = streams()
+    report = Report({}, (Line("1 failed"),), exit_code=5, notes=("next",), warnings=("1 times: 403",))
+    human.print_report(report, made, quiet=True)
+    assert printed(made) == ("1 failed\n", "warning: 1 times: 403\n")
+
+
 def test_json_is_one_line_that_moves_no_cursor() -> None:
     made = streams(terminal=True, color=True)
     human.print_report(REPORT, made, json=True)
