@@ -144,13 +144,8 @@ class Store:
         *,
         full: bool = False,
         page_size: int | None = None,
-        segment: tuple[int, int] | None = None,
-        start: str | None = None,
     ) -> Iterator[tuple[Connection, ...]]:
         """Every live connection, a tuple for each page that DynamoDB gives (1 MB, or `page_size` rows).
-
-        With `segment`, (i, n), only the i-th of n parts of the table; with `start`, only what comes after
-        that connection id, which needn't be there any more.
 
         Without `full`, only the attributes of `rows.CONNECTION_KEYS`. Eventually consistent, at half the
         price: somebody who came within the last second may be missing.
@@ -160,10 +155,6 @@ class Store:
             request["ProjectionExpression"] = ", ".join(rows.CONNECTION_KEYS)
         if page_size is not None:
             request["Limit"] = page_size
-        if segment is not None:
-            request["Segment"], request["TotalSegments"] = segment
-        if start is not None:
-            request["ExclusiveStartKey"] = {"connection_id": {"S": start}}
         while True:
             answer = self._client.scan(**request)
             found = (rows.connection_of(row) for row in answer.get("Items", []))
@@ -195,23 +186,21 @@ class Store:
         except self._client.exceptions.ConditionalCheckFailedException:
             return
 
-    def append(
-        self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None
-    ) -> Appended:
+    def append(self, message: Message, expires_at: int, dedup: Dedup | None = None) -> Appended:
         """Stores the message once. With `dedup`, in one transaction with the row that remembers its key.
 
-        `expires_at` is epoch seconds; `now_ms` (the message's date, if not given) decides whether an earlier
-        use of the key still counts.
+        `expires_at` is epoch seconds; the message's date decides whether an earlier use of the key still
+        counts.
         """
         put: Any = {"TableName": self._messages, "Item": rows.message_row(message, expires_at)}
         if dedup is not None:
-            return self._append_once(put, message, dedup, message.date if now_ms is None else now_ms)
+            return self._append_once(put, message, dedup)
         # Unconditional: the same id is the same message, so a write that botocore repeats changes nothing.
         self._client.put_item(**put)
         return Stored(message.id)
 
-    def _append_once(self, put: Any, message: Message, dedup: Dedup, now_ms: int) -> Appended:
-        now = now_ms // 1000
+    def _append_once(self, put: Any, message: Message, dedup: Dedup) -> Appended:
+        now = message.date // 1000
         remember: Any = {
             "TableName": self._messages,
             "Item": {

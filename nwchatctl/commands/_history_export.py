@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from nwchatctl.commands.options import JsonOption, WhenOption, examples, moment, parse_when
+from nwchatctl.commands.options import JsonOption, SinceOption, UntilOption, examples, moment
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.progress import Progress
 from nwchatctl.report import Item, Line, Mark, Report, Stream
@@ -32,13 +32,8 @@ HELP = examples(
 def export(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="Where to; - is stdout.")] = "-",
-    since: Annotated[
-        WhenOption,
-        typer.Option("--since", parser=parse_when, metavar="TIME", help="Only those from then on."),
-    ] = None,
-    until: Annotated[
-        WhenOption, typer.Option("--until", parser=parse_when, metavar="TIME", help="Only those before.")
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on behind the last whole line of a file that is there.")
     ] = False,

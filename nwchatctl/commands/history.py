@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands import _history_export, _history_import, _history_trim
-from nwchatctl.commands.options import JsonOption, WhenOption, examples, moment, parse_seconds, parse_when
+from nwchatctl.commands.options import JsonOption, SinceOption, UntilOption, examples, moment, parse_seconds
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Item, Line, Mark, Stream
 
@@ -60,13 +60,8 @@ def tail(
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on with each new message, until Ctrl-C.")
     ] = False,
-    since: Annotated[
-        WhenOption,
-        typer.Option("--since", parser=parse_when, metavar="TIME", help="Only those from then on."),
-    ] = None,
-    until: Annotated[
-        WhenOption, typer.Option("--until", parser=parse_when, metavar="TIME", help="Only those before.")
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     user: Annotated[str, typer.Option("--user", metavar="ID", help="Only this sender_id or name.")] = "",
     grep: Annotated[
         str,

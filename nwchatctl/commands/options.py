@@ -91,3 +91,9 @@ DryRunOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
 WhenOption = When | None
 """For a parameter with `typer.Option("--since", parser=parse_when, metavar="TIME")`."""
+SinceOption = Annotated[
+    WhenOption, typer.Option("--since", parser=parse_when, metavar="TIME", help="Only those from then on.")
+]
+UntilOption = Annotated[
+    WhenOption, typer.Option("--until", parser=parse_when, metavar="TIME", help="Only those before.")
+]

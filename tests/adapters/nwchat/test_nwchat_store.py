@@ -312,10 +312,10 @@ def test_the_same_key_of_the_same_sender_is_stored_once(client: DynamoDBClient, 
 
 
 def test_a_key_is_free_again_when_its_time_is_over(store: Store) -> None:
-    one, two, three = (said(ms) for ms in (1, 2, 3))
-    store.append(one, LIVE, Dedup("7", "k"), now_ms=NOW)
-    assert store.append(two, LIVE, Dedup("7", "k"), now_ms=NOW + 599_999) == Duplicate(one.id)
-    assert store.append(three, LIVE, Dedup("7", "k"), now_ms=NOW + 600_000) == Stored(three.id)
+    one, two, three = (replace(said(ms), date=NOW + ms) for ms in (0, 599_999, 600_000))
+    store.append(one, LIVE, Dedup("7", "k"))
+    assert store.append(two, LIVE, Dedup("7", "k")) == Duplicate(one.id)
+    assert store.append(three, LIVE, Dedup("7", "k")) == Stored(three.id)
 
 
 def test_of_many_at_once_one_is_stored_and_the_others_learn_its_id(atomic: Store) -> None:
