@@ -22,7 +22,7 @@ from nwchat.paging import is_forward
 from nwchat.post import Poster
 from nwchat.rows import Recipient, recipient
 from nwchat.runtime import Answer, Event, Log, Tools
-from nwchat.scanning import Found, Part
+from nwchat.scanning import Found, Part, named
 from nwchat.segments import cut
 from nwchat.store import Dedup, Duplicate, Stored
 from nwchat.wire import Bad, HistoryRequest, Message, Ping, Say
@@ -204,8 +204,7 @@ class _Room:
         yield from self._read
         if self._error is not None:
             raise self._error
-        for page in self._rest:
-            yield page.recipients
+        yield from named(self._rest)
 
 
 def _hand_over(frame: str, message_id: str, seen: int, desk: _Desk) -> None:
@@ -228,7 +227,7 @@ def _hand_over(frame: str, message_id: str, seen: int, desk: _Desk) -> None:
     now_ms = tools.now_ms()
     for each in missed:
         part = Part(each.segment.segment, each.segment.segments)
-        others: Ahead[Recipient] = Ahead([partial(_pages, tools.store.scan(part, now_ms))])
+        others: Ahead[Recipient] = Ahead([partial(named, tools.store.scan(part, now_ms))])
         try:
             counts = desk.poster.spread(
                 others,
@@ -241,10 +240,6 @@ def _hand_over(frame: str, message_id: str, seen: int, desk: _Desk) -> None:
             others.close()
         about = {"message_id": message_id, "segment": part.number, "why": each.reason}
         desk.log.warning("sent from here", extra={**about, **asdict(counts)})
-
-
-def _pages(found: Iterator[Found]) -> Iterator[Sequence[Recipient]]:
-    return (page.recipients for page in found)
 
 
 if runtime.is_warming():

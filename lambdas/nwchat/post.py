@@ -123,7 +123,7 @@ class Poster:
             if isinstance(outcome, Delivered):
                 tally.forgotten += 1
             elif not isinstance(outcome, Gone):
-                tally.because(f"not forgotten: {getattr(outcome, 'reason', '')}")
+                tally.reasons.add(f"not forgotten: {getattr(outcome, 'reason', '')}")
 
         self._transport.run(Courier(Listed(gone), self._rows, settle, deadline=deadline), stopped)
 

@@ -118,6 +118,23 @@ def expiry_of(row: Row) -> int | None:
     return _number(row, "expires_at")
 
 
+def between(*, after: str | None, before: str | None) -> dict[str, Any]:
+    """What a Query asks for of the room's messages: those between two ids, None for no bound. BETWEEN takes
+    its bounds in, so whoever reads drops them."""
+    bounds = {":after": after, ":before": before}
+    values = {name: {"S": bound} for name, bound in bounds.items() if bound is not None}
+    condition = {
+        (False, False): "room = :room",
+        (True, False): "room = :room AND id > :after",
+        (False, True): "room = :room AND id < :before",
+        (True, True): "room = :room AND id BETWEEN :after AND :before",
+    }[after is not None, before is not None]
+    return {
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": {":room": {"S": ROOM}, **values},
+    }
+
+
 def _text(row: Row, name: str) -> str:
     attribute = row.get(name, {})
     value = attribute.get("S", attribute.get("N", ""))

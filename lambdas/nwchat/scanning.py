@@ -76,5 +76,10 @@ def scan(
             return
 
 
+def named(pages: Iterator[Found]) -> Iterator[Sequence[Recipient]]:
+    """Who is named on each of the pages."""
+    return (page.recipients for page in pages)
+
+
 def _said(row: Row, name: str) -> object:
     return row.get(name, {}).get("S")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from nwchat.rows import Row
-from nwchat.spreading import Counts
+from nwchat.spreading import NUMBERS, Counts
 
 FEWEST = 4
 """So many at least, however few rows the table is said to have: its count is up to six hours old (DynamoDB
@@ -147,26 +147,21 @@ def report_name(segment: Segment) -> str:
 
 def report_value(counts: Counts, *, done: bool) -> dict[str, Any]:
     """The attribute's value, in DynamoDB's typed JSON. `done`: the segment is at its end."""
-    numbers = {each: {"N": str(getattr(counts, each))} for each in _NUMBERS}
+    numbers = {each: {"N": str(getattr(counts, each))} for each in NUMBERS}
     reasons = {reason: {"N": str(times)} for reason, times in counts.reasons[:_MAX_REASONS]}
     return {"M": {**numbers, "reasons": {"M": reasons}, "done": {"BOOL": done}}}
 
 
-_NUMBERS = tuple(
-    each.name for each in fields(Counts) if each.name not in ("cut_short", "broken_off", "reasons")
-)
-
-
 def progress_of(row: Row) -> Progress:
     """The sum of what the segments wrote into an announcement's row; other attributes are passed over."""
-    totals: dict[str, Any] = dict.fromkeys(_NUMBERS, 0)
+    totals: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
     reasons: dict[str, int] = {}
     finished = set()
     for name, attribute in row.items():
         if not name.startswith(_PREFIX) or "M" not in attribute:
             continue
         part = attribute["M"]
-        for each in _NUMBERS:
+        for each in NUMBERS:
             totals[each] += int(part.get(each, {}).get("N", 0))
         for reason, times in part.get("reasons", {}).get("M", {}).items():
             reasons[reason] = reasons.get(reason, 0) + int(times["N"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from nwchat.ahead import Ahead
 from nwchat.rows import Recipient
-from nwchat.scanning import Found
+from nwchat.scanning import Found, named
 
 _SLICE = 50
 """Connections that are handed out at once; what has been handed out is posted to before a deadline."""
@@ -24,7 +24,7 @@ class Feed:
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ahead: Ahead[Recipient] = Ahead([lambda: (found.recipients for found in pages())])
+        self._ahead: Ahead[Recipient] = Ahead([lambda: named(pages())])
         self._size = max(1, min(_SLICE, int(rate)))
         self._deadline = deadline
         self._clock = clock

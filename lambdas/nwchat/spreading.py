@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import assert_never
 
 from nwchat.courier import Source
@@ -41,6 +41,25 @@ class Counts:
     reasons: tuple[tuple[str, int], ...] = ()
 
 
+NUMBERS = tuple(each.name for each in fields(Counts) if each.type == "int")
+"""Those of Counts that add up."""
+
+
+class Reasons:
+    """Why something went wrong, and how often; of many different reasons the later ones are let go."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def add(self, reason: str) -> None:
+        if reason in self._times or len(self._times) < _MAX_REASONS:
+            self._times[reason] += 1
+
+    def most_common(self) -> tuple[tuple[str, int], ...]:
+        """The most frequent first."""
+        return tuple(self._times.most_common())
+
+
 class Tally:
     """Counts outcomes, and keeps the gone until they are forgotten."""
 
@@ -54,7 +73,7 @@ class Tally:
         self._refused = 0
         self._failed = 0
         self._retries = 0
-        self._reasons: Counter[str] = Counter()
+        self.reasons = Reasons()
 
     def settle(self, recipient: Recipient, outcome: Outcome) -> None:
         self._retries += outcome.retries
@@ -66,17 +85,12 @@ class Tally:
                 self.gone.append(recipient)
             case Refused():
                 self._refused += 1
-                self.because(outcome.reason)
+                self.reasons.add(outcome.reason)
             case Throttled() | Failed():
                 self._failed += 1
-                self.because(outcome.reason)
+                self.reasons.add(outcome.reason)
             case _:
                 assert_never(outcome)
-
-    def because(self, reason: str) -> None:
-        """Takes note of why something went wrong; the rarest of many reasons are let go."""
-        if reason in self._reasons or len(self._reasons) < _MAX_REASONS:
-            self._reasons[reason] += 1
 
     def counts(self) -> Counts:
         return Counts(
@@ -89,7 +103,7 @@ class Tally:
             retries=self._retries,
             cut_short=self.cut_short,
             broken_off=self.broken_off,
-            reasons=tuple(self._reasons.most_common()),
+            reasons=self.reasons.most_common(),
         )
 
 

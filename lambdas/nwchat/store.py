@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nwchat import rows
-from nwchat.keys import DEDUP_ID, DEDUP_SECONDS, ROOM, connection_expiry, dedup_room, is_expired
+from nwchat.keys import DEDUP_ID, DEDUP_SECONDS, connection_expiry, dedup_room, is_expired
 from nwchat.limits import Limits, rate_window
 from nwchat.paging import page_of
 from nwchat.rows import Connection
@@ -200,19 +200,8 @@ class Store:
         return Stored(message.id)
 
     def _append_once(self, put: Any, message: Message, dedup: Dedup) -> Appended:
-        now = message.date // 1000
-        remember: Any = {
-            "TableName": self._messages,
-            "Item": {
-                "room": {"S": dedup_room(dedup.scope, dedup.key)},
-                "id": {"S": DEDUP_ID},
-                "message_id": {"S": message.id},
-                "expires_at": {"N": str(now + dedup.seconds)},
-            },
-            "ConditionExpression": "attribute_not_exists(room) OR expires_at <= :now",
-            "ExpressionAttributeValues": {":now": {"N": str(now)}},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
+        remember = remembering(self._messages, dedup, message.id, message.date)
+        remember["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         attempt = 0
         while True:
             try:
@@ -246,19 +235,10 @@ class Store:
         return page_of(found, limit, before=before, after=after)
 
     def _rows(self, page_size: int, before: str | None, after: str | None) -> Iterator[rows.Row]:
-        """The room's rows from the near end on. BETWEEN takes its bounds in, so the caller drops them."""
-        bounds = {":before": before, ":after": after}
-        values = {name: {"S": bound} for name, bound in bounds.items() if bound is not None}
-        condition = {
-            (False, False): "room = :room",
-            (True, False): "room = :room AND id < :before",
-            (False, True): "room = :room AND id > :after",
-            (True, True): "room = :room AND id BETWEEN :after AND :before",
-        }[before is not None, after is not None]
+        """The room's rows from the near end on, the bounds' own among them (`rows.between`)."""
         request: dict[str, Any] = {
             "TableName": self._messages,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": {":room": {"S": ROOM}, **values},
+            **rows.between(after=after, before=before),
             "ScanIndexForward": after is not None,
             "Limit": page_size,
         }
@@ -268,6 +248,26 @@ class Store:
             if not (last := answer.get("LastEvaluatedKey")):
                 return
             request["ExclusiveStartKey"] = last
+
+
+def remembering(table: str, dedup: Dedup, message_id: str, now_ms: int, **more: Any) -> Any:
+    """The Put of the row that remembers the use of a key, unless an earlier use of it still counts.
+
+    `more` are further attributes of the row, in DynamoDB's typed JSON.
+    """
+    now = now_ms // 1000
+    return {
+        "TableName": table,
+        "Item": {
+            "room": {"S": dedup_room(dedup.scope, dedup.key)},
+            "id": {"S": DEDUP_ID},
+            "message_id": {"S": message_id},
+            "expires_at": {"N": str(now + dedup.seconds)},
+            **more,
+        },
+        "ConditionExpression": "attribute_not_exists(room) OR expires_at <= :now",
+        "ExpressionAttributeValues": {":now": {"N": str(now)}},
+    }
 
 
 def _reasons(response: Any) -> list[dict[str, Any]]:

@@ -19,7 +19,22 @@ _GONE = Gone()
 _MAX_REASON = 300
 
 
-class Connections:
+class _Signing:
+    """What all targets are to a transport, by their signer. `headers` go with every request, unsigned."""
+
+    def __init__(self, signer: Signer, headers: tuple[str, ...]) -> None:
+        self._signer = signer
+        self.method = signer.method
+        self.scheme = signer.scheme
+        self.host = signer.host
+        self.headers = headers
+
+    def renew(self) -> None:
+        """Fresh credentials are wanted."""
+        self._signer.renew()
+
+
+class Connections(_Signing):
     """@connections at `url`, the stage's (`https://{api}.execute-api.{region}.amazonaws.com/{stage}`).
 
     POST sends `payload`, GET asks whether a connection is open, DELETE closes it.
@@ -33,13 +48,10 @@ class Connections:
         credentials: Callable[[], Credentials],
         payload: bytes = b"",
     ) -> None:
-        self._signer = Signer(method, f"{url.rstrip('/')}/@connections", region, "execute-api", credentials)
+        signer = Signer(method, f"{url.rstrip('/')}/@connections", region, "execute-api", credentials)
+        super().__init__(signer, ("content-type: application/octet-stream",) if payload else ())
         self._payload = payload
         self._sha256 = sha256_hex(payload)
-        self.method = self._signer.method
-        self.scheme = self._signer.scheme
-        self.host = self._signer.host
-        self.headers: tuple[str, ...] = ("content-type: application/octet-stream",) if payload else ()
 
     def request(self, item: Recipient) -> tuple[Signed, bytes]:
         """Raises ValueError for an id that no path can end in."""
@@ -54,21 +66,15 @@ class Connections:
             return Gone(retries) if retries else _GONE
         return _trouble(status, body, retries)
 
-    def renew(self) -> None:
-        self._signer.renew()
 
-
-class Rows:
+class Rows(_Signing):
     """DeleteItem of the connections table at DynamoDB's `url`: of rows that are still as they were read."""
 
     def __init__(self, url: str, region: str, table: str, credentials: Callable[[], Credentials]) -> None:
         headers = {"x-amz-target": "DynamoDB_20120810.DeleteItem"}
-        self._signer = Signer("POST", url, region, "dynamodb", credentials, headers=headers)
+        signer = Signer("POST", url, region, "dynamodb", credentials, headers=headers)
+        super().__init__(signer, ("content-type: application/x-amz-json-1.0",))
         self._table = table
-        self.method = self._signer.method
-        self.scheme = self._signer.scheme
-        self.host = self._signer.host
-        self.headers: tuple[str, ...] = ("content-type: application/x-amz-json-1.0",)
 
     def request(self, item: Recipient) -> tuple[Signed, bytes]:
         body = json.dumps(delete_item(self._table, item), separators=(",", ":")).encode()
@@ -81,9 +87,6 @@ class Rows:
         if b"ConditionalCheckFailed" in body:
             return Gone(retries)
         return _trouble(status, body, retries)
-
-    def renew(self) -> None:
-        self._signer.renew()
 
 
 def delete_item(table: str, recipient: Recipient) -> dict[str, object]:

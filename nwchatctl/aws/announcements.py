@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from nwchat import segments
 from nwchat.keys import DEDUP_ID, dedup_room, is_expired
 from nwchat.rows import expiry_of, message_row
-from nwchat.store import Dedup
+from nwchat.store import Dedup, remembering
 from nwchatctl.chat.announcing import Holder, Progress, State
 
 if TYPE_CHECKING:
@@ -36,21 +36,15 @@ class Announcements:
     def begin(self, state: State, message: Message, expires_at: int | None, now_ms: int) -> bool:
         """Remembers `state` and stores `message` (unless `expires_at`, epoch seconds, is None), both or
         neither; False when the id was used before."""
-        now = now_ms // 1000
-        row = {
-            **self._key,
-            "message_id": {"S": state.message_id},
-            "frame": {"S": state.frame},
-            "to_user": {"S": state.to_user},
-            "expires_at": {"N": str(now + self._dedup.seconds)},
+        remember = remembering(
+            self._table,
+            self._dedup,
+            state.message_id,
+            now_ms,
+            frame={"S": state.frame},
+            to_user={"S": state.to_user},
             **_changing(state),
-        }
-        remember = {
-            "TableName": self._table,
-            "Item": row,
-            "ConditionExpression": "attribute_not_exists(room) OR expires_at <= :now",
-            "ExpressionAttributeValues": {":now": {"N": str(now)}},
-        }
+        )
         puts: list[Any] = [{"Put": remember}]
         if expires_at is not None:
             puts.append({"Put": {"TableName": self._table, "Item": message_row(message, expires_at)}})

@@ -18,14 +18,12 @@ from nwchat.wire import Message
 from nwchatctl.aws.keying import can_be_key
 from nwchatctl.aws.patience import patiently
 from nwchatctl.chat.picking import Span, Wanted, last
+from nwchatctl.chat.storing import BATCH
 from nwchatctl.chat.tailing import Found
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-BATCH = 25
-"""Writes in one BatchWriteItem at most (DynamoDB API reference)."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
 """Seconds before what DynamoDB left of a batch is sent again; drawn between 0 and a bound that doubles."""
@@ -124,20 +122,8 @@ class Messages:
             request = {**request, "ExclusiveStartKey": further}
 
     def _query(self, span: Span) -> dict[str, Any]:
-        bounds = {":after": span.after, ":before": span.before}
-        values = {name: {"S": bound} for name, bound in bounds.items() if bound is not None}
-        condition = {
-            (False, False): "room = :room",
-            (True, False): "room = :room AND id > :after",
-            (False, True): "room = :room AND id < :before",
-            (True, True): "room = :room AND id BETWEEN :after AND :before",
-        }[span.after is not None, span.before is not None]
-        return {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": {":room": {"S": ROOM}, **values},
-        }
+        between = rows.between(after=span.after, before=span.before)
+        return {"TableName": self._table, "ConsistentRead": True, **between}
 
     # Writing ----------------------------------------------------------------------------------
 

@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from nwchat.outcome import Failed, Outcome, Refused, Throttled
 from nwchat.rows import Recipient
 from nwchat.scanning import Found, Part
-
-PARTS = 4
-"""In how many parts the table is read at once. A part gives some 5,000 connections a second."""
+from nwchatctl.chat.candidates import WHOLE
 
 MOST_AGAIN = 1_000
 """How many of those not reached are remembered by name: 20 KB of a row, of which 400 are the most."""
@@ -39,7 +37,7 @@ _CLOCKS_DIFFER_MS = 120_000
 class Progress:
     """The parts that are left, and who is to be tried again though their page is done with."""
 
-    parts: tuple[Part, ...] = tuple(Part(number, PARTS) for number in range(PARTS))
+    parts: tuple[Part, ...] = WHOLE
     again: tuple[str, ...] = ()
 
     @property

@@ -12,8 +12,9 @@ from enum import Enum
 from nwchat.rows import Recipient, connection_of
 from nwchat.scanning import Found, Part
 
-PARTS = 4
-"""In how many parts the table is read at once. A part gives some 5,000 connections a second."""
+_PARTS = 4
+WHOLE = tuple(Part(number, _PARTS) for number in range(_PARTS))
+"""The parts that the table is read in at once. A part gives some 5,000 connections a second."""
 PAGE_ROWS = 1_000
 """Rows that are read at once: of what is read ahead, this bounds the memory."""
 

@@ -12,13 +12,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 from typing import BinaryIO, TypeAlias
 
 from nwchat.keys import RANDOM_BYTES, is_ulid, ulid, ulid_time
 from nwchat.wire import Message, well_formed
 from nwchatctl.chat.exporting import LINE_MOST
+from nwchatctl.chat.moments import MS_FROM, iso_ms
 from nwchatctl.errors import ChatError, Exit
 
 SITE_MOST = 16 * 1024 * 1024
@@ -28,8 +28,6 @@ ITEM_MOST = 400 * 1024 - 512
 """Bytes of a message and its names: what DynamoDB takes in an item, less keys, numbers and names."""
 
 _LAST_MS = 253_402_300_799_999
-_MS_FROM = 100_000_000_000
-"""Numbers from here on are epoch milliseconds, below it seconds (as in options.parse_when)."""
 
 _ALIKE_KEPT = 4096
 """Messages without an id that are remembered, to tell the second of two that are the same in everything."""
@@ -205,7 +203,7 @@ def _date(value: object, key: str) -> int:
     text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     if re.fullmatch(r"[0-9]{1,15}", text):
         number = int(text)
-        ms = number if key or number >= _MS_FROM else number * 1000
+        ms = number if key or number >= MS_FROM else number * 1000
     else:
         ms = _moment(text)
     if not 0 <= ms <= _LAST_MS:
@@ -215,13 +213,10 @@ def _date(value: object, key: str) -> int:
 
 def _moment(text: str) -> int:
     """-1 for what is no time."""
-    try:
-        if re.fullmatch(r"[0-9]{1,15}\.[0-9]{1,9}", text):
-            return round(float(text) * (1 if float(text) >= _MS_FROM else 1000))
-        moment = datetime.fromisoformat(text)
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError, OSError):
-        return -1
+    if re.fullmatch(r"[0-9]{1,15}\.[0-9]{1,9}", text):
+        return round(float(text) * (1 if float(text) >= MS_FROM else 1000))
+    moment = iso_ms(text)
+    return -1 if moment is None else moment
 
 
 class Identify:

@@ -12,7 +12,8 @@ from nwchatctl.chat.importing import Bad, Read
 BAD_KEPT = 100
 """Bad lines whose reasons are kept; all are counted."""
 
-_BATCH = 25
+BATCH = 25
+"""Writes in one BatchWriteItem at most (DynamoDB API reference)."""
 
 
 @dataclass
@@ -63,6 +64,6 @@ def store(
         # Of two with one id the later is what stays; DynamoDB refuses both in one batch.
         batch[each.id] = (each, until)
         waiting += 1
-        if len(batch) == _BATCH:
+        if len(batch) == BATCH:
             flush()
     flush()

@@ -18,7 +18,7 @@ from nwchat.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Thro
 from nwchat.pace import Pace
 from nwchat.post import Listed
 from nwchat.rows import Recipient
-from nwchat.spreading import Crowd
+from nwchat.spreading import Crowd, Reasons
 from nwchatctl.chat.candidates import Standing
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ DOOMED_SECONDS = 2.0
 """How long one may wait: what is lost when it is stopped, or killed."""
 DELETES_A_SECOND = 4_000.0
 """What a new table on demand takes (AWS's developer guide); an older one may take more."""
-_MAX_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ class _Tally:
         self.cut_short = False
         self._settled = settled
         self._counts: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
+        self._reasons = Reasons()
 
     def ask(self, recipient: Recipient, outcome: Outcome) -> None:
         """Takes note of what API Gateway said."""
@@ -192,9 +191,8 @@ class _Tally:
 
     def _failed(self, reason: str) -> None:
         self._counts["failed"] += 1
-        if reason in self._reasons or len(self._reasons) < _MAX_REASONS:
-            self._reasons[reason] += 1
+        self._reasons.add(reason)
 
     def swept(self) -> Swept:
         counts: dict[str, Any] = dict(self._counts)
-        return Swept(**counts, cut_short=self.cut_short, reasons=tuple(self._reasons.most_common()))
+        return Swept(**counts, cut_short=self.cut_short, reasons=self._reasons.most_common())

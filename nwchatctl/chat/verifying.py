@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from nwchat.outcome import Gone, Open, Outcome
 from nwchat.pace import Pace
 from nwchat.post import Listed
 from nwchat.rows import Connection, Recipient
+from nwchatctl.chat.moments import MS_FROM, iso_ms
 
 if TYPE_CHECKING:
     from nwchat.dialing import Transport
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 CHUNK = 1_000
 """Connections that are asked about together, and held meanwhile."""
-
-_MS_FROM = 100_000_000_000
-"""Numbers from here on are milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +89,5 @@ def _lower(fields: object) -> Mapping[str, object]:
 def _moment(value: object) -> int | None:
     """Epoch ms of a time in ISO 8601 (UTC unless it says otherwise), or in epoch seconds or ms."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return round(value if value >= _MS_FROM else value * 1000)
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return round(value if value >= MS_FROM else value * 1000)
+    return iso_ms(value) if isinstance(value, str) else None

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 _WAIT_SECONDS = 900.0
 _LOOK_SECONDS = 0.5
 _TRIES = 5
-_PAGE_ROWS = 1_000
-"""Rows that are read at once: of what is read ahead, this bounds the memory."""
-
 
 Via = Literal["here", "lambda"]
 
@@ -188,8 +185,10 @@ def _reader(
 
 
 def _read(app: App, order: Order, part: Part, ledger: Ledger | None) -> Iterator[Sequence[Recipient]]:
+    from nwchatctl.chat.candidates import PAGE_ROWS
+
     # Consistently: whoever was there before the announcement hears it.
-    pages = app.store.scan(part, app.now_ms(), consistent=True, user=order.to_user, page_size=_PAGE_ROWS)
+    pages = app.store.scan(part, app.now_ms(), consistent=True, user=order.to_user, page_size=PAGE_ROWS)
     for found in pages:
         yield found.recipients if ledger is None else ledger.noted(found, part)
 

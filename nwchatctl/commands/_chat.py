@@ -83,6 +83,14 @@ def not_deployed(app: App) -> ChatError:
     )
 
 
+def require_api(app: App) -> str:
+    """The deployed API's id. Raises ChatError `not_deployed`, exit 4."""
+    api_id = app.cloud.gateway.ids.api or app.cloud.find_api()
+    if not api_id:
+        raise not_deployed(app)
+    return api_id
+
+
 def as_json(changes: Iterable[Change]) -> list[dict[str, object]]:
     """Changes as the contract has them; `fields` is a list of `{"name", "before", "after"}`."""
     from nwchatctl.deploy.changes import changed_key, fields

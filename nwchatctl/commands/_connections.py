@@ -46,10 +46,9 @@ GraceOption = Annotated[
 def asking(app: App, method: Literal["GET", "DELETE"]) -> Connections:
     """Requests to the deployed API's connections. Raises ChatError `not_deployed`, exit 4."""
     from nwchat.targets import Connections
-    from nwchatctl.commands._chat import not_deployed
+    from nwchatctl.commands._chat import require_api
 
-    if not (app.cloud.gateway.ids.api or app.cloud.find_api()):
-        raise not_deployed(app)
+    require_api(app)
     return Connections(method, app.sockets_url, app.cloud.where.region, app.credentials)
 
 
@@ -70,12 +69,11 @@ def candidates(
 ) -> Ahead[Recipient]:
     """The rows of the table with their Standing, read ahead: those that `Candidates` says. To be closed."""
     from nwchat.ahead import Ahead
-    from nwchat.scanning import Part
-    from nwchatctl.chat.candidates import PARTS, Candidates
+    from nwchatctl.chat.candidates import WHOLE, Candidates
 
     clock = server_clock(app)
     chosen = Candidates(app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired)
-    return Ahead([partial(chosen.pages, Part(number, PARTS)) for number in range(PARTS)], depth=1)
+    return Ahead([partial(chosen.pages, part) for part in WHOLE], depth=1)
 
 
 def can_be_one(connection_id: str) -> bool:
@@ -120,11 +118,7 @@ def roughly(app: App) -> int | None:
     """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
     if app.silent or not app.streams.err_terminal:
         return None
-    from nwchatctl.deploy.naming import Names
-
-    table = Names(app.settings.chat.name).connections
-    about = app.aws.client("dynamodb").describe_table(TableName=table)["Table"]
-    return about.get("ItemCount") or None
+    return app.store.size() or None
 
 
 def ended(swept: Swept, reason: str) -> Exit:

@@ -84,6 +84,8 @@ def _watch(app: App, rows: Announcements, segments: int, stop: Stop) -> Progress
 
 
 def _together(done: Counts, own: Counts | None, *, finished: bool) -> Counts:
+    from nwchat.spreading import NUMBERS
+
     reasons = list(done.reasons)
     if not finished:
         reasons.append(("not all segments are at their end; `nwchatctl status` shows those given up", 1))
@@ -91,14 +93,8 @@ def _together(done: Counts, own: Counts | None, *, finished: bool) -> Counts:
         return replace(done, cut_short=not finished, reasons=tuple(reasons))
     return replace(
         done,
-        recipients=done.recipients + own.recipients,
-        delivered=done.delivered + own.delivered,
-        gone=done.gone + own.gone,
-        forgotten=done.forgotten + own.forgotten,
-        refused=done.refused + own.refused,
-        failed=done.failed + own.failed,
-        retries=done.retries + own.retries,
         cut_short=own.cut_short or not finished,
         broken_off=own.broken_off,
         reasons=(*reasons, *own.reasons),
+        **{each: getattr(done, each) + getattr(own, each) for each in NUMBERS},
     )

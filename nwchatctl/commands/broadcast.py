@@ -79,7 +79,7 @@ def broadcast(
     from nwchat.keys import ulid
     from nwchatctl.chat import broadcasting
     from nwchatctl.commands import _announcing
-    from nwchatctl.commands._chat import not_deployed
+    from nwchatctl.commands._chat import require_api
 
     app: App = ctx.obj
     app.require_config()
@@ -97,8 +97,7 @@ def broadcast(
         said, sender, app.limits, new_id=ulid(now_ms, os.urandom(10)), now_ms=now_ms
     )
     app.announce()
-    if not app.cloud.find_api():
-        raise not_deployed(app)
+    require_api(app)
     order = _announcing.Order(
         message, key or "", to_user or "", ephemeral or bool(to_user), rate or app.sending_rate, via.value
     )

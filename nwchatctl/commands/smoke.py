@@ -30,13 +30,10 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     """
     from nwchatctl.aws.socket import WebSocket
     from nwchatctl.chat.smoke import smoke as run
-    from nwchatctl.commands._chat import endpoints, not_deployed
+    from nwchatctl.commands._chat import endpoints, require_api
 
     app: App = ctx.obj
-    api_id = app.cloud.find_api()
-    if not api_id:
-        raise not_deployed(app)
-    url = endpoints(app, api_id)["websocket"] or ""
+    url = endpoints(app, require_api(app))["websocket"] or ""
     steps = list(
         run(
             lambda: WebSocket.open(url, direct=app.sandbox),
