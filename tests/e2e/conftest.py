@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from nwchatctl.sandbox import process
 from nwchatctl.sandbox.state import State
 from tests.e2e.chatting import Chat
 from tests.e2e.emulated import Sandbox, free_port
+from tests.e2e.faulty import Proxy, proxy
+from tests.e2e.leading import leading_to
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,3 +47,17 @@ def chat(sandbox: Sandbox) -> Chat:
     made = Chat(sandbox, "e2e-talk")
     made.deploy()
     return made
+
+
+@pytest.fixture
+def faulty(sandbox: Sandbox) -> Iterator[Proxy]:
+    """A proxy before the sandbox, by which nothing goes wrong until a test chooses."""
+    with proxy(sandbox.endpoint) as made:
+        yield made
+
+
+@pytest.fixture
+def behind(chat: Chat, faulty: Proxy, tmp_path: Path) -> Iterator[Chat]:
+    """The chat, as it is through the proxy."""
+    with leading_to(faulty, chat.sandbox, tmp_path / "proxied") as made:
+        yield replace(chat, sandbox=made)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,23 @@ def chat(sandbox: Sandbox) -> Iterator[Chat]:
     made.deploy()
     yield made
     assert made.nwchatctl("destroy", "--delete-data", "--confirm", made.name).code == 0
+
+
+@contextmanager
+def without(chat: Chat, function: str, sid: str) -> Iterator[None]:
+    """While the role of a function lacks the statement `sid`."""
+    iam, role = chat.sandbox.client("iam", root=True), chat.function(function)
+    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+
+    def hold(statements: list[Any]) -> None:
+        policy = {**whole, "Statement": statements}
+        iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(policy))
+
+    hold([each for each in whole["Statement"] if each["Sid"] != sid])
+    try:
+        yield
+    finally:
+        hold(whole["Statement"])
 
 
 def heard(player: Player, *texts: str) -> Counter[str]:
@@ -107,21 +126,12 @@ def test_the_operator_hands_a_message_over_and_sees_what_became_of_it(chat: Chat
 
 def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat) -> None:
     chat.emptied()
-    iam, role = chat.sandbox.client("iam", root=True), chat.function("fanout")
-    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
-    blind = [each for each in whole["Statement"] if each["Sid"] != "Connections"]
     text = unique()
-    iam.put_role_policy(
-        RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps({**whole, "Statement": blind})
-    )
-    try:
-        with chat.players(6) as players:
-            players[0].send(text)
-            # Whoever sent it has it, whatever becomes of the others.
-            players[0].hear(text)
-            eventually(lambda: chat.json("status")["dead_letters"], PARTS)
-    finally:
-        iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(whole))
+    with without(chat, "fanout", "Connections"), chat.players(6) as players:
+        players[0].send(text)
+        # Whoever sent it has it, whatever becomes of the others.
+        players[0].hear(text)
+        eventually(lambda: chat.json("status")["dead_letters"], PARTS)
     sqs = chat.sandbox.client("sqs", root=True)
     url = sqs.get_queue_url(QueueName=f"nwchat-{chat.name}-dead-letters")["QueueUrl"]
     said = chat.nwchatctl("status").out
@@ -136,18 +146,10 @@ def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat
 
 def test_what_cannot_be_handed_over_is_sent_by_message_itself(chat: Chat) -> None:
     chat.emptied()
-    iam, role = chat.sandbox.client("iam", root=True), chat.function("message")
-    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
-    alone = [each for each in whole["Statement"] if each["Sid"] != "Fanout"]
     text = unique()
-    iam.put_role_policy(
-        RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps({**whole, "Statement": alone})
-    )
-    before = len(fanned_out(chat))
-    try:
+    with without(chat, "message", "Fanout"):
+        before = len(fanned_out(chat))
         with chat.players(8) as players:
             players[0].send(text)
             assert [heard(each, text) for each in players] == [Counter({text: 1})] * 8
-    finally:
-        iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(whole))
     assert len(fanned_out(chat)) == before

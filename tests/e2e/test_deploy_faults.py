@@ -22,7 +22,7 @@ from nwchatctl.aws.session import Aws
 from tests.e2e.deploying import Operator, Ran
 from tests.e2e.emulated import Sandbox
 from tests.e2e.erring import AWS
-from tests.e2e.faulty import Call, Fault, Proxy, Seeded, proxy
+from tests.e2e.faulty import Call, Fault, Proxy, Seeded
 
 RUNS = 3
 """How often a command may have to be run until it gets through. Most do at once."""
@@ -43,12 +43,6 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", shortened)
     monkeypatch.setattr(patience, "LONGEST_WAIT", patience.LONGEST_WAIT / 10)
-
-
-@pytest.fixture
-def faulty(sandbox: Sandbox) -> Iterator[Proxy]:
-    with proxy(sandbox.endpoint) as made:
-        yield made
 
 
 @pytest.fixture

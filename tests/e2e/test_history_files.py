@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from nwchat.rows import message_row
 from nwchat.wire import Message
 from tests.e2e.chatting import Chat, Ran, eventually, now_ms
 from tests.e2e.emulated import Sandbox
-from tests.e2e.faulty import Call, Fault, Proxy, Seeded, proxy
-from tests.e2e.leading import leading_to
+from tests.e2e.faulty import Call, Fault, Proxy, Seeded
 
 HOSTILE = "\x1b[2J\u202e[link=x]\x9b31m\ttab\nline \u2028 ü"
 
@@ -51,18 +49,6 @@ def chat(deployed: Chat) -> Iterator[Chat]:
     assert [row for row in table(deployed) if row["room"]["S"] != "main"] == sorted(
         OTHERS, key=lambda row: str(row["room"]["S"])
     )
-
-
-@pytest.fixture
-def faulty(sandbox: Sandbox) -> Iterator[Proxy]:
-    with proxy(sandbox.endpoint) as made:
-        yield made
-
-
-@pytest.fixture
-def behind(chat: Chat, faulty: Proxy, tmp_path: Path) -> Iterator[Chat]:
-    with leading_to(faulty, chat.sandbox, tmp_path / "proxied") as made:
-        yield replace(chat, sandbox=made)
 
 
 def table(chat: Chat) -> list[dict[str, Any]]:

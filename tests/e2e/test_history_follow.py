@@ -8,21 +8,14 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from nwchat.keys import UlidMaker
 from nwchat.store import Store
 from nwchat.wire import Message
 from nwchatctl.aws.patience import patiently
 from tests.e2e.chatting import Chat, Running, now_ms, unique
-from tests.e2e.emulated import Sandbox
-from tests.e2e.faulty import Call, Fault, Proxy, Seeded, proxy
-from tests.e2e.leading import leading_to
+from tests.e2e.faulty import Call, Fault, Proxy, Seeded
 
 SECONDS = float(os.environ.get("NWCHAT_TEST_FOLLOW_SECONDS", "12"))
 
@@ -52,19 +45,6 @@ class Failing(Seeded):
             return Fault.RESET_BEFORE
         found = super().__call__(call)
         return Fault.THROTTLED if found is Fault.LATE else found
-
-
-@pytest.fixture
-def faulty(sandbox: Sandbox) -> Iterator[Proxy]:
-    with proxy(sandbox.endpoint) as made:
-        yield made
-
-
-@pytest.fixture
-def behind(chat: Chat, faulty: Proxy, tmp_path: Path) -> Iterator[Chat]:
-    """The chat, as it is through the proxy."""
-    with leading_to(faulty, chat.sandbox, tmp_path / "proxied") as sandbox:
-        yield replace(chat, sandbox=sandbox)
 
 
 def writer(chat: Chat, number: int, began: float, stored: list[str]) -> None:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
+from bench.posts.contenders.boto import posting
 from bench.posts.contenders.common import Send, Task, main
 
 
@@ -19,12 +19,7 @@ def prepare(task: Task) -> Send:
         config=Config(max_pool_connections=task.at_once),
     )
 
-    def post(connection_id: str) -> bool:
-        try:
-            client.post_to_connection(ConnectionId=connection_id, Data=task.frame)
-        except (ClientError, BotoCoreError):
-            return False
-        return True
+    post = posting(client, task.frame)
 
     def send(ids: Sequence[str]) -> int:
         with ThreadPoolExecutor(task.at_once) as pool:

@@ -15,6 +15,7 @@ from nwchat.store import Dedup, Store
 from nwchat.wire import Message
 from nwchatctl.aws.announcements import Announcements
 from nwchatctl.chat.announcing import Holder, Progress, State
+from tests.adapters.tables import make_messages
 
 NOW = 1_700_000_000_000
 ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
@@ -31,18 +32,7 @@ def client() -> Iterator[Any]:
         client = boto3.client(
             "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
         )
-        client.create_table(
-            TableName="messages",
-            KeySchema=[
-                {"AttributeName": "room", "KeyType": "HASH"},
-                {"AttributeName": "id", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "room", "AttributeType": "S"},
-                {"AttributeName": "id", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        make_messages(client)
         yield client
 
 

@@ -19,6 +19,7 @@ from nwchatctl.aws.messages import LEFT_OVER, Messages
 from nwchatctl.chat.picking import Span, Wanted
 from nwchatctl.chat.tailing import Found
 from nwchatctl.errors import ChatError
+from tests.adapters.tables import make_messages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,18 +40,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-2")
-        client.create_table(
-            TableName="messages",
-            KeySchema=[
-                {"AttributeName": "room", "KeyType": "HASH"},
-                {"AttributeName": "id", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "room", "AttributeType": "S"},
-                {"AttributeName": "id", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        make_messages(client)
         yield client
         client.close()
 

@@ -20,6 +20,7 @@ from nwchat.scanning import Part
 from nwchat.store import Dedup, Duplicate, Store, Stored
 from nwchat.targets import delete_item
 from nwchat.wire import Message, Page
+from tests.adapters.tables import make_messages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,18 +44,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
             AttributeDefinitions=[{"AttributeName": "connection_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        client.create_table(
-            TableName="messages",
-            KeySchema=[
-                {"AttributeName": "room", "KeyType": "HASH"},
-                {"AttributeName": "id", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "room", "AttributeType": "S"},
-                {"AttributeName": "id", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        make_messages(client)
         yield client
         client.close()
 
