@@ -29,12 +29,14 @@ def closed(player: Player) -> bool:
 
 
 def ids(chat: Chat, *players: Player) -> list[str]:
-    """The connection ids of those players, whom nobody else is named like."""
+    """The connection ids of those players, whom nobody else is named like. What they said has been sent to
+    all, and forgets nobody's row any more: the sandbox takes a socket's frames one after another."""
     found = []
     for each in players:
         name = unique("name")[:40]
         each.send({"message": "here", "uname": name})
-        eventually(lambda name=name: name in _names(chat), True)  # type: ignore[misc]
+        each.send({"action": "ping"})
+        each.answer("pong")
         found.append(_names(chat)[name])
     return found
 

@@ -135,12 +135,14 @@ def crowd(operator: Operator, count: int, age_ms: int = 60_000) -> list[str]:
 
 
 def scattered(operator: Operator, names: list[str]) -> int:
-    """Removes the rows; how many there were left."""
+    """Removes the rows; how many there were left. The row of a socket that just closed, whose end the
+    gateway has still to tell, is none of them."""
     table, dynamodb = operator.called("connections"), operator.root("dynamodb")
-    left = dynamodb.scan(TableName=table)["Count"]
-    for each in names:
-        dynamodb.delete_item(TableName=table, Key={"connection_id": {"S": each}})
-    return int(left)
+    gone = [
+        dynamodb.delete_item(TableName=table, Key={"connection_id": {"S": each}}, ReturnValues="ALL_OLD")
+        for each in names
+    ]
+    return len([each for each in gone if each.get("Attributes")])
 
 
 def run(operator: Operator, function: str, event: Frame, **options: str) -> tuple[str, str]:
