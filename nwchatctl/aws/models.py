@@ -5,6 +5,7 @@ from __future__ import annotations
 from nwchat.models import RawItems
 
 SERVICES = (
+    "acm",
     "apigateway",
     "apigatewaymanagementapi",
     "apigatewayv2",
@@ -12,7 +13,9 @@ SERVICES = (
     "iam",
     "lambda",
     "logs",
+    "route53",
     "sqs",
+    "ssm",
     "sts",
     # With these boto3 itself gets credentials: `aws sso login`, `aws login`.
     "signin",

@@ -14,6 +14,7 @@ from nwchatctl import __version__
 
 if TYPE_CHECKING:
     import boto3
+    from mypy_boto3_acm import ACMClient
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_route53 import Route53Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
 CONNECT_TIMEOUT = 5
@@ -98,6 +101,8 @@ class Aws:
             return self._session
 
     @overload
+    def client(self, service: Literal["acm"]) -> ACMClient: ...
+    @overload
     def client(self, service: Literal["apigateway"]) -> APIGatewayClient: ...
     @overload
     def client(self, service: Literal["apigatewayv2"], *, retries: bool = True) -> ApiGatewayV2Client: ...
@@ -110,7 +115,11 @@ class Aws:
     @overload
     def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
     @overload
+    def client(self, service: Literal["route53"]) -> Route53Client: ...
+    @overload
     def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, service: Literal["ssm"]) -> SSMClient: ...
     @overload
     def client(self, service: Literal["sts"]) -> STSClient: ...
     @overload

@@ -69,6 +69,22 @@ _Origin = Annotated[
 ]
 
 
+_Arn = Annotated[
+    str, _like(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate")
+]
+_HostName = Annotated[
+    str,
+    _like(
+        r"((?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?)?",
+        "a host name as chat.example.com, in lower case, without a scheme, a port or a path",
+    ),
+]
+_Zone = Annotated[
+    str,
+    _like(r"(none|Z[A-Z0-9]{1,31})?", 'the id of a Route 53 hosted zone (Z...), "none", or "" to find it'),
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -182,6 +198,40 @@ class TableSettings(_Section):
     retention_days: int = Field(default=90, ge=1, le=3650, description="Days that messages are kept")
 
 
+class DomainSettings(_Section):
+    name: _HostName = Field(
+        default="", description='Name that the chat answers on, as chat.example.com; "" for AWS\'s own'
+    )
+    certificate_arn: _Arn = Field(
+        default="", description='Its certificate, in the API\'s Region; "" finds one in ACM, or requests one'
+    )
+    zone_id: _Zone = Field(
+        default="", description='Its Route 53 hosted zone; "" finds it, "none" where DNS lives elsewhere'
+    )
+    dual_stack: bool = Field(default=False, description="Whether the name is reached over IPv6 too")
+
+
+class HistorySettings(_Section):
+    enabled: bool = Field(
+        default=True, description="Whether there is the history API: GET /messages over HTTP"
+    )
+    domain: _HostName = Field(
+        default="", description="Name of the history API, another than the chat's; \"\" for AWS's own"
+    )
+    certificate_arn: _Arn = Field(default="", description="Its certificate, as domain.certificate_arn")
+    zone_id: _Zone = Field(default="", description="Its hosted zone, as domain.zone_id")
+    request_rate: float = Field(
+        default=50.0, gt=0, description="Requests a second that the history API takes in all"
+    )
+    request_burst: int = Field(default=100, gt=0, description="Requests that it takes at once")
+
+
+class AuthSettings(_Section):
+    mode: Literal["open", "token"] = Field(
+        default="open", description="open: everybody under any name; token: only who has a signed token"
+    )
+
+
 class Settings(BaseSettings):
     """All settings. Made by `nwchatctl.config.load`; as it is, it reads neither environment nor file."""
 
@@ -198,11 +248,23 @@ class Settings(BaseSettings):
     fanout: FanoutSettings = Field(
         default=FanoutSettings(), description="How messages reach rooms too large for one function"
     )
+    domain: DomainSettings = Field(default=DomainSettings(), description="The chat's own name")
+    history: HistorySettings = Field(
+        default=HistorySettings(), description="The history API, for pages and whoever has no socket"
+    )
+    auth: AuthSettings = Field(default=AuthSettings(), description="Who may come in")
     logs: LogSettings = Field(default=LogSettings(), description="Logs, in CloudWatch")
     tables: TableSettings = Field(default=TableSettings(), description="The DynamoDB tables")
     tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(
         default={}, description="AWS tags on everything that is built, beside our own"
     )
+
+    @model_validator(mode="after")
+    def _two_names(self) -> Self:
+        # API Gateway: a domain that maps a WebSocket API maps no HTTP API.
+        if self.domain.name and self.domain.name == self.history.domain:
+            raise ValueError("must have another history.domain than domain.name: one name cannot be both")
+        return self
 
     @classmethod
     def settings_customise_sources(
