@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from ministack import app as ministack_app
 from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import apigateway
+from ministack.services import apigateway, lambda_svc
 
 from nwchatctl.sandbox import accesslogs, asynchronous
 from nwchatctl.sandbox.authorize import further_checks, named_resource
@@ -23,6 +23,8 @@ logger = logging.getLogger("nwchatctl.sandbox")
 DEFAULT_ROUTE = "$default"
 # Environments of one function at the same time; on a laptop more of them only get in each other's way.
 MAX_WORKERS = 4
+READY_SECONDS = 0.1
+"""How long a function is Pending, or its update InProgress: long enough to be seen, and to be waited for."""
 _TRIES = 3
 
 _save_lock = threading.Lock()
@@ -252,6 +254,7 @@ def kill_functions() -> None:
 
 def install() -> None:
     asynchronous.install()
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = READY_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
     ministack_app._dispatch_service_request = dispatch
