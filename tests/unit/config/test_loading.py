@@ -120,7 +120,8 @@ def test_tags_are_merged_key_by_key(tmp_path: Path) -> None:
         (
             "[zzz]\n",
             "unknown section [zzz]; "
-            "there are aws, chat, stage, functions, sending, fanout, domain, history, auth, logs, tables, tags",
+            "there are aws, chat, stage, functions, sending, fanout, domain, history, auth, logs, tables, "
+            "tags",
         ),
         ("chat.nmae = 1\n", ":1: unknown key chat.nmae, did you mean name?"),
     ],
