@@ -29,7 +29,7 @@ PREFIX_BITS = 64
 """What one subscriber of IPv6 has at least (RFC 6177); their devices change the rest at will."""
 
 _MOST_CHARS = 200
-"""Of a name in a key: a sort key has 1,024 bytes at most, and compatibility forms are up to 18 letters long."""
+"""Of a name in a key: a sort key has 1,024 bytes at most, and one letter can stand for 18 (U+FDFA)."""
 
 # What Unicode has programs not show (Default_Ignorable_Code_Point), as far as it is no control or format.
 _UNSEEN = re.compile(

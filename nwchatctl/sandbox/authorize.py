@@ -73,7 +73,7 @@ def named_resource(
 
 
 def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) -> dict[str, list[str]]:
-    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem, the partition keys that it asks for (DynamoDB
+    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem: the partition keys asked for (DynamoDB
     developer guide, "Using IAM policy conditions for fine-grained access control"). ministack has it for no
     call, and then whatever a policy says of all its values is met. `partition_key` names that of a table.
     """

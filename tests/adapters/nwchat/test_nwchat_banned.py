@@ -71,7 +71,8 @@ class Busy:
         left = {"UnprocessedKeys": {"messages": {**wanted, "Keys": later}} if later else {}}
         if not now:
             return {"Responses": {}, **left}
-        return {**self.client.batch_get_item(RequestItems={"messages": {**wanted, "Keys": now}}), **left}
+        some: Any = {"messages": {**wanted, "Keys": now}}
+        return {**self.client.batch_get_item(RequestItems=some), **left}
 
 
 def test_what_is_left_out_is_asked_for_again(client: DynamoDBClient) -> None:
