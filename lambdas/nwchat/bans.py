@@ -8,6 +8,7 @@ Times are epoch ms.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import time
 import unicodedata
@@ -20,7 +21,6 @@ from nwchat.limits import clean_name
 
 if TYPE_CHECKING:
     from nwchat.rows import Row
-    from nwchat.runtime import Log
 
 ROOM = "bans"
 KEPT_SECONDS = 30 * 86_400
@@ -157,7 +157,7 @@ def ban_on(
     request: Mapping[str, Any],
     read: Callable[[Sequence[str]], Iterable[Row]],
     now_ms: int,
-    log: Log,
+    log: logging.LoggerAdapter[logging.Logger],
     *,
     sender_id: str = "",
     uname: str = "",
