@@ -39,6 +39,7 @@ COMMANDS: tuple[Command | Commands | Listed, ...] = (
     Listed("smoke", "Test the chat with two real sockets."),
     Listed("invoke", "Run one function with a test event."),
     Listed("connections", "See who is connected, and end it."),
+    Listed("ban", "Keep somebody out of the chat."),
     Listed("broadcast", "Send an announcement to everybody."),
     Listed("history", "Read, keep, bring back and delete what was said."),
     Listed("sandbox", "The embedded AWS on this machine: no account, no cost."),

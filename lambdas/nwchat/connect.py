@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nwchat import runtime
+from nwchat.bans import ban_on
 from nwchat.keys import connection_expiry
 from nwchat.rows import Connection
 from nwchat.runtime import Answer, Event, Log, Tools
@@ -24,11 +25,16 @@ def handler(event: Event, context: object) -> Answer:
 
 
 def connect(event: Event, tools: Tools, log: Log) -> Answer:
-    """200, or 403 for a browser on a page of another origin. Clients other than browsers send no Origin."""
+    """200, or 403 for a browser on a page of another origin, and for the banned. Clients other than browsers
+    send no Origin."""
     request, headers = runtime.request_of(event), _lower(event.get("headers"))
     origin, allowed = headers.get("origin"), tools.config.allowed_origins
     if allowed and origin is not None and origin.lower() not in allowed:
         log.warning("origin refused", extra={"origin": origin[:200]})
+        return {"statusCode": 403}
+    # In open mode nobody has said a name yet: then it is the address alone.
+    if (ban := ban_on(request, tools.store.bans, tools.now_ms(), log)) is not None:
+        log.warning("banned", extra={"ban": ban.key})
         return {"statusCode": 403}
     if connection_id := request.get("connectionId"):
         tools.store.connected(_connection(str(connection_id), request, headers, tools.now_ms()))

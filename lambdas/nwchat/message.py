@@ -14,6 +14,7 @@ from typing import Any, assert_never
 
 from nwchat import runtime, wire
 from nwchat.ahead import Ahead
+from nwchat.bans import ban_on, told
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
 from nwchat.outcome import Delivered
@@ -42,10 +43,11 @@ def handler(event: Event, context: object) -> Answer:
 
 def message(event: Event, tools: Tools, poster: Poster, deadline: float, log: Log) -> Answer:
     """200 when the frame was dealt with, 500 when something of ours broke; the sender is told of both."""
-    sender = _sender(runtime.request_of(event), tools.now_ms())
+    request = runtime.request_of(event)
+    sender = _sender(request, tools.now_ms())
     body = event.get("body")
     frame = wire.parse(body if isinstance(body, str) else None)
-    desk = _Desk(tools, poster, deadline, log, sender)
+    desk = _Desk(tools, poster, deadline, log, sender, request)
     try:
         return dict(_take(frame, desk))
     except Exception:
@@ -63,6 +65,7 @@ class _Desk:
     deadline: float
     log: Log
     sender: Recipient | None
+    request: Mapping[str, Any]
 
     def reply(self, frame: str) -> None:
         """Best effort: whoever left before the answer doesn't miss it."""
@@ -94,6 +97,8 @@ def _take(frame: wire.Frame, desk: _Desk) -> Answer:
         case Ping():
             desk.reply(wire.pong())
         case HistoryRequest():
+            if (muted := _muted(desk, frame.client_id)) is not None:
+                return _refuse(muted, desk)
             page = desk.tools.store.page(
                 frame.limit, desk.tools.now_ms(), before=frame.before, after=frame.after
             )
@@ -109,6 +114,12 @@ def _refuse(bad: Bad, desk: _Desk) -> Answer:
     return _OK
 
 
+def _muted(desk: _Desk, client_id: str | None, **names: str) -> Bad | None:
+    """What a banned one is answered; None for whoever is not."""
+    ban = ban_on(desk.request, desk.tools.store.bans, desk.tools.now_ms(), desk.log, **names)
+    return None if ban is None else Bad("muted", told(ban), client_id)
+
+
 def _say(say: Say, desk: _Desk) -> Answer:
     config, store, sender = desk.tools.config, desk.tools.store, desk.sender
     limits, now_ms = config.limits, desk.tools.now_ms()
@@ -117,6 +128,9 @@ def _say(say: Say, desk: _Desk) -> Answer:
         if not store.seen(sender.connection_id, since, say.uname, say.sender_id, now_ms, limits):
             detail = f"at most {limits.rate_messages} messages in {limits.rate_seconds} seconds"
             return _refuse(Bad("rate_limited", detail, say.client_id), desk)
+    # After the rate: a banned one who floods costs no more than anybody else who does.
+    if (muted := _muted(desk, say.client_id, sender_id=say.sender_id, uname=say.uname)) is not None:
+        return _refuse(muted, desk)
     message = Message(desk.tools.new_id(), say.message, say.uname, say.sender_id, now_ms)
     appended = store.append(message, message_expiry(now_ms, config.retention_days), _dedup(say, sender))
     # Before the fan-out: an ack says "stored", and a large room would keep the sender waiting.

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nwchat import rows
+from nwchat import bans, rows
+from nwchat.batch import read_rows
 from nwchat.keys import DEDUP_ID, DEDUP_SECONDS, connection_expiry, dedup_room, is_expired
 from nwchat.limits import Limits, rate_window
 from nwchat.paging import page_of
@@ -185,6 +186,10 @@ class Store:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
+
+    def bans(self, keys: Sequence[str]) -> list[rows.Row]:
+        """The rows of those keys (`nwchat.bans.keys_of`), ended bans among them. Raises as `read_rows`."""
+        return read_rows(self._client, self._messages, bans.ROOM, keys, self._sleep, self._jitter)
 
     def append(self, message: Message, expires_at: int, dedup: Dedup | None = None) -> Appended:
         """Stores the message once. With `dedup`, in one transaction with the row that remembers its key.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl.commands._banning import End, ban_all, banned_json, banned_line, named, parse_length, usage
 from nwchatctl.commands._connections import RateOption
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.errors import ChatError, Exit
@@ -17,14 +19,20 @@ if TYPE_CHECKING:
     from nwchat.courier import Source
     from nwchat.outcome import Outcome
     from nwchat.rows import Recipient
+    from nwchatctl.chat.banning import Banned
     from nwchatctl.chat.sweeping import Swept
     from nwchatctl.context import App
 
 KICK_HELP = examples(
     ("one socket", "nwchatctl connections kick L0SM9cOFvHcCIhw="),
     ("all sockets of one player", "nwchatctl connections kick --user 128274"),
+    ("and keep them out for a day", "nwchatctl connections kick --user 128274 --ban 1d"),
     ("everybody, from a script", "nwchatctl connections kick --all --confirm ninjawars"),
 )
+
+
+def _length(text: str) -> float:
+    return parse_length(text)
 
 
 def kick(
@@ -39,6 +47,15 @@ def kick(
     confirm: Annotated[
         str, typer.Option("--confirm", metavar="NAME", help="With --all: the chat's name, not typed.")
     ] = "",
+    ban: Annotated[
+        float | None,
+        typer.Option(
+            "--ban",
+            metavar="LENGTH",
+            parser=_length,
+            help="Ban them before, for so long (1h, 7d) or forever.",
+        ),
+    ] = None,
     yes: YesOption = False,
     rate: RateOption = None,
     dry_run: DryRunOption = False,
@@ -46,8 +63,10 @@ def kick(
 ) -> Report:
     """Close sockets.
 
-    Clients may connect again at once. --all wants the chat's name typed, or given with --confirm; --yes will
-    not do for that. Exit code 4 when an ID is no connection, 5 when some could not be closed.
+    Clients may connect again at once; with --ban, whoever has the sockets is banned before they are closed:
+    the user, or for an ID its sender_id, else its name, else its address. --all wants the chat's name typed,
+    or given with --confirm; --yes will not do for that. Exit code 4 when an ID is no connection, 5 when some
+    could not be closed.
     """
     app: App = ctx.obj
     app.require_config()
@@ -59,17 +78,36 @@ def kick(
             code="usage",
             exit_code=Exit.USAGE,
         )
+    end = _end(app, ban, user, everybody)
     app.announce()
     began = time.monotonic()
     whom = _Whom(app, given, user, rate, dry_run)
     if everybody and not dry_run:
         app.confirm_name(app.settings.chat.name, given=confirm)
-    swept, stopped = whom.kicked()
+    made = whom.banned(end) if end is not None else []
+    try:
+        swept, stopped = whom.kicked()
+    except BaseException as error:
+        if made and not dry_run:
+            error.add_note(f"{', '.join(each.ban.who for each in made)} banned")
+        raise
     if given and len(whom.absent) == len(given):
         raise _unknown(app, f"no connection is called {', '.join(given)}")
-    if user and not swept.checked and not stopped:
+    if user and not swept.checked and not stopped and not made:
         raise _unknown(app, f"no connection is known to be of {user}")
-    return _report(swept, stopped, whom.absent, began, dry_run=dry_run)
+    return _report(swept, stopped, whom, made, began, dry_run=dry_run)
+
+
+def _end(app: App, ban: float | None, user: str, everybody: bool) -> End | None:
+    """When the ban ends that is asked for. Raises ChatError, exit 2, where it cannot be, before all else."""
+    if ban is None:
+        return None
+    if everybody:
+        raise usage("--ban is for some, and --all is everybody", "give IDs or --user ID")
+    end = End(ban)
+    end.epoch_ms(app.now_ms())
+    named(app, [user] if user else (), ())
+    return end
 
 
 class _Whom:
@@ -80,6 +118,8 @@ class _Whom:
 
         self.absent = [each for each in given if not can_be_one(each)]
         """Ids that were given, and of which there is neither a row nor a socket."""
+        self.nobody: list[str] = []
+        """Ids of connections of which nothing is known that a ban could be on."""
         self._app = app
         self._given = [each for each in given if can_be_one(each)]
         self._named = bool(given)
@@ -88,13 +128,36 @@ class _Whom:
         self._dry_run = dry_run
         self._asked = asking(app, "GET" if dry_run else "DELETE")
 
+    @cached_property
+    def _listed(self) -> list[Recipient]:
+        """The rows of the ids that were given."""
+        from nwchatctl.commands._connections import looked_up
+
+        return looked_up(self._app, self._given)
+
+    def banned(self, end: End) -> list[Banned]:
+        """The bans on them, which are made unless in a dry run."""
+        from nwchat.rows import connection_of
+        from nwchatctl.chat.banning import of_connection
+
+        found = {}
+        if self._user:
+            found = {each.key: each for each in named(self._app, [self._user], ())}
+        for each in self._listed:
+            whom = of_connection(connection_of(each.row))
+            if whom is None:
+                self.nobody.append(each.connection_id)
+            else:
+                found[whom.key] = whom
+        return ban_all(self._app, list(found.values()), end, "", self._dry_run)
+
     def kicked(self) -> tuple[Swept, str]:
         """What became of them, and why it was stopped, if it was."""
         from nwchat.post import Listed
-        from nwchatctl.commands._connections import candidates, looked_up
+        from nwchatctl.commands._connections import candidates
 
         if self._named:
-            return self._swept(Listed(looked_up(self._app, self._given)))
+            return self._swept(Listed(self._listed))
         found = candidates(self._app, None, user=self._user)
         try:
             return self._swept(found)
@@ -138,9 +201,12 @@ def _unknown(app: App, message: str) -> ChatError:
     return ChatError(message, hint=hint, code="no_connection", exit_code=Exit.NOT_FOUND)
 
 
-def _report(swept: Swept, stopped: str, absent: list[str], began: float, *, dry_run: bool) -> Report:
+def _report(
+    swept: Swept, stopped: str, whom: _Whom, made: list[Banned], began: float, *, dry_run: bool
+) -> Report:
     from nwchatctl.commands._connections import ended, warnings
 
+    absent = whom.absent
     said = [f"{swept.alive} {'would be kicked' if dry_run else 'kicked'}"]
     others = (("gone already", swept.gone - swept.absent), ("unknown", len(absent)))
     said += [f"{count} {text}" for text, count in (*others, ("failed", swept.failed)) if count]
@@ -157,14 +223,19 @@ def _report(swept: Swept, stopped: str, absent: list[str], began: float, *, dry_
             "deleted": swept.deleted,
             "unknown": absent,
             "retries": swept.retries,
+            "banned": [banned_json(each) for each in made],
             "dry_run": dry_run,
             "stopped": stopped or None,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(Line(", ".join(said), Mark.WARN if code else Mark.GOOD),),
+        body=(
+            *(banned_line(each, dry_run) for each in made),
+            Line(", ".join(said), Mark.WARN if code else Mark.GOOD),
+        ),
         exit_code=code,
         warnings=(
             *warnings(swept, stopped, "closes the others"),
             *(f"no connection is called {each}" for each in absent),
+            *(f"{each} is of nobody who could be banned" for each in whom.nobody if each not in absent),
         ),
     )

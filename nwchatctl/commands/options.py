@@ -17,7 +17,7 @@ _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, 
 _MS_FROM = 100_000_000_000
 """Numbers from here on are epoch milliseconds: as seconds this is the year 5138, as milliseconds 1973."""
 
-_LAST_MS = 253_402_300_799_999
+LAST_MS = 253_402_300_799_999
 """The end of the year 9999."""
 
 
@@ -45,7 +45,7 @@ def parse_seconds(text: str) -> float:
     """`90`, `90s`, `15m`, `2h`, `7d` in seconds. Raises BadParameter for anything else, 0 included."""
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|[smhdw]?)", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if not 0 < seconds <= _LAST_MS / 1000:
+    if not 0 < seconds <= LAST_MS / 1000:
         raise typer.BadParameter(f"{text!r} is no length of time; give seconds, or 90s, 15m, 2h, 7d")
     return seconds
 

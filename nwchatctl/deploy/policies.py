@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 
 TRUSTED = "lambda.amazonaws.com"
+BANS_ROOM = "bans"
+"""`nwchat.bans.ROOM`: a plan has no need of what else is there."""
 
 
 def canonical(document: object) -> str:
@@ -46,8 +48,14 @@ def function_policy(short: str, arns: Arns) -> str:
     """The inline policy of function `short`: `connect`, `disconnect`, `message` or `fanout`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
+    # Of the table no more than the room of bans, by the rows' partition key (DynamoDB developer guide,
+    # "Using IAM policy conditions for fine-grained access control").
+    bans = {
+        **_allow("Bans", ["dynamodb:BatchGetItem"], arns.messages),
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BANS_ROOM]}},
+    }
     allowed = {
-        "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections)],
+        "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections), bans],
         "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections)],
         "message": [
             _allow(
@@ -56,6 +64,7 @@ def function_policy(short: str, arns: Arns) -> str:
                 arns.connections,
             ),
             _allow("Messages", ["dynamodb:PutItem", "dynamodb:Query"], arns.messages),
+            bans,
             sockets,
             fanout,
         ],

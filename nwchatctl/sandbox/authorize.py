@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -70,6 +70,23 @@ def named_resource(
         case ["AmazonSSM", "GetParametersByPath"]:
             return f"arn:aws:ssm:{region}:{account}:parameter{_json(body).get('Path')}"
     return None
+
+
+def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) -> dict[str, list[str]]:
+    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem: the partition keys asked for (DynamoDB
+    developer guide, "Using IAM policy conditions for fine-grained access control"). ministack has it for no
+    call, and then whatever a policy says of all its values is met. `partition_key` names that of a table.
+    """
+    if action != "dynamodb:BatchGetItem":
+        return {}
+    tables = _json(body).get("RequestItems") or {}
+    values = {
+        str(value)
+        for table, asked in tables.items()
+        for key in asked.get("Keys") or ()
+        for value in (key.get(partition_key(table)) or {}).values()
+    }
+    return {"dynamodb:LeadingKeys": sorted(values)}
 
 
 def account_roles(body: bytes) -> list[str]:

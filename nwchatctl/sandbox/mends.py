@@ -13,10 +13,10 @@ from urllib.parse import unquote
 from ministack import app as ministack_app
 from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import apigateway, lambda_svc
+from ministack.services import apigateway, dynamodb, lambda_svc
 
 from nwchatctl.sandbox import accesslogs, asynchronous
-from nwchatctl.sandbox.authorize import further_checks, named_resource
+from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
@@ -211,7 +211,15 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
 
 def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
     """The condition keys of a call, with those that ministack leaves out."""
-    return {**_request_context(service, action, body, params), **accesslogs.attached_policy(action, body)}
+    return {
+        **_request_context(service, action, body, params),
+        **accesslogs.attached_policy(action, body),
+        **leading_keys(action, body, _partition_key),
+    }
+
+
+def _partition_key(table: str) -> str:
+    return str(dynamodb._tables.get(table.rpartition("/")[2], {}).get("pk_name") or "")
 
 
 def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]) -> Any:

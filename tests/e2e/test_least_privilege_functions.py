@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from nwchat.bans import Ban, ban_row
 from nwchatctl.deploy.desired import FUNCTIONS
 from nwchatctl.deploy.policies import Arns, function_policy
 from tests.e2e.chatting import SECONDS, Frame, Player, connection_row, eventually, unique
@@ -85,6 +86,29 @@ def say(operator: Operator, url: str) -> str:
     if kinds != ["ack", "message"]:
         return f"the sender got {kinds}"
     return "" if [frame["message"] for frame in others] == [text] else "the other heard nothing"
+
+
+@contextmanager
+def banned(operator: Operator, key: str) -> Iterator[None]:
+    """Within, that ban holds."""
+    table, dynamodb, row = operator.called("messages"), operator.root("dynamodb"), ban_row(Ban(key, "w"))
+    dynamodb.put_item(TableName=table, Item=row)
+    try:
+        yield
+    finally:
+        dynamodb.delete_item(TableName=table, Key={name: row[name] for name in ("room", "id")})
+
+
+def come_though_banned(operator: Operator, url: str) -> str:
+    with banned(operator, "address#127.0.0.1"):
+        return "" if come(operator, url) == "refused" else "let in"
+
+
+def say_though_banned(operator: Operator, url: str) -> str:
+    with banned(operator, "user#bob"), player(url) as one:
+        one.send({"message": "hi", "uname": "Bob"})
+        (answer,) = until_now(one)
+    return "" if answer.get("code") == "muted" else answer["type"]
 
 
 def ask(operator: Operator, url: str) -> str:
@@ -214,6 +238,7 @@ def say_to_a_crowd(operator: Operator, url: str) -> str:
 Act = Callable[[Operator, str], str]
 
 NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
+    ("connect", "Bans", "dynamodb:BatchGetItem"): (come_though_banned, "let in"),
     ("connect", "Connections", "dynamodb:PutItem"): (come, "refused"),
     ("disconnect", "Connections", "dynamodb:DeleteItem"): (leave, "500, the row stays"),
     ("fanout", "Connections", "dynamodb:DeleteItem"): (fan_out, "the rows stay"),
@@ -222,6 +247,7 @@ NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
     ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_for_long, "it failed"),
     ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
+    ("message", "Bans", "dynamodb:BatchGetItem"): (say_though_banned, "message"),
     ("message", "Connections", "dynamodb:DescribeTable"): (say_to_a_crowd, "the table's size is not known"),
     ("message", "Fanout", "lambda:InvokeFunction"): (say_to_a_crowd, "sent from here"),
     ("message", "Connections", "dynamodb:DeleteItem"): (meet_a_stale_row, "the row stays"),
@@ -258,6 +284,22 @@ def test_without_it_players_see_it(
         hold(whole)
     assert seen == broken
     assert act(operator, url) == ""
+
+
+@pytest.mark.parametrize(("room", "seen"), [("bans", ""), ("main", "let in"), ("ban", "let in")])
+def test_the_room_of_bans_is_all_that_it_may_read_by_key(
+    operator: Operator, url: str, room: str, seen: str
+) -> None:
+    iam, role = operator.root("iam"), operator.called("connect")
+    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+    text = json.dumps(whole)
+    other = text.replace('"dynamodb:LeadingKeys": ["bans"]', f'"dynamodb:LeadingKeys": ["{room}"]')
+    assert (other == text) is (room == "bans")
+    iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=other)
+    try:
+        assert come_though_banned(operator, url) == seen
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=text)
 
 
 def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:

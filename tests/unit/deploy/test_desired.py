@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nwchat.bans import ROOM
 from nwchatctl.config import Settings
 from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.desired import FUNCTIONS, ROUTES, desired, fingerprint, release
@@ -46,7 +47,12 @@ def test_the_default_chat_is_wired_like_this() -> None:
 
 
 ACTIONS = {
-    "connect": {"dynamodb:PutItem", "logs:CreateLogStream", "logs:PutLogEvents"},
+    "connect": {
+        "dynamodb:BatchGetItem",
+        "dynamodb:PutItem",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    },
     "disconnect": {"dynamodb:DeleteItem", "logs:CreateLogStream", "logs:PutLogEvents"},
     "fanout": {
         "dynamodb:DeleteItem",
@@ -59,6 +65,7 @@ ACTIONS = {
         "logs:PutLogEvents",
     },
     "message": {
+        "dynamodb:BatchGetItem",
         "dynamodb:DeleteItem",
         "dynamodb:DescribeTable",
         "lambda:InvokeFunction",
@@ -84,6 +91,13 @@ def test_a_function_may_do_exactly_this(short: str) -> None:
         # A star only behind a name of this chat's.
         assert "*" not in resource.removesuffix("/*").removesuffix(":*")
         assert "ninjawars" in resource or "abc123/production/POST/@connections/" in resource
+
+
+@pytest.mark.parametrize("short", ["connect", "message"])
+def test_of_the_messages_only_the_bans_can_be_read_by_key(short: str) -> None:
+    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
+    (bans,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Bans")
+    assert bans["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [ROOM]}}
 
 
 def test_every_route_leads_somewhere_and_only_ping_answers_by_itself() -> None:

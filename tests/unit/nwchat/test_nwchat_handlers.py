@@ -4,20 +4,21 @@ import io
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nwchat.bans import Ban, ban_row
 from nwchat.connect import connect
 from nwchat.disconnect import disconnect
 from nwchat.keys import first_ulid
 from nwchat.limits import Limits
 from nwchat.message import message
 from nwchat.paging import page_of
-from nwchat.rows import CONNECTION_KEYS, Connection, Recipient, connection_row
+from nwchat.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
 from nwchat.runtime import Answer, Config, JsonFormatter, Log, Tools
 from nwchat.scanning import Found, Part
 from nwchat.signing import Credentials
@@ -41,6 +42,8 @@ class FakeStore(Store):
         self.seen_by: list[tuple[str, int, str, str]] = []
         self.broken = broken
         self.allowed = allowed
+        self.banned: dict[str, Ban] = {}
+        self.looked_up: list[Sequence[str]] = []
 
     def _may_break(self, name: str) -> None:
         if self.broken == name:
@@ -70,6 +73,14 @@ class FakeStore(Store):
         self._may_break("seen")
         self.seen_by.append((connection_id, connected_at, uname, sender_id))
         return len(self.seen_by) <= self.allowed
+
+    def ban(self, *bans: Ban) -> None:
+        self.banned |= {each.key: each for each in bans}
+
+    def bans(self, keys: Sequence[str]) -> list[Row]:
+        self._may_break("bans")
+        self.looked_up.append(keys)
+        return [ban_row(self.banned[key]) for key in keys if key in self.banned]
 
     def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[Found]:
         for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[part.number :: part.of]:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from nwchatctl.sandbox.authorize import Check, further_checks
+from nwchatctl.sandbox.authorize import Check, further_checks, leading_keys
 
 ROLE = "arn:aws:iam::000000000000:role/nwchat-x"
 PASS = Check("lambda", "iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
@@ -95,3 +95,18 @@ def test_a_queue_made_with_tags_is_tagged() -> None:
     tag = (Check("sqs", "sqs:TagQueue", queue),)
     assert checks("POST", "/", "AmazonSQS.CreateQueue", json.dumps(made).encode()) == tag
     assert checks("POST", "/", "AmazonSQS.CreateQueue", b'{"QueueName": "nwchat-x"}') == ()
+
+
+def test_the_partition_keys_that_a_batch_asks_for() -> None:
+    def keys(action: str, **tables: list[dict[str, Any]]) -> dict[str, list[str]]:
+        asked = {table: {"Keys": each} for table, each in tables.items()}
+        return leading_keys(
+            action, json.dumps({"RequestItems": asked}).encode(), {"t": "room", "u": "pk"}.__getitem__
+        )
+
+    one = {"room": {"S": "bans"}, "id": {"S": "x"}}
+    other = {"pk": {"N": "7"}, "room": {"S": "no key"}}
+    assert keys("dynamodb:BatchGetItem", t=[one, one]) == {"dynamodb:LeadingKeys": ["bans"]}
+    assert keys("dynamodb:BatchGetItem", t=[one], u=[other]) == {"dynamodb:LeadingKeys": ["7", "bans"]}
+    assert keys("dynamodb:GetItem", t=[one]) == {}
+    assert leading_keys("dynamodb:BatchGetItem", b"[", str) == {"dynamodb:LeadingKeys": []}

@@ -1,0 +1,109 @@
+"""Whom a ban is on, and what another ban on the same makes of it. Pure; times are epoch ms."""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from nwchat import bans
+from nwchat.bans import Ban
+from nwchat.limits import MAX_SENDER_ID_CHARS, clean_name
+from nwchat.rows import Connection
+from nwchat.wire import well_formed
+
+MOST_REASON_CHARS = 200
+
+Change = Literal["added", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """One that a ban can be on: its key, and how it is written."""
+
+    key: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A ban, and the one that held before it, if one did."""
+
+    ban: Ban
+    before: Ban | None
+
+    @property
+    def change(self) -> Change:
+        """What becomes of the row."""
+        if self.before is None:
+            return "added"
+        return "unchanged" if self.ban == self.before else "changed"
+
+
+def user(text: str, most_chars: int) -> Whom:
+    """A player by id or name, of `most_chars` at most. ValueError, saying why, for what can be none."""
+    name = unicodedata.normalize("NFC", text.strip())
+    most = max(most_chars, MAX_SENDER_ID_CHARS)
+    if not (key := bans.user_key(name)):
+        raise ValueError("a user's id or name has something to see")
+    # Neither is cut nor cleaned here: whoever typed it meant something else than what would be left.
+    if well_formed(name) != name or clean_name(name, len(name)) != name:
+        raise ValueError(f"{text!r} has characters in it that no id or name of a user's has")
+    if len(name) > most:
+        raise ValueError(f"no id or name of a user's is longer than {most} characters")
+    return Whom(key, name)
+
+
+def address(text: str) -> Whom:
+    """An address, or the /64 that a subscriber of IPv6 has. ValueError, saying why, for anything else."""
+    bare, slash, bits = text.strip().partition("/")
+    try:
+        found = bans.address_of(bare)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address") from None
+    if not slash:
+        return Whom(bans.address_key(found), str(found))
+    if bits == str(found.max_prefixlen):
+        return Whom(bans.address_key(found), str(found))
+    if bits == str(bans.PREFIX_BITS) and isinstance(found, ipaddress.IPv6Address):
+        return _prefix(found)
+    raise ValueError(f"{text!r} is a network: a ban is on one address, or on a /64 of IPv6")
+
+
+def of_connection(row: Connection) -> Whom | None:
+    """Whom a ban keeps out that is to be on whoever has this connection; None where nothing is known of them.
+
+    The id before the name, which others may have too, and both before the address, which others may share.
+    """
+    for name in (row.sender_id, row.uname):
+        if key := bans.user_key(name):
+            return Whom(key, name)
+    try:
+        found = bans.address_of(row.source_ip)
+    except ValueError:
+        return None
+    return _prefix(found) if isinstance(found, ipaddress.IPv6Address) else address(row.source_ip)
+
+
+def _prefix(found: ipaddress.IPv6Address) -> Whom:
+    key = bans.prefix_key(found)
+    return Whom(key, key.partition("#")[2])
+
+
+def reason(text: str) -> str:
+    """A reason as it is stored. ValueError when it is too long."""
+    cleaned = clean_name(text, len(text))
+    if len(cleaned) > MOST_REASON_CHARS:
+        raise ValueError(f"a reason has {MOST_REASON_CHARS} characters at most")
+    return cleaned
+
+
+def banned(whom: Whom, found: Ban | None, *, until: int | None, by: str, reason: str, now_ms: int) -> Banned:
+    """The ban on `whom`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
+    there is another, and all of it when nothing changes."""
+    before = found if found is not None and found.holds(now_ms) else None
+    if before is None:
+        return Banned(Ban(whom.key, whom.who, until, now_ms, by, reason), None)
+    after = replace(before, until=until, reason=reason or before.reason)
+    return Banned(after if after == before else replace(after, by=by, who=whom.who), before)
