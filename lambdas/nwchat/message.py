@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, assert_never
 
 from nwchat import runtime, wire
 from nwchat.ahead import Ahead
+from nwchat.identity import Identity, identity_of
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
 from nwchat.outcome import Delivered
@@ -42,10 +43,11 @@ def handler(event: Event, context: object) -> Answer:
 
 def message(event: Event, tools: Tools, poster: Poster, deadline: float, log: Log) -> Answer:
     """200 when the frame was dealt with, 500 when something of ours broke; the sender is told of both."""
-    sender = _sender(runtime.request_of(event), tools.now_ms())
+    request = runtime.request_of(event)
+    sender = _sender(request, tools.now_ms())
     body = event.get("body")
     frame = wire.parse(body if isinstance(body, str) else None)
-    desk = _Desk(tools, poster, deadline, log, sender)
+    desk = _Desk(tools, poster, deadline, log, sender, identity_of(request))
     try:
         return dict(_take(frame, desk))
     except Exception:
@@ -56,13 +58,17 @@ def message(event: Event, tools: Tools, poster: Poster, deadline: float, log: Lo
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """One invocation. A test event from the console has no `sender`: nobody is answered then."""
+    """One invocation. A test event from the console has no `sender`: nobody is answered then.
+
+    `who` is the sender by the handshake's token; None in open mode, and for sockets from before token mode.
+    """
 
     tools: Tools
     poster: Poster
     deadline: float
     log: Log
     sender: Recipient | None
+    who: Identity | None = None
 
     def reply(self, frame: str) -> None:
         """Best effort: whoever left before the answer doesn't miss it."""
@@ -85,10 +91,14 @@ def _sender(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
 
 
 def _take(frame: wire.Frame, desk: _Desk) -> Answer:
+    if desk.tools.config.tokens and desk.who is None:
+        return _refuse(Bad("unauthorized", "connect again, with a token", frame.client_id), desk)
     match frame:
         case Say():
             checked = check_message(frame, desk.tools.config.limits)
-            return _say(checked, desk) if isinstance(checked, Say) else _refuse(checked, desk)
+            return (
+                _say(_owned(checked, desk.who), desk) if isinstance(checked, Say) else _refuse(checked, desk)
+            )
         case Bad():
             return _refuse(frame, desk)
         case Ping():
@@ -101,6 +111,11 @@ def _take(frame: wire.Frame, desk: _Desk) -> Answer:
         case _:
             assert_never(frame)
     return _OK
+
+
+def _owned(say: Say, who: Identity | None) -> Say:
+    """With the names of the token, where there was one, whatever the client claims."""
+    return say if who is None else replace(say, uname=who.uname, sender_id=who.sender_id)
 
 
 def _refuse(bad: Bad, desk: _Desk) -> Answer:
