@@ -40,6 +40,7 @@ COMMANDS: tuple[Command | Commands | Listed, ...] = (
     Listed("invoke", "Run one function with a test event."),
     Listed("connections", "See who is connected, and end it."),
     Listed("broadcast", "Send an announcement to everybody."),
+    Listed("token", 'Who comes into a chat of `auth.mode = "token"`.'),
     Listed("history", "Read, keep, bring back and delete what was said."),
     Listed("sandbox", "The embedded AWS on this machine: no account, no cost."),
     Listed("config", "Settings, and where they come from."),

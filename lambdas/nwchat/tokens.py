@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import jwt
 
@@ -34,11 +34,31 @@ _LAST = 253_402_300_799
 """The end of the year 9999. A time after it is one in milliseconds, and a token with it would never end."""
 
 
+Reason: TypeAlias = Literal[
+    "missing",
+    "several",
+    "too_long",
+    "malformed",
+    "algorithm",
+    "critical",
+    "unknown_key",
+    "no_keys",
+    "signature",
+    "claims",
+    "expired",
+    "not_yet_valid",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why nobody comes in: a code for the log (docs/tokens.md lists them). Clients are not told."""
+    """Why nobody comes in: a code for the log (docs/tokens.md lists them). Clients are not told.
 
-    reason: str
+    `claims` are what a token says that one of our keys did sign.
+    """
+
+    reason: Reason
+    claims: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +178,14 @@ def _claims(token: str, key: Key) -> Mapping[str, Any] | Refused:
 def _judged(claims: Mapping[str, Any], kid: str, now: float, max_uname_chars: int) -> Good | Refused:
     times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
     if "exp" not in times or not all(map(_is_time, times.values())):
-        return Refused("claims")
+        return Refused("claims", claims)
     sender_id, name, role = claims.get("sub"), claims.get("name"), claims.get("role")
     if not _is_sender_id(sender_id) or not isinstance(name, str | None) or not isinstance(role, str | None):
-        return Refused("claims")
+        return Refused("claims", claims)
     if times["exp"] <= now:
-        return Refused("expired")
+        return Refused("expired", claims)
     if max(times.get("nbf", 0), times.get("iat", 0)) > now + LEEWAY_SECONDS:
-        return Refused("not_yet_valid")
+        return Refused("not_yet_valid", claims)
     identity = Identity(
         sender_id=str(sender_id),
         uname=clean_name(name or "", max_uname_chars) or clean_name(str(sender_id), max_uname_chars),
