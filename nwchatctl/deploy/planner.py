@@ -31,7 +31,7 @@ from nwchatctl.deploy.model import (
     alias_name,
 )
 from nwchatctl.deploy.releases import outdated
-from nwchatctl.deploy.tokens import after_the_stage
+from nwchatctl.deploy.tokens import in_turn
 
 ORDER = (
     Table.kind,
@@ -148,8 +148,8 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
                     before[each].add(where)
         if isinstance(change, Delete):
             before[where] |= _within(_leaving(change.before), by_key)
-    for where in after_the_stage(by_key, before):
-        before[where] |= {each for each in by_key if each[0] == Stage.kind}
+    for where, further in in_turn(by_key, before).items():
+        before[where] |= further
     return {where: frozenset(each) for where, each in before.items()}
 
 

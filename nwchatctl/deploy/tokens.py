@@ -67,23 +67,23 @@ def asking(live: State) -> bool:
     return any(isinstance(each, Route) and each.authorizer for each in live.values())
 
 
-def after_the_stage(changes: Mapping[Key, Change], before: Mapping[Key, set[Key]]) -> set[Key]:
-    """The aliases that move once the stage has, where a chat begins to ask for tokens.
+def in_turn(changes: Mapping[Key, Change], before: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+    """What else has to wait for what, where a chat begins or ceases to ask for tokens.
 
-    The functions behind them refuse whoever was not asked. Moved first, they would refuse everybody until the
-    stage asks. `before` is what each change waits for; an alias that the stage waits for stays before it.
+    The functions refuse whoever was not asked. So they begin to once the stage asks, and cease before it does:
+    nobody is refused in between. `before` is what each change waits for already; an alias that the stage waits
+    for stays before it.
     """
     begins = any(isinstance(each, Create) and isinstance(each.after, Authorizer) for each in changes.values())
-    stages = {where for where in changes if where[0] == Stage.kind and not isinstance(changes[where], Delete)}
-    if not begins or not stages:
-        return set()
-    needed = _closure(stages, before)
-    moved = {
-        where
-        for where, each in changes.items()
-        if isinstance(each, Update) and isinstance(each.after, Alias) and where not in needed
-    }
-    return moved
+    ceases = any(
+        isinstance(each, Delete) and isinstance(each.before, Authorizer) for each in changes.values()
+    )
+    moved = {where for where, each in changes.items() if isinstance(each, Update)}
+    stages = {each for each in moved if each[0] == Stage.kind}
+    aliases = {each for each in moved if each[0] == Alias.kind}
+    if begins:
+        return dict.fromkeys(aliases - _closure(stages, before), stages)
+    return dict.fromkeys(stages, aliases) if ceases else {}
 
 
 def _closure(keys: set[Key], before: Mapping[Key, set[Key]]) -> set[Key]:
