@@ -41,6 +41,7 @@ COMMANDS: tuple[Command | Commands | Listed, ...] = (
     Listed("connections", "See who is connected, and end it."),
     Listed("ban", "Keep somebody out of the chat."),
     Listed("broadcast", "Send an announcement to everybody."),
+    Listed("token", 'Who comes into a chat of `auth.mode = "token"`.'),
     Listed("history", "Read, keep, bring back and delete what was said."),
     Listed("sandbox", "The embedded AWS on this machine: no account, no cost."),
     Listed("config", "Settings, and where they come from."),

@@ -169,7 +169,9 @@ class App:
         from nwchatctl.deploy.naming import Names
 
         names = Names(self.settings.chat.name)
-        return Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
+        made = Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
+        made.tokens = self.settings.auth.mode == "token"
+        return made
 
     @cached_property
     def store(self) -> Store:

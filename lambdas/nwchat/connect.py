@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from nwchat import runtime
 from nwchat.bans import ban_on
+from nwchat.identity import Identity, identity_of
 from nwchat.keys import connection_expiry
 from nwchat.rows import Connection
 from nwchat.runtime import Answer, Event, Log, Tools
+from nwchat.subprotocol import SUBPROTOCOL
 from nwchat.wire import well_formed
 
-SUBPROTOCOL = "nwchat"
 _MAX_USER_AGENT = 256
 
 
@@ -26,18 +27,25 @@ def handler(event: Event, context: object) -> Answer:
 
 def connect(event: Event, tools: Tools, log: Log) -> Answer:
     """200, or 403 for a browser on a page of another origin, and for the banned. Clients other than browsers
-    send no Origin."""
+    send no Origin.
+
+    In token mode also 403 for whom no authorizer has let in: then there was none, which is somebody's doing.
+    """
     request, headers = runtime.request_of(event), _lower(event.get("headers"))
     origin, allowed = headers.get("origin"), tools.config.allowed_origins
     if allowed and origin is not None and origin.lower() not in allowed:
         log.warning("origin refused", extra={"origin": origin[:200]})
+        return {"statusCode": 403}
+    who = identity_of(request)
+    if tools.config.tokens and who is None:
+        log.error("no authorizer ran: `nwchatctl deploy` mends it")
         return {"statusCode": 403}
     # In open mode nobody has said a name yet: then it is the address alone.
     if (ban := ban_on(request, tools.store.bans, tools.now_ms(), log)) is not None:
         log.warning("banned", extra={"ban": ban.key})
         return {"statusCode": 403}
     if connection_id := request.get("connectionId"):
-        tools.store.connected(_connection(str(connection_id), request, headers, tools.now_ms()))
+        tools.store.connected(_connection(str(connection_id), request, headers, tools.now_ms(), who))
         log.info("connected")
     else:
         log.warning("an event without a connection id: nothing to store")
@@ -45,7 +53,11 @@ def connect(event: Event, tools: Tools, log: Log) -> Answer:
 
 
 def _connection(
-    connection_id: str, request: Mapping[str, object], headers: Mapping[str, str], now_ms: int
+    connection_id: str,
+    request: Mapping[str, object],
+    headers: Mapping[str, str],
+    now_ms: int,
+    who: Identity | None,
 ) -> Connection:
     connected_at = request.get("connectedAt")
     since = connected_at if isinstance(connected_at, int) else now_ms
@@ -58,6 +70,8 @@ def _connection(
         expires_at=connection_expiry(since),
         source_ip=str(caller.get("sourceIp") or ""),
         user_agent=well_formed(agent)[:_MAX_USER_AGENT],
+        uname=who.uname if who else "",
+        sender_id=who.sender_id if who else "",
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, assert_never
 
 from nwchat import runtime, wire
 from nwchat.ahead import Ahead
 from nwchat.bans import ban_on, told
+from nwchat.identity import Identity, identity_of
 from nwchat.keys import message_expiry
 from nwchat.limits import check_message
 from nwchat.outcome import Delivered
@@ -67,6 +68,11 @@ class _Desk:
     sender: Recipient | None
     request: Mapping[str, Any]
 
+    @property
+    def who(self) -> Identity | None:
+        """The sender by the handshake's token; None in open mode, and for sockets from before token mode."""
+        return identity_of(self.request)
+
     def reply(self, frame: str) -> None:
         """Best effort: whoever left before the answer doesn't miss it."""
         if self.sender is None:
@@ -88,10 +94,14 @@ def _sender(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
 
 
 def _take(frame: wire.Frame, desk: _Desk) -> Answer:
+    if desk.tools.config.tokens and desk.who is None:
+        return _refuse(Bad("unauthorized", "connect again, with a token", frame.client_id), desk)
     match frame:
         case Say():
             checked = check_message(frame, desk.tools.config.limits)
-            return _say(checked, desk) if isinstance(checked, Say) else _refuse(checked, desk)
+            return (
+                _say(_owned(checked, desk.who), desk) if isinstance(checked, Say) else _refuse(checked, desk)
+            )
         case Bad():
             return _refuse(frame, desk)
         case Ping():
@@ -106,6 +116,11 @@ def _take(frame: wire.Frame, desk: _Desk) -> Answer:
         case _:
             assert_never(frame)
     return _OK
+
+
+def _owned(say: Say, who: Identity | None) -> Say:
+    """With the names of the token, where there was one, whatever the client claims."""
+    return say if who is None else replace(say, uname=who.uname, sender_id=who.sender_id)
 
 
 def _refuse(bad: Bad, desk: _Desk) -> Answer:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nwchat.dialing import AsyncioTransport
 from nwchat.invoking import Invoker, Missed
@@ -24,6 +24,10 @@ from nwchat.signing import Credentials
 from nwchat.sizing import Size
 from nwchat.store import Store
 from nwchat.targets import Rows
+
+if TYPE_CHECKING:
+    from nwchat.keyring import Keyring
+    from nwchat.token_keys import Key
 
 _WIDTH = 128
 """Posts under way at most: asyncio keeps 256 KB for each TLS connection, and within a Region an answer takes
@@ -62,6 +66,10 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     log_level: str = "INFO"
     fan_out: FanOut = field(default_factory=FanOut)
+    tokens: bool = False
+    """Whether a token says who somebody is, and nobody without one is heard."""
+    key_parameter: str = ""
+    """The parameter with the keys that tokens are signed with."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
@@ -88,6 +96,8 @@ class Config:
                 segment_size=int(env.get("NWCHAT_FANOUT_SEGMENT_SIZE", spread.segment_size)),
                 rate=int(env.get("NWCHAT_SENDING_RATE", spread.rate)),
             ),
+            tokens=env.get("NWCHAT_AUTH_MODE", "open") == "token",
+            key_parameter=env.get("NWCHAT_AUTH_PARAMETER", ""),
         )
 
 
@@ -183,6 +193,31 @@ def invoker() -> Invoker:
     return Invoker(_client("lambda"), function)
 
 
+@cache
+def keys() -> Keyring:
+    """What gives the keys of tokens as they are now (`nwchat.keyring`), none where they cannot be had.
+
+    KeyError where deploy has named no parameter. The role needs ssm:GetParameter alone (`policies`).
+    """
+    from nwchat.keyring import Keyring
+
+    name = config().key_parameter
+    if not name:
+        raise KeyError("NWCHAT_AUTH_PARAMETER")
+    ssm = _client("ssm", brief=True)
+    return Keyring(lambda: _fetched(ssm, name), time.monotonic, _logger())
+
+
+def _fetched(ssm: Any, name: str) -> tuple[Key, ...]:
+    from nwchat.keyring import NoKeys
+    from nwchat.token_keys import read_keys
+
+    try:
+        return read_keys(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    except (ssm.exceptions.ParameterNotFound, ValueError):
+        raise NoKeys from None
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -200,11 +235,14 @@ def _session() -> Any:
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: str, *, brief: bool = False) -> Any:
+    """A `brief` one gives up soon: a handshake waits for it, and there is something to go on with."""
     from botocore.config import Config as ClientConfig
 
     settings = ClientConfig(
-        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}
+        connect_timeout=1 if brief else 2,
+        read_timeout=2 if brief else 5,
+        retries={"mode": "standard", "total_max_attempts": 2 if brief else 4},
     )
     return _session().client(service, config=settings)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws.authorizers import Authorizers
 from nwchatctl.aws.patience import once, patiently
 from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.responses import DEFAULT, TEMPLATE, Responses, pages
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.adoption import FoundApi
-from nwchatctl.deploy.model import Api, Deployment, Integration, Pairs, Route, Stage, pairs
+from nwchatctl.deploy.model import Api, Authorizer, Deployment, Integration, Pairs, Route, Stage, pairs
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -26,7 +27,10 @@ class Ids:
 
     api: str = ""
     integrations: dict[str, str] = field(default_factory=dict)
+    authorizers: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=set)
+    """The routes that have an authorizer, whether or not they ask it."""
     deployments: dict[str, str] = field(default_factory=dict)
     leftovers: set[str] = field(default_factory=set)
     """Bare APIs of ours that nothing uses; each is its own name."""
@@ -40,6 +44,7 @@ class Parts:
     routes: list[Route]
     deployments: list[Deployment]
     stages: list[Stage]
+    authorizers: list[Authorizer] = field(default_factory=list)
 
 
 class Gateway:
@@ -124,14 +129,18 @@ class Gateway:
         Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
         """
         integrations = start(self.read_integrations, start)
+        authorizers = start(self._authorizers.read)
         routes = start(self._get_routes, start)
         made = start(self._get, self._client.get_deployments)
         serving = start(self._get, self._client.get_stages)
+        # Before the routes, which name them by their ids as well.
+        found = authorizers()
         return Parts(
             integrations(),
             self._routes(routes()),
             self._deployments(made(), serving()),
             self._stages(serving()),
+            found,
         )
 
     def _get(self, call: Callable[..., Any]) -> list[Any]:
@@ -176,17 +185,24 @@ class Gateway:
 
     def _routes(self, items: list[tuple[Any, bool]]) -> list[Route]:
         names = {identity: name for name, identity in self.ids.integrations.items()}
+        asked = {identity: name for name, identity in self.ids.authorizers.items()}
         found = []
+        self.ids.guarded.clear()
         for each, answers in items:
             self.ids.routes[each["RouteKey"]] = each["RouteId"]
+            authorizer = each.get("AuthorizerId", "")
+            if authorizer:
+                self.ids.guarded.add(each["RouteKey"])
+            authorization = each.get("AuthorizationType", "NONE")
             target = each.get("Target", "").removeprefix("integrations/")
             found.append(
                 Route(
                     name=each["RouteKey"],
                     integration=names.get(target, target),
-                    authorization=each.get("AuthorizationType", "NONE"),
+                    authorization=authorization,
                     api_key_required=each.get("ApiKeyRequired", False),
                     answers=answers,
+                    authorizer=asked.get(authorizer, authorizer) if authorization == "CUSTOM" else "",
                 )
             )
         return found
@@ -312,6 +328,18 @@ class Gateway:
         known = self.ids.integrations.pop(integration.name)
         self._gone(self._client.delete_integration, ApiId=self.ids.api, IntegrationId=known)
 
+    @property
+    def _authorizers(self) -> Authorizers:
+        return Authorizers(self._client, self._make_single, self.ids.api, self.ids.authorizers)
+
+    def put_authorizer(self, authorizer: Authorizer, before: Authorizer | None = None) -> None:
+        """Makes the authorizer, or changes what was `before`."""
+        self._authorizers.put(authorizer, before)
+
+    def delete_authorizer(self, authorizer: Authorizer) -> None:
+        """Removes the authorizer; gone already is fine."""
+        self._authorizers.delete(authorizer)
+
     def put_route(self, route: Route) -> None:
         """Makes or changes the route, and makes or removes its route response."""
         wanted: dict[str, Any] = {
@@ -323,6 +351,11 @@ class Gateway:
         }
         if route.answers:
             wanted["RouteResponseSelectionExpression"] = DEFAULT
+        if route.authorizer:
+            wanted["AuthorizerId"] = self.ids.authorizers[route.authorizer]
+        elif route.name in self.ids.guarded:
+            # Else the route may go on holding what is about to be deleted (so terraform-provider-aws).
+            wanted["AuthorizerId"] = ""
         known, made = self.ids.routes.get(route.name, ""), False
         if not known:
             known, made = once(

@@ -26,9 +26,10 @@ from nwchatctl.aws.published import Found
 from nwchatctl.aws.queues import AsyncInvokes, Queues
 from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
+from nwchatctl.aws.token_keys import KeyParameters
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
+from nwchatctl.deploy.desired import EVERY_FUNCTION, FANOUT
 from nwchatctl.deploy.leftovers import Candidate, chosen
 from nwchatctl.deploy.model import (
     Alias,
@@ -44,6 +45,7 @@ from nwchatctl.deploy.model import (
     Stage,
     State,
     Table,
+    TokenKeys,
     state,
     with_api_id,
 )
@@ -113,6 +115,8 @@ class Cloud:
         self._found: dict[str, Found] = {}
         self.taken: FoundApi | None = None
         """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
+        self.tokens = False
+        """Whether the token keys are looked at: they are kept where a chat has ceased to ask for tokens."""
 
     @property
     def caller(self) -> Caller:
@@ -176,6 +180,11 @@ class Cloud:
         return Queues(self._aws.client("sqs"))
 
     @cached_property
+    def token_keys(self) -> KeyParameters:
+        """The adapter of the keys that tokens are signed with."""
+        return KeyParameters(self._aws.client("ssm"), self._clock)
+
+    @cached_property
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
         client = self._aws.client("apigatewayv2")
@@ -198,7 +207,8 @@ class Cloud:
 
     def _begin(self) -> Callable[[], Rows]:
         """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs", "sqs")
+        further = ("ssm",) if self.tokens else ()
+        self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs", "sqs", *further)
         return Readers(1)(self._look_at_lock)
 
     def _look_at_lock(self) -> Rows:
@@ -215,8 +225,8 @@ class Cloud:
         _ = self.where
         rows = begun()
         names = self.names
-        functions = [names.function(each) for each in FUNCTIONS]
-        groups = [names.log_group(each) for each in FUNCTIONS]
+        functions = [names.function(each) for each in EVERY_FUNCTION]
+        groups = [names.log_group(each) for each in EVERY_FUNCTION]
         with Readers() as start, hurrying():
             # First what takes longest.
             api = start(self._read_api, self.gateway, start)
@@ -231,6 +241,8 @@ class Cloud:
                 start(self.log_groups.read_all, names.log_group(""), groups, start),
                 start(_one, self.log_groups.read, names.access_log),
             ]
+            if self.tokens:
+                reads.append(start(_one, self.token_keys.read, names.token_keys))
             found = [each for read in reads for each in read()]
             self._found = {name: each for name, read in made.items() if (each := read())}
         api_id = self.gateway.ids.api
@@ -304,7 +316,8 @@ class Cloud:
             return []
         parts = gateway.read(start)
         stages = [each for each in parts.stages if each.name == self._stage or self._tagged(each.tags)]
-        return [api, *leftovers, *parts.integrations, *parts.routes, *parts.deployments, *stages]
+        front: list[Resource] = [*parts.integrations, *parts.authorizers, *parts.routes]
+        return [api, *leftovers, *front, *parts.deployments, *stages]
 
     def _ours(self, resource: Resource, live: State) -> bool:
         """Whether the tags say so; what has none is part of something that has.
@@ -316,7 +329,7 @@ class Cloud:
             arn = self.where.arn("logs", f"log-group:{resource.name}")
             logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
             return logged or self._tagged(resource.tags)
-        if isinstance(resource, Table | Role | Function | Queue):
+        if isinstance(resource, Table | Role | Function | Queue | TokenKeys):
             return self._tagged(resource.tags)
         return True
 

@@ -8,6 +8,7 @@ from nwchatctl.deploy.model import (
     Alias,
     Api,
     AsyncInvoke,
+    Authorizer,
     Deployment,
     Function,
     Integration,
@@ -20,6 +21,7 @@ from nwchatctl.deploy.model import (
     Route,
     Stage,
     Table,
+    TokenKeys,
     Version,
 )
 
@@ -46,6 +48,8 @@ def create(cloud: Cloud, after: Resource) -> None:
             cloud.async_invokes.put(after)
         case Permission():
             cloud.functions.allow(after)
+        case TokenKeys():
+            cloud.token_keys.create(after)
         case Release():
             cloud.remember(after)
         case Version():
@@ -54,12 +58,14 @@ def create(cloud: Cloud, after: Resource) -> None:
             _create_in_api(cloud, after)
 
 
-def _create_in_api(cloud: Cloud, after: Api | Integration | Route | Deployment | Stage) -> None:
+def _create_in_api(cloud: Cloud, after: Api | Integration | Authorizer | Route | Deployment | Stage) -> None:
     match after:
         case Api():
             cloud.gateway.create_api(after)
         case Integration():
             cloud.gateway.put_integration(after)
+        case Authorizer():
+            cloud.gateway.put_authorizer(after)
         case Route():
             cloud.gateway.put_route(after)
         case Deployment():
@@ -87,6 +93,10 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
             cloud.gateway.update_api(before, after)
         case Stage(), Stage():
             cloud.gateway.update_stage(before, after)
+        case Authorizer(), Authorizer():
+            cloud.gateway.put_authorizer(after, before)
+        case TokenKeys(), TokenKeys():
+            cloud.token_keys.update(before, after)
         case _:
             # The others have one way of being made and changed.
             create(cloud, after)
@@ -109,6 +119,8 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.functions.delete_version(before)
         case Permission():
             cloud.functions.forbid(before)
+        case TokenKeys():
+            cloud.token_keys.delete(before)
         case Release():
             cloud.deploys.delete_release(before)
         case Alias() | AsyncInvoke():
@@ -118,12 +130,14 @@ def delete(cloud: Cloud, before: Resource) -> None:
             _delete_in_api(cloud, before)
 
 
-def _delete_in_api(cloud: Cloud, before: Api | Integration | Route | Deployment | Stage) -> None:
+def _delete_in_api(cloud: Cloud, before: Api | Integration | Authorizer | Route | Deployment | Stage) -> None:
     match before:
         case Api():
             cloud.gateway.delete_api(before)
         case Integration():
             cloud.gateway.delete_integration(before)
+        case Authorizer():
+            cloud.gateway.delete_authorizer(before)
         case Route():
             cloud.gateway.delete_route(before)
         case Deployment():

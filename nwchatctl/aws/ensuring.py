@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nwchatctl.aws.patience import patiently
-from nwchatctl.deploy.model import Function, Queue, Role, Table, key
+from nwchatctl.deploy.model import Function, Queue, Role, Table, TokenKeys, key
 from nwchatctl.deploy.safety import refuse_foreign
 
-R = TypeVar("R", Table, Role, Function, Queue)
+R = TypeVar("R", Table, Role, Function, Queue, TokenKeys)
 
 _OWNERSHIP = "nwchat:"
 """What the tags begin with by which we know what is ours (`Names.tags`); the others are the settings'."""

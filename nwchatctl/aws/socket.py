@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Literal
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from nwchatctl.chat.smoke import SocketClosed
 
@@ -22,8 +24,9 @@ class WebSocket:
         self._leave = leave
 
     @classmethod
-    def open(cls, url: str, *, direct: bool = False) -> WebSocket:
-        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine.
+    def open(cls, url: str, *, direct: bool = False, subprotocols: Sequence[str] = ()) -> WebSocket:
+        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine. One of the
+        `subprotocols` may be a token, which no address shows then.
 
         Raises SocketClosed where the chat refuses, OSError where it is not reached.
         """
@@ -32,7 +35,15 @@ class WebSocket:
             # Entered, because websockets wants that from 17.1 on.
             leave = ExitStack()
             return cls(
-                leave.enter_context(connect(url, open_timeout=OPEN_TIMEOUT, close_timeout=5, proxy=proxy)),
+                leave.enter_context(
+                    connect(
+                        url,
+                        open_timeout=OPEN_TIMEOUT,
+                        close_timeout=5,
+                        proxy=proxy,
+                        subprotocols=[Subprotocol(each) for each in subprotocols] or None,
+                    )
+                ),
                 leave,
             )
         except InvalidStatus as error:

@@ -75,15 +75,18 @@ def smoke(
     *,
     echo: bool = True,
     max_chars: int = 1000,
+    uninvited: Callable[[], Socket] | None = None,
 ) -> Iterator[Step]:
     """Yields a step as soon as it is done; ends after the first that failed.
 
     `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
-    `chat.echo_to_sender` and `chat.max_message_chars`.
+    `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
+    to fail.
     """
     run = _Run(clock, nonce, echo, max_chars)
     steps: list[tuple[str, Callable[[], str]]] = [
         ("connect", lambda: run.connect(connect)),
+        *([("refuse", lambda: _refused(uninvited))] if uninvited else []),
         ("ping", run.ping),
         ("send", run.send),
         ("ack", run.ack),
@@ -103,6 +106,18 @@ def smoke(
                 return
     finally:
         run.abandon()
+
+
+def _refused(connect: Callable[[], Socket]) -> str:
+    """Raises ValueError where whoever has no token comes in, and SocketClosed for another refusal."""
+    try:
+        socket = connect()
+    except SocketClosed as closed:
+        if not str(closed).endswith(("HTTP 401", "HTTP 403")):
+            raise
+        return "nobody without a token"
+    socket.close()
+    raise ValueError("somebody without a token came in")
 
 
 class _Run:

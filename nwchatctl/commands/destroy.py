@@ -50,6 +50,8 @@ def destroy(
 
     app: App = ctx.obj
     began = time.monotonic()
+    # Also those that a chat has kept which asks for no tokens any more.
+    app.cloud.tokens = True
     app.cloud.prepare()
     app.announce()
     live = app.cloud.read()

@@ -29,6 +29,9 @@ def rollback(
     release: Annotated[
         str, typer.Argument(metavar="[RELEASE]", help="As `releases` lists it; the one before, if not given.")
     ] = "",
+    opens: Annotated[
+        bool, typer.Option("--open", help="Also from a chat that asks for tokens to a release that does not.")
+    ] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -36,8 +39,8 @@ def rollback(
     """Go back to an earlier release.
 
     Moves the functions' live aliases and the stage to what they were, together; nothing is built, and no
-    socket is closed. Settings beside the release (throttling, tables, logs) stay. `plan` then shows what
-    `deploy` would bring forward again.
+    socket is closed. Settings beside the release (throttling, tables, logs, token keys) stay. `plan` then
+    shows what `deploy` would bring forward again. Asks first where it would let everybody in without a token.
     """
     from nwchatctl.commands._apply import carry_out
     from nwchatctl.commands._chat import as_lines, not_deployed
@@ -56,11 +59,17 @@ def rollback(
     target = _target(app, live, release, seen)
     wanted = rolled_back(live.state, target, app.settings.stage.name)
     changes = arranged(differences(wanted, live.state))
+    opening = bool(changes) and _opens(app, live, target)
     if dry_run or not changes:
         if not dry_run:
             settle(app, seen)
+        if opening:
+            app.warn(_opening(target))
         return _report(app, target, changes, applied=0, began=began, dry_run=dry_run)
     app.say(*as_lines(changes.changes, verbose=app.options.verbose))
+    if opening:
+        # Its own flag: a script's --yes was given for the harmless.
+        app.confirm(f"{_opening(target)}. Roll back?", given=opens, flag="--open")
     with locked(app, seen, "rollback", target.name) as guard:
         applied = carry_out(app, changes, guard)
     return _report(app, target, changes, applied=applied, began=began, dry_run=False)
@@ -77,6 +86,17 @@ def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
     if seen.holder is not None and seen.holder.target:
         return named(records, seen.holder.target)
     return previous(records, running(live.state, app.settings.stage.name, records))
+
+
+def _opens(app: App, live: Live, target: Release) -> bool:
+    """Whether the release asks nobody for a token, in a chat that does or is meant to."""
+    from nwchatctl.deploy.tokens import asking, asks
+
+    return not asks(target) and (app.settings.auth.mode == "token" or asking(live.state))
+
+
+def _opening(target: Release) -> str:
+    return f"release {target.name} lets everybody in without a token, under any name"
 
 
 def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:

@@ -22,6 +22,9 @@ HELP = examples(
 )
 
 
+_TOKEN_SECONDS = 120
+
+
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Test the chat with two real sockets.
 
@@ -34,13 +37,16 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
 
     app: App = ctx.obj
     url = endpoints(app, require_api(app))["websocket"] or ""
+    guarded = app.settings.auth.mode == "token"
+    invited = _invited(app) if guarded else ()
     steps = list(
         run(
-            lambda: WebSocket.open(url, direct=app.sandbox),
+            lambda: WebSocket.open(url, direct=app.sandbox, subprotocols=invited),
             time.monotonic,
             secrets.token_hex(8),
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
+            uninvited=(lambda: WebSocket.open(url, direct=app.sandbox)) if guarded else None,
         )
     )
     failed = [each for each in steps if not each.ok]
@@ -56,6 +62,17 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
         exit_code=Exit.FAILED if failed else Exit.DONE,
         warnings=tuple(f"{each.name} failed: {each.detail}" for each in failed),
     )
+
+
+def _invited(app: App) -> tuple[str, str]:
+    """The subprotocols of whoever has a token: one of our own, for as long as this takes."""
+    from nwchat.identity import Identity
+    from nwchat.subprotocol import SUBPROTOCOL
+    from nwchat.tokens import mint
+    from nwchatctl.commands._tokens import require_keys
+
+    key = require_keys(app)[0]
+    return SUBPROTOCOL, mint(Identity("nwchatctl", "nwchatctl"), key, app.now_ms() // 1000, _TOKEN_SECONDS)
 
 
 def _line(step: Step) -> Line:

@@ -17,6 +17,7 @@ from nwchatctl.deploy.model import (
     STATEMENT_PREFIX,
     Alias,
     Api,
+    Authorizer,
     Deployment,
     Function,
     Integration,
@@ -37,6 +38,7 @@ from nwchatctl.deploy.model import (
 )
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
+from nwchatctl.deploy.tokens import AUTHORIZE, authorizer, environment, keys, permission
 
 if TYPE_CHECKING:
     from nwchatctl.config import Settings
@@ -53,6 +55,9 @@ ROUTES = {
 FANOUT = "fanout"
 
 FUNCTIONS = ("connect", "disconnect", "message", FANOUT)
+
+EVERY_FUNCTION = (*FUNCTIONS, AUTHORIZE)
+"""With those that only some chats have."""
 
 ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
 """The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator."""
@@ -143,10 +148,11 @@ class _Chat:
         return pairs({**self.settings.tags, **self.names.tags})
 
     def state(self) -> State:
-        functions = [self.function(each) for each in FUNCTIONS]
+        functions = [self.function(each) for each in self.functions]
         integrations = [*map(self.integration, ROUTED), _PING]
-        routes = [Route(each, to, "NONE", False, to == _PING.name) for each, to in ROUTES.items()]
-        deployment = Deployment(fingerprint([*integrations, *routes]))
+        routes = [self.route(each, to) for each, to in ROUTES.items()]
+        front: list[Resource] = [*integrations, *self.authorizers(), *routes]
+        deployment = Deployment(fingerprint(front))
         published = [_published(each, self.api_id) for each in functions]
         aliases = [
             Alias(alias_name(each.name), each.name, version_fingerprint(each, self.api_id), ())
@@ -155,19 +161,49 @@ class _Chat:
         return state(
             *self.tables(),
             *self.log_groups(),
-            *map(self.role, FUNCTIONS),
+            *map(self.role, self.functions),
             *functions,
             *aliases,
             queue(self.names.dead_letters, self.tags),
             async_invoke(self.names.function(FANOUT), self.place.queue_arn(self.names.dead_letters)),
             *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
+            *self.asking(),
             Api(self.names.api, self.names.api, "$request.body.action", True, self.tags),
-            *integrations,
-            *routes,
+            *front,
             deployment,
             self.stage(deployment),
-            self.release(aliases, deployment, described([*published, *integrations, *routes])),
+            self.release(aliases, deployment, described([*published, *front])),
         )
+
+    @property
+    def tokens(self) -> bool:
+        return self.settings.auth.mode == "token"
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        return (*FUNCTIONS, AUTHORIZE) if self.tokens else FUNCTIONS
+
+    def route(self, key: str, to: str) -> Route:
+        asks = self.tokens and key == "$connect"
+        return Route(
+            key,
+            to,
+            "CUSTOM" if asks else "NONE",
+            False,
+            to == _PING.name,
+            AUTHORIZE if asks else "",
+        )
+
+    def authorizers(self) -> list[Authorizer]:
+        uri = self.place.invocation_uri(self.names.function(AUTHORIZE))
+        return [authorizer(uri)] if self.tokens else []
+
+    def asking(self) -> list[Resource]:
+        """What the authorizer needs beside its function."""
+        if not self.tokens:
+            return []
+        function = self.names.function(AUTHORIZE)
+        return [keys(self.names, self.tags), permission(function, self.place, self.api_id)]
 
     def release(self, aliases: list[Alias], deployment: Deployment, settings: Pairs) -> Release:
         functions = pairs({each.function: each.runs for each in aliases})
@@ -192,7 +228,7 @@ class _Chat:
         )
 
     def log_groups(self) -> list[LogGroup]:
-        names = [self.names.log_group(each) for each in FUNCTIONS]
+        names = [self.names.log_group(each) for each in self.functions]
         if self.settings.logs.access:
             names.append(self.names.access_log)
         return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]
@@ -205,6 +241,7 @@ class _Chat:
             stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
             fanout=self.place.alias_arn(self.names.function(FANOUT)),
             dead_letters=self.place.queue_arn(self.names.dead_letters),
+            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}"),
         )
         return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
 
@@ -248,6 +285,7 @@ class _Chat:
                 "NWCHAT_FANOUT_SEGMENT_SIZE": str(fanout.segment_size),
                 "NWCHAT_SENDING_RATE": str(sending.account_rate - sending.reserve_rate),
                 "NWCHAT_LOG_LEVEL": self.settings.functions.log_level,
+                **(environment(self.names) if self.tokens else {}),
             }
         )
 

@@ -206,8 +206,40 @@ class Integration:
 
 
 @dataclass(frozen=True, slots=True)
+class Authorizer:
+    """What asks a function, by its alias's invocation ARN `uri`, who comes in.
+
+    Where one of the `identity_sources` is missing API Gateway refuses without asking. `credentials` is the
+    ARN of a role to ask with, "" in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "authorizer"
+    name: str
+    type: str
+    uri: str
+    identity_sources: tuple[str, ...]
+    credentials: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The parameter with the keys that tokens are signed with. What is in it never enters the model.
+
+    `type` is Parameter Store's, "SecureString" in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "token-keys"
+    name: str
+    type: str
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the API; its name is the route key. `answers` is whether it has a route response."""
+    """A route of the API; its name is the route key. `answers` is whether it has a route response.
+
+    `authorizer` is whom it asks where `authorization` is CUSTOM, "" otherwise.
+    """
 
     kind: ClassVar[str] = "route"
     name: str
@@ -215,6 +247,7 @@ class Route:
     authorization: str
     api_key_required: bool
     answers: bool
+    authorizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +321,8 @@ Resource: TypeAlias = (
     | Permission
     | Api
     | Integration
+    | Authorizer
+    | TokenKeys
     | Route
     | Deployment
     | Stage

@@ -105,6 +105,11 @@ class Names:
         return f"{self.prefix}-dead-letters"
 
     @property
+    def token_keys(self) -> str:
+        """The parameter with the keys that tokens are signed with."""
+        return f"/{self.prefix}/token-keys"
+
+    @property
     def access_log(self) -> str:
         """The log group that API Gateway writes the stage's access log to."""
         return f"/aws/apigateway/{self.prefix}-access"

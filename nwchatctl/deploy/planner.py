@@ -11,6 +11,7 @@ from nwchatctl.deploy.model import (
     Alias,
     Api,
     AsyncInvoke,
+    Authorizer,
     Deployment,
     Function,
     Integration,
@@ -25,15 +26,18 @@ from nwchatctl.deploy.model import (
     Stage,
     State,
     Table,
+    TokenKeys,
     Version,
     alias_name,
 )
 from nwchatctl.deploy.releases import outdated
+from nwchatctl.deploy.tokens import in_turn
 
 ORDER = (
     Table.kind,
     LogGroup.kind,
     Queue.kind,
+    TokenKeys.kind,
     Api.kind,
     Role.kind,
     Function.kind,
@@ -42,6 +46,7 @@ ORDER = (
     AsyncInvoke.kind,
     Permission.kind,
     Integration.kind,
+    Authorizer.kind,
     Route.kind,
     Deployment.kind,
     Stage.kind,
@@ -131,7 +136,11 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
             needed = _within(needs(change.after), by_key)
             # A deployment is a snapshot: what has to go is gone before it is taken.
             whole = isinstance(change.after, Deployment)
-            before[where] |= {each for each in needed if whole or not isinstance(by_key[each], Delete)}
+            before[where] |= {
+                each
+                for each in needed
+                if not isinstance(by_key[each], Delete) or (whole and each[0] != Authorizer.kind)
+            }
         # What a deployment was taken of may go before it: a snapshot needs nothing any more.
         if not isinstance(change, Create) and not isinstance(change.before, Deployment):
             for each in _within(needs(change.before), by_key):
@@ -139,6 +148,8 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
                     before[each].add(where)
         if isinstance(change, Delete):
             before[where] |= _within(_leaving(change.before), by_key)
+    for where, further in in_turn(by_key, before).items():
+        before[where] |= further
     return {where: frozenset(each) for where, each in before.items()}
 
 
@@ -155,7 +166,7 @@ def _leaving(resource: Resource) -> frozenset[Need]:
     match resource:
         case Version():
             return frozenset({(Alias.kind, alias_name(resource.function))})
-        case Deployment():
+        case Deployment() | Authorizer():
             return frozenset({(Stage.kind, ANY)})
         case _:
             return frozenset()
@@ -165,7 +176,7 @@ def needs(resource: Resource) -> frozenset[Need]:
     """What has to be there before `resource` can be made."""
     api = (Api.kind, ANY)
     match resource:
-        case Table() | LogGroup() | Queue() | Api():
+        case Table() | LogGroup() | Queue() | TokenKeys() | Api():
             return frozenset()
         case Role():
             # Its policy names the API, once there is one.
@@ -180,15 +191,18 @@ def needs(resource: Resource) -> frozenset[Need]:
             return frozenset({(Alias.kind, resource.name), (Role.kind, resource.function), queue})
         case Permission():
             return frozenset({(Alias.kind, alias_name(resource.function)), api})
-        case Integration():
+        case Integration() | Authorizer():
             alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
-            return frozenset({api, *alias})
+            # Without keys nobody would be let in.
+            keys = {(TokenKeys.kind, ANY)} if isinstance(resource, Authorizer) else set()
+            return frozenset({api, *alias, *keys})
         case Route():
             # A stage with auto-deploy serves a route at once: what it leads to must be allowed to run.
-            return frozenset({(Integration.kind, resource.integration), (Permission.kind, ANY), api})
+            asked = {(Authorizer.kind, resource.authorizer)} if resource.authorizer else set()
+            return frozenset({(Integration.kind, resource.integration), (Permission.kind, ANY), api, *asked})
         case Deployment():
             # A snapshot of them all, so it is taken last.
-            return frozenset({(Route.kind, ANY), (Integration.kind, ANY), api})
+            return frozenset({(Route.kind, ANY), (Integration.kind, ANY), (Authorizer.kind, ANY), api})
         case Stage():
             # Permissions first: what the stage starts to serve must be allowed to run.
             allowed = {(Permission.kind, ANY), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}

@@ -34,7 +34,7 @@ def service_trust(service: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Arns:
     """What a function's policy may name: its log group, the two tables, the stage that its sockets are on,
-    the live alias of `fanout`, and the queue of what that could not do."""
+    the live alias of `fanout`, the queue of what that could not do, and the parameter of the token keys."""
 
     logs: str
     connections: str
@@ -42,10 +42,11 @@ class Arns:
     stage: str
     fanout: str
     dead_letters: str
+    token_keys: str = ""
 
 
 def function_policy(short: str, arns: Arns) -> str:
-    """The inline policy of function `short`: `connect`, `disconnect`, `message` or `fanout`."""
+    """The inline policy of function `short`: `connect`, `disconnect`, `message`, `fanout` or `authorize`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     # Of the table no more than the room of bans, by the rows' partition key (DynamoDB developer guide,
@@ -76,6 +77,9 @@ def function_policy(short: str, arns: Arns) -> str:
             # Lambda puts what failed into the queue as the function's role.
             _allow("DeadLetters", ["sqs:SendMessage"], arns.dead_letters),
         ],
+        # No kms:Decrypt: the key aws/ssm lets everybody in the account who may read the parameter decrypt it
+        # (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
+        "authorize": [_allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)],
     }[short]
     # The group is made by deploy, so a function has no need of CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")

@@ -160,7 +160,8 @@ def changed(settings: Pairs, before: Pairs) -> tuple[str, ...]:
     old, new = dict(before), dict(settings)
     things: dict[str, list[str]] = {}
     for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
+        # An attribute that a later version of this tool knows of is not there at an earlier release.
+        if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
             said = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
             things.setdefault("code" if attribute == "code_sha256" else said, []).append(thing)
@@ -176,7 +177,13 @@ def outdated(wanted: State, live: State) -> list[Resource]:
     versions: list[Resource] = [*_old_versions(wanted, live)]
     deployments = _old_deployments(wanted, live)
     gone = {key(each) for each in (*versions, *deployments)}
-    rest = {where: each for where, each in live.items() if where not in gone}
+    leaving = {each.name for each in live.values() if isinstance(each, Function) and key(each) not in wanted}
+    rest = {
+        where: each
+        for where, each in live.items()
+        # A version goes with its function.
+        if where not in gone and not (isinstance(each, Version) and each.function in leaving)
+    }
     # What is wanted will be there by then; the others have to be complete.
     releases = [
         each

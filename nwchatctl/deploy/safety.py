@@ -18,6 +18,7 @@ from nwchatctl.deploy.model import (
     Stage,
     State,
     Table,
+    TokenKeys,
     Version,
     key,
 )
@@ -72,7 +73,7 @@ def destruction(
     with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
     `deploys` goes last: it holds the lock.
     """
-    layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role, Queue)]
+    layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role, Queue, TokenKeys)]
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:

@@ -44,6 +44,10 @@ def further_checks(
             data = _json(body)
             queue = f"arn:aws:sqs:{region}:{account}:{data.get('QueueName')}"
             return (Check("sqs", "sqs:TagQueue", queue),) if data.get("tags") else ()
+        case "PutParameter":
+            data = _json(body)
+            parameter = f"arn:aws:ssm:{region}:{account}:parameter{data.get('Name')}"
+            return (Check("ssm", "ssm:AddTagsToResource", parameter),) if data.get("Tags") else ()
         case "CreateLogGroup":
             data = _json(body)
             group = f"arn:aws:logs:{region}:{account}:log-group:{data.get('logGroupName')}"

@@ -15,7 +15,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, dynamodb, lambda_svc
 
-from nwchatctl.sandbox import accesslogs, asynchronous
+from nwchatctl.sandbox import accesslogs, asynchronous, subprotocols
 from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -262,6 +262,7 @@ def kill_functions() -> None:
 
 def install() -> None:
     asynchronous.install()
+    subprotocols.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = READY_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments

@@ -114,7 +114,7 @@ async def serve(
     from hypercorn.config import Config
     from ministack.app import app
 
-    from nwchatctl.sandbox import frames, mends
+    from nwchatctl.sandbox import frames, mends, subprotocols
     from nwchatctl.sandbox.door import MAX_MESSAGE_BYTES, Door
     from nwchatctl.sandbox.saver import Saver
 
@@ -132,7 +132,7 @@ async def serve(
                 os.close(ready_fd)
 
     saver = Saver(mends.save_state)
-    door = Door(app, on_write=saver.touch, on_ready=ready)
+    door = Door(subprotocols.answering(app), on_write=saver.touch, on_ready=ready)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 1.0

@@ -189,13 +189,14 @@ class Operator:
             ],
             "role": _names(self.root("iam"), "list_roles", "Roles", "RoleName"),
             "function": _names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
+            "token-keys": _names(self.root("ssm"), "describe_parameters", "Parameters", "Name"),
             "api": [each["Name"] for each in self._apis()],
         }
         return {
             f"{kind} {name}"
             for kind, names in found.items()
             for name in names
-            if name == mine or f"{mine}-" in name
+            if name == mine or f"{mine}-" in name or f"{mine}/" in name
         }
 
     # What the operator may do -----------------------------------------------------------------

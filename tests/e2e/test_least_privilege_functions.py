@@ -12,20 +12,23 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from nwchat.bans import Ban, ban_row
-from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.desired import EVERY_FUNCTION
 from nwchatctl.deploy.policies import Arns, function_policy
 from tests.e2e.chatting import SECONDS, Frame, Player, connection_row, eventually, unique
 from tests.e2e.deploying import Operator, pairs, without
 from tests.e2e.emulated import Sandbox
 
-POLICIES = {each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d"))) for each in FUNCTIONS}
+POLICIES = {
+    each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d", "t")))
+    for each in EVERY_FUNCTION
+}
 
 CROWD = 20
 """From so many connections on a room is large."""
 
 UNENFORCED = {
     (each, "Logs", action): "the emulator takes a function's output itself and asks nobody"
-    for each in FUNCTIONS
+    for each in EVERY_FUNCTION
     for action in ("logs:CreateLogStream", "logs:PutLogEvents")
 }
 """What cannot be seen missing here; tests/golden/chat.json holds that it is there."""
@@ -38,6 +41,8 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "NWCHAT_CHAT__RATE_MESSAGES": "1000",
         "NWCHAT_FANOUT__THRESHOLD": str(CROWD - 1),
         "NWCHAT_FANOUT__TIMEOUT_SECONDS": "15",
+        # The mode that has all functions.
+        "NWCHAT_AUTH__MODE": "token",
     }
     made = Operator(sandbox, "e2e-roles", tmp_path_factory.mktemp("home"), **settings)
     made.deploy()
@@ -47,7 +52,8 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def url(operator: Operator) -> str:
-    return operator.url
+    """With a token of somebody in it."""
+    return f"{operator.url}?token={operator.json('token', 'issue', '1')['token']}"
 
 
 # What players do, and "" or what they see go wrong ----------------------------------------------
@@ -72,6 +78,20 @@ def come(operator: Operator, url: str) -> str:
             return ""
     except InvalidStatus:
         return "refused"
+
+
+def be_asked(operator: Operator, url: str) -> str:
+    """By a new environment of the function, which has read no keys yet."""
+    operator.root("lambda").update_function_configuration(
+        FunctionName=operator.called("authorize"), Timeout=25
+    )
+    token = url.partition("=")[2]
+    event = {"methodArn": "arn", "queryStringParameters": {"token": token}}
+    answer = operator.root("lambda").invoke(
+        FunctionName=operator.called("authorize"), Payload=json.dumps(event).encode()
+    )
+    (statement,) = json.loads(answer["Payload"].read())["policyDocument"]["Statement"]
+    return "" if statement["Effect"] == "Allow" else "refused"
 
 
 def say(operator: Operator, url: str) -> str:
@@ -228,7 +248,9 @@ def say_to_a_crowd(operator: Operator, url: str) -> str:
     client.update_function_configuration(FunctionName=name, Timeout=25)
     # Nobody forgets the young: not the segments of the run before this one either.
     names = crowd(operator, CROWD, age_ms=-60_000)
-    failed, said = run(operator, "message", {"requestContext": {}, "body": "hi"})
+    failed, said = run(
+        operator, "message", {"requestContext": {"authorizer": {"sender_id": "1"}}, "body": "hi"}
+    )
     scattered(operator, names)
     for line in ("sent from here", "the table's size is not known"):
         failed = failed or (line if line in said else "")
@@ -238,6 +260,7 @@ def say_to_a_crowd(operator: Operator, url: str) -> str:
 Act = Callable[[Operator, str], str]
 
 NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
+    ("authorize", "TokenKeys", "ssm:GetParameter"): (be_asked, "refused"),
     ("connect", "Bans", "dynamodb:BatchGetItem"): (come_though_banned, "let in"),
     ("connect", "Connections", "dynamodb:PutItem"): (come, "refused"),
     ("disconnect", "Connections", "dynamodb:DeleteItem"): (leave, "500, the row stays"),
@@ -318,7 +341,7 @@ def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
 def test_what_is_said_to_be_unenforced_is(operator: Operator, url: str) -> None:
     """So that the list is shortened when the emulator learns to ask."""
     iam = operator.root("iam")
-    for function in FUNCTIONS:
+    for function in EVERY_FUNCTION:
         role = operator.called(function)
         policy = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
         kept = [each for each in policy["Statement"] if each["Sid"] != "Logs"]

@@ -14,7 +14,7 @@ from nwchat.keys import ulid
 from nwchat.rows import message_row
 from nwchat.wire import Message
 from nwchatctl.deploy.policies import lambda_trust
-from tests.e2e import hands, logging_hands, queue_hands
+from tests.e2e import hands, logging_hands, queue_hands, token_hands
 from tests.e2e.chatting import connection_row
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, Ran, pairs, without
 from tests.e2e.emulated import Sandbox
@@ -220,6 +220,12 @@ NEEDS = {
     ("Queues", "sqs:SetQueueAttributes"): deploy(queue_hands.queue(DelaySeconds="9")),
     ("Queues", "sqs:TagQueue"): tagged("queue"),
     ("Queues", "sqs:UntagQueue"): deploy(queue_hands.tagged),
+    ("TokenKeys", "ssm:AddTagsToResource"): tagged("token-keys"),
+    ("TokenKeys", "ssm:DeleteParameter"): remove(token_hands.lone_keys),
+    ("TokenKeys", "ssm:GetParameter"): PLAN,
+    ("TokenKeys", "ssm:ListTagsForResource"): PLAN,
+    ("TokenKeys", "ssm:PutParameter"): deploy(token_hands.keys_deleted),
+    ("TokenKeys", "ssm:RemoveTagsFromResource"): deploy(token_hands.keys_tagged),
     ("FindAndMakeApis", "apigateway:GET"): PLAN,
     ("FindAndMakeApis", "apigateway:POST"): Need(("deploy", "--only", "api"), piece=True),
     ("Apis", "apigateway:DELETE"): remove(lone_api),
@@ -246,7 +252,8 @@ NEEDS = {
 
 @pytest.fixture(scope="module")
 def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    made = Operator(sandbox, "e2e-least", tmp_path_factory.mktemp("home"))
+    # The mode that has all there is.
+    made = Operator(sandbox, "e2e-least", tmp_path_factory.mktemp("home"), NWCHAT_AUTH__MODE="token")
     made.deploy()
     yield made
     made.destroy()

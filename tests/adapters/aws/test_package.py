@@ -6,10 +6,14 @@ import base64
 import hashlib
 import io
 import os
+import tomllib
 import zipfile
 from pathlib import Path
 
-from nwchatctl.aws.package import package, zipped
+import pytest
+
+from nwchatctl.aws.package import PYJWT, package, zipped
+from nwchatctl.errors import ChatError
 
 
 def make(folder: Path, files: dict[str, bytes]) -> Path:
@@ -52,11 +56,28 @@ def test_the_digest_is_lambdas_own() -> None:
     assert made.sha256 == base64.b64encode(hashlib.sha256(made.content).digest()).decode()
 
 
-def test_the_real_package_holds_the_handlers_and_nothing_else() -> None:
+def test_the_real_package_holds_the_handlers_and_pyjwt_and_nothing_else() -> None:
     with zipfile.ZipFile(io.BytesIO(package().content)) as archive:
         names = archive.namelist()
-        assert all(each.startswith("nwchat/") and each.endswith(".py") for each in names)
+        others = [each for each in names if not (each.startswith("nwchat/") and each.endswith(".py"))]
+        assert {each for each in others if not each.endswith(".py")} == {"jwt/LICENSE"}
+        assert {each.partition("/")[0] for each in others} == {"jwt"}
         assert {"nwchat/connect.py", "nwchat/disconnect.py", "nwchat/message.py"} <= set(names)
+        assert {"jwt/__init__.py", "jwt/api_jwt.py", "jwt/algorithms.py"} <= set(names)
+        assert b"Permission is hereby granted" in archive.read("jwt/LICENSE")
         assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         # Lambda refuses what it may not read.
         assert {each.external_attr >> 16 for each in archive.infolist()} == {0o100644}
+
+
+def test_it_is_the_pyjwt_that_is_pinned() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert f"pyjwt=={PYJWT}" in project["dependencies"]
+
+
+def test_another_pyjwt_makes_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nwchatctl.aws.package.PYJWT", "0.0.1")
+    with pytest.raises(ChatError) as raised:
+        package()
+    assert (raised.value.code, raised.value.exit_code) == ("pyjwt_version", 3)
+    assert raised.value.hint == "pip install pyjwt==0.0.1"

@@ -13,7 +13,7 @@ from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.reading import Readers, in_order
-from nwchatctl.deploy.model import Deployment, Integration, LogGroup, Role, Route, Stage, Table
+from nwchatctl.deploy.model import Authorizer, Deployment, Integration, LogGroup, Role, Route, Stage, Table
 
 
 class Missing(Exception):
@@ -59,6 +59,7 @@ class Client:
 
 
 API = {
+    "get_authorizers": {"Items": [{"AuthorizerId": "a1", "Name": "authorize", "IdentitySource": ["x"]}]},
     "get_integrations": {
         "Items": [
             {"IntegrationId": "i1", "Description": "nwchatctl:message", "IntegrationUri": "arn:m"},
@@ -95,13 +96,14 @@ PARTS = Parts(
     ],
     deployments=[Deployment("abc")],
     stages=[Stage("production", "abc", False, 0.0, 0, (), (), ())],
+    authorizers=[Authorizer("authorize", "", "", ("x",))],
 )
 
 
 def test_an_api_is_asked_for_everything_at_once_and_then_for_its_responses() -> None:
     client: Any = Client(
         API,
-        {"get_integrations", "get_routes", "get_deployments", "get_stages"},
+        {"get_authorizers", "get_integrations", "get_routes", "get_deployments", "get_stages"},
         {"get_integration_responses", "get_route_responses"},
     )
     gateway = Gateway(client, "arn:")

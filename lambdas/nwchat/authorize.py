@@ -1,0 +1,62 @@
+"""The authorizer of $connect in token mode: whoever has a good token comes in, as whom the token says.
+
+API Gateway runs it before the connect function, and keeps what it answers for the socket's later events;
+results of WebSocket APIs are not cached. Refused is a Deny (HTTP 403), which tells the client nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nwchat import runtime
+from nwchat.tokens import Good, Refused, of_handshake, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nwchat.runtime import Answer, Event, Log
+    from nwchat.token_keys import Key
+
+
+def handler(event: Event, context: object) -> Answer:
+    log = runtime.log_for(event, context)
+    try:
+        max_chars = runtime.config().limits.max_uname_chars
+        return authorize(event, runtime.keys(), runtime.now_ms() / 1000, max_chars, log)
+    except Exception as error:
+        # Told by its kind alone: its text might quote the token.
+        log.error("authorize failed", extra={"error": type(error).__name__})
+        return _policy("Deny", _arn(event) or "*", "nobody")
+
+
+def authorize(
+    event: Event, keys: Callable[[], Sequence[Key]], now: float, max_uname_chars: int, log: Log
+) -> Answer:
+    """A policy that lets the holder of a good token into exactly this stage, or nobody anywhere."""
+    arn = _arn(event)
+    found = _judged(event, keys, now, max_uname_chars)
+    if isinstance(found, Refused) or not arn:
+        log.warning("refused", extra={"reason": found.reason if isinstance(found, Refused) else "no_arn"})
+        return _policy("Deny", arn or "*", "nobody")
+    who = found.identity
+    return {**_policy("Allow", arn, who.sender_id), "context": who.as_context()}
+
+
+def _judged(
+    event: Event, keys: Callable[[], Sequence[Key]], now: float, max_uname_chars: int
+) -> Good | Refused:
+    token = of_handshake(event)
+    return token if isinstance(token, Refused) else verify(token, keys(), now, max_uname_chars)
+
+
+def _arn(event: Event) -> str:
+    return str(event.get("methodArn") or "")
+
+
+def _policy(effect: str, arn: str, who: str) -> Answer:
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": arn}
+    return {"principalId": who, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+
+
+if runtime.is_warming():
+    runtime.keys()

@@ -1,0 +1,125 @@
+"""`token rotate`: another key, without anybody being dropped."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.errors import ChatError
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchat.token_keys import Key
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("another key from now on", "nwchatctl token rotate"),
+    ("what would become of which key", "nwchatctl token rotate --dry-run"),
+    ("once a month, by cron", "nwchatctl -q token rotate --yes"),
+)
+
+_SPREAD_SECONDS = 0.5
+"""On top of how long functions keep keys: one may have asked right before."""
+
+
+def rotate(
+    ctx: typer.Context,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Sign with another key from now on.
+
+    The former key goes on counting until the next rotation, so that nobody is dropped and the site has time
+    to get the new one; the key before it ends. Asks where tokens of that one may still be good. Who is
+    connected stays.
+    """
+    from nwchatctl.commands._lock import locked, refuse_locked
+    from nwchatctl.commands._tokens import require_keys
+    from nwchatctl.deploy import keyring
+
+    app: App = ctx.obj
+    began = time.monotonic()
+    keys = require_keys(app)
+    app.announce()
+    now = app.now_ms() // 1000
+    if dry_run:
+        return _report(keys, None, began)
+    rows = app.cloud.deploys.read()
+    if not rows.there:
+        from nwchatctl.commands._chat import not_deployed
+
+        raise not_deployed(app)
+    seen = refuse_locked(app, rows.seen)
+    if keyring.drops_tokens(keys, now):
+        last, ago = keyring.dropped(keys)[0].kid, _age(now - keys[0].created_at)
+        app.confirm(
+            f"the last rotation was {ago} ago: tokens that key {last} has signed stop working. Rotate?",
+            given=yes,
+        )
+    with locked(app, seen, "token rotate") as guard:
+        new = _turn(app, keys)
+        guard()
+    return _report(keys, new, began)
+
+
+def _turn(app: App, keys: tuple[Key, ...]) -> Key:
+    """Puts a new key before `keys`, and returns it once every function knows.
+
+    Under the lock, as PutParameter takes no condition. Raises ChatError `changed_meanwhile`.
+    """
+    from nwchat.keyring import FRESH_SECONDS
+    from nwchatctl.deploy import keyring
+    from nwchatctl.deploy.holding import changed_meanwhile
+
+    parameter, name = app.cloud.token_keys, app.cloud.names.token_keys
+    if parameter.keys(name) != keys:
+        raise changed_meanwhile()
+    new = keyring.new_key(app.now_ms() // 1000, secrets.token_bytes)
+    wanted = keyring.rotated(keys, new)
+    parameter.put(name, wanted)
+    if parameter.keys(name) != wanted:
+        # By hand, past the lock.
+        raise ChatError(
+            "the keys were changed by somebody else meanwhile",
+            hint="see what signs now with `nwchatctl token rotate --dry-run`, then run the command again",
+            code="changed_meanwhile",
+        )
+    time.sleep(FRESH_SECONDS + _SPREAD_SECONDS)
+    return new
+
+
+def _report(keys: tuple[Key, ...], new: Key | None, began: float) -> Report:
+    """Of a rotation, or of what one would do where there is no `new` key."""
+    from nwchatctl.commands._times import iso, local
+    from nwchatctl.deploy import keyring
+
+    ended = [each.kid for each in keyring.dropped(keys)]
+    since = local(keys[0].created_at * 1000)
+    said = [Line(f"key {new.kid} signs from now on" if new else "a new key would sign", Mark.GOOD)]
+    said.append(Line(f"key {keys[0].kid}, of {since}, {'goes' if new else 'would go'} on counting"))
+    said += [Line(f"key {each} {'has ended' if new else 'would end'}") for each in ended]
+    return Report(
+        data={
+            "kid": new.kid if new else None,
+            "created_at": iso(new.created_at * 1000) if new else None,
+            "former": keys[0].kid,
+            "former_created_at": iso(keys[0].created_at * 1000),
+            "dropped": ended,
+            "dry_run": new is None,
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=tuple(said),
+        notes=("`nwchatctl token key` prints the new key for the site",) if new else (),
+    )
+
+
+def _age(seconds: int) -> str:
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 0)}s"

@@ -1,0 +1,34 @@
+"""What the commands about tokens share: the keys, and the errors of a chat that has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nwchatctl.errors import ChatError, Exit
+
+if TYPE_CHECKING:
+    from nwchat.token_keys import Key
+    from nwchatctl.context import App
+
+
+def require_tokens(app: App) -> None:
+    """Raises ChatError `not_token_mode`, exit 3, where the settings ask for no tokens."""
+    app.require_config()
+    if app.settings.auth.mode != "token":
+        raise ChatError(
+            f"chat {app.settings.chat.name} asks for no tokens: auth.mode is {app.settings.auth.mode}",
+            hint='set mode = "token" under [auth], then run `nwchatctl deploy`',
+            code="not_token_mode",
+            exit_code=Exit.CONFIG,
+        )
+
+
+def require_keys(app: App) -> tuple[Key, ...]:
+    """The keys, the newest first. Raises ChatError: `not_token_mode`, exit 3; `not_deployed`, exit 4."""
+    from nwchatctl.commands._chat import not_deployed
+
+    require_tokens(app)
+    keys = app.cloud.token_keys.keys(app.cloud.names.token_keys)
+    if keys is None:
+        raise not_deployed(app)
+    return keys
