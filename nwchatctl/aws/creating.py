@@ -10,6 +10,7 @@ from nwchatctl.deploy.model import (
     AsyncInvoke,
     Deployment,
     Function,
+    HistoryApi,
     Integration,
     LogGroup,
     Permission,
@@ -44,6 +45,8 @@ def create(cloud: Cloud, after: Resource) -> None:
             cloud.move_alias(after)
         case AsyncInvoke():
             cloud.async_invokes.put(after)
+        case HistoryApi():
+            cloud.history.create(after)
         case Permission():
             cloud.functions.allow(after)
         case Release():
@@ -87,6 +90,8 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
             cloud.gateway.update_api(before, after)
         case Stage(), Stage():
             cloud.gateway.update_stage(before, after)
+        case HistoryApi(), HistoryApi():
+            cloud.history.update(after)
         case _:
             # The others have one way of being made and changed.
             create(cloud, after)
@@ -111,6 +116,8 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.functions.forbid(before)
         case Release():
             cloud.deploys.delete_release(before)
+        case HistoryApi():
+            cloud.history.delete(before)
         case Alias() | AsyncInvoke():
             # They go with their function.
             return

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.errors import Exit
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.chat.smoke import Step
+    from nwchatctl.chat.smoke import Over, Step
     from nwchatctl.context import App
 
 HELP = examples(
@@ -23,17 +23,19 @@ HELP = examples(
 
 
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
-    """Test the chat with two real sockets.
+    """Test the chat with two real sockets, and its history API.
 
-    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes; a line each
-    with its time. The message is a real one: whoever is in the chat sees it.
+    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes, and reads it
+    over HTTP; a line each with its time. The message is a real one: whoever is in the chat sees it.
     """
     from nwchatctl.aws.socket import WebSocket
     from nwchatctl.chat.smoke import smoke as run
     from nwchatctl.commands._chat import endpoints, require_api
 
     app: App = ctx.obj
-    url = endpoints(app, require_api(app))["websocket"] or ""
+    api_id = require_api(app)
+    over = _history_api(app)
+    url = endpoints(app, api_id)["websocket"] or ""
     steps = list(
         run(
             lambda: WebSocket.open(url, direct=app.sandbox),
@@ -41,6 +43,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
             secrets.token_hex(8),
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
+            over=over,
         )
     )
     failed = [each for each in steps if not each.ok]
@@ -56,6 +59,25 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
         exit_code=Exit.FAILED if failed else Exit.DONE,
         warnings=tuple(f"{each.name} failed: {each.detail}" for each in failed),
     )
+
+
+def _history_api(app: App) -> Over | None:
+    """The history API, None where there is to be none. Raises ChatError `not_deployed` if it is missing."""
+    from nwchatctl.aws.fetching import get
+    from nwchatctl.chat.smoke import Over
+
+    if not app.settings.history.enabled:
+        return None
+    history_id = app.cloud.find_history_api()
+    if not history_id:
+        raise ChatError(
+            f"chat {app.settings.chat.name} has no history API yet",
+            hint=f"{app.command('deploy')} makes it, or set history.enabled to false",
+            code="not_deployed",
+            exit_code=Exit.NOT_FOUND,
+        )
+    base = app.cloud.where.history_url(history_id)
+    return Over(lambda path, seconds: get(base + path, seconds, direct=app.sandbox), time.sleep)
 
 
 def _line(step: Step) -> Line:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.dead_letters import async_invoke, queue
+from nwchatctl.deploy.history_api import HISTORY, history_api, permissions
 from nwchatctl.deploy.model import (
     API_ID,
+    HISTORY_API_ID,
     STATEMENT_PREFIX,
     Alias,
     Api,
@@ -52,10 +54,12 @@ ROUTES = {
 
 FANOUT = "fanout"
 
-FUNCTIONS = ("connect", "disconnect", "message", FANOUT)
+FUNCTIONS = ("connect", "disconnect", "message", FANOUT, HISTORY)
+"""All that there may be; `HISTORY` is there where the history API is."""
 
 ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
-"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator."""
+"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator,
+`HISTORY` by an API of its own."""
 
 PONG = '{"type":"pong"}'
 
@@ -68,12 +72,18 @@ _TIMEOUT_MS = 29_000
 _PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
 
 
-def desired(settings: Settings, place: Place, code_sha256: str, api_id: str = API_ID) -> State:
-    """The whole chat as it should be. `api_id` stays the token `API_ID` until there is an API.
+def desired(
+    settings: Settings,
+    place: Place,
+    code_sha256: str,
+    api_id: str = API_ID,
+    history_id: str = HISTORY_API_ID,
+) -> State:
+    """The whole chat as it should be. `api_id` and `history_id` stay tokens until there are those APIs.
 
     `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it.
     """
-    return _Chat(settings, place, code_sha256, api_id).state()
+    return _Chat(settings, place, code_sha256, api_id, history_id).state()
 
 
 def release(wanted: State) -> str:
@@ -133,6 +143,7 @@ class _Chat:
     place: Place
     code_sha256: str
     api_id: str
+    history_id: str
 
     @property
     def names(self) -> Names:
@@ -142,8 +153,12 @@ class _Chat:
     def tags(self) -> Pairs:
         return pairs({**self.settings.tags, **self.names.tags})
 
+    @property
+    def functions(self) -> list[str]:
+        return [each for each in FUNCTIONS if each != HISTORY or self.settings.history.enabled]
+
     def state(self) -> State:
-        functions = [self.function(each) for each in FUNCTIONS]
+        functions = [self.function(each) for each in self.functions]
         integrations = [*map(self.integration, ROUTED), _PING]
         routes = [Route(each, to, "NONE", False, to == _PING.name) for each, to in ROUTES.items()]
         deployment = Deployment(fingerprint([*integrations, *routes]))
@@ -155,7 +170,7 @@ class _Chat:
         return state(
             *self.tables(),
             *self.log_groups(),
-            *map(self.role, FUNCTIONS),
+            *map(self.role, self.functions),
             *functions,
             *aliases,
             queue(self.names.dead_letters, self.tags),
@@ -166,8 +181,17 @@ class _Chat:
             *routes,
             deployment,
             self.stage(deployment),
+            *self.history(),
             self.release(aliases, deployment, described([*published, *integrations, *routes])),
         )
+
+    def history(self) -> tuple[Resource, ...]:
+        wanted, allowed = self.settings.history, self.settings.chat.allowed_origins
+        if not wanted.enabled:
+            return ()
+        rate, burst = wanted.request_rate, wanted.request_burst
+        api = history_api(self.names, self.place, self.tags, allowed=allowed, rate=rate, burst=burst)
+        return (api, *permissions(self.names, self.place, self.history_id))
 
     def release(self, aliases: list[Alias], deployment: Deployment, settings: Pairs) -> Release:
         functions = pairs({each.function: each.runs for each in aliases})
@@ -192,7 +216,7 @@ class _Chat:
         )
 
     def log_groups(self) -> list[LogGroup]:
-        names = [self.names.log_group(each) for each in FUNCTIONS]
+        names = [self.names.log_group(each) for each in self.functions]
         if self.settings.logs.access:
             names.append(self.names.access_log)
         return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]

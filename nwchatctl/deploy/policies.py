@@ -43,7 +43,7 @@ class Arns:
 
 
 def function_policy(short: str, arns: Arns) -> str:
-    """The inline policy of function `short`: `connect`, `disconnect`, `message` or `fanout`."""
+    """The inline policy of function `short`: `connect`, `disconnect`, `message`, `fanout` or `history`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     allowed = {
@@ -67,6 +67,7 @@ def function_policy(short: str, arns: Arns) -> str:
             # Lambda puts what failed into the queue as the function's role.
             _allow("DeadLetters", ["sqs:SendMessage"], arns.dead_letters),
         ],
+        "history": [_allow("Messages", ["dynamodb:Query"], arns.messages)],
     }[short]
     # The group is made by deploy, so a function has no need of CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")

@@ -176,7 +176,13 @@ def outdated(wanted: State, live: State) -> list[Resource]:
     versions: list[Resource] = [*_old_versions(wanted, live)]
     deployments = _old_deployments(wanted, live)
     gone = {key(each) for each in (*versions, *deployments)}
-    rest = {where: each for where, each in live.items() if where not in gone}
+    # A function that goes takes its versions with it.
+    going = {each.name for where, each in live.items() if isinstance(each, Function) and where not in wanted}
+    rest = {
+        where: each
+        for where, each in live.items()
+        if where not in gone and not (isinstance(each, Version) and each.function in going)
+    }
     # What is wanted will be there by then; the others have to be complete.
     releases = [
         each

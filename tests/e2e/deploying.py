@@ -157,9 +157,19 @@ class Operator:
 
     @property
     def api_id(self) -> str:
-        """The id of the chat's API, found by its tags."""
+        """The id of the chat's WebSocket API, found by its tags."""
+        return self._id_of("WEBSOCKET")
+
+    @property
+    def history_id(self) -> str:
+        """The id of its history API."""
+        return self._id_of("HTTP")
+
+    def _id_of(self, protocol: str) -> str:
         return next(
-            str(each["ApiId"]) for each in self._apis() if each["Tags"].get("nwchat:chat") == self.name
+            str(each["ApiId"])
+            for each in self._apis()
+            if each["ProtocolType"] == protocol and each["Tags"].get("nwchat:chat") == self.name
         )
 
     def _apis(self) -> Any:

@@ -58,6 +58,7 @@ ACTIONS = {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     },
+    "history": {"dynamodb:Query", "logs:CreateLogStream", "logs:PutLogEvents"},
     "message": {
         "dynamodb:DeleteItem",
         "dynamodb:DescribeTable",
