@@ -188,6 +188,11 @@ class Operator:
     def url(self) -> str:
         return self.sandbox.socket_url(self.api_id)
 
+    @property
+    def history_url(self) -> str:
+        """Where its history API is, without a trailing slash."""
+        return f"{self.sandbox.endpoint}/_aws/execute-api/{self.history_id}"
+
     def there(self) -> set[str]:
         """Whatever bears this chat's name, by kind, as root lists it."""
         mine = f"nwchat-{self.name}"
@@ -199,7 +204,8 @@ class Operator:
             ],
             "role": _names(self.root("iam"), "list_roles", "Roles", "RoleName"),
             "function": _names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
-            "api": [each["Name"] for each in self._apis()],
+            "api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "WEBSOCKET"],
+            "history-api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "HTTP"],
         }
         return {
             f"{kind} {name}"

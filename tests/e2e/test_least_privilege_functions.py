@@ -6,6 +6,8 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -92,6 +94,16 @@ def ask(operator: Operator, url: str) -> str:
         one.send({"action": "history", "limit": 5})
         (answer,) = until_now(one) or [{"type": "nothing"}]
     return "" if answer["type"] == "history" else f"{answer['type']} {answer['code']}"
+
+
+def read_over_http(operator: Operator, url: str) -> str:
+    """Somebody without a socket reads."""
+    try:
+        with urlopen(f"{operator.history_url}/messages", timeout=SECONDS) as answer:
+            return "" if answer.status == 200 else str(answer.status)
+    except HTTPError as error:
+        with error:
+            return f"{error.code} {json.loads(error.read())['code']}"
 
 
 def meet_a_stale_row(operator: Operator, url: str) -> str:
@@ -222,6 +234,7 @@ NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
     ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_for_long, "it failed"),
     ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
+    ("history", "Messages", "dynamodb:Query"): (read_over_http, "500 internal"),
     ("message", "Connections", "dynamodb:DescribeTable"): (say_to_a_crowd, "the table's size is not known"),
     ("message", "Fanout", "lambda:InvokeFunction"): (say_to_a_crowd, "sent from here"),
     ("message", "Connections", "dynamodb:DeleteItem"): (meet_a_stale_row, "the row stays"),
