@@ -27,7 +27,7 @@ def handler(event: Event, context: object) -> Answer:
 
 
 def history(event: Event, tools: Tools, log: Log) -> Answer:
-    """200 with a page, 400 for a parameter that is none. An event without a route asks for the newest page."""
+    """200 with a page, 400 for a parameter that is none; an event without a route asks for the last page."""
     if event.get("routeKey") == HEALTH:
         return _answer(200, health(__version__))
     if not authorized(event, tools):

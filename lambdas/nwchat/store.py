@@ -229,7 +229,7 @@ class Store:
         """At most `limit` messages, oldest first: the newest; those before or after an id; those between.
 
         With `after` (with `before` too) the ones next to it, else the newest of those wanted. A page is
-        short only when there are no more. `consistent`: whatever was stored before is seen, at twice the price.
+        short only when there are no more. `consistent` sees whatever was stored before, at twice the price.
         """
         if before is not None and after is not None and after >= before:
             return Page()
