@@ -36,7 +36,7 @@ COMMANDS: tuple[Command | Commands | Listed, ...] = (
     Listed("rollback", "Go back to an earlier release."),
     Listed("destroy", "Take the chat down; its data stays."),
     Listed("adopt", "Take over a chat made by hand."),
-    Listed("smoke", "Test the chat with two real sockets."),
+    Listed("smoke", "Test the chat with two real sockets, and its history API."),
     Listed("invoke", "Run one function with a test event."),
     Listed("connections", "See who is connected, and end it."),
     Listed("ban", "Keep somebody out of the chat."),

@@ -139,7 +139,7 @@ class Tools:
     """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID.
 
     `hand_over` invokes `fanout` with each segment, and gives back those that it could not. `size` takes how
-    many connections have been seen, and gives how many there may be in all.
+    many connections have been seen, and gives how many there may be in all. `keys` gives those of tokens.
     """
 
     config: Config
@@ -148,6 +148,7 @@ class Tools:
     new_id: Callable[[], str]
     hand_over: Callable[[Sequence[Segment]], list[Missed]] = _nowhere
     size: Callable[[int], int] = int
+    keys: Callable[[], Sequence[Key]] = tuple
 
 
 @cache
@@ -167,6 +168,8 @@ def tools() -> Tools:
         # Made when a room is large for the first time: small ones need no client of Lambda's.
         hand_over=lambda segments: invoker().hand_over_all(segments),
         size=Size(store.size, _logger()).at_least,
+        # Only functions that let people in ask for them.
+        keys=lambda: keys()(),  # noqa: PLW0108 - made when first asked
     )
 
 

@@ -222,16 +222,24 @@ class Store:
                     raise
                 self._sleep(self._jitter() * _BASE_SECONDS * 2**attempt)
 
-    def page(self, limit: int, now_ms: int, *, before: str | None = None, after: str | None = None) -> Page:
+    def page(
+        self,
+        limit: int,
+        now_ms: int,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        consistent: bool = False,
+    ) -> Page:
         """At most `limit` messages, oldest first: the newest; those before or after an id; those between.
 
         With `after` (with `before` too) the ones next to it, else the newest of those wanted. A page is
-        short only when there are no more.
+        short only when there are no more. `consistent` sees whatever was stored before, at twice the price.
         """
         if before is not None and after is not None and after >= before:
             return Page()
         found: list[Message] = []
-        for row in self._rows(limit + 3, before, after):
+        for row in self._rows(limit + 3, before, after, consistent):
             message = rows.message_of(row)
             if message.id not in (before, after) and not is_expired(rows.expiry_of(row), now_ms):
                 found.append(message)
@@ -239,13 +247,16 @@ class Store:
                 break
         return page_of(found, limit, before=before, after=after)
 
-    def _rows(self, page_size: int, before: str | None, after: str | None) -> Iterator[rows.Row]:
+    def _rows(
+        self, page_size: int, before: str | None, after: str | None, consistent: bool
+    ) -> Iterator[rows.Row]:
         """The room's rows from the near end on, the bounds' own among them (`rows.between`)."""
         request: dict[str, Any] = {
             "TableName": self._messages,
             **rows.between(after=after, before=before),
             "ScanIndexForward": after is not None,
             "Limit": page_size,
+            **({"ConsistentRead": True} if consistent else {}),
         }
         while True:
             answer = self._client.query(**request)

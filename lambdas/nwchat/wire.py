@@ -16,6 +16,9 @@ MAX_FRAME_BYTES = 32 * 1024
 """AWS closes the socket on a larger frame; a message of several frames may still come up to 128 KB."""
 MAX_PAYLOAD_BYTES = 128 * 1024
 """What API Gateway takes in one PostToConnection."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Of a page over HTTP. A function may answer with 6 MB (Lambda quotas), in which the body is text in JSON: a
+quote takes two bytes, what is not ASCII up to three times its own."""
 MAX_CLIENT_ID_CHARS = 64
 DEFAULT_HISTORY = 50
 MAX_HISTORY = 200
@@ -143,11 +146,28 @@ def _frame(fields: Mapping[str, object], client_id: str | None) -> Frame:
         case "ping":
             return Ping(client_id)
         case "history":
-            return HistoryRequest(
-                _limit(fields), _cursor(fields, "before"), _cursor(fields, "after"), client_id
-            )
+            return _history(fields, client_id)
         case action:
             return _say(fields, action, client_id)
+
+
+def _history(fields: Mapping[str, object], client_id: str | None = None) -> HistoryRequest:
+    return HistoryRequest(_limit(fields), _cursor(fields, "before"), _cursor(fields, "after"), client_id)
+
+
+def parse_query(query: Mapping[str, str]) -> HistoryRequest | Bad:
+    """What the query string of `GET /messages` asks for. Never raises; the bounds are those of a frame.
+
+    A parameter that is given twice has both values with a comma between them (HTTP API, payload format 2.0),
+    and so is none. Those that nobody knows are passed over: some clients add one against caches.
+    """
+    asked: dict[str, object] = {
+        name: _Integer(text) if text.isascii() and text.isdigit() else text for name, text in query.items()
+    }
+    try:
+        return _history(asked)
+    except _Unfit as unfit:
+        return Bad("bad_request", str(unfit))
 
 
 def _say(fields: Mapping[str, object], action: object, client_id: str | None) -> Say:
@@ -250,7 +270,12 @@ def error(code: Code, detail: str, client_id: str | None = None) -> str:
 
 
 def history(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) -> str:
-    """The answer to a history request, never over `max_bytes` of UTF-8.
+    """The answer to a history request over the socket; as `history_body` but for its type."""
+    return '{"type":"history",' + history_body(page, forward=forward, max_bytes=max_bytes)[1:]
+
+
+def history_body(page: Page, *, forward: bool, max_bytes: int = MAX_BODY_BYTES) -> str:
+    """The answer to a history request over HTTP, never over `max_bytes` of UTF-8.
 
     What doesn't fit is left out at the far end of the paging (`forward`: the newest, as after `after`;
     else the oldest) and that end's cursor asks for it next. A message too large for any frame is passed
@@ -265,7 +290,17 @@ def history(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) ->
         before, after = (before, last) if forward else (last, after)
     chosen: Sequence[str] = encoded[:kept] if forward else encoded[:kept][::-1]
     cursors = f'"before":{_encode(before)},"after":{_encode(after)}'
-    return f'{{"type":"history","messages":[{",".join(chosen)}],{cursors}}}'
+    return f'{{"messages":[{",".join(chosen)}],{cursors}}}'
+
+
+def problem(code: Code, detail: str) -> str:
+    """What a request over HTTP is refused with."""
+    return _encode({"code": code, "detail": detail})
+
+
+def health(version: str) -> str:
+    """What `GET /health` is answered with."""
+    return _encode({"status": "ok", "version": version})
 
 
 def _fitting(sizes: Sequence[int], room: int) -> int:

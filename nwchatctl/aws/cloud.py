@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 
 from botocore.exceptions import NoRegionError
 
@@ -17,6 +17,7 @@ from nwchatctl.aws.adopting import Adopting
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.aws.deploys import Deploys, Rows
 from nwchatctl.aws.dynamodb import Tables
+from nwchatctl.aws.historyapi import HistoryApis
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.lambdas import Functions
 from nwchatctl.aws.logs import LogGroups
@@ -29,8 +30,8 @@ from nwchatctl.aws.session import Aws
 from nwchatctl.aws.token_keys import KeyParameters
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.desired import EVERY_FUNCTION, FANOUT
-from nwchatctl.deploy.leftovers import Candidate, chosen
+from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
+from nwchatctl.deploy.leftovers import own
 from nwchatctl.deploy.model import (
     Alias,
     Api,
@@ -51,7 +52,9 @@ from nwchatctl.deploy.model import (
 )
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.releases import Record, ran_before, running
-from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 P = ParamSpec("P")
 
@@ -69,6 +72,7 @@ class Live:
     foreign: tuple[Key, ...]
     api_id: str
     rows: Rows
+    history_id: str = ""
 
     def ours(self) -> Live:
         """The same without what is foreign."""
@@ -187,9 +191,17 @@ class Cloud:
     @cached_property
     def gateway(self) -> Gateway:
         """The adapter of the WebSocket API."""
+        return Gateway(*self._gateways())
+
+    @cached_property
+    def history(self) -> HistoryApis:
+        """The adapter of the history API."""
+        return HistoryApis(*self._gateways())
+
+    def _gateways(self) -> tuple[ApiGatewayV2Client, str, Callable[[], ApiGatewayV2Client]]:
         client = self._aws.client("apigatewayv2")
         prefix = f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/apis/"
-        return Gateway(client, prefix, lambda: self._aws.client("apigatewayv2", retries=False))
+        return client, prefix, lambda: self._aws.client("apigatewayv2", retries=False)
 
     @cached_property
     def account(self) -> Account:
@@ -225,14 +237,16 @@ class Cloud:
         _ = self.where
         rows = begun()
         names = self.names
-        functions = [names.function(each) for each in EVERY_FUNCTION]
-        groups = [names.log_group(each) for each in EVERY_FUNCTION]
+        functions = [names.function(each) for each in FUNCTIONS]
+        groups = [names.log_group(each) for each in FUNCTIONS]
         with Readers() as start, hurrying():
             # First what takes longest.
             api = start(self._read_api, self.gateway, start)
+            history = start(self.history.read, names.history, self.names.tags, start)
             made = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
                 api,
+                history,
                 *(start(self.functions.read_permissions, each) for each in functions),
                 *(start(_one, self.tables.read, each, start) for each in names.tables),
                 start(_one, self.queues.read, names.dead_letters),
@@ -250,12 +264,16 @@ class Cloud:
         live = state(*found, *published, *(each.release for each in rows.records))
         foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
         self._ran, self._records = running(live, self._stage, rows.records), rows.records
-        return Live(live, foreign, api_id, rows)
+        return Live(live, foreign, api_id, rows, self.history.id)
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" where there is none."""
         self._find_apis()
         return self.gateway.ids.api
+
+    def find_history_api(self) -> str:
+        """The history API's id, found by tags; "" where there is none."""
+        return self.history.id or self.history.find(self.names.history, self.names.tags)
 
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
         """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
@@ -264,37 +282,26 @@ class Cloud:
             gateway.ids.api = self.taken.id
             return self.taken.api, []
         found = dict(gateway.find(self.names.api, self.names.tags))
-        own = self._own(found) if len(found) > 1 else next(iter(found), "")
-        gateway.ids.api = own
-        gateway.ids.leftovers = found.keys() - {own}
-        return found.get(own), [
+        shown = {api_id: api.display_name for api_id, api in found.items()}
+        used = own(shown, self.names.api, gateway.bare, self.names.chat)
+        gateway.ids.api = used
+        gateway.ids.leftovers = found.keys() - {used}
+        return found.get(used), [
             dataclasses.replace(found[each], name=each) for each in sorted(gateway.ids.leftovers)
         ]
-
-    def _own(self, found: Mapping[str, Api]) -> str:
-        """The id of the chat's own among several with its tags."""
-        named = {api_id for api_id, api in found.items() if api.display_name == self.names.api}
-        own = None
-        # Of two that bear other names neither is a leftover.
-        if len(found) - len(named) <= 1:
-            own = chosen([Candidate(each, each in named, self.gateway.bare(each)) for each in found])
-        if own is None:
-            raise ChatError(
-                f"{len(found)} APIs carry the tags of chat {self.names.chat}: {', '.join(found)}",
-                hint="delete the one that no client uses: aws apigatewayv2 delete-api --api-id ID",
-                code="api_ambiguous",
-            )
-        return own
 
     def apply(self, change: Change) -> None:
         """Carries out one change; safe to repeat, and to run beside others that it does not depend on."""
         match change:
             case Create(after):
-                creating.create(self, with_api_id(after, self.gateway.ids.api))
+                creating.create(self, self._known(after))
             case Update(before, after):
-                creating.update(self, before, with_api_id(after, self.gateway.ids.api))
+                creating.update(self, before, self._known(after))
             case Delete(before):
                 creating.delete(self, before)
+
+    def _known(self, after: Resource) -> Resource:
+        return with_api_id(after, self.gateway.ids.api, self.history.id)
 
     def move_alias(self, alias: Alias) -> None:
         """Points a live alias at the version that is wanted, which is published where there is none yet."""

@@ -11,6 +11,7 @@ from nwchatctl.deploy.model import (
     Authorizer,
     Deployment,
     Function,
+    HistoryApi,
     Integration,
     LogGroup,
     Permission,
@@ -46,6 +47,8 @@ def create(cloud: Cloud, after: Resource) -> None:
             cloud.move_alias(after)
         case AsyncInvoke():
             cloud.async_invokes.put(after)
+        case HistoryApi():
+            cloud.history.create(after)
         case Permission():
             cloud.functions.allow(after)
         case TokenKeys():
@@ -97,6 +100,8 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
             cloud.gateway.put_authorizer(after, before)
         case TokenKeys(), TokenKeys():
             cloud.token_keys.update(before, after)
+        case HistoryApi(), HistoryApi():
+            cloud.history.update(after)
         case _:
             # The others have one way of being made and changed.
             create(cloud, after)
@@ -123,6 +128,8 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.token_keys.delete(before)
         case Release():
             cloud.deploys.delete_release(before)
+        case HistoryApi():
+            cloud.history.delete(before)
         case Alias() | AsyncInvoke():
             # They go with their function.
             return

@@ -1,6 +1,7 @@
-"""The smoke test as a script over two sockets: what is sent, what has to come back, and how long it took.
+"""The smoke test as a script over two sockets and the history API: what is sent, what has to come back, and
+how long it took.
 
-Knows the protocol and no network: sockets and the clock are handed in.
+Knows the protocol and no network: sockets, requests and the clock are handed in.
 """
 
 from __future__ import annotations
@@ -10,8 +11,40 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from nwchat.keys import first_ulid, ulid_time
+
 WAIT = 10.0
 """Seconds that each step may take: a cold start of a function takes one or two."""
+
+
+PAUSE = 0.5
+"""Seconds between two looks for a message in the history API."""
+
+MENDS = {
+    401: "the history API wants a token that this test has not",
+    403: "whether its address or its default endpoint was switched off, nwchatctl plan says",
+    404: "a route or its stage is missing: nwchatctl deploy repairs it",
+    429: "more asked than history.request_rate and history.request_burst allow",
+    500: "nwchatctl invoke history shows what it raises; nwchatctl deploy repairs what it may not do",
+}
+"""What may be wrong with a history API that answers with such a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The history API: `get` asks for a path with its query, at most so many seconds long, and raises OSError
+    where no answer comes; `sleep` waits for so many seconds."""
+
+    get: Callable[[str, float], Answer]
+    sleep: Callable[[float], None]
 
 
 class Socket(Protocol):
@@ -76,12 +109,13 @@ def smoke(
     echo: bool = True,
     max_chars: int = 1000,
     uninvited: Callable[[], Socket] | None = None,
+    over: Over | None = None,
 ) -> Iterator[Step]:
     """Yields a step as soon as it is done; ends after the first that failed.
 
     `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
     `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
-    to fail.
+    to fail; `over` is the history API. Either is None where there is none.
     """
     run = _Run(clock, nonce, echo, max_chars)
     steps: list[tuple[str, Callable[[], str]]] = [
@@ -94,6 +128,8 @@ def smoke(
         ("history", run.history),
         ("close", run.close),
     ]
+    if over is not None:
+        steps += [("health", lambda: run.health(over)), ("messages", lambda: run.messages(over))]
     try:
         for name, step in steps:
             began = clock()
@@ -175,6 +211,25 @@ class _Run:
             raise ValueError(f"closed with {', '.join(map(str, sorted(codes)))} instead of 1000")
         return "clean"
 
+    def health(self, over: Over) -> str:
+        found = _read(over.get("/health", WAIT))
+        if found.get("status") != "ok":
+            raise ValueError(f"GET /health says {json.dumps(found)[:200]}")
+        return f"version {found.get('version')}"
+
+    def messages(self, over: Over) -> str:
+        """Asks for what follows the beginning of the millisecond of its id: it is among the first there."""
+        path = f"/messages?limit=20&after={first_ulid(ulid_time(self._id))}"
+        deadline = self._clock() + WAIT
+        while True:
+            page = _read(over.get(path, max(deadline - self._clock(), 1.0)))
+            ids = [each.get("id") for each in page.get("messages", ())]
+            if self._id in ids:
+                return "the history API has it"
+            if self._clock() + PAUSE > deadline:
+                raise TimeoutError(f"not in the history API within {WAIT:g} s: {MENDS[500]}")
+            over.sleep(PAUSE)
+
     def abandon(self) -> None:
         """Closes what a failed run left open."""
         while self._open:
@@ -182,3 +237,14 @@ class _Run:
 
     def _say(self, number: int, frame: dict[str, str | int]) -> None:
         self._open[number].socket.send(json.dumps(frame))
+
+
+def _read(answer: Answer) -> dict[str, Any]:
+    """The object that came with 200. Raises ValueError, saying what mends another status."""
+    if answer.status != 200:
+        mend = MENDS.get(answer.status)
+        raise ValueError(f"HTTP {answer.status}: {answer.body[:200]}{f'; {mend}' if mend else ''}")
+    found = json.loads(answer.body)
+    if not isinstance(found, dict):
+        raise ValueError(f"no JSON object: {answer.body[:200]}")
+    return found

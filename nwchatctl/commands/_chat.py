@@ -40,13 +40,19 @@ class Planned:
 def planned(app: App) -> Planned:
     """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors."""
     from nwchatctl.deploy.desired import desired
-    from nwchatctl.deploy.model import API_ID
+    from nwchatctl.deploy.model import API_ID, HISTORY_API_ID
     from nwchatctl.deploy.planner import plan
     from nwchatctl.deploy.safety import refuse_foreign, refuse_other_keys
 
     cloud = app.cloud
     live = cloud.read()
-    wanted = desired(app.settings, cloud.where, cloud.package.sha256, live.api_id or API_ID)
+    wanted = desired(
+        app.settings,
+        cloud.where,
+        cloud.package.sha256,
+        live.api_id or API_ID,
+        live.history_id or HISTORY_API_ID,
+    )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
     live = live.ours()
@@ -56,9 +62,11 @@ def planned(app: App) -> Planned:
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:
-    """Where clients go; None for what this chat has not."""
-    url = app.cloud.where.websocket_url(api_id, app.settings.stage.name) if api_id else None
-    return {"websocket": url, "history": None, "domain": None}
+    """Where clients go; None for what this chat has not. The history API is known once it was looked for."""
+    where, history_id = app.cloud.where, app.cloud.history.id
+    url = where.websocket_url(api_id, app.settings.stage.name) if api_id else None
+    history = where.history_url(history_id) if history_id and app.settings.history.enabled else None
+    return {"websocket": url, "history": history, "domain": None}
 
 
 def whereabouts(app: App) -> dict[str, object]:

@@ -33,7 +33,7 @@ _MAX_EVENT = 6 * 1024 * 1024
 
 def invoke(
     ctx: typer.Context,
-    function: Annotated[str, typer.Argument(help="connect, disconnect, message or fanout.")],
+    function: Annotated[str, typer.Argument(help="connect, disconnect, message, fanout or history.")],
     event: Annotated[
         str, typer.Option("--event", metavar="FILE", help="A file with the event's JSON; - reads stdin.")
     ] = "",

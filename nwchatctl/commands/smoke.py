@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.errors import Exit
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.chat.smoke import Step
+    from nwchatctl.chat.smoke import Over, Step
     from nwchatctl.context import App
 
 HELP = examples(
@@ -26,19 +26,23 @@ _TOKEN_SECONDS = 120
 
 
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
-    """Test the chat with two real sockets.
+    """Test the chat with two real sockets, and its history API.
 
-    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes; a line each
-    with its time. The message is a real one: whoever is in the chat sees it.
+    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes, and reads it
+    over HTTP; a line each with its time. The message is a real one: whoever is in the chat sees it.
     """
+    from nwchat.subprotocol import SUBPROTOCOL
     from nwchatctl.aws.socket import WebSocket
     from nwchatctl.chat.smoke import smoke as run
     from nwchatctl.commands._chat import endpoints, require_api
 
     app: App = ctx.obj
-    url = endpoints(app, require_api(app))["websocket"] or ""
+    api_id = require_api(app)
+    url = endpoints(app, api_id)["websocket"] or ""
     guarded = app.settings.auth.mode == "token"
-    invited = _invited(app) if guarded else ()
+    token = _token(app) if guarded else ""
+    over = _history_api(app, token)
+    invited = (SUBPROTOCOL, token) if guarded else ()
     steps = list(
         run(
             lambda: WebSocket.open(url, direct=app.sandbox, subprotocols=invited),
@@ -47,6 +51,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
             uninvited=(lambda: WebSocket.open(url, direct=app.sandbox)) if guarded else None,
+            over=over,
         )
     )
     failed = [each for each in steps if not each.ok]
@@ -64,15 +69,34 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     )
 
 
-def _invited(app: App) -> tuple[str, str]:
-    """The subprotocols of whoever has a token: one of our own, for as long as this takes."""
+def _token(app: App) -> str:
+    """One of our own, for as long as this takes."""
     from nwchat.identity import Identity
-    from nwchat.subprotocol import SUBPROTOCOL
     from nwchat.tokens import mint
     from nwchatctl.commands._tokens import require_keys
 
     key = require_keys(app)[0]
-    return SUBPROTOCOL, mint(Identity("nwchatctl", "nwchatctl"), key, app.now_ms() // 1000, _TOKEN_SECONDS)
+    return mint(Identity("nwchatctl", "nwchatctl"), key, app.now_ms() // 1000, _TOKEN_SECONDS)
+
+
+def _history_api(app: App, token: str) -> Over | None:
+    """The history API as the holder of `token` asks it, None where there is to be none. Raises ChatError
+    `not_deployed` where it is missing."""
+    from nwchatctl.aws.fetching import get
+    from nwchatctl.chat.smoke import Over
+
+    if not app.settings.history.enabled:
+        return None
+    history_id = app.cloud.find_history_api()
+    if not history_id:
+        raise ChatError(
+            f"chat {app.settings.chat.name} has no history API yet",
+            hint=f"{app.command('deploy')} makes it, or set history.enabled to false",
+            code="not_deployed",
+            exit_code=Exit.NOT_FOUND,
+        )
+    base = app.cloud.where.history_url(history_id)
+    return Over(lambda path, seconds: get(base + path, seconds, direct=app.sandbox, token=token), time.sleep)
 
 
 def _line(step: Step) -> Line:

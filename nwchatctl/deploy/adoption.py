@@ -128,7 +128,7 @@ def choose_api(found: Iterable[FoundApi], api_id: str, names: Names) -> FoundApi
             code="not_ours",
         )
     for other in every:
-        if other.id != api_id and is_ours(other, names):
+        if other.id != api_id and other.protocol == "WEBSOCKET" and is_ours(other, names):
             raise ChatError(
                 f"chat {names.chat} has an API already: {other.id}",
                 hint="take that chat down (nwchatctl destroy), or choose another chat.name",

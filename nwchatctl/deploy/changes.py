@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from nwchatctl.config.faults import looks_secret
-from nwchatctl.deploy.model import API_ID, Key, Resource, key
+from nwchatctl.deploy.model import API_ID, HISTORY_API_ID, Key, Resource, key
 
 _HIDDEN = "(hidden"
 
@@ -129,4 +129,5 @@ def _hide(value: str) -> str:
 
 
 def _text(value: str) -> str:
-    return value.replace(API_ID, "(known after the API is made)")
+    made = value.replace(API_ID, "(known after the API is made)")
+    return made.replace(HISTORY_API_ID, "(known after the history API is made)")

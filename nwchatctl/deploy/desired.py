@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.dead_letters import async_invoke, queue
+from nwchatctl.deploy.history_api import HISTORY, history_api, permissions
 from nwchatctl.deploy.model import (
     API_ID,
+    HISTORY_API_ID,
     STATEMENT_PREFIX,
     Alias,
     Api,
@@ -54,13 +56,12 @@ ROUTES = {
 
 FANOUT = "fanout"
 
-FUNCTIONS = ("connect", "disconnect", "message", FANOUT)
-
-EVERY_FUNCTION = (*FUNCTIONS, AUTHORIZE)
-"""With those that only some chats have."""
+FUNCTIONS = ("connect", "disconnect", "message", FANOUT, HISTORY, AUTHORIZE)
+"""All that there may be; `HISTORY` is there where the history API is, `AUTHORIZE` in token mode."""
 
 ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
-"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator."""
+"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator,
+`HISTORY` by an API of its own."""
 
 PONG = '{"type":"pong"}'
 
@@ -73,12 +74,18 @@ _TIMEOUT_MS = 29_000
 _PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
 
 
-def desired(settings: Settings, place: Place, code_sha256: str, api_id: str = API_ID) -> State:
-    """The whole chat as it should be. `api_id` stays the token `API_ID` until there is an API.
+def desired(
+    settings: Settings,
+    place: Place,
+    code_sha256: str,
+    api_id: str = API_ID,
+    history_id: str = HISTORY_API_ID,
+) -> State:
+    """The whole chat as it should be. `api_id` and `history_id` stay tokens until there are those APIs.
 
     `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it.
     """
-    return _Chat(settings, place, code_sha256, api_id).state()
+    return _Chat(settings, place, code_sha256, api_id, history_id).state()
 
 
 def release(wanted: State) -> str:
@@ -138,6 +145,7 @@ class _Chat:
     place: Place
     code_sha256: str
     api_id: str
+    history_id: str
 
     @property
     def names(self) -> Names:
@@ -146,6 +154,11 @@ class _Chat:
     @property
     def tags(self) -> Pairs:
         return pairs({**self.settings.tags, **self.names.tags})
+
+    @property
+    def functions(self) -> list[str]:
+        there = {HISTORY: self.settings.history.enabled, AUTHORIZE: self.tokens}
+        return [each for each in FUNCTIONS if there.get(each, True)]
 
     def state(self) -> State:
         functions = [self.function(each) for each in self.functions]
@@ -172,16 +185,13 @@ class _Chat:
             *front,
             deployment,
             self.stage(deployment),
+            *self.history(),
             self.release(aliases, deployment, described([*published, *front])),
         )
 
     @property
     def tokens(self) -> bool:
         return self.settings.auth.mode == "token"
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        return (*FUNCTIONS, AUTHORIZE) if self.tokens else FUNCTIONS
 
     def route(self, key: str, to: str) -> Route:
         asks = self.tokens and key == "$connect"
@@ -204,6 +214,14 @@ class _Chat:
             return []
         function = self.names.function(AUTHORIZE)
         return [keys(self.names, self.tags), permission(function, self.place, self.api_id)]
+
+    def history(self) -> tuple[Resource, ...]:
+        wanted, allowed = self.settings.history, self.settings.chat.allowed_origins
+        if not wanted.enabled:
+            return ()
+        rate, burst = wanted.request_rate, wanted.request_burst
+        api = history_api(self.names, self.place, self.tags, allowed=allowed, rate=rate, burst=burst)
+        return (api, *permissions(self.names, self.place, self.history_id))
 
     def release(self, aliases: list[Alias], deployment: Deployment, settings: Pairs) -> Release:
         functions = pairs({each.function: each.runs for each in aliases})
@@ -241,7 +259,7 @@ class _Chat:
             stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
             fanout=self.place.alias_arn(self.names.function(FANOUT)),
             dead_letters=self.place.queue_arn(self.names.dead_letters),
-            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}"),
+            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
         )
         return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
 

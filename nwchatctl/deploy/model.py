@@ -2,8 +2,8 @@
 
 Names are ours (`throttle_rate`), AWS's spelling stays in `nwchatctl.aws`. A resource is known by its
 `Key`, a kind and a name; AWS's own ids (of the API, of integrations and routes) never enter the model,
-but for one: the API's id is part of ARNs and of the address that functions post to. Before the API
-exists that id is the token `API_ID`, which `with_api_id` fills in.
+but for two: the ids of the APIs are part of ARNs and of the address that functions post to. Before an API
+exists its id is the token `API_ID` or `HISTORY_API_ID`, which `with_api_id` fills in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ Key: TypeAlias = tuple[str, str]
 
 API_ID = "{api-id}"
 """Stands for the API's id until AWS has given one. Braces are in no id, ARN or address of AWS's."""
+
+HISTORY_API_ID = "{history-api-id}"
+"""The same for the history API."""
 
 ALIAS = "live"
 """The alias that routes point at; a release moves it."""
@@ -292,6 +295,43 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryApi:
+    """The HTTP API that hands out history, with all that is in it: one integration, its routes, one stage.
+
+    Its routes are constants, so its stage deploys itself and is in no release. `cors_*` are all empty where
+    API Gateway adds no CORS headers. `routes` maps a route key to its authorization, and to the integration
+    where that is another. `extra` names integrations and stages that are no part of it. What belongs to the
+    stage is empty where there is none (`stage` is ""), as `uri` is where there is no integration.
+    """
+
+    kind: ClassVar[str] = "history-api"
+    name: str
+    display_name: str
+    default_endpoint: bool
+    cors_origins: tuple[str, ...]
+    cors_methods: tuple[str, ...]
+    cors_headers: tuple[str, ...]
+    cors_exposed: tuple[str, ...]
+    cors_credentials: bool
+    cors_max_age: int
+    uri: str
+    payload_version: str
+    timeout_ms: int
+    routes: Pairs
+    stage: str
+    auto_deploy: bool
+    throttle_rate: float
+    throttle_burst: int
+    route_settings: tuple[str, ...]
+    variables: Pairs
+    access_log: str
+    detailed_metrics: bool
+    extra: tuple[str, ...]
+    tags: Pairs
+    stage_tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """What the chat ran, or runs: the versions behind the aliases and the deployment in front of them.
 
@@ -326,6 +366,7 @@ Resource: TypeAlias = (
     | Route
     | Deployment
     | Stage
+    | HistoryApi
     | Release
 )
 
@@ -357,12 +398,12 @@ def permission_name(function: str, statement_id: str) -> str:
     return f"{alias_name(function)} {statement_id}"
 
 
-def with_api_id(resource: Resource, api_id: str) -> Resource:
-    """`resource` with the token `API_ID` replaced by `api_id` in every text."""
+def with_api_id(resource: Resource, api_id: str, history_id: str = HISTORY_API_ID) -> Resource:
+    """`resource` with the tokens `API_ID` and `HISTORY_API_ID` replaced in every text."""
 
     def filled(value: object) -> object:
         if isinstance(value, str):
-            return value.replace(API_ID, api_id)
+            return value.replace(API_ID, api_id).replace(HISTORY_API_ID, history_id)
         if isinstance(value, tuple):
             return tuple(filled(each) for each in value)
         return value

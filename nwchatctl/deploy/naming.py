@@ -26,6 +26,12 @@ class Place:
             return self.connections_url(api_id, stage).replace("http", "ws", 1)
         return f"wss://{self._host(api_id)}/{stage}"
 
+    def history_url(self, api_id: str) -> str:
+        """The history API's base address, without a trailing slash: `/messages` and `/health` follow."""
+        if self.gateway:
+            return f"{self.gateway}/_aws/execute-api/{api_id}"
+        return f"https://{self._host(api_id)}"
+
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
@@ -70,6 +76,11 @@ class Names:
     def api(self) -> str:
         """The WebSocket API's name."""
         return self.prefix
+
+    @property
+    def history(self) -> str:
+        """The history API's name."""
+        return f"{self.prefix}-history"
 
     @property
     def connections(self) -> str:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
+from nwchatctl.deploy.history_api import STATEMENTS
 from nwchatctl.deploy.model import (
+    HISTORY_API_ID,
     Alias,
     Api,
     AsyncInvoke,
     Authorizer,
     Deployment,
     Function,
+    HistoryApi,
     Integration,
     Key,
     LogGroup,
@@ -44,6 +47,7 @@ ORDER = (
     Alias.kind,
     Version.kind,
     AsyncInvoke.kind,
+    HistoryApi.kind,
     Permission.kind,
     Integration.kind,
     Authorizer.kind,
@@ -58,8 +62,11 @@ ORDER = (
 ANY = "*"
 """In a `Need`: everything of that kind."""
 
+SOCKETS = "*-"
+"""In a `Need` of permissions: all but the history API's, which nothing that clients connect to waits for."""
+
 Need: TypeAlias = tuple[str, str]
-"""(kind, name or `ANY`)."""
+"""(kind, name, `ANY` or `SOCKETS`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +164,12 @@ def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
     """The planned keys among `needed`; a need of a whole kind is one of all its planned changes."""
     found: set[Key] = set()
     for kind, name in needed:
-        found |= {each for each in by_key if each[0] == kind and name in (each[1], ANY)}
+        found |= {each for each in by_key if each[0] == kind and _is_meant(name, each[1])}
     return found
+
+
+def _is_meant(needed: str, name: str) -> bool:
+    return needed in (name, ANY) or (needed == SOCKETS and f" {STATEMENTS}" not in name)
 
 
 def _leaving(resource: Resource) -> frozenset[Need]:
@@ -172,7 +183,7 @@ def _leaving(resource: Resource) -> frozenset[Need]:
             return frozenset()
 
 
-def needs(resource: Resource) -> frozenset[Need]:
+def needs(resource: Resource) -> frozenset[Need]:  # noqa: PLR0912
     """What has to be there before `resource` can be made."""
     api = (Api.kind, ANY)
     match resource:
@@ -190,7 +201,11 @@ def needs(resource: Resource) -> frozenset[Need]:
             queue = (Queue.kind, _queue_of(resource.on_failure))
             return frozenset({(Alias.kind, resource.name), (Role.kind, resource.function), queue})
         case Permission():
-            return frozenset({(Alias.kind, alias_name(resource.function)), api})
+            # Its source is the API, which has an id once it is made.
+            source = (HistoryApi.kind, ANY) if HISTORY_API_ID in resource.source_arn else api
+            return frozenset({(Alias.kind, alias_name(resource.function)), source})
+        case HistoryApi():
+            return frozenset({(Alias.kind, _alias_of(resource.uri))} if resource.uri else ())
         case Integration() | Authorizer():
             alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
             # Without keys nobody would be let in.
@@ -199,13 +214,14 @@ def needs(resource: Resource) -> frozenset[Need]:
         case Route():
             # A stage with auto-deploy serves a route at once: what it leads to must be allowed to run.
             asked = {(Authorizer.kind, resource.authorizer)} if resource.authorizer else set()
-            return frozenset({(Integration.kind, resource.integration), (Permission.kind, ANY), api, *asked})
+            leads = {(Integration.kind, resource.integration), (Permission.kind, SOCKETS)}
+            return frozenset({*leads, *asked, api})
         case Deployment():
             # A snapshot of them all, so it is taken last.
             return frozenset({(Route.kind, ANY), (Integration.kind, ANY), (Authorizer.kind, ANY), api})
         case Stage():
             # Permissions first: what the stage starts to serve must be allowed to run.
-            allowed = {(Permission.kind, ANY), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
+            allowed = {(Permission.kind, SOCKETS), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
             logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case Release():

@@ -34,7 +34,8 @@ def service_trust(service: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Arns:
     """What a function's policy may name: its log group, the two tables, the stage that its sockets are on,
-    the live alias of `fanout`, the queue of what that could not do, and the parameter of the token keys."""
+    the live alias of `fanout`, the queue of what that could not do, and the parameter of the token keys, ""
+    where nobody needs a token."""
 
     logs: str
     connections: str
@@ -46,7 +47,7 @@ class Arns:
 
 
 def function_policy(short: str, arns: Arns) -> str:
-    """The inline policy of function `short`: `connect`, `disconnect`, `message`, `fanout` or `authorize`."""
+    """The inline policy of function `short`, one of `desired.FUNCTIONS`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     # Of the table no more than the room of bans, by the rows' partition key (DynamoDB developer guide,
@@ -55,6 +56,9 @@ def function_policy(short: str, arns: Arns) -> str:
         **_allow("Bans", ["dynamodb:BatchGetItem"], arns.messages),
         "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BANS_ROOM]}},
     }
+    # No kms:Decrypt: the key aws/ssm lets everybody in the account who may read the parameter decrypt it
+    # (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
+    token_keys = _allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)
     allowed = {
         "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections), bans],
         "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections)],
@@ -77,9 +81,12 @@ def function_policy(short: str, arns: Arns) -> str:
             # Lambda puts what failed into the queue as the function's role.
             _allow("DeadLetters", ["sqs:SendMessage"], arns.dead_letters),
         ],
-        # No kms:Decrypt: the key aws/ssm lets everybody in the account who may read the parameter decrypt it
-        # (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
-        "authorize": [_allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)],
+        "authorize": [token_keys],
+        "history": [
+            _allow("Messages", ["dynamodb:Query"], arns.messages),
+            # Where anybody may read there is nobody to keep out.
+            *((bans, token_keys) if arns.token_keys else ()),
+        ],
     }[short]
     # The group is made by deploy, so a function has no need of CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")

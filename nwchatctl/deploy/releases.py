@@ -177,12 +177,12 @@ def outdated(wanted: State, live: State) -> list[Resource]:
     versions: list[Resource] = [*_old_versions(wanted, live)]
     deployments = _old_deployments(wanted, live)
     gone = {key(each) for each in (*versions, *deployments)}
-    leaving = {each.name for each in live.values() if isinstance(each, Function) and key(each) not in wanted}
+    # A function that goes takes its versions with it.
+    going = {each.name for where, each in live.items() if isinstance(each, Function) and where not in wanted}
     rest = {
         where: each
         for where, each in live.items()
-        # A version goes with its function.
-        if where not in gone and not (isinstance(each, Version) and each.function in leaving)
+        if where not in gone and not (isinstance(each, Version) and each.function in going)
     }
     # What is wanted will be there by then; the others have to be complete.
     releases = [

@@ -9,6 +9,7 @@ from nwchatctl.deploy.model import (
     Api,
     Deployment,
     Function,
+    HistoryApi,
     Key,
     LogGroup,
     Queue,
@@ -69,11 +70,16 @@ def destruction(
 ) -> tuple[Plan, tuple[Key, ...]]:
     """What `destroy` removes, and what it leaves.
 
-    The API goes first, so that nothing runs any more; what lies inside it and inside functions goes
+    The APIs go first, so that nothing runs any more; what lies inside it and inside functions goes
     with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
     `deploys` goes last: it holds the lock.
     """
-    layers: list[tuple[type[Resource], ...]] = [(Stage,), (Api,), (Function,), (Role, Queue, TokenKeys)]
+    layers: list[tuple[type[Resource], ...]] = [
+        (Stage,),
+        (Api, HistoryApi),
+        (Function,),
+        (Role, Queue, TokenKeys),
+    ]
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:

@@ -157,9 +157,19 @@ class Operator:
 
     @property
     def api_id(self) -> str:
-        """The id of the chat's API, found by its tags."""
+        """The id of the chat's WebSocket API, found by its tags."""
+        return self._id_of("WEBSOCKET")
+
+    @property
+    def history_id(self) -> str:
+        """The id of its history API."""
+        return self._id_of("HTTP")
+
+    def _id_of(self, protocol: str) -> str:
         return next(
-            str(each["ApiId"]) for each in self._apis() if each["Tags"].get("nwchat:chat") == self.name
+            str(each["ApiId"])
+            for each in self._apis()
+            if each["ProtocolType"] == protocol and each["Tags"].get("nwchat:chat") == self.name
         )
 
     def _apis(self) -> Any:
@@ -178,6 +188,11 @@ class Operator:
     def url(self) -> str:
         return self.sandbox.socket_url(self.api_id)
 
+    @property
+    def history_url(self) -> str:
+        """Where its history API is, without a trailing slash."""
+        return f"{self.sandbox.endpoint}/_aws/execute-api/{self.history_id}"
+
     def there(self) -> set[str]:
         """Whatever bears this chat's name, by kind, as root lists it."""
         mine = f"nwchat-{self.name}"
@@ -190,7 +205,8 @@ class Operator:
             "role": _names(self.root("iam"), "list_roles", "Roles", "RoleName"),
             "function": _names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
             "token-keys": _names(self.root("ssm"), "describe_parameters", "Parameters", "Name"),
-            "api": [each["Name"] for each in self._apis()],
+            "api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "WEBSOCKET"],
+            "history-api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "HTTP"],
         }
         return {
             f"{kind} {name}"

@@ -86,6 +86,7 @@ class _Reader:
             for each in self.chat._apis()
             if self.is_mine(each["Name"]) or each.get("Tags", {}).get("nwchat:chat") == self.chat.name
         ]
+        found.sort(key=lambda each: each["ProtocolType"] != "WEBSOCKET")
         for number, each in enumerate(found):
             self.ids[each["ApiId"]] = f"API {number}" if number else "API"
         return [{**_lasting(each), **self.inside(each["ApiId"])} for each in found]

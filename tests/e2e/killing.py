@@ -164,7 +164,7 @@ def there_and_back(killing: Killing, name: str, one: Line, other: Line) -> list[
 def wipe(chat: Operator) -> None:
     """Takes all of a chat away, fast and without the tool."""
     for each in chat._apis():
-        if each["Name"] == f"nwchat-{chat.name}":
+        if each["Name"] in (f"nwchat-{chat.name}", chat.called("history")):
             chat.api.delete_api(ApiId=each["ApiId"])
     removers: dict[str, Callable[[str], object]] = {
         "function": lambda name: chat.root("lambda").delete_function(FunctionName=name),

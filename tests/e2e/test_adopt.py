@@ -16,13 +16,14 @@ from tests.e2e.emulated import Sandbox
 MADE = {
     ("create", "table"): 3,
     ("create", "release"): 1,
-    ("create", "log-group"): 4,
+    ("create", "log-group"): 5,
     ("create", "queue"): 1,
     ("create", "async-invoke"): 1,
-    ("create", "role"): 4,
-    ("create", "function"): 4,
-    ("create", "alias"): 4,
-    ("create", "permission"): 4,
+    ("create", "role"): 5,
+    ("create", "function"): 5,
+    ("create", "alias"): 5,
+    ("create", "permission"): 6,
+    ("create", "history-api"): 1,
     ("create", "integration"): 4,
     ("create", "route"): 1,
     ("create", "deployment"): 1,
@@ -88,7 +89,7 @@ def test_an_open_socket_talks_across_the_take_over(operator: Operator, consoled:
         changes = ran.data["changes"]
         kinds = [(each["action"], each["kind"]) for each in changes]
         assert {kind: kinds.count(kind) for kind in kinds} == MADE
-        assert ran.data["applied"] == len(changes) == 42
+        assert ran.data["applied"] == len(changes) == 49
         assert ran.data["rows"] == {"found": 3, "copied": 3, "present": 0, "expired": 0, "unusable": 0}
         assert ran.data["endpoints"]["websocket"] == url == operator.url
         assert (operator.api_id, ran.data["api_id"]) == (consoled.api_id, consoled.api_id)

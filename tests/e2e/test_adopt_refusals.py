@@ -64,7 +64,7 @@ def test_a_dry_run_makes_no_write_call(operator: Operator, consoled: Consoled) -
     assert api_line in lines
     assert "- route sayLoud" in lines
     assert lines[-4:] == [
-        "32 to create, 6 to update, 4 to delete",
+        "39 to create, 6 to update, 4 to delete",
         "1 rows of table dojo to be taken over",
         "the tag nwchat:adopted-by=e2e-taker on dojo, dojo-connect, dojo-disconnect, dojo-on-message",
         f"deployment {consoled.deployment} is kept, to go back to",

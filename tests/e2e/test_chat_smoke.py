@@ -13,7 +13,7 @@ import pytest
 from nwchatctl.aws.invoking import invoke
 from tests.e2e.chatting import Chat, gather, unique
 
-STEPS = ["connect", "ping", "send", "ack", "echo", "history", "close"]
+STEPS = ["connect", "ping", "send", "ack", "echo", "history", "close", "health", "messages"]
 
 
 def test_a_chat_that_works(chat: Chat) -> None:

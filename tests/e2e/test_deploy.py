@@ -21,14 +21,15 @@ DEPLOY = WHERE | {"changes", "applied", "release", "endpoints", "duration_second
 STATUS = (DEPLOY - {"applied"}) | {"connections", "drift", "dead_letters"}
 MADE = {
     "table": 3,
-    "log-group": 4,
+    "log-group": 5,
     "queue": 1,
     "api": 1,
-    "role": 4,
-    "function": 4,
-    "alias": 4,
+    "role": 5,
+    "function": 5,
+    "alias": 5,
     "async-invoke": 1,
-    "permission": 4,
+    "history-api": 1,
+    "permission": 6,
     "integration": 4,
     "route": 5,
     "deployment": 1,
@@ -57,7 +58,7 @@ def test_the_first_deploy_makes_it_all(operator: Operator, first: dict[str, obje
     kinds = [each["kind"] for each in changes]
     assert {kind: kinds.count(kind) for kind in kinds} == MADE
     assert {each["action"] for each in changes} == {"create"}
-    assert first["applied"] == len(changes) == 38
+    assert first["applied"] == len(changes) == 45
     assert first.keys() >= DEPLOY
     assert {key: first[key] for key in WHERE} == {
         "chat": "e2e-deploy",
@@ -87,7 +88,8 @@ def test_its_changes_read_alike_in_every_command(operator: Operator, first: dict
 def test_the_socket_it_names_is_open(first: dict[str, object], operator: Operator) -> None:
     endpoints = first["endpoints"]
     assert isinstance(endpoints, dict)
-    assert endpoints == {"websocket": operator.url, "history": None, "domain": None}
+    history = f"{operator.sandbox.endpoint}/_aws/execute-api/{operator.history_id}"
+    assert endpoints == {"websocket": operator.url, "history": history, "domain": None}
     with connect(endpoints["websocket"], proxy=None) as socket:
         socket.send('{"action": "ping"}')
         assert json.loads(socket.recv(timeout=20)) == {"type": "pong"}

@@ -11,11 +11,12 @@ from tests.e2e.emulated import Sandbox
 
 OWN = "table nwchat-e2e-destroy-deploys"
 TABLES = {"table nwchat-e2e-destroy-connections", "table nwchat-e2e-destroy-messages"}
-EACH = ("connect", "disconnect", "message", "fanout")
+EACH = ("connect", "disconnect", "message", "fanout", "history")
 LOGS = {f"log-group /aws/lambda/nwchat-e2e-destroy-{each}" for each in EACH}
 FUNCTIONS = {f"{kind} nwchat-e2e-destroy-{each}" for kind in ("function", "role") for each in EACH}
+HISTORY = "history-api nwchat-e2e-destroy-history"
 QUEUE = "queue nwchat-e2e-destroy-dead-letters"
-ALL = {OWN, QUEUE} | TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy"}
+ALL = {OWN, QUEUE} | TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy", HISTORY}
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     ran = operator.run("destroy", "--yes", "--json")
     assert ran.code == 0
     assert names(ran.data["left"]) == TABLES
-    assert ran.data["applied"] == len(ran.data["changes"]) == 16
+    assert ran.data["applied"] == len(ran.data["changes"]) == 20
     assert operator.there() == TABLES
     assert operator.root("dynamodb").scan(TableName=operator.called("messages"))["Count"] == 1
 
@@ -84,7 +85,7 @@ def test_data_goes_when_its_name_is_given_and_logs_stay_when_told(operator: Oper
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
     assert operator.there() == names(ran.data["left"]) == LOGS
-    assert operator.deploy()["applied"] == 34
+    assert operator.deploy()["applied"] == 40
     assert operator.plan() == []
     assert operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy").code == 0
     assert operator.there() == set()
@@ -96,5 +97,5 @@ def test_sockets_end_with_the_chat(operator: Operator) -> None:
     """And what was half taken down is taken down by the next run."""
     operator.root("lambda").delete_function(FunctionName=operator.called("connect"))
     operator.api.delete_stage(ApiId=operator.api_id, StageName="production")
-    assert operator.json("destroy", "--yes")["applied"] == 14
+    assert operator.json("destroy", "--yes")["applied"] == 18
     assert operator.there() == TABLES

@@ -26,7 +26,7 @@ def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
 def converges(operator: Operator) -> None:
     """Holds that there is a part of the chat, and that a deploy makes it whole."""
     left = operator.plan()
-    assert 0 < len(left) < 38
+    assert 0 < len(left) < 45
     assert operator.deploy()["applied"] == len(left)
     assert operator.plan() == []
     assert [each["name"] for each in operator.json("smoke")["steps"] if not each["ok"]] == []
@@ -83,7 +83,7 @@ def test_a_failure_in_the_middle_says_how_far_it_came(
         ran = operator.run("deploy", "--yes")
         assert ran.error is not None
         assert (ran.code, ran.error.code) == (3, "access_denied")
-        found = re.search(r"^could not (.*?): .* \((\d+) of 38 changes were made\)$", ran.error.message)
+        found = re.search(r"^could not (.*?): .* \((\d+) of 45 changes were made\)$", ran.error.message)
         assert found is not None, ran.error.message
         assert found[1].startswith(failed)
         assert action in ran.error.message

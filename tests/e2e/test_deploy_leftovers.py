@@ -22,8 +22,8 @@ def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
 
 
 def mine(operator: Operator) -> set[str]:
-    """The ids of all APIs with the chat's tags."""
-    every = operator.api.get_apis()["Items"]
+    """The ids of all WebSocket APIs with the chat's tags."""
+    every = [each for each in operator.api.get_apis()["Items"] if each["ProtocolType"] == "WEBSOCKET"]
     return {each["ApiId"] for each in every if operator.tags.items() <= each["Tags"].items()}
 
 

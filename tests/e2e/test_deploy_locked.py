@@ -130,12 +130,13 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(sandbox: Sandbox, tmp_p
         done = [json.loads(out) for code, out, _ in ended if code == 0]
         refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]
         assert (len(done), len(refused)) == (1, 9), ended
-        assert done[0]["applied"] == len(done[0]["changes"]) == 38
+        assert done[0]["applied"] == len(done[0]["changes"]) == 45
         assert {each["code"] for each in refused} <= {"locked", "changed_meanwhile"}
         assert all(each["message"] and each["hint"] for each in refused)
         assert operator.plan() == []
         apis = operator.api.get_apis(MaxResults="500")["Items"]
-        assert [each["Tags"].get("nwchat:chat") for each in apis].count(operator.name) == 1
+        mine = [each["ProtocolType"] for each in apis if each["Tags"].get("nwchat:chat") == operator.name]
+        assert sorted(mine) == ["HTTP", "WEBSOCKET"]
         assert operator.json("smoke")["ok"] is True
     finally:
         operator.destroy()

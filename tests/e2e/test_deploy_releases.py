@@ -19,7 +19,7 @@ from tests.e2e.chatting import SECONDS, eventually
 from tests.e2e.deploying import OPERATOR_POLICY, Operator, without
 from tests.e2e.emulated import Sandbox
 
-SMALL = ("connect", "disconnect", "message")
+SMALL = ("connect", "disconnect", "history", "message")
 """The functions that `BIG` is about: `fanout` has a memory of its own."""
 
 BIG = {"NWCHAT_FUNCTIONS__MEMORY_MB": "512"}
@@ -69,7 +69,7 @@ def test_back_and_forth(operator: Operator) -> None:
     dry = operator.run("rollback", "--dry-run", "--json")
     assert (dry.code, dry.writes, dry.data["release"]) == (0, [], first)
     back = operator.json("rollback")
-    assert (back["release"], back["applied"]) == (first, 3)
+    assert (back["release"], back["applied"]) == (first, 4)
     assert {(each["kind"], each["action"]) for each in back["changes"]} == {("alias", "update")}
     assert operator.json("status")["release"] == first
     assert listed(operator) == [(second, False), (first, True)]
@@ -118,7 +118,7 @@ def test_routes_go_back_with_the_functions(operator: Operator, monkeypatch: pyte
 
 
 def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows of three functions: they go back, and the fourth stays, which nothing of it invokes."""
+    """It knows of all functions but one: they go back, and that one stays, which nothing of it invokes."""
     from nwchatctl.deploy import desired
 
     operator.destroy()
@@ -149,7 +149,7 @@ def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pyt
         ("async-invoke", "create"),
     }
     back = operator.json("rollback")
-    assert (back["release"], back["applied"]) == (old, 3)
+    assert (back["release"], back["applied"]) == (old, 4)
     assert operator.json("status")["release"] == old
     assert listed(operator) == [(new["release"], False), (old, True)]
     assert operator.json("smoke")["ok"] is True
@@ -239,7 +239,7 @@ def test_a_snapshot_by_a_setting(operator: Operator) -> None:
     snapped = {"NWCHAT_FUNCTIONS__SNAP_START": "true"}
     changes = operator.deploy(**snapped)["changes"]
     fields = [each["fields"] for each in changes if each["kind"] == "function"]
-    assert fields == [[{"name": "snap_start", "before": "off", "after": "on"}]] * 4
+    assert fields == [[{"name": "snap_start", "before": "off", "after": "on"}]] * 5
     assert operator.plan(**snapped) == []
     alias = operator.root("lambda").get_function(FunctionName=operator.called("message"), Qualifier="live")
     assert alias["Configuration"]["SnapStart"] == {

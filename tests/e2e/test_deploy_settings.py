@@ -20,7 +20,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made.destroy()
 
 
-SMALL = ("connect", "disconnect", "message")
+SMALL = ("connect", "disconnect", "message", "history")
 EACH = (*SMALL, "fanout")
 FUNCTIONS = [("function", f"CHAT-{each}") for each in EACH]
 ALIASES = [("alias", f"CHAT-{each}:live") for each in EACH]
@@ -28,6 +28,7 @@ OF_SMALL = [part for each in SMALL for part in (("function", f"CHAT-{each}"), ("
 OF_FANOUT = [("function", "CHAT-fanout"), ("alias", "CHAT-fanout:live")]
 GROUPS = [("log-group", f"/aws/lambda/CHAT-{each}") for each in EACH]
 STAGE = [("stage", "production")]
+HISTORY = ("history-api", "CHAT-history")
 RELEASE = ("release", "ID")
 
 # What is set → what changes, and the names of the calls that it takes.
@@ -49,9 +50,15 @@ SETTINGS: list[tuple[dict[str, str], list[tuple[str, str]], set[str]]] = [
             ("NWCHAT_SENDING__RESERVE_RATE", "50", [*FUNCTIONS, *ALIASES]),
             ("NWCHAT_TABLES__RETENTION_DAYS", "7", [*FUNCTIONS, *ALIASES]),
             ("NWCHAT_CHAT__RATE_MESSAGES", "5", [*FUNCTIONS, *ALIASES]),
-            ("NWCHAT_CHAT__ALLOWED_ORIGINS", "https://example.com", [*FUNCTIONS, *ALIASES]),
         )
     ),
+    (
+        {"NWCHAT_CHAT__ALLOWED_ORIGINS": "https://example.com"},
+        [*FUNCTIONS, *ALIASES, HISTORY, RELEASE],
+        {"UpdateApi", "UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"},
+    ),
+    ({"NWCHAT_HISTORY__REQUEST_RATE": "33.5"}, [HISTORY], {"UpdateStage"}),
+    ({"NWCHAT_HISTORY__REQUEST_BURST": "44"}, [HISTORY], {"UpdateStage"}),
     (
         {"NWCHAT_FUNCTIONS__ARCHITECTURE": "x86_64"},
         [*ALIASES, *FUNCTIONS, RELEASE],
@@ -94,12 +101,12 @@ def test_a_release_is_what_runs(operator: Operator) -> None:
 
 def test_tags_of_the_operators_own_come_and_go_everywhere(operator: Operator) -> None:
     came = operator.deploy(NWCHAT_TAGS__Team="chat + co", NWCHAT_TAGS__cost="a")
-    assert came["applied"] == 18
+    assert came["applied"] == 22
     added = [(each["name"], each["before"], each["after"]) for each in came["changes"][0]["fields"]]
     assert added == [("tags.Team", None, "chat + co"), ("tags.cost", None, "a")]
     changed_one = operator.deploy(NWCHAT_TAGS__Team="another")
-    assert changed_one["applied"] == 18
-    assert operator.deploy()["applied"] == 18
+    assert changed_one["applied"] == 22
+    assert operator.deploy()["applied"] == 22
     assert operator.plan() == []
 
 
@@ -110,7 +117,7 @@ def test_only_one_kind(operator: Operator) -> None:
     left = operator.plan(**settings)
     assert {kind for kind, _ in changed(left)} == {"log-group"}
     done = operator.json("deploy", "--only", "log-group", "--only", "table", **settings)
-    assert done["applied"] == 4
+    assert done["applied"] == 5
     assert operator.plan(**settings) == []
     operator.deploy()
 

@@ -62,7 +62,7 @@ def _headers(body: bytes) -> HTTPHeaders:
 
 @pytest.fixture
 def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
-    made = Operator(sandbox, "e2e-killed-early", tmp_path)
+    made = Operator(sandbox, "e2e-killed-early", tmp_path, NWCHAT_HISTORY__ENABLED="false")
     yield made
     made.destroy()
 

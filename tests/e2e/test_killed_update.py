@@ -27,7 +27,9 @@ NEW = Line(
 
 @pytest.fixture
 def killing(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
-    chat = Operator(sandbox, "e2e-killed-update", tmp_path_factory.mktemp("home"))
+    chat = Operator(
+        sandbox, "e2e-killed-update", tmp_path_factory.mktemp("home"), NWCHAT_HISTORY__ENABLED="false"
+    )
     with talked(chat, OLD, NEW) as killing:
         yield killing
 

@@ -6,21 +6,22 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from nwchat.bans import Ban, ban_row
-from nwchatctl.deploy.desired import EVERY_FUNCTION
+from nwchatctl.deploy.desired import FUNCTIONS
 from nwchatctl.deploy.policies import Arns, function_policy
 from tests.e2e.chatting import SECONDS, Frame, Player, connection_row, eventually, unique
 from tests.e2e.deploying import Operator, pairs, without
 from tests.e2e.emulated import Sandbox
 
 POLICIES = {
-    each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d", "t")))
-    for each in EVERY_FUNCTION
+    each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d", "t"))) for each in FUNCTIONS
 }
 
 CROWD = 20
@@ -28,7 +29,7 @@ CROWD = 20
 
 UNENFORCED = {
     (each, "Logs", action): "the emulator takes a function's output itself and asks nobody"
-    for each in EVERY_FUNCTION
+    for each in FUNCTIONS
     for action in ("logs:CreateLogStream", "logs:PutLogEvents")
 }
 """What cannot be seen missing here; tests/golden/chat.json holds that it is there."""
@@ -98,7 +99,7 @@ def say(operator: Operator, url: str) -> str:
     """One says something, with a key of its own; it has to be acked, and come to both."""
     text = unique()
     with player(url) as one, player(url) as other:
-        one.send({"message": text, "client_id": "key"})
+        one.send({"message": text, "client_id": unique()})
         own, others = until_now(one), until_now(other)
     kinds = [frame["type"] for frame in own]
     if kinds == ["error"]:
@@ -125,8 +126,9 @@ def come_though_banned(operator: Operator, url: str) -> str:
 
 
 def say_though_banned(operator: Operator, url: str) -> str:
-    with banned(operator, "user#bob"), player(url) as one:
-        one.send({"message": "hi", "uname": "Bob"})
+    """Banned while connected: a banned one does not come in."""
+    with player(url) as one, banned(operator, "user#1"):
+        one.send("hi")
         (answer,) = until_now(one)
     return "" if answer.get("code") == "muted" else answer["type"]
 
@@ -136,6 +138,39 @@ def ask(operator: Operator, url: str) -> str:
         one.send({"action": "history", "limit": 5})
         (answer,) = until_now(one) or [{"type": "nothing"}]
     return "" if answer["type"] == "history" else f"{answer['type']} {answer['code']}"
+
+
+def read_over_http(operator: Operator, url: str) -> str:
+    """Somebody without a socket reads."""
+    wanted = Request(f"{operator.history_url}/messages", headers=_bearer(url))
+    try:
+        with urlopen(wanted, timeout=SECONDS) as answer:
+            return "" if answer.status == 200 else str(answer.status)
+    except HTTPError as error:
+        with error:
+            return f"{error.code} {json.loads(error.read())['code']}"
+
+
+def read_though_banned(operator: Operator, url: str) -> str:
+    with banned(operator, "user#1"):
+        return "" if read_over_http(operator, url) == "403 muted" else "let in"
+
+
+def read_by_a_new_one(operator: Operator, url: str) -> str:
+    """By a new environment of the function, which has read no keys yet."""
+    client, name = operator.root("lambda"), operator.called("history")
+    client.update_function_configuration(FunctionName=name, Timeout=25)
+    event = {"routeKey": "GET /messages", "headers": _bearer(url)}
+    answer = json.loads(
+        client.invoke(FunctionName=name, Payload=json.dumps(event).encode())["Payload"].read()
+    )
+    return (
+        "" if answer["statusCode"] == 200 else f"{answer['statusCode']} {json.loads(answer['body'])['code']}"
+    )
+
+
+def _bearer(url: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {url.partition('token=')[2]}"}
 
 
 def meet_a_stale_row(operator: Operator, url: str) -> str:
@@ -270,6 +305,9 @@ NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
     ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_for_long, "it failed"),
     ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
+    ("history", "Bans", "dynamodb:BatchGetItem"): (read_though_banned, "let in"),
+    ("history", "Messages", "dynamodb:Query"): (read_over_http, "500 internal"),
+    ("history", "TokenKeys", "ssm:GetParameter"): (read_by_a_new_one, "401 unauthorized"),
     ("message", "Bans", "dynamodb:BatchGetItem"): (say_though_banned, "message"),
     ("message", "Connections", "dynamodb:DescribeTable"): (say_to_a_crowd, "the table's size is not known"),
     ("message", "Fanout", "lambda:InvokeFunction"): (say_to_a_crowd, "sent from here"),
@@ -341,7 +379,7 @@ def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
 def test_what_is_said_to_be_unenforced_is(operator: Operator, url: str) -> None:
     """So that the list is shortened when the emulator learns to ask."""
     iam = operator.root("iam")
-    for function in EVERY_FUNCTION:
+    for function in FUNCTIONS:
         role = operator.called(function)
         policy = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
         kept = [each for each in policy["Statement"] if each["Sid"] != "Logs"]

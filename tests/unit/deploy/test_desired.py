@@ -64,6 +64,7 @@ ACTIONS = {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     },
+    "history": {"dynamodb:Query", "logs:CreateLogStream", "logs:PutLogEvents"},
     "message": {
         "dynamodb:BatchGetItem",
         "dynamodb:DeleteItem",

@@ -103,7 +103,15 @@ class FakeStore(Store):
         self.expiries.append(expires_at)
         return Stored(message.id)
 
-    def page(self, limit: int, now_ms: int, *, before: str | None = None, after: str | None = None) -> Page:
+    def page(
+        self,
+        limit: int,
+        now_ms: int,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        consistent: bool = False,
+    ) -> Page:
         wanted = [each for each in self.messages if after is None or each.id > after]
         near_first = wanted if after is not None else wanted[::-1]
         return page_of(near_first[: limit + 1], limit, before=before, after=after)
