@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from nwchatctl.aws import naming
 from nwchatctl.deploy.model import (
     Alias,
     Api,
+    ApiMapping,
     AsyncInvoke,
+    Certificate,
     Deployment,
+    Domain,
     Function,
     Integration,
     LogGroup,
     Permission,
     Queue,
+    Record,
     Release,
     Resource,
     Role,
@@ -50,6 +55,8 @@ def create(cloud: Cloud, after: Resource) -> None:
             cloud.remember(after)
         case Version():
             raise AssertionError("a version is published by moving its alias")
+        case Certificate() | Domain() | ApiMapping() | Record():
+            naming.create(cloud, after)
         case _:
             _create_in_api(cloud, after)
 
@@ -87,6 +94,8 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
             cloud.gateway.update_api(before, after)
         case Stage(), Stage():
             cloud.gateway.update_stage(before, after)
+        case (Certificate(), Certificate()) | (Domain(), Domain()) | (Record(), Record()):
+            naming.update(cloud, before, after)
         case _:
             # The others have one way of being made and changed.
             create(cloud, after)
@@ -111,6 +120,8 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.functions.forbid(before)
         case Release():
             cloud.deploys.delete_release(before)
+        case Certificate() | Domain() | ApiMapping() | Record():
+            naming.delete(cloud, before)
         case Alias() | AsyncInvoke():
             # They go with their function.
             return

@@ -12,6 +12,7 @@ from nwchatctl.report import Line, Mark
 if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud, Live
     from nwchatctl.context import App
+    from nwchatctl.deploy.addresses import Addresses
     from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.model import State
     from nwchatctl.deploy.planner import Plan
@@ -30,6 +31,7 @@ class Planned:
     live: Live
     wanted: State
     plan: Plan
+    addresses: Addresses
 
     @property
     def deployed(self) -> bool:
@@ -37,28 +39,48 @@ class Planned:
         return bool(self.live.api_id)
 
 
-def planned(app: App) -> Planned:
-    """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors."""
+def planned(app: App, *, lenient: bool = False) -> Planned:
+    """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors.
+
+    Where it is `lenient`, what is in the way of a name is told in `addresses`, and nothing planned for it.
+    """
+    from nwchatctl.deploy.addresses import addresses
     from nwchatctl.deploy.desired import desired
-    from nwchatctl.deploy.model import API_ID
+    from nwchatctl.deploy.model import API_ID, pairs
     from nwchatctl.deploy.planner import plan
     from nwchatctl.deploy.safety import refuse_foreign, refuse_other_keys
 
     cloud = app.cloud
     live = cloud.read()
-    wanted = desired(app.settings, cloud.where, cloud.package.sha256, live.api_id or API_ID)
+    names = addresses(
+        cloud.wanted_names(),
+        live.facts,
+        live.state,
+        cloud.where,
+        pairs({**app.settings.tags, **cloud.names.tags}),
+        cloud.names.tags,
+        app.now_ms(),
+    )
+    if names.problems and not lenient:
+        raise names.problems[0]
+    api_id = live.api_id or API_ID
+    wanted = desired(app.settings, cloud.where, cloud.package.sha256, api_id, names.resources)
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
     live = live.ours()
     changes = plan(wanted, live.state)
     refuse_other_keys(changes)
-    return Planned(cloud, live, wanted, changes)
+    return Planned(cloud, live, wanted, changes, names)
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:
-    """Where clients go; None for what this chat has not."""
-    url = app.cloud.where.websocket_url(api_id, app.settings.stage.name) if api_id else None
-    return {"websocket": url, "history": None, "domain": None}
+    """Where clients go, as far as was read; None for what this chat has not."""
+    name, stage = app.settings.domain.name, app.settings.stage.name
+    if not api_id:
+        return {"websocket": None, "history": None, "domain": None}
+    mapped = bool(name) and app.cloud.domains.roots.get(name) == (api_id, stage)
+    url = app.cloud.where.websocket_url(api_id, stage)
+    return {"websocket": url, "history": None, "domain": f"wss://{name}/" if mapped else None}
 
 
 def whereabouts(app: App) -> dict[str, object]:

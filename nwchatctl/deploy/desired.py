@@ -34,6 +34,7 @@ from nwchatctl.deploy.model import (
     pairs,
     permission_name,
     state,
+    with_api_id,
 )
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
@@ -68,12 +69,20 @@ _TIMEOUT_MS = 29_000
 _PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
 
 
-def desired(settings: Settings, place: Place, code_sha256: str, api_id: str = API_ID) -> State:
+def desired(
+    settings: Settings,
+    place: Place,
+    code_sha256: str,
+    api_id: str = API_ID,
+    named: Iterable[Resource] = (),
+) -> State:
     """The whole chat as it should be. `api_id` stays the token `API_ID` until there is an API.
 
-    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it.
+    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it; `named` is what the chat's
+    names need (`addresses`).
     """
-    return _Chat(settings, place, code_sha256, api_id).state()
+    chat = _Chat(settings, place, code_sha256, api_id).state()
+    return {**chat, **state(*(with_api_id(each, api_id) for each in named))}
 
 
 def release(wanted: State) -> str:
