@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import ExitStack
 from typing import Literal
 
@@ -22,17 +23,21 @@ class WebSocket:
         self._leave = leave
 
     @classmethod
-    def open(cls, url: str, *, direct: bool = False) -> WebSocket:
-        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine.
+    def open(cls, url: str, *, direct: bool = False, at: tuple[str, int] | None = None) -> WebSocket:
+        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine. `at` is the
+        (host, port) that is dialled whatever the address says, which then only is the Host.
 
         Raises SocketClosed where the chat refuses, OSError where it is not reached.
         """
         proxy: Literal[True] | None = None if direct else True
+        dialled = socket.create_connection(at, OPEN_TIMEOUT) if at else None
         try:
             # Entered, because websockets wants that from 17.1 on.
             leave = ExitStack()
             return cls(
-                leave.enter_context(connect(url, open_timeout=OPEN_TIMEOUT, close_timeout=5, proxy=proxy)),
+                leave.enter_context(
+                    connect(url, open_timeout=OPEN_TIMEOUT, close_timeout=5, proxy=proxy, sock=dialled)
+                ),
                 leave,
             )
         except InvalidStatus as error:

@@ -25,18 +25,19 @@ HELP = examples(
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Test the chat with two real sockets.
 
-    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes; a line each
-    with its time. The message is a real one: whoever is in the chat sees it.
+    Connects, through the chat's own name where it has one, pings, sends a message, awaits its ack, its echo
+    and its place in history, closes; a line each with its time. The message is a real one: whoever is in the
+    chat sees it.
     """
-    from nwchatctl.aws.socket import WebSocket
     from nwchatctl.chat.smoke import smoke as run
-    from nwchatctl.commands._chat import endpoints, require_api
+    from nwchatctl.commands._chat import require_api
+    from nwchatctl.commands._dialling import dialled
 
     app: App = ctx.obj
-    url = endpoints(app, require_api(app))["websocket"] or ""
+    url, connect, said = dialled(app, require_api(app))
     steps = list(
         run(
-            lambda: WebSocket.open(url, direct=app.sandbox),
+            connect,
             time.monotonic,
             secrets.token_hex(8),
             echo=app.settings.chat.echo_to_sender,
@@ -54,7 +55,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
         },
         body=tuple(_line(each) for each in steps),
         exit_code=Exit.FAILED if failed else Exit.DONE,
-        warnings=tuple(f"{each.name} failed: {each.detail}" for each in failed),
+        warnings=said + tuple(f"{each.name} failed: {each.detail}" for each in failed),
     )
 
 

@@ -12,7 +12,6 @@ from nwchatctl.deploy.domains import (
     WantedName,
     covers,
     own_certificate,
-    tagged,
 )
 from nwchatctl.deploy.model import Domain
 from nwchatctl.deploy.naming import Place
@@ -47,7 +46,7 @@ def chosen(
     """
     if want.certificate_arn:
         given = _given(want, facts, place, now_ms)
-        return Choice("given", given, tagged(given.tags, own) and given.name == want.name)
+        return Choice("given", given, given == own_certificate(want.name, facts, own))
     good = [
         each
         for each in facts.certificates

@@ -15,7 +15,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway
 
-from nwchatctl.sandbox import accesslogs, asynchronous
+from nwchatctl.sandbox import accesslogs, asynchronous, certificates, hosts
 from nwchatctl.sandbox.authorize import further_checks, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -190,7 +190,7 @@ def taken(path: str, body: bytes) -> str:
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
     UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
-    mended = accesslogs.answer(method, path, body)
+    mended = accesslogs.answer(method, path, body) or hosts.refusal(method, path, body)
     if mended is not None:
         return mended
     if method == "POST" and (conflict := taken(path, body)):
@@ -252,6 +252,7 @@ def kill_functions() -> None:
 
 def install() -> None:
     asynchronous.install()
+    certificates.install()
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
     ministack_app._dispatch_service_request = dispatch
