@@ -150,9 +150,11 @@ class Certificates:
             self._validate(after, before.arn, again=True)
 
     def delete(self, certificate: Certificate) -> None:
-        """Removes the certificate, after the validation record that we wrote for it; gone already is fine."""
-        if certificate.record:
-            for name, value in _asked(self.describe(certificate.arn) or {}):
+        """Removes the certificate, after the validation record that we wrote for it, unless another needs
+        that too; gone already is fine."""
+        asked = _asked(patiently(self.describe, certificate.arn) or {}) if certificate.record else ()
+        if asked and not self._handed_on(certificate, asked):
+            for name, value in asked:
                 self._zones.remove_validation(certificate.validation_zone, name, value)
 
         def gone() -> bool:
@@ -164,6 +166,26 @@ class Certificates:
             return True
 
         wait_until(gone, f"ACM says that the certificate {certificate.arn} is in use", FREE_SECONDS)
+
+    def _handed_on(self, certificate: Certificate, asked: Pairs) -> bool:
+        """Whether another certificate here asks for the same record. If it is ours as well, the record is
+        then taken for written for it."""
+        ours = {each for each in certificate.tags if each[0].startswith("nwchat:")}
+        needed = False
+        for each in self.every():
+            arn = each["CertificateArn"]
+            names = {one.removeprefix("*.") for one in _names(each)}
+            if arn == certificate.arn or not (_cut(each) or names & set(certificate.covers)):
+                continue
+            if set(asked) & set(_asked(patiently(self.describe, arn) or {})):
+                needed = True
+                if ours <= set(patiently(self.tags, arn)):
+                    self._mark(arn, certificate.validation_zone)
+        return needed
+
+    def _mark(self, arn: str, zone: str) -> None:
+        tag: Any = {"Key": WROTE, "Value": zone}
+        patiently(self._client.add_tags_to_certificate, CertificateArn=arn, Tags=[tag])
 
     def _validate(self, wanted: Certificate, arn: str, *, again: bool) -> None:
         """Sees to it that the certificate is issued.
@@ -221,8 +243,7 @@ class Certificates:
         missing = [each for each in records if not self._zones.stands(zone, *each)]
         if missing:
             # Said first: a record that nobody knows for ours would stay for ever.
-            tag: Any = {"Key": WROTE, "Value": zone}
-            patiently(self._client.add_tags_to_certificate, CertificateArn=arn, Tags=[tag])
+            self._mark(arn, zone)
         for name, value in missing:
             self._zones.add_validation(zone, name, value)
 
