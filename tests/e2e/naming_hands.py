@@ -160,6 +160,26 @@ def tag_certificate(chat: Operator) -> None:
     chat.root("acm").add_tags_to_certificate(CertificateArn=own_certificate(chat), Tags=STRAYS)
 
 
+def lone_certificate(chat: Operator) -> None:
+    """One with the chat's tags, for a name that is not the chat's."""
+    certificate(chat, f"old.{name_of(chat)}", **chat.tags)
+
+
+def lone_domain(chat: Operator) -> None:
+    """The same of a domain."""
+    name = f"old.{name_of(chat)}"
+    configuration = {"CertificateArn": certificate(chat, name), "EndpointType": "REGIONAL"}
+    chat.api.create_domain_name(DomainName=name, DomainNameConfigurations=[configuration], Tags=chat.tags)
+
+
+def drop_certificate(chat: Operator) -> None:
+    """The domain is gone, and then its certificate."""
+    own = own_certificate(chat)
+    delete_domain(chat)
+    delete_record(chat)
+    chat.root("acm").delete_certificate(CertificateArn=own)
+
+
 @contextmanager
 def acm_saying(chat: Operator, arn: str = "", **said: Any) -> Iterator[None]:
     """Within, ACM tells the operator so of the certificate, or of every one: no emulator lets one expire."""
