@@ -90,20 +90,17 @@ class Certificates:
         }
         tags = {arn: read() for arn, read in maybe.items()}
         whole = {
-            arn: start(self.describe, arn)
-            for arn in {
-                *arns,
-                *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
-                *(arn for arn, each in listed.items() if _cut(each) or not _says_all(each)),
-            }
+            *arns,
+            *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
+            *(arn for arn, each in listed.items() if _cut(each)),
         }
-        described = {arn: read() for arn, read in whole.items()}
-        found = []
-        for arn in listed.keys() | whole.keys():
-            about = described.get(arn, listed.get(arn)) if arn in whole else listed[arn]
-            if about is not None and (arn in arns or arn in tags or _concerns(about, names)):
-                found.append(_certificate(about, tags.get(arn, ())))
-        return sorted(found, key=lambda each: each.arn)
+        asked = {arn: start(self.describe, arn) for arn in sorted(whole)}
+        about = listed | {arn: read() for arn, read in asked.items()}
+        return [
+            _certificate(about[arn], tags.get(arn, ()))
+            for arn in sorted(about)
+            if about[arn] and (arn in arns or arn in tags or _concerns(about[arn], names))
+        ]
 
     def tags(self, arn: str) -> Pairs:
         """A certificate's tags; none where it is gone."""
@@ -268,10 +265,6 @@ def _asked(about: Any) -> Pairs:
 def _cut(summary: Any) -> bool:
     """Whether a summary names not all that the certificate covers."""
     return bool(summary.get("HasAdditionalSubjectAlternativeNames"))
-
-
-def _says_all(summary: Any) -> bool:
-    return "SubjectAlternativeNameSummaries" in summary or summary.get("Status") != ISSUED
 
 
 def _names(about: Any) -> tuple[str, ...]:
