@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nwchatctl.aws.messages import Messages
     from nwchatctl.aws.session import Aws
     from nwchatctl.config import Loaded, Settings
+    from nwchatctl.deploy.domains import WantedName
     from nwchatctl.output.progress import Progress
     from nwchatctl.output.streams import Streams
     from nwchatctl.report import Line, Report, Stream
@@ -169,9 +170,15 @@ class App:
         from nwchatctl.deploy.naming import Names
 
         names = Names(self.settings.chat.name)
-        made = Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
-        made.tokens = self.settings.auth.mode == "token"
-        return made
+        cloud = Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
+        cloud.tokens = self.settings.auth.mode == "token"
+        cloud.wanted_names = self._wanted_names
+        return cloud
+
+    def _wanted_names(self) -> tuple[WantedName, ...]:
+        from nwchatctl.deploy.domains import wanted_names
+
+        return wanted_names(self.settings)
 
     @cached_property
     def store(self) -> Store:

@@ -99,6 +99,14 @@ class Gateway:
             if each.protocol == "WEBSOCKET" and tags.items() <= dict(each.api.tags).items()
         ]
 
+    def exists(self, api_id: str) -> bool:
+        """Whether there is an API of that id, whosever."""
+        try:
+            patiently(self._client.get_api, ApiId=api_id)
+        except self._client.exceptions.NotFoundException:
+            return False
+        return True
+
     def stage_names(self, api_id: str) -> list[str]:
         """The stages of any API."""
         return [each["StageName"] for each in pages(self._client.get_stages, ApiId=api_id)]

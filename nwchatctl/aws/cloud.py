@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 
 from botocore.exceptions import NoRegionError
 
-from nwchatctl.aws import creating
+from nwchatctl.aws import creating, named
 from nwchatctl.aws.account import Account
 from nwchatctl.aws.adopting import Adopting
 from nwchatctl.aws.apigateway import Gateway
+from nwchatctl.aws.certificates import Certificates
 from nwchatctl.aws.deploys import Deploys, Rows
+from nwchatctl.aws.domains import Domains
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.historyapi import HistoryApis
 from nwchatctl.aws.iam import Roles
@@ -28,9 +30,11 @@ from nwchatctl.aws.queues import AsyncInvokes, Queues
 from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
 from nwchatctl.aws.token_keys import KeyParameters
+from nwchatctl.aws.zones import Zones
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
+from nwchatctl.deploy.domains import Facts, WantedName, live_names
 from nwchatctl.deploy.leftovers import own
 from nwchatctl.deploy.model import (
     Alias,
@@ -52,6 +56,7 @@ from nwchatctl.deploy.model import (
 )
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.releases import Record, ran_before, running
+from nwchatctl.deploy.zones import zones_of
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -72,7 +77,8 @@ class Live:
     foreign: tuple[Key, ...]
     api_id: str
     rows: Rows
-    history_id: str = ""
+    history_id: str
+    facts: Facts
 
     def ours(self) -> Live:
         """The same without what is foreign."""
@@ -117,6 +123,8 @@ class Cloud:
         self._stage = stage
         self._clock = clock
         self._found: dict[str, Found] = {}
+        self.wanted_names: Callable[[], tuple[WantedName, ...]] = tuple
+        """The names that the configuration has, asked for when the chat is read."""
         self.taken: FoundApi | None = None
         """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
         self.tokens = False
@@ -204,6 +212,24 @@ class Cloud:
         return client, prefix, lambda: self._aws.client("apigatewayv2", retries=False)
 
     @cached_property
+    def domains(self) -> Domains:
+        """The adapter of domain names."""
+        client = self._aws.client("apigatewayv2")
+        return Domains(
+            client, f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/domainnames/"
+        )
+
+    @cached_property
+    def zones(self) -> Zones:
+        """The adapter of hosted zones."""
+        return Zones(self._aws.client("route53"))
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        """The adapter of certificates."""
+        return Certificates(self._aws.client("acm"), self.zones, str(self._clock()))
+
+    @cached_property
     def account(self) -> Account:
         """The adapter of what API Gateway may do in the whole account."""
         return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
@@ -237,12 +263,22 @@ class Cloud:
         _ = self.where
         rows = begun()
         names = self.names
+        wanted = self.wanted_names()
         functions = [names.function(each) for each in FUNCTIONS]
         groups = [names.log_group(each) for each in FUNCTIONS]
         with Readers() as start, hurrying():
             # First what takes longest.
             api = start(self._read_api, self.gateway, start)
             history = start(self.history.read, names.history, self.names.tags, start)
+            addressed = start(
+                named.read,
+                self.domains,
+                lambda: self.certificates,
+                lambda: self.zones,
+                wanted,
+                names.tags,
+                start,
+            )
             made = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
                 api,
@@ -259,12 +295,16 @@ class Cloud:
                 reads.append(start(_one, self.token_keys.read, names.token_keys))
             found = [each for read in reads for each in read()]
             self._found = {name: each for name, read in made.items() if (each := read())}
-        api_id = self.gateway.ids.api
+            api_id = self.gateway.ids.api
+            facts = named.about_apis(
+                addressed(), frozenset({api_id, self.history.id} - {""}), self.gateway.exists
+            )
         published = [each for one in self._found.values() for each in one.resources(api_id)]
-        live = state(*found, *published, *(each.release for each in rows.records))
+        called = live_names(facts, zones_of(wanted, facts.zones), names.tags, self.where.region)
+        live = state(*found, *published, *called, *(each.release for each in rows.records))
         foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
         self._ran, self._records = running(live, self._stage, rows.records), rows.records
-        return Live(live, foreign, api_id, rows, self.history.id)
+        return Live(live, foreign, api_id, rows, self.history.id, facts)
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" where there is none."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from nwchatctl.aws import naming
 from nwchatctl.deploy.model import (
     Alias,
     Api,
+    ApiMapping,
     AsyncInvoke,
     Authorizer,
+    Certificate,
     Deployment,
+    Domain,
     Function,
     HistoryApi,
     Integration,
     LogGroup,
     Permission,
     Queue,
+    Record,
     Release,
     Resource,
     Role,
@@ -41,24 +46,34 @@ def create(cloud: Cloud, after: Resource) -> None:
             cloud.queues.create(after)
         case Role():
             cloud.roles.create(after)
-        case Function():
-            cloud.functions.create(after)
-        case Alias():
-            cloud.move_alias(after)
-        case AsyncInvoke():
-            cloud.async_invokes.put(after)
+        case Function() | Version() | Alias() | AsyncInvoke() | Permission():
+            _create_in_lambda(cloud, after)
         case HistoryApi():
             cloud.history.create(after)
-        case Permission():
-            cloud.functions.allow(after)
         case TokenKeys():
             cloud.token_keys.create(after)
         case Release():
             cloud.remember(after)
-        case Version():
-            raise AssertionError("a version is published by moving its alias")
+        case Certificate() | Domain() | ApiMapping() | Record():
+            naming.create(cloud, after)
         case _:
             _create_in_api(cloud, after)
+
+
+def _create_in_lambda(cloud: Cloud, after: Function | Version | Alias | AsyncInvoke | Permission) -> None:
+    match after:
+        case Function():
+            cloud.functions.create(after)
+        case Version():
+            raise AssertionError("a version is published by moving its alias")
+        case Alias():
+            cloud.move_alias(after)
+        case AsyncInvoke():
+            cloud.async_invokes.put(after)
+        case Permission():
+            cloud.functions.allow(after)
+        case _:
+            assert_never(after)
 
 
 def _create_in_api(cloud: Cloud, after: Api | Integration | Authorizer | Route | Deployment | Stage) -> None:
@@ -102,6 +117,8 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
             cloud.token_keys.update(before, after)
         case HistoryApi(), HistoryApi():
             cloud.history.update(after)
+        case (Certificate(), Certificate()) | (Domain(), Domain()) | (Record(), Record()):
+            naming.update(cloud, before, after)
         case _:
             # The others have one way of being made and changed.
             create(cloud, after)
@@ -118,23 +135,33 @@ def delete(cloud: Cloud, before: Resource) -> None:
             cloud.queues.delete(before)
         case Role():
             cloud.roles.delete(before)
-        case Function():
-            cloud.functions.delete(before)
-        case Version():
-            cloud.functions.delete_version(before)
-        case Permission():
-            cloud.functions.forbid(before)
+        case Function() | Version() | Alias() | AsyncInvoke() | Permission():
+            _delete_in_lambda(cloud, before)
         case TokenKeys():
             cloud.token_keys.delete(before)
         case Release():
             cloud.deploys.delete_release(before)
         case HistoryApi():
             cloud.history.delete(before)
+        case Certificate() | Domain() | ApiMapping() | Record():
+            naming.delete(cloud, before)
+        case _:
+            _delete_in_api(cloud, before)
+
+
+def _delete_in_lambda(cloud: Cloud, before: Function | Version | Alias | AsyncInvoke | Permission) -> None:
+    match before:
+        case Function():
+            cloud.functions.delete(before)
+        case Version():
+            cloud.functions.delete_version(before)
+        case Permission():
+            cloud.functions.forbid(before)
         case Alias() | AsyncInvoke():
             # They go with their function.
             return
         case _:
-            _delete_in_api(cloud, before)
+            assert_never(before)
 
 
 def _delete_in_api(cloud: Cloud, before: Api | Integration | Authorizer | Route | Deployment | Stage) -> None:

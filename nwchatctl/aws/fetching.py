@@ -13,11 +13,13 @@ _MOST = 8 * 1024 * 1024
 """Bytes of an answer that are read: more than a function can give."""
 
 
-def get(url: str, seconds: float, *, direct: bool = False, token: str = "") -> Answer:
+def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = "") -> Answer:
     """The answer, whatever its status, `direct` past any proxy of the environment: the sandbox is on this
-    machine. `token` is who asks, "" for anybody. Raises OSError where none comes within `seconds`, or none
-    that is HTTP."""
+    machine. `host` is asked for instead of the address's, `token` is who asks, "" for anybody. Raises OSError
+    where none comes within `seconds`, or none that is HTTP."""
     headers = {"User-Agent": f"nwchatctl/{__version__}"}
+    if host:
+        headers["Host"] = host
     if token:
         headers["Authorization"] = f"Bearer {token}"
     wanted = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours

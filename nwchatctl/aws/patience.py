@@ -24,8 +24,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 90.0
-"""How long a change that AWS says will work soon is tried again. The slowest limit that a deploy meets is
-CreateDeployment's, one in 5 s; the control plane's burst of 40 refills in 4 s (API Gateway quotas)."""
+"""How long a change that AWS says will work soon is tried again. The slowest limits that a deploy meets
+are those of Create-, Update- and DeleteDomainName, one in 30 s each: of two names that change at once, just
+after others, the second waits for 60. CreateDeployment's is one in 5 s; the control plane's burst of 40
+refills in 4 s (API Gateway quotas)."""
 
 UNANSWERED_SECONDS = 30.0
 """How long a call that nobody answers is tried again, on top of botocore's own attempts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Literal
@@ -24,13 +25,22 @@ class WebSocket:
         self._leave = leave
 
     @classmethod
-    def open(cls, url: str, *, direct: bool = False, subprotocols: Sequence[str] = ()) -> WebSocket:
-        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine. One of the
+    def open(
+        cls,
+        url: str,
+        *,
+        direct: bool = False,
+        at: tuple[str, int] | None = None,
+        subprotocols: Sequence[str] = (),
+    ) -> WebSocket:
+        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine. `at` is the
+        (host, port) that is dialled whatever the address says, which then only is the Host. One of the
         `subprotocols` may be a token, which no address shows then.
 
         Raises SocketClosed where the chat refuses, OSError where it is not reached.
         """
         proxy: Literal[True] | None = None if direct else True
+        dialled = socket.create_connection(at, OPEN_TIMEOUT) if at else None
         try:
             # Entered, because websockets wants that from 17.1 on.
             leave = ExitStack()
@@ -41,6 +51,7 @@ class WebSocket:
                         open_timeout=OPEN_TIMEOUT,
                         close_timeout=5,
                         proxy=proxy,
+                        sock=dialled,
                         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
                     )
                 ),

@@ -12,6 +12,7 @@ from nwchatctl.report import Line, Mark
 if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud, Live
     from nwchatctl.context import App
+    from nwchatctl.deploy.addresses import Addresses
     from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.model import State
     from nwchatctl.deploy.planner import Plan
@@ -30,6 +31,7 @@ class Planned:
     live: Live
     wanted: State
     plan: Plan
+    addresses: Addresses
 
     @property
     def deployed(self) -> bool:
@@ -37,36 +39,63 @@ class Planned:
         return bool(self.live.api_id)
 
 
-def planned(app: App) -> Planned:
-    """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors."""
+def planned(app: App, *, lenient: bool = False) -> Planned:
+    """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors.
+
+    Where it is `lenient`, what is in the way of a name is told in `addresses`, and nothing planned for it.
+    """
+    from nwchatctl.deploy.addresses import addresses
     from nwchatctl.deploy.desired import desired
-    from nwchatctl.deploy.model import API_ID, HISTORY_API_ID
+    from nwchatctl.deploy.model import API_ID, HISTORY_API_ID, pairs
     from nwchatctl.deploy.planner import plan
     from nwchatctl.deploy.safety import refuse_foreign, refuse_other_keys
 
     cloud = app.cloud
     live = cloud.read()
+    names = addresses(
+        cloud.wanted_names(),
+        live.facts,
+        live.state,
+        cloud.where,
+        pairs({**app.settings.tags, **cloud.names.tags}),
+        cloud.names.tags,
+        app.now_ms(),
+    )
+    if names.problems and not lenient:
+        raise names.problems[0]
     wanted = desired(
         app.settings,
         cloud.where,
         cloud.package.sha256,
         live.api_id or API_ID,
         live.history_id or HISTORY_API_ID,
+        names.resources,
     )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
     live = live.ours()
     changes = plan(wanted, live.state)
     refuse_other_keys(changes)
-    return Planned(cloud, live, wanted, changes)
+    return Planned(cloud, live, wanted, changes, names)
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:
-    """Where clients go; None for what this chat has not. The history API is known once it was looked for."""
+    """Where clients go, as far as was read; None for what this chat has not."""
+    from nwchatctl.deploy.history_api import STAGE as HISTORY_STAGE
+
+    name, stage = app.settings.domain.name, app.settings.stage.name
     where, history_id = app.cloud.where, app.cloud.history.id
-    url = where.websocket_url(api_id, app.settings.stage.name) if api_id else None
-    history = where.history_url(history_id) if history_id and app.settings.history.enabled else None
-    return {"websocket": url, "history": history, "domain": None}
+    roots = app.cloud.domains.roots
+    history = None
+    if history_id and app.settings.history.enabled:
+        own = app.settings.history.domain
+        mapped = roots.get(own) == (history_id, HISTORY_STAGE)
+        history = f"https://{own}" if mapped else where.history_url(history_id)
+    return {
+        "websocket": where.websocket_url(api_id, stage) if api_id else None,
+        "history": history,
+        "domain": f"wss://{name}/" if api_id and roots.get(name) == (api_id, stage) else None,
+    }
 
 
 def whereabouts(app: App) -> dict[str, object]:

@@ -140,6 +140,7 @@ def _report(
     role: Logging | None = None,
 ) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, whereabouts
+    from nwchatctl.commands._names import dns_json, dns_lines, dns_notes
 
     api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
     links = endpoints(app, api_id)
@@ -158,12 +159,14 @@ def _report(
             "applied": applied,
             "release": release if api_id else None,
             "endpoints": links,
+            "dns": dns_json(found),
             # What is set for the whole account, null for most deploys.
             "account_logging_role": app.cloud.account.own_role if role and role.sets else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=body,
+        body=(*body, *dns_lines(found)),
+        notes=() if dry_run else dns_notes(found),
     )
 
 

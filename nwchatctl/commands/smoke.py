@@ -28,29 +28,27 @@ _TOKEN_SECONDS = 120
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Test the chat with two real sockets, and its history API.
 
-    Connects, pings, sends a message, awaits its ack, its echo and its place in history, closes, and reads it
-    over HTTP; a line each with its time. The message is a real one: whoever is in the chat sees it.
+    Connects, through the chat's own name where it has one, pings, sends a message, awaits its ack, its echo
+    and its place in history, closes, and reads it over HTTP; a line each with its time. The message is a real
+    one: whoever is in the chat sees it.
     """
     from nwchat.subprotocol import SUBPROTOCOL
-    from nwchatctl.aws.socket import WebSocket
     from nwchatctl.chat.smoke import smoke as run
-    from nwchatctl.commands._chat import endpoints, require_api
+    from nwchatctl.commands._chat import require_api
+    from nwchatctl.commands._dialling import dialled
 
     app: App = ctx.obj
-    api_id = require_api(app)
-    url = endpoints(app, api_id)["websocket"] or ""
-    guarded = app.settings.auth.mode == "token"
-    token = _token(app) if guarded else ""
+    url, connect, said = dialled(app, require_api(app))
+    token = _token(app) if app.settings.auth.mode == "token" else ""
     over = _history_api(app, token)
-    invited = (SUBPROTOCOL, token) if guarded else ()
     steps = list(
         run(
-            lambda: WebSocket.open(url, direct=app.sandbox, subprotocols=invited),
+            lambda: connect((SUBPROTOCOL, token) if token else ()),
             time.monotonic,
             secrets.token_hex(8),
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
-            uninvited=(lambda: WebSocket.open(url, direct=app.sandbox)) if guarded else None,
+            uninvited=(lambda: connect(())) if token else None,
             over=over,
         )
     )
@@ -65,7 +63,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
         },
         body=tuple(_line(each) for each in steps),
         exit_code=Exit.FAILED if failed else Exit.DONE,
-        warnings=tuple(f"{each.name} failed: {each.detail}" for each in failed),
+        warnings=said + tuple(f"{each.name} failed: {each.detail}" for each in failed),
     )
 
 
@@ -82,8 +80,8 @@ def _token(app: App) -> str:
 def _history_api(app: App, token: str) -> Over | None:
     """The history API as the holder of `token` asks it, None where there is to be none. Raises ChatError
     `not_deployed` where it is missing."""
-    from nwchatctl.aws.fetching import get
     from nwchatctl.chat.smoke import Over
+    from nwchatctl.commands._dialling import asked
 
     if not app.settings.history.enabled:
         return None
@@ -95,8 +93,7 @@ def _history_api(app: App, token: str) -> Over | None:
             code="not_deployed",
             exit_code=Exit.NOT_FOUND,
         )
-    base = app.cloud.where.history_url(history_id)
-    return Over(lambda path, seconds: get(base + path, seconds, direct=app.sandbox, token=token), time.sleep)
+    return Over(asked(app, token), time.sleep)
 
 
 def _line(step: Step) -> Line:

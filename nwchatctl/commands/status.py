@@ -36,11 +36,12 @@ def status(
     """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
     from nwchatctl.commands._lock import at_it
+    from nwchatctl.commands._names import dns_json, dns_lines, name_rows, problem_lines, problems_json
     from nwchatctl.deploy.releases import running
 
     app: App = ctx.obj
     began = time.monotonic()
-    found = planned(app)
+    found = planned(app, lenient=True)
     if not found.deployed:
         raise not_deployed(app)
     drift = found.plan.changes
@@ -61,6 +62,8 @@ def status(
             "last_message": _iso(last),
             "dead_letters": letters.waiting if letters else None,
             "drift": as_json(drift),
+            "dns": dns_json(found),
+            "problems": problems_json(found),
             "resources": len(found.live.state),
             "duration_seconds": round(time.monotonic() - began, 3),
         },
@@ -74,13 +77,16 @@ def status(
                     ("connections", "-" if connected is None else str(connected)),
                     ("last message", _said(last)),
                     ("dead letters", "-" if letters is None else str(letters.waiting)),
+                    *name_rows(found),
                 ],
             ),
             *_undelivered(letters),
+            *dns_lines(found),
+            *problem_lines(found),
             Table(("kind", "name", "state"), _states(found)),
             *_drift(app, found),
         ),
-        exit_code=Exit.DIFFERS if check and drift else Exit.DONE,
+        exit_code=Exit.DIFFERS if check and (drift or found.addresses.problems) else Exit.DONE,
     )
 
 
@@ -135,6 +141,8 @@ def _drift(app: App, found: Planned) -> tuple[Line, ...]:
     from nwchatctl.commands._chat import as_lines, summary
 
     changes = found.plan.changes
+    if found.addresses.problems and not changes:
+        return (Line("nothing else differs", Mark.WARN),)
     return (
         *as_lines(changes, verbose=app.options.verbose),
         Line(summary(changes), Mark.WARN if changes else Mark.GOOD),

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from nwchatctl.config.faults import looks_secret
-from nwchatctl.deploy.model import API_ID, HISTORY_API_ID, Key, Resource, key
+from nwchatctl.deploy.model import (
+    API_ID,
+    CERTIFICATE_ARN,
+    DOMAIN_TARGET,
+    DOMAIN_ZONE,
+    HISTORY_API_ID,
+    Key,
+    Resource,
+    key,
+)
 
 _HIDDEN = "(hidden"
 
@@ -128,6 +137,16 @@ def _hide(value: str) -> str:
     return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_KEY, digest_size=3).hexdigest()})"
 
 
+_LATER = {
+    API_ID: "(known after the API is made)",
+    HISTORY_API_ID: "(known after the history API is made)",
+    CERTIFICATE_ARN: "(known after the certificate is requested)",
+    DOMAIN_TARGET: "(known after the domain is made)",
+    DOMAIN_ZONE: "(known after the domain is made)",
+}
+
+
 def _text(value: str) -> str:
-    made = value.replace(API_ID, "(known after the API is made)")
-    return made.replace(HISTORY_API_ID, "(known after the history API is made)")
+    for token, words in _LATER.items():
+        value = value.replace(token, words)
+    return value

@@ -37,6 +37,7 @@ from nwchatctl.deploy.model import (
     pairs,
     permission_name,
     state,
+    with_api_id,
 )
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
@@ -80,12 +81,15 @@ def desired(
     code_sha256: str,
     api_id: str = API_ID,
     history_id: str = HISTORY_API_ID,
+    named: Iterable[Resource] = (),
 ) -> State:
     """The whole chat as it should be. `api_id` and `history_id` stay tokens until there are those APIs.
 
-    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it.
+    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it; `named` is what the chat's
+    names need (`addresses`).
     """
-    return _Chat(settings, place, code_sha256, api_id, history_id).state()
+    chat = _Chat(settings, place, code_sha256, api_id, history_id).state()
+    return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in named))}
 
 
 def release(wanted: State) -> str:

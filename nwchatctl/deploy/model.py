@@ -25,6 +25,12 @@ API_ID = "{api-id}"
 HISTORY_API_ID = "{history-api-id}"
 """The same for the history API."""
 
+CERTIFICATE_ARN = "{certificate-arn}"
+"""In a `Domain`: the ARN of our certificate of that name, until ACM has given one."""
+
+DOMAIN_TARGET, DOMAIN_ZONE = "{domain-target}", "{domain-zone}"
+"""In a `Record`: where API Gateway answers for that domain, until it has said so."""
+
 ALIAS = "live"
 """The alias that routes point at; a release moves it."""
 
@@ -349,6 +355,77 @@ class Release:
     settings: Pairs = field(default=(), compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that we requested from ACM, by the name it is for; others are no resource of the chat's.
+
+    `status` is ACM's. `validation_zone` is the hosted zone in which its validation record stands, "" for
+    none. What is not compared is known of live ones only: `arn`, and `record`, whether the tool wrote that
+    record (and not somebody for a certificate of their own: ACM asks for the same one each time).
+    """
+
+    kind: ClassVar[str] = "certificate"
+    name: str
+    covers: tuple[str, ...]
+    status: str
+    validation_zone: str
+    tags: Pairs
+    arn: str = field(default="", compare=False)
+    record: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A custom domain name of API Gateway's. `certificate` is an ARN or `CERTIFICATE_ARN`.
+
+    `mutual_tls` is the trust store that clients' certificates are held against, "" where they need none.
+    What is not compared is known of live ones only: `target` and `target_zone`, where an alias has to lead,
+    `status`, and `shared`, whether APIs that are not the chat's are mapped there too.
+    """
+
+    kind: ClassVar[str] = "domain"
+    name: str
+    certificate: str
+    endpoint_type: str
+    security_policy: str
+    ip_address_type: str
+    mutual_tls: str
+    routing_mode: str
+    tags: Pairs
+    target: str = field(default="", compare=False)
+    target_zone: str = field(default="", compare=False)
+    status: str = field(default="", compare=False)
+    shared: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiMapping:
+    """Which API and stage answer under the domain `name`, at its root: the mapping's key is empty."""
+
+    kind: ClassVar[str] = "mapping"
+    name: str
+    api: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An alias record in a hosted zone; its name is `record_name`, `type` A or AAAA.
+
+    `stray` (of live ones only): it stands in another zone than is wanted, or leads to a domain that is gone.
+    """
+
+    kind: ClassVar[str] = "record"
+    name: str
+    domain: str
+    type: str
+    zone: str
+    target: str
+    target_zone: str
+    evaluate_health: bool
+    stray: bool = field(default=False, compare=False)
+
+
 Resource: TypeAlias = (
     Table
     | LogGroup
@@ -368,6 +445,10 @@ Resource: TypeAlias = (
     | Stage
     | HistoryApi
     | Release
+    | Certificate
+    | Domain
+    | ApiMapping
+    | Record
 )
 
 State: TypeAlias = dict[Key, Resource]
@@ -396,6 +477,11 @@ def version_name(function: str, number: int) -> str:
 def permission_name(function: str, statement_id: str) -> str:
     """The name of a permission: its alias, and the statement on it."""
     return f"{alias_name(function)} {statement_id}"
+
+
+def record_name(domain: str, type: str) -> str:
+    """The name of a record: `chat.example.com A`."""
+    return f"{domain} {type}"
 
 
 def with_api_id(resource: Resource, api_id: str, history_id: str = HISTORY_API_ID) -> Resource:

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
+from nwchatctl.deploy.domains import kept
 from nwchatctl.deploy.history_api import STATEMENTS
 from nwchatctl.deploy.model import (
     HISTORY_API_ID,
     Alias,
     Api,
+    ApiMapping,
     AsyncInvoke,
     Authorizer,
+    Certificate,
     Deployment,
+    Domain,
     Function,
     HistoryApi,
     Integration,
@@ -22,6 +26,7 @@ from nwchatctl.deploy.model import (
     LogGroup,
     Permission,
     Queue,
+    Record,
     Release,
     Resource,
     Role,
@@ -55,9 +60,16 @@ ORDER = (
     Deployment.kind,
     Stage.kind,
     Release.kind,
+    Certificate.kind,
+    Domain.kind,
+    ApiMapping.kind,
+    Record.kind,
 )
 """How changes are listed: near the order in which a first deploy makes them."""
 
+
+NAMING = (Certificate.kind, Domain.kind, ApiMapping.kind, Record.kind)
+"""The kinds by which an API answers under a name of the operator's."""
 
 ANY = "*"
 """In a `Need`: everything of that kind."""
@@ -86,10 +98,11 @@ def plan(wanted: State, live: State) -> Plan:
     `live` holds only what is ours; the caller refuses what is somebody else's before it plans.
     Old versions and deployments are what an earlier release runs from: they stay until `outdated`.
     """
+    staying = kept(live)
     gone = [
         have
         for where, have in live.items()
-        if where not in wanted and not isinstance(have, Version | Deployment | Release)
+        if where not in wanted.keys() | staying and not isinstance(have, Version | Deployment | Release)
     ]
     return arranged([*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])])
 
@@ -155,6 +168,10 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
                     before[each].add(where)
         if isinstance(change, Delete):
             before[where] |= _within(_leaving(change.before), by_key)
+            if isinstance(change.before, Domain | ApiMapping | Record):
+                # A name goes once the one that takes its place answers.
+                coming = {each for each, other in by_key.items() if not isinstance(other, Delete)}
+                before[where] |= {each for each in coming if each[0] in NAMING}
     for where, further in in_turn(by_key, before).items():
         before[where] |= further
     return {where: frozenset(each) for where, each in before.items()}
@@ -179,11 +196,14 @@ def _leaving(resource: Resource) -> frozenset[Need]:
             return frozenset({(Alias.kind, alias_name(resource.function))})
         case Deployment() | Authorizer():
             return frozenset({(Stage.kind, ANY)})
+        case Certificate():
+            # ACM deletes none that is in use.
+            return frozenset({(Domain.kind, ANY)})
         case _:
             return frozenset()
 
 
-def needs(resource: Resource) -> frozenset[Need]:  # noqa: PLR0912
+def needs(resource: Resource) -> frozenset[Need]:
     """What has to be there before `resource` can be made."""
     api = (Api.kind, ANY)
     match resource:
@@ -224,9 +244,27 @@ def needs(resource: Resource) -> frozenset[Need]:  # noqa: PLR0912
             allowed = {(Permission.kind, SOCKETS), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
             logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
+        case _:
+            return _last_needs(resource)
+
+
+def _last_needs(resource: Release | Certificate | Domain | ApiMapping | Record) -> frozenset[Need]:
+    """The same of what is only made of, or leads to, a chat that works."""
+    match resource:
         case Release():
             # Remembered once it runs.
             return frozenset({(Alias.kind, ANY), (Stage.kind, ANY), (Table.kind, ANY)})
+        case Certificate():
+            # Where somebody has to write its validation record, the deploy ends there: with a whole chat.
+            return frozenset() if resource.validation_zone else frozenset({(Release.kind, ANY)})
+        case Domain():
+            # Last, as it is what another account may have: the chat works without.
+            return frozenset({(Certificate.kind, resource.name), (Release.kind, ANY)})
+        case ApiMapping():
+            leads_to = {(Stage.kind, ANY), (Api.kind, ANY), (HistoryApi.kind, ANY)}
+            return frozenset({(Domain.kind, resource.name), *leads_to})
+        case Record():
+            return frozenset({(Domain.kind, resource.domain), (ApiMapping.kind, resource.domain)})
         case _:
             assert_never(resource)
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
+from nwchatctl.deploy.domains import kept
 from nwchatctl.deploy.model import (
     Api,
+    ApiMapping,
+    Certificate,
     Deployment,
+    Domain,
     Function,
     HistoryApi,
     Key,
     LogGroup,
     Queue,
+    Record,
     Release,
     Resource,
     Role,
@@ -74,12 +79,16 @@ def destruction(
     with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
     `deploys` goes last: it holds the lock.
     """
-    layers: list[tuple[type[Resource], ...]] = [
+    # API Gateway deletes neither a stage nor an API that a domain leads to; ACM no certificate in use.
+    names: list[tuple[type[Resource], ...]] = [(Record,), (ApiMapping,), (Domain,)]
+    layers = [
+        *names,
         (Stage,),
         (Api, HistoryApi),
         (Function,),
-        (Role, Queue, TokenKeys),
+        (Role, Queue, TokenKeys, Certificate),
     ]
+    staying = kept(live)
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:
@@ -89,13 +98,14 @@ def destruction(
     for layer in layers:
         earlier = frozenset(after)
         for where, each in sorted(live.items()):
-            if isinstance(each, layer) and each.name != deploys:
+            if isinstance(each, layer) and each.name != deploys and where not in staying:
                 changes.append(Delete(each))
                 after[where] = earlier
     if own := live.get((Table.kind, deploys)):
         changes.append(Delete(own))
         after[key(own)] = frozenset(after)
-    left = tuple(where for where in live if where[0] in (Table.kind, LogGroup.kind) and where not in after)
+    staying_kinds = (Table.kind, LogGroup.kind, Domain.kind, Certificate.kind, Record.kind)
+    left = tuple(where for where in live if where[0] in staying_kinds and where not in after)
     return Plan(tuple(changes), after), left
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+_CHANGE = re.compile(r"/2013-04-01/change/([^/]+)/?")
 _FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
 
 
@@ -66,6 +67,8 @@ def named_resource(
     """
     if path.rstrip("/") == "/2015-03-31/functions" and method == "POST":
         return f"arn:aws:lambda:{region}:{account}:function:{_json(body).get('FunctionName')}"
+    if found := _CHANGE.fullmatch(path):
+        return f"arn:aws:route53:::change/{found[1]}"
     match target.split("."):
         case [api, "ListTagsOfResource" | "TagResource" | "UntagResource"] if api.startswith("DynamoDB"):
             return str(_json(body).get("ResourceArn"))

@@ -15,7 +15,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, dynamodb, lambda_svc
 
-from nwchatctl.sandbox import accesslogs, asynchronous, subprotocols
+from nwchatctl.sandbox import accesslogs, asynchronous, certificates, hosts, subprotocols
 from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -192,7 +192,7 @@ def taken(path: str, body: bytes) -> str:
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
     UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
-    mended = accesslogs.answer(method, path, body)
+    mended = accesslogs.answer(method, path, body) or hosts.refusal(method, path, body)
     if mended is not None:
         return mended
     if method == "POST" and (conflict := taken(path, body)):
@@ -262,6 +262,7 @@ def kill_functions() -> None:
 
 def install() -> None:
     asynchronous.install()
+    certificates.install()
     subprotocols.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = READY_SECONDS
     apigateway._evaluate_route_selection = select_route

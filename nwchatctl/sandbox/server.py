@@ -116,6 +116,7 @@ async def serve(
 
     from nwchatctl.sandbox import frames, mends, subprotocols
     from nwchatctl.sandbox.door import MAX_MESSAGE_BYTES, Door
+    from nwchatctl.sandbox.hosts import Hosts
     from nwchatctl.sandbox.saver import Saver
 
     frames.install()
@@ -132,7 +133,7 @@ async def serve(
                 os.close(ready_fd)
 
     saver = Saver(mends.save_state)
-    door = Door(subprotocols.answering(app), on_write=saver.touch, on_ready=ready)
+    door = Door(Hosts(subprotocols.answering(app)), on_write=saver.touch, on_ready=ready)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 1.0

@@ -12,6 +12,9 @@ POLICY = json.loads((ROOT / "docs" / "operator-policy.json").read_text())
 STATEMENTS = POLICY["Statement"]
 ADOPT_POLICY = json.loads((ROOT / "docs" / "adopt-policy.json").read_text())
 
+WITHOUT_RESOURCES = {"acm:ListCertificates", "acm:RequestCertificate", "route53:ListHostedZones"}
+"""Actions for which AWS knows no resource but `*` (Service Authorization Reference)."""
+
 MANAGED_POLICY_LIMIT = 6144
 """Characters without white space (IAM quotas)."""
 
@@ -31,10 +34,16 @@ def test_no_star_for_an_action_nor_alone_for_a_resource() -> None:
     for each in STATEMENTS:
         assert each["Effect"] == "Allow"
         assert not any("*" in action for action in listed(each["Action"]))
+        if each["Resource"] == "*":
+            assert set(listed(each["Action"])) <= WITHOUT_RESOURCES
+            continue
         for resource in listed(each["Resource"]):
             service = resource.split(":")[2]
-            # A name of ours, or the part of an API that has no name to go by.
-            assert "nwchat-" in resource or service in ("apigateway", "execute-api", "logs")
+            # A name of ours, the role that AWS makes for API Gateway, or what has no name to go by.
+            named = (
+                "nwchat-" in resource or ":role/aws-service-role/ops.apigateway.amazonaws.com/" in resource
+            )
+            assert named or service in ("acm", "apigateway", "execute-api", "logs", "route53")
             assert resource.startswith("arn:aws:")
             assert not resource.endswith(":*:*")
 
@@ -52,6 +61,14 @@ def test_roles_are_passed_to_lambda_only_but_for_the_one_that_logs() -> None:
         f"arn:aws:iam::*:role/{role}": {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
         for role, service in (("nwchat-*", "lambda"), ("nwchat-apigateway-logs", "apigateway"))
     }
+
+
+def test_zones_are_changed_only_by_the_kinds_of_record_that_names_need() -> None:
+    (changing,) = (
+        each for each in STATEMENTS if "route53:ChangeResourceRecordSets" in listed(each["Action"])
+    )
+    kinds = {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA", "CNAME"]}
+    assert changing["Condition"] == {"ForAllValues:StringEquals": kinds}
 
 
 def test_the_only_policy_that_is_attached_writes_logs_for_api_gateway() -> None:

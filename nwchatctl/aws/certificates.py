@@ -1,0 +1,292 @@
+"""Certificates, as ACM spells them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.patience import patiently, wait_until
+from nwchatctl.aws.reading import Start
+from nwchatctl.aws.tagging import changed, from_list, to_list
+from nwchatctl.deploy.domains import ISSUED, PENDING, FoundCertificate, covers
+from nwchatctl.deploy.model import Certificate, Pairs
+from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+
+    from nwchatctl.aws.zones import Zones
+
+WROTE = "nwchat:validation-zone"
+"""The tag that names the hosted zone into which we wrote a certificate's validation record. One that stood
+there before is another certificate's as well: ACM asks for the same record for the same name and account."""
+
+RECORD_SECONDS = 60.0
+"""How long ACM may take to say which record it wants; some seconds as a rule (DescribeCertificate)."""
+
+ISSUE_SECONDS = 900.0
+"""How long a validation is waited for. It takes minutes, "up to 30" (ACM DNS validation); the next deploy
+goes on."""
+
+ELSEWHERE_SECONDS = 60.0
+"""The same where somebody was asked to write the record, and may not have."""
+
+FREE_SECONDS = 600.0
+"""How long ACM may think that a certificate is in use after its domain is gone."""
+
+_KEY_TYPES: list[Any] = [
+    *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
+    *("EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
+]
+"""All of them: without, ListCertificates answers with the first two alone."""
+
+
+class Certificates:
+    """Reads certificates, requests ours and has them validated by records in `zones`.
+
+    `nonce` is the run's own. A request that is sent twice by one run makes one certificate by it; one of a
+    later run is another, which the same token within the hour might not be, though the first was deleted.
+    `arns` are those of our certificates that were read or requested, by name.
+    """
+
+    def __init__(self, client: ACMClient, zones: Zones, nonce: str) -> None:
+        self._client = client
+        self._zones = zones
+        self._nonce = nonce
+        self.arns: dict[str, str] = {}
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def every(self) -> list[Any]:
+        """Summaries of all certificates of this account and Region."""
+        found: list[Any] = []
+        token: dict[str, Any] = {}
+        while True:
+            answer: Any = patiently(
+                self._client.list_certificates, Includes={"keyTypes": _KEY_TYPES}, MaxItems=1000, **token
+            )
+            found += answer["CertificateSummaryList"]
+            if not answer.get("NextToken"):
+                return found
+            token = {"NextToken": answer["NextToken"]}
+
+    def read(
+        self, summaries: Iterable[Any], names: frozenset[str], arns: frozenset[str], start: Start
+    ) -> list[FoundCertificate]:
+        """Those that may be of use to `names`, those called `arns`, and our own.
+
+        Tags are asked for only where a certificate may be ours: AWS's own kind, and for one of the names or
+        not in use.
+        """
+        listed = {each["CertificateArn"]: each for each in summaries}
+        maybe = {
+            arn: start(self.tags, arn)
+            for arn, each in listed.items()
+            if each.get("Type", "AMAZON_ISSUED") == "AMAZON_ISSUED"
+            and (each["DomainName"] in names or not each.get("InUse", True))
+        }
+        tags = {arn: read() for arn, read in maybe.items()}
+        whole = {
+            *arns,
+            *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
+            *(arn for arn, each in listed.items() if _cut(each)),
+        }
+        asked = {arn: start(self.describe, arn) for arn in sorted(whole)}
+        about = listed | {arn: read() for arn, read in asked.items()}
+        return [
+            _certificate(about[arn], tags.get(arn, ()))
+            for arn in sorted(about)
+            if about[arn] and (arn in arns or arn in tags or _concerns(about[arn], names))
+        ]
+
+    def tags(self, arn: str) -> Pairs:
+        """A certificate's tags; none where it is gone."""
+        try:
+            found = self._client.list_tags_for_certificate(CertificateArn=arn)
+        except self._client.exceptions.ResourceNotFoundException:
+            return ()
+        return from_list(found.get("Tags", []))
+
+    def describe(self, arn: str) -> Any:
+        """All that ACM says of a certificate, None where there is none."""
+        try:
+            return self._client.describe_certificate(CertificateArn=arn)["Certificate"]
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+
+    # Changing ---------------------------------------------------------------------------------
+
+    def create(self, certificate: Certificate) -> None:
+        """Requests the certificate, has it validated, and waits until it is issued. Raises as `_validate`."""
+        token = hashlib.sha256(f"{certificate.name} {certificate.tags} {self._nonce}".encode()).hexdigest()
+        arn = patiently(
+            self._client.request_certificate,
+            DomainName=certificate.name,
+            ValidationMethod="DNS",
+            IdempotencyToken=token[:32],
+            Tags=to_list(certificate.tags),
+        )["CertificateArn"]
+        self._validate(certificate, arn, again=False)
+
+    def update(self, before: Certificate, after: Certificate) -> None:
+        """Changes tags, writes the validation record where it is missing, and waits on. Raises as
+        `_validate`."""
+        put, dropped = changed(before.tags, after.tags)
+        if put:
+            patiently(self._client.add_tags_to_certificate, CertificateArn=before.arn, Tags=to_list(put))
+        if dropped:
+            patiently(
+                self._client.remove_tags_from_certificate,
+                CertificateArn=before.arn,
+                Tags=[{"Key": name} for name in dropped],
+            )
+        if (before.status, before.validation_zone) != (after.status, after.validation_zone):
+            self._validate(after, before.arn, again=True)
+
+    def delete(self, certificate: Certificate) -> None:
+        """Removes the certificate, after the validation record that we wrote for it, unless another needs
+        that too; gone already is fine."""
+        asked = _asked(patiently(self.describe, certificate.arn) or {}) if certificate.record else ()
+        if asked and not self._handed_on(certificate, asked):
+            for name, value in asked:
+                self._zones.remove_validation(certificate.validation_zone, name, value)
+
+        def gone() -> bool:
+            with suppress(self._client.exceptions.ResourceNotFoundException):
+                try:
+                    self._client.delete_certificate(CertificateArn=certificate.arn)
+                except self._client.exceptions.ResourceInUseException:
+                    return False
+            return True
+
+        wait_until(gone, f"ACM says that the certificate {certificate.arn} is in use", FREE_SECONDS)
+
+    def _handed_on(self, certificate: Certificate, asked: Pairs) -> bool:
+        """Whether another certificate here asks for the same record. If it is ours as well, the record is
+        then taken for written for it."""
+        ours = {each for each in certificate.tags if each[0].startswith("nwchat:")}
+        needed = False
+        for each in self.every():
+            arn = each["CertificateArn"]
+            names = {one.removeprefix("*.") for one in _names(each)}
+            if arn == certificate.arn or not (_cut(each) or names & set(certificate.covers)):
+                continue
+            if set(asked) & set(_asked(patiently(self.describe, arn) or {})):
+                needed = True
+                if ours <= set(patiently(self.tags, arn)):
+                    self._mark(arn, certificate.validation_zone)
+        return needed
+
+    def _mark(self, arn: str, zone: str) -> None:
+        tag: Any = {"Key": WROTE, "Value": zone}
+        patiently(self._client.add_tags_to_certificate, CertificateArn=arn, Tags=[tag])
+
+    def _validate(self, wanted: Certificate, arn: str, *, again: bool) -> None:
+        """Sees to it that the certificate is issued.
+
+        Raises ChatError `certificate_unvalidated` where somebody has to write its record, and
+        `certificate_pending` where that takes too long.
+        """
+        self.arns[wanted.name] = arn
+        wait_until(
+            lambda: self._asks(arn),
+            f"ACM has not said yet which record validates {wanted.name}",
+            RECORD_SECONDS,
+        )
+        about = patiently(self.describe, arn) or {}
+        if wanted.validation_zone:
+            self._write(wanted.validation_zone, arn, _asked(about))
+        elif about.get("Status") == PENDING and not again:
+            raise _unvalidated(wanted.name, about)
+        seconds = ISSUE_SECONDS if wanted.validation_zone else ELSEWHERE_SECONDS
+        try:
+            wait_until(lambda: self._issued(wanted.name, arn), "", seconds)
+        except ChatError as error:
+            if error.code != "timeout":
+                raise
+            if not wanted.validation_zone:
+                raise _unvalidated(wanted.name, about) from error
+            raise ChatError(
+                f"ACM has not issued the certificate for {wanted.name} within {seconds / 60:.0f} minutes",
+                hint="run the command again: it goes on from here. If it lasts, see that the name's "
+                f"registrar leads to hosted zone {wanted.validation_zone}",
+                code="certificate_pending",
+            ) from error
+
+    def _asks(self, arn: str) -> bool:
+        about = self.describe(arn)
+        if about is None:
+            return False
+        options = about.get("DomainValidationOptions", [])
+        known = bool(options) and all("ResourceRecord" in each for each in options)
+        return known or about["Status"] != PENDING
+
+    def _issued(self, name: str, arn: str) -> bool:
+        about = self.describe(arn) or {}
+        status = about.get("Status", PENDING)
+        if status in (ISSUED, PENDING):
+            return bool(status == ISSUED)
+        raise ChatError(
+            f"ACM issues no certificate for {name}: {about.get('FailureReason') or status}",
+            hint="run the command again: it requests another. After CAA_ERROR, first let the zone's CAA "
+            "record name amazon.com",
+            code="certificate_failed",
+        )
+
+    def _write(self, zone: str, arn: str, records: Pairs) -> None:
+        missing = [each for each in records if not self._zones.stands(zone, *each)]
+        if missing:
+            # Said first: a record that nobody knows for ours would stay for ever.
+            self._mark(arn, zone)
+        for name, value in missing:
+            self._zones.add_validation(zone, name, value)
+
+
+def _unvalidated(name: str, about: Any) -> ChatError:
+    records = "; ".join(f"{record} CNAME {value}" for record, value in _asked(about))
+    return ChatError(
+        f"the certificate for {name} waits for its validation record: {records}",
+        hint="create it where the name's DNS lives, and run deploy again: it goes on from there",
+        code="certificate_unvalidated",
+    )
+
+
+def _asked(about: Any) -> Pairs:
+    """The records that ACM wants, (name, value) without the dots at their ends."""
+    records = [each.get("ResourceRecord") for each in about.get("DomainValidationOptions", [])]
+    return tuple(
+        dict.fromkeys((each["Name"].rstrip("."), each["Value"].rstrip(".")) for each in records if each)
+    )
+
+
+def _cut(summary: Any) -> bool:
+    """Whether a summary names not all that the certificate covers."""
+    return bool(summary.get("HasAdditionalSubjectAlternativeNames"))
+
+
+def _names(about: Any) -> tuple[str, ...]:
+    others = about.get("SubjectAlternativeNames") or about.get("SubjectAlternativeNameSummaries") or ()
+    return tuple(dict.fromkeys((about["DomainName"], *others)))
+
+
+def _concerns(about: Any, names: frozenset[str]) -> bool:
+    return any(covers(each, name) for each in _names(about) for name in names)
+
+
+def _certificate(about: Any, tags: Pairs) -> FoundCertificate:
+    until = about.get("NotAfter")
+    wrote = dict(tags).get(WROTE, "")
+    return FoundCertificate(
+        arn=about["CertificateArn"],
+        name=about["DomainName"],
+        covers=_names(about),
+        status=about["Status"],
+        not_after_ms=int(until.timestamp() * 1000) if isinstance(until, datetime) else None,
+        tags=tuple(each for each in tags if each[0] != WROTE),
+        validation=_asked(about),
+        stands_in=wrote,
+        record=bool(wrote),
+    )

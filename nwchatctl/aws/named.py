@@ -1,0 +1,88 @@
+"""What AWS has of the names that are wanted, or that are ours: read side by side, and only what is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nwchatctl.aws.reading import Start
+from nwchatctl.deploy.domains import (
+    NO_ZONE,
+    Facts,
+    FoundCertificate,
+    WantedName,
+    tagged,
+    within,
+)
+from nwchatctl.deploy.zones import zones_of
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.certificates import Certificates
+    from nwchatctl.aws.domains import Domains
+    from nwchatctl.aws.zones import Zones
+
+
+def read(
+    domains: Domains,
+    certificates: Callable[[], Certificates],
+    zones: Callable[[], Zones],
+    wanted: Sequence[WantedName],
+    own: Mapping[str, str],
+    start: Start,
+) -> Facts:
+    """The facts, but for which mapped APIs are ours and which are gone (`about_apis`).
+
+    ACM and Route 53 are asked only when a name is wanted, or a domain of ours is there.
+    """
+    early = bool(wanted)
+    listing = start(domains.every)
+    begun = (start(certificates().every), start(zones().every)) if early else None
+    found = listing()
+    names = {each.name for each in wanted} | {each.name for each in found if tagged(each.tags, own)}
+    if not names:
+        return Facts(found)
+    mapped = [start(domains.mappings, each) for each in sorted(names & {each.name for each in found})]
+    begun = begun or (start(certificates().every), start(zones().every))
+    arns = frozenset(
+        {each.certificate_arn for each in wanted} | {each.certificate for each in found if each.name in names}
+    )
+    listed = begun[0]()
+    # One of another Region or account is not listed, and nothing that ACM could be asked about.
+    arns &= {each["CertificateArn"] for each in listed}
+    reading = start(certificates().read, listed, frozenset(names), arns, start)
+    hosted = begun[1]()
+    hands_off = {each.name for each in wanted if each.zone_id == NO_ZONE}
+    records = [
+        start(zones().at, each.id, name)
+        for name in sorted(names - hands_off)
+        for each in hosted
+        if not each.private and within(name, each.name)
+    ]
+    zone_of: dict[str, str] = {each.name: "" for each in wanted} | zones_of(wanted, hosted)
+    looked = [start(_stands, each, zones(), zone_of.get(each.name, each.stands_in)) for each in reading()]
+    return Facts(
+        domains=found,
+        mappings=tuple(each for one in mapped for each in one()),
+        certificates=tuple(each() for each in looked),
+        zones=hosted,
+        records=tuple(each for one in records for each in one()),
+    )
+
+
+def about_apis(facts: Facts, apis: frozenset[str], there: Callable[[str], bool]) -> Facts:
+    """`facts` with what is known of the mapped APIs: `apis` are ours, `there` tells whether one exists."""
+    mappings = tuple(
+        dataclasses.replace(each, gone=each.api not in apis and not there(each.api))
+        for each in facts.mappings
+    )
+    return dataclasses.replace(facts, mappings=mappings, apis=apis)
+
+
+def _stands(certificate: FoundCertificate, zones: Zones, zone: str) -> FoundCertificate:
+    """The certificate with whether its validation records stand in `zone`, which is the wanted one, or where
+    we wrote them for a name that is not wanted any more; "" for none."""
+    asked = certificate.validation if certificate.tags and zone else ()
+    if not asked or not all(zones.stands(zone, *each) for each in asked):
+        return dataclasses.replace(certificate, stands_in="", record=False)
+    return dataclasses.replace(certificate, stands_in=zone, record=certificate.stands_in == zone)

@@ -1,0 +1,82 @@
+"""Where `smoke` dials: the chat's own name where it leads to the chat, else AWS's."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from nwchatctl.chat.smoke import SocketClosed
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.socket import WebSocket
+    from nwchatctl.chat.smoke import Answer
+    from nwchatctl.context import App
+
+
+Connect: TypeAlias = "Callable[[Sequence[str]], WebSocket]"
+"""Connects, offering those subprotocols. Raises OSError and SocketClosed."""
+
+
+def dialled(app: App, api_id: str) -> tuple[str, Connect, tuple[str, ...]]:
+    """The address, what connects to it, and a warning where it is not the chat's name though it has one."""
+    from nwchatctl.aws.socket import WebSocket
+    from nwchatctl.commands._chat import endpoints
+
+    name = app.settings.domain.name
+    if name:
+        app.cloud.domains.mappings(name)
+    links = endpoints(app, api_id)
+    url = links["domain"]
+    if url is None:
+        plain = links["websocket"] or ""
+        warning = f"{name} does not lead to the chat yet: {app.command('deploy')}"
+        return (
+            plain,
+            lambda spoken: WebSocket.open(plain, direct=app.sandbox, subprotocols=spoken),
+            (warning,) if name else (),
+        )
+    at, address = None, url
+    if app.sandbox:
+        # Nobody's DNS leads to this machine; the sandbox tells a name by the Host that is asked for.
+        endpoint = urlsplit(app.aws.access.endpoint)
+        at, address = (endpoint.hostname or "", endpoint.port or 80), url.replace("wss:", "ws:")
+
+    def connect(spoken: Sequence[str]) -> WebSocket:
+        return WebSocket.open(address, direct=app.sandbox, at=at, subprotocols=spoken)
+
+    return url, lambda spoken: _named(app, name, lambda: connect(spoken)), ()
+
+
+def asked(app: App, token: str) -> Callable[[str, float], Answer]:
+    """What asks the history API for a path, as the holder of `token`, through its own name where it has one.
+    Raises OSError."""
+    from nwchatctl.aws.fetching import get
+    from nwchatctl.commands._chat import endpoints
+
+    name = app.settings.history.domain
+    if name:
+        app.cloud.domains.mappings(name)
+    base, host = endpoints(app, "")["history"] or "", ""
+    if app.sandbox and base == f"https://{name}":
+        base, host = app.aws.access.endpoint, name
+    return lambda path, seconds: get(base + path, seconds, direct=app.sandbox, host=host, token=token)
+
+
+def _named(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
+    """`connect`, whose failures say what is wrong with the name. Raises OSError and SocketClosed."""
+    status = f"`{app.command('status')}` shows the record that it needs"
+    try:
+        return connect()
+    except socket.gaierror as error:
+        raise OSError(
+            f"{name} does not resolve: {status}; a new one may take some minutes to be seen"
+        ) from error
+    except ssl.SSLError as error:
+        raise OSError(
+            f"{name} leads to somebody who has no certificate for it ({error.reason or error}): {status}"
+        ) from error
+    except SocketClosed as error:
+        raise SocketClosed(f"{error}, at {name}: if that leads elsewhere, {status}") from error
