@@ -83,7 +83,7 @@ def planned(facts: Facts, *wanted: WantedName) -> Plan:
     settings, live = Settings(), live_of(facts, *wanted)
     chat = desired(settings, PLACE, "code", "abc")
     named = answered(facts, *wanted).resources if wanted else ()
-    return plan(desired(settings, PLACE, "code", "abc", named), {**chat, **live})
+    return plan(desired(settings, PLACE, "code", "abc", named=named), {**chat, **live})
 
 
 def keys(found: Plan) -> list[tuple[str, Key]]:

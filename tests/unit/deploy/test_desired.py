@@ -64,7 +64,14 @@ ACTIONS = {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     },
-    "history": {"dynamodb:Query", "logs:CreateLogStream", "logs:PutLogEvents"},
+    "authorize": {"logs:CreateLogStream", "logs:PutLogEvents", "ssm:GetParameter"},
+    "history": {
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "ssm:GetParameter",
+    },
     "message": {
         "dynamodb:BatchGetItem",
         "dynamodb:DeleteItem",
@@ -83,7 +90,7 @@ ACTIONS = {
 
 @pytest.mark.parametrize("short", FUNCTIONS)
 def test_a_function_may_do_exactly_this(short: str) -> None:
-    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
+    role: Role = one(chat(auth={"mode": "token"}), Role, f"nwchat-ninjawars-{short}")
     statements = json.loads(role.policy)["Statement"]
     assert {action for each in statements for action in each["Action"]} == ACTIONS[short]
     for each in statements:
@@ -92,6 +99,14 @@ def test_a_function_may_do_exactly_this(short: str) -> None:
         # A star only behind a name of this chat's.
         assert "*" not in resource.removesuffix("/*").removesuffix(":*")
         assert "ninjawars" in resource or "abc123/production/POST/@connections/" in resource
+
+
+def test_in_open_mode_nobody_reads_keys() -> None:
+    roles = [each for each in chat().values() if isinstance(each, Role)]
+    assert {each.name.rpartition("-")[2] for each in roles} == set(FUNCTIONS) - {"authorize"}
+    assert "ssm:" not in "".join(each.policy for each in roles)
+    history = json.loads(one(chat(), Role, "nwchat-ninjawars-history").policy)["Statement"]
+    assert [each["Sid"] for each in history] == ["Messages", "Logs"]
 
 
 @pytest.mark.parametrize("short", ["connect", "message"])
