@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from ministack import app as ministack_app
 from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import apigateway, dynamodb
+from ministack.services import apigateway, dynamodb, lambda_svc
 
 from nwchatctl.sandbox import accesslogs, asynchronous
 from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_resource
@@ -21,6 +21,9 @@ from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_reso
 logger = logging.getLogger("nwchatctl.sandbox")
 
 DEFAULT_ROUTE = "$default"
+# How long a function is made or updated. AWS takes seconds, ministack half a one, and whoever deploys here waits
+# for nothing but that: long enough to be met by who asks at once, as the tool does.
+SETTLING_SECONDS = 0.1
 # Environments of one function at the same time; on a laptop more of them only get in each other's way.
 MAX_WORKERS = 4
 _TRIES = 3
@@ -260,6 +263,7 @@ def kill_functions() -> None:
 
 def install() -> None:
     asynchronous.install()
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = SETTLING_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
     ministack_app._dispatch_service_request = dispatch
