@@ -21,8 +21,8 @@ from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_reso
 logger = logging.getLogger("nwchatctl.sandbox")
 
 DEFAULT_ROUTE = "$default"
-# How long a function is made or updated. AWS takes seconds, ministack half a one, and whoever deploys here waits
-# for nothing but that: long enough to be met by who asks at once, as the tool does.
+# How long a function is made or updated, in seconds. AWS takes some and ministack half a one, which whoever
+# deploys here waits for in vain; it is long enough to be met by who asks at once, as the tool does.
 SETTLING_SECONDS = 0.1
 # Environments of one function at the same time; on a laptop more of them only get in each other's way.
 MAX_WORKERS = 4
