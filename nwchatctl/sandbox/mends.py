@@ -21,10 +21,11 @@ from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_reso
 logger = logging.getLogger("nwchatctl.sandbox")
 
 DEFAULT_ROUTE = "$default"
+# How long a function is made or updated, in seconds. AWS takes some and ministack half a one, which whoever
+# deploys here waits for in vain; it is long enough to be met by who asks at once, as the tool does.
+SETTLING_SECONDS = 0.1
 # Environments of one function at the same time; on a laptop more of them only get in each other's way.
 MAX_WORKERS = 4
-READY_SECONDS = 0.1
-"""How long a function is Pending, or its update InProgress: long enough to be seen, and to be waited for."""
 _TRIES = 3
 
 _save_lock = threading.Lock()
@@ -264,7 +265,7 @@ def install() -> None:
     asynchronous.install()
     certificates.install()
     subprotocols.install()
-    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = READY_SECONDS
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = SETTLING_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
     ministack_app._dispatch_service_request = dispatch

@@ -39,8 +39,9 @@ from nwchatctl.deploy import desired, executor  # noqa: F401 - as above
 SECONDS = 60.0
 """How long a command may take; the slowest takes two."""
 
-ASK_EVERY = 0.11
-"""Seconds between two questions whether a function is ready. The sandbox's take a tenth of a second."""
+ASK_EVERY = 0.15
+"""Seconds between two questions whether a function is ready, so that the second is mostly answered with yes:
+the sandbox's take a tenth of a second (`nwchatctl.sandbox.mends`)."""
 
 ABOUT = (
     *("FunctionName", "Name", "Qualifier", "StatementId", "RoleName", "PolicyName", "TableName", "StageName"),
