@@ -39,6 +39,7 @@ CHECK_HELP = examples(
 )
 KEY_HELP = examples(
     ("into a file that only the site reads", "(umask 077; nwchatctl token key > chat.key)"),
+    ("with its name, for a header with kid", "nwchatctl token key --json"),
 )
 
 _DAY = 86_400

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,6 +273,17 @@ def test_what_the_site_gets_signs_what_comes_in(chat: Operator, url: str) -> Non
     issued = chat.json("token", "issue", "5", "--name", "n", "--role", "r", "--for", "90s")
     with player(url, protocols=("nwchat", issued["token"])) as one:
         assert said(one, unique())["uname"] == "n"
+    eventually(lambda: rows(chat), {})
+
+
+def test_what_the_page_for_sites_makes_comes_in(chat: Operator, url: str) -> None:
+    """By exactly the code of docs/tokens.md."""
+    page = (Path(__file__).parents[2] / "docs" / "tokens.md").read_text()
+    site: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], site)
+    key = chat.run("token", "key").out.strip()
+    with player(url, site["chat_token"](key, "128274", "tchalvak")) as one:
+        assert said(one, unique())["uname"] == "tchalvak"
     eventually(lambda: rows(chat), {})
 
 
