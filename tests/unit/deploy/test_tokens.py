@@ -138,7 +138,7 @@ def test_a_chat_begins_to_ask_when_all_is_there_and_its_functions_after_it() -> 
 
 def test_a_chat_ceases_to_ask_with_its_functions_first_and_what_was_asked_last() -> None:
     # The keys are not looked at in open mode.
-    there = {where: each for where, each in live(TOKEN).items() if not isinstance(each, TokenKeys)}
+    there: State = {where: each for where, each in live(TOKEN).items() if where[0] != TokenKeys.kind}
     made = plan(OPEN, there)
     assert before(made, STAGE) >= MOVED
     assert STAGE in before(made, ASKED)

@@ -95,3 +95,12 @@ def test_a_queue_made_with_tags_is_tagged() -> None:
     tag = (Check("sqs", "sqs:TagQueue", queue),)
     assert checks("POST", "/", "AmazonSQS.CreateQueue", json.dumps(made).encode()) == tag
     assert checks("POST", "/", "AmazonSQS.CreateQueue", b'{"QueueName": "nwchat-x"}') == ()
+
+
+def test_a_parameter_made_with_tags_is_tagged() -> None:
+    made = {"Name": "/nwchat-x/token-keys", "Tags": [{"Key": "a", "Value": "b"}]}
+    parameter = "arn:aws:ssm:us-east-2:000000000000:parameter/nwchat-x/token-keys"
+    assert checks("POST", "/", "AmazonSSM.PutParameter", json.dumps(made).encode()) == (
+        Check("ssm", "ssm:AddTagsToResource", parameter),
+    )
+    assert checks("POST", "/", "AmazonSSM.PutParameter", b'{"Name": "/x", "Overwrite": true}') == ()
