@@ -40,7 +40,6 @@ Reason: TypeAlias = Literal[
     "too_long",
     "malformed",
     "algorithm",
-    "critical",
     "unknown_key",
     "no_keys",
     "signature",
@@ -141,7 +140,7 @@ def verify(token: str, keys: Sequence[Key], now: float, max_uname_chars: int) ->
         return Refused("algorithm")
     if "crit" in header or header.get("b64", True) is not True:
         # RFC 7515, 4.1.11: what must be understood, and is not, makes a token invalid.
-        return Refused("critical")
+        return Refused("malformed")
     usable = [each for each in keys if "kid" not in header or each.kid == header["kid"]]
     if not usable:
         return Refused("unknown_key" if keys else "no_keys")

@@ -33,7 +33,9 @@ _MAX_EVENT = 6 * 1024 * 1024
 
 def invoke(
     ctx: typer.Context,
-    function: Annotated[str, typer.Argument(help="connect, disconnect, message, fanout or history.")],
+    function: Annotated[
+        str, typer.Argument(help="connect, disconnect, message, fanout, history or authorize.")
+    ],
     event: Annotated[
         str, typer.Option("--event", metavar="FILE", help="A file with the event's JSON; - reads stdin.")
     ] = "",
@@ -44,11 +46,11 @@ def invoke(
     Prints its result and the end of its log. Exit code 1 when the function raised an error.
     """
     from nwchatctl.aws.invoking import invoke as run
-    from nwchatctl.deploy.desired import FUNCTIONS
+    from nwchatctl.deploy.desired import EVERY_FUNCTION
 
     app: App = ctx.obj
-    if function not in FUNCTIONS:
-        raise typer.BadParameter(f"no function {function!r}; there are {', '.join(FUNCTIONS)}")
+    if function not in EVERY_FUNCTION:
+        raise typer.BadParameter(f"no function {function!r}; there are {', '.join(EVERY_FUNCTION)}")
     payload = _event(event) if event else b"{}"
     name = app.cloud.names.function(function)
     client = app.aws.client("lambda", slow=True)

@@ -39,7 +39,7 @@ CHECK_HELP = examples(
 )
 KEY_HELP = examples(
     ("into a file that only the site reads", "(umask 077; nwchatctl token key > chat.key)"),
-    ("with its id, for the header's kid", "nwchatctl token key --json | jq -r .kid"),
+    ("with its name, for a header with kid", "nwchatctl token key --json"),
 )
 
 _DAY = 86_400
@@ -48,9 +48,8 @@ _WORDS: dict[Reason, str] = {
     "missing": "there is none",
     "several": "there is more than one",
     "too_long": "it is longer than any token may be",
-    "malformed": "it is no token: three parts in base64url, of which the first two are JSON objects",
+    "malformed": "it is no token: three parts in base64url, the first two JSON objects, and no crit or b64",
     "algorithm": "its alg is not HS256",
-    "critical": "its header asks for what is not supported (crit, b64)",
     "unknown_key": "its kid names no key that counts: was it signed before the last two rotations?",
     "no_keys": "there are no keys",
     "signature": "no key that counts has signed it",

@@ -70,9 +70,9 @@ def asking(live: State) -> bool:
 def in_turn(changes: Mapping[Key, Change], before: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
     """What else has to wait for what, where a chat begins or ceases to ask for tokens.
 
-    The functions refuse whoever was not asked. So they begin to once the stage asks, and cease before it
-    does: nobody is refused in between. `before` is what each change waits for already; an alias that the
-    stage waits for stays before it.
+    The functions refuse whoever was not asked. So they begin to once the stage asks, and cease before it:
+    nobody is refused in between. `before` is what each change waits for; an alias that the stage waits
+    for stays before it.
     """
     begins = any(isinstance(each, Create) and isinstance(each.after, Authorizer) for each in changes.values())
     ceases = any(

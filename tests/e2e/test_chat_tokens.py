@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,6 +274,61 @@ def test_what_the_site_gets_signs_what_comes_in(chat: Operator, url: str) -> Non
     with player(url, protocols=("nwchat", issued["token"])) as one:
         assert said(one, unique())["uname"] == "n"
     eventually(lambda: rows(chat), {})
+
+
+def test_what_the_page_for_sites_makes_comes_in(chat: Operator, url: str) -> None:
+    """By exactly the code of docs/tokens.md."""
+    page = (Path(__file__).parents[2] / "docs" / "tokens.md").read_text()
+    site: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], site)
+    key = chat.run("token", "key").out.strip()
+    with player(url, site["chat_token"](key, "128274", "tchalvak")) as one:
+        assert said(one, unique())["uname"] == "tchalvak"
+    eventually(lambda: rows(chat), {})
+
+
+def test_check_says_what_is_wrong_and_repeats_no_token(chat: Operator) -> None:
+    key = keys(chat)[0]
+    path = chat.home / "token.txt"
+    path.write_text(token(key.key, claims(role="moderator")) + "\n")
+    good = chat.json("token", "check", str(path))
+    assert (good["valid"], good["sender_id"], good["uname"], good["kid"]) == (
+        True,
+        "128274",
+        "tchalvak",
+        key.kid,
+    )
+    for made, reason, sub in ((past(exp=-1), "expired", "128274"), (claims(sub=1), "claims", 1)):
+        path.write_text(token(key.key, made))
+        ran = chat.run("token", "check", str(path), "--json")
+        assert (ran.code, ran.data["reason"], ran.data["claims"]["sub"]) == (1, reason, sub)
+    path.write_text(token(OTHER))
+    bad = chat.run("token", "check", str(path))
+    assert (bad.code, bad.out.split(":")[0]) == (1, "refused, signature")
+    # On the command line it would be in every process list; and it is not said again.
+    typed = token(key.key)
+    ran = chat.run("token", "check", typed)
+    assert ran.error is not None
+    assert (ran.code, ran.error.code) == (2, "token_unreadable")
+    assert typed not in ran.error.message + ran.error.hint + ran.out + ran.err
+
+
+def test_without_the_mode_or_the_chat_there_are_no_tokens(chat: Operator) -> None:
+    for words in (("issue", "1"), ("check", "x"), ("key",), ("rotate",)):
+        ran = chat.run("token", *words, NWCHAT_AUTH__MODE="open")
+        assert (ran.code, ran.error and ran.error.code) == (3, "not_token_mode")
+        ran = chat.run("token", *words, NWCHAT_CHAT__NAME="e2e-nowhere")
+        assert (ran.code, ran.error and ran.error.code) == (4, "not_deployed")
+
+
+def test_no_secret_is_in_what_is_said(chat: Operator) -> None:
+    """Under --debug, in plans and reports, and in what a function has logged."""
+    secret = keys(chat)[0].key
+    for words in (("plan", "--json"), ("status", "--json"), ("releases", "--json"), ("smoke", "--json")):
+        ran = chat.run("--debug", "-v", *words)
+        assert ran.error is None
+        assert secret not in ran.out + ran.err
+        assert "eyJ" not in ran.out + ran.err
 
 
 def test_smoke_brings_a_token_and_sees_that_others_stay_out(chat: Operator) -> None:

@@ -99,7 +99,8 @@ def say(operator: Operator, url: str) -> str:
     """One says something, with a key of its own; it has to be acked, and come to both."""
     text = unique()
     with player(url) as one, player(url) as other:
-        one.send({"message": text, "client_id": unique()})
+        # Another key each time, as it is the same player's.
+        one.send({"message": text, "client_id": text})
         own, others = until_now(one), until_now(other)
     kinds = [frame["type"] for frame in own]
     if kinds == ["error"]:

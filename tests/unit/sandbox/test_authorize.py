@@ -110,3 +110,12 @@ def test_the_partition_keys_that_a_batch_asks_for() -> None:
     assert keys("dynamodb:BatchGetItem", t=[one], u=[other]) == {"dynamodb:LeadingKeys": ["7", "bans"]}
     assert keys("dynamodb:GetItem", t=[one]) == {}
     assert leading_keys("dynamodb:BatchGetItem", b"[", str) == {"dynamodb:LeadingKeys": []}
+
+
+def test_a_parameter_made_with_tags_is_tagged() -> None:
+    made = {"Name": "/nwchat-x/token-keys", "Tags": [{"Key": "a", "Value": "b"}]}
+    parameter = "arn:aws:ssm:us-east-2:000000000000:parameter/nwchat-x/token-keys"
+    assert checks("POST", "/", "AmazonSSM.PutParameter", json.dumps(made).encode()) == (
+        Check("ssm", "ssm:AddTagsToResource", parameter),
+    )
+    assert checks("POST", "/", "AmazonSSM.PutParameter", b'{"Name": "/x", "Overwrite": true}') == ()
