@@ -139,7 +139,7 @@ def _report(
     dry_run: bool,
     role: Logging | None = None,
 ) -> Report:
-    from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, whereabouts
+    from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, unread, whereabouts
 
     api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
     links = endpoints(app, api_id)
@@ -164,6 +164,7 @@ def _report(
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=body,
+        warnings=unread(app),
     )
 
 
