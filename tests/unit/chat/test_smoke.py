@@ -122,7 +122,7 @@ class History:
         if path == "/health":
             return self.status
         self.looks -= 1
-        return self.page if self.looks < 1 else Answer(200, '{"messages": []}')
+        return self.page if self.looks < 1 else Answer(200, '{"messages": [{"id": "other"}]}')
 
     def sleep(self, seconds: float) -> None:
         self.chat.now += seconds
