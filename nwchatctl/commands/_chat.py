@@ -98,6 +98,16 @@ def endpoints(app: App, api_id: str) -> dict[str, str | None]:
     }
 
 
+def unread(app: App) -> tuple[str, ...]:
+    """A warning for allowed origins whose pages API Gateway lets read no history."""
+    from nwchatctl.deploy.history_api import unreadable_from
+
+    left_out = unreadable_from(app.settings.chat.allowed_origins) if app.settings.history.enabled else ()
+    if not left_out:
+        return ()
+    return (f"pages of {', '.join(left_out)} cannot read the history API: it knows http and https only",)
+
+
 def whereabouts(app: App) -> dict[str, object]:
     """The keys that name the chat in every report."""
     where = app.cloud.where

@@ -139,7 +139,7 @@ def _report(
     dry_run: bool,
     role: Logging | None = None,
 ) -> Report:
-    from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, whereabouts
+    from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, unread, whereabouts
     from nwchatctl.commands._names import dns_json, dns_lines, dns_notes
 
     api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
@@ -167,6 +167,7 @@ def _report(
         },
         body=(*body, *dns_lines(found)),
         notes=() if dry_run else dns_notes(found),
+        warnings=unread(app),
     )
 
 

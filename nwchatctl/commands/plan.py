@@ -27,7 +27,7 @@ def plan(
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
     from nwchatctl.commands._account import lacking
-    from nwchatctl.commands._chat import as_json, as_lines, planned, summary, whereabouts
+    from nwchatctl.commands._chat import as_json, as_lines, planned, summary, unread, whereabouts
     from nwchatctl.commands._lock import at_it
 
     app: App = ctx.obj
@@ -40,5 +40,9 @@ def plan(
             Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
         ),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
-        warnings=(*lacking(app), *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen))),
+        warnings=(
+            *lacking(app),
+            *unread(app),
+            *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen)),
+        ),
     )

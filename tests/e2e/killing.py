@@ -143,7 +143,8 @@ class Killing:
         assert ran.code == 0, (where, ran)
         different = differences(way.after, dump(self.chat))
         assert not different, "\n".join([where, *(each[:300] for each in different[:12])])
-        assert self.done(way.plan)["changes"] == way.planned, where
+        left = self.done(way.plan)["changes"]
+        assert left == way.planned, (where, left)
 
 
 def planning(line: Line) -> Line:

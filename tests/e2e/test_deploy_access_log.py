@@ -232,7 +232,7 @@ def test_a_first_deploy_with_logs(unset: Operator, others: str) -> None:
     unset.destroy()
     changes = unset.deploy(**ON)["changes"]
     assert {each["action"] for each in changes} == {"create"}
-    assert [each["kind"] for each in changes].count("log-group") == 5
+    assert [each["kind"] for each in changes].count("log-group") == 6
     assert unset.plan(**ON) == []
     assert unset.json("smoke", **ON)["ok"] is True
 

@@ -33,6 +33,8 @@ def killing(chat: Operator) -> Iterator[Killing]:
     wipe(chat)
 
 
+# Every call of both APIs, some hundred processes.
+@pytest.mark.timeout(600)
 def test_a_first_deploy(killing: Killing, chat: Operator, record_property: Say) -> None:
     way = killing.undisturbed("first deploy", DEPLOY, PLAN)
     assert (way.before, way.planned) == ({}, [])

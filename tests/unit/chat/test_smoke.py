@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.chat.smoke import SocketClosed, Step, smoke
+from nwchat.keys import ulid_time
+from nwchatctl.chat.smoke import WAIT, Answer, Over, SocketClosed, Step, smoke
 
 ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
 
@@ -103,6 +104,88 @@ def test_each_fault_is_named_and_ends_the_test(fault: str, step: str, detail: st
     assert steps[-1].name == step
     assert detail in steps[-1].detail
     assert all(each.closed for each in chat.sockets)
+
+
+class History:
+    """A history API beside that chat, which has the message after so many looks."""
+
+    def __init__(self, chat: Chat, *, looks: int = 1, health: Answer | None = None) -> None:
+        self.chat = chat
+        self.looks = looks
+        self.status = health or Answer(200, '{"status": "ok", "version": "1.2.3"}')
+        self.asked: list[str] = []
+        self.page = Answer(200, json.dumps({"messages": [{"id": "other"}, {"id": ID}]}))
+
+    def get(self, path: str, seconds: float) -> Answer:
+        assert 1 <= seconds <= WAIT
+        self.asked.append(path)
+        if path == "/health":
+            return self.status
+        self.looks -= 1
+        return self.page if self.looks < 1 else Answer(200, '{"messages": [{"id": "other"}]}')
+
+    def sleep(self, seconds: float) -> None:
+        self.chat.now += seconds
+
+    def run(self) -> list[Step]:
+        over = Over(self.get, self.sleep)
+        return list(smoke(self.chat.connect, lambda: self.chat.now, "nonce", over=over))
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_the_history_api_has_it_in_the_end(looks: int) -> None:
+    found = History(Chat(), looks=looks)
+    steps = found.run()
+    assert [each.name for each in steps][-3:] == ["close", "health", "messages"]
+    assert all(each.ok for each in steps)
+    assert steps[-2].detail == "version 1.2.3"
+    assert steps[-1].ms == 500 * (looks - 1)
+    assert len(found.asked) == 1 + looks
+    # However many say something meanwhile, it is on the page that is asked for.
+    after = found.asked[-1].partition("after=")[2]
+    assert after < ID
+    assert ulid_time(after) == ulid_time(ID)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (
+            Answer(404, '{"message":"Not Found"}'),
+            'HTTP 404: {"message":"Not Found"}; a route or its stage is',
+        ),
+        (Answer(429, "{}"), "history.request_rate"),
+        (Answer(500, "{}"), "nwchatctl invoke history"),
+        (Answer(418, "x" * 1000), "HTTP 418: " + "x" * 200),
+        (Answer(200, "<html>"), "Expecting value"),
+        (Answer(200, "[]"), "no JSON object: []"),
+        (Answer(200, '{"status": "ill"}'), 'GET /health says {"status": "ill"}'),
+    ],
+)
+def test_a_fault_of_the_history_api_says_what_mends_it(answer: Answer, detail: str) -> None:
+    *before, failed = History(Chat(), health=answer).run()
+    assert all(each.ok for each in before)
+    assert (failed.name, failed.ok) == ("health", False)
+    assert detail in failed.detail
+    assert len(failed.detail) < 400
+
+
+def test_a_message_that_never_comes_there_is_waited_for_so_long() -> None:
+    found = History(Chat(), looks=1000)
+    failed = found.run()[-1]
+    assert (failed.name, failed.ok) == ("messages", False)
+    assert failed.detail.startswith("not in the history API within 10 s")
+    assert len(found.asked) <= 1 + WAIT / 0.5 + 1
+
+
+def test_a_history_api_that_is_not_reached() -> None:
+    found = History(Chat())
+
+    def get(path: str, seconds: float) -> Answer:
+        raise OSError("connection refused")
+
+    steps = list(smoke(found.chat.connect, lambda: 0.0, "nonce", over=Over(get, found.sleep)))
+    assert (steps[-1].name, steps[-1].detail) == ("health", "connection refused")
 
 
 def test_steps_come_as_they_are_done() -> None:
