@@ -31,7 +31,7 @@ def dns_json(found: Planned) -> list[dict[str, str]]:
 def dns_lines(found: Planned) -> tuple[Line, ...]:
     """The same for a person."""
     return tuple(
-        Line(f"to create where the name's DNS lives: {each.name} {each.type} {each.value}", Mark.WARN)
+        Line(f"where its DNS lives there has to be: {each.name} {each.type} {each.value}", Mark.HEAD)
         for each in to_create(found)
     )
 
