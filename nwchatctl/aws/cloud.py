@@ -245,8 +245,9 @@ class Cloud:
 
     def _begin(self) -> Callable[[], Rows]:
         """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        further = ("ssm",) if self.tokens else ()
-        self._aws.prepare("sts", "dynamodb", "apigatewayv2", "lambda", "iam", "logs", "sqs", *further)
+        named = ("acm", "route53") if self.wanted_names() else ()
+        asked = ("ssm",) if self.tokens else ()
+        self._aws.prepare("sts", "dynamodb", "apigatewayv2", *named, "lambda", "iam", "logs", "sqs", *asked)
         return Readers(1)(self._look_at_lock)
 
     def _look_at_lock(self) -> Rows:

@@ -76,7 +76,7 @@ def _named(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
         ) from error
     except ssl.SSLError as error:
         raise OSError(
-            f"{name} leads to somebody who has no certificate for it ({error.reason or error}): {status}"
+            f"{name} leads to somebody who has no certificate for it ({error}): {status}"
         ) from error
     except SocketClosed as error:
         raise SocketClosed(f"{error}, at {name}: if that leads elsewhere, {status}") from error

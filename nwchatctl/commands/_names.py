@@ -10,6 +10,7 @@ from nwchatctl.report import Line, Mark
 if TYPE_CHECKING:
     from nwchatctl.commands._chat import Planned
     from nwchatctl.deploy.addresses import Answer, ToCreate
+    from nwchatctl.deploy.planner import Plan
     from nwchatctl.errors import ChatError
 
 
@@ -31,7 +32,7 @@ def dns_json(found: Planned) -> list[dict[str, str]]:
 def dns_lines(found: Planned) -> tuple[Line, ...]:
     """The same for a person."""
     return tuple(
-        Line(f"to create where the name's DNS lives: {each.name} {each.type} {each.value}", Mark.WARN)
+        Line(f"where its DNS lives there has to be: {each.name} {each.type} {each.value}", Mark.HEAD)
         for each in to_create(found)
     )
 
@@ -45,6 +46,25 @@ def dns_notes(found: Planned) -> tuple[str, ...]:
     more = "; ALIAS is called ANAME or a flattened CNAME by some" if apex else ""
     said = ", ".join(f"{each.name} {each.type} {each.value}" for each in records)
     return (f"create where the name's DNS lives, if it is not there: {said}{more}",)
+
+
+def waits(plan: Plan) -> tuple[Line, ...]:
+    """What takes long, said before it begins."""
+    from nwchatctl.deploy.changes import Create, Update
+    from nwchatctl.deploy.domains import ISSUED
+    from nwchatctl.deploy.model import Certificate
+
+    names = []
+    for each in plan.changes:
+        match each:
+            case Create(Certificate(name=name)):
+                names.append(name)
+            case Update(Certificate(name=name, status=status)) if status != ISSUED:
+                names.append(name)
+            case _:
+                pass
+    said = "is waited for until ACM has validated it, which takes minutes"
+    return tuple(Line(f"the certificate for {each} {said}", Mark.DIM) for each in names)
 
 
 def name_rows(found: Planned) -> Iterator[tuple[str, str]]:

@@ -58,6 +58,7 @@ def deploy(
     from nwchatctl.commands._apply import changing
     from nwchatctl.commands._chat import as_lines, planned, summary
     from nwchatctl.commands._lock import refuse_locked, settle
+    from nwchatctl.commands._names import waits
     from nwchatctl.deploy.adoption import refuse_unfinished
 
     app: App = ctx.obj
@@ -75,6 +76,7 @@ def deploy(
         settle(app, seen)
         return _report(app, found, plan, applied=0, began=began, dry_run=False)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
+    app.say(*waits(plan))
     _consent(app, plan, yes)
     consent(app, role, yes=yes)
     if force_unlock:

@@ -224,7 +224,8 @@ def test_where_dns_lives_elsewhere_the_records_are_printed(operator: Operator) -
     assert done.data["dns"] == [{"name": NAME, "type": "CNAME", "value": target}]
     assert operator.plan(**elsewhere) == []
     ran = operator.run("deploy", **elsewhere)
-    assert f"to create where the name's DNS lives: {NAME} CNAME {target}" in ran.out
+    assert f"where its DNS lives there has to be: {NAME} CNAME {target}" in ran.out
+    assert f"create where the name's DNS lives, if it is not there: {NAME} CNAME {target}" in ran.err
     assert "ListResourceRecordSets" not in ran.calls
     # Once the zone is the tool's, the alias follows; a validation record that it found stays in the end.
     assert kinds(operator.deploy()["changes"]) == [("create", "record", f"{NAME} A")]

@@ -446,9 +446,8 @@ def test_a_certificate_goes_once_its_domain_lets_it(desk: Desk) -> None:
     adapter, stub, zone = certificates(desk)
     live = dataclasses.replace(CERTIFICATE, arn=ARN, record=True)
     stub.add_response("describe_certificate", details())
-    stub.add_response(
-        "list_certificates", {"CertificateSummaryList": [summary(), summary(f"{ARN}2", "b.net")]}
-    )
+    listing = [summary(), summary(f"{ARN}2", "b.net")]
+    stub.add_response("list_certificates", {"CertificateSummaryList": listing})
     zone.add_response("change_resource_record_sets", CHANGE)
     for _ in range(3):
         stub.add_client_error("delete_certificate", "ResourceInUseException", "is in use")

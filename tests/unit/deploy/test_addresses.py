@@ -216,6 +216,20 @@ def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
     assert [each for _, each in keys(planned(facts)) if each[0] == "record"] == []
 
 
+def test_what_leads_to_somebody_elses_domain_of_that_name_is_not_touched() -> None:
+    facts = with_(domains=(dataclasses.replace(DOMAIN, tags=()),), certificates=())
+    assert live_of(facts) == {}
+    (problem,) = answered(facts).problems
+    assert problem.code == "domain_taken"
+    assert "--tags nwchat:chat=x,nwchat:managed-by=nwchatctl" in problem.hint
+
+
+def test_a_root_of_ours_that_leads_to_somebody_elses_api_is_refused() -> None:
+    theirs = dataclasses.replace(MAPPING, api="theirs")
+    assert [each.code for each in answered(with_(mappings=(theirs,))).problems] == ["mapping_taken"]
+    assert answered(with_(mappings=(MAPPING, dataclasses.replace(theirs, key="v2")))).problems == ()
+
+
 def test_target_of_api_gateway() -> None:
     assert leads_to_gateway("d-1.execute-api.us-east-2.amazonaws.com", "us-east-2")
     assert not leads_to_gateway("d-1.execute-api.us-east-2.amazonaws.com.evil.net", "us-east-2")
