@@ -46,11 +46,11 @@ def invoke(
     Prints its result and the end of its log. Exit code 1 when the function raised an error.
     """
     from nwchatctl.aws.invoking import invoke as run
-    from nwchatctl.deploy.desired import EVERY_FUNCTION
+    from nwchatctl.deploy.desired import FUNCTIONS
 
     app: App = ctx.obj
-    if function not in EVERY_FUNCTION:
-        raise typer.BadParameter(f"no function {function!r}; there are {', '.join(EVERY_FUNCTION)}")
+    if function not in FUNCTIONS:
+        raise typer.BadParameter(f"no function {function!r}; there are {', '.join(FUNCTIONS)}")
     payload = _event(event) if event else b"{}"
     name = app.cloud.names.function(function)
     client = app.aws.client("lambda", slow=True)

@@ -95,7 +95,7 @@ def test_what_token_mode_adds() -> None:
             assert environment["NWCHAT_AUTH_PARAMETER"] == f"/{MINE}/token-keys"
 
 
-def test_the_authorizer_may_read_the_keys_and_nobody_else() -> None:
+def test_the_authorizer_and_the_history_may_read_the_keys_and_nobody_else() -> None:
     may = {}
     for each in TOKEN.values():
         if isinstance(each, Role):
@@ -106,7 +106,7 @@ def test_the_authorizer_may_read_the_keys_and_nobody_else() -> None:
         f"arn:aws:ssm:us-east-2:123456789012:parameter/{MINE}/token-keys",
     )
     assert {sid for name, sid in may if name == f"{MINE}-authorize"} == {"TokenKeys", "Logs"}
-    assert [name for name, sid in may if sid == "TokenKeys"] == [f"{MINE}-authorize"]
+    assert {name for name, sid in may if sid == "TokenKeys"} == {f"{MINE}-authorize", f"{MINE}-history"}
 
 
 # In which order ---------------------------------------------------------------------------------
