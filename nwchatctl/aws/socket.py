@@ -58,7 +58,8 @@ class WebSocket:
                 leave,
             )
         except InvalidStatus as error:
-            raise SocketClosed(f"the handshake was refused with HTTP {error.response.status_code}") from error
+            status = error.response.status_code
+            raise SocketClosed(f"the handshake was refused with HTTP {status}", status) from error
         except InvalidHandshake as error:
             raise SocketClosed(f"the handshake failed: {error}") from error
 

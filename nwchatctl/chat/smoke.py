@@ -61,7 +61,12 @@ class Socket(Protocol):
 
 
 class SocketClosed(Exception):
-    """The other side closed; the text says with what code and reason."""
+    """The other side closed; the text says with what code and reason. `status` is the HTTP status of a
+    handshake that was refused, None where there was one already."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ def _refused(connect: Callable[[], Socket]) -> str:
     try:
         socket = connect()
     except SocketClosed as closed:
-        if not str(closed).endswith(("HTTP 401", "HTTP 403")):
+        if closed.status not in (401, 403):
             raise
         return "nobody without a token"
     socket.close()

@@ -79,4 +79,5 @@ def _named(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
             f"{name} leads to somebody who has no certificate for it ({error}): {status}"
         ) from error
     except SocketClosed as error:
-        raise SocketClosed(f"{error}, at {name}: if that leads elsewhere, {status}") from error
+        said = f"{error}, at {name}: if that leads elsewhere, {status}"
+        raise SocketClosed(said, error.status) from error
