@@ -1,8 +1,8 @@
-"""Custom domain names as API Gateway keeps them, and sockets that come by them.
+"""Custom domain names as API Gateway keeps them, and who comes by them.
 
 ministack 1.5.33 takes any certificate, deletes an API that a domain leads to, and answers HTTP alone on a
-custom domain's Host. Sources for the texts of AWS's answers: public issue threads (architect/architect 25,
-aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
+custom domain's Host, and there not `/health`, which is its own. Sources for the texts of AWS's answers:
+public issue threads (architect/architect 25, aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
 """
 
 from __future__ import annotations
@@ -65,23 +65,27 @@ def _mapped(api_id: str | None, stage: str | None) -> bool:
 
 
 class Hosts:
-    """An ASGI app before ministack's, by which a socket to a mapped domain's Host reaches its API."""
+    """An ASGI app before ministack's, by which whoever asks for a mapped domain's Host reaches its API."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and (path := _led(scope)):
-            scope = {**scope, "path": path, "raw_path": path.encode()}
+        if scope["type"] in ("websocket", "http") and (prefix := _led(scope)):
+            path = prefix + scope["path"].rstrip("/")
+            raw = prefix.encode() + scope.get("raw_path", scope["path"].encode()).rstrip(b"/")
+            scope = {**scope, "path": path, "raw_path": raw}
         await self._app(scope, receive, send)
 
 
 def _led(scope: Message) -> str:
-    """The path under which ministack knows what the Host leads to, "" where that is no domain."""
+    """The path under which ministack knows what the Host leads to, "" where that is no domain whose root is
+    mapped: a mapping with a key takes a part of the path away, and no chat has one."""
     host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1")
     name = host.partition(":")[0].lower()
-    found = apigateway_v1.resolve_base_path_mapping(name, scope.get("path", "/")) if "." in name else None
-    if found is None:
+    path = scope.get("path", "/")
+    found = apigateway_v1.resolve_base_path_mapping(name, path) if "." in name else None
+    if found is None or found[2] != path:
         return ""
-    api_id, stage, rest = found
-    return f"/_aws/execute-api/{api_id}/{stage}{rest.rstrip('/')}"
+    api_id, stage, _ = found
+    return f"/_aws/execute-api/{api_id}/{stage}"
