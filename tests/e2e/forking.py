@@ -32,9 +32,9 @@ from nwchatctl import cli
 from nwchatctl.aws import cloud, patience
 from nwchatctl.aws.package import Package, package
 from nwchatctl.aws.session import Access, Aws
-from nwchatctl.commands import _apply, _chat  # noqa: F401 - what a command would import late
+from nwchatctl.commands import _apply, _chat, _names  # noqa: F401 - what a command would import late
 from nwchatctl.context import App
-from nwchatctl.deploy import desired, executor  # noqa: F401 - as above
+from nwchatctl.deploy import addresses, desired, executor  # noqa: F401 - as above
 
 SECONDS = 60.0
 """How long a command may take; the slowest takes two."""
