@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = examples(
     ("another key from now on", "nwchatctl token rotate"),
     ("what would become of which key", "nwchatctl token rotate --dry-run"),
-    ("once a month, by cron", "nwchatctl -q token rotate --yes"),
+    ("once a month, by cron", "nwchatctl -q token rotate"),
 )
 
 _SPREAD_SECONDS = 0.5
@@ -35,8 +35,9 @@ def rotate(
     """Sign with another key from now on.
 
     The former key goes on counting until the next rotation, so that nobody is dropped and the site has time
-    to get the new one; the key before it ends. Asks where tokens of that one may still be good. Who is
-    connected stays.
+    to get the new one; the key before it ends. Where tokens of that one may still be good, whoever is at a
+    terminal is asked, and a script is warned: it takes nothing away that is not made again. Who is connected
+    stays.
     """
     from nwchatctl.commands._lock import locked, refuse_locked
     from nwchatctl.commands._tokens import require_keys
@@ -57,10 +58,11 @@ def rotate(
     seen = refuse_locked(app, rows.seen)
     if keyring.drops_tokens(keys, now):
         last, ago = keyring.dropped(keys)[0].kid, _age(now - keys[0].created_at)
-        app.confirm(
-            f"the last rotation was {ago} ago: tokens that key {last} has signed stop working. Rotate?",
-            given=yes,
-        )
+        said = f"the last rotation was {ago} ago: tokens that key {last} has signed stop working"
+        if yes or json or not app.streams.asks:
+            app.warn(said)
+        else:
+            app.confirm(f"{said}. Rotate?", given=False)
     with locked(app, seen, "token rotate") as guard:
         new = _turn(app, keys)
         guard()

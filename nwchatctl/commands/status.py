@@ -31,13 +31,14 @@ def status(
 ) -> Report:
     """Show where the chat is and how it does.
 
-    Endpoints, release, how many are connected, the last message, and the state of each resource: whatever
-    differs from the configuration is listed as `plan` lists it.
+    Endpoints, release, who may come in, how many are connected and how many banned, the last message, and the
+    state of each resource: whatever differs from the configuration is listed as `plan` lists it.
     """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
     from nwchatctl.commands._lock import at_it
     from nwchatctl.commands._names import dns_json, dns_lines, name_rows, problem_lines, problems_json
     from nwchatctl.deploy.releases import running
+    from nwchatctl.deploy.tokens import asking
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -45,7 +46,8 @@ def status(
     if not found.deployed:
         raise not_deployed(app)
     drift = found.plan.changes
-    connected, last = _activity(app, found)
+    tokens = asking(found.live.state)
+    connected, banned, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
     letters = _dead_letters(found)
     records = found.live.rows.records
@@ -58,7 +60,9 @@ def status(
             "changes": as_json(drift),
             "release": runs,
             "endpoints": links,
+            "auth": "token" if tokens else "open",
             "connections": connected,
+            "bans": banned,
             "last_message": _iso(last),
             "dead_letters": letters.waiting if letters else None,
             "drift": as_json(drift),
@@ -74,7 +78,9 @@ def status(
                     *((name, url) for name, url in links.items() if url),
                     ("release", runs or "none: aliases and stage are of different ones"),
                     *at_it(app, found.live.rows.seen),
+                    ("may come in", "who has a token" if tokens else "everybody"),
                     ("connections", "-" if connected is None else str(connected)),
+                    ("bans", "-" if banned is None else str(banned)),
                     ("last message", _said(last)),
                     ("dead letters", "-" if letters is None else str(letters.waiting)),
                     *name_rows(found),
@@ -90,15 +96,19 @@ def status(
     )
 
 
-def _activity(app: App, found: Planned) -> tuple[int | None, Message | None]:
-    """How many are connected and the newest message; None for what has no table to say it."""
+def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message | None]:
+    """How many are connected, how many bans hold, and the newest message; None for what has no table to say
+    it."""
+    from nwchatctl.commands._banning import bans
+
     names, now_ms = found.cloud.names, app.now_ms()
-    connected, last = None, None
+    connected, banned, last = None, None, None
     if ("table", names.connections) in found.live.state:
         connected = sum(len(page) for page in app.store.connections(now_ms))
     if ("table", names.messages) in found.live.state:
         last = next(iter(app.store.page(1, now_ms).messages), None)
-    return connected, last
+        banned = sum(each.holds(now_ms) for each in bans(app).all())
+    return connected, banned, last
 
 
 def _dead_letters(found: Planned) -> Queue | None:

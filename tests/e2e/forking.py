@@ -8,6 +8,7 @@ is shared with the parent but memory: the sockets that it warmed up with are clo
 from __future__ import annotations
 
 import base64
+import faulthandler
 import gc
 import hashlib
 import io
@@ -114,7 +115,11 @@ class Forks:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         readable, _, _ = select.select([self._process.stdout], [], [], SECONDS)
-        assert readable, f"{line} has not ended"
+        if not readable:
+            # Both say on stderr where each of their threads is.
+            os.killpg(self._process.pid, signal.SIGUSR1)
+            select.select([self._process.stdout], [], [], 2.0)
+        assert readable, f"{line}, to be killed at {kill}, has not ended"
         answer = json.loads(self._process.stdout.readline())
         return Ended(answer["code"], answer["out"], answer["err"], tuple(answer["calls"]))
 
@@ -284,6 +289,8 @@ def _warm(aws: Watched) -> None:
 
 
 def main() -> None:
+    # A file of its own, which the forked do not close with their stderr.
+    faulthandler.register(signal.SIGUSR1, file=os.fdopen(os.dup(2), "w"), all_threads=True)
     patience.FIRST_POLL = ASK_EVERY
     watch = Watch()
     aws = Watched(App(environ=os.environ).aws.access, watch)

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from nwchat.token_keys import Key, read_keys
-from tests.e2e.chatting import EVENTS, Player, eventually, unique
+from tests.e2e.chatting import EVENTS, SECONDS, Player, eventually, unique
 from tests.e2e.deploying import Operator
 from tests.e2e.emulated import Sandbox
 from tests.e2e.minting import claims, part, player, refused, token
@@ -253,12 +255,12 @@ def test_a_rotation_drops_nobody_and_the_second_ends_the_first_key(chat: Operato
         # At once: the command returns when every function knows.
         assert refused(url, chat.run("token", "issue", "9").out.strip()) == 101
         assert [refused(url, each) for each in (old, nameless)] == [101, 101]
-        ran = chat.run("token", "rotate", "--json")
-        assert (ran.code, ran.error and ran.error.code) == (7, "confirmation_required")
         foreseen = chat.json("token", "rotate", "--dry-run")
         assert foreseen["dropped"] == [first.kid]
         assert [each.kid for each in keys(chat)] == [made["kid"], first.kid]
-        again = chat.json("token", "rotate", "--yes")
+        ran = chat.run("token", "rotate", "--json")
+        assert f"tokens that key {first.kid} has signed stop working" in ran.err
+        again = ran.data
         assert [each.kid for each in keys(chat)] == [again["kid"], made["kid"]]
         assert [refused(url, each) for each in (old, nameless)] == [403, 403]
         text = unique()
@@ -329,6 +331,40 @@ def test_no_secret_is_in_what_is_said(chat: Operator) -> None:
         assert ran.error is None
         assert secret not in ran.out + ran.err
         assert "eyJ" not in ran.out + ran.err
+
+
+def test_a_banned_user_stays_out_and_does_not_read(chat: Operator, url: str) -> None:
+    key = keys(chat)[0].key
+    good, others = token(key), token(key, claims(sub="2", name="neighbour"))
+    assert [history(chat, each) for each in ("", token(OTHER), good)] == [401, 401, 200]
+    with player(url, good) as one, player(url, others) as two:
+        chat.json("ban", "add", "--user", "TCHALVAK", "--for", "1h")
+        assert refused(url, good) == refused(url, None, protocols=("nwchat", good)) == 403
+        assert refused(url, others) == 101
+        assert [history(chat, each) for each in (good, others)] == [403, 200]
+        one.send({"message": "let me speak", "client_id": "c"})
+        assert one.answer("error")["code"] == "muted"
+        text = unique()
+        assert said(two, text)["sender_id"] == "2"
+        assert one.hear(text)
+        status = chat.json("status")
+        assert (status["auth"], status["bans"]) == ("token", 1)
+        chat.json("ban", "remove", "--user", "tchalvak")
+        assert refused(url, good) == 101
+        assert history(chat, good) == 200
+    assert "may come in\twho has a token" in chat.run("status").out.splitlines()
+    eventually(lambda: rows(chat), {})
+
+
+def history(chat: Operator, bearer: str) -> int:
+    """The HTTP status of somebody who reads the history; "" brings no token."""
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    try:
+        with urlopen(Request(f"{chat.history_url}/messages", headers=headers), timeout=SECONDS) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        error.close()
+        return error.code
 
 
 def test_smoke_brings_a_token_and_sees_that_others_stay_out(chat: Operator) -> None:

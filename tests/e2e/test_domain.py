@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from websockets.sync.client import connect
@@ -170,6 +172,31 @@ def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None
         ]
     assert own not in certificates(operator)
     operator.root("acm").delete_certificate(CertificateArn=exact)
+    assert operator.plan() == []
+
+
+def test_the_history_api_has_a_name_of_its_own(operator: Operator) -> None:
+    name = f"history.{ZONE}"
+    settings = {"NWCHAT_HISTORY__DOMAIN": name}
+    done = operator.deploy(**settings)
+    assert kinds(done["changes"]) == [
+        ("create", "certificate", name),
+        ("create", "domain", name),
+        ("create", "mapping", name),
+        ("create", "record", f"{name} A"),
+    ]
+    assert (done["endpoints"]["history"], done["endpoints"]["domain"]) == (f"https://{name}", f"wss://{NAME}/")
+    assert operator.plan(**settings) == []
+    (mapping,) = operator.api.get_api_mappings(DomainName=name)["Items"]
+    assert (mapping["ApiId"], mapping["Stage"]) == (operator.history_id, "$default")
+    for path, key in (("/health", "status"), ("/messages?limit=1", "messages")):
+        wanted = Request(operator.sandbox.endpoint + path, headers={"Host": name})
+        with urlopen(wanted, timeout=SECONDS) as answer:
+            assert key in json.load(answer)
+    steps = operator.json("smoke", **settings)["steps"]
+    assert [each["name"] for each in steps if each["ok"]][-2:] == ["health", "messages"]
+    assert {each["action"] for each in operator.deploy()["changes"]} == {"delete"}
+    assert list(domains(operator)) == [NAME]
     assert operator.plan() == []
 
 
