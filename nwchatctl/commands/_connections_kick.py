@@ -65,8 +65,8 @@ def kick(
 
     Clients may connect again at once; with --ban, whoever has the sockets is banned before they are closed:
     the user, or for an ID its sender_id, else its name, else its address. --all wants the chat's name typed,
-    or given with --confirm; --yes will not do for that. Exit code 4 when an ID is no connection, 5 when some
-    could not be closed.
+    or given with --confirm; --yes will not do for that. Exit code 4 when there is no such connection, 5 when
+    some could not be closed, or are none.
     """
     app: App = ctx.obj
     app.require_config()
@@ -212,7 +212,7 @@ def _report(
     said += [f"{count} {text}" for text, count in (*others, ("failed", swept.failed)) if count]
     code = ended(swept, stopped)
     if code is Exit.DONE and absent:
-        code = Exit.NOT_FOUND
+        code = Exit.PARTLY if swept.alive or swept.gone > swept.absent else Exit.NOT_FOUND
     return Report(
         data={
             "kicked": 0 if dry_run else swept.alive,

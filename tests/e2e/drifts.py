@@ -139,6 +139,7 @@ DRIFTS = (
     # Roles.
     Drift("role-policy", by.policy_widened, "update", *_ROLE,
           {"policy.Connections": (Part('"Action":"*"'), Part('"Action":["dynamodb:PutItem"]')),
+           "policy.Bans": (None, Part("dynamodb:BatchGetItem")),
            "policy.Logs": (None, Part("logs:PutLogEvents"))}),
     Drift("role-trust", by.trust_widened, "update", *_ROLE,
           {"trust.1": (Part(":root"), Part("lambda.amazonaws.com"))}),

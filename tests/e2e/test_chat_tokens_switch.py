@@ -34,7 +34,7 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
         assert calls.index("CreateAuthorizer") < calls.index("CreateDeployment") < calls.index("UpdateStage")
         moved = calls.index("UpdateStage")
         # The one before is of the function that is asked, whose alias is then made.
-        assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (1, 4)
+        assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (1, 5)
         assert chat.plan(**TOKEN) == []
 
         # Who came in before is still there, hears, and is told to come again with a token.

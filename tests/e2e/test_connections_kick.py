@@ -160,7 +160,7 @@ def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
         done = chat.nwchatctl("connections", "kick", "--json", first, "", "..")
         assert closed(one)
     assert (done.code, done.data["kicked"], done.data["failed"], done.data["unknown"]) == (
-        4,
+        5,
         1,
         0,
         ["", ".."],
@@ -180,7 +180,7 @@ def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
         assert (would["kicked"], would["open"], would["gone"], would["dry_run"]) == (0, 1, 1, True)
         assert {first, "-stale="} <= chat.rows().keys()
         done = chat.nwchatctl("connections", "kick", "--", first, "-stale=", first, second, "nobody=")
-        assert done.code == 4
+        assert done.code == 5
         assert done.out == "2 kicked, 1 gone already, 1 unknown\n"
         assert done.err.endswith("warning: no connection is called nobody=\n")
         assert [closed(one), closed(two)] == [True, True]

@@ -7,7 +7,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from nwchatctl.deploy.holding import LEASE_MS, Holder
 from tests.e2e.chatting import now_ms
 from tests.e2e.deploying import Operator
 from tests.e2e.emulated import Sandbox
+from tests.e2e.faulty import Call, Fault, Proxy
+from tests.e2e.leading import leading_to
 
 CHANGED = {"NWCHAT_STAGE__THROTTLE_RATE": "50"}
 
@@ -108,24 +112,44 @@ def test_who_planned_before_somebody_was_done_plans_again(operator: Operator, de
     assert not deploys.take(somebody, app_saw)
 
 
-def test_of_ten_at_once_one_deploys_and_nine_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_of_ten_at_once_one_deploys_and_nine_are_refused(
+    sandbox: Sandbox, faulty: Proxy, tmp_path: Path
+) -> None:
+    """However slow a machine is to start ten processes: AWS does not answer the one that has the lock before
+    the nine have ended."""
     operator = Operator(sandbox, "e2e-ten", tmp_path)
-    processes = [
-        subprocess.Popen(
+    nine_ended = threading.Event()
+
+    def slowly(call: Call) -> Fault | None:
+        if call.operation == "CreateRole":
+            # Less than the tool waits for an answer.
+            nine_ended.wait(15)
+        return None
+
+    def deploy(environ: dict[str, str]) -> tuple[int, str, str]:
+        done = subprocess.run(
             [sys.executable, "-m", "nwchatctl", "deploy", "--yes", "--json"],
+            check=False,
             cwd=tmp_path,
-            env={**sandbox.environ, **operator.environ},
+            env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
+            timeout=120,
         )
-        for _ in range(10)
-    ]
-    ended = []
-    for process in processes:
-        out, err = process.communicate(timeout=120)
-        ended.append((process.returncode, out, err))
+        return done.returncode, done.stdout, done.stderr
+
+    with (
+        leading_to(faulty, sandbox, tmp_path / "through the proxy") as seen,
+        faulty.choosing(slowly),
+        ThreadPoolExecutor(10) as pool,
+    ):
+        waiting = [pool.submit(deploy, {**operator.environ, **seen.environ}) for _ in range(10)]
+        ended = []
+        for each in as_completed(waiting):
+            ended.append(each.result())
+            if len(ended) == 9:
+                nine_ended.set()
     try:
         done = [json.loads(out) for code, out, _ in ended if code == 0]
         refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]

@@ -185,7 +185,10 @@ def test_the_history_api_has_a_name_of_its_own(operator: Operator) -> None:
         ("create", "mapping", name),
         ("create", "record", f"{name} A"),
     ]
-    assert (done["endpoints"]["history"], done["endpoints"]["domain"]) == (f"https://{name}", f"wss://{NAME}/")
+    assert (done["endpoints"]["history"], done["endpoints"]["domain"]) == (
+        f"https://{name}",
+        f"wss://{NAME}/",
+    )
     assert operator.plan(**settings) == []
     (mapping,) = operator.api.get_api_mappings(DomainName=name)["Items"]
     assert (mapping["ApiId"], mapping["Stage"]) == (operator.history_id, "$default")

@@ -34,7 +34,8 @@ OPERATIONS = (
         ),
         (
             ("invoke", "massage"),
-            "invalid value: no function 'massage'; there are connect, disconnect, message, fanout",
+            "invalid value: no function 'massage'; there are connect, disconnect, message, fanout, history, "
+            "authorize",
             "nwchatctl invoke --help",
         ),
     ],
@@ -48,7 +49,7 @@ def test_an_unknown_kind(tmp_path: Path, sandbox: Sandbox) -> None:
     assert (ran.code, ran.out) == (2, "")
     error = json.loads(ran.err)["error"]
     assert error["code"] == "usage"
-    assert "no such kind: lambda; there are table, log-group, queue, api," in error["message"]
+    assert "no such kind: lambda; there are table, log-group, queue, token-keys, api," in error["message"]
 
 
 @pytest.mark.parametrize("argv", [*OPERATIONS, ("plan",), ("deploy", "--yes"), ("destroy", "--yes")])
