@@ -12,7 +12,8 @@ from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.responses import DEFAULT, TEMPLATE, Responses, pages
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.adoption import FoundApi
-from nwchatctl.deploy.model import Api, Authorizer, Deployment, Integration, Pairs, Route, Stage, pairs
+from nwchatctl.deploy.model.pairs import Pairs, pairs
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client

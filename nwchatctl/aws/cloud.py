@@ -36,24 +36,13 @@ from nwchatctl.deploy.changes import Change, Create, Delete, Update
 from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
 from nwchatctl.deploy.domains import Facts, WantedName, live_names
 from nwchatctl.deploy.leftovers import own
-from nwchatctl.deploy.model import (
-    Alias,
-    Api,
-    Function,
-    Key,
-    LogGroup,
-    Pairs,
-    Queue,
-    Release,
-    Resource,
-    Role,
-    Stage,
-    State,
-    Table,
-    TokenKeys,
-    state,
-    with_api_id,
-)
+from nwchatctl.deploy.model.functions import Alias, Function, Role
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, Resource, State, state
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.unknown import with_api_id
+from nwchatctl.deploy.model.websocket import Api, Stage
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.releases import Record, ran_before, running
 from nwchatctl.deploy.zones import zones_of

@@ -5,31 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from nwchatctl.aws import naming
-from nwchatctl.deploy.model import (
-    Alias,
-    Api,
-    ApiMapping,
-    AsyncInvoke,
-    Authorizer,
-    Certificate,
-    Deployment,
-    Domain,
-    Function,
-    HistoryApi,
-    Integration,
-    LogGroup,
-    Permission,
-    Queue,
-    Record,
-    Release,
-    Resource,
-    Role,
-    Route,
-    Stage,
-    Table,
-    TokenKeys,
-    Version,
-)
+from nwchatctl.deploy.model.functions import Alias, AsyncInvoke, Function, Permission, Role, Version
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Resource
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 
 if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud

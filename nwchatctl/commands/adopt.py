@@ -102,7 +102,7 @@ def _read(app: App, old: Old, *, dry_run: bool) -> _Adoption:
     from nwchatctl.commands._chat import planned
     from nwchatctl.commands._lock import refuse_locked
     from nwchatctl.deploy.adoption import rows_are_past, served_before
-    from nwchatctl.deploy.model import Deployment
+    from nwchatctl.deploy.model.websocket import Deployment
     from nwchatctl.deploy.planner import split
 
     app.cloud.taken = old.api

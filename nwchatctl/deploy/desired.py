@@ -13,32 +13,21 @@ from nwchatctl.deploy.access import FORMAT
 from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.dead_letters import async_invoke, queue
 from nwchatctl.deploy.history_api import HISTORY, history_api, permissions
-from nwchatctl.deploy.model import (
-    API_ID,
-    HISTORY_API_ID,
+from nwchatctl.deploy.model.functions import (
     STATEMENT_PREFIX,
     Alias,
-    Api,
-    Authorizer,
-    Deployment,
     Function,
-    Integration,
-    LogGroup,
-    Pairs,
     Permission,
-    Release,
-    Resource,
     Role,
-    Route,
-    Stage,
-    State,
-    Table,
     alias_name,
-    pairs,
     permission_name,
-    state,
-    with_api_id,
 )
+from nwchatctl.deploy.model.pairs import Pairs, pairs
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Resource, State, state
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.unknown import API_ID, HISTORY_API_ID, with_api_id
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
 from nwchatctl.deploy.tokens import AUTHORIZE, authorizer, environment, keys, permission

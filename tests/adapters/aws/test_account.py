@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from nwchatctl.aws.account import Account
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.deploy.access import ROLE, ROLE_TAGS, ROLE_TRUST, role_policy
-from nwchatctl.deploy.model import Stage
+from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.deploy.naming import Place
 from nwchatctl.errors import ChatError
 

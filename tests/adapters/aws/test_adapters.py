@@ -14,17 +14,9 @@ from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.session import Access, Aws, Credentials
 from nwchatctl.deploy.desired import version_fingerprint
-from nwchatctl.deploy.model import (
-    Alias,
-    Function,
-    Integration,
-    Permission,
-    Role,
-    Route,
-    Stage,
-    Table,
-    Version,
-)
+from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role, Version
+from nwchatctl.deploy.model.storage import Table
+from nwchatctl.deploy.model.websocket import Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import PLACE, PREFIX, TAGS, Desk, functions

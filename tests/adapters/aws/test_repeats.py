@@ -15,7 +15,9 @@ from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.session import Access, Aws, Credentials
 from nwchatctl.aws.tagging import to_list
-from nwchatctl.deploy.model import Api, Deployment, Function, Integration, LogGroup, Role, Route, Stage, Table
+from nwchatctl.deploy.model.functions import Function, Role
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import PLACE, PREFIX, TAGS, Desk, functions
