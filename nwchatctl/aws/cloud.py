@@ -33,8 +33,8 @@ from nwchatctl.aws.token_keys import KeyParameters
 from nwchatctl.aws.zones import Zones
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
 from nwchatctl.deploy.domains import Facts, WantedName, live_names
+from nwchatctl.deploy.functions import FANOUT, FUNCTIONS
 from nwchatctl.deploy.leftovers import own
 from nwchatctl.deploy.model.functions import Alias, Function, Role
 from nwchatctl.deploy.model.pairs import Pairs

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nwchatctl.deploy.desired import release_id
+from nwchatctl.deploy.fingerprints import release_id
 from nwchatctl.deploy.model.functions import ALIAS, Alias, Function, Version, alias_name
 from nwchatctl.deploy.model.pairs import Pairs, pairs
 from nwchatctl.deploy.model.release import Release

@@ -53,7 +53,8 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version of a function, `function`:`number`. `runs` is its `desired.version_fingerprint`.
+    """A published version of a function, `function`:`number`. `runs` is its
+    `fingerprints.version_fingerprint`.
 
     `held_by` names the aliases that send calls to it; none of them, no harm in its going.
     """
@@ -68,7 +69,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """`function`:live. `runs` fingerprints the version that it points at (`desired.version_fingerprint`).
+    """`function`:live. `runs` fingerprints the version that it points at (its
+    `fingerprints.version_fingerprint`).
 
     `weights` are other versions' shares of the calls, which is nothing in a chat of ours.
     """

@@ -13,7 +13,7 @@ from nwchatctl.aws.cloud import Caller, Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.session import Access, Aws, Credentials
-from nwchatctl.deploy.desired import version_fingerprint
+from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role, Version
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Integration, Route, Stage

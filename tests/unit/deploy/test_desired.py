@@ -12,7 +12,9 @@ import pytest
 from nwchat.bans import ROOM
 from nwchatctl.config import Settings
 from nwchatctl.deploy.access import FORMAT
-from nwchatctl.deploy.desired import FUNCTIONS, ROUTES, desired, fingerprint, release
+from nwchatctl.deploy.desired import ROUTES, desired, release
+from nwchatctl.deploy.fingerprints import fingerprint
+from nwchatctl.deploy.functions import FUNCTIONS
 from nwchatctl.deploy.model.functions import Function, Role
 from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.storage import LogGroup

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from nwchatctl.deploy.changes import Delete, Update, changed_key
-from nwchatctl.deploy.desired import release_id
+from nwchatctl.deploy.fingerprints import release_id
 from nwchatctl.deploy.model.functions import Alias, Version, version_name
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State, state

@@ -8,7 +8,8 @@ from typing import Any
 from nwchatctl.config import Settings
 from nwchatctl.config.model import AuthSettings
 from nwchatctl.deploy.changes import changed_key
-from nwchatctl.deploy.desired import described, desired, fingerprint
+from nwchatctl.deploy.desired import desired
+from nwchatctl.deploy.fingerprints import described, fingerprint
 from nwchatctl.deploy.model.functions import Function, Permission, Role
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, State, key, state
