@@ -63,15 +63,15 @@ def _create_in_api(cloud: Cloud, after: Api | Integration | Authorizer | Route |
         case Api():
             cloud.gateway.create_api(after)
         case Integration():
-            cloud.gateway.put_integration(after)
+            cloud.gateway.integrations.put(after)
         case Authorizer():
-            cloud.gateway.put_authorizer(after)
+            cloud.gateway.authorizers.put(after)
         case Route():
-            cloud.gateway.put_route(after)
+            cloud.gateway.routes.put(after)
         case Deployment():
-            cloud.gateway.create_deployment(after)
+            cloud.gateway.deployments.create(after)
         case Stage():
-            cloud.gateway.create_stage(after)
+            cloud.gateway.stages.create(after)
         case _:
             assert_never(after)
 
@@ -92,9 +92,9 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
         case Api(), Api():
             cloud.gateway.update_api(before, after)
         case Stage(), Stage():
-            cloud.gateway.update_stage(before, after)
+            cloud.gateway.stages.update(before, after)
         case Authorizer(), Authorizer():
-            cloud.gateway.put_authorizer(after, before)
+            cloud.gateway.authorizers.put(after, before)
         case TokenKeys(), TokenKeys():
             cloud.token_keys.update(before, after)
         case HistoryApi(), HistoryApi():
@@ -151,14 +151,14 @@ def _delete_in_api(cloud: Cloud, before: Api | Integration | Authorizer | Route 
         case Api():
             cloud.gateway.delete_api(before)
         case Integration():
-            cloud.gateway.delete_integration(before)
+            cloud.gateway.integrations.delete(before)
         case Authorizer():
-            cloud.gateway.delete_authorizer(before)
+            cloud.gateway.authorizers.delete(before)
         case Route():
-            cloud.gateway.delete_route(before)
+            cloud.gateway.routes.delete(before)
         case Deployment():
-            cloud.gateway.delete_deployment(before)
+            cloud.gateway.deployments.delete(before)
         case Stage():
-            cloud.gateway.delete_stage(before)
+            cloud.gateway.stages.delete(before)
         case _:
             assert_never(before)

@@ -329,7 +329,7 @@ def test_an_integration_made_without_an_answer_is_found(desk: Desk) -> None:
     items = [{"IntegrationId": "i2", "Description": "nwchatctl:connect"}, {"IntegrationId": "i3"}]
     stub.add_response("get_integrations", {"Items": items})
     stub.add_response("update_integration", {})
-    made.put_integration(Integration("connect", "AWS_PROXY", "arn:f", 29_000, "", ""))
+    made.integrations.put(Integration("connect", "AWS_PROXY", "arn:f", 29_000, "", ""))
     assert made.ids.integrations["connect"] == "i2"
 
 
@@ -337,7 +337,7 @@ def test_a_deployment_made_without_an_answer_is_found(desk: Desk) -> None:
     made, stub, once = gateway(desk)
     broken(once, "create_deployment")
     stub.add_response("get_deployments", {"Items": [{"DeploymentId": "y", "Description": "nwchatctl:d2"}]})
-    made.create_deployment(Deployment("d2"))
+    made.deployments.create(Deployment("d2"))
     assert made.ids.deployments["d2"] == "y"
 
 
@@ -355,7 +355,7 @@ def test_a_route_that_is_there_is_retargeted(desk: Desk) -> None:
     broken(once, "create_route_response")
     response = {"RouteResponseId": "rr", "RouteResponseKey": "$default"}
     stub.add_response("get_route_responses", {"Items": [response]})
-    made.put_route(Route("ping", "ping", "NONE", False, True))
+    made.routes.put(Route("ping", "ping", "NONE", False, True))
     assert made.ids.routes == {"ping": "r1"}
 
 
@@ -364,7 +364,7 @@ def test_a_stage_that_is_there_is_changed(desk: Desk) -> None:
     once.add_client_error("create_stage", "ConflictException", "Stage already exists", http_status_code=409)
     stub.add_response("get_stages", {"Items": [{"StageName": "production", "Tags": dict(TAGS)}]})
     stub.add_response("update_stage", {})
-    made.create_stage(Stage("production", "d1", False, 100.0, 200, (), (), TAGS))
+    made.stages.create(Stage("production", "d1", False, 100.0, 200, (), (), TAGS))
 
 
 def test_throttling_and_conflicts_of_tagging_pass(desk: Desk) -> None:
@@ -382,7 +382,7 @@ def test_reading_twice_reads_the_same(desk: Desk) -> None:
     items = [{"IntegrationId": "i1", "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}]
     for _ in range(2):
         stub.add_response("get_integrations", {"Items": items})
-    assert made.read_integrations() == made.read_integrations()
+    assert made.integrations.read() == made.integrations.read()
 
 
 # Leftovers ------------------------------------------------------------------------------------
