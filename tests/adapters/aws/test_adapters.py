@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.cloud import Caller, Cloud
+from nwchatctl.aws.caller import Caller
+from nwchatctl.aws.cloud import Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.session import Access, Aws, Credentials

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.cloud import Caller, Cloud
+from nwchatctl.aws.caller import Caller
+from nwchatctl.aws.cloud import Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.logs import LogGroups
