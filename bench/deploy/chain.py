@@ -31,7 +31,7 @@ from nwchatctl.aws.reading import Readers
 from nwchatctl.deploy import executor
 from nwchatctl.deploy.changes import Change, changed_key
 from nwchatctl.deploy.executor import Outcome
-from nwchatctl.deploy.model import Key
+from nwchatctl.deploy.model.state import Key
 from nwchatctl.deploy.planner import Plan
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.patience import once, patiently
 from nwchatctl.aws.responses import pages
-from nwchatctl.deploy.model import Authorizer
+from nwchatctl.deploy.model.websocket import Authorizer
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client

@@ -12,7 +12,8 @@ from nwchatctl.aws.patience import patiently, wait_until
 from nwchatctl.aws.reading import Start
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.domains import ISSUED, PENDING, FoundCertificate, covers
-from nwchatctl.deploy.model import Certificate, Pairs
+from nwchatctl.deploy.model.names import Certificate
+from nwchatctl.deploy.model.pairs import Pairs
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:

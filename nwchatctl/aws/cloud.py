@@ -3,68 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, ParamSpec, TypeAlias
-
-from botocore.exceptions import NoRegionError
+from typing import ParamSpec, TypeAlias
 
 from nwchatctl.aws import creating, named
-from nwchatctl.aws.account import Account
-from nwchatctl.aws.adopting import Adopting
+from nwchatctl.aws.adapters import Adapters, Clock
 from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.certificates import Certificates
-from nwchatctl.aws.deploys import Deploys, Rows
-from nwchatctl.aws.domains import Domains
-from nwchatctl.aws.dynamodb import Tables
-from nwchatctl.aws.historyapi import HistoryApis
-from nwchatctl.aws.iam import Roles
-from nwchatctl.aws.lambdas import Functions
-from nwchatctl.aws.logs import LogGroups
-from nwchatctl.aws.package import Package, package
+from nwchatctl.aws.caller import Caller
+from nwchatctl.aws.deploys import Rows
 from nwchatctl.aws.patience import hurrying
 from nwchatctl.aws.published import Found
-from nwchatctl.aws.queues import AsyncInvokes, Queues
 from nwchatctl.aws.reading import Readers, Start
 from nwchatctl.aws.session import Aws
-from nwchatctl.aws.token_keys import KeyParameters
-from nwchatctl.aws.zones import Zones
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.desired import FANOUT, FUNCTIONS
 from nwchatctl.deploy.domains import Facts, WantedName, live_names
+from nwchatctl.deploy.functions import FANOUT, FUNCTIONS
 from nwchatctl.deploy.leftovers import own
-from nwchatctl.deploy.model import (
-    Alias,
-    Api,
-    Function,
-    Key,
-    LogGroup,
-    Pairs,
-    Queue,
-    Release,
-    Resource,
-    Role,
-    Stage,
-    State,
-    Table,
-    TokenKeys,
-    state,
-    with_api_id,
-)
-from nwchatctl.deploy.naming import Names, Place
+from nwchatctl.deploy.model.functions import Alias, Function, Role
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, Resource, State, state
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.unknown import with_api_id
+from nwchatctl.deploy.model.websocket import Api, Stage
+from nwchatctl.deploy.naming import Names
 from nwchatctl.deploy.releases import Record, ran_before, running
 from nwchatctl.deploy.zones import zones_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
-
 P = ParamSpec("P")
-
-Clock: TypeAlias = Callable[[], int]
-"""The time, in epoch ms."""
 
 _Read: TypeAlias = Callable[[], Iterable[Resource]]
 
@@ -86,42 +54,15 @@ class Live:
         return dataclasses.replace(self, state=own, foreign=())
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whom AWS takes us for, and where. `name` is the user, or the role and its session."""
-
-    place: Place
-    name: str
-
-
-def caller(aws: Aws) -> Caller:
-    """The caller's name, account (asked of AWS), region and partition that `aws` leads to.
-
-    Raises botocore's NoRegionError and credential errors.
-    """
-    if aws.session.region_name is None:
-        # STS alone would answer without one, from a global endpoint.
-        raise NoRegionError
-    sts = aws.client("sts")
-    found = sts.get_caller_identity()
-    _, partition, *_, path = found["Arn"].split(":")
-    where = Place(found["Account"], sts.meta.region_name, aws.access.endpoint, partition)
-    return Caller(where, path.partition("/")[2] or path)
-
-
-class Cloud:
+class Cloud(Adapters):
     """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
 
     def __init__(self, aws: Aws, caller: Caller | None, names: Names, stage: str, clock: Clock) -> None:
-        self._aws = aws
-        self._caller = caller
-        self._asking = threading.Lock()
+        super().__init__(aws, caller, names, clock)
         self._rows: Callable[[], Rows] | None = None
         self._ran: str | None = None
         self._records: tuple[Record, ...] = ()
-        self.names = names
         self._stage = stage
-        self._clock = clock
         self._found: dict[str, Found] = {}
         self.wanted_names: Callable[[], tuple[WantedName, ...]] = tuple
         """The names that the configuration has, asked for when the chat is read."""
@@ -129,115 +70,6 @@ class Cloud:
         """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
         self.tokens = False
         """Whether the token keys are looked at: they are kept where a chat has ceased to ask for tokens."""
-
-    @property
-    def caller(self) -> Caller:
-        """As whom we are there: as given, or asked of AWS when it is first wanted. Raises as `caller`."""
-        with self._asking:
-            if self._caller is None:
-                self._caller = caller(self._aws)
-            return self._caller
-
-    @property
-    def where(self) -> Place:
-        """Where that is; raises as `caller`."""
-        return self.caller.place
-
-    def _role_arn(self, name: str) -> str:
-        return self.where.role_arn(name)
-
-    @cached_property
-    def package(self) -> Package:
-        """The functions' zip."""
-        return package()
-
-    @cached_property
-    def tables(self) -> Tables:
-        """The adapter of DynamoDB tables."""
-        return Tables(self._aws.client("dynamodb"))
-
-    @cached_property
-    def deploys(self) -> Deploys:
-        """The adapter of the tool's own table."""
-        return Deploys(self._aws.client("dynamodb"), self.names.deploys)
-
-    @cached_property
-    def log_groups(self) -> LogGroups:
-        """The adapter of log groups."""
-        return LogGroups(self._aws.client("logs"), lambda name: self.where.arn("logs", f"log-group:{name}"))
-
-    @cached_property
-    def roles(self) -> Roles:
-        """The adapter of IAM roles."""
-        return Roles(self._aws.client("iam"))
-
-    @cached_property
-    def functions(self) -> Functions:
-        """The adapter of Lambda functions, aliases and permissions."""
-        return Functions(
-            self._aws.client("lambda"),
-            self.package,
-            lambda name: self.where.arn("lambda", f"function:{name}"),
-            self._role_arn,
-        )
-
-    @cached_property
-    def async_invokes(self) -> AsyncInvokes:
-        """The adapter of what becomes of failed events."""
-        return AsyncInvokes(self._aws.client("lambda"))
-
-    @cached_property
-    def queues(self) -> Queues:
-        """The adapter of queues."""
-        return Queues(self._aws.client("sqs"))
-
-    @cached_property
-    def token_keys(self) -> KeyParameters:
-        """The adapter of the keys that tokens are signed with."""
-        return KeyParameters(self._aws.client("ssm"), self._clock)
-
-    @cached_property
-    def gateway(self) -> Gateway:
-        """The adapter of the WebSocket API."""
-        return Gateway(*self._gateways())
-
-    @cached_property
-    def history(self) -> HistoryApis:
-        """The adapter of the history API."""
-        return HistoryApis(*self._gateways())
-
-    def _gateways(self) -> tuple[ApiGatewayV2Client, str, Callable[[], ApiGatewayV2Client]]:
-        client = self._aws.client("apigatewayv2")
-        prefix = f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/apis/"
-        return client, prefix, lambda: self._aws.client("apigatewayv2", retries=False)
-
-    @cached_property
-    def domains(self) -> Domains:
-        """The adapter of domain names."""
-        client = self._aws.client("apigatewayv2")
-        return Domains(
-            client, f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/domainnames/"
-        )
-
-    @cached_property
-    def zones(self) -> Zones:
-        """The adapter of hosted zones."""
-        return Zones(self._aws.client("route53"))
-
-    @cached_property
-    def certificates(self) -> Certificates:
-        """The adapter of certificates."""
-        return Certificates(self._aws.client("acm"), self.zones, str(self._clock()))
-
-    @cached_property
-    def account(self) -> Account:
-        """The adapter of what API Gateway may do in the whole account."""
-        return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
-
-    @cached_property
-    def old(self) -> Adopting:
-        """The adapter of an old chat's functions and table."""
-        return Adopting(self._aws.client("dynamodb"), self._aws.client("lambda"))
 
     def prepare(self) -> None:
         """Begins what `read` begins with, for whoever waits for AWS before that."""

@@ -5,31 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from nwchatctl.aws import naming
-from nwchatctl.deploy.model import (
-    Alias,
-    Api,
-    ApiMapping,
-    AsyncInvoke,
-    Authorizer,
-    Certificate,
-    Deployment,
-    Domain,
-    Function,
-    HistoryApi,
-    Integration,
-    LogGroup,
-    Permission,
-    Queue,
-    Record,
-    Release,
-    Resource,
-    Role,
-    Route,
-    Stage,
-    Table,
-    TokenKeys,
-    Version,
-)
+from nwchatctl.deploy.model.functions import Alias, AsyncInvoke, Function, Permission, Role, Version
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Resource
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 
 if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud
@@ -81,15 +63,15 @@ def _create_in_api(cloud: Cloud, after: Api | Integration | Authorizer | Route |
         case Api():
             cloud.gateway.create_api(after)
         case Integration():
-            cloud.gateway.put_integration(after)
+            cloud.gateway.integrations.put(after)
         case Authorizer():
-            cloud.gateway.put_authorizer(after)
+            cloud.gateway.authorizers.put(after)
         case Route():
-            cloud.gateway.put_route(after)
+            cloud.gateway.routes.put(after)
         case Deployment():
-            cloud.gateway.create_deployment(after)
+            cloud.gateway.deployments.create(after)
         case Stage():
-            cloud.gateway.create_stage(after)
+            cloud.gateway.stages.create(after)
         case _:
             assert_never(after)
 
@@ -110,9 +92,9 @@ def update(cloud: Cloud, before: Resource, after: Resource) -> None:
         case Api(), Api():
             cloud.gateway.update_api(before, after)
         case Stage(), Stage():
-            cloud.gateway.update_stage(before, after)
+            cloud.gateway.stages.update(before, after)
         case Authorizer(), Authorizer():
-            cloud.gateway.put_authorizer(after, before)
+            cloud.gateway.authorizers.put(after, before)
         case TokenKeys(), TokenKeys():
             cloud.token_keys.update(before, after)
         case HistoryApi(), HistoryApi():
@@ -169,14 +151,14 @@ def _delete_in_api(cloud: Cloud, before: Api | Integration | Authorizer | Route 
         case Api():
             cloud.gateway.delete_api(before)
         case Integration():
-            cloud.gateway.delete_integration(before)
+            cloud.gateway.integrations.delete(before)
         case Authorizer():
-            cloud.gateway.delete_authorizer(before)
+            cloud.gateway.authorizers.delete(before)
         case Route():
-            cloud.gateway.delete_route(before)
+            cloud.gateway.routes.delete(before)
         case Deployment():
-            cloud.gateway.delete_deployment(before)
+            cloud.gateway.deployments.delete(before)
         case Stage():
-            cloud.gateway.delete_stage(before)
+            cloud.gateway.stages.delete(before)
         case _:
             assert_never(before)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.patience import patiently
 from nwchatctl.deploy.holding import Holder, Seen
-from nwchatctl.deploy.model import Release, pairs
+from nwchatctl.deploy.model.pairs import pairs
+from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.releases import Record
 
 if TYPE_CHECKING:

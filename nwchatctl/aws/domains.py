@@ -11,7 +11,7 @@ from nwchatctl.aws.patience import exists, patiently, wait_until
 from nwchatctl.aws.responses import pages
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.domains import FoundMapping
-from nwchatctl.deploy.model import ApiMapping, Domain
+from nwchatctl.deploy.model.names import ApiMapping, Domain
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.patience import code_of, patiently, wait_until
 from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
-from nwchatctl.deploy.model import Pairs, Table
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.storage import Table
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:

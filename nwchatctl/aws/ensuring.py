@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nwchatctl.aws.patience import patiently
-from nwchatctl.deploy.model import Function, Queue, Role, Table, TokenKeys, key
+from nwchatctl.deploy.model.functions import Function, Role
+from nwchatctl.deploy.model.state import key
+from nwchatctl.deploy.model.storage import Queue, Table, TokenKeys
 from nwchatctl.deploy.safety import refuse_foreign
 
 R = TypeVar("R", Table, Role, Function, Queue, TokenKeys)

@@ -15,7 +15,8 @@ from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.responses import pages
 from nwchatctl.aws.tagging import changed, from_mapping
 from nwchatctl.deploy.leftovers import own
-from nwchatctl.deploy.model import HistoryApi, Pairs
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.pairs import Pairs
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client

@@ -7,7 +7,8 @@ from typing import Any
 
 from nwchatctl.aws.tagging import from_mapping
 from nwchatctl.deploy.history_api import STAGE
-from nwchatctl.deploy.model import HistoryApi, Pairs, pairs
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.pairs import Pairs, pairs
 
 OURS = "nwchatctl:history"
 """The description of our integration, which has no name on AWS."""

@@ -9,7 +9,7 @@ from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.patience import patiently
 from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_list, to_list
-from nwchatctl.deploy.model import Role
+from nwchatctl.deploy.model.functions import Role
 from nwchatctl.deploy.policies import canonical
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nwchatctl.deploy.model import ALIAS
+from nwchatctl.deploy.model.functions import ALIAS
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -13,18 +13,17 @@ from nwchatctl.aws.patience import exists, patiently, wait_until
 from nwchatctl.aws.published import Found, target
 from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_mapping
-from nwchatctl.deploy.desired import version_fingerprint
-from nwchatctl.deploy.model import (
+from nwchatctl.deploy.fingerprints import version_fingerprint
+from nwchatctl.deploy.model.functions import (
     ALIAS,
     STATEMENT_PREFIX,
     Alias,
     Function,
-    Pairs,
     Permission,
     Version,
-    pairs,
     permission_name,
 )
+from nwchatctl.deploy.model.pairs import Pairs, pairs
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nwchatctl.aws.patience import patiently
 from nwchatctl.aws.reading import Start, in_order
 from nwchatctl.aws.tagging import changed, from_mapping
-from nwchatctl.deploy.model import LogGroup, Pairs
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.storage import LogGroup
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from nwchatctl.aws.patience import patiently
 from nwchatctl.deploy.domains import tagged
-from nwchatctl.deploy.model import (
-    CERTIFICATE_ARN,
-    DOMAIN_TARGET,
-    DOMAIN_ZONE,
-    ApiMapping,
-    Certificate,
-    Domain,
-    Record,
-    Resource,
-)
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.state import Resource
+from nwchatctl.deploy.model.unknown import CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE
 
 if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud

@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nwchatctl.deploy.desired import version_fingerprint
-from nwchatctl.deploy.model import (
-    ALIAS,
-    Alias,
-    Function,
-    Pairs,
-    Resource,
-    Version,
-    alias_name,
-    pairs,
-    version_name,
-)
+from nwchatctl.deploy.fingerprints import version_fingerprint
+from nwchatctl.deploy.model.functions import ALIAS, Alias, Function, Version, alias_name, version_name
+from nwchatctl.deploy.model.pairs import Pairs, pairs
+from nwchatctl.deploy.model.state import Resource
 
 
 @dataclass(frozen=True, slots=True)

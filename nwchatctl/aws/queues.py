@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.patience import code_of, patiently
 from nwchatctl.aws.tagging import changed, from_mapping
-from nwchatctl.deploy.model import ALIAS, AsyncInvoke, Queue, alias_name
+from nwchatctl.deploy.model.functions import ALIAS, AsyncInvoke, alias_name
+from nwchatctl.deploy.model.storage import Queue
 from nwchatctl.deploy.policies import canonical
 
 if TYPE_CHECKING:

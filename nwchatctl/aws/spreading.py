@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nwchat.invoking import Invoker, Missed
 from nwchat.segments import Segment
-from nwchatctl.deploy.model import alias_name
+from nwchatctl.deploy.model.functions import alias_name
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nwchatctl.deploy.model import Pairs, pairs
+from nwchatctl.deploy.model.pairs import Pairs, pairs
 
 
 def from_list(tags: Iterable[Any]) -> Pairs:

@@ -15,7 +15,7 @@ from nwchatctl.aws.ensuring import bring
 from nwchatctl.aws.patience import patiently
 from nwchatctl.aws.tagging import changed, from_list, to_list
 from nwchatctl.deploy.keyring import new_key
-from nwchatctl.deploy.model import TokenKeys
+from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:

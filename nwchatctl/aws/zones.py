@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from nwchatctl.aws.patience import code_of, patiently, wait_until
 from nwchatctl.deploy.domains import FoundRecord, Zone
-from nwchatctl.deploy.model import Record
+from nwchatctl.deploy.model.names import Record
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:

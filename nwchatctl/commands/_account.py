@@ -10,7 +10,7 @@ from nwchatctl.report import Line, Mark
 if TYPE_CHECKING:
     from nwchatctl.context import App
     from nwchatctl.deploy.access import Logging
-    from nwchatctl.deploy.model import Key
+    from nwchatctl.deploy.model.state import Key
     from nwchatctl.deploy.planner import Plan
 
 FLAG = "--set-account-logging-role"

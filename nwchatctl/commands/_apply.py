@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.executor import Outcome
     from nwchatctl.deploy.holding import Seen
-    from nwchatctl.deploy.model import Key
+    from nwchatctl.deploy.model.state import Key
     from nwchatctl.deploy.planner import Plan
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted"}

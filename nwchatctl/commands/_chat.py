@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nwchatctl.context import App
     from nwchatctl.deploy.addresses import Addresses
     from nwchatctl.deploy.changes import Change
-    from nwchatctl.deploy.model import State
+    from nwchatctl.deploy.model.state import State
     from nwchatctl.deploy.planner import Plan
 
 _SHOWN = 72
@@ -46,7 +46,8 @@ def planned(app: App, *, lenient: bool = False) -> Planned:
     """
     from nwchatctl.deploy.addresses import addresses
     from nwchatctl.deploy.desired import desired
-    from nwchatctl.deploy.model import API_ID, HISTORY_API_ID, pairs
+    from nwchatctl.deploy.model.pairs import pairs
+    from nwchatctl.deploy.model.unknown import API_ID, HISTORY_API_ID
     from nwchatctl.deploy.planner import plan
     from nwchatctl.deploy.safety import refuse_foreign, refuse_other_keys
 

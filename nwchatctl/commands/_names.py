@@ -52,7 +52,7 @@ def waits(plan: Plan) -> tuple[Line, ...]:
     """What takes long, said before it begins."""
     from nwchatctl.deploy.changes import Create, Update
     from nwchatctl.deploy.domains import ISSUED
-    from nwchatctl.deploy.model import Certificate
+    from nwchatctl.deploy.model.names import Certificate
 
     names = []
     for each in plan.changes:

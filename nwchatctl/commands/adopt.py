@@ -102,7 +102,7 @@ def _read(app: App, old: Old, *, dry_run: bool) -> _Adoption:
     from nwchatctl.commands._chat import planned
     from nwchatctl.commands._lock import refuse_locked
     from nwchatctl.deploy.adoption import rows_are_past, served_before
-    from nwchatctl.deploy.model import Deployment
+    from nwchatctl.deploy.model.websocket import Deployment
     from nwchatctl.deploy.planner import split
 
     app.cloud.taken = old.api
@@ -110,7 +110,7 @@ def _read(app: App, old: Old, *, dry_run: bool) -> _Adoption:
     seen = found.live.rows.seen if dry_run else refuse_locked(app, found.live.rows.seen)
     live, stage = found.live.state, app.settings.stage.name
     served = served_before(live, stage)
-    past = not served and rows_are_past(live, stage, app.cloud.gateway.stage_changed_at(stage), app.now_ms())
+    past = not served and rows_are_past(live, stage, app.cloud.gateway.stages.changed_at(stage), app.now_ms())
     rows = None if past or old.table is None else app.cloud.old.count(old.table)
     # What the stage served stays, by another name, as a way back.
     kept = split(found.plan, {(Deployment.kind, served)})[1]
@@ -133,7 +133,7 @@ def _take_over(app: App, adoption: _Adoption) -> tuple[int, Copied | None]:
             app.cloud.old.tag(each, app.settings.chat.name)
         if adoption.served:
             # Before the API is ours: a deploy that comes between would remove what bears no name.
-            app.cloud.gateway.name_deployment(adoption.served, KEPT + adoption.served)
+            app.cloud.gateway.deployments.name(adoption.served, KEPT + adoption.served)
         changes.carry_out(first)
         copied = _copy(app, adoption)
         if last:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nwchatctl.context import App
     from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.holding import Seen
-    from nwchatctl.deploy.model import Key
+    from nwchatctl.deploy.model.state import Key
     from nwchatctl.deploy.planner import Plan
 
 HELP = examples(

@@ -46,7 +46,7 @@ def invoke(
     Prints its result and the end of its log. Exit code 1 when the function raised an error.
     """
     from nwchatctl.aws.invoking import invoke as run
-    from nwchatctl.deploy.desired import FUNCTIONS
+    from nwchatctl.deploy.functions import FUNCTIONS
 
     app: App = ctx.obj
     if function not in FUNCTIONS:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Live
     from nwchatctl.context import App
     from nwchatctl.deploy.holding import Seen
-    from nwchatctl.deploy.model import Release
+    from nwchatctl.deploy.model.release import Release
     from nwchatctl.deploy.planner import Plan
 
 HELP = examples(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nwchat.wire import Message
     from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
-    from nwchatctl.deploy.model import Queue
+    from nwchatctl.deploy.model.storage import Queue
 
 HELP = examples(
     ("is it there, and as configured?", "nwchatctl status"),
@@ -113,7 +113,7 @@ def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message
 
 def _dead_letters(found: Planned) -> Queue | None:
     """The queue of what the fanout function could not do; None where there is none."""
-    from nwchatctl.deploy.model import Queue
+    from nwchatctl.deploy.model.storage import Queue
 
     queue = found.live.state.get((Queue.kind, found.cloud.names.dead_letters))
     return queue if isinstance(queue, Queue) else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.changes import Delete
-from nwchatctl.deploy.model import Stage
+from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.deploy.policies import service_trust
 
 if TYPE_CHECKING:

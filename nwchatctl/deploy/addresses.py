@@ -16,19 +16,10 @@ from nwchatctl.deploy.domains import (
     mapped_by_others,
     tagged,
 )
-from nwchatctl.deploy.model import (
-    CERTIFICATE_ARN,
-    DOMAIN_TARGET,
-    DOMAIN_ZONE,
-    ApiMapping,
-    Certificate,
-    Domain,
-    Pairs,
-    Record,
-    Resource,
-    State,
-    record_name,
-)
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record, record_name
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.state import Resource, State
+from nwchatctl.deploy.model.unknown import CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE
 from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.zones import refuse_records, zone_for
 from nwchatctl.errors import ChatError

@@ -14,7 +14,8 @@ from typing import Any
 
 from nwchat.keys import CONNECTION_SECONDS, connection_expiry
 from nwchat.rows import Connection
-from nwchatctl.deploy.model import Api, Deployment, Integration, Route, Stage, State
+from nwchatctl.deploy.model.state import State
+from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
 from nwchatctl.deploy.planner import Plan, split
 from nwchatctl.errors import ChatError, Exit

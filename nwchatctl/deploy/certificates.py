@@ -13,7 +13,7 @@ from nwchatctl.deploy.domains import (
     covers,
     own_certificate,
 )
-from nwchatctl.deploy.model import Domain
+from nwchatctl.deploy.model.names import Domain
 from nwchatctl.deploy.naming import Place
 from nwchatctl.errors import ChatError
 

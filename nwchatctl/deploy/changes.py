@@ -11,16 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from nwchatctl.config.faults import looks_secret
-from nwchatctl.deploy.model import (
-    API_ID,
-    CERTIFICATE_ARN,
-    DOMAIN_TARGET,
-    DOMAIN_ZONE,
-    HISTORY_API_ID,
-    Key,
-    Resource,
-    key,
-)
+from nwchatctl.deploy.model.state import Key, Resource, key
+from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE, HISTORY_API_ID
 
 _HIDDEN = "(hidden"
 
@@ -92,7 +84,7 @@ def fields(change: Change) -> tuple[Field, ...]:
 def flat(resource: Resource) -> dict[str, str]:
     """Every attribute of a resource as text, in order, the name left out.
 
-    >>> from nwchatctl.deploy.model import LogGroup
+    >>> from nwchatctl.deploy.model.storage import LogGroup
     >>> flat(LogGroup("/aws/lambda/x", 30, (("team", "chat"),)))
     {'retention_days': '30', 'tags.team': 'chat'}
     """

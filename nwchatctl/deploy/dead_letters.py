@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nwchatctl.deploy.model import AsyncInvoke, Pairs, Queue, alias_name
+from nwchatctl.deploy.model.functions import AsyncInvoke, alias_name
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.storage import Queue
 
 RETRIES = 2
 """The most that Lambda does for an event (PutFunctionEventInvokeConfig); after one minute, then after two."""

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.access import FORMAT
-from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.dead_letters import async_invoke, queue
-from nwchatctl.deploy.history_api import HISTORY, history_api, permissions
-from nwchatctl.deploy.model import (
-    API_ID,
-    HISTORY_API_ID,
+from nwchatctl.deploy.fingerprints import described, fingerprint, published, release_id, version_fingerprint
+from nwchatctl.deploy.functions import FANOUT, FUNCTIONS, Functions
+from nwchatctl.deploy.history_api import history_api, permissions
+from nwchatctl.deploy.model.functions import (
     STATEMENT_PREFIX,
     Alias,
-    Api,
-    Authorizer,
-    Deployment,
-    Function,
-    Integration,
-    LogGroup,
-    Pairs,
     Permission,
-    Release,
-    Resource,
-    Role,
-    Route,
-    Stage,
-    State,
-    Table,
     alias_name,
-    pairs,
     permission_name,
-    state,
-    with_api_id,
 )
+from nwchatctl.deploy.model.pairs import Pairs, pairs
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Resource, State, state
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.unknown import API_ID, HISTORY_API_ID, with_api_id
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names, Place
-from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
-from nwchatctl.deploy.tokens import AUTHORIZE, authorizer, environment, keys, permission
+from nwchatctl.deploy.tokens import AUTHORIZE, authorizer, keys, permission
 
 if TYPE_CHECKING:
     from nwchatctl.config import Settings
@@ -54,11 +38,6 @@ ROUTES = {
     "ping": "ping",
 }
 """Route key → integration. The one that is not a function's is the MOCK that answers pings."""
-
-FANOUT = "fanout"
-
-FUNCTIONS = ("connect", "disconnect", "message", FANOUT, HISTORY, AUTHORIZE)
-"""All that there may be; `HISTORY` is there where the history API is, `AUTHORIZE` in token mode."""
 
 ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
 """The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator,
@@ -97,52 +76,6 @@ def release(wanted: State) -> str:
     return next(each.name for each in wanted.values() if isinstance(each, Release))
 
 
-def release_id(functions: Pairs, deployment: str) -> str:
-    """A release's id, 12 hex digits: of the versions behind the aliases and of the deployment in front."""
-    aliases = (Alias(alias_name(name), name, runs, ()) for name, runs in functions)
-    return fingerprint([*aliases, Deployment(deployment)])[:12]
-
-
-def version_fingerprint(function: Function, api_id: str) -> str:
-    """What makes a function's published version differ from another: all but its tags.
-
-    The chat's own API counts as `API_ID`, so that a release is known by the same id before that API is made.
-    """
-    return fingerprint([_published(function, api_id)])
-
-
-def _published(function: Function, api_id: str) -> Function:
-    environment = tuple(
-        (name, text.replace(api_id, API_ID) if api_id else text) for name, text in function.environment
-    )
-    return dataclasses.replace(function, environment=environment, tags=())
-
-
-def described(resources: Iterable[Resource]) -> Pairs:
-    """Every attribute by the name a person knows it by: `function x.memory_mb` → `256`; no secrets."""
-    return pairs(
-        {
-            f"{each.kind} {each.name}.{name}": text
-            for each in resources
-            for name, text in flat(each).items()
-            if not hidden(text)
-        }
-    )
-
-
-def fingerprint(resources: Iterable[Resource]) -> str:
-    """A digest of the resources' attributes, the same on any machine and in any order of them."""
-    plain = sorted(json.dumps([each.kind, _compared(each)], sort_keys=True) for each in resources)
-    return hashlib.sha256("\n".join(plain).encode()).hexdigest()[:24]
-
-
-def _compared(resource: Resource) -> dict[str, object]:
-    """What makes up the fingerprint. An attribute at its default is left out, so that a later version of this
-    tool can bring one more without taking all earlier releases for something else."""
-    values = ((each, getattr(resource, each.name)) for each in dataclasses.fields(resource) if each.compare)
-    return {each.name: value for each, value in values if value != each.default}
-
-
 @dataclass(frozen=True, slots=True)
 class _Chat:
     settings: Settings
@@ -160,17 +93,16 @@ class _Chat:
         return pairs({**self.settings.tags, **self.names.tags})
 
     @property
-    def functions(self) -> list[str]:
-        there = {HISTORY: self.settings.history.enabled, AUTHORIZE: self.tokens}
-        return [each for each in FUNCTIONS if there.get(each, True)]
+    def functions(self) -> Functions:
+        return Functions(self.settings, self.place, self.names, self.tags, self.code_sha256, self.api_id)
 
     def state(self) -> State:
-        functions = [self.function(each) for each in self.functions]
+        functions = [*map(self.functions.function, self.functions.short_names)]
         integrations = [*map(self.integration, ROUTED), _PING]
         routes = [self.route(each, to) for each, to in ROUTES.items()]
         front: list[Resource] = [*integrations, *self.authorizers(), *routes]
         deployment = Deployment(fingerprint(front))
-        published = [_published(each, self.api_id) for each in functions]
+        versions = [published(each, self.api_id) for each in functions]
         aliases = [
             Alias(alias_name(each.name), each.name, version_fingerprint(each, self.api_id), ())
             for each in functions
@@ -178,7 +110,7 @@ class _Chat:
         return state(
             *self.tables(),
             *self.log_groups(),
-            *map(self.role, self.functions),
+            *map(self.functions.role, self.functions.short_names),
             *functions,
             *aliases,
             queue(self.names.dead_letters, self.tags),
@@ -190,15 +122,15 @@ class _Chat:
             deployment,
             self.stage(deployment),
             *self.history(),
-            self.release(aliases, deployment, described([*published, *front])),
+            self.release(
+                aliases,
+                deployment,
+                described([*versions, *front]),
+            ),
         )
 
-    @property
-    def tokens(self) -> bool:
-        return self.settings.auth.mode == "token"
-
     def route(self, key: str, to: str) -> Route:
-        asks = self.tokens and key == "$connect"
+        asks = self.functions.tokens and key == "$connect"
         return Route(
             key,
             to,
@@ -210,11 +142,11 @@ class _Chat:
 
     def authorizers(self) -> list[Authorizer]:
         uri = self.place.invocation_uri(self.names.function(AUTHORIZE))
-        return [authorizer(uri)] if self.tokens else []
+        return [authorizer(uri)] if self.functions.tokens else []
 
     def asking(self) -> list[Resource]:
         """What the authorizer needs beside its function."""
-        if not self.tokens:
+        if not self.functions.tokens:
             return []
         function = self.names.function(AUTHORIZE)
         return [keys(self.names, self.tags), permission(function, self.place, self.api_id)]
@@ -250,66 +182,10 @@ class _Chat:
         )
 
     def log_groups(self) -> list[LogGroup]:
-        names = [self.names.log_group(each) for each in self.functions]
+        names = [self.names.log_group(each) for each in self.functions.short_names]
         if self.settings.logs.access:
             names.append(self.names.access_log)
         return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]
-
-    def role(self, short: str) -> Role:
-        arns = Arns(
-            logs=self.place.arn("logs", f"log-group:{self.names.log_group(short)}"),
-            connections=self.place.arn("dynamodb", f"table/{self.names.connections}"),
-            messages=self.place.arn("dynamodb", f"table/{self.names.messages}"),
-            stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
-            fanout=self.place.alias_arn(self.names.function(FANOUT)),
-            dead_letters=self.place.queue_arn(self.names.dead_letters),
-            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
-        )
-        return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
-
-    def function(self, short: str) -> Function:
-        functions = self.settings.functions
-        size = self.settings.fanout if short == FANOUT else functions
-        return Function(
-            name=self.names.function(short),
-            role=self.names.function(short),
-            handler=f"nwchat.{short}.handler",
-            runtime=functions.runtime,
-            architecture=functions.architecture,
-            memory_mb=size.memory_mb,
-            timeout_seconds=size.timeout_seconds,
-            environment=self.environment(),
-            code_sha256=self.code_sha256,
-            log_format="JSON",
-            log_level=functions.log_level,
-            log_group=self.names.log_group(short),
-            snap_start=functions.snap_start,
-            tags=self.tags,
-        )
-
-    def environment(self) -> Pairs:
-        chat, fanout, sending = self.settings.chat, self.settings.fanout, self.settings.sending
-        return pairs(
-            {
-                "NWCHAT_CHAT": chat.name,
-                "NWCHAT_CONNECTIONS_TABLE": self.names.connections,
-                "NWCHAT_MESSAGES_TABLE": self.names.messages,
-                "NWCHAT_ENDPOINT": self.place.connections_url(self.api_id, self.settings.stage.name),
-                "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
-                "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
-                "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),
-                "NWCHAT_MAX_MESSAGE_CHARS": str(chat.max_message_chars),
-                "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
-                "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),
-                "NWCHAT_RATE_SECONDS": str(chat.rate_seconds),
-                "NWCHAT_FANOUT_FUNCTION": alias_name(self.names.function(FANOUT)),
-                "NWCHAT_FANOUT_THRESHOLD": str(fanout.threshold),
-                "NWCHAT_FANOUT_SEGMENT_SIZE": str(fanout.segment_size),
-                "NWCHAT_SENDING_RATE": str(sending.account_rate - sending.reserve_rate),
-                "NWCHAT_LOG_LEVEL": self.settings.functions.log_level,
-                **(environment(self.names) if self.tokens else {}),
-            }
-        )
 
     def permission(self, route_key: str) -> Permission:
         function = self.names.function(ROUTES[route_key])

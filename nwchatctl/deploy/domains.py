@@ -17,20 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.history_api import STAGE as HISTORY_STAGE
-from nwchatctl.deploy.model import (
-    API_ID,
-    HISTORY_API_ID,
-    ApiMapping,
-    Certificate,
-    Domain,
-    Key,
-    Pairs,
-    Record,
-    Resource,
-    State,
-    key,
-    record_name,
-)
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record, record_name
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.state import Key, Resource, State, key
+from nwchatctl.deploy.model.unknown import API_ID, HISTORY_API_ID
 
 if TYPE_CHECKING:
     from nwchatctl.config import Settings

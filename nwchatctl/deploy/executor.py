@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from nwchatctl.deploy.changes import Change, changed_key
-from nwchatctl.deploy.model import Key
+from nwchatctl.deploy.model.state import Key
 from nwchatctl.deploy.planner import Plan
 
 WORKERS = 8

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nwchatctl.deploy.model import (
-    STATEMENT_PREFIX,
-    HistoryApi,
-    Pairs,
-    Permission,
-    pairs,
-    permission_name,
-)
+from nwchatctl.deploy.model.functions import STATEMENT_PREFIX, Permission, permission_name
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.pairs import Pairs, pairs
 from nwchatctl.deploy.naming import Names, Place
 
 HISTORY = "history"

@@ -46,8 +46,8 @@ class Place:
 
     def alias_arn(self, function: str) -> str:
         """The ARN of a function's live alias."""
-        # The model is all of a deploy's resources: more than a command that only needs names should load.
-        from nwchatctl.deploy.model import alias_name
+        # The model is a deploy's: more than a command that only needs names should load.
+        from nwchatctl.deploy.model.functions import alias_name
 
         return self.arn("lambda", f"function:{alias_name(function)}")
 

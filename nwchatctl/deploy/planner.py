@@ -9,35 +9,22 @@ from typing import TypeAlias, assert_never
 from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
 from nwchatctl.deploy.domains import kept
 from nwchatctl.deploy.history_api import STATEMENTS
-from nwchatctl.deploy.model import (
-    HISTORY_API_ID,
+from nwchatctl.deploy.model.functions import (
     Alias,
-    Api,
-    ApiMapping,
     AsyncInvoke,
-    Authorizer,
-    Certificate,
-    Deployment,
-    Domain,
     Function,
-    HistoryApi,
-    Integration,
-    Key,
-    LogGroup,
     Permission,
-    Queue,
-    Record,
-    Release,
-    Resource,
     Role,
-    Route,
-    Stage,
-    State,
-    Table,
-    TokenKeys,
     Version,
     alias_name,
 )
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, Resource, State
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.unknown import HISTORY_API_ID
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.releases import outdated
 from nwchatctl.deploy.tokens import in_turn
 

@@ -47,7 +47,7 @@ class Arns:
 
 
 def function_policy(short: str, arns: Arns) -> str:
-    """The inline policy of function `short`, one of `desired.FUNCTIONS`."""
+    """The inline policy of function `short`, one of `functions.FUNCTIONS`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     # Of the table no more than the room of bans, by the rows' partition key (DynamoDB developer guide,

@@ -6,23 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nwchatctl.deploy.desired import release_id
-from nwchatctl.deploy.model import (
-    ALIAS,
-    Alias,
-    Deployment,
-    Function,
-    Pairs,
-    Release,
-    Resource,
-    Stage,
-    State,
-    Version,
-    alias_name,
-    key,
-    pairs,
-    state,
-)
+from nwchatctl.deploy.fingerprints import release_id
+from nwchatctl.deploy.model.functions import ALIAS, Alias, Function, Version, alias_name
+from nwchatctl.deploy.model.pairs import Pairs, pairs
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Resource, State, key, state
+from nwchatctl.deploy.model.websocket import Deployment, Stage
 from nwchatctl.errors import ChatError, Exit
 
 VERSIONS_KEPT = 10

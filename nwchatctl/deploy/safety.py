@@ -6,28 +6,13 @@ from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
 from nwchatctl.deploy.domains import kept
-from nwchatctl.deploy.model import (
-    Api,
-    ApiMapping,
-    Certificate,
-    Deployment,
-    Domain,
-    Function,
-    HistoryApi,
-    Key,
-    LogGroup,
-    Queue,
-    Record,
-    Release,
-    Resource,
-    Role,
-    Stage,
-    State,
-    Table,
-    TokenKeys,
-    Version,
-    key,
-)
+from nwchatctl.deploy.model.functions import Function, Role, Version
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, Resource, State, key
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.websocket import Api, Deployment, Stage
 from nwchatctl.deploy.planner import Plan
 from nwchatctl.errors import ChatError
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.model import (
-    STATEMENT_PREFIX,
-    Alias,
-    Authorizer,
-    Key,
-    Pairs,
-    Permission,
-    Release,
-    Route,
-    Stage,
-    State,
-    TokenKeys,
-    permission_name,
-)
+from nwchatctl.deploy.model.functions import STATEMENT_PREFIX, Alias, Permission, permission_name
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, State
+from nwchatctl.deploy.model.storage import TokenKeys
+from nwchatctl.deploy.model.websocket import Authorizer, Route, Stage
 from nwchatctl.deploy.naming import Names, Place
 
 AUTHORIZE = "authorize"

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nwchatctl import cli
-from nwchatctl.aws import cloud, patience
+from nwchatctl.aws import adapters, patience
 from nwchatctl.aws.package import Package, package
 from nwchatctl.aws.session import Access, Aws
 from nwchatctl.commands import _apply, _chat, _names  # noqa: F401 - what a command would import late
@@ -212,7 +212,7 @@ def newer() -> None:
         digest = hashlib.sha256(content.getvalue()).digest()
         return Package(content.getvalue(), base64.b64encode(digest).decode())
 
-    vars(cloud)["package"] = packaged
+    vars(adapters)["package"] = packaged
     desired._TIMEOUT_MS = 28_000
     desired.ROUTES = {**desired.ROUTES, "newer": "message"}
 

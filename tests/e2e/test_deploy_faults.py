@@ -16,7 +16,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 import nwchat
-from nwchatctl.aws import cloud, patience
+from nwchatctl.aws import adapters, patience
 from nwchatctl.aws.package import zipped
 from nwchatctl.aws.session import Aws
 from tests.e2e.deploying import Operator, Ran
@@ -120,7 +120,7 @@ def test_a_chats_whole_life(
 
     code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
     (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
-    monkeypatch.setattr(cloud, "package", lambda: zipped(code))
+    monkeypatch.setattr(adapters, "package", lambda: zipped(code))
     with faulty.choosing(faults):
         ran = gets_there(operator, "deploy", "--yes", **CHANGED)
     assert ran.writes

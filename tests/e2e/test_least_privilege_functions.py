@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from nwchat.bans import Ban, ban_row
-from nwchatctl.deploy.desired import FUNCTIONS
+from nwchatctl.deploy.functions import FUNCTIONS
 from nwchatctl.deploy.policies import Arns, function_policy
 from tests.e2e.chatting import SECONDS, Frame, Player, connection_row, eventually, unique
 from tests.e2e.deploying import Operator, pairs, without

@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from nwchatctl.aws.account import Account
 from nwchatctl.aws.apigateway import Gateway
 from nwchatctl.deploy.access import ROLE, ROLE_TAGS, ROLE_TRUST, role_policy
-from nwchatctl.deploy.model import Stage
+from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.deploy.naming import Place
 from nwchatctl.errors import ChatError
 
@@ -224,9 +224,9 @@ def stage() -> Iterator[tuple[Gateway, Stubber]]:
 def test_access_logs_are_set_with_both_limits(stage: tuple[Gateway, Stubber]) -> None:
     gateway, stub = stage
     stub.add_response("create_stage", {}, {**WANTED, "AccessLogSettings": ACCESS, "Tags": {}})
-    gateway.create_stage(LOGGED)
+    gateway.stages.create(LOGGED)
     stub.add_response("update_stage", {}, {**WANTED, "AccessLogSettings": ACCESS})
-    gateway.update_stage(QUIET, LOGGED)
+    gateway.stages.update(QUIET, LOGGED)
 
 
 def test_access_logs_go_by_a_call_of_their_own(stage: tuple[Gateway, Stubber]) -> None:
@@ -234,10 +234,10 @@ def test_access_logs_go_by_a_call_of_their_own(stage: tuple[Gateway, Stubber]) -
     of_stage = {"ApiId": "abc", "StageName": "production"}
     stub.add_response("delete_access_log_settings", {}, of_stage)
     stub.add_response("update_stage", {}, WANTED)
-    gateway.update_stage(LOGGED, QUIET)
+    gateway.stages.update(LOGGED, QUIET)
     stub.add_client_error("delete_access_log_settings", "NotFoundException", expected_params=of_stage)
     stub.add_response("update_stage", {}, WANTED)
-    gateway.update_stage(LOGGED, QUIET)
+    gateway.stages.update(LOGGED, QUIET)
 
 
 def test_what_else_was_made_to_log_is_switched_off_outright(stage: tuple[Gateway, Stubber]) -> None:
@@ -247,7 +247,7 @@ def test_what_else_was_made_to_log_is_switched_off_outright(stage: tuple[Gateway
     for field in ({"execution_log": "INFO"}, {"detailed_metrics": True}):
         stub.add_response("update_stage", {}, {**WANTED, "DefaultRouteSettings": {**limits, **off}})
         changes: dict[str, Any] = field
-        gateway.update_stage(dataclasses.replace(QUIET, **changes), QUIET)
+        gateway.stages.update(dataclasses.replace(QUIET, **changes), QUIET)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_what_else_logs_is_read(
     gateway, stub = stage
     there: Any = {"StageName": "production", "DefaultRouteSettings": settings}
     stub.add_response("get_stages", {"Items": [there]})
-    (found,) = gateway.read_stages()
+    (found,) = gateway.stages.read()
     assert (found.execution_log, found.detailed_metrics) == read
 
 
@@ -280,4 +280,4 @@ def test_access_logs_are_read(stage: tuple[Gateway, Stubber], arn: str) -> None:
         "AccessLogSettings": {**ACCESS, "DestinationArn": arn},
     }
     stub.add_response("get_stages", {"Items": [there]})
-    assert gateway.read_stages() == [LOGGED]
+    assert gateway.stages.read() == [LOGGED]

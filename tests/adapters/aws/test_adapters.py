@@ -9,22 +9,15 @@ from typing import Any
 import pytest
 
 from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.cloud import Caller, Cloud
+from nwchatctl.aws.caller import Caller
+from nwchatctl.aws.cloud import Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.session import Access, Aws, Credentials
-from nwchatctl.deploy.desired import version_fingerprint
-from nwchatctl.deploy.model import (
-    Alias,
-    Function,
-    Integration,
-    Permission,
-    Role,
-    Route,
-    Stage,
-    Table,
-    Version,
-)
+from nwchatctl.deploy.fingerprints import version_fingerprint
+from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role, Version
+from nwchatctl.deploy.model.storage import Table
+from nwchatctl.deploy.model.websocket import Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import PLACE, PREFIX, TAGS, Desk, functions
@@ -307,7 +300,7 @@ def test_a_mock_without_its_answer_is_completed(desk: Desk) -> None:
     stub.add_response("get_integration_responses", {"Items": []})
     made = Gateway(client, PREFIX)
     made.ids.api = "abc"
-    (live,) = made.read_integrations()
+    (live,) = made.integrations.read()
     assert live == dataclasses.replace(ping, response_template="")
     stub.add_response("update_integration", {})
     stub.add_response("get_integration_responses", {"Items": []})
@@ -322,7 +315,7 @@ def test_a_mock_without_its_answer_is_completed(desk: Desk) -> None:
             "TemplateSelectionExpression": "200",
         },
     )
-    made.put_integration(ping)
+    made.integrations.put(ping)
 
 
 def test_an_integration_made_twice_shows_its_second_by_id(desk: Desk) -> None:
@@ -334,7 +327,7 @@ def test_an_integration_made_twice_shows_its_second_by_id(desk: Desk) -> None:
     stub.add_response("get_integrations", {"Items": twice})
     made = Gateway(client, PREFIX)
     made.ids.api = "abc"
-    assert [each.name for each in made.read_integrations()] == ["connect", "i2"]
+    assert [each.name for each in made.integrations.read()] == ["connect", "i2"]
 
 
 def test_a_route_gets_its_response_once(desk: Desk) -> None:
@@ -343,7 +336,7 @@ def test_a_route_gets_its_response_once(desk: Desk) -> None:
     stub.add_response(
         "get_route_responses", {"Items": [{"RouteResponseId": "rr", "RouteResponseKey": "$default"}]}
     )
-    gateway(client).put_route(Route("ping", "ping", "NONE", False, True))
+    gateway(client).routes.put(Route("ping", "ping", "NONE", False, True))
 
 
 def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(desk: Desk) -> None:
@@ -375,4 +368,4 @@ def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(desk: Des
     stub.add_response(
         "untag_resource", {}, {"ResourceArn": f"{PREFIX}abc/stages/production", "TagKeys": ["team"]}
     )
-    gateway(client).update_stage(live, wanted)
+    gateway(client).stages.update(live, wanted)

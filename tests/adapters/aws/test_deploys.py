@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from nwchatctl.aws.deploys import Deploys
 from nwchatctl.deploy.holding import Holder, Seen
-from nwchatctl.deploy.model import Release
+from nwchatctl.deploy.model.release import Release
 
 ME = Holder("mine", "me", "laptop", "boot/1/2", "deploy", 1_000, 2_000, "r1")
 YOU = Holder("yours", "you", "desk", "boot/3/4", "destroy", 1_500, 2_500)

@@ -17,7 +17,7 @@ from nwchatctl.aws.patience import PATIENCE_SECONDS
 from nwchatctl.aws.reading import in_order
 from nwchatctl.aws.zones import Zones
 from nwchatctl.deploy.domains import Facts, FoundMapping, FoundRecord, WantedName, Zone
-from nwchatctl.deploy.model import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import TAGS, Desk
 

@@ -13,7 +13,9 @@ from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.reading import Readers, in_order
-from nwchatctl.deploy.model import Authorizer, Deployment, Integration, LogGroup, Role, Route, Stage, Table
+from nwchatctl.deploy.model.functions import Role
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.websocket import Authorizer, Deployment, Integration, Route, Stage
 
 
 class Missing(Exception):

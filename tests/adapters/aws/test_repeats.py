@@ -9,13 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.cloud import Caller, Cloud
+from nwchatctl.aws.caller import Caller
+from nwchatctl.aws.cloud import Cloud
 from nwchatctl.aws.dynamodb import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.logs import LogGroups
 from nwchatctl.aws.session import Access, Aws, Credentials
 from nwchatctl.aws.tagging import to_list
-from nwchatctl.deploy.model import Api, Deployment, Function, Integration, LogGroup, Role, Route, Stage, Table
+from nwchatctl.deploy.model.functions import Function, Role
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import PLACE, PREFIX, TAGS, Desk, functions
@@ -327,7 +330,7 @@ def test_an_integration_made_without_an_answer_is_found(desk: Desk) -> None:
     items = [{"IntegrationId": "i2", "Description": "nwchatctl:connect"}, {"IntegrationId": "i3"}]
     stub.add_response("get_integrations", {"Items": items})
     stub.add_response("update_integration", {})
-    made.put_integration(Integration("connect", "AWS_PROXY", "arn:f", 29_000, "", ""))
+    made.integrations.put(Integration("connect", "AWS_PROXY", "arn:f", 29_000, "", ""))
     assert made.ids.integrations["connect"] == "i2"
 
 
@@ -335,7 +338,7 @@ def test_a_deployment_made_without_an_answer_is_found(desk: Desk) -> None:
     made, stub, once = gateway(desk)
     broken(once, "create_deployment")
     stub.add_response("get_deployments", {"Items": [{"DeploymentId": "y", "Description": "nwchatctl:d2"}]})
-    made.create_deployment(Deployment("d2"))
+    made.deployments.create(Deployment("d2"))
     assert made.ids.deployments["d2"] == "y"
 
 
@@ -353,7 +356,7 @@ def test_a_route_that_is_there_is_retargeted(desk: Desk) -> None:
     broken(once, "create_route_response")
     response = {"RouteResponseId": "rr", "RouteResponseKey": "$default"}
     stub.add_response("get_route_responses", {"Items": [response]})
-    made.put_route(Route("ping", "ping", "NONE", False, True))
+    made.routes.put(Route("ping", "ping", "NONE", False, True))
     assert made.ids.routes == {"ping": "r1"}
 
 
@@ -362,7 +365,7 @@ def test_a_stage_that_is_there_is_changed(desk: Desk) -> None:
     once.add_client_error("create_stage", "ConflictException", "Stage already exists", http_status_code=409)
     stub.add_response("get_stages", {"Items": [{"StageName": "production", "Tags": dict(TAGS)}]})
     stub.add_response("update_stage", {})
-    made.create_stage(Stage("production", "d1", False, 100.0, 200, (), (), TAGS))
+    made.stages.create(Stage("production", "d1", False, 100.0, 200, (), (), TAGS))
 
 
 def test_throttling_and_conflicts_of_tagging_pass(desk: Desk) -> None:
@@ -380,7 +383,7 @@ def test_reading_twice_reads_the_same(desk: Desk) -> None:
     items = [{"IntegrationId": "i1", "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}]
     for _ in range(2):
         stub.add_response("get_integrations", {"Items": items})
-    assert made.read_integrations() == made.read_integrations()
+    assert made.integrations.read() == made.integrations.read()
 
 
 # Leftovers ------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from nwchat.token_keys import Key, read_keys, write_keys
 from nwchatctl.aws.authorizers import Authorizers
 from nwchatctl.aws.token_keys import KeyParameters
 from nwchatctl.deploy.keyring import dropped, drops_tokens, new_key, rotated
-from nwchatctl.deploy.model import Authorizer, TokenKeys
+from nwchatctl.deploy.model.storage import TokenKeys
+from nwchatctl.deploy.model.websocket import Authorizer
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.desk import TAGS, Desk
 

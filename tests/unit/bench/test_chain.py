@@ -98,7 +98,7 @@ def test_a_plan_counts_by_what_waits_for_what_and_not_by_what_happened_to_end_fi
         """
         from nwchatctl.deploy import executor
         from nwchatctl.deploy.changes import Create, changed_key
-        from nwchatctl.deploy.model import LogGroup
+        from nwchatctl.deploy.model.storage import LogGroup
         from nwchatctl.deploy.planner import Plan
         changes = tuple(Create(LogGroup(name, 1, ())) for name in "abc")
         a, b, c = map(changed_key, changes)

@@ -103,7 +103,7 @@ def test_a_list_of_connections_imports_no_more_than_it_needs(tmp_path: Path) -> 
     assert len(json.loads(scanned)) == json.loads(printed)["count"] == len(CONNECTIONS)
     assert {"boto3", "pydantic_settings", "nwchatctl.commands.connections"} <= modules
     assert {each.split(".")[0] for each in modules} & {"rich", "websockets", "ministack", "moto"} == set()
-    needless = {"cloud", "package", "lambdas", "apigateway", "iam", "logs"}
+    needless = {"adapters", "cloud", "package", "lambdas", "apigateway", "iam", "logs"}
     assert {f"nwchatctl.aws.{each}" for each in needless} & modules == set()
     assert {each for each in modules if each.startswith("nwchatctl.deploy.")} <= {"nwchatctl.deploy.naming"}
     others = {each.name for each in COMMANDS if isinstance(each, Listed)} - {"connections"}

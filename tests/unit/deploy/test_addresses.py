@@ -24,19 +24,9 @@ from nwchatctl.deploy.domains import (
     live_names,
     wanted_names,
 )
-from nwchatctl.deploy.model import (
-    API_ID,
-    CERTIFICATE_ARN,
-    DOMAIN_TARGET,
-    ApiMapping,
-    Certificate,
-    Domain,
-    Key,
-    Record,
-    State,
-    key,
-    state,
-)
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.state import Key, State, key, state
+from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET
 from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.planner import Plan, plan
 from nwchatctl.deploy.safety import destruction

@@ -27,20 +27,11 @@ from nwchatctl.deploy.adoption import (
     ways_back,
 )
 from nwchatctl.deploy.changes import Create, Delete, Update, changed_key
-from nwchatctl.deploy.model import (
-    Alias,
-    Api,
-    Deployment,
-    Integration,
-    Key,
-    Pairs,
-    Permission,
-    Route,
-    Stage,
-    Table,
-    alias_name,
-    state,
-)
+from nwchatctl.deploy.model.functions import Alias, Permission, alias_name
+from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.state import Key, state
+from nwchatctl.deploy.model.storage import Table
+from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
 from nwchatctl.deploy.planner import Plan, plan
 from nwchatctl.errors import ChatError

@@ -7,7 +7,10 @@ from typing import Any
 from nwchatctl.config import Settings
 from nwchatctl.deploy.changes import Delete
 from nwchatctl.deploy.desired import desired
-from nwchatctl.deploy.model import AsyncInvoke, Queue, Stage, State
+from nwchatctl.deploy.model.functions import AsyncInvoke
+from nwchatctl.deploy.model.state import State
+from nwchatctl.deploy.model.storage import Queue
+from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.deploy.naming import Names, Place
 from nwchatctl.deploy.planner import plan
 from nwchatctl.deploy.safety import destruction, removals

@@ -12,8 +12,13 @@ import pytest
 from nwchat.bans import ROOM
 from nwchatctl.config import Settings
 from nwchatctl.deploy.access import FORMAT
-from nwchatctl.deploy.desired import FUNCTIONS, ROUTES, desired, fingerprint, release
-from nwchatctl.deploy.model import Deployment, Function, LogGroup, Role, Route, Stage, State
+from nwchatctl.deploy.desired import ROUTES, desired, release
+from nwchatctl.deploy.fingerprints import fingerprint
+from nwchatctl.deploy.functions import FUNCTIONS
+from nwchatctl.deploy.model.functions import Function, Role
+from nwchatctl.deploy.model.state import State
+from nwchatctl.deploy.model.storage import LogGroup
+from nwchatctl.deploy.model.websocket import Deployment, Route, Stage
 from nwchatctl.deploy.naming import Names, Place
 
 GOLDEN = Path(__file__).parents[2] / "golden"

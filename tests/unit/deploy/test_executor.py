@@ -9,7 +9,8 @@ import pytest
 
 from nwchatctl.deploy.changes import Change, Create, changed_key
 from nwchatctl.deploy.executor import Watch, execute
-from nwchatctl.deploy.model import Key, LogGroup
+from nwchatctl.deploy.model.state import Key
+from nwchatctl.deploy.model.storage import LogGroup
 from nwchatctl.deploy.planner import Plan
 
 

@@ -13,20 +13,11 @@ from nwchatctl.deploy.changes import Delete, changed_key, flat
 from nwchatctl.deploy.desired import desired, release
 from nwchatctl.deploy.history_api import readable_from, unreadable_from
 from nwchatctl.deploy.leftovers import own
-from nwchatctl.deploy.model import (
-    API_ID,
-    HISTORY_API_ID,
-    HistoryApi,
-    Key,
-    Permission,
-    Release,
-    Role,
-    State,
-    Version,
-    key,
-    version_name,
-    with_api_id,
-)
+from nwchatctl.deploy.model.functions import Permission, Role, Version, version_name
+from nwchatctl.deploy.model.history import HistoryApi
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, State, key
+from nwchatctl.deploy.model.unknown import API_ID, HISTORY_API_ID, with_api_id
 from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.planner import plan
 from nwchatctl.deploy.releases import running

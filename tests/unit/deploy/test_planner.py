@@ -9,27 +9,12 @@ import pytest
 
 from nwchatctl.deploy.access import Logging, logs_access
 from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flat
-from nwchatctl.deploy.model import (
-    API_ID,
-    Alias,
-    Api,
-    Deployment,
-    Function,
-    Integration,
-    Key,
-    LogGroup,
-    Permission,
-    Release,
-    Resource,
-    Role,
-    Route,
-    Stage,
-    State,
-    Table,
-    key,
-    state,
-    with_api_id,
-)
+from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, Resource, State, key, state
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.unknown import API_ID, with_api_id
+from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.planner import dependencies, needs, plan
 from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust

@@ -7,19 +7,11 @@ import dataclasses
 import pytest
 
 from nwchatctl.deploy.changes import Delete, Update, changed_key
-from nwchatctl.deploy.desired import release_id
-from nwchatctl.deploy.model import (
-    Alias,
-    Deployment,
-    Key,
-    Release,
-    Resource,
-    Stage,
-    State,
-    Version,
-    state,
-    version_name,
-)
+from nwchatctl.deploy.fingerprints import release_id
+from nwchatctl.deploy.model.functions import Alias, Version, version_name
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, Resource, State, state
+from nwchatctl.deploy.model.websocket import Deployment, Stage
 from nwchatctl.deploy.planner import arranged, differences, plan
 from nwchatctl.deploy.releases import (
     DEPLOYMENTS_KEPT,

@@ -8,23 +8,13 @@ from typing import Any
 from nwchatctl.config import Settings
 from nwchatctl.config.model import AuthSettings
 from nwchatctl.deploy.changes import changed_key
-from nwchatctl.deploy.desired import described, desired, fingerprint
-from nwchatctl.deploy.model import (
-    Authorizer,
-    Deployment,
-    Function,
-    Integration,
-    Key,
-    Permission,
-    Release,
-    Role,
-    Route,
-    Stage,
-    State,
-    TokenKeys,
-    key,
-    state,
-)
+from nwchatctl.deploy.desired import desired
+from nwchatctl.deploy.fingerprints import described, fingerprint
+from nwchatctl.deploy.model.functions import Function, Permission, Role
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Key, State, key, state
+from nwchatctl.deploy.model.storage import TokenKeys
+from nwchatctl.deploy.model.websocket import Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.planner import Plan, plan
 from nwchatctl.deploy.releases import Record, changed, lacks, running
@@ -49,7 +39,7 @@ def release(of: State) -> Release:
 
 def live(of: State) -> State:
     """As it is read once deployed: with the versions that aliases run."""
-    from nwchatctl.deploy.model import Alias, Version, version_name
+    from nwchatctl.deploy.model.functions import Alias, Version, version_name
 
     aliases = [each for each in of.values() if isinstance(each, Alias)]
     versions = [Version(version_name(e.function, 1), e.function, 1, e.runs, ("live",)) for e in aliases]

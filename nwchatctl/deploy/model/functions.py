@@ -1,0 +1,125 @@
+"""The chat's functions: as whom they run, what is published of them, and who may invoke them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nwchatctl.deploy.model.pairs import Pairs
+
+ALIAS = "live"
+"""The alias that routes point at; a release moves it."""
+
+STATEMENT_PREFIX = "nwchat-"
+"""What our statements' ids begin with in a function's resource policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An IAM role. `trust` and `policy` are canonical JSON (sorted keys, no spaces).
+
+    `policy` is the one inline policy that we write, "" where it is missing; `other_policies` names
+    whatever else is attached or inlined, which is nothing in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "role"
+    name: str
+    trust: str
+    policy: str
+    other_policies: tuple[str, ...]
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function's unpublished state ($LATEST). `code_sha256` is base64, as Lambda gives it."""
+
+    kind: ClassVar[str] = "function"
+    name: str
+    role: str
+    handler: str
+    runtime: str
+    architecture: str
+    memory_mb: int
+    timeout_seconds: int
+    environment: Pairs
+    code_sha256: str
+    log_format: str
+    log_level: str
+    log_group: str
+    snap_start: bool
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version of a function, `function`:`number`. `runs` is its
+    `fingerprints.version_fingerprint`.
+
+    `held_by` names the aliases that send calls to it; none of them, no harm in its going.
+    """
+
+    kind: ClassVar[str] = "version"
+    name: str
+    function: str
+    number: int
+    runs: str
+    held_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`function`:live. `runs` fingerprints the version that it points at (its
+    `fingerprints.version_fingerprint`).
+
+    `weights` are other versions' shares of the calls, which is nothing in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "alias"
+    name: str
+    function: str
+    runs: str
+    weights: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncInvoke:
+    """What becomes of events that `function`:live is invoked with asynchronously and fails on.
+
+    `on_failure` and `on_success` are ARNs, "" where an event just ends.
+    """
+
+    kind: ClassVar[str] = "async-invoke"
+    name: str
+    function: str
+    retries: int
+    max_age_seconds: int
+    on_failure: str
+    on_success: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A statement of an alias's resource policy, by which API Gateway may invoke it for one route."""
+
+    kind: ClassVar[str] = "permission"
+    name: str
+    function: str
+    statement_id: str
+    principal: str
+    source_arn: str
+
+
+def alias_name(function: str) -> str:
+    """The name of a function's live alias, as AWS writes a qualified function."""
+    return f"{function}:{ALIAS}"
+
+
+def version_name(function: str, number: int) -> str:
+    """The name of a function's version, as AWS writes a qualified function."""
+    return f"{function}:{number}"
+
+
+def permission_name(function: str, statement_id: str) -> str:
+    """The name of a permission: its alias, and the statement on it."""
+    return f"{alias_name(function)} {statement_id}"

@@ -1,0 +1,69 @@
+"""What keeps the chat's data: tables, logs, the queue of what failed, and the keys of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from nwchatctl.deploy.model.pairs import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A DynamoDB table, billed on demand. `sort_key` is "" where there is none; keys are strings."""
+
+    kind: ClassVar[str] = "table"
+    name: str
+    partition_key: str
+    sort_key: str
+    ttl_attribute: str
+    point_in_time_recovery: bool
+    deletion_protection: bool
+    billing: str
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """A CloudWatch log group; `retention_days` 0 keeps logs for ever."""
+
+    kind: ClassVar[str] = "log-group"
+    name: str
+    retention_days: int
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """An SQS queue. `encryption` is "sqs", the id of a KMS key, or "" for none.
+
+    `policy` is canonical JSON of who else may use it, `redrive` where its own failures go; both "" in a chat
+    of ours. What is not compared is known of live ones only: `url`, and `waiting`, about how many messages
+    are in it.
+    """
+
+    kind: ClassVar[str] = "queue"
+    name: str
+    retention_seconds: int
+    max_message_bytes: int
+    delay_seconds: int
+    visibility_seconds: int
+    encryption: str
+    policy: str
+    redrive: str
+    tags: Pairs
+    url: str = field(default="", compare=False)
+    waiting: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The parameter with the keys that tokens are signed with. What is in it never enters the model.
+
+    `type` is Parameter Store's, "SecureString" in a chat of ours.
+    """
+
+    kind: ClassVar[str] = "token-keys"
+    name: str
+    type: str
+    tags: Pairs
