@@ -67,7 +67,7 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
         assert ran.error is None
         calls = list(ran.calls)
         moved = calls.index("UpdateStage")
-        assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (4, 0)
+        assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (5, 0)
         assert moved < calls.index("DeleteAuthorizer")
         assert calls.index("DeleteAuthorizer") < calls.index("DeleteFunction")
         assert chat.plan() == []

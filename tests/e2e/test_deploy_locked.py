@@ -117,7 +117,6 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
 ) -> None:
     """However slow a machine is to start ten processes: AWS does not answer the one that has the lock before
     the nine have ended."""
-    operator = Operator(sandbox, "e2e-ten", tmp_path)
     nine_ended = threading.Event()
 
     def slowly(call: Call) -> Fault | None:
@@ -139,29 +138,32 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
         )
         return done.returncode, done.stdout, done.stderr
 
-    with (
-        leading_to(faulty, sandbox, tmp_path / "through the proxy") as seen,
-        faulty.choosing(slowly),
-        ThreadPoolExecutor(10) as pool,
-    ):
-        waiting = [pool.submit(deploy, {**operator.environ, **seen.environ}) for _ in range(10)]
+    def at_once(operator: Operator) -> list[tuple[int, str, str]]:
         ended = []
-        for each in as_completed(waiting):
-            ended.append(each.result())
-            if len(ended) == 9:
-                nine_ended.set()
-    try:
-        done = [json.loads(out) for code, out, _ in ended if code == 0]
-        refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]
-        assert (len(done), len(refused)) == (1, 9), ended
-        assert done[0]["applied"] == len(done[0]["changes"]) == 45
-        assert {each["code"] for each in refused} <= {"locked", "changed_meanwhile"}
-        assert all(each["message"] and each["hint"] for each in refused)
-        assert operator.plan() == []
-        apis = operator.api.get_apis(MaxResults="500")["Items"]
-        mine = [each["ProtocolType"] for each in apis if each["Tags"].get("nwchat:chat") == operator.name]
-        assert sorted(mine) == ["HTTP", "WEBSOCKET"]
-        assert operator.json("smoke")["ok"] is True
-    finally:
-        operator.destroy()
-    assert operator.there() == set()
+        with faulty.choosing(slowly), ThreadPoolExecutor(10) as pool:
+            environ = {**operator.sandbox.environ, **operator.environ}
+            for each in as_completed([pool.submit(deploy, environ) for _ in range(10)]):
+                ended.append(each.result())
+                if len(ended) == 9:
+                    nine_ended.set()
+        return ended
+
+    with leading_to(faulty, sandbox, tmp_path / "through the proxy") as seen:
+        operator = Operator(seen, "e2e-ten", tmp_path)
+        try:
+            ended = at_once(operator)
+            done = [json.loads(out) for code, out, _ in ended if code == 0]
+            refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]
+            assert (len(done), len(refused)) == (1, 9), ended
+            assert done[0]["applied"] == len(done[0]["changes"]) == 45
+            assert {each["code"] for each in refused} <= {"locked", "changed_meanwhile"}
+            assert all(each["message"] and each["hint"] for each in refused)
+            assert operator.plan() == []
+            apis = operator.api.get_apis(MaxResults="500")["Items"]
+            mine = [each["ProtocolType"] for each in apis if each["Tags"].get("nwchat:chat") == operator.name]
+            assert sorted(mine) == ["HTTP", "WEBSOCKET"]
+            # The proxy knows no sockets.
+            assert Operator(sandbox, "e2e-ten", tmp_path).json("smoke")["ok"] is True
+        finally:
+            operator.destroy()
+        assert operator.there() == set()
