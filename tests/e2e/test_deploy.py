@@ -131,7 +131,7 @@ def test_status_says_the_same(operator: Operator, first: dict[str, object]) -> N
     assert ran.data["drift"] == []
     # The socket of the test before is closed, and its row goes a moment later.
     eventually(lambda: operator.json("status")["connections"], 0)
-    assert ran.writes == ["Scan", "Query"]
+    assert ran.writes == ["Scan", "Query", "Query"]
     lines = operator.run("status").out.splitlines()
     assert f"websocket\t{operator.url}" in lines
     assert "stage\tproduction\tok" in lines
