@@ -62,10 +62,13 @@ def _kept_out(event: Event, tools: Tools, log: Log) -> Answer | None:
         answer = _answer(401, problem("unauthorized", "a token is needed, as Authorization: Bearer"))
         answer["headers"]["WWW-Authenticate"] = "Bearer"
         return answer
-    who = found.identity
     caller = runtime.request_of(event).get("http")
-    request = {"identity": caller if isinstance(caller, Mapping) else {}}
-    ban = ban_on(request, tools.store.bans, now_ms, log, sender_id=who.sender_id, uname=who.uname)
+    # As the authorizer hands it to the other functions.
+    request = {
+        "identity": caller if isinstance(caller, Mapping) else {},
+        "authorizer": found.identity.as_context(),
+    }
+    ban = ban_on(request, tools.store.bans, now_ms, log)
     if ban is None:
         return None
     log.warning("banned", extra={"ban": ban.key})

@@ -76,3 +76,5 @@ def test_only_the_wanted_are_given() -> None:
 
     chosen = Candidates(scan, lambda: NOW, 0, before_ms=100)
     assert [[each.connection_id for each in page] for page in chosen.pages(Part())] == [["old"]]
+    chosen = Candidates(scan, lambda: NOW, 0, wanted=lambda each: each.connection_id == "new")
+    assert [[each.connection_id for each in page] for page in chosen.pages(Part())] == [["new"]]
