@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 
@@ -12,9 +13,14 @@ def iso(ms: int | None) -> str | None:
 
 
 def local(ms: int | None) -> str:
-    """Epoch milliseconds in local time, to the second; `-` for none."""
+    """Epoch milliseconds in local time, to the second; in UTC where that is in no calendar (the last hours of
+    the year 9999, east of Greenwich), and `-` for none."""
     moment = _moment(ms)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+    if moment is None:
+        return "-"
+    with suppress(ValueError, OverflowError, OSError):
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _moment(ms: int | None) -> datetime | None:

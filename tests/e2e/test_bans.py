@@ -158,13 +158,15 @@ def test_a_dry_run_changes_nothing(operator: Operator, room: Chat) -> None:
     assert len(rows(room)) == 1
 
 
-def test_what_is_not_there_cannot_be_removed(operator: Operator) -> None:
+def test_what_is_not_there_or_over_cannot_be_removed(operator: Operator, room: Chat) -> None:
+    room.put(room.messages_table, [ban_row(Ban("user#eve", "Eve", now_ms() - 1))])
     operator.json("ban", "add", "--user", "Bob", "--forever")
     none = operator.run("ban", "remove", "--user", "Eve", "--json")
     assert none.error is not None
     assert (none.code, none.error.code) == (4, "no_ban")
     some = operator.run("ban", "remove", "--user", "Eve", "--user", "Bob", "--json")
     assert (some.code, some.data["not_found"]) == (5, ["Eve"])
+    assert [each["who"] for each in operator.json("ban", "list", "--all")["bans"]] == ["Eve"]
 
 
 def test_the_list_is_for_people_and_for_scripts(operator: Operator, room: Chat) -> None:
