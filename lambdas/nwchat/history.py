@@ -52,11 +52,11 @@ def _kept_out(event: Event, tools: Tools, log: Log) -> Answer | None:
     """What whoever may not read is answered; None for the others."""
     # In here, because open mode needs nothing of it, and PyJWT is half of a cold start.
     from nwchat.bans import ban_on, told
-    from nwchat.tokens import Refused, bearer, verify
+    from nwchat.tokens import Refused, bearer, verify_with
 
     now_ms = tools.now_ms()
     token, most = bearer(event.get("headers")), tools.config.limits.max_uname_chars
-    found = token if isinstance(token, Refused) else verify(token, tools.keys(), now_ms / 1000, most)
+    found = token if isinstance(token, Refused) else verify_with(tools.keys, token, now_ms / 1000, most)
     if isinstance(found, Refused):
         log.warning("refused", extra={"code": "unauthorized", "reason": found.reason})
         answer = _answer(401, problem("unauthorized", "a token is needed, as Authorization: Bearer"))

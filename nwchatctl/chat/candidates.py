@@ -71,6 +71,7 @@ class Candidates:
             consistent=True,
             user=self.user,
             expired=self.expired,
+            with_names=self.wanted is not None,
             page_size=PAGE_ROWS,
         )
         for found in pages:

@@ -24,7 +24,11 @@ def local(ms: int | None) -> str:
 
 
 def _moment(ms: int | None) -> datetime | None:
+    if ms is None:
+        return None
+    # Not ms / 1000: so far off a float has no milliseconds.
+    seconds, rest = divmod(ms, 1000)
     try:
-        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
     except (ValueError, OverflowError, OSError):
         return None

@@ -168,8 +168,8 @@ def remove(
 ) -> Report:
     """End a ban.
 
-    Exit code 4 when none of them is banned (any more), 5 when some are not. Only that very ban ends: who is banned by
-    name and by address needs both to be removed.
+    Exit code 4 when none of them is banned (any more), 5 when some are not. Only that very ban ends: who is
+    banned by name and by address needs both to be removed.
     """
     from nwchatctl.commands import _banning
     from nwchatctl.commands._connections import server_clock
