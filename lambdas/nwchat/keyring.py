@@ -12,9 +12,9 @@ FRESH_SECONDS = 1.0
 done."""
 
 SPARING_SECONDS = (5.0, 15.0)
-"""For so long, drawn anew, whoever has some does not ask again after no answer. Parameter Store answers 40 times
-a second in all of an account and Region (its standard throughput): when everybody comes back at once, those
-calls are for functions that have none yet."""
+"""For so long, drawn anew, whoever has some does not ask again after no answer. Parameter Store answers 40
+times a second in all of an account and Region (its standard throughput): when everybody comes back at once,
+those calls are for functions that have none yet."""
 
 PATIENT_SECONDS = 3.0
 """For so long whoever has none goes on asking. One try can take 6 s more; a handshake has 29."""

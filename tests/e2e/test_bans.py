@@ -283,6 +283,10 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
             text = unique()
             assert says(other, text, uname="Eve", sender_id="8") == "ack"
             assert back.hear(text)
+            # That very socket is of somebody whom the ban is on, however the name is written.
+            hers = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h")
+            assert (hers["kicked"], ending(back) > 0) == (1, True)
+        eventually(lambda: len(room.rows()), 1)
         # There is nobody to kick now, and the ban is what was asked for as well.
         again = operator.run("connections", "kick", "--user", "Bob", "--ban", "forever")
         assert (again.code, again.out.splitlines()[1]) == (0, "0 kicked")
