@@ -73,7 +73,7 @@ class KeyParameters:
             ) from None
 
     def put(self, name: str, keys: Sequence[Key]) -> int:
-        """Puts `keys` in the place of those that are there; the version that this makes, which is one more than
+        """Puts `keys` in the place of those that are there; the version that this makes, one more than
         the one before it. Safe to repeat."""
         done = patiently(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
         return int(done["Version"])

@@ -129,8 +129,8 @@ def smoke(
 
     `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
     `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
-    to fail, and `identity` is that of the token which `connect` offers; `over` is the history API. Each is None
-    where there is none.
+    to fail, and `identity` is that of the token which `connect` offers; `over` is the history API. Each is
+    None where there is none.
     """
     run = _Run(clock, nonce, echo, max_chars, identity)
     steps: list[tuple[str, Callable[[], str]]] = [
