@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nwchat import runtime
-from nwchat.tokens import Good, Refused, of_handshake, verify
+from nwchat.tokens import Good, Refused, of_handshake, verify_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def _judged(
     event: Event, keys: Callable[[], Sequence[Key]], now: float, max_uname_chars: int
 ) -> Good | Refused:
     token = of_handshake(event)
-    return token if isinstance(token, Refused) else verify(token, keys(), now, max_uname_chars)
+    return token if isinstance(token, Refused) else verify_with(keys, token, now, max_uname_chars)
 
 
 def _arn(event: Event) -> str:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nwchat.identity import identity_of
-from nwchat.limits import clean_name
+from nwchat.identity import Identity, identity_of
+from nwchat.limits import MAX_SENDER_ID_CHARS, clean_name
 
 if TYPE_CHECKING:
     from nwchat.rows import Row
@@ -144,6 +144,19 @@ def holding(rows: Iterable[Row], now_ms: int) -> Ban | None:
     return max(bans, key=lambda ban: (ban.until is None, ban.until or 0), default=None)
 
 
+def is_on(ban: Ban, sender_id: str, uname: str, *, exact: bool) -> bool:
+    """Whether a ban on a user is on the one of that id and name.
+
+    Both compare as people see them, but ids of tokens (`exact`) are as they are: they are what the site tells
+    players apart by, and a name that only repeats one is none.
+    """
+    if ban.key == user_key(uname) and not (exact and uname == sender_id):
+        return True
+    if exact:
+        return clean_name(ban.who, MAX_SENDER_ID_CHARS) == sender_id
+    return ban.key == user_key(sender_id)
+
+
 def told(ban: Ban) -> str:
     """What the banned one is told: until when, and neither by whom nor why."""
     if ban.until is None:
@@ -168,16 +181,25 @@ def ban_on(
     whom the client says. None as well when the bans cannot be read, and then the log has a warning: that the
     banned get a word in does less harm than a chat in which nobody can talk.
     """
-    if (known := identity_of(request)) is not None:
+    known = identity_of(request)
+    if known is not None:
         sender_id, uname = known.sender_id, known.uname
     keys = keys_of(sender_id=sender_id, uname=uname, address=_address(request))
     if not keys:
         return None
     try:
-        return holding(read(keys), now_ms)
+        rows = read(keys)
+        if known is not None:
+            rows = [row for row in rows if _is_meant(ban_of(row), known)]
+        return holding(rows, now_ms)
     except Exception:
         log.warning("the bans cannot be read: nobody is kept out", exc_info=True)
         return None
+
+
+def _is_meant(ban: Ban, known: Identity) -> bool:
+    """Whether a ban that the keys of somebody with a token led to is on them."""
+    return not ban.key.startswith("user#") or is_on(ban, known.sender_id, known.uname, exact=True)
 
 
 def _address(request: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from nwchat.identity import Identity, identity_of
 from nwchat.keys import connection_expiry
 from nwchat.rows import Connection
 from nwchat.runtime import Answer, Event, Log, Tools
-from nwchat.subprotocol import SUBPROTOCOL
+from nwchat.subprotocol import SUBPROTOCOL, offered
 from nwchat.wire import well_formed
 
 _MAX_USER_AGENT = 256
@@ -49,7 +49,9 @@ def connect(event: Event, tools: Tools, log: Log) -> Answer:
         log.info("connected")
     else:
         log.warning("an event without a connection id: nothing to store")
-    return {"statusCode": 200, **_chosen(headers.get("sec-websocket-protocol", ""))}
+    # Ours, if it is among the offered: a browser closes a socket that answers with one it didn't offer.
+    ours = {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}} if SUBPROTOCOL in offered(event) else {}
+    return {"statusCode": 200, **ours}
 
 
 def _connection(
@@ -79,13 +81,6 @@ def _lower(headers: object) -> dict[str, str]:
     if not isinstance(headers, Mapping):
         return {}
     return {str(name).lower(): str(value) for name, value in headers.items()}
-
-
-def _chosen(offered: str) -> Answer:
-    """Ours, if it is among the offered: a browser closes a socket that answers with one it didn't offer."""
-    if SUBPROTOCOL not in (each.strip() for each in offered.split(",")):
-        return {}
-    return {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
 
 
 if runtime.is_warming():

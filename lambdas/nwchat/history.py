@@ -52,20 +52,23 @@ def _kept_out(event: Event, tools: Tools, log: Log) -> Answer | None:
     """What whoever may not read is answered; None for the others."""
     # In here, because open mode needs nothing of it, and PyJWT is half of a cold start.
     from nwchat.bans import ban_on, told
-    from nwchat.tokens import Refused, bearer, verify
+    from nwchat.tokens import Refused, bearer, verify_with
 
     now_ms = tools.now_ms()
     token, most = bearer(event.get("headers")), tools.config.limits.max_uname_chars
-    found = token if isinstance(token, Refused) else verify(token, tools.keys(), now_ms / 1000, most)
+    found = token if isinstance(token, Refused) else verify_with(tools.keys, token, now_ms / 1000, most)
     if isinstance(found, Refused):
         log.warning("refused", extra={"code": "unauthorized", "reason": found.reason})
         answer = _answer(401, problem("unauthorized", "a token is needed, as Authorization: Bearer"))
         answer["headers"]["WWW-Authenticate"] = "Bearer"
         return answer
-    who = found.identity
     caller = runtime.request_of(event).get("http")
-    request = {"identity": caller if isinstance(caller, Mapping) else {}}
-    ban = ban_on(request, tools.store.bans, now_ms, log, sender_id=who.sender_id, uname=who.uname)
+    # As the authorizer hands it to the other functions.
+    request = {
+        "identity": caller if isinstance(caller, Mapping) else {},
+        "authorizer": found.identity.as_context(),
+    }
+    ban = ban_on(request, tools.store.bans, now_ms, log)
     if ban is None:
         return None
     log.warning("banned", extra={"ban": ban.key})

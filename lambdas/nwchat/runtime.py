@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import random
 import ssl
 import sys
 import time
@@ -208,7 +209,7 @@ def keys() -> Keyring:
     if not name:
         raise KeyError("NWCHAT_AUTH_PARAMETER")
     ssm = _client("ssm", brief=True)
-    return Keyring(lambda: _fetched(ssm, name), time.monotonic, _logger())
+    return Keyring(lambda: _fetched(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
 
 
 def _fetched(ssm: Any, name: str) -> tuple[Key, ...]:

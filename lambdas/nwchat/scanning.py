@@ -41,14 +41,16 @@ def scan(
     consistent: bool = False,
     user: str = "",
     expired: bool = False,
+    with_names: bool = False,
     page_size: int | None = None,
 ) -> Iterator[Found]:
     """The live connections of one part, a page (1 MB of the table, or `page_size` rows) at a time.
 
     `user`: only those of that sender_id or name. With `expired`, the rows that TTL has not deleted yet as
-    well. Without `consistent`, who came within the last second may be missing.
+    well. `with_names`: rows have sender_id and name anyhow. Without `consistent`, who came within the last
+    second may be missing.
     """
-    names = _USER_KEYS if user else CONNECTION_KEYS
+    names = _USER_KEYS if user or with_names else CONNECTION_KEYS
     request: dict[str, Any] = {
         "TableName": table,
         "ProjectionExpression": ", ".join(names),

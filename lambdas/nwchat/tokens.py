@@ -7,7 +7,7 @@ people in import this module: the others start without PyJWT.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -123,24 +123,27 @@ def _subprotocol(event: Mapping[str, Any]) -> str | Refused:
 # Whether it is good ------------------------------------------------------------------------------
 
 
+def verify_with(
+    keys: Callable[[], Sequence[Key]], token: str, now: float, max_uname_chars: int
+) -> Good | Refused:
+    """As `verify`, but what can be no token asks for no `keys`."""
+    return misshapen(token) or verify(token, keys(), now, max_uname_chars)
+
+
+def misshapen(token: str) -> Refused | None:
+    """Why `token` is refused whatever the keys are; None where they have to tell."""
+    header = _header(token)
+    return header if isinstance(header, Refused) else None
+
+
 def verify(token: str, keys: Sequence[Key], now: float, max_uname_chars: int) -> Good | Refused:
     """Whether `token` was signed by one of `keys` and holds at `now`. Raises nothing, whatever it is.
 
     `aud` and `iss` say nothing here: the keys are this chat's own.
     """
-    if len(token) > MAX_TOKEN_CHARS:
-        return Refused("too_long")
-    if not _COMPACT.fullmatch(token):
-        return Refused("malformed")
-    try:
-        header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        return Refused("malformed")
-    if header.get("alg") != ALGORITHM:
-        return Refused("algorithm")
-    if "crit" in header or header.get("b64", True) is not True:
-        # RFC 7515, 4.1.11: what must be understood, and is not, makes a token invalid.
-        return Refused("malformed")
+    header = _header(token)
+    if isinstance(header, Refused):
+        return header
     usable = [each for each in keys if "kid" not in header or each.kid == header["kid"]]
     if not usable:
         return Refused("unknown_key" if keys else "no_keys")
@@ -151,6 +154,23 @@ def verify(token: str, keys: Sequence[Key], now: float, max_uname_chars: int) ->
         if claims.reason != "signature":
             return claims
     return Refused("signature")
+
+
+def _header(token: str) -> Mapping[str, Any] | Refused:
+    if len(token) > MAX_TOKEN_CHARS:
+        return Refused("too_long")
+    if not _COMPACT.fullmatch(token):
+        return Refused("malformed")
+    try:
+        header: Mapping[str, Any] = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return Refused("malformed")
+    if header.get("alg") != ALGORITHM:
+        return Refused("algorithm")
+    if "crit" in header or header.get("b64", True) is not True:
+        # RFC 7515, 4.1.11: what must be understood, and is not, makes a token invalid.
+        return Refused("malformed")
+    return header
 
 
 _SIGNATURE_ONLY: Any = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Literal
+from typing import Any, Literal
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -15,6 +15,19 @@ from nwchatctl.chat.smoke import SocketClosed
 
 OPEN_TIMEOUT = 15.0
 """Seconds. The upgrade waits for the connect function, which may start cold."""
+
+
+class _Straight(ClientConnection):
+    """Follows no redirect: websockets does from 17 on, and offers the same subprotocols to any host."""
+
+    def handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Raises SocketClosed where it is refused, which websockets hands on as it is."""
+        try:
+            super().handshake(*args, **kwargs)
+        except InvalidStatus as error:
+            status, leads = error.response.status_code, error.response.headers.get("Location")
+            to = f", which leads to {leads[:200]}" if leads and 300 <= status < 400 else ""
+            raise SocketClosed(f"the handshake was refused with HTTP {status}{to}", status) from error
 
 
 class WebSocket:
@@ -41,11 +54,13 @@ class WebSocket:
         """
         proxy: Literal[True] | None = None if direct else True
         dialled = socket.create_connection(at, OPEN_TIMEOUT) if at else None
-        try:
-            # Entered, because websockets wants that from 17.1 on.
+        # Entered, because websockets wants that from 17.1 on.
+        with ExitStack() as failed:
+            if dialled is not None:
+                failed.callback(dialled.close)
             leave = ExitStack()
-            return cls(
-                leave.enter_context(
+            try:
+                connection = leave.enter_context(
                     connect(
                         url,
                         open_timeout=OPEN_TIMEOUT,
@@ -53,15 +68,18 @@ class WebSocket:
                         proxy=proxy,
                         sock=dialled,
                         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
+                        create_connection=_Straight,
                     )
-                ),
-                leave,
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            raise SocketClosed(f"the handshake was refused with HTTP {status}", status) from error
-        except InvalidHandshake as error:
-            raise SocketClosed(f"the handshake failed: {error}") from error
+                )
+            except WebSocketException as error:
+                raise SocketClosed(f"the handshake failed: {error}") from error
+            failed.pop_all()
+        return cls(connection, leave)
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The one that the chat chose of those that were offered."""
+        return self._connection.subprotocol
 
     def send(self, text: str) -> None:
         """Sends one text frame. Raises SocketClosed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nwchat.token_keys import Key, read_keys, write_keys
 from nwchatctl.aws.ensuring import bring
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 _TAGGED: Any = "Parameter"
+
+
+class Held(NamedTuple):
+    """What a parameter holds: keys, the newest first, and its version, which counts up with each put."""
+
+    keys: tuple[Key, ...]
+    version: int
 
 
 class KeyParameters:
@@ -42,16 +49,22 @@ class KeyParameters:
         return TokenKeys(name, str(found.get("Type", "")), from_list(tags.get("TagList", [])))
 
     def keys(self, name: str) -> tuple[Key, ...] | None:
-        """The keys, the newest first; None where there is no parameter.
+        """The keys, the newest first; None where there is no parameter. Raises as `held`."""
+        found = self.held(name)
+        return found.keys if found else None
 
-        Raises ChatError `token_keys_unreadable` where something else is in it.
+    def held(self, name: str) -> Held | None:
+        """The keys and which version of the parameter they are; None where there is none.
+
+        What was put a moment ago may not be there yet: Parameter Store is eventually consistent. Raises
+        ChatError `token_keys_unreadable` where something else is in it.
         """
         try:
             found = patiently(self._client.get_parameter, Name=name, WithDecryption=True)["Parameter"]
         except self._client.exceptions.ParameterNotFound:
             return None
         try:
-            return read_keys(found["Value"])
+            return Held(read_keys(found["Value"]), int(found.get("Version", 0)))
         except ValueError:
             raise ChatError(
                 f"what is in parameter {name} are no token keys: somebody has changed it",
@@ -59,9 +72,11 @@ class KeyParameters:
                 code="token_keys_unreadable",
             ) from None
 
-    def put(self, name: str, keys: Sequence[Key]) -> None:
-        """Puts `keys` in the place of those that are there; safe to repeat."""
-        patiently(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
+    def put(self, name: str, keys: Sequence[Key]) -> int:
+        """Puts `keys` in the place of those that are there; the version that this makes, one more than
+        the one before it. Safe to repeat."""
+        done = patiently(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
+        return int(done["Version"])
 
     def create(self, wanted: TokenKeys) -> None:
         """Makes the parameter with its tags and a new key; one of ours that is there keeps its keys.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nwchat.rows import Recipient, connection_of
+from nwchat.rows import Connection, Recipient, connection_of
 from nwchat.scanning import Found, Part
 
 _PARTS = 4
@@ -50,8 +50,9 @@ def is_older(connected_at: int | None, last_seen_at: int | None, before_ms: int 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The rows of `user` ("" for everybody's) that were last heard of before `before_ms`; with `expired` also
-    those that TTL has not deleted yet. `scan` is that of `nwchat.store.Store`."""
+    """The rows of `user` ("" for everybody's) that were last heard of before `before_ms`, less those that are
+    not `wanted`; with `expired` also those that TTL has not deleted yet. `scan` is that of
+    `nwchat.store.Store`."""
 
     scan: Callable[..., Iterator[Found]]
     now_ms: Callable[[], int]
@@ -59,6 +60,7 @@ class Candidates:
     user: str = ""
     before_ms: int | None = None
     expired: bool = False
+    wanted: Callable[[Connection], bool] | None = None
 
     def pages(self, part: Part) -> Iterator[Sequence[Recipient]]:
         """Those of one part, each with its Standing as a note, as it was when its page was read: an answer of
@@ -69,6 +71,7 @@ class Candidates:
             consistent=True,
             user=self.user,
             expired=self.expired,
+            with_names=self.wanted is not None,
             page_size=PAGE_ROWS,
         )
         for found in pages:
@@ -79,7 +82,9 @@ class Candidates:
         return recipient._replace(note=standing(recipient.connected_at, now_ms, self.grace_ms))
 
     def _is_wanted(self, recipient: Recipient) -> bool:
-        if self.before_ms is None:
+        if self.before_ms is None and self.wanted is None:
             return True
         row = connection_of(recipient.row)
+        if self.wanted is not None and not self.wanted(row):
+            return False
         return is_older(row.connected_at, row.last_seen_at, self.before_ms)

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from nwchat.identity import Identity
 from nwchat.keys import first_ulid, ulid_time
+from nwchat.subprotocol import SUBPROTOCOL
 
 WAIT = 10.0
 """Seconds that each step may take: a cold start of a function takes one or two."""
@@ -45,10 +47,16 @@ class Over:
 
     get: Callable[[str, float], Answer]
     sleep: Callable[[float], None]
+    uninvited: Callable[[str, float], Answer] | None = None
+    """As `get`, without a token, where that has to be refused."""
 
 
 class Socket(Protocol):
     """One connection to the chat."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the chat chose of the subprotocols that were offered."""
 
     def send(self, text: str) -> None:
         """Sends one text frame."""
@@ -114,15 +122,17 @@ def smoke(
     echo: bool = True,
     max_chars: int = 1000,
     uninvited: Callable[[], Socket] | None = None,
+    identity: Identity | None = None,
     over: Over | None = None,
 ) -> Iterator[Step]:
     """Yields a step as soon as it is done; ends after the first that failed.
 
     `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
     `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
-    to fail; `over` is the history API. Either is None where there is none.
+    to fail, and `identity` is that of the token which `connect` offers; `over` is the history API. Each is
+    None where there is none.
     """
-    run = _Run(clock, nonce, echo, max_chars)
+    run = _Run(clock, nonce, echo, max_chars, identity)
     steps: list[tuple[str, Callable[[], str]]] = [
         ("connect", lambda: run.connect(connect)),
         *([("refuse", lambda: _refused(uninvited))] if uninvited else []),
@@ -135,6 +145,8 @@ def smoke(
     ]
     if over is not None:
         steps += [("health", lambda: run.health(over)), ("messages", lambda: run.messages(over))]
+        if (stranger := over.uninvited) is not None:
+            steps.append(("unread", lambda: _unread(stranger)))
     try:
         for name, step in steps:
             began = clock()
@@ -161,11 +173,27 @@ def _refused(connect: Callable[[], Socket]) -> str:
     raise ValueError("somebody without a token came in")
 
 
+def _unread(get: Callable[[str, float], Answer]) -> str:
+    """Raises ValueError where whoever has no token is not told so."""
+    status = get("/messages?limit=1", WAIT).status
+    if status != 401:
+        raise ValueError(f"somebody without a token was answered HTTP {status} instead of 401")
+    return "nobody without a token"
+
+
 class _Run:
-    def __init__(self, clock: Callable[[], float], nonce: str, echo: bool, max_chars: int) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        nonce: str,
+        echo: bool,
+        max_chars: int,
+        identity: Identity | None,
+    ) -> None:
         self._clock = clock
         self._nonce = nonce
         self._echo = echo
+        self._identity = identity
         self._open: list[_Frames] = []
         text = f"nwchatctl smoke test {nonce}"
         self._text = text if len(text) <= max_chars else nonce[:max_chars]
@@ -173,7 +201,11 @@ class _Run:
 
     def connect(self, connect: Callable[[], Socket]) -> str:
         for _ in range(2):
-            self._open.append(_Frames(connect(), self._clock))
+            socket = connect()
+            self._open.append(_Frames(socket, self._clock))
+            # A browser would close it. What was chosen instead is not told: it may be the token.
+            if self._identity and socket.subprotocol != SUBPROTOCOL:
+                raise ValueError(f"the chat did not choose the subprotocol {SUBPROTOCOL}")
         return "two sockets open"
 
     def ping(self) -> str:
@@ -182,7 +214,9 @@ class _Run:
         return "pong"
 
     def send(self) -> str:
-        frame = {"action": "onMessage", "message": self._text, "uname": "nwchatctl", "sender_id": "nwchatctl"}
+        # With a token somebody else's name is claimed, which has to say nothing.
+        name = "nwchatctl" if self._identity is None else "somebody else"
+        frame = {"action": "onMessage", "message": self._text, "uname": name, "sender_id": name}
         self._say(0, {**frame, "client_id": self._nonce})
         return self._text
 
@@ -199,6 +233,9 @@ class _Run:
             frame = each.wait_for("message", lambda frame: frame.get("id") == self._id)
             if frame.get("message") != self._text:
                 raise ValueError(f"another text came back: {frame.get('message')!r}")
+            said, who = (frame.get("sender_id"), frame.get("uname")), self._identity
+            if who is not None and said != (who.sender_id, who.uname):
+                raise ValueError(f"it came as from {said[0]!r}, who is not whom the token names")
         return "both sockets have it" if self._echo else "the other socket has it"
 
     def history(self) -> str:

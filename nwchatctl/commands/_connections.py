@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +14,7 @@ from nwchatctl.stopping import STOPPED
 
 if TYPE_CHECKING:
     from nwchat.ahead import Ahead
-    from nwchat.rows import Recipient, Row
+    from nwchat.rows import Connection, Recipient, Row
     from nwchat.targets import Connections
     from nwchatctl.aws.clock import ServerClock
     from nwchatctl.chat.sweeping import Swept
@@ -66,13 +66,16 @@ def candidates(
     user: str = "",
     before_ms: int | None = None,
     expired: bool = False,
+    wanted: Callable[[Connection], bool] | None = None,
 ) -> Ahead[Recipient]:
     """The rows of the table with their Standing, read ahead: those that `Candidates` says. To be closed."""
     from nwchat.ahead import Ahead
     from nwchatctl.chat.candidates import WHOLE, Candidates
 
     clock = server_clock(app)
-    chosen = Candidates(app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired)
+    chosen = Candidates(
+        app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired, wanted
+    )
     return Ahead([partial(chosen.pages, part) for part in WHOLE], depth=1)
 
 

@@ -18,8 +18,8 @@ from nwchatctl.report import Line, Mark, Report
 if TYPE_CHECKING:
     from nwchat.courier import Source
     from nwchat.outcome import Outcome
-    from nwchat.rows import Recipient
-    from nwchatctl.chat.banning import Banned
+    from nwchat.rows import Connection, Recipient
+    from nwchatctl.chat.banning import Banned, Whom
     from nwchatctl.chat.sweeping import Swept
     from nwchatctl.context import App
 
@@ -64,7 +64,8 @@ def kick(
     """Close sockets.
 
     Clients may connect again at once; with --ban, whoever has the sockets is banned before they are closed:
-    the user, or for an ID its sender_id, else its name, else its address. --all wants the chat's name typed,
+    the user, or for an ID its address (a /64 of IPv6), as in open mode its names are what a client says; with
+    tokens its sender_id. --all wants the chat's name typed,
     or given with --confirm; --yes will not do for that. Exit code 4 when there is no such connection, 5 when
     some could not be closed, or are none.
     """
@@ -126,6 +127,8 @@ class _Whom:
         self._user = user
         self._rate = rate
         self._dry_run = dry_run
+        self._meant: Whom | None = None
+        self._proven = app.settings.auth.mode == "token"
         self._asked = asking(app, "GET" if dry_run else "DELETE")
 
     @cached_property
@@ -143,8 +146,9 @@ class _Whom:
         found = {}
         if self._user:
             found = {each.key: each for each in named(self._app, [self._user], ())}
+            (self._meant,) = found.values()
         for each in self._listed:
-            whom = of_connection(connection_of(each.row))
+            whom = of_connection(connection_of(each.row), proven=self._proven)
             if whom is None:
                 self.nobody.append(each.connection_id)
             else:
@@ -158,11 +162,22 @@ class _Whom:
 
         if self._named:
             return self._swept(Listed(self._listed))
-        found = candidates(self._app, None, user=self._user)
+        if self._meant is None:
+            found = candidates(self._app, None, user=self._user)
+        else:
+            found = candidates(self._app, None, wanted=self._is_meant)
         try:
             return self._swept(found)
         finally:
             found.close()
+
+    def _is_meant(self, row: Connection) -> bool:
+        """Whether the ban that was just made is on whoever has that connection."""
+        from nwchat.bans import Ban, is_on
+
+        if (whom := self._meant) is None:
+            return False
+        return is_on(Ban(whom.key, whom.who), row.sender_id, row.uname, exact=self._proven)
 
     def _swept(self, source: Source[Recipient]) -> tuple[Swept, str]:
         from nwchat.pace import Pace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 
@@ -12,13 +13,22 @@ def iso(ms: int | None) -> str | None:
 
 
 def local(ms: int | None) -> str:
-    """Epoch milliseconds in local time, to the second; `-` for none."""
+    """Epoch milliseconds in local time, to the second; in UTC where that is in no calendar (the last hours of
+    the year 9999, east of Greenwich), and `-` for none."""
     moment = _moment(ms)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+    if moment is None:
+        return "-"
+    with suppress(ValueError, OverflowError, OSError):
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _moment(ms: int | None) -> datetime | None:
+    if ms is None:
+        return None
+    # Not ms / 1000: so far off a float has no milliseconds.
+    seconds, rest = divmod(ms, 1000)
     try:
-        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
     except (ValueError, OverflowError, OSError):
         return None

@@ -48,7 +48,10 @@ def rotate(
     keys = require_keys(app)
     app.announce()
     now = app.now_ms() // 1000
+    drops = keyring.drops_tokens(keys, now)
     if dry_run:
+        if drops:
+            app.warn(_dropping(keys, now))
         return _report(keys, None, began)
     rows = app.cloud.deploys.read()
     if not rows.there:
@@ -56,9 +59,8 @@ def rotate(
 
         raise not_deployed(app)
     seen = refuse_locked(app, rows.seen)
-    if keyring.drops_tokens(keys, now):
-        last, ago = keyring.dropped(keys)[0].kid, _age(now - keys[0].created_at)
-        said = f"the last rotation was {ago} ago: tokens that key {last} has signed stop working"
+    if drops:
+        said = _dropping(keys, now)
         if yes or json or not app.streams.asks:
             app.warn(said)
         else:
@@ -67,6 +69,13 @@ def rotate(
         new = _turn(app, keys)
         guard()
     return _report(keys, new, began)
+
+
+def _dropping(keys: tuple[Key, ...], now: int) -> str:
+    from nwchatctl.deploy import keyring
+
+    last, ago = keyring.dropped(keys)[0].kid, _age(now - keys[0].created_at)
+    return f"the last rotation was {ago} ago: tokens that key {last} has signed stop working"
 
 
 def _turn(app: App, keys: tuple[Key, ...]) -> Key:
@@ -79,16 +88,18 @@ def _turn(app: App, keys: tuple[Key, ...]) -> Key:
     from nwchatctl.deploy.holding import changed_meanwhile
 
     parameter, name = app.cloud.token_keys, app.cloud.names.token_keys
-    if parameter.keys(name) != keys:
+    held = parameter.held(name)
+    if held is None or held.keys != keys:
         raise changed_meanwhile()
     new = keyring.new_key(app.now_ms() // 1000, secrets.token_bytes)
     wanted = keyring.rotated(keys, new)
-    parameter.put(name, wanted)
-    if parameter.keys(name) != wanted:
-        # By hand, past the lock.
+    # Not read back: what was just put need not be there yet.
+    if parameter.put(name, wanted) != held.version + 1:
+        # By hand, past the lock; or the answer to a first put was lost.
         raise ChatError(
             "the keys were changed by somebody else meanwhile",
-            hint="see what signs now with `nwchatctl token rotate --dry-run`, then run the command again",
+            hint="see which key signs now, and since when, with `nwchatctl token rotate --dry-run`; "
+            "if it is not a new one, run the command again",
             code="changed_meanwhile",
         )
     time.sleep(FRESH_SECONDS + _SPREAD_SECONDS)

@@ -168,10 +168,11 @@ def remove(
 ) -> Report:
     """End a ban.
 
-    Exit code 4 when none of them is banned, 5 when some are not. Only that very ban ends: who is banned by
-    name and by address needs both to be removed.
+    Exit code 4 when none of them is banned (any more), 5 when some are not. Only that very ban ends: who is
+    banned by name and by address needs both to be removed.
     """
     from nwchatctl.commands import _banning
+    from nwchatctl.commands._connections import server_clock
 
     context: App = ctx.obj
     context.require_config()
@@ -179,16 +180,20 @@ def remove(
     if not whom:
         raise _nobody("ban remove", "")
     context.announce()
-    table = _banning.bans(context)
+    table, clock = _banning.bans(context), server_clock(context)
+    found = [table.get(each.key) for each in whom]
+    now_ms = clock.now_ms()
     removed: list[Ban] = []
     missing: list[str] = []
     try:
-        for each in whom:
-            ban = table.get(each.key) if dry_run else table.remove(each.key)
-            if ban is None:
+        for each, ban in zip(whom, found, strict=True):
+            # The row of one that is over stays for `ban list --all`.
+            holds = ban is not None and ban.holds(now_ms)
+            gone = ban if dry_run or not holds else table.remove(each.key)
+            if gone is None or not holds:
                 missing.append(each.who)
             else:
-                removed.append(ban)
+                removed.append(gone)
     except BaseException as error:
         if removed and not dry_run:
             error.add_note(f"{', '.join(each.who for each in removed)} no longer banned")

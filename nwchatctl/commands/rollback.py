@@ -47,6 +47,7 @@ def rollback(
     from nwchatctl.commands._lock import locked, refuse_locked, settle
     from nwchatctl.deploy.planner import arranged, differences
     from nwchatctl.deploy.releases import rolled_back
+    from nwchatctl.deploy.tokens import turn
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -58,7 +59,7 @@ def rollback(
     seen = live.rows.seen if dry_run else refuse_locked(app, live.rows.seen)
     target = _target(app, live, release, seen)
     wanted = rolled_back(live.state, target, app.settings.stage.name)
-    changes = arranged(differences(wanted, live.state))
+    changes = arranged(differences(wanted, live.state), turn(wanted, live.state))
     opening = bool(changes) and _opens(app, live, target)
     if dry_run or not changes:
         if not dry_run:
@@ -90,9 +91,11 @@ def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
 
 def _opens(app: App, live: Live, target: Release) -> bool:
     """Whether the release asks nobody for a token, in a chat that does or is meant to."""
-    from nwchatctl.deploy.tokens import asking, asks
+    from nwchatctl.deploy.tokens import asks, serves
 
-    return not asks(target) and (app.settings.auth.mode == "token" or asking(live.state))
+    return not asks(target) and (
+        app.settings.auth.mode == "token" or serves(live.state, app.settings.stage.name)
+    )
 
 
 def _opening(target: Release) -> str:

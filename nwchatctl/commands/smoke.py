@@ -23,6 +23,8 @@ HELP = examples(
 
 
 _TOKEN_SECONDS = 120
+_NAME = "nwchatctl"
+"""Id and name of whoever makes the test."""
 
 
 def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
@@ -30,8 +32,10 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
 
     Connects, through the chat's own name where it has one, pings, sends a message, awaits its ack, its echo
     and its place in history, closes, and reads it over HTTP; a line each with its time. The message is a real
-    one: whoever is in the chat sees it.
+    one: whoever is in the chat sees it. In token mode it also sees that nobody comes in or reads without a
+    token, or speaks under another name.
     """
+    from nwchat.identity import Identity
     from nwchat.subprotocol import SUBPROTOCOL
     from nwchatctl.chat.smoke import smoke as run
     from nwchatctl.commands._chat import require_api
@@ -49,6 +53,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
             uninvited=(lambda: connect(())) if token else None,
+            identity=Identity(_NAME, _NAME) if token else None,
             over=over,
         )
     )
@@ -74,7 +79,7 @@ def _token(app: App) -> str:
     from nwchatctl.commands._tokens import require_keys
 
     key = require_keys(app)[0]
-    return mint(Identity("nwchatctl", "nwchatctl"), key, app.now_ms() // 1000, _TOKEN_SECONDS)
+    return mint(Identity(_NAME, _NAME), key, app.now_ms() // 1000, _TOKEN_SECONDS)
 
 
 def _history_api(app: App, token: str) -> Over | None:
@@ -93,7 +98,7 @@ def _history_api(app: App, token: str) -> Over | None:
             code="not_deployed",
             exit_code=Exit.NOT_FOUND,
         )
-    return Over(asked(app, token), time.sleep)
+    return Over(asked(app, token), time.sleep, asked(app, "") if token else None)
 
 
 def _line(step: Step) -> Line:

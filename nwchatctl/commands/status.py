@@ -38,7 +38,7 @@ def status(
     from nwchatctl.commands._lock import at_it
     from nwchatctl.commands._names import dns_json, dns_lines, name_rows, problem_lines, problems_json
     from nwchatctl.deploy.releases import running
-    from nwchatctl.deploy.tokens import asking
+    from nwchatctl.deploy.tokens import serves
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -46,7 +46,7 @@ def status(
     if not found.deployed:
         raise not_deployed(app)
     drift = found.plan.changes
-    tokens = asking(found.live.state)
+    tokens = serves(found.live.state, app.settings.stage.name)
     connected, banned, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
     letters = _dead_letters(found)

@@ -30,7 +30,7 @@ app = typer.Typer(
 
 ISSUE_HELP = examples(
     ("for one player, for 12 hours", "nwchatctl token issue 128274 --name tchalvak"),
-    ("to try it", 'npx wscat -c "$URL" -s nwchat -s "$(nwchatctl token issue me --for 5m)"'),
+    ("into a file that only you read", "(umask 077; nwchatctl token issue me --for 5m > token.txt)"),
 )
 CHECK_HELP = examples(
     ("from a file", "nwchatctl token check token.txt"),
@@ -82,7 +82,8 @@ def issue(
 ) -> Report:
     """Make a token.
 
-    It is printed alone, and is all that its holder needs to come in: hand it on as you would a password.
+    It is printed alone, and is all that its holder needs to come in: hand it on as you would a password,
+    and in no argument of a command: `ps` shows those to everybody on the machine.
     """
     from nwchat.identity import Identity
     from nwchat.limits import clean_name

@@ -26,7 +26,7 @@ from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.unknown import HISTORY_API_ID
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.releases import outdated
-from nwchatctl.deploy.tokens import in_turn
+from nwchatctl.deploy.tokens import Turn, in_turn, turn
 
 ORDER = (
     Table.kind,
@@ -91,7 +91,8 @@ def plan(wanted: State, live: State) -> Plan:
         for where, have in live.items()
         if where not in wanted.keys() | staying and not isinstance(have, Version | Deployment | Release)
     ]
-    return arranged([*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])])
+    changes = [*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])]
+    return arranged(changes, turn(wanted, live))
 
 
 def differences(wanted: State, live: State) -> list[Change]:
@@ -106,10 +107,10 @@ def differences(wanted: State, live: State) -> list[Change]:
     return changes
 
 
-def arranged(changes: Iterable[Change]) -> Plan:
-    """The changes in listing order, with what each waits for."""
+def arranged(changes: Iterable[Change], turns: Turn = "stays") -> Plan:
+    """The changes in listing order, with what each waits for; `turns` is of asking for tokens."""
     listed = sorted(changes, key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
-    return Plan(tuple(listed), dependencies(listed))
+    return Plan(tuple(listed), dependencies(listed, turns))
 
 
 def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
@@ -126,7 +127,7 @@ def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
     return found[0], found[1]
 
 
-def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
+def dependencies(changes: Iterable[Change], turns: Turn = "stays") -> dict[Key, frozenset[Key]]:
     """A create or update waits for what it needs; a delete waits for whatever needed the deleted.
 
     An API that goes is left over from making the chat's (`leftovers`): it is bare, and nothing waits for it.
@@ -159,7 +160,7 @@ def dependencies(changes: Iterable[Change]) -> dict[Key, frozenset[Key]]:
                 # A name goes once the one that takes its place answers.
                 coming = {each for each, other in by_key.items() if not isinstance(other, Delete)}
                 before[where] |= {each for each in coming if each[0] in NAMING}
-    for where, further in in_turn(by_key, before).items():
+    for where, further in in_turn(by_key, before, turns).items():
         before[where] |= further
     return {where: frozenset(each) for where, each in before.items()}
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias, assert_never
 
-from nwchatctl.deploy.changes import Change, Create, Delete, Update
+from nwchatctl.deploy.changes import Change, Update
 from nwchatctl.deploy.model.functions import STATEMENT_PREFIX, Alias, Permission, permission_name
 from nwchatctl.deploy.model.pairs import Pairs
 from nwchatctl.deploy.model.release import Release
-from nwchatctl.deploy.model.state import Key, State
+from nwchatctl.deploy.model.state import Key, Resource, State
 from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.model.websocket import Authorizer, Route, Stage
 from nwchatctl.deploy.naming import Names, Place
+
+Turn: TypeAlias = Literal["begins", "ceases", "stays"]
+"""What becomes of a chat's asking for tokens when its stage moves."""
 
 AUTHORIZE = "authorize"
 """The function that is asked, and the authorizer that asks it."""
@@ -54,28 +58,66 @@ def asks(release: Release) -> bool:
     return any(name.endswith(f"-{AUTHORIZE}") for name, _ in release.functions)
 
 
-def asking(live: State) -> bool:
-    """Whether the live chat's $connect asks for a token, served already or not."""
+def serves(live: State, stage: str) -> bool:
+    """Whether nobody comes in without a token through what `stage` serves.
+
+    Where no release is known of that, as a deploy was killed, the routes that there are now say so.
+    """
+    known = _asks(live, live.get((Stage.kind, stage)))
+    if known is not None:
+        return known
     return any(isinstance(each, Route) and each.authorizer for each in live.values())
 
 
-def in_turn(changes: Mapping[Key, Change], before: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+def turn(wanted: State, live: State) -> Turn:
+    """Whether a stage begins or ceases to ask for tokens from `live` to `wanted`.
+
+    Where it is not known what it serves now, it is taken to be the other thing: that order does no harm.
+    """
+    known = {**live, **wanted}
+    for where, want in wanted.items():
+        have = live.get(where)
+        if isinstance(want, Stage) and isinstance(have, Stage) and want.deployment != have.deployment:
+            before, after = _asks(known, have), _asks(known, want)
+            if before != after:
+                return "begins" if after else "ceases"
+    return "stays"
+
+
+def _asks(known: State, front: Resource | None) -> bool | None:
+    """Whether what a stage serves asks for tokens, as releases of it tell; None where there is none.
+
+    A deployment's name is a fingerprint of its routes: all releases of it ask, or none does.
+    """
+    of_it = [
+        each
+        for each in known.values()
+        if isinstance(front, Stage) and isinstance(each, Release) and each.deployment == front.deployment
+    ]
+    return any(map(asks, of_it)) if of_it else None
+
+
+def in_turn(
+    changes: Mapping[Key, Change], before: Mapping[Key, set[Key]], turns: Turn
+) -> dict[Key, set[Key]]:
     """What else has to wait for what, where a chat begins or ceases to ask for tokens.
 
     The functions refuse whoever was not asked. So they begin to once the stage asks, and cease before it:
     nobody is refused in between. `before` is what each change waits for; an alias that the stage waits
     for stays before it.
     """
-    begins = any(isinstance(each, Create) and isinstance(each.after, Authorizer) for each in changes.values())
-    ceases = any(
-        isinstance(each, Delete) and isinstance(each.before, Authorizer) for each in changes.values()
-    )
     moved = {where for where, each in changes.items() if isinstance(each, Update)}
     stages = {each for each in moved if each[0] == Stage.kind}
     aliases = {each for each in moved if each[0] == Alias.kind}
-    if begins:
-        return dict.fromkeys(aliases - _closure(stages, before), stages)
-    return dict.fromkeys(stages, aliases) if ceases else {}
+    match turns:
+        case "begins":
+            return dict.fromkeys(aliases - _closure(stages, before), stages)
+        case "ceases":
+            return dict.fromkeys(stages, aliases)
+        case "stays":
+            return {}
+        case _:
+            assert_never(turns)
 
 
 def _closure(keys: set[Key], before: Mapping[Key, set[Key]]) -> set[Key]:

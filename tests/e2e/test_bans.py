@@ -158,13 +158,15 @@ def test_a_dry_run_changes_nothing(operator: Operator, room: Chat) -> None:
     assert len(rows(room)) == 1
 
 
-def test_what_is_not_there_cannot_be_removed(operator: Operator) -> None:
+def test_what_is_not_there_or_over_cannot_be_removed(operator: Operator, room: Chat) -> None:
+    room.put(room.messages_table, [ban_row(Ban("user#eve", "Eve", now_ms() - 1))])
     operator.json("ban", "add", "--user", "Bob", "--forever")
     none = operator.run("ban", "remove", "--user", "Eve", "--json")
     assert none.error is not None
     assert (none.code, none.error.code) == (4, "no_ban")
     some = operator.run("ban", "remove", "--user", "Eve", "--user", "Bob", "--json")
     assert (some.code, some.data["not_found"]) == (5, ["Eve"])
+    assert [each["who"] for each in operator.json("ban", "list", "--all")["bans"]] == ["Eve"]
 
 
 def test_the_list_is_for_people_and_for_scripts(operator: Operator, room: Chat) -> None:
@@ -265,8 +267,9 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
     with room.players() as (one, other), ThreadPoolExecutor(1) as pool:
         assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
         assert says(other, unique(), uname="Eve", sender_id="8") == "ack"
-        would = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h", "-n")
-        assert [each["who"] for each in would["banned"]] == ["Bob"]
+        would = operator.json("connections", "kick", "--user", "BOB", "--ban", "1h", "-n")
+        # As the ban compares: its case is no other name.
+        assert [each["who"] for each in would["banned"]] == ["BOB"]
         assert (rows(room), would["open"]) == ([], 1)
         began.clear()
         banned_by_then.clear()
@@ -280,13 +283,17 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
             text = unique()
             assert says(other, text, uname="Eve", sender_id="8") == "ack"
             assert back.hear(text)
+            # That very socket is of somebody whom the ban is on, however the name is written.
+            hers = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h")
+            assert (hers["kicked"], ending(back) > 0) == (1, True)
+        eventually(lambda: len(room.rows()), 1)
         # There is nobody to kick now, and the ban is what was asked for as well.
         again = operator.run("connections", "kick", "--user", "Bob", "--ban", "forever")
         assert (again.code, again.out.splitlines()[1]) == (0, "0 kicked")
         assert again.out.startswith("Bob is banned forever; it was until ")
 
 
-def test_whom_an_id_is_of_is_banned_by_id_or_name_or_address(operator: Operator, room: Chat) -> None:
+def test_whom_an_id_is_of_is_banned_by_address_as_names_are_claims(operator: Operator, room: Chat) -> None:
     room.put_connections(
         connection_row("stale-id", sender_id="7", uname="Bob", source_ip="192.0.2.1"),
         connection_row("stale-name", uname="Eve", source_ip="192.0.2.2"),
@@ -296,9 +303,13 @@ def test_whom_an_id_is_of_is_banned_by_id_or_name_or_address(operator: Operator,
     names = ("stale-id", "stale-name", "stale-address", "stale-nobody")
     ran = operator.run("connections", "kick", *names, "--ban", "7d", "--json")
     assert (ran.code, ran.data["gone"]) == (0, 4)
-    assert [each["who"] for each in ran.data["banned"]] == ["7", "Eve", "2001:db8::/64"]
+    assert [each["who"] for each in ran.data["banned"]] == ["192.0.2.1", "192.0.2.2", "2001:db8::/64"]
     assert "stale-nobody is of nobody who could be banned" in ran.err
-    assert {each["id"]["S"] for each in rows(room)} == {"user#7", "user#eve", "address#2001:db8::/64"}
+    assert {each["id"]["S"] for each in rows(room)} == {
+        "address#192.0.2.1",
+        "address#192.0.2.2",
+        "address#2001:db8::/64",
+    }
 
 
 @pytest.mark.parametrize("argv", [("--all",), ("--user", "a\x00b"), ("--user", "x" * 65)])

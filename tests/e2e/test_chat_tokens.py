@@ -255,8 +255,9 @@ def test_a_rotation_drops_nobody_and_the_second_ends_the_first_key(chat: Operato
         # At once: the command returns when every function knows.
         assert refused(url, chat.run("token", "issue", "9").out.strip()) == 101
         assert [refused(url, each) for each in (old, nameless)] == [101, 101]
-        foreseen = chat.json("token", "rotate", "--dry-run")
-        assert foreseen["dropped"] == [first.kid]
+        foreseen = chat.run("token", "rotate", "--dry-run", "--json")
+        assert foreseen.data["dropped"] == [first.kid]
+        assert f"tokens that key {first.kid} has signed stop working" in foreseen.err
         assert [each.kid for each in keys(chat)] == [made["kid"], first.kid]
         ran = chat.run("token", "rotate", "--json")
         assert f"tokens that key {first.kid} has signed stop working" in ran.err
@@ -371,6 +372,7 @@ def test_smoke_brings_a_token_and_sees_that_others_stay_out(chat: Operator) -> N
     found = chat.json("smoke")
     assert found["ok"], found
     assert [each["name"] for each in found["steps"]][:3] == ["connect", "refuse", "ping"]
+    assert found["steps"][-1]["name"] == "unread"
     assert "token" not in found["url"]
 
 

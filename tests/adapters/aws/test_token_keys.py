@@ -99,10 +99,11 @@ def test_keys_are_put_in_the_place_of_keys(desk: Desk) -> None:
     stub.add_response(
         "put_parameter", {"Version": 2}, {"Name": NAME, "Value": write_keys(KEYS), "Overwrite": True}
     )
-    KeyParameters(client, lambda: 0).put(NAME, KEYS)
-    stub.add_response(
-        "get_parameter", {"Parameter": {"Value": write_keys(KEYS)}}, {"Name": NAME, "WithDecryption": True}
-    )
+    assert KeyParameters(client, lambda: 0).put(NAME, KEYS) == 2
+    says = {"Parameter": {"Value": write_keys(KEYS), "Version": 2}}
+    stub.add_response("get_parameter", says, {"Name": NAME, "WithDecryption": True})
+    assert KeyParameters(client, lambda: 0).held(NAME) == (KEYS, 2)
+    stub.add_response("get_parameter", says, {"Name": NAME, "WithDecryption": True})
     assert KeyParameters(client, lambda: 0).keys(NAME) == KEYS
 
 

@@ -74,7 +74,16 @@ def test_no_address(text: str) -> None:
     ],
 )
 def test_whom_a_connection_is_of(row: Connection, whom: Whom | None) -> None:
-    assert of_connection(row) == whom
+    assert of_connection(row, proven=True) == whom
+
+
+@pytest.mark.parametrize(
+    ("address", "who"), [("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "2001:db8::/64"), ("?", None)]
+)
+def test_of_names_that_nobody_has_proven_none_is_banned(address: str, who: str | None) -> None:
+    """Whoever is kicked could have taken the name of somebody else."""
+    row = Connection("c", sender_id="7", uname="Bob", source_ip=address)
+    assert of_connection(row, proven=False) == (Whom(f"address#{who}", who) if who else None)
 
 
 def made(found: Ban | None, until: int | None = NOW + 9, why: str = "", whom: Whom = BOB) -> Banned:

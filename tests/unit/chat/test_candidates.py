@@ -66,13 +66,19 @@ def test_each_page_is_judged_as_of_when_it_was_read() -> None:
         "consistent": True,
         "user": "x",
         "expired": True,
+        "with_names": False,
         "page_size": 1000,
     }
 
 
 def test_only_the_wanted_are_given() -> None:
     def scan(part: Part, now_ms: int, **options: Any) -> Iterator[Found]:
+        named.append(options["with_names"])
         yield Found([row("new", 100), row("old", 99)], None)
 
+    named: list[bool] = []
     chosen = Candidates(scan, lambda: NOW, 0, before_ms=100)
     assert [[each.connection_id for each in page] for page in chosen.pages(Part())] == [["old"]]
+    chosen = Candidates(scan, lambda: NOW, 0, wanted=lambda each: each.connection_id == "new")
+    assert [[each.connection_id for each in page] for page in chosen.pages(Part())] == [["new"]]
+    assert named == [False, True]

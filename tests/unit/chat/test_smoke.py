@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nwchat.identity import Identity
 from nwchat.keys import ulid_time
 from nwchatctl.chat.smoke import WAIT, Answer, Over, SocketClosed, Step, smoke
 
@@ -17,8 +18,9 @@ ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
 class Chat:
     """A chat in memory with a fault to choose; time passes only while somebody waits in vain."""
 
-    def __init__(self, fault: str = "", *, echo: bool = True) -> None:
+    def __init__(self, fault: str = "", *, echo: bool = True, identity: Identity | None = None) -> None:
         self.fault = fault
+        self.identity = identity
         self.echo = echo
         self.sockets: list[Socket] = []
         self.now = 0.0
@@ -40,10 +42,14 @@ class Chat:
                 socket.inbox.append({"type": "history", "messages": kept})
             case "onMessage":
                 text = "another" if self.fault == "mangled" else frame["message"]
+                believed = self.identity is None or self.fault == "believed"
+                sender_id = frame["sender_id"] if believed or not self.identity else self.identity.sender_id
+                uname = frame["uname"] if believed or not self.identity else self.identity.uname
+                names = {"sender_id": sender_id, "uname": uname}
                 for each in self.sockets:
                     each.inbox.append({"type": "message", "id": "someone else's", "message": "hi"})
                     if self.fault != "echo" and (self.echo or each is not socket):
-                        each.inbox.append({"type": "message", "id": ID, "message": text})
+                        each.inbox.append({"type": "message", "id": ID, "message": text, **names})
                 if self.fault == "error":
                     socket.inbox.append({"type": "error", "code": "internal", "detail": "x"})
                 elif self.fault != "ack":
@@ -55,6 +61,7 @@ class Socket:
         self.chat = chat
         self.inbox: list[dict[str, Any]] = []
         self.closed = False
+        self.subprotocol = {"none": None, "token": "a.b.c"}.get(chat.fault, "nwchat")
 
     def send(self, text: str) -> None:
         self.chat.take(self, json.loads(text))
@@ -223,3 +230,38 @@ def test_it_fails_where_they_come_in_or_nobody_was_asked(status: int | None, det
     last = guarded(chat, status)[-1]
     assert (last.name, last.ok, last.detail) == ("refuse", False, detail)
     assert all(each.closed for each in chat.sockets)
+
+
+ME = Identity("nwchatctl", "nwchatctl")
+
+
+def with_a_token(fault: str = "", unread: int = 401) -> list[Step]:
+    chat = Chat(fault, identity=ME)
+    history = History(chat)
+
+    def uninvited(path: str, seconds: float) -> Answer:
+        assert path.startswith("/messages")
+        return Answer(unread, "{}")
+
+    over = Over(history.get, history.sleep, uninvited)
+    return list(smoke(chat.connect, lambda: chat.now, "nonce", identity=ME, over=over))
+
+
+def test_with_a_token_it_is_who_the_token_names_and_nobody_else_reads() -> None:
+    steps = with_a_token()
+    assert [each.name for each in steps if not each.ok] == []
+    assert (steps[-1].name, steps[-1].detail) == ("unread", "nobody without a token")
+
+
+@pytest.mark.parametrize(
+    ("fault", "unread", "step", "detail"),
+    [
+        ("none", 401, "connect", "the chat did not choose the subprotocol nwchat"),
+        ("token", 401, "connect", "the chat did not choose the subprotocol nwchat"),
+        ("believed", 401, "echo", "it came as from 'somebody else', who is not whom the token names"),
+        ("", 200, "unread", "somebody without a token was answered HTTP 200 instead of 401"),
+    ],
+)
+def test_what_a_token_does_not_keep_is_named(fault: str, unread: int, step: str, detail: str) -> None:
+    last = with_a_token(fault, unread)[-1]
+    assert (last.name, last.ok, last.detail) == (step, False, detail)

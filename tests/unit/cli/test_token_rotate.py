@@ -10,6 +10,7 @@ import pytest
 
 from nwchat.keyring import FRESH_SECONDS
 from nwchat.token_keys import Key
+from nwchatctl.aws.token_keys import Held
 from nwchatctl.commands import _token_rotate
 from nwchatctl.errors import ChatError
 
@@ -17,19 +18,22 @@ ONE, TWO, BY_HAND = (Key(name, name * 43, 1) for name in "abc")
 
 
 class Parameter:
-    """A parameter that `meanwhile` is put into right after each put of ours."""
+    """A parameter that `meanwhile` is put into right before each put of ours. What is put is not there to be
+    read yet."""
 
     def __init__(self, *held: Key, meanwhile: tuple[Key, ...] = ()) -> None:
-        self.held = held
+        self.seen = held
         self.meanwhile = meanwhile
-        self.puts = 0
+        self.put_keys: tuple[Key, ...] = ()
+        self.version = 3
 
-    def keys(self, name: str) -> tuple[Key, ...]:
-        return self.held
+    def held(self, name: str) -> Held:
+        return Held(self.seen, 3)
 
-    def put(self, name: str, keys: Sequence[Key]) -> None:
-        self.puts += 1
-        self.held = self.meanwhile or tuple(keys)
+    def put(self, name: str, keys: Sequence[Key]) -> int:
+        self.version += 2 if self.meanwhile else 1
+        self.put_keys = tuple(keys)
+        return self.version
 
 
 def turn(parameter: Parameter, keys: tuple[Key, ...]) -> Key:
@@ -50,7 +54,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_it_returns_when_every_function_has_to_ask_again(slept: list[float]) -> None:
     parameter = Parameter(ONE, TWO)
     new = turn(parameter, (ONE, TWO))
-    assert parameter.held == (new, ONE)
+    assert parameter.put_keys == (new, ONE)
     assert new.created_at == 5_000
     assert len(slept) == 1
     assert slept[0] > FRESH_SECONDS
@@ -60,10 +64,10 @@ def test_keys_that_have_changed_since_are_left_alone() -> None:
     parameter = Parameter(BY_HAND, ONE)
     with pytest.raises(ChatError) as raised:
         turn(parameter, (ONE, TWO))
-    assert (raised.value.code, parameter.puts) == ("changed_meanwhile", 0)
+    assert (raised.value.code, parameter.put_keys) == ("changed_meanwhile", ())
 
 
-def test_a_put_that_was_overwritten_is_no_rotation() -> None:
+def test_a_put_over_what_nobody_had_read_is_no_rotation() -> None:
     parameter = Parameter(ONE, TWO, meanwhile=(BY_HAND, ONE))
     with pytest.raises(ChatError) as raised:
         turn(parameter, (ONE, TWO))

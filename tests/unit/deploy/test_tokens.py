@@ -16,10 +16,10 @@ from nwchatctl.deploy.model.state import Key, State, key, state
 from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.model.websocket import Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Place
-from nwchatctl.deploy.planner import Plan, plan
-from nwchatctl.deploy.releases import Record, changed, lacks, running
+from nwchatctl.deploy.planner import Plan, arranged, differences, plan
+from nwchatctl.deploy.releases import Record, changed, lacks, rolled_back, running
 from nwchatctl.deploy.safety import destruction
-from nwchatctl.deploy.tokens import asking, asks
+from nwchatctl.deploy.tokens import asks, serves, turn
 
 PLACE = Place("123456789012", "us-east-2")
 MINE = "nwchat-ninjawars"
@@ -115,6 +115,13 @@ def before(made: Plan, where: Key) -> set[Key]:
 
 STAGE, ROUTE, ASKED = (Stage.kind, "production"), (Route.kind, "$connect"), (Authorizer.kind, "authorize")
 MOVED = {("alias", f"{MINE}-{each}:live") for each in ("connect", "disconnect", "message", "fanout")}
+ROLLED: State = {
+    **live(TOKEN),
+    **{
+        where: each for where, each in OPEN.items() if where[0] in ("alias", "stage", "release", "deployment")
+    },
+}
+"""After a rollback from token to open."""
 
 
 def test_a_chat_begins_to_ask_when_all_is_there_and_its_functions_after_it() -> None:
@@ -163,14 +170,69 @@ def test_a_new_authorizer_is_in_the_snapshot_before_it_is_taken() -> None:
     assert ASKED in before(plan(TOKEN, {**broken, ROUTE: OPEN[ROUTE]}), ROUTE)
 
 
+def _of(chat_of: State, *kinds: str) -> State:
+    return {where: each for where, each in chat_of.items() if where[0] in kinds}
+
+
+def test_a_rollback_to_where_nobody_is_asked_moves_the_functions_first() -> None:
+    both = {**live(TOKEN), **_of(OPEN, "release", "deployment")}
+    made = arranged(differences(ROLLED, both), turn(ROLLED, both))
+    assert {changed_key(each) for each in made.changes} >= {STAGE, *MOVED}
+    assert made.after[STAGE] >= MOVED
+
+
+def test_a_rollback_to_where_everybody_is_asked_moves_the_stage_first() -> None:
+    wanted = rolled_back(ROLLED, release(TOKEN), "production")
+    made = arranged(differences(wanted, ROLLED), turn(wanted, ROLLED))
+    assert made.after[STAGE] == frozenset()
+    assert all(STAGE in made.after[each] for each in MOVED)
+
+
+def test_forward_after_a_rollback_the_functions_begin_after_the_stage() -> None:
+    """The authorizer stayed where it is, so that nothing is created."""
+    made = plan(TOKEN, ROLLED)
+    assert "create" not in {each.action for each in made.changes}
+    assert all(STAGE in made.after[each] for each in MOVED)
+    assert not MOVED & before(made, STAGE)
+
+
+def test_a_deploy_killed_with_the_authorizer_made_goes_on_in_the_same_order() -> None:
+    made = plan(TOKEN, {**live(OPEN), **_of(TOKEN, "authorizer", "route", "token-keys")})
+    assert all(STAGE in made.after[each] for each in MOVED)
+    assert not MOVED & before(made, STAGE)
+
+
+def test_a_stage_that_stays_makes_nobody_wait() -> None:
+    """Killed between the two, or another setting alone: what is served stays."""
+    asked = {**live(TOKEN), **_of(OPEN, "alias")}
+    assert turn(TOKEN, asked) == "stays"
+    assert turn(OPEN, {**live(TOKEN), **_of(OPEN, "stage")}) == "stays"
+
+
+def test_of_what_is_served_and_in_no_release_the_safe_order_is_taken() -> None:
+    unknown = {where: each for where, each in live(OPEN).items() if where[0] != "release"}
+    assert turn(TOKEN, unknown) == "begins"
+    unknown = {where: each for where, each in live(TOKEN).items() if where[0] != "release"}
+    assert turn(OPEN, unknown) == "ceases"
+
+
 # Releases ---------------------------------------------------------------------------------------
 
 
 def test_which_releases_ask() -> None:
     assert asks(release(TOKEN))
     assert not asks(release(OPEN))
-    assert asking(TOKEN)
-    assert not asking(OPEN)
+
+
+def test_who_may_come_in_is_told_by_what_the_stage_serves() -> None:
+    assert serves(TOKEN, "production")
+    assert not serves(OPEN, "production")
+    # After a rollback the route and its authorizer are there, and nobody is asked.
+    assert not serves(ROLLED, "production")
+    assert serves({**ROLLED, **_of(TOKEN, "stage")}, "production")
+    # Of no release: as the routes are.
+    assert serves(_of(TOKEN, "stage", "route"), "production")
+    assert not serves(_of(OPEN, "stage", "route"), "production")
 
 
 def test_a_release_of_before_runs_beside_the_function_that_it_does_not_know() -> None:

@@ -15,9 +15,11 @@ from nwchat.bans import (
     address_key,
     address_of,
     ban_of,
+    ban_on,
     ban_row,
     folded,
     holding,
+    is_on,
     keys_of,
     told,
     user_key,
@@ -158,6 +160,33 @@ def test_the_banned_are_told_until_when_and_not_why() -> None:
     assert told(Ban("k", "w", reason="spam")) == "you are banned from this chat"
 
 
+@pytest.mark.parametrize(
+    ("who", "sender_id", "uname", "open_mode", "with_tokens"),
+    [
+        ("jR", "jR", "Rita", True, True),
+        ("jR", "JR", "Rita", True, False),
+        # No name of their own: the id stands for it.
+        ("jR", "JR", "JR", True, False),
+        ("jR", "9", "JR", True, True),
+        ("  jR", "jR", "", True, True),
+        ("jR", "9", "Rita", False, False),
+    ],
+)
+def test_ids_of_tokens_are_compared_exactly(
+    who: str, sender_id: str, uname: str, open_mode: bool, with_tokens: bool
+) -> None:
+    ban = Ban(user_key(who), who)
+    assert is_on(ban, sender_id, uname, exact=False) is open_mode
+    assert is_on(ban, sender_id, uname, exact=True) is with_tokens
+    # The functions find it by its key, and then see whom it means.
+    for mode, expected in (({}, open_mode), (token(sender_id, uname), with_tokens)):
+        found = ban_on(
+            mode, lambda keys: [ban_row(ban)] if ban.key in keys else [], NOW, Chat(FakeStore()).log,
+            sender_id=sender_id, uname=uname,
+        )  # fmt: skip
+        assert (found is not None) is expected
+
+
 # The functions ------------------------------------------------------------------------------------
 
 SAYS = json.dumps({"message": "hi", "uname": "Bob", "sender_id": "7", "client_id": "k"})
@@ -216,7 +245,7 @@ def test_the_history_is_not_for_the_banned_but_a_ping_is() -> None:
 
 def test_with_a_token_it_counts_who_the_token_says() -> None:
     chat = Chat(room("me"))
-    chat.store.ban(Ban("user#7", "w"))
+    chat.store.ban(Ban("user#7", "7"))
     says(chat, SAYS, **token("8", "Eve"))
     assert chat.store.looked_up == [("user#8", "user#eve", "address#1.2.3.4")]
     assert chat.gateway.heard["me"][0]["type"] == "ack"
@@ -270,7 +299,7 @@ def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
 )
 def test_a_banned_one_is_not_let_in(key: str, context: dict[str, Any], status: int) -> None:
     chat = Chat(FakeStore())
-    chat.store.ban(Ban(key, "w", NOW + 1))
+    chat.store.ban(Ban(key, key.partition("#")[2], NOW + 1))
     event = handshake()
     event["requestContext"] |= context
     assert connect(event, chat.tools, chat.log) == {"statusCode": status}

@@ -460,6 +460,15 @@ def test_our_subprotocol_is_chosen_if_offered(offered: str, headers: dict[str, s
     assert connect(event, chat.tools, chat.log) == expected
 
 
+def test_our_subprotocol_is_found_in_any_of_the_headers() -> None:
+    """Of several of a name `headers` has the last one."""
+    chat = Chat(FakeStore())
+    event = handshake(**{"Sec-WebSocket-Protocol": "a.b.c"})
+    event["multiValueHeaders"] = {"Sec-WebSocket-Protocol": ["nwchat", "a.b.c"]}
+    answer = connect(event, chat.tools, chat.log)
+    assert answer["headers"] == {"Sec-WebSocket-Protocol": "nwchat"}
+
+
 def test_disconnect_deletes_the_row_and_may_come_twice() -> None:
     chat = Chat(room("c1", "c2"))
     event = {"requestContext": {"connectionId": "c1", "disconnectStatusCode": 1001}}

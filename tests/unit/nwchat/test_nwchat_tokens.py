@@ -15,10 +15,20 @@ import pytest
 from nwchat import tokens
 from nwchat.authorize import authorize
 from nwchat.identity import Identity
-from nwchat.keyring import FRESH_SECONDS, STALE_SECONDS, Keyring, NoKeys
+from nwchat.keyring import FRESH_SECONDS, PATIENT_SECONDS, SPARING_SECONDS, STALE_SECONDS, Keyring, NoKeys
 from nwchat.runtime import JsonFormatter, Log
 from nwchat.token_keys import Key, read_keys, write_keys
-from nwchat.tokens import Good, Reason, Refused, bearer, mint, of_handshake, verify
+from nwchat.tokens import (
+    Good,
+    Reason,
+    Refused,
+    bearer,
+    mint,
+    misshapen,
+    of_handshake,
+    verify,
+    verify_with,
+)
 from tests.e2e.minting import part, token
 
 DOCS = Path(__file__).parents[3] / "docs" / "tokens.md"
@@ -201,10 +211,22 @@ class Store:
         self.output = io.StringIO()
         logger = logging.Logger("nwchat", logging.INFO)
         logger.addHandler(logging.StreamHandler(self.output))
-        self.keys = Keyring(self._fetch, lambda: self.now, logger)
+        self.keys = Keyring(self._fetch, lambda: self.now, logger, self._draw, self._sleep)
+        self.drawn: list[tuple[float, float]] = []
+        self.fails = 0
+
+    def _draw(self, low: float, high: float) -> float:
+        self.drawn.append((low, high))
+        return (low + high) / 2
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
 
     def _fetch(self) -> tuple[Key, ...]:
         self.asked += 1
+        if self.fails:
+            self.fails -= 1
+            raise TimeoutError
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
@@ -226,17 +248,46 @@ def test_an_outage_is_gone_through_with_what_was_read_last_for_a_while() -> None
     store = Store()
     store.keys()
     read_at, store.says = store.now, TimeoutError("secret in here")
-    for _ in range(3):
+    for _ in range(30):
         store.now += FRESH_SECONDS
         assert [store.keys(), store.keys()] == [KEYS, KEYS]
-    # Not more often than when it answers.
+    # Less often than when it answers, which leaves its few calls to whoever has no keys.
     assert store.asked == 4
+    assert store.drawn == [SPARING_SECONDS] * 3
     store.now = read_at + STALE_SECONDS
     assert store.keys() == ()
     assert "secret in here" not in store.output.getvalue()
     store.says = KEYS
     store.now += FRESH_SECONDS
     assert store.keys() == KEYS
+
+
+def test_after_one_that_was_throttled_it_is_well_again() -> None:
+    store = Store()
+    store.keys()
+    store.now += FRESH_SECONDS
+    store.fails, store.says = 1, (OLD,)
+    assert store.keys() == KEYS
+    store.now += 9.99
+    assert (store.keys(), store.asked) == (KEYS, 2)
+    store.now += 0.02
+    assert (store.keys(), store.asked) == ((OLD,), 3)
+
+
+def test_whoever_has_no_keys_goes_on_asking_for_a_while() -> None:
+    store = Store()
+    store.fails = 4
+    began = store.now
+    assert (store.keys(), store.asked) == (KEYS, 5)
+    assert store.now - began < PATIENT_SECONDS
+    store = Store()
+    store.says = TimeoutError()
+    assert store.keys() == ()
+    assert PATIENT_SECONDS <= store.now - began < PATIENT_SECONDS + 1
+    # That there are none is an answer.
+    store = Store()
+    store.says = NoKeys()
+    assert (store.keys(), store.asked, store.now) == ((), 1, began)
 
 
 def test_keys_that_are_gone_are_gone_at_once() -> None:
@@ -301,6 +352,19 @@ def test_who_is_refused_is_told_nothing_and_the_log_only_why() -> None:
         "reason": "expired",
     }
     assert not any(each in log for each in made.split("."))
+
+
+@pytest.mark.parametrize("garbage", ["x", "a.b.c", "x" * 5000, "", "e30.e30.e30"])
+def test_what_can_be_no_token_asks_for_no_keys(garbage: str) -> None:
+    def keys() -> tuple[Key, ...]:
+        raise AssertionError("asked")
+
+    found = verify_with(keys, garbage, NOW, 40)
+    assert found == misshapen(garbage) == verify(garbage, KEYS, NOW, 40)
+    assert isinstance(found, Refused)
+    event = {"methodArn": ARN, "queryStringParameters": {"token": garbage}}
+    log = Log(logging.Logger("nwchat"), {})
+    assert authorize(event, keys, NOW, 40, log)["principalId"] == "nobody"
 
 
 def test_an_event_that_names_no_method_lets_nobody_in() -> None:
