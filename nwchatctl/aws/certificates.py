@@ -62,14 +62,15 @@ class Certificates:
     # Reading ----------------------------------------------------------------------------------
 
     def every(self) -> list[Any]:
-        """Summaries of all certificates of this account and Region."""
+        """Summaries of all certificates of this account and Region, but for those of no domain name: a
+        private or imported one may have none."""
         found: list[Any] = []
         token: dict[str, Any] = {}
         while True:
             answer: Any = patiently(
                 self._client.list_certificates, Includes={"keyTypes": _KEY_TYPES}, MaxItems=1000, **token
             )
-            found += answer["CertificateSummaryList"]
+            found += [each for each in answer["CertificateSummaryList"] if each.get("DomainName")]
             if not answer.get("NextToken"):
                 return found
             token = {"NextToken": answer["NextToken"]}
@@ -226,12 +227,12 @@ class Certificates:
         return known or about["Status"] != PENDING
 
     def _issued(self, name: str, arn: str) -> bool:
-        about = self.describe(arn) or {}
-        status = about.get("Status", PENDING)
-        if status in (ISSUED, PENDING):
-            return bool(status == ISSUED)
+        about = self.describe(arn)
+        if about is not None and about["Status"] in (ISSUED, PENDING):
+            return bool(about["Status"] == ISSUED)
+        why = (about.get("FailureReason") or about["Status"]) if about else "it was deleted meanwhile"
         raise ChatError(
-            f"ACM issues no certificate for {name}: {about.get('FailureReason') or status}",
+            f"ACM issues no certificate for {name}: {why}",
             hint="run the command again: it requests another. After CAA_ERROR, first let the zone's CAA "
             "record name amazon.com",
             code="certificate_failed",
@@ -273,6 +274,14 @@ def _names(about: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys((about["DomainName"], *others)))
 
 
+def _unusable(about: Any) -> str:
+    if about.get("Type") == "PRIVATE":
+        return "private"
+    if about.get("CertificateKeyPairOrigin") == "ACME":
+        return "acme"
+    return "cloudfront" if about.get("ManagedBy") == "CLOUDFRONT" else ""
+
+
 def _concerns(about: Any, names: frozenset[str]) -> bool:
     return any(covers(each, name) for each in _names(about) for name in names)
 
@@ -290,4 +299,5 @@ def _certificate(about: Any, tags: Pairs) -> FoundCertificate:
         validation=_asked(about),
         stands_in=wrote,
         record=bool(wrote),
+        unusable=_unusable(about),
     )

@@ -70,7 +70,8 @@ class FoundCertificate:
     """A certificate of ACM's in this account and Region. `not_after_ms` is None where it has none yet.
 
     `validation` are (name, value) of the CNAMEs that ACM asks for, known of our own. `stands_in` is the
-    hosted zone where these are, "" for none, and `record` whether the tool wrote them there.
+    hosted zone where these are, "" for none, and `record` whether the tool wrote them there. `unusable` is
+    "" of one that API Gateway takes and browsers trust, else why not: private, acme or cloudfront.
     """
 
     arn: str
@@ -82,10 +83,11 @@ class FoundCertificate:
     validation: Pairs = ()
     stands_in: str = ""
     record: bool = False
+    unusable: str = ""
 
     def good(self, now_ms: int) -> bool:
         """Whether it can be used now."""
-        return self.status == ISSUED and not self.expired(now_ms)
+        return self.status == ISSUED and not self.unusable and not self.expired(now_ms)
 
     def expired(self, now_ms: int) -> bool:
         """Whether its time is over, whatever its status says yet."""

@@ -32,8 +32,9 @@ class Domain:
     """A custom domain name of API Gateway's. `certificate` is an ARN or `CERTIFICATE_ARN`.
 
     `mutual_tls` is the trust store that clients' certificates are held against, "" where they need none.
-    What is not compared is known of live ones only: `target` and `target_zone`, where an alias has to lead,
-    `status`, and `shared`, whether APIs that are not the chat's are mapped there too.
+    `status` is API Gateway's; AVAILABLE is wanted. What is not compared is known of live ones only: `target`
+    and `target_zone`, where an alias has to lead, `shared`, whether APIs that are not the chat's are mapped
+    there too, and `status_message`, what API Gateway says of a status.
     """
 
     kind: ClassVar[str] = "domain"
@@ -45,10 +46,11 @@ class Domain:
     mutual_tls: str
     routing_mode: str
     tags: Pairs
+    status: str = "AVAILABLE"
     target: str = field(default="", compare=False)
     target_zone: str = field(default="", compare=False)
-    status: str = field(default="", compare=False)
     shared: bool = field(default=False, compare=False)
+    status_message: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

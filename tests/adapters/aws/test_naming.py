@@ -140,10 +140,11 @@ def test_one_of_another_account_and_one_of_somebody_here_are_refused(desk: Desk)
 def test_a_domain_that_waits_for_somebody_is_not_waited_for(desk: Desk) -> None:
     client, stub = desk.client("apigatewayv2")
     stub.add_response("create_domain_name", {})
-    stub.add_response("get_domain_name", a_domain("PENDING_OWNERSHIP_VERIFICATION"))
+    said = a_domain("PENDING_OWNERSHIP_VERIFICATION", DomainNameStatusMessage="verify it")
+    stub.add_response("get_domain_name", said)
     with pytest.raises(ChatError) as caught:
         Domains(client, PREFIX).create(DOMAIN, own)
-    assert caught.value.code == "domain_unverified"
+    assert (caught.value.code, "verify it" in caught.value.message) == ("domain_unverified", True)
 
 
 def test_only_what_differs_of_a_domain_is_changed(desk: Desk) -> None:
@@ -163,6 +164,10 @@ def test_only_what_differs_of_a_domain_is_changed(desk: Desk) -> None:
     stub.add_response("untag_resource", {}, {"ResourceArn": f"{PREFIX}{NAME}", "TagKeys": ["stray"]})
     stub.add_response("get_domain_name", a_domain())
     Domains(client, PREFIX).update(before, DOMAIN)
+    # A wait that was given up goes on, and nothing is changed.
+    stub.add_response("get_domain_name", a_domain("UPDATING"))
+    stub.add_response("get_domain_name", a_domain())
+    Domains(client, PREFIX).update(dataclasses.replace(DOMAIN, status="UPDATING"), DOMAIN)
     # Tags alone are no reason to wait.
     stub.add_response("tag_resource", {}, {"ResourceArn": f"{PREFIX}{NAME}", "Tags": dict(TAGS)})
     Domains(client, PREFIX).update(dataclasses.replace(DOMAIN, tags=()), DOMAIN)
@@ -325,7 +330,10 @@ def certificates(desk: Desk) -> tuple[Certificates, Stubber, Stubber]:
 def test_certificates_of_every_kind_of_key_are_listed_page_by_page(desk: Desk) -> None:
     adapter, stub, _ = certificates(desk)
     wanted = {"Includes": {"keyTypes": acm._KEY_TYPES}, "MaxItems": 1000}
-    stub.add_response("list_certificates", {"CertificateSummaryList": [summary()], "NextToken": "t"}, wanted)
+    # A private one may have no name.
+    nameless = {"CertificateArn": f"{ARN}0", "Type": "PRIVATE"}
+    page = {"CertificateSummaryList": [nameless, summary()], "NextToken": "t"}
+    stub.add_response("list_certificates", page, wanted)
     stub.add_response("list_certificates", {"CertificateSummaryList": []}, {**wanted, "NextToken": "t"})
     assert len(adapter.every()) == 1
     assert {"EC_prime256v1", "RSA_4096"} <= set(acm._KEY_TYPES)
@@ -336,10 +344,11 @@ def test_only_what_may_matter_is_asked_about(desk: Desk) -> None:
     other = "arn:aws:acm:us-east-2:123456789012:certificate/"
     summaries = [
         summary(),
-        summary(f"{other}wild", "*.example.com"),
+        summary(f"{other}wild", "*.example.com", CertificateKeyPairOrigin="ACME"),
+        summary(f"{other}private", NAME, Type="PRIVATE"),
         summary(f"{other}else", "else.net"),
         summary(f"{other}cut", "big.net", HasAdditionalSubjectAlternativeNames=True),
-        summary(f"{other}imported", NAME, Type="IMPORTED"),
+        summary(f"{other}imported", NAME, Type="IMPORTED", ManagedBy="CLOUDFRONT"),
         summary(f"{other}idle", "old.net", InUse=False, Status="PENDING_VALIDATION"),
     ]
     tags = [{"Key": key, "Value": value} for key, value in (*TAGS, (WROTE, "Z1"))]
@@ -354,7 +363,12 @@ def test_only_what_may_matter_is_asked_about(desk: Desk) -> None:
         None,
     )
     found = {each.arn: each for each in adapter.read(summaries, frozenset({NAME}), frozenset(), in_order)}
-    assert found.keys() == {ARN, f"{other}wild", f"{other}cut", f"{other}imported", f"{other}idle"}
+    rest = ("wild", "cut", "imported", "idle", "private")
+    assert found.keys() == {ARN, *(f"{other}{each}" for each in rest)}
+    assert {arn.removeprefix(other): each.unusable for arn, each in found.items() if each.unusable} == {
+        **{"wild": "acme", "imported": "cloudfront"},
+        "private": "private",
+    }
     mine = found[ARN]
     assert (mine.tags, mine.record, mine.stands_in) == (TAGS, True, "Z1")
 
@@ -420,6 +434,17 @@ def test_what_fails_says_why(desk: Desk) -> None:
     with pytest.raises(ChatError) as caught:
         adapter.update(pending, CERTIFICATE)
     assert (caught.value.code, "CAA_ERROR" in caught.value.message) == ("certificate_failed", True)
+
+
+def test_one_that_is_deleted_while_it_is_waited_for_is_not_waited_for(desk: Desk) -> None:
+    adapter, stub, _ = certificates(desk)
+    for _ in range(2):
+        stub.add_response("describe_certificate", details("PENDING_VALIDATION"))
+    stub.add_client_error("describe_certificate", "ResourceNotFoundException")
+    wanted = dataclasses.replace(CERTIFICATE, validation_zone="")
+    with pytest.raises(ChatError) as caught:
+        adapter.update(dataclasses.replace(wanted, arn=ARN, status="PENDING_VALIDATION"), wanted)
+    assert (caught.value.code, "deleted" in caught.value.message) == ("certificate_failed", True)
 
 
 @pytest.mark.parametrize(("zone", "code"), [("Z1", "certificate_pending"), ("", "certificate_unvalidated")])

@@ -44,7 +44,6 @@ DOMAIN = Domain(
     *(NAME, "arn:1", "REGIONAL", "TLS_1_2", "ipv4", "", "API_MAPPING_ONLY", TAGS),
     target=TARGET,
     target_zone="ZAWS",
-    status="AVAILABLE",
 )
 CERTIFICATE = FoundCertificate("arn:1", NAME, (NAME,), "ISSUED", 9_000, TAGS, (("_x", "_y"),), "Z1", True)
 FOUND = FoundCertificate("arn:found", NAME, (NAME,), "ISSUED", 9_000)
@@ -335,6 +334,21 @@ def test_a_validation_record_that_is_gone_is_written_again() -> None:
     assert [(each.name, each.before, each.after) for each in fields(change)] == [
         ("validation_zone", "", "Z1")
     ]
+
+
+@pytest.mark.parametrize("why", ["private", "acme", "cloudfront"])
+def test_what_api_gateway_or_browsers_cannot_use_is_not_found_and_refused_when_given(why: str) -> None:
+    arn = "arn:aws:acm:us-east-2:123456789012:certificate/1"
+    bad = of(arn, NAME, unusable=why)
+    assert chosen(bad, of("arn:a", "*.ninjawars.net")) == ("found", "arn:a")
+    (problem,) = answered(with_(certificates=(bad,)), dataclasses.replace(WANT, certificate_arn=arn)).problems
+    assert problem.code == f"certificate_{why}"
+
+
+def test_a_domain_that_is_not_available_is_waited_for() -> None:
+    facts = with_(domains=(dataclasses.replace(DOMAIN, status="PENDING_OWNERSHIP_VERIFICATION"),))
+    (change,) = planned(facts, WANT).changes
+    assert [(each.name, each.after) for each in fields(change)] == [("status", "AVAILABLE")]
 
 
 # Zones and records ----------------------------------------------------------------------------
