@@ -129,9 +129,7 @@ class Cloud(Adapters):
             found = [each for read in reads for each in read()]
             self._found = {name: each for name, read in made.items() if (each := read())}
             api_id = self.gateway.ids.api
-            facts = named.about_apis(
-                addressed(), frozenset({api_id, self.history.id} - {""}), self.gateway.exists
-            )
+            facts = named.about_apis(addressed(), api_id, self.history.id, self.gateway.exists)
         published = [each for one in self._found.values() for each in one.resources(api_id)]
         called = live_names(facts, zones_of(wanted, facts.zones), names.tags, self.where.region)
         live = state(*found, *published, *called, *(each.release for each in rows.records))

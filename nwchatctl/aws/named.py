@@ -70,13 +70,15 @@ def read(
     )
 
 
-def about_apis(facts: Facts, apis: frozenset[str], there: Callable[[str], bool]) -> Facts:
-    """`facts` with what is known of the mapped APIs: `apis` are ours, `there` tells whether one exists."""
+def about_apis(facts: Facts, chat: str, history: str, there: Callable[[str], bool]) -> Facts:
+    """`facts` with what is known of the mapped APIs: `chat` and `history` are ours, "" for none; `there` tells
+    whether one exists."""
+    apis = frozenset({chat, history} - {""})
     mappings = tuple(
         dataclasses.replace(each, gone=each.api not in apis and not there(each.api))
         for each in facts.mappings
     )
-    return dataclasses.replace(facts, mappings=mappings, apis=apis)
+    return dataclasses.replace(facts, mappings=mappings, apis=apis, history=history)
 
 
 def _stands(certificate: FoundCertificate, zones: Zones, zone: str) -> FoundCertificate:

@@ -135,7 +135,8 @@ class FoundRecord:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What AWS has that is about names. `domains` are all of this account and Region; certificates, mappings
-    and records are those that concern a name that is wanted, or a domain of ours. `apis`: the ids of ours."""
+    and records are those that concern a name that is wanted, or a domain of ours. `apis`: the ids of ours,
+    of which `history` is the history API's."""
 
     domains: tuple[Domain, ...] = ()
     mappings: tuple[FoundMapping, ...] = ()
@@ -143,6 +144,7 @@ class Facts:
     zones: tuple[Zone, ...] = ()
     records: tuple[FoundRecord, ...] = ()
     apis: frozenset[str] = frozenset()
+    history: str = ""
 
 
 def tagged(tags: Pairs, own: Mapping[str, str]) -> bool:

@@ -26,8 +26,9 @@ from nwchatctl.deploy.domains import (
 )
 from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
 from nwchatctl.deploy.model.state import Key, State, key, state
-from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET
+from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, HISTORY_API_ID
 from nwchatctl.deploy.naming import Place
+from nwchatctl.deploy.only import limited
 from nwchatctl.deploy.planner import Plan, plan
 from nwchatctl.deploy.safety import destruction
 from nwchatctl.deploy.zones import zones_of
@@ -217,6 +218,28 @@ def test_a_root_of_ours_that_leads_to_somebody_elses_api_is_refused() -> None:
     theirs = dataclasses.replace(MAPPING, api="theirs")
     assert [each.code for each in answered(with_(mappings=(theirs,))).problems] == ["mapping_taken"]
     assert answered(with_(mappings=(MAPPING, dataclasses.replace(theirs, key="v2")))).problems == ()
+
+
+def test_a_root_that_leads_to_the_chats_other_api_is_not_turned_in_place() -> None:
+    facts = with_(apis=frozenset({"abc", "h"}), history="h")
+    assert answered(facts).problems == ()
+    history = dataclasses.replace(WANT, api=HISTORY_API_ID, stage="$default", setting="history.domain")
+    (problem,) = answered(facts, history).problems
+    assert (problem.code, "history.domain" in problem.hint) == ("mapping_other_api", True)
+    turned = dataclasses.replace(facts, mappings=(dataclasses.replace(MAPPING, api="h"),))
+    assert answered(turned, history).problems == ()
+    assert [each.code for each in answered(turned).problems] == ["mapping_other_api"]
+
+
+@pytest.mark.parametrize("kind", ["certificate", "domain", "mapping"])
+def test_only_one_kind_of_a_name_that_goes_is_refused(kind: str) -> None:
+    found = planned(WHOLE)
+    with pytest.raises(ChatError) as caught:
+        limited(found, {(kind, NAME)})
+    assert caught.value.code == "only_incomplete"
+    assert limited(found, found.after.keys()) == found
+    record = ("record", f"{NAME} A")
+    assert limited(found, {record}).after == {record: frozenset()}
 
 
 def test_target_of_api_gateway() -> None:
