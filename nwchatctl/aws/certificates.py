@@ -35,8 +35,8 @@ goes on."""
 ELSEWHERE_SECONDS = 60.0
 """The same where somebody was asked to write the record, and may not have."""
 
-FREE_SECONDS = 600.0
-"""How long ACM may think that a certificate is in use after its domain is gone."""
+FREE_SECONDS = 1200.0
+"""How long ACM may think that a certificate is in use after its domain is gone; as terraform-provider-aws."""
 
 _KEY_TYPES: list[Any] = [
     *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
@@ -149,9 +149,27 @@ class Certificates:
             self._validate(after, before.arn, again=True)
 
     def delete(self, certificate: Certificate) -> None:
-        """Removes the certificate, after the validation record that we wrote for it, unless another needs
-        that too; gone already is fine."""
-        asked = _asked(patiently(self.describe, certificate.arn) or {}) if certificate.record else ()
+        """Removes the certificate once ACM says that nobody uses it, after the validation record that we
+        wrote for it, unless another needs that too; gone already is fine.
+
+        Raises ChatError `certificate_in_use` where something of the operator's own came to use it.
+        """
+        about: Any = None
+
+        def free() -> bool:
+            nonlocal about
+            about = self.describe(certificate.arn) or {}
+            if users := _users(about):
+                raise ChatError(
+                    f"the certificate {certificate.arn} is in use by {', '.join(users)}",
+                    hint="run the command again: it leaves the certificate alone",
+                    code="certificate_in_use",
+                )
+            return not about.get("InUseBy")
+
+        in_use = f"ACM says that the certificate {certificate.arn} is in use"
+        wait_until(free, in_use, FREE_SECONDS)
+        asked = _asked(about) if certificate.record else ()
         if asked and not self._handed_on(certificate, asked):
             for name, value in asked:
                 self._zones.remove_validation(certificate.validation_zone, name, value)
@@ -164,7 +182,7 @@ class Certificates:
                     return False
             return True
 
-        wait_until(gone, f"ACM says that the certificate {certificate.arn} is in use", FREE_SECONDS)
+        wait_until(gone, in_use, FREE_SECONDS)
 
     def _handed_on(self, certificate: Certificate, asked: Pairs) -> bool:
         """Whether another certificate here asks for the same record. If it is ours as well, the record is
@@ -200,7 +218,7 @@ class Certificates:
         )
         about = patiently(self.describe, arn) or {}
         if wanted.validation_zone:
-            self._write(wanted.validation_zone, arn, _asked(about))
+            self._write(wanted.validation_zone, arn, _asked(about), again=again)
         elif about.get("Status") == PENDING and not again:
             raise _unvalidated(wanted.name, about)
         seconds = ISSUE_SECONDS if wanted.validation_zone else ELSEWHERE_SECONDS
@@ -238,9 +256,14 @@ class Certificates:
             code="certificate_failed",
         )
 
-    def _write(self, zone: str, arn: str, records: Pairs) -> None:
+    def _write(self, zone: str, arn: str, records: Pairs, *, again: bool) -> None:
         missing = [each for each in records if not self._zones.stands(zone, *each)]
         if missing:
+            before = dict(patiently(self.tags, arn)).get(WROTE, zone) if again else zone
+            if before != zone:
+                # Before the tag forgets it.
+                for each in records:
+                    self._zones.remove_validation(before, *each)
             # Said first: a record that nobody knows for ours would stay for ever.
             self._mark(arn, zone)
         for name, value in missing:
@@ -274,6 +297,14 @@ def _names(about: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys((about["DomainName"], *others)))
 
 
+def _users(about: Any) -> tuple[str, ...]:
+    """The ARNs of what is in this account and uses the certificate, but for domains of API Gateway's: these
+    use it by load balancers in an account of AWS's."""
+    account = about["CertificateArn"].split(":")[4] if about else ""
+    parts = {arn: [*arn.split(":"), *[""] * 5] for arn in about.get("InUseBy", [])}
+    return tuple(arn for arn, each in parts.items() if each[4] == account and each[2] != "apigateway")
+
+
 def _unusable(about: Any) -> str:
     if about.get("Type") == "PRIVATE":
         return "private"
@@ -300,4 +331,5 @@ def _certificate(about: Any, tags: Pairs) -> FoundCertificate:
         stands_in=wrote,
         record=bool(wrote),
         unusable=_unusable(about),
+        shared=bool(_users(about)),
     )

@@ -125,7 +125,7 @@ def _report(
     role: Logging | None = None,
 ) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, unread, whereabouts
-    from nwchatctl.commands._names import dns_json, dns_lines, dns_notes
+    from nwchatctl.commands._names import dns_json, dns_lines, dns_notes, unread_names
 
     api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
     links = endpoints(app, api_id)
@@ -152,7 +152,7 @@ def _report(
         },
         body=(*body, *dns_lines(found)),
         notes=() if dry_run else dns_notes(found),
-        warnings=unread(app),
+        warnings=(*unread(app), *unread_names(found.live)),
     )
 
 

@@ -128,7 +128,17 @@ def _answer(
 
 
 def _refuse_domain(want: WantedName, domain: Domain | None, place: Place, own: Mapping[str, str]) -> None:
-    if domain is None or tagged(domain.tags, own):
+    if domain is None:
+        return
+    if tagged(domain.tags, own):
+        if domain.endpoint_type == "EDGE":
+            # Its certificate is us-east-1's, and WebSocket APIs cannot be mapped to it.
+            raise ChatError(
+                f"the domain name {want.name} is edge-optimised, and the chat needs a regional one",
+                hint=f"delete it, so that a deploy makes one: aws apigatewayv2 delete-domain-name "
+                f"--domain-name {want.name}; or set {want.setting} to another name",
+                code="domain_edge",
+            )
         return
     arn = f"arn:{place.partition}:apigateway:{place.region}::/domainnames/{want.name}"
     handed = ",".join(f"{name}={value}" for name, value in own.items())

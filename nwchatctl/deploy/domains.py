@@ -71,7 +71,8 @@ class FoundCertificate:
 
     `validation` are (name, value) of the CNAMEs that ACM asks for, known of our own. `stands_in` is the
     hosted zone where these are, "" for none, and `record` whether the tool wrote them there. `unusable` is
-    "" of one that API Gateway takes and browsers trust, else why not: private, acme or cloudfront.
+    "" of one that API Gateway takes and browsers trust, else why not: private, acme or cloudfront. `shared`
+    (known of our own): something of this account's uses it that is no domain of API Gateway's.
     """
 
     arn: str
@@ -84,6 +85,7 @@ class FoundCertificate:
     stands_in: str = ""
     record: bool = False
     unusable: str = ""
+    shared: bool = False
 
     def good(self, now_ms: int) -> bool:
         """Whether it can be used now."""
@@ -136,7 +138,7 @@ class FoundRecord:
 class Facts:
     """What AWS has that is about names. `domains` are all of this account and Region; certificates, mappings
     and records are those that concern a name that is wanted, or a domain of ours. `apis`: the ids of ours,
-    of which `history` is the history API's."""
+    of which `history` is the history API's. `denied`: nothing of it was to be read."""
 
     domains: tuple[Domain, ...] = ()
     mappings: tuple[FoundMapping, ...] = ()
@@ -145,6 +147,7 @@ class Facts:
     records: tuple[FoundRecord, ...] = ()
     apis: frozenset[str] = frozenset()
     history: str = ""
+    denied: bool = False
 
 
 def tagged(tags: Pairs, own: Mapping[str, str]) -> bool:
@@ -244,6 +247,7 @@ def _certificates(facts: Facts, own: Mapping[str, str]) -> list[Certificate]:
             tags=each.tags,
             arn=each.arn,
             record=each.record,
+            shared=each.shared,
         )
         for each in facts.certificates
         if tagged(each.tags, own)
@@ -265,21 +269,23 @@ def _record(found: FoundRecord, zone: str | None, *, gone: bool) -> Record:
     )
 
 
-def kept(live: State) -> frozenset[Key]:
+def kept(live: State, wanted: State) -> frozenset[Key]:
     """What must not go, though it is ours: a domain that somebody mapped another API to, its certificate
-    and its records; and an alias that leads nowhere while there is no domain, which may be another's."""
+    and its records; a certificate that something else uses too; and an alias that leads nowhere while there
+    is no domain, nor one `wanted`, which may be another's."""
     shared = [each for each in live.values() if isinstance(each, Domain) and each.shared]
     names, arns = {each.name for each in shared}, {each.certificate for each in shared}
-    return frozenset(key(each) for each in live.values() if _stays(each, names, arns))
+    made = {each.name for each in wanted.values() if isinstance(each, Domain)}
+    return frozenset(key(each) for each in live.values() if _stays(each, names, arns, made))
 
 
-def _stays(resource: Resource, names: Iterable[str], arns: Iterable[str]) -> bool:
+def _stays(resource: Resource, names: Iterable[str], arns: Iterable[str], made: Iterable[str]) -> bool:
     match resource:
         case Domain():
             return resource.name in names
         case Certificate():
-            return resource.arn in arns
+            return resource.shared or resource.arn in arns
         case Record():
-            return resource.domain in names or resource.stray
+            return resource.domain in names or (resource.stray and resource.domain not in made)
         case _:
             return False

@@ -11,8 +11,8 @@ from nwchatctl.errors import ChatError
 
 _WHOLE = ("alias", "version", "deployment", *NAMING)
 """Kinds that wait for all that comes before them. Versions and deployments are snapshots: one taken of what
-is out of date would stay so, under the name of a good one. And a domain that goes while its alias stays leaves
-a name that leads nowhere."""
+is out of date would stay so, under the name of a good one. And a domain that goes while its alias stays
+leaves a name that leads nowhere."""
 
 
 def limited(plan: Plan, keys: AbstractSet[Key]) -> Plan:

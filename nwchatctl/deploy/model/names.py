@@ -13,8 +13,9 @@ class Certificate:
     """A certificate that we requested from ACM, by the name it is for; others are no resource of the chat's.
 
     `status` is ACM's. `validation_zone` is the hosted zone in which its validation record stands, "" for
-    none. What is not compared is known of live ones only: `arn`, and `record`, whether the tool wrote that
-    record (and not somebody for a certificate of their own: ACM asks for the same one each time).
+    none. What is not compared is known of live ones only: `arn`; `record`, whether the tool wrote that
+    record (and not somebody for a certificate of their own: ACM asks for the same one each time); and
+    `shared`, whether something of the operator's own uses it too.
     """
 
     kind: ClassVar[str] = "certificate"
@@ -25,6 +26,7 @@ class Certificate:
     tags: Pairs
     arn: str = field(default="", compare=False)
     record: bool = field(default=False, compare=False)
+    shared: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
     """The domain may be in another account, which only making ours would tell."""
     facts = with_(domains=(), mappings=())
     live = live_of(facts)
-    assert ("record", f"{NAME} A") in kept(live)
+    assert ("record", f"{NAME} A") in kept(live, {})
     found = planned(facts, WANT)
     assert keys(found) == [
         *(("create", ("domain", NAME)), ("create", ("mapping", NAME))),
@@ -204,6 +204,18 @@ def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
     ]
     assert ("domain", NAME) in found.after["record", f"{NAME} A"]
     assert [each for _, each in keys(planned(facts)) if each[0] == "record"] == []
+
+
+def test_of_what_leads_nowhere_and_is_not_wanted_nothing_is_left_once_the_domain_is_made() -> None:
+    six = dataclasses.replace(ALIAS, type="AAAA")
+    found = planned(with_(domains=(), mappings=(), records=(ALIAS, six)), WANT)
+    assert ("delete", ("record", f"{NAME} AAAA")) in keys(found)
+    assert ("domain", NAME) in found.after["record", f"{NAME} AAAA"]
+
+
+def test_a_domain_of_ours_that_is_edge_optimised_is_refused() -> None:
+    facts = with_(domains=(dataclasses.replace(DOMAIN, endpoint_type="EDGE"),))
+    assert [each.code for each in answered(facts).problems] == ["domain_edge"]
 
 
 def test_what_leads_to_somebody_elses_domain_of_that_name_is_not_touched() -> None:
@@ -265,6 +277,13 @@ def test_a_domain_that_others_use_too_stays_with_all_it_needs() -> None:
     assert ("delete", ("mapping", NAME)) in keys(found)
     # One whose API is gone is nobody's.
     assert len(keys(planned(with_(mappings=(MAPPING, dataclasses.replace(theirs, gone=True)))))) == 4
+
+
+def test_a_certificate_that_something_else_uses_too_is_left() -> None:
+    facts = with_(certificates=(dataclasses.replace(CERTIFICATE, shared=True),))
+    assert ("delete", ("certificate", NAME)) not in keys(planned(facts))
+    _, left = destruction(live_of(facts), deploys="x", delete_data=True, keep_logs=False)
+    assert left == (("certificate", NAME),)
 
 
 def test_a_root_that_leads_to_an_api_that_is_gone_is_led_back() -> None:
@@ -391,6 +410,14 @@ def test_the_longest_zone_that_matches_label_by_label() -> None:
     assert answer(Facts(zones=zones), dataclasses.replace(WANT, zone_id="Z0")).zone == "Z0"
     assert answer(Facts(zones=zones), dataclasses.replace(WANT, zone_id="none")).zone == ""
     assert answer(Facts(zones=(zones[2],))).zone == ""
+
+
+def test_a_zone_that_delegates_the_name_is_refused() -> None:
+    servers = dataclasses.replace(ALIAS, type="NS", target="", values=("ns1.example.net",))
+    facts = with_(records=(servers,))
+    assert [each.code for each in answered(facts).problems] == ["zone_delegated"]
+    own = dataclasses.replace(WHOLE, zones=(dataclasses.replace(ZONE, name=NAME),), records=(servers, ALIAS))
+    assert answered(own).problems == ()
 
 
 def test_where_dns_lives_elsewhere_the_record_is_known_with_the_domain() -> None:
