@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,8 +132,9 @@ class Deploys:
         self._set(_REQUESTED + name, {"BOOL": True})
 
     def delete_requested(self, name: str) -> None:
-        """Forgets a name whose certificate is gone; forgotten already is fine."""
-        self._remove(_REQUESTED + name)
+        """Forgets a name whose certificate is gone; forgotten already is fine, with the whole table too."""
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            self._remove(_REQUESTED + name)
 
     def _set(self, attribute: str, value: Any) -> None:
         patiently(

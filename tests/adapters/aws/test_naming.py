@@ -587,10 +587,8 @@ def test_a_certificate_is_found_again_by_the_name_that_it_was_requested_for(desk
         "list_hosted_zones", {"HostedZones": [], "IsTruncated": False, "MaxItems": "1", "Marker": ""}
     )
     zones = Zones(route53)
-    found = read(
-        *(Domains(client, PREFIX), lambda: adapter, lambda: zones),
-        *((), dict(TAGS), in_order, frozenset({NAME})),
-    )
+    domains, names = Domains(client, PREFIX), frozenset({NAME})
+    found = read(domains, lambda: adapter, lambda: zones, (), dict(TAGS), in_order, names)
     assert [each.arn for each in found.certificates] == [ARN]
 
 
