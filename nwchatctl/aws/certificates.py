@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws import certified
+from nwchatctl.aws.certified import WROTE
 from nwchatctl.aws.patience import patiently, wait_until
 from nwchatctl.aws.reading import Start
 from nwchatctl.aws.tagging import changed, from_list, to_list
-from nwchatctl.deploy.domains import ISSUED, PENDING, FoundCertificate, covers
+from nwchatctl.deploy.domains import ISSUED, PENDING, FoundCertificate
 from nwchatctl.deploy.model.names import Certificate
 from nwchatctl.deploy.model.pairs import Pairs
 from nwchatctl.errors import ChatError
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
 
     from nwchatctl.aws.zones import Zones
-
-WROTE = "nwchat:validation-zone"
-"""The tag that names the hosted zone into which we wrote a certificate's validation record. One that stood
-there before is another certificate's as well: ACM asks for the same record for the same name and account."""
 
 RECORD_SECONDS = 60.0
 """How long ACM may take to say which record it wants; some seconds as a rule (DescribeCertificate)."""
@@ -94,14 +91,14 @@ class Certificates:
         whole = {
             *arns,
             *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
-            *(arn for arn, each in listed.items() if _cut(each)),
+            *(arn for arn, each in listed.items() if certified.cut(each)),
         }
         asked = {arn: start(self.describe, arn) for arn in sorted(whole)}
         about = listed | {arn: read() for arn, read in asked.items()}
         return [
-            _certificate(about[arn], tags.get(arn, ()))
+            certified.found(about[arn], tags.get(arn, ()))
             for arn in sorted(about)
-            if about[arn] and (arn in arns or arn in tags or _concerns(about[arn], names))
+            if about[arn] and (arn in arns or arn in tags or certified.concerns(about[arn], names))
         ]
 
     def tags(self, arn: str) -> Pairs:
@@ -159,7 +156,7 @@ class Certificates:
         def free() -> bool:
             nonlocal about
             about = self.describe(certificate.arn) or {}
-            if users := _users(about):
+            if users := certified.users(about):
                 raise ChatError(
                     f"the certificate {certificate.arn} is in use by {', '.join(users)}",
                     hint="run the command again: it leaves the certificate alone",
@@ -169,7 +166,7 @@ class Certificates:
 
         in_use = f"ACM says that the certificate {certificate.arn} is in use"
         wait_until(free, in_use, FREE_SECONDS)
-        asked = _asked(about) if certificate.record else ()
+        asked = certified.asked(about) if certificate.record else ()
         if asked and not self._handed_on(certificate, asked):
             for name, value in asked:
                 self._zones.remove_validation(certificate.validation_zone, name, value)
@@ -191,10 +188,10 @@ class Certificates:
         needed = False
         for each in self.every():
             arn = each["CertificateArn"]
-            names = {one.removeprefix("*.") for one in _names(each)}
-            if arn == certificate.arn or not (_cut(each) or names & set(certificate.covers)):
+            names = {one.removeprefix("*.") for one in certified.names(each)}
+            if arn == certificate.arn or not (certified.cut(each) or names & set(certificate.covers)):
                 continue
-            if set(asked) & set(_asked(patiently(self.describe, arn) or {})):
+            if set(asked) & set(certified.asked(patiently(self.describe, arn) or {})):
                 needed = True
                 if ours <= set(patiently(self.tags, arn)):
                     self._mark(arn, certificate.validation_zone)
@@ -218,7 +215,7 @@ class Certificates:
         )
         about = patiently(self.describe, arn) or {}
         if wanted.validation_zone:
-            self._write(wanted.validation_zone, arn, _asked(about), again=again)
+            self._write(wanted.validation_zone, arn, certified.asked(about), again=again)
         elif about.get("Status") == PENDING and not again:
             raise _unvalidated(wanted.name, about)
         seconds = ISSUE_SECONDS if wanted.validation_zone else ELSEWHERE_SECONDS
@@ -271,65 +268,9 @@ class Certificates:
 
 
 def _unvalidated(name: str, about: Any) -> ChatError:
-    records = "; ".join(f"{record} CNAME {value}" for record, value in _asked(about))
+    records = "; ".join(f"{record} CNAME {value}" for record, value in certified.asked(about))
     return ChatError(
         f"the certificate for {name} waits for its validation record: {records}",
         hint="create it where the name's DNS lives, and run deploy again: it goes on from there",
         code="certificate_unvalidated",
-    )
-
-
-def _asked(about: Any) -> Pairs:
-    """The records that ACM wants, (name, value) without the dots at their ends."""
-    records = [each.get("ResourceRecord") for each in about.get("DomainValidationOptions", [])]
-    return tuple(
-        dict.fromkeys((each["Name"].rstrip("."), each["Value"].rstrip(".")) for each in records if each)
-    )
-
-
-def _cut(summary: Any) -> bool:
-    """Whether a summary names not all that the certificate covers."""
-    return bool(summary.get("HasAdditionalSubjectAlternativeNames"))
-
-
-def _names(about: Any) -> tuple[str, ...]:
-    others = about.get("SubjectAlternativeNames") or about.get("SubjectAlternativeNameSummaries") or ()
-    return tuple(dict.fromkeys((about["DomainName"], *others)))
-
-
-def _users(about: Any) -> tuple[str, ...]:
-    """The ARNs of what is in this account and uses the certificate, but for domains of API Gateway's: these
-    use it by load balancers in an account of AWS's."""
-    account = about["CertificateArn"].split(":")[4] if about else ""
-    parts = {arn: [*arn.split(":"), *[""] * 5] for arn in about.get("InUseBy", [])}
-    return tuple(arn for arn, each in parts.items() if each[4] == account and each[2] != "apigateway")
-
-
-def _unusable(about: Any) -> str:
-    if about.get("Type") == "PRIVATE":
-        return "private"
-    if about.get("CertificateKeyPairOrigin") == "ACME":
-        return "acme"
-    return "cloudfront" if about.get("ManagedBy") == "CLOUDFRONT" else ""
-
-
-def _concerns(about: Any, names: frozenset[str]) -> bool:
-    return any(covers(each, name) for each in _names(about) for name in names)
-
-
-def _certificate(about: Any, tags: Pairs) -> FoundCertificate:
-    until = about.get("NotAfter")
-    wrote = dict(tags).get(WROTE, "")
-    return FoundCertificate(
-        arn=about["CertificateArn"],
-        name=about["DomainName"],
-        covers=_names(about),
-        status=about["Status"],
-        not_after_ms=int(until.timestamp() * 1000) if isinstance(until, datetime) else None,
-        tags=tuple(each for each in tags if each[0] != WROTE),
-        validation=_asked(about),
-        stands_in=wrote,
-        record=bool(wrote),
-        unusable=_unusable(about),
-        shared=bool(_users(about)),
     )

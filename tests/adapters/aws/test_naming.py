@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from nwchatctl.aws import certificates as acm
-from nwchatctl.aws.certificates import WROTE, Certificates
+from nwchatctl.aws.certificates import Certificates
+from nwchatctl.aws.certified import WROTE
 from nwchatctl.aws.domains import Domains
 from nwchatctl.aws.named import read
 from nwchatctl.aws.patience import PATIENCE_SECONDS
