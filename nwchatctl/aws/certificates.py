@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws import certified
+from nwchatctl.aws.certified import WROTE
 from nwchatctl.aws.patience import patiently, wait_until
 from nwchatctl.aws.reading import Start
 from nwchatctl.aws.tagging import changed, from_list, to_list
-from nwchatctl.deploy.domains import ISSUED, PENDING, FoundCertificate, covers
+from nwchatctl.deploy.domains import ISSUED, PENDING, FoundCertificate
 from nwchatctl.deploy.model.names import Certificate
 from nwchatctl.deploy.model.pairs import Pairs
 from nwchatctl.errors import ChatError
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
 
     from nwchatctl.aws.zones import Zones
-
-WROTE = "nwchat:validation-zone"
-"""The tag that names the hosted zone into which we wrote a certificate's validation record. One that stood
-there before is another certificate's as well: ACM asks for the same record for the same name and account."""
 
 RECORD_SECONDS = 60.0
 """How long ACM may take to say which record it wants; some seconds as a rule (DescribeCertificate)."""
@@ -35,8 +32,8 @@ goes on."""
 ELSEWHERE_SECONDS = 60.0
 """The same where somebody was asked to write the record, and may not have."""
 
-FREE_SECONDS = 600.0
-"""How long ACM may think that a certificate is in use after its domain is gone."""
+FREE_SECONDS = 1200.0
+"""How long ACM may think that a certificate is in use after its domain is gone; as terraform-provider-aws."""
 
 _KEY_TYPES: list[Any] = [
     *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
@@ -62,14 +59,15 @@ class Certificates:
     # Reading ----------------------------------------------------------------------------------
 
     def every(self) -> list[Any]:
-        """Summaries of all certificates of this account and Region."""
+        """Summaries of all certificates of this account and Region, but for those of no domain name: a
+        private or imported one may have none."""
         found: list[Any] = []
         token: dict[str, Any] = {}
         while True:
             answer: Any = patiently(
                 self._client.list_certificates, Includes={"keyTypes": _KEY_TYPES}, MaxItems=1000, **token
             )
-            found += answer["CertificateSummaryList"]
+            found += [each for each in answer["CertificateSummaryList"] if each.get("DomainName")]
             if not answer.get("NextToken"):
                 return found
             token = {"NextToken": answer["NextToken"]}
@@ -93,14 +91,14 @@ class Certificates:
         whole = {
             *arns,
             *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
-            *(arn for arn, each in listed.items() if _cut(each)),
+            *(arn for arn, each in listed.items() if certified.cut(each)),
         }
         asked = {arn: start(self.describe, arn) for arn in sorted(whole)}
         about = listed | {arn: read() for arn, read in asked.items()}
         return [
-            _certificate(about[arn], tags.get(arn, ()))
+            certified.found(about[arn], tags.get(arn, ()))
             for arn in sorted(about)
-            if about[arn] and (arn in arns or arn in tags or _concerns(about[arn], names))
+            if about[arn] and (arn in arns or arn in tags or certified.concerns(about[arn], names))
         ]
 
     def tags(self, arn: str) -> Pairs:
@@ -148,9 +146,27 @@ class Certificates:
             self._validate(after, before.arn, again=True)
 
     def delete(self, certificate: Certificate) -> None:
-        """Removes the certificate, after the validation record that we wrote for it, unless another needs
-        that too; gone already is fine."""
-        asked = _asked(patiently(self.describe, certificate.arn) or {}) if certificate.record else ()
+        """Removes the certificate once ACM says that nobody uses it, after the validation record that we
+        wrote for it, unless another needs that too; gone already is fine.
+
+        Raises ChatError `certificate_in_use` where something of the operator's own came to use it.
+        """
+        about: Any = None
+
+        def free() -> bool:
+            nonlocal about
+            about = self.describe(certificate.arn) or {}
+            if users := certified.users(about):
+                raise ChatError(
+                    f"the certificate {certificate.arn} is in use by {', '.join(users)}",
+                    hint="run the command again: it leaves the certificate alone",
+                    code="certificate_in_use",
+                )
+            return not about.get("InUseBy")
+
+        in_use = f"ACM says that the certificate {certificate.arn} is in use"
+        wait_until(free, in_use, FREE_SECONDS)
+        asked = certified.asked(about) if certificate.record else ()
         if asked and not self._handed_on(certificate, asked):
             for name, value in asked:
                 self._zones.remove_validation(certificate.validation_zone, name, value)
@@ -163,7 +179,7 @@ class Certificates:
                     return False
             return True
 
-        wait_until(gone, f"ACM says that the certificate {certificate.arn} is in use", FREE_SECONDS)
+        wait_until(gone, in_use, FREE_SECONDS)
 
     def _handed_on(self, certificate: Certificate, asked: Pairs) -> bool:
         """Whether another certificate here asks for the same record. If it is ours as well, the record is
@@ -172,10 +188,10 @@ class Certificates:
         needed = False
         for each in self.every():
             arn = each["CertificateArn"]
-            names = {one.removeprefix("*.") for one in _names(each)}
-            if arn == certificate.arn or not (_cut(each) or names & set(certificate.covers)):
+            names = {one.removeprefix("*.") for one in certified.names(each)}
+            if arn == certificate.arn or not (certified.cut(each) or names & set(certificate.covers)):
                 continue
-            if set(asked) & set(_asked(patiently(self.describe, arn) or {})):
+            if set(asked) & set(certified.asked(patiently(self.describe, arn) or {})):
                 needed = True
                 if ours <= set(patiently(self.tags, arn)):
                     self._mark(arn, certificate.validation_zone)
@@ -199,7 +215,7 @@ class Certificates:
         )
         about = patiently(self.describe, arn) or {}
         if wanted.validation_zone:
-            self._write(wanted.validation_zone, arn, _asked(about))
+            self._write(wanted.validation_zone, arn, certified.asked(about), again=again)
         elif about.get("Status") == PENDING and not again:
             raise _unvalidated(wanted.name, about)
         seconds = ISSUE_SECONDS if wanted.validation_zone else ELSEWHERE_SECONDS
@@ -226,20 +242,25 @@ class Certificates:
         return known or about["Status"] != PENDING
 
     def _issued(self, name: str, arn: str) -> bool:
-        about = self.describe(arn) or {}
-        status = about.get("Status", PENDING)
-        if status in (ISSUED, PENDING):
-            return bool(status == ISSUED)
+        about = self.describe(arn)
+        if about is not None and about["Status"] in (ISSUED, PENDING):
+            return bool(about["Status"] == ISSUED)
+        why = (about.get("FailureReason") or about["Status"]) if about else "it was deleted meanwhile"
         raise ChatError(
-            f"ACM issues no certificate for {name}: {about.get('FailureReason') or status}",
+            f"ACM issues no certificate for {name}: {why}",
             hint="run the command again: it requests another. After CAA_ERROR, first let the zone's CAA "
             "record name amazon.com",
             code="certificate_failed",
         )
 
-    def _write(self, zone: str, arn: str, records: Pairs) -> None:
+    def _write(self, zone: str, arn: str, records: Pairs, *, again: bool) -> None:
         missing = [each for each in records if not self._zones.stands(zone, *each)]
         if missing:
+            before = dict(patiently(self.tags, arn)).get(WROTE, zone) if again else zone
+            if before != zone:
+                # Before the tag forgets it.
+                for each in records:
+                    self._zones.remove_validation(before, *each)
             # Said first: a record that nobody knows for ours would stay for ever.
             self._mark(arn, zone)
         for name, value in missing:
@@ -247,47 +268,9 @@ class Certificates:
 
 
 def _unvalidated(name: str, about: Any) -> ChatError:
-    records = "; ".join(f"{record} CNAME {value}" for record, value in _asked(about))
+    records = "; ".join(f"{record} CNAME {value}" for record, value in certified.asked(about))
     return ChatError(
         f"the certificate for {name} waits for its validation record: {records}",
         hint="create it where the name's DNS lives, and run deploy again: it goes on from there",
         code="certificate_unvalidated",
-    )
-
-
-def _asked(about: Any) -> Pairs:
-    """The records that ACM wants, (name, value) without the dots at their ends."""
-    records = [each.get("ResourceRecord") for each in about.get("DomainValidationOptions", [])]
-    return tuple(
-        dict.fromkeys((each["Name"].rstrip("."), each["Value"].rstrip(".")) for each in records if each)
-    )
-
-
-def _cut(summary: Any) -> bool:
-    """Whether a summary names not all that the certificate covers."""
-    return bool(summary.get("HasAdditionalSubjectAlternativeNames"))
-
-
-def _names(about: Any) -> tuple[str, ...]:
-    others = about.get("SubjectAlternativeNames") or about.get("SubjectAlternativeNameSummaries") or ()
-    return tuple(dict.fromkeys((about["DomainName"], *others)))
-
-
-def _concerns(about: Any, names: frozenset[str]) -> bool:
-    return any(covers(each, name) for each in _names(about) for name in names)
-
-
-def _certificate(about: Any, tags: Pairs) -> FoundCertificate:
-    until = about.get("NotAfter")
-    wrote = dict(tags).get(WROTE, "")
-    return FoundCertificate(
-        arn=about["CertificateArn"],
-        name=about["DomainName"],
-        covers=_names(about),
-        status=about["Status"],
-        not_after_ms=int(until.timestamp() * 1000) if isinstance(until, datetime) else None,
-        tags=tuple(each for each in tags if each[0] != WROTE),
-        validation=_asked(about),
-        stands_in=wrote,
-        record=bool(wrote),
     )

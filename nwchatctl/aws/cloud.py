@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ParamSpec, TypeAlias
+
+from botocore.exceptions import ClientError
 
 from nwchatctl.aws import creating, named
 from nwchatctl.aws.adapters import Adapters, Clock
@@ -70,6 +73,8 @@ class Cloud(Adapters):
         """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
         self.tokens = False
         """Whether the token keys are looked at: they are kept where a chat has ceased to ask for tokens."""
+        self.addressed = True
+        """Whether names are looked at, of which a release knows nothing."""
 
     def prepare(self) -> None:
         """Begins what `read` begins with, for whoever waits for AWS before that."""
@@ -77,7 +82,7 @@ class Cloud(Adapters):
 
     def _begin(self) -> Callable[[], Rows]:
         """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        named = ("acm", "route53") if self.wanted_names() else ()
+        named = ("acm", "route53") if self.addressed and self.wanted_names() else ()
         asked = ("ssm",) if self.tokens else ()
         self._aws.prepare("sts", "dynamodb", "apigatewayv2", *named, "lambda", "iam", "logs", "sqs", *asked)
         return Readers(1)(self._look_at_lock)
@@ -96,22 +101,14 @@ class Cloud(Adapters):
         _ = self.where
         rows = begun()
         names = self.names
-        wanted = self.wanted_names()
+        wanted = self.wanted_names() if self.addressed else ()
         functions = [names.function(each) for each in FUNCTIONS]
         groups = [names.log_group(each) for each in FUNCTIONS]
         with Readers() as start, hurrying():
             # First what takes longest.
             api = start(self._read_api, self.gateway, start)
             history = start(self.history.read, names.history, self.names.tags, start)
-            addressed = start(
-                named.read,
-                self.domains,
-                lambda: self.certificates,
-                lambda: self.zones,
-                wanted,
-                names.tags,
-                start,
-            )
+            addressed = start(self._read_names, wanted, rows.requested, start) if self.addressed else Facts
             made = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
                 api,
@@ -129,9 +126,7 @@ class Cloud(Adapters):
             found = [each for read in reads for each in read()]
             self._found = {name: each for name, read in made.items() if (each := read())}
             api_id = self.gateway.ids.api
-            facts = named.about_apis(
-                addressed(), frozenset({api_id, self.history.id} - {""}), self.gateway.exists
-            )
+            facts = named.about_apis(addressed(), api_id, self.history.id, self.gateway.exists)
         published = [each for one in self._found.values() for each in one.resources(api_id)]
         called = live_names(facts, zones_of(wanted, facts.zones), names.tags, self.where.region)
         live = state(*found, *published, *called, *(each.release for each in rows.records))
@@ -147,6 +142,16 @@ class Cloud(Adapters):
     def find_history_api(self) -> str:
         """The history API's id, found by tags; "" where there is none."""
         return self.history.id or self.history.find(self.names.history, self.names.tags)
+
+    def read_roots(self) -> None:
+        """What the wanted names lead to, of those that may be read, for whoever has not looked at names."""
+        for want in self.wanted_names():
+            with suppress(ClientError):
+                self.domains.mappings(want.name)
+
+    def _read_names(self, wanted: tuple[WantedName, ...], requested: frozenset[str], start: Start) -> Facts:
+        certificates, zones = lambda: self.certificates, lambda: self.zones
+        return named.read(self.domains, certificates, zones, wanted, self.names.tags, start, requested)
 
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
         """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""

@@ -1,6 +1,7 @@
 """The table of the tool's own: who is deploying now, and what was deployed when.
 
-It has one row, so that one read has it all. The lock is an attribute of it, and each release another. When
+It has one row, so that one read has it all. The lock is an attribute of it, each release another, and each
+name that a certificate was requested for: it is to be found once the name is configured no more. When
 the lock is let go the row tells who held it last, so that whoever read the chat before taking the lock
 knows that nobody was at it in between. Times are epoch ms.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +28,19 @@ _KEY: Any = {"id": {"S": "deploys"}}
 _RELEASE = "release."
 """What the name of a release's attribute begins with."""
 
+_REQUESTED = "certificate."
+"""The same of the attribute of a name that a certificate was requested for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the table holds; `there` is whether there is a table. Records come newest first."""
+    """What the table holds; `there` is whether there is a table. Records come newest first. `requested` are
+    the names that we requested a certificate for, and have not deleted it."""
 
     there: bool
     seen: Seen
     records: tuple[Record, ...]
+    requested: frozenset[str] = frozenset()
 
 
 class Deploys:
@@ -56,7 +63,8 @@ class Deploys:
         }
         newest = sorted(found, key=lambda name: _number(found[name], "created_at"), reverse=True)
         records = (_record(name, found[name], latest=not at) for at, name in enumerate(newest))
-        return Rows(True, _seen(row), tuple(records))
+        requested = {name.removeprefix(_REQUESTED) for name in row if name.startswith(_REQUESTED)}
+        return Rows(True, _seen(row), tuple(records), frozenset(requested))
 
     def take(self, holder: Holder, seen: Seen) -> bool:
         """Takes the lock if it is still as `seen`; whether it is `holder`'s now."""
@@ -113,23 +121,38 @@ class Deploys:
             "functions": {"S": json.dumps(dict(release.functions))},
             "settings": {"S": json.dumps(dict(release.settings))},
         }
-        patiently(
-            self._client.update_item,
-            TableName=self._table,
-            Key=_KEY,
-            UpdateExpression="SET #release = :release",
-            ExpressionAttributeNames={"#release": _RELEASE + release.name},
-            ExpressionAttributeValues={":release": {"M": row}},
-        )
+        self._set(_RELEASE + release.name, {"M": row})
 
     def delete_release(self, release: Release) -> None:
         """Forgets a release; forgotten already is fine."""
+        self._remove(_RELEASE + release.name)
+
+    def put_requested(self, name: str) -> None:
+        """Remembers that a certificate is about to be requested for a name."""
+        self._set(_REQUESTED + name, {"BOOL": True})
+
+    def delete_requested(self, name: str) -> None:
+        """Forgets a name whose certificate is gone; forgotten already is fine, with the whole table too."""
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            self._remove(_REQUESTED + name)
+
+    def _set(self, attribute: str, value: Any) -> None:
         patiently(
             self._client.update_item,
             TableName=self._table,
             Key=_KEY,
-            UpdateExpression="REMOVE #release",
-            ExpressionAttributeNames={"#release": _RELEASE + release.name},
+            UpdateExpression="SET #attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues={":value": value},
+        )
+
+    def _remove(self, attribute: str) -> None:
+        patiently(
+            self._client.update_item,
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="REMOVE #attribute",
+            ExpressionAttributeNames={"#attribute": attribute},
         )
 
     def _update(self, expression: str, condition: str, values: dict[str, Any]) -> bool:

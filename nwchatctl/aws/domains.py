@@ -89,7 +89,8 @@ class Domains:
         self._wait(domain.name)
 
     def update(self, before: Domain, after: Domain) -> None:
-        """Changes what differs, and waits until the domain answers by it."""
+        """Changes what differs, and waits until the domain answers by it; an earlier wait that was given up
+        goes on where nothing else differs."""
         wanted: Any = {}
         if _configuration(before) != _configuration(after):
             wanted["DomainNameConfigurations"] = [_configuration(after)]
@@ -106,7 +107,7 @@ class Domains:
             patiently(self._client.tag_resource, ResourceArn=arn, Tags=dict(put))
         if dropped:
             patiently(self._client.untag_resource, ResourceArn=arn, TagKeys=dropped)
-        if wanted:
+        if wanted or before.status != after.status:
             self._wait(after.name)
 
     def delete(self, domain: Domain) -> None:
@@ -173,8 +174,9 @@ class Domains:
         def available() -> bool:
             found = self._read(name)
             if found is not None and found.status in _STUCK:
+                why = f" ({found.status_message})" if found.status_message else ""
                 raise ChatError(
-                    f"API Gateway holds the domain name {name} back: {found.status}",
+                    f"API Gateway holds the domain name {name} back: {found.status}{why}",
                     hint="see the domain in API Gateway's console: its certificate has to be imported again, "
                     "or its ownership verified",
                     code="domain_unverified",
@@ -207,4 +209,5 @@ def _domain(found: Any) -> Domain:
         target=configured.get("ApiGatewayDomainName", "").rstrip(".").lower(),
         target_zone=configured.get("HostedZoneId", ""),
         status=configured.get("DomainNameStatus") or "AVAILABLE",
+        status_message=configured.get("DomainNameStatusMessage") or "",
     )

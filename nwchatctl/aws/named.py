@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from nwchatctl.aws.errors import denied
 from nwchatctl.aws.reading import Start
 from nwchatctl.deploy.domains import (
     NO_ZONE,
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from nwchatctl.aws.certificates import Certificates
     from nwchatctl.aws.domains import Domains
     from nwchatctl.aws.zones import Zones
+    from nwchatctl.deploy.model.names import Domain
 
 
 def read(
@@ -30,16 +34,22 @@ def read(
     wanted: Sequence[WantedName],
     own: Mapping[str, str],
     start: Start,
+    requested: frozenset[str] = frozenset(),
 ) -> Facts:
     """The facts, but for which mapped APIs are ours and which are gone (`about_apis`).
 
-    ACM and Route 53 are asked only when a name is wanted, or a domain of ours is there.
+    ACM and Route 53 are asked only when a name is wanted or a domain of ours is there, or where names were
+    `requested`: a certificate of ours may be left of them. Where there is none of that, not being allowed to
+    list domains is no error: then nothing is known.
     """
-    early = bool(wanted)
-    listing = start(domains.every)
+    early = bool(wanted or requested)
+    listing = start(_domains, domains, needed=early)
     begun = (start(certificates().every), start(zones().every)) if early else None
     found = listing()
-    names = {each.name for each in wanted} | {each.name for each in found if tagged(each.tags, own)}
+    if found is None:
+        return Facts(denied=True)
+    names = {*requested, *(each.name for each in wanted)}
+    names |= {each.name for each in found if tagged(each.tags, own)}
     if not names:
         return Facts(found)
     mapped = [start(domains.mappings, each) for each in sorted(names & {each.name for each in found})]
@@ -70,13 +80,25 @@ def read(
     )
 
 
-def about_apis(facts: Facts, apis: frozenset[str], there: Callable[[str], bool]) -> Facts:
-    """`facts` with what is known of the mapped APIs: `apis` are ours, `there` tells whether one exists."""
+def about_apis(facts: Facts, chat: str, history: str, there: Callable[[str], bool]) -> Facts:
+    """`facts` with what is known of the mapped APIs: `chat` and `history` are ours, "" for none; `there`
+    tells whether one exists."""
+    apis = frozenset({chat, history} - {""})
     mappings = tuple(
         dataclasses.replace(each, gone=each.api not in apis and not there(each.api))
         for each in facts.mappings
     )
-    return dataclasses.replace(facts, mappings=mappings, apis=apis)
+    return dataclasses.replace(facts, mappings=mappings, apis=apis, history=history)
+
+
+def _domains(domains: Domains, *, needed: bool) -> tuple[Domain, ...] | None:
+    """All domains; None where they are not `needed`, and not to be seen."""
+    try:
+        return domains.every()
+    except ClientError as error:
+        if needed or not denied(error):
+            raise
+        return None
 
 
 def _stands(certificate: FoundCertificate, zones: Zones, zone: str) -> FoundCertificate:

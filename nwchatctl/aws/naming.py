@@ -21,6 +21,7 @@ def create(cloud: Cloud, after: Certificate | Domain | ApiMapping | Record) -> N
     """Makes `after`; what stands in it for something that was made before it is filled in."""
     match after:
         case Certificate():
+            cloud.deploys.put_requested(after.name)
             cloud.certificates.create(after)
         case Domain():
             cloud.domains.create(_domain(cloud, after), lambda have: tagged(have.tags, cloud.names.tags))
@@ -50,6 +51,9 @@ def delete(cloud: Cloud, before: Certificate | Domain | ApiMapping | Record) -> 
     match before:
         case Certificate():
             cloud.certificates.delete(before)
+            # Of one that did not count, the name is another's still.
+            if before.name in before.covers:
+                cloud.deploys.delete_requested(before.name)
         case Domain():
             cloud.domains.delete(before)
         case ApiMapping():

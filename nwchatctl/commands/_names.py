@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
+    from nwchatctl.aws.cloud import Live
     from nwchatctl.commands._chat import Planned
     from nwchatctl.deploy.addresses import Answer, ToCreate
     from nwchatctl.deploy.planner import Plan
@@ -46,6 +47,16 @@ def dns_notes(found: Planned) -> tuple[str, ...]:
     more = "; ALIAS is called ANAME or a flattened CNAME by some" if apex else ""
     said = ", ".join(f"{each.name} {each.type} {each.value}" for each in records)
     return (f"create where the name's DNS lives, if it is not there: {said}{more}",)
+
+
+def unread_names(live: Live) -> tuple[str, ...]:
+    """A warning where it is not known what names the chat has, and none is configured."""
+    if not live.facts.denied:
+        return ()
+    return (
+        "names that the chat had before cannot be seen, nor removed: GetDomainNames is denied; attach "
+        "docs/operator-policy.json as it is now",
+    )
 
 
 def waits(plan: Plan) -> tuple[Line, ...]:

@@ -123,9 +123,10 @@ def _take_over(app: App, adoption: _Adoption) -> tuple[int, Copied | None]:
     The tags come first, so that a missing permission shows before the chat is touched.
     """
     from nwchatctl.commands._apply import changing
-    from nwchatctl.deploy.adoption import KEPT, halves
+    from nwchatctl.deploy.adoption import KEPT, halves, names_last
 
-    first, last = halves(adoption.found.plan)
+    chat, names = names_last(adoption.found.plan)
+    first, last = halves(chat)
     if not adoption.todo and adoption.rows is None:
         return 0, None
     with changing(app, adoption.found, adoption.seen, "adopt") as changes:
@@ -141,6 +142,8 @@ def _take_over(app: App, adoption: _Adoption) -> tuple[int, Copied | None]:
             # Once more, for whoever came while the stage moved.
             later = _copy(app, adoption)
             copied = copied.again(later) if copied and later else copied
+        if names:
+            changes.carry_out(names)
     return changes.made, copied
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
-from nwchatctl.errors import ChatError
 from nwchatctl.report import Line, Mark, Report, Table
 
 if TYPE_CHECKING:
@@ -99,7 +98,8 @@ def _consent(app: App, plan: Plan, yes: bool) -> None:
 def _limited(found: Planned, only: Collection[str]) -> Plan:
     """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
     from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.planner import ORDER, split
+    from nwchatctl.deploy.only import limited
+    from nwchatctl.deploy.planner import ORDER
 
     plan = found.plan
     unknown = sorted(set(only) - set(ORDER))
@@ -111,24 +111,7 @@ def _limited(found: Planned, only: Collection[str]) -> Plan:
         keys |= {("table", found.cloud.names.deploys)} & plan.after.keys()
     # What moves all that a release is made of makes that release.
     keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
-    left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
-    for where in sorted(keys):
-        missing = sorted(
-            {each[0] for each in plan.after[where] & left_out.keys() if _lacks(where[0], left_out[each])}
-        )
-        if missing:
-            raise ChatError(
-                f"{where[0]} {where[1]} needs what is not there yet, or not as wanted: {', '.join(missing)}",
-                hint="deploy without --only, or add " + " ".join(f"--only {each}" for each in missing),
-                code="only_incomplete",
-            )
-    return split(plan, keys)[0]
-
-
-def _lacks(kind: str, action: str) -> bool:
-    """Whether a change of `kind` cannot go without an earlier `action`. Versions and deployments are
-    snapshots: one taken of what is out of date would stay so, under the name of a good one."""
-    return action == "create" or kind in ("alias", "version", "deployment")
+    return limited(plan, keys)
 
 
 def _report(
@@ -142,7 +125,7 @@ def _report(
     role: Logging | None = None,
 ) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, unread, whereabouts
-    from nwchatctl.commands._names import dns_json, dns_lines, dns_notes
+    from nwchatctl.commands._names import dns_json, dns_lines, dns_notes, unread_names
 
     api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
     links = endpoints(app, api_id)
@@ -169,7 +152,7 @@ def _report(
         },
         body=(*body, *dns_lines(found)),
         notes=() if dry_run else dns_notes(found),
-        warnings=unread(app),
+        warnings=(*unread(app), *unread_names(found.live)),
     )
 
 

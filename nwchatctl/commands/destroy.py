@@ -11,6 +11,7 @@ from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, exam
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
+    from nwchatctl.aws.cloud import Live
     from nwchatctl.context import App
     from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.holding import Seen
@@ -59,17 +60,17 @@ def destroy(
     plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
     left += live.foreign
     if dry_run:
-        return _report(app, plan.changes, left, applied=0, began=began, dry_run=True)
+        return _report(app, live, plan.changes, left, applied=0, began=began, dry_run=True)
     seen = refuse_locked(app, live.rows.seen)
     if not plan:
-        return _report(app, plan.changes, left, applied=0, began=began)
+        return _report(app, live, plan.changes, left, applied=0, began=began)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     losing = any(changed_key(each)[0] == "table" and changed_key(each)[1] != own for each in plan.changes)
     if losing or not yes:
         flag = "--confirm" if losing else "--yes"
         app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
     applied = _carry_out(app, plan, live.rows.there and seen)
-    return _report(app, plan.changes, left, applied=applied, began=began)
+    return _report(app, live, plan.changes, left, applied=applied, began=began)
 
 
 def _carry_out(app: App, plan: Plan, seen: Seen | Literal[False]) -> int:
@@ -85,6 +86,7 @@ def _carry_out(app: App, plan: Plan, seen: Seen | Literal[False]) -> int:
 
 def _report(
     app: App,
+    live: Live,
     changes: tuple[Change, ...],
     left: tuple[Key, ...],
     *,
@@ -94,6 +96,7 @@ def _report(
 ) -> Report:
     from nwchatctl.commands._account import account_role
     from nwchatctl.commands._chat import as_json, as_lines, whereabouts
+    from nwchatctl.commands._names import unread_names
 
     if applied:
         said = [Line(f"{applied} resources removed", Mark.GOOD)]
@@ -114,4 +117,5 @@ def _report(
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(*said, *kept),
+        warnings=unread_names(live),
     )

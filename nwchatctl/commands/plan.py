@@ -29,6 +29,7 @@ def plan(
     from nwchatctl.commands._account import lacking
     from nwchatctl.commands._chat import as_json, as_lines, planned, summary, unread, whereabouts
     from nwchatctl.commands._lock import at_it
+    from nwchatctl.commands._names import unread_names
 
     app: App = ctx.obj
     found = planned(app)
@@ -43,6 +44,7 @@ def plan(
         warnings=(
             *lacking(app),
             *unread(app),
+            *unread_names(found.live),
             *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen)),
         ),
     )

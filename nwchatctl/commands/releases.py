@@ -39,6 +39,7 @@ def releases(
     from nwchatctl.deploy.releases import entries
 
     app: App = ctx.obj
+    app.cloud.addressed = False
     live = app.cloud.read()
     if not live.api_id:
         raise not_deployed(app)

@@ -51,6 +51,7 @@ def rollback(
 
     app: App = ctx.obj
     began = time.monotonic()
+    app.cloud.addressed = False
     app.cloud.prepare()
     app.announce()
     live = app.cloud.read()
@@ -105,6 +106,7 @@ def _opening(target: Release) -> str:
 def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:
     from nwchatctl.commands._chat import as_json, as_lines, endpoints, whereabouts
 
+    app.cloud.read_roots()
     if applied:
         said = [Line(f"release {target.name} runs again", Mark.GOOD)]
     elif plan:

@@ -36,7 +36,14 @@ def status(
     """
     from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
     from nwchatctl.commands._lock import at_it
-    from nwchatctl.commands._names import dns_json, dns_lines, name_rows, problem_lines, problems_json
+    from nwchatctl.commands._names import (
+        dns_json,
+        dns_lines,
+        name_rows,
+        problem_lines,
+        problems_json,
+        unread_names,
+    )
     from nwchatctl.deploy.releases import running
     from nwchatctl.deploy.tokens import serves
 
@@ -92,6 +99,7 @@ def status(
             Table(("kind", "name", "state"), _states(found)),
             *_drift(app, found),
         ),
+        warnings=unread_names(found.live),
         exit_code=Exit.DIFFERS if check and (drift or found.addresses.problems) else Exit.DONE,
     )
 

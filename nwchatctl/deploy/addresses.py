@@ -19,7 +19,7 @@ from nwchatctl.deploy.domains import (
 from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record, record_name
 from nwchatctl.deploy.model.pairs import Pairs
 from nwchatctl.deploy.model.state import Resource, State
-from nwchatctl.deploy.model.unknown import CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE
+from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE, HISTORY_API_ID
 from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.zones import refuse_records, zone_for
 from nwchatctl.errors import ChatError
@@ -128,7 +128,17 @@ def _answer(
 
 
 def _refuse_domain(want: WantedName, domain: Domain | None, place: Place, own: Mapping[str, str]) -> None:
-    if domain is None or tagged(domain.tags, own):
+    if domain is None:
+        return
+    if tagged(domain.tags, own):
+        if domain.endpoint_type == "EDGE":
+            # Its certificate is us-east-1's, and WebSocket APIs cannot be mapped to it.
+            raise ChatError(
+                f"the domain name {want.name} is edge-optimised, and the chat needs a regional one",
+                hint=f"delete it, so that a deploy makes one: aws apigatewayv2 delete-domain-name "
+                f"--domain-name {want.name}; or set {want.setting} to another name",
+                code="domain_edge",
+            )
         return
     arn = f"arn:{place.partition}:apigateway:{place.region}::/domainnames/{want.name}"
     handed = ",".join(f"{name}={value}" for name, value in own.items())
@@ -148,6 +158,16 @@ def _refuse_mapping(want: WantedName, facts: Facts) -> None:
                 hint=f"set {want.setting} to another name, or delete that mapping: aws apigatewayv2 "
                 f"get-api-mappings --domain-name {want.name}",
                 code="mapping_taken",
+            )
+    for each in facts.mappings:
+        leads = HISTORY_API_ID if each.api == facts.history else API_ID
+        if (each.domain, each.key) == (want.name, "") and each.api in facts.apis and leads != want.api:
+            # Turned at once it would take the name from the one before the other one's is ready.
+            raise ChatError(
+                f"{want.name} leads to {'the history API' if leads == HISTORY_API_ID else 'the chat'}, "
+                f"and {want.setting} wants it for the other one",
+                hint=f'deploy with {want.setting} set to "" first, and then with {want.name}',
+                code="mapping_other_api",
             )
 
 

@@ -17,7 +17,7 @@ from nwchat.rows import Connection
 from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
-from nwchatctl.deploy.planner import Plan, split
+from nwchatctl.deploy.planner import NAMING, Plan, split
 from nwchatctl.errors import ChatError, Exit
 
 ADOPTED_BY = "nwchat:adopted-by"
@@ -209,6 +209,15 @@ def halves(plan: Plan) -> tuple[Plan, Plan]:
     while more := {where for where, after in plan.after.items() if where not in late and after & late}:
         late |= more
     return split(plan, plan.after.keys() - late)
+
+
+def names_last(plan: Plan) -> tuple[Plan, Plan]:
+    """The plan without what is about the chat's names, and that: it may have to wait for a certificate, and
+    nobody's row should. What something else waits for stays with it."""
+    names = {where for where in plan.after if where[0] in NAMING}
+    while needed := names & {each for where in plan.after.keys() - names for each in plan.after[where]}:
+        names -= needed
+    return split(plan, plan.after.keys() - names)
 
 
 def served_before(live: State, stage: str) -> str:

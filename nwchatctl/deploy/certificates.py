@@ -26,6 +26,13 @@ _STATES = {
 }
 """The error of a given certificate in each of ACM's states but those of a good and of an expired one."""
 
+_UNUSABLE = {
+    "private": "is a private authority's, which browsers do not trust",
+    "acme": "was issued over ACME, so that its key is not ACM's, and API Gateway cannot use it",
+    "cloudfront": "is managed by CloudFront, and nobody else can use it",
+}
+"""Why a given certificate can never be used; the error's code is `certificate_` and the word."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -93,6 +100,9 @@ def _given(want: WantedName, facts: Facts, place: Place, now_ms: int) -> FoundCe
     found = next((each for each in facts.certificates if each.arn == arn), None)
     if found is None:
         raise ChatError(f"there is no certificate {arn}", hint=mend, code="certificate_missing")
+    if found.unusable:
+        code = f"certificate_{found.unusable}"
+        raise ChatError(f"the certificate {arn} {_UNUSABLE[found.unusable]}", hint=mend, code=code)
     if found.expired(now_ms):
         raise ChatError(f"the certificate {arn} has expired", hint=mend, code="certificate_expired")
     if not any(covers(each, want.name) for each in found.covers):

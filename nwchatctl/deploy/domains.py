@@ -70,7 +70,9 @@ class FoundCertificate:
     """A certificate of ACM's in this account and Region. `not_after_ms` is None where it has none yet.
 
     `validation` are (name, value) of the CNAMEs that ACM asks for, known of our own. `stands_in` is the
-    hosted zone where these are, "" for none, and `record` whether the tool wrote them there.
+    hosted zone where these are, "" for none, and `record` whether the tool wrote them there. `unusable` is
+    "" of one that API Gateway takes and browsers trust, else why not: private, acme or cloudfront. `shared`
+    (known of our own): something of this account's uses it that is no domain of API Gateway's.
     """
 
     arn: str
@@ -82,10 +84,12 @@ class FoundCertificate:
     validation: Pairs = ()
     stands_in: str = ""
     record: bool = False
+    unusable: str = ""
+    shared: bool = False
 
     def good(self, now_ms: int) -> bool:
         """Whether it can be used now."""
-        return self.status == ISSUED and not self.expired(now_ms)
+        return self.status == ISSUED and not self.unusable and not self.expired(now_ms)
 
     def expired(self, now_ms: int) -> bool:
         """Whether its time is over, whatever its status says yet."""
@@ -133,7 +137,8 @@ class FoundRecord:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What AWS has that is about names. `domains` are all of this account and Region; certificates, mappings
-    and records are those that concern a name that is wanted, or a domain of ours. `apis`: the ids of ours."""
+    and records are those that concern a name that is wanted, or a domain of ours. `apis`: the ids of ours,
+    of which `history` is the history API's. `denied`: nothing of it was to be read."""
 
     domains: tuple[Domain, ...] = ()
     mappings: tuple[FoundMapping, ...] = ()
@@ -141,6 +146,8 @@ class Facts:
     zones: tuple[Zone, ...] = ()
     records: tuple[FoundRecord, ...] = ()
     apis: frozenset[str] = frozenset()
+    history: str = ""
+    denied: bool = False
 
 
 def tagged(tags: Pairs, own: Mapping[str, str]) -> bool:
@@ -240,6 +247,7 @@ def _certificates(facts: Facts, own: Mapping[str, str]) -> list[Certificate]:
             tags=each.tags,
             arn=each.arn,
             record=each.record,
+            shared=each.shared,
         )
         for each in facts.certificates
         if tagged(each.tags, own)
@@ -261,21 +269,23 @@ def _record(found: FoundRecord, zone: str | None, *, gone: bool) -> Record:
     )
 
 
-def kept(live: State) -> frozenset[Key]:
+def kept(live: State, wanted: State) -> frozenset[Key]:
     """What must not go, though it is ours: a domain that somebody mapped another API to, its certificate
-    and its records; and an alias that leads nowhere while there is no domain, which may be another's."""
+    and its records; a certificate that something else uses too; and an alias that leads nowhere while there
+    is no domain, nor one `wanted`, which may be another's."""
     shared = [each for each in live.values() if isinstance(each, Domain) and each.shared]
     names, arns = {each.name for each in shared}, {each.certificate for each in shared}
-    return frozenset(key(each) for each in live.values() if _stays(each, names, arns))
+    made = {each.name for each in wanted.values() if isinstance(each, Domain)}
+    return frozenset(key(each) for each in live.values() if _stays(each, names, arns, made))
 
 
-def _stays(resource: Resource, names: Iterable[str], arns: Iterable[str]) -> bool:
+def _stays(resource: Resource, names: Iterable[str], arns: Iterable[str], made: Iterable[str]) -> bool:
     match resource:
         case Domain():
             return resource.name in names
         case Certificate():
-            return resource.arn in arns
+            return resource.shared or resource.arn in arns
         case Record():
-            return resource.domain in names or resource.stray
+            return resource.domain in names or (resource.stray and resource.domain not in made)
         case _:
             return False

@@ -85,7 +85,7 @@ def plan(wanted: State, live: State) -> Plan:
     `live` holds only what is ours; the caller refuses what is somebody else's before it plans.
     Old versions and deployments are what an earlier release runs from: they stay until `outdated`.
     """
-    staying = kept(live)
+    staying = kept(live, wanted)
     gone = [
         have
         for where, have in live.items()

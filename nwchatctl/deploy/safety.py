@@ -73,7 +73,7 @@ def destruction(
         (Function,),
         (Role, Queue, TokenKeys, Certificate),
     ]
-    staying = kept(live)
+    staying = kept(live, {})
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:

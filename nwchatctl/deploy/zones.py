@@ -78,14 +78,18 @@ def zones_of(wanted: Sequence[WantedName], zones: Sequence[Zone]) -> dict[str, s
 
 
 def refuse_records(want: WantedName, zone: Zone, facts: Facts, own: Mapping[str, str], region: str) -> None:
-    """Raises ChatError `record_taken` where the name leads somewhere that is not ours."""
-    taken = [
-        each
-        for each in facts.records
-        if (each.zone, each.name) == (zone.id, want.name)
-        and each.type in ADDRESSES
-        and not ours(each, facts, own, region)
-    ]
+    """Raises ChatError `record_taken` where the name leads somewhere that is not ours, `zone_delegated` where
+    another zone answers for it."""
+    here = [each for each in facts.records if (each.zone, each.name) == (zone.id, want.name)]
+    if zone.name != want.name and any(each.type == "NS" for each in here):
+        raise ChatError(
+            f"hosted zone {zone.id} ({zone.name}) delegates {want.name} to other name servers: nobody "
+            "would find what stood here",
+            hint=f'set {want.section}.zone_id to the hosted zone of {want.name}, or to "none" where its DNS '
+            "lives elsewhere",
+            code="zone_delegated",
+        )
+    taken = [each for each in here if each.type in ADDRESSES and not ours(each, facts, own, region)]
     if taken:
         said = ", ".join(
             f"{each.type} {each.target or ' '.join(each.values)}{'' if each.plain else ' (one of several)'}"

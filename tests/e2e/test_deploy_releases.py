@@ -61,6 +61,21 @@ def test_the_list_says_what_was_deployed_when_by_whom_and_why(operator: Operator
     assert len(listed(operator)) == 2
 
 
+def test_an_older_policy_sees_no_names_and_says_so(operator: Operator) -> None:
+    """Whoever has no name need not be let at any; and a rollback asks for none in either case."""
+    with operator.allowed(without(OPERATOR_POLICY, "FindAndMakeDomains", "apigateway:GET")):
+        for argv in (["plan"], ["status"], ["deploy", "--yes"], ["destroy", "--dry-run"]):
+            ran = operator.run(*argv)
+            assert (ran.code, "docs/operator-policy.json" in ran.err) == (0, True), argv
+        named = {"NWCHAT_DOMAIN__NAME": "chat.denied.example"}
+        ran = operator.run("plan", **named)
+        assert (ran.code, ran.error and ran.error.code) == (3, "access_denied")
+        ran = operator.run("releases", **named)
+        assert (ran.code, {"GetDomainNames", "ListCertificates"} & set(ran.calls)) == (0, set())
+        ran = operator.run("rollback", listed(operator)[0][0], **named)
+        assert (ran.code, {"GetDomainNames", "ListCertificates"} & set(ran.calls)) == (0, set())
+
+
 def test_back_and_forth(operator: Operator) -> None:
     first = operator.deploy()["release"]
     second = operator.deploy(**BIG)["release"]

@@ -213,6 +213,11 @@ def test_another_name_takes_the_place_of_the_first(operator: Operator) -> None:
     assert list(domains(operator)) == [other]
     assert list(certificates(operator).values()) == [other]
     assert {each[0] for each in records(operator) if each[1] == "A"} == {f"{other}."}
+    # A certificate whose domain is gone, and whose name is configured no more, is found all the same.
+    operator.api.delete_domain_name(DomainName=other)
+    gone = kinds(operator.plan(NWCHAT_DOMAIN__NAME=""))
+    assert gone == [("delete", "certificate", other)]
+    operator.deploy(NWCHAT_DOMAIN__NAME=other)
     # Without a name, nothing of it is left; and a chat without one asks neither ACM nor Route 53.
     assert len(kinds(operator.deploy(NWCHAT_DOMAIN__NAME="")["changes"])) == 4
     assert (domains(operator), certificates(operator), records(operator)) == ({}, {}, set())

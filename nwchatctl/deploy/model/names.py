@@ -13,8 +13,9 @@ class Certificate:
     """A certificate that we requested from ACM, by the name it is for; others are no resource of the chat's.
 
     `status` is ACM's. `validation_zone` is the hosted zone in which its validation record stands, "" for
-    none. What is not compared is known of live ones only: `arn`, and `record`, whether the tool wrote that
-    record (and not somebody for a certificate of their own: ACM asks for the same one each time).
+    none. What is not compared is known of live ones only: `arn`; `record`, whether the tool wrote that
+    record (and not somebody for a certificate of their own: ACM asks for the same one each time); and
+    `shared`, whether something of the operator's own uses it too.
     """
 
     kind: ClassVar[str] = "certificate"
@@ -25,6 +26,7 @@ class Certificate:
     tags: Pairs
     arn: str = field(default="", compare=False)
     record: bool = field(default=False, compare=False)
+    shared: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ class Domain:
     """A custom domain name of API Gateway's. `certificate` is an ARN or `CERTIFICATE_ARN`.
 
     `mutual_tls` is the trust store that clients' certificates are held against, "" where they need none.
-    What is not compared is known of live ones only: `target` and `target_zone`, where an alias has to lead,
-    `status`, and `shared`, whether APIs that are not the chat's are mapped there too.
+    `status` is API Gateway's; AVAILABLE is wanted. What is not compared is known of live ones only: `target`
+    and `target_zone`, where an alias has to lead, `shared`, whether APIs that are not the chat's are mapped
+    there too, and `status_message`, what API Gateway says of a status.
     """
 
     kind: ClassVar[str] = "domain"
@@ -45,10 +48,11 @@ class Domain:
     mutual_tls: str
     routing_mode: str
     tags: Pairs
+    status: str = "AVAILABLE"
     target: str = field(default="", compare=False)
     target_zone: str = field(default="", compare=False)
-    status: str = field(default="", compare=False)
     shared: bool = field(default=False, compare=False)
+    status_message: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

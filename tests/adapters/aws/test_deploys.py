@@ -41,6 +41,16 @@ def test_there_is_nothing_where_there_is_no_table() -> None:
     assert (rows.there, rows.seen, rows.records) == (False, Seen(), ())
 
 
+def test_names_that_a_certificate_was_requested_for_are_remembered(deploys: Deploys) -> None:
+    deploys.put_requested("chat.example.com")
+    deploys.put_requested("b.example.com")
+    deploys.delete_requested("b.example.com")
+    deploys.delete_requested("never.example.com")
+    rows = deploys.read()
+    assert (rows.requested, rows.records) == (frozenset({"chat.example.com"}), ())
+    Deploys(deploys._client, "gone").delete_requested("chat.example.com")
+
+
 def test_a_lock_is_taken_once_kept_and_let_go(deploys: Deploys) -> None:
     assert deploys.read().seen == Seen()
     assert deploys.take(ME, Seen())

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from nwchatctl.aws import certificates as acm
-from nwchatctl.aws.certificates import WROTE, Certificates
+from nwchatctl.aws.certificates import Certificates
+from nwchatctl.aws.certified import WROTE
 from nwchatctl.aws.domains import Domains
 from nwchatctl.aws.named import read
 from nwchatctl.aws.patience import PATIENCE_SECONDS
@@ -140,10 +142,11 @@ def test_one_of_another_account_and_one_of_somebody_here_are_refused(desk: Desk)
 def test_a_domain_that_waits_for_somebody_is_not_waited_for(desk: Desk) -> None:
     client, stub = desk.client("apigatewayv2")
     stub.add_response("create_domain_name", {})
-    stub.add_response("get_domain_name", a_domain("PENDING_OWNERSHIP_VERIFICATION"))
+    said = a_domain("PENDING_OWNERSHIP_VERIFICATION", DomainNameStatusMessage="verify it")
+    stub.add_response("get_domain_name", said)
     with pytest.raises(ChatError) as caught:
         Domains(client, PREFIX).create(DOMAIN, own)
-    assert caught.value.code == "domain_unverified"
+    assert (caught.value.code, "verify it" in caught.value.message) == ("domain_unverified", True)
 
 
 def test_only_what_differs_of_a_domain_is_changed(desk: Desk) -> None:
@@ -163,6 +166,10 @@ def test_only_what_differs_of_a_domain_is_changed(desk: Desk) -> None:
     stub.add_response("untag_resource", {}, {"ResourceArn": f"{PREFIX}{NAME}", "TagKeys": ["stray"]})
     stub.add_response("get_domain_name", a_domain())
     Domains(client, PREFIX).update(before, DOMAIN)
+    # A wait that was given up goes on, and nothing is changed.
+    stub.add_response("get_domain_name", a_domain("UPDATING"))
+    stub.add_response("get_domain_name", a_domain())
+    Domains(client, PREFIX).update(dataclasses.replace(DOMAIN, status="UPDATING"), DOMAIN)
     # Tags alone are no reason to wait.
     stub.add_response("tag_resource", {}, {"ResourceArn": f"{PREFIX}{NAME}", "Tags": dict(TAGS)})
     Domains(client, PREFIX).update(dataclasses.replace(DOMAIN, tags=()), DOMAIN)
@@ -325,7 +332,10 @@ def certificates(desk: Desk) -> tuple[Certificates, Stubber, Stubber]:
 def test_certificates_of_every_kind_of_key_are_listed_page_by_page(desk: Desk) -> None:
     adapter, stub, _ = certificates(desk)
     wanted = {"Includes": {"keyTypes": acm._KEY_TYPES}, "MaxItems": 1000}
-    stub.add_response("list_certificates", {"CertificateSummaryList": [summary()], "NextToken": "t"}, wanted)
+    # A private one may have no name.
+    nameless = {"CertificateArn": f"{ARN}0", "Type": "PRIVATE"}
+    page = {"CertificateSummaryList": [nameless, summary()], "NextToken": "t"}
+    stub.add_response("list_certificates", page, wanted)
     stub.add_response("list_certificates", {"CertificateSummaryList": []}, {**wanted, "NextToken": "t"})
     assert len(adapter.every()) == 1
     assert {"EC_prime256v1", "RSA_4096"} <= set(acm._KEY_TYPES)
@@ -336,10 +346,11 @@ def test_only_what_may_matter_is_asked_about(desk: Desk) -> None:
     other = "arn:aws:acm:us-east-2:123456789012:certificate/"
     summaries = [
         summary(),
-        summary(f"{other}wild", "*.example.com"),
+        summary(f"{other}wild", "*.example.com", CertificateKeyPairOrigin="ACME"),
+        summary(f"{other}private", NAME, Type="PRIVATE"),
         summary(f"{other}else", "else.net"),
         summary(f"{other}cut", "big.net", HasAdditionalSubjectAlternativeNames=True),
-        summary(f"{other}imported", NAME, Type="IMPORTED"),
+        summary(f"{other}imported", NAME, Type="IMPORTED", ManagedBy="CLOUDFRONT"),
         summary(f"{other}idle", "old.net", InUse=False, Status="PENDING_VALIDATION"),
     ]
     tags = [{"Key": key, "Value": value} for key, value in (*TAGS, (WROTE, "Z1"))]
@@ -354,7 +365,12 @@ def test_only_what_may_matter_is_asked_about(desk: Desk) -> None:
         None,
     )
     found = {each.arn: each for each in adapter.read(summaries, frozenset({NAME}), frozenset(), in_order)}
-    assert found.keys() == {ARN, f"{other}wild", f"{other}cut", f"{other}imported", f"{other}idle"}
+    rest = ("wild", "cut", "imported", "idle", "private")
+    assert found.keys() == {ARN, *(f"{other}{each}" for each in rest)}
+    assert {arn.removeprefix(other): each.unusable for arn, each in found.items() if each.unusable} == {
+        **{"wild": "acme", "imported": "cloudfront"},
+        "private": "private",
+    }
     mine = found[ARN]
     assert (mine.tags, mine.record, mine.stands_in) == (TAGS, True, "Z1")
 
@@ -422,6 +438,33 @@ def test_what_fails_says_why(desk: Desk) -> None:
     assert (caught.value.code, "CAA_ERROR" in caught.value.message) == ("certificate_failed", True)
 
 
+def test_a_validation_record_moves_with_the_hosted_zone(desk: Desk) -> None:
+    adapter, stub, zone = certificates(desk)
+    for _ in range(2):
+        stub.add_response("describe_certificate", details())
+    zone.add_response("list_resource_record_sets", listed(), {"HostedZoneId": "Z2", "StartRecordName": ANY})
+    stub.add_response("list_tags_for_certificate", {"Tags": [{"Key": WROTE, "Value": "Z1"}]})
+    for where in ("Z1", "Z2"):
+        if where == "Z2":
+            marked = {"CertificateArn": ARN, "Tags": [{"Key": WROTE, "Value": "Z2"}]}
+            stub.add_response("add_tags_to_certificate", {}, marked)
+        zone.add_response("change_resource_record_sets", CHANGE, {"HostedZoneId": where, "ChangeBatch": ANY})
+    stub.add_response("describe_certificate", details())
+    before = dataclasses.replace(CERTIFICATE, arn=ARN, validation_zone="")
+    adapter.update(before, dataclasses.replace(CERTIFICATE, validation_zone="Z2"))
+
+
+def test_one_that_is_deleted_while_it_is_waited_for_is_not_waited_for(desk: Desk) -> None:
+    adapter, stub, _ = certificates(desk)
+    for _ in range(2):
+        stub.add_response("describe_certificate", details("PENDING_VALIDATION"))
+    stub.add_client_error("describe_certificate", "ResourceNotFoundException")
+    wanted = dataclasses.replace(CERTIFICATE, validation_zone="")
+    with pytest.raises(ChatError) as caught:
+        adapter.update(dataclasses.replace(wanted, arn=ARN, status="PENDING_VALIDATION"), wanted)
+    assert (caught.value.code, "deleted" in caught.value.message) == ("certificate_failed", True)
+
+
 @pytest.mark.parametrize(("zone", "code"), [("Z1", "certificate_pending"), ("", "certificate_unvalidated")])
 def test_waiting_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch, zone: str, code: str) -> None:
     adapter, stub, route53 = certificates(desk)
@@ -445,6 +488,9 @@ def test_waiting_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch, zone: s
 def test_a_certificate_goes_once_its_domain_lets_it(desk: Desk) -> None:
     adapter, stub, zone = certificates(desk)
     live = dataclasses.replace(CERTIFICATE, arn=ARN, record=True)
+    balancer = "arn:aws:elasticloadbalancing:us-east-2:999999999999:loadbalancer/app/prod-cmh-1/1"
+    domain = f"arn:aws:apigateway:us-east-2::/domainnames/{NAME}"
+    stub.add_response("describe_certificate", details(InUseBy=[balancer, domain]))
     stub.add_response("describe_certificate", details())
     listing = [summary(), summary(f"{ARN}2", "b.net")]
     stub.add_response("list_certificates", {"CertificateSummaryList": listing})
@@ -453,8 +499,26 @@ def test_a_certificate_goes_once_its_domain_lets_it(desk: Desk) -> None:
         stub.add_client_error("delete_certificate", "ResourceInUseException", "is in use")
     stub.add_response("delete_certificate", {}, {"CertificateArn": ARN})
     adapter.delete(live)
-    stub.add_client_error("delete_certificate", "ResourceNotFoundException")
-    adapter.delete(dataclasses.replace(live, record=False))
+    for call in ("describe_certificate", "delete_certificate"):
+        stub.add_client_error(call, "ResourceNotFoundException")
+    adapter.delete(live)
+
+
+def test_a_certificate_that_the_operators_own_uses_is_left_with_its_record(desk: Desk) -> None:
+    adapter, stub, _ = certificates(desk)
+    balancer = "arn:aws:elasticloadbalancing:us-east-2:123456789012:loadbalancer/app/mine/1"
+    stub.add_response("list_tags_for_certificate", {"Tags": [{"Key": "nwchat:managed-by", "Value": "x"}]})
+    for _ in range(2):
+        stub.add_response("describe_certificate", details(InUseBy=[balancer]))
+    (found,) = adapter.read([summary()], frozenset({NAME}), frozenset(), in_order)
+    assert found.shared
+    with pytest.raises(ChatError) as caught:
+        adapter.delete(dataclasses.replace(CERTIFICATE, arn=ARN, record=True))
+    assert (caught.value.code, balancer in caught.value.message) == ("certificate_in_use", True)
+
+
+def test_a_certificate_is_waited_for_as_long_as_aws_may_hold_it() -> None:
+    assert acm.FREE_SECONDS >= 20 * 60
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -493,6 +557,40 @@ def test_without_a_name_nobody_is_asked_about_certificates_and_zones(desk: Desk)
     assert facts(desk) == Facts()
     foreign = {**a_domain(), "Tags": {"nwchat:chat": "another", "nwchat:managed-by": "nwchatctl"}}
     assert [each.name for each in facts(desk, domains=[foreign]).domains] == [NAME]
+
+
+def test_without_a_name_not_being_allowed_to_look_is_no_error(desk: Desk) -> None:
+    client, stub = desk.client("apigatewayv2")
+    for code in ("AccessDeniedException", "BadRequestException", "AccessDeniedException"):
+        stub.add_client_error("get_domain_names", code, http_status_code=403)
+
+    def forbidden() -> Any:
+        raise AssertionError("asked")
+
+    domains = Domains(client, PREFIX)
+    assert read(domains, forbidden, forbidden, (), dict(TAGS), in_order) == Facts(denied=True)
+    with pytest.raises(ClientError, match="BadRequest"):
+        read(domains, forbidden, forbidden, (), dict(TAGS), in_order)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        read(domains, forbidden, forbidden, (), dict(TAGS), in_order, frozenset({NAME}))
+
+
+def test_a_certificate_is_found_again_by_the_name_that_it_was_requested_for(desk: Desk) -> None:
+    adapter, stub, _ = certificates(desk)
+    client, gateway = desk.client("apigatewayv2")
+    route53, zone = desk.client("route53")
+    gateway.add_response("get_domain_names", {"Items": []})
+    stub.add_response("list_certificates", {"CertificateSummaryList": [summary()]})
+    tags = [{"Key": key, "Value": value} for key, value in TAGS]
+    stub.add_response("list_tags_for_certificate", {"Tags": tags})
+    stub.add_response("describe_certificate", details())
+    zone.add_response(
+        "list_hosted_zones", {"HostedZones": [], "IsTruncated": False, "MaxItems": "1", "Marker": ""}
+    )
+    zones = Zones(route53)
+    domains, names = Domains(client, PREFIX), frozenset({NAME})
+    found = read(domains, lambda: adapter, lambda: zones, (), dict(TAGS), in_order, names)
+    assert [each.arn for each in found.certificates] == [ARN]
 
 
 def test_with_a_name_or_a_domain_of_ours_they_are(desk: Desk) -> None:

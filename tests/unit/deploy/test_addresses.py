@@ -26,8 +26,9 @@ from nwchatctl.deploy.domains import (
 )
 from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
 from nwchatctl.deploy.model.state import Key, State, key, state
-from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET
+from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, HISTORY_API_ID
 from nwchatctl.deploy.naming import Place
+from nwchatctl.deploy.only import limited
 from nwchatctl.deploy.planner import Plan, plan
 from nwchatctl.deploy.safety import destruction
 from nwchatctl.deploy.zones import zones_of
@@ -44,7 +45,6 @@ DOMAIN = Domain(
     *(NAME, "arn:1", "REGIONAL", "TLS_1_2", "ipv4", "", "API_MAPPING_ONLY", TAGS),
     target=TARGET,
     target_zone="ZAWS",
-    status="AVAILABLE",
 )
 CERTIFICATE = FoundCertificate("arn:1", NAME, (NAME,), "ISSUED", 9_000, TAGS, (("_x", "_y"),), "Z1", True)
 FOUND = FoundCertificate("arn:found", NAME, (NAME,), "ISSUED", 9_000)
@@ -196,7 +196,7 @@ def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
     """The domain may be in another account, which only making ours would tell."""
     facts = with_(domains=(), mappings=())
     live = live_of(facts)
-    assert ("record", f"{NAME} A") in kept(live)
+    assert ("record", f"{NAME} A") in kept(live, {})
     found = planned(facts, WANT)
     assert keys(found) == [
         *(("create", ("domain", NAME)), ("create", ("mapping", NAME))),
@@ -204,6 +204,18 @@ def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
     ]
     assert ("domain", NAME) in found.after["record", f"{NAME} A"]
     assert [each for _, each in keys(planned(facts)) if each[0] == "record"] == []
+
+
+def test_of_what_leads_nowhere_and_is_not_wanted_nothing_is_left_once_the_domain_is_made() -> None:
+    six = dataclasses.replace(ALIAS, type="AAAA")
+    found = planned(with_(domains=(), mappings=(), records=(ALIAS, six)), WANT)
+    assert ("delete", ("record", f"{NAME} AAAA")) in keys(found)
+    assert ("domain", NAME) in found.after["record", f"{NAME} AAAA"]
+
+
+def test_a_domain_of_ours_that_is_edge_optimised_is_refused() -> None:
+    facts = with_(domains=(dataclasses.replace(DOMAIN, endpoint_type="EDGE"),))
+    assert [each.code for each in answered(facts).problems] == ["domain_edge"]
 
 
 def test_what_leads_to_somebody_elses_domain_of_that_name_is_not_touched() -> None:
@@ -218,6 +230,28 @@ def test_a_root_of_ours_that_leads_to_somebody_elses_api_is_refused() -> None:
     theirs = dataclasses.replace(MAPPING, api="theirs")
     assert [each.code for each in answered(with_(mappings=(theirs,))).problems] == ["mapping_taken"]
     assert answered(with_(mappings=(MAPPING, dataclasses.replace(theirs, key="v2")))).problems == ()
+
+
+def test_a_root_that_leads_to_the_chats_other_api_is_not_turned_in_place() -> None:
+    facts = with_(apis=frozenset({"abc", "h"}), history="h")
+    assert answered(facts).problems == ()
+    history = dataclasses.replace(WANT, api=HISTORY_API_ID, stage="$default", setting="history.domain")
+    (problem,) = answered(facts, history).problems
+    assert (problem.code, "history.domain" in problem.hint) == ("mapping_other_api", True)
+    turned = dataclasses.replace(facts, mappings=(dataclasses.replace(MAPPING, api="h"),))
+    assert answered(turned, history).problems == ()
+    assert [each.code for each in answered(turned).problems] == ["mapping_other_api"]
+
+
+@pytest.mark.parametrize("kind", ["certificate", "domain", "mapping"])
+def test_only_one_kind_of_a_name_that_goes_is_refused(kind: str) -> None:
+    found = planned(WHOLE)
+    with pytest.raises(ChatError) as caught:
+        limited(found, {(kind, NAME)})
+    assert caught.value.code == "only_incomplete"
+    assert limited(found, found.after.keys()) == found
+    record = ("record", f"{NAME} A")
+    assert limited(found, {record}).after == {record: frozenset()}
 
 
 def test_target_of_api_gateway() -> None:
@@ -243,6 +277,13 @@ def test_a_domain_that_others_use_too_stays_with_all_it_needs() -> None:
     assert ("delete", ("mapping", NAME)) in keys(found)
     # One whose API is gone is nobody's.
     assert len(keys(planned(with_(mappings=(MAPPING, dataclasses.replace(theirs, gone=True)))))) == 4
+
+
+def test_a_certificate_that_something_else_uses_too_is_left() -> None:
+    facts = with_(certificates=(dataclasses.replace(CERTIFICATE, shared=True),))
+    assert ("delete", ("certificate", NAME)) not in keys(planned(facts))
+    _, left = destruction(live_of(facts), deploys="x", delete_data=True, keep_logs=False)
+    assert left == (("certificate", NAME),)
 
 
 def test_a_root_that_leads_to_an_api_that_is_gone_is_led_back() -> None:
@@ -337,6 +378,21 @@ def test_a_validation_record_that_is_gone_is_written_again() -> None:
     ]
 
 
+@pytest.mark.parametrize("why", ["private", "acme", "cloudfront"])
+def test_what_api_gateway_or_browsers_cannot_use_is_not_found_and_refused_when_given(why: str) -> None:
+    arn = "arn:aws:acm:us-east-2:123456789012:certificate/1"
+    bad = of(arn, NAME, unusable=why)
+    assert chosen(bad, of("arn:a", "*.ninjawars.net")) == ("found", "arn:a")
+    (problem,) = answered(with_(certificates=(bad,)), dataclasses.replace(WANT, certificate_arn=arn)).problems
+    assert problem.code == f"certificate_{why}"
+
+
+def test_a_domain_that_is_not_available_is_waited_for() -> None:
+    facts = with_(domains=(dataclasses.replace(DOMAIN, status="PENDING_OWNERSHIP_VERIFICATION"),))
+    (change,) = planned(facts, WANT).changes
+    assert [(each.name, each.after) for each in fields(change)] == [("status", "AVAILABLE")]
+
+
 # Zones and records ----------------------------------------------------------------------------
 
 
@@ -354,6 +410,14 @@ def test_the_longest_zone_that_matches_label_by_label() -> None:
     assert answer(Facts(zones=zones), dataclasses.replace(WANT, zone_id="Z0")).zone == "Z0"
     assert answer(Facts(zones=zones), dataclasses.replace(WANT, zone_id="none")).zone == ""
     assert answer(Facts(zones=(zones[2],))).zone == ""
+
+
+def test_a_zone_that_delegates_the_name_is_refused() -> None:
+    servers = dataclasses.replace(ALIAS, type="NS", target="", values=("ns1.example.net",))
+    facts = with_(records=(servers,))
+    assert [each.code for each in answered(facts).problems] == ["zone_delegated"]
+    own = dataclasses.replace(WHOLE, zones=(dataclasses.replace(ZONE, name=NAME),), records=(servers, ALIAS))
+    assert answered(own).problems == ()
 
 
 def test_where_dns_lives_elsewhere_the_record_is_known_with_the_domain() -> None:

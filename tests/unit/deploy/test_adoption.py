@@ -18,6 +18,7 @@ from nwchatctl.deploy.adoption import (
     choose_api,
     connection_from,
     halves,
+    names_last,
     refuse_key,
     refuse_name,
     refuse_other_owner,
@@ -28,12 +29,14 @@ from nwchatctl.deploy.adoption import (
 )
 from nwchatctl.deploy.changes import Create, Delete, Update, changed_key
 from nwchatctl.deploy.model.functions import Alias, Permission, alias_name
+from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain
 from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, state
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
-from nwchatctl.deploy.planner import Plan, plan
+from nwchatctl.deploy.planner import Plan, arranged, plan
 from nwchatctl.errors import ChatError
 
 NAMES = Names("dojo")
@@ -184,6 +187,22 @@ def test_what_needs_the_late_is_late() -> None:
     first, last = halves(Plan((table, moved), after))
     assert (first.changes, last.changes) == ((), (table, moved))
     assert last.after == after
+
+
+def test_names_come_after_all_else() -> None:
+    """A certificate that waits must keep nobody from being taken over."""
+    certificate = Create(Certificate("c", ("c",), "ISSUED", "Z1", ()))
+    release = Create(Release("r", (), "d", "", True))
+    domain = Create(Domain("c", "arn", "REGIONAL", "TLS_1_2", "ipv4", "", "API_MAPPING_ONLY", ()))
+    plan = arranged([*taken_over().changes, certificate, domain, release])
+    chat, names = names_last(plan)
+    assert names.after == {("certificate", "c"): frozenset(), ("domain", "c"): {("certificate", "c")}}
+    assert keys(chat) == keys(plan) - keys(names)
+    # What something of the chat waits for goes with that.
+    gone, mapping = Delete(stage("d0")), Delete(ApiMapping("c", "a1", "production"))
+    chat, names = names_last(arranged([gone, mapping]))
+    assert chat.after["stage", "production"] == {("mapping", "c")}
+    assert keys(names) == set()
 
 
 def test_the_deployment_from_before_is_the_way_back() -> None:
