@@ -14,13 +14,11 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from nwchat.identity import Identity, identity_of
 from nwchat.limits import MAX_SENDER_ID_CHARS, clean_name
-
-if TYPE_CHECKING:
-    from nwchat.rows import Row
+from nwchat.rows import Row, number_in, text_in
 
 ROOM = "bans"
 KEPT_SECONDS = 30 * 86_400
@@ -127,14 +125,14 @@ def ban_row(ban: Ban) -> dict[str, Any]:
 
 def ban_of(row: Row) -> Ban:
     """A row as a ban. One whose end cannot be read has none: somebody was to be kept out."""
-    key = _text(row, "id")
+    key = text_in(row, "id")
     return Ban(
         key=key,
-        who=_text(row, "who") or key.partition("#")[2],
-        until=_number(row, "until"),
-        since=_number(row, "created_at"),
-        by=_text(row, "by"),
-        reason=_text(row, "reason"),
+        who=text_in(row, "who") or key.partition("#")[2],
+        until=number_in(row, "until"),
+        since=number_in(row, "created_at"),
+        by=text_in(row, "by"),
+        reason=text_in(row, "reason"),
     )
 
 
@@ -205,16 +203,3 @@ def _is_meant(ban: Ban, known: Identity) -> bool:
 def _address(request: Mapping[str, Any]) -> str:
     caller = request.get("identity")
     return str(caller.get("sourceIp") or "") if isinstance(caller, Mapping) else ""
-
-
-def _text(row: Row, name: str) -> str:
-    attribute = row.get(name, {})
-    value = attribute.get("S", attribute.get("N", "")) if isinstance(attribute, dict) else ""
-    return value if isinstance(value, str) else ""
-
-
-def _number(row: Row, name: str) -> int | None:
-    try:
-        return int(_text(row, name))
-    except ValueError:
-        return None

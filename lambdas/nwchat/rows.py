@@ -34,7 +34,7 @@ class Recipient(NamedTuple):
     @property
     def connected_at(self) -> int | None:
         """Epoch ms; None where the row has no time that can be read."""
-        return _number(self.row, "connected_at")
+        return number_in(self.row, "connected_at")
 
 
 def recipient(connection_id: str, connected_at: int) -> Recipient:
@@ -70,20 +70,20 @@ def connection_row(connection: Connection) -> dict[str, Any]:
 
 def connection_of(row: Row) -> Connection:
     return Connection(
-        connection_id=_text(row, "connection_id"),
-        connected_at=_number(row, "connected_at"),
-        expires_at=_number(row, "expires_at"),
-        source_ip=_text(row, "source_ip"),
-        user_agent=_text(row, "user_agent"),
-        uname=_text(row, "uname"),
-        sender_id=_text(row, "sender_id"),
-        last_seen_at=_number(row, "last_seen_at"),
+        connection_id=text_in(row, "connection_id"),
+        connected_at=number_in(row, "connected_at"),
+        expires_at=number_in(row, "expires_at"),
+        source_ip=text_in(row, "source_ip"),
+        user_agent=text_in(row, "user_agent"),
+        uname=text_in(row, "uname"),
+        sender_id=text_in(row, "sender_id"),
+        last_seen_at=number_in(row, "last_seen_at"),
     )
 
 
 def window_of(row: Row) -> Window | None:
     """The rate window in a connection's row; None when it has none yet."""
-    started_at, count = _number(row, "rate_started_at"), _number(row, "rate_count")
+    started_at, count = number_in(row, "rate_started_at"), number_in(row, "rate_count")
     return None if started_at is None or count is None else Window(started_at, count)
 
 
@@ -101,21 +101,21 @@ def message_row(message: Message, expires_at: int) -> dict[str, Any]:
 
 
 def message_of(row: Row) -> Message:
-    key, date = _text(row, "id"), _number(row, "date")
+    key, date = text_in(row, "id"), number_in(row, "date")
     if date is None:
         date = ulid_time(key) if is_ulid(key) else 0
     return Message(
         id=key,
-        message=_text(row, "message"),
-        uname=_text(row, "uname"),
-        sender_id=_text(row, "sender_id"),
+        message=text_in(row, "message"),
+        uname=text_in(row, "uname"),
+        sender_id=text_in(row, "sender_id"),
         date=date,
-        type="announcement" if _text(row, "type") == "announcement" else "message",
+        type="announcement" if text_in(row, "type") == "announcement" else "message",
     )
 
 
 def expiry_of(row: Row) -> int | None:
-    return _number(row, "expires_at")
+    return number_in(row, "expires_at")
 
 
 def between(*, after: str | None, before: str | None) -> dict[str, Any]:
@@ -135,14 +135,16 @@ def between(*, after: str | None, before: str | None) -> dict[str, Any]:
     }
 
 
-def _text(row: Row, name: str) -> str:
+def text_in(row: Row, name: str) -> str:
+    """An attribute as text; "" where it is absent, or of a type that is no text and no number."""
     attribute = row.get(name, {})
-    value = attribute.get("S", attribute.get("N", ""))
+    value = attribute.get("S", attribute.get("N", "")) if isinstance(attribute, Mapping) else ""
     return value if isinstance(value, str) else ""
 
 
-def _number(row: Row, name: str) -> int | None:
+def number_in(row: Row, name: str) -> int | None:
+    """An attribute as a whole number; None where it is none."""
     try:
-        return int(_text(row, name))
+        return int(text_in(row, name))
     except ValueError:
         return None
