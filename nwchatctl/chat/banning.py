@@ -101,11 +101,23 @@ def reason(text: str) -> str:
     return cleaned
 
 
-def banned(whom: Whom, found: Ban | None, *, until: int | None, by: str, reason: str, now_ms: int) -> Banned:
+def banned(
+    whom: Whom,
+    found: Ban | None,
+    *,
+    until: int | None,
+    by: str,
+    reason: str,
+    now_ms: int,
+    exact: bool = False,
+) -> Banned:
     """The ban on `whom`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
-    there is another, and all of it when nothing changes."""
+    there is another, and all of it when nothing changes. With `exact`, as ids of tokens compare, another
+    spelling is a change: it may be of another player."""
     before = found if found is not None and found.holds(now_ms) else None
     if before is None:
         return Banned(Ban(whom.key, whom.who, until, now_ms, by, reason), None)
     after = replace(before, until=until, reason=reason or before.reason)
+    if exact:
+        after = replace(after, who=whom.who)
     return Banned(after if after == before else replace(after, by=by, who=whom.who), before)

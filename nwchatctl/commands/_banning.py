@@ -109,9 +109,9 @@ def ban_all(app: App, whom: Sequence[Whom], end: End, reason: str, dry_run: bool
     table, clock, by = bans(app), server_clock(app), app.cloud.caller.name
     found = [table.get(each.key) for each in whom]
     now_ms = clock.now_ms()
-    until = end.epoch_ms(now_ms)
+    until, exact = end.epoch_ms(now_ms), app.settings.auth.mode == "token"
     made = [
-        banned(each, before, until=until, by=by, reason=reason, now_ms=now_ms)
+        banned(each, before, until=until, by=by, reason=reason, now_ms=now_ms, exact=exact)
         for each, before in zip(whom, found, strict=True)
     ]
     done: list[str] = []
@@ -171,4 +171,6 @@ def banned_line(each: Banned, dry_run: bool) -> Line:
         return Line(f"{each.ban.who} is banned {ends(each.ban)} already", Mark.PLAIN)
     if each.before is not None and each.before.until != each.ban.until:
         said += f"; it was {ends(each.before)}"
+    if each.before is not None and each.before.who != each.ban.who:
+        said += f", in the place of the ban on {each.before.who}"
     return Line(said, Mark.PLAIN if dry_run else Mark.GOOD)

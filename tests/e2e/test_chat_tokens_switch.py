@@ -55,11 +55,18 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
         assert denied.error is not None
         assert (denied.code, denied.error.hint) == (7, "give --open")
         assert chat.plan(**TOKEN) == []
-        rolled = chat.json("rollback", opened, "--open", **TOKEN)
-        assert rolled["release"] == opened
+        rolled = chat.run("rollback", opened, "--open", "--json", **TOKEN)
+        assert rolled.data["release"] == opened
+        calls = list(rolled.calls)
+        assert calls.index("UpdateStage") > len(calls) - 1 - calls[::-1].index("UpdateAlias")
+        assert chat.json("status", **TOKEN)["auth"] == "open"
         assert chat.plan(**TOKEN) != []
         # Forward again asks nothing.
-        chat.deploy(**TOKEN)
+        ran = chat.run("deploy", "--json", **TOKEN)
+        assert ran.error is None
+        calls = list(ran.calls)
+        assert calls.index("UpdateStage") < calls.index("UpdateAlias")
+        assert chat.json("status", **TOKEN)["auth"] == "token"
         assert refused(url) == 403
 
         asking = chat.json("releases", **TOKEN)["releases"][0]["id"]

@@ -116,6 +116,12 @@ def test_the_same_again_changes_nothing(why: str) -> None:
     assert (ban.ban, ban.change) == (old, "unchanged")
 
 
+def test_another_spelling_is_a_change_where_ids_compare_exactly() -> None:
+    old = Ban("user#bob", "BOB", NOW + 9, NOW - 9, "you", "spam")
+    ban = banned(BOB, old, until=NOW + 9, by="me", reason="", now_ms=NOW, exact=True)
+    assert (ban.ban, ban.change) == (Ban("user#bob", "Bob", NOW + 9, NOW - 9, "me", "spam"), "changed")
+
+
 def test_a_reason_is_one_line() -> None:
     assert reason(" spam\n\x1b[2J twice ") == "spam [2J twice"
     assert reason("") == ""
