@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ParamSpec, TypeAlias
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from nwchatctl.aws import creating, named
 from nwchatctl.aws.adapters import Adapters, Clock
@@ -146,7 +146,7 @@ class Cloud(Adapters):
     def read_roots(self) -> None:
         """What the wanted names lead to, of those that may be read, for whoever has not looked at names."""
         for want in self.wanted_names():
-            with suppress(ClientError):
+            with suppress(ClientError, BotoCoreError):
                 self.domains.mappings(want.name)
 
     def _read_names(self, wanted: tuple[WantedName, ...], requested: frozenset[str], start: Start) -> Facts:

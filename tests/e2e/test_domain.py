@@ -64,6 +64,7 @@ def test_a_deploy_makes_all_of_it(operator: Operator) -> None:
         ("create", "record", f"{NAME} A"),
     ]
     assert (done["endpoints"]["domain"], done["dns"]) == (f"wss://{NAME}/", [])
+    assert operator.json("rollback", done["release"])["endpoints"] == done["endpoints"]
     assert operator.plan() == []
     made = domains(operator)[NAME]
     assert made["CertificateArn"] in certificates(operator)
