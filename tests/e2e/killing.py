@@ -6,9 +6,10 @@ next one; and once before the first. Which calls there are is seen in an undistu
 its own (`tests.e2e.forking.called`), so that each has its turn in whatever order threads come to make them.
 
 What a killed command leaves is looked at. Where that is exactly what was there before, running it again would
-be the undisturbed run once more: the dumps are compared, and the next call has its turn. So it is with all
-the reads that a command begins with; they are killed one after another and have one dump at their end.
-Everything else is run again, dumped and planned.
+be the undisturbed run once more: the dumps are compared, and the next call has its turn. The reads that a
+command begins with are some sixty, of which the first and the last are killed: who dies at the last has sent
+all the others, and nothing else, so that no other could leave what that one does not. Everything else is run
+again, dumped and planned.
 """
 
 from __future__ import annotations
@@ -48,17 +49,19 @@ class Way:
 
 @dataclass
 class Tally:
-    """How far a way has been gone: `killed` names the calls that were a process's last, `changed` counts the
-    processes that left something other than they found."""
+    """How far a way has been gone: `killed` names the calls that were a process's last, `read` the reads that
+    it begins with, between the first and the last. `changed` counts the processes that left something other
+    than they found."""
 
     way: Way
     next: list[Kill]
     killed: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
     changed: int = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.way.name}: {len(set(self.killed))} AWS calls, killed {len(self.killed)} times, "
+            f"{self.way.name}: {len({*self.killed, *self.read})} AWS calls, killed {len(self.killed)} times, "
             f"{self.changed} times half done; run again, it ended each time as if undisturbed"
         )
 
@@ -66,7 +69,8 @@ class Tally:
     def missed(self) -> list[str]:
         """The calls that no process was killed at, but for those that only ask whether something is ready."""
         again = {each for each in self.way.calls if "#" in each and each.startswith(ASKED_AGAIN)}
-        return [each for each in self.way.calls if each not in self.killed and each not in again]
+        known = {*self.killed, *self.read, *again}
+        return [each for each in self.way.calls if each not in known]
 
 
 class Killing:
@@ -131,8 +135,11 @@ class Killing:
 
     def _reading(self, tally: Tally) -> None:
         """The kills at those calls that come before the first which is no read: they leave nothing."""
-        while tally.next and tally.next[0].call.startswith(_READS) and "#" not in tally.next[0].call:
-            kill = tally.next.pop(0)
+        kills = []
+        while tally.next and tally.next[0].call.startswith(_READS):
+            kills.append(tally.next.pop(0))
+        tally.read = [each.call for each in kills[1:-1]]
+        for kill in dict.fromkeys([*kills[:1], *kills[-1:]]):
             ran = self.forks.run(tally.way.line, kill)
             assert ran.code is None, (kill, ran)
             tally.killed.append(kill.call)

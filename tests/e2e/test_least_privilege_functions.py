@@ -113,7 +113,8 @@ def say(operator: Operator, url: str) -> str:
 @contextmanager
 def banned(operator: Operator, key: str) -> Iterator[None]:
     """Within, that ban holds."""
-    table, dynamodb, row = operator.called("messages"), operator.root("dynamodb"), ban_row(Ban(key, "w"))
+    table, dynamodb = operator.called("messages"), operator.root("dynamodb")
+    row = ban_row(Ban(key, key.partition("#")[2]))
     dynamodb.put_item(TableName=table, Item=row)
     try:
         yield
