@@ -11,8 +11,9 @@ logger = logging.getLogger("nwchatctl.sandbox")
 
 SETTLE_SECONDS = 0.5
 REST_SECONDS = 1.5
-# A save takes the interpreter lock from the server: at most a tenth of the time is spent on it.
-REST_FACTOR = 9.0
+# A save takes the interpreter lock from the server, and writes all there is, which after many deploys is some
+# hundred MB: at most a fiftieth of the time is spent on it.
+REST_FACTOR = 49.0
 
 
 class Saver:
