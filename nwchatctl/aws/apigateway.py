@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws.apicalls import every_api, pages
 from nwchatctl.aws.authorizers import Authorizers
 from nwchatctl.aws.deployments import Deployments
 from nwchatctl.aws.inapi import InApi
 from nwchatctl.aws.integrations import Integrations
 from nwchatctl.aws.patience import once, patiently
 from nwchatctl.aws.reading import Start, in_order
-from nwchatctl.aws.responses import pages
 from nwchatctl.aws.routes import Routes
 from nwchatctl.aws.stages import Stages
 from nwchatctl.aws.tagging import from_mapping
 from nwchatctl.deploy.adoption import FoundApi
+from nwchatctl.deploy.model.pairs import tagged
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ class Gateway:
 
     def every(self, name: str) -> list[FoundApi]:
         """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
-        found = pages(self._client.get_apis)
         return [
             FoundApi(
                 id=each["ApiId"],
@@ -74,7 +74,7 @@ class Gateway:
                     tags=from_mapping(each.get("Tags", {})),
                 ),
             )
-            for each in sorted(found, key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"]))
+            for each in every_api(self._client)
         ]
 
     def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
@@ -85,7 +85,7 @@ class Gateway:
         return [
             (each.id, each.api)
             for each in self.every(name)
-            if each.protocol == "WEBSOCKET" and tags.items() <= dict(each.api.tags).items()
+            if each.protocol == "WEBSOCKET" and tagged(each.api.tags, tags)
         ]
 
     def exists(self, api_id: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws.apicalls import pages
 from nwchatctl.aws.patience import once, patiently
-from nwchatctl.aws.responses import pages
 from nwchatctl.deploy.model.websocket import Authorizer
 
 if TYPE_CHECKING:

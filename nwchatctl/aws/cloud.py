@@ -25,7 +25,7 @@ from nwchatctl.deploy.domains import Facts, WantedName, live_names
 from nwchatctl.deploy.functions import FANOUT, FUNCTIONS
 from nwchatctl.deploy.leftovers import own
 from nwchatctl.deploy.model.functions import Alias, Function, Role
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.pairs import Pairs, tagged
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State, state
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
@@ -82,9 +82,11 @@ class Cloud(Adapters):
 
     def _begin(self) -> Callable[[], Rows]:
         """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        named = ("acm", "route53") if self.addressed and self.wanted_names() else ()
+        addressed = ("acm", "route53") if self.addressed and self.wanted_names() else ()
         asked = ("ssm",) if self.tokens else ()
-        self._aws.prepare("sts", "dynamodb", "apigatewayv2", *named, "lambda", "iam", "logs", "sqs", *asked)
+        self._aws.prepare(
+            "sts", "dynamodb", "apigatewayv2", *addressed, "lambda", "iam", "logs", "sqs", *asked
+        )
         return Readers(1)(self._look_at_lock)
 
     def _look_at_lock(self) -> Rows:
@@ -219,7 +221,7 @@ class Cloud(Adapters):
         return True
 
     def _tagged(self, tags: Pairs) -> bool:
-        return self.names.tags.items() <= dict(tags).items()
+        return tagged(tags, self.names.tags)
 
 
 def _one(read: Callable[P, Resource | None], *args: P.args, **kwargs: P.kwargs) -> list[Resource]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from nwchatctl.aws.apicalls import pages, retag
 from nwchatctl.aws.patience import exists, patiently, wait_until
-from nwchatctl.aws.responses import pages
-from nwchatctl.aws.tagging import changed, from_mapping
+from nwchatctl.aws.tagging import from_mapping
 from nwchatctl.deploy.domains import FoundMapping
 from nwchatctl.deploy.model.names import ApiMapping, Domain
 from nwchatctl.errors import ChatError
@@ -101,12 +101,7 @@ class Domains:
             wanted["RoutingMode"] = after.routing_mode
         if wanted:
             patiently(self._client.update_domain_name, DomainName=after.name, **wanted)
-        arn = f"{self._prefix}{after.name}"
-        put, dropped = changed(before.tags, after.tags)
-        if put:
-            patiently(self._client.tag_resource, ResourceArn=arn, Tags=dict(put))
-        if dropped:
-            patiently(self._client.untag_resource, ResourceArn=arn, TagKeys=dropped)
+        retag(self._client, f"{self._prefix}{after.name}", before.tags, after.tags)
         if wanted or before.status != after.status:
             self._wait(after.name)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws.apicalls import every_api, pages, retag
 from nwchatctl.aws.historyparts import OURS, Inside, api_settings, cors, resource, stage_settings, variables
 from nwchatctl.aws.patience import once, patiently
 from nwchatctl.aws.reading import Start, in_order
-from nwchatctl.aws.responses import pages
-from nwchatctl.aws.tagging import changed, from_mapping
+from nwchatctl.aws.tagging import from_mapping
 from nwchatctl.deploy.leftovers import own
 from nwchatctl.deploy.model.history import HistoryApi
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.pairs import Pairs, tagged
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -57,12 +57,10 @@ class HistoryApis:
 
     def _tagged(self, tags: Mapping[str, str]) -> dict[str, Any]:
         """The HTTP APIs that carry `tags` by their ids, oldest first."""
-        every = list(pages(self._client.get_apis))
-        every.sort(key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"]))
         return {
             each["ApiId"]: each
-            for each in every
-            if each.get("ProtocolType") == "HTTP" and tags.items() <= each.get("Tags", {}).items()
+            for each in every_api(self._client)
+            if each.get("ProtocolType") == "HTTP" and tagged(from_mapping(each.get("Tags", {})), tags)
         }
 
     def read(self, name: str, tags: Mapping[str, str], start: Start = in_order) -> list[HistoryApi]:
@@ -220,11 +218,7 @@ class HistoryApis:
         self._retag(f"{self.id}/stages/{api.stage}", from_mapping(have.get("Tags", {})), api.stage_tags)
 
     def _retag(self, part: str, before: Pairs, after: Pairs) -> None:
-        put, dropped = changed(before, after)
-        if put:
-            patiently(self._client.tag_resource, ResourceArn=self._arn_prefix + part, Tags=dict(put))
-        if dropped:
-            patiently(self._client.untag_resource, ResourceArn=self._arn_prefix + part, TagKeys=dropped)
+        retag(self._client, self._arn_prefix + part, before, after)
 
     def _gone(self, call: Callable[..., Any], **wanted: Any) -> None:
         try:

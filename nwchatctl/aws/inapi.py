@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws.apicalls import pages, retag
 from nwchatctl.aws.patience import patiently
-from nwchatctl.aws.responses import Responses, pages
-from nwchatctl.aws.tagging import changed
+from nwchatctl.aws.responses import Responses
 from nwchatctl.deploy.model.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -70,11 +70,7 @@ class InApi:
 
     def retag(self, resource: str, before: Pairs, after: Pairs) -> None:
         """Changes what differs; `resource` is what follows `/apis/` in its ARN."""
-        put, dropped = changed(before, after)
-        if put:
-            patiently(self.client.tag_resource, ResourceArn=self._arn_prefix + resource, Tags=dict(put))
-        if dropped:
-            patiently(self.client.untag_resource, ResourceArn=self._arn_prefix + resource, TagKeys=dropped)
+        retag(self.client, self._arn_prefix + resource, before, after)
 
     def gone(self, call: Callable[..., Any], **wanted: Any) -> None:
         """Sends a call that removes something; gone already is fine."""

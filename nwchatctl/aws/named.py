@@ -15,9 +15,9 @@ from nwchatctl.deploy.domains import (
     Facts,
     FoundCertificate,
     WantedName,
-    tagged,
     within,
 )
+from nwchatctl.deploy.model.pairs import tagged
 from nwchatctl.deploy.zones import zones_of
 
 if TYPE_CHECKING:

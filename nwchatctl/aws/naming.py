@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from nwchatctl.aws.patience import patiently
-from nwchatctl.deploy.domains import tagged
 from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.pairs import tagged
 from nwchatctl.deploy.model.state import Resource
 from nwchatctl.deploy.model.unknown import CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nwchatctl.aws.apicalls import pages
 from nwchatctl.aws.patience import once, patiently
 
 if TYPE_CHECKING:
@@ -14,18 +15,6 @@ DEFAULT = "$default"
 
 TEMPLATE = "200"
 """The template key of a MOCK: its selection expression is this literal, as the console writes it."""
-
-
-def pages(call: Callable[..., Any], **wanted: Any) -> Iterator[Any]:
-    """Every item of a Get… call, patiently. The v2 API has no paginator for some of them, and one shape
-    for all."""
-    token: dict[str, str] = {}
-    while True:
-        answer = patiently(call, **wanted, **token)
-        yield from answer.get("Items", [])
-        if not answer.get("NextToken"):
-            return
-        token = {"NextToken": answer["NextToken"]}
 
 
 class Responses:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from nwchatctl.aws.apicalls import pages
 from nwchatctl.aws.inapi import InApi
 from nwchatctl.aws.patience import once, patiently
 from nwchatctl.aws.reading import Start
-from nwchatctl.aws.responses import DEFAULT, pages
+from nwchatctl.aws.responses import DEFAULT
 from nwchatctl.deploy.model.websocket import Route
 
 

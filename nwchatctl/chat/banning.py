@@ -62,9 +62,7 @@ def address(text: str) -> Whom:
         found = bans.address_of(bare)
     except ValueError:
         raise ValueError(f"{text!r} is no address") from None
-    if not slash:
-        return Whom(bans.address_key(found), str(found))
-    if bits == str(found.max_prefixlen):
+    if not slash or bits == str(found.max_prefixlen):
         return Whom(bans.address_key(found), str(found))
     if bits == str(bans.PREFIX_BITS) and isinstance(found, ipaddress.IPv6Address):
         return _prefix(found)

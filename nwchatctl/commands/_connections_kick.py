@@ -65,9 +65,8 @@ def kick(
 
     Clients may connect again at once; with --ban, whoever has the sockets is banned before they are closed:
     the user, or for an ID its address (a /64 of IPv6), as in open mode its names are what a client says; with
-    tokens its sender_id. --all wants the chat's name typed,
-    or given with --confirm; --yes will not do for that. Exit code 4 when there is no such connection, 5 when
-    some could not be closed, or are none.
+    tokens its sender_id. --all wants the chat's name typed, or given with --confirm; --yes will not do for
+    that. Exit code 4 when there is no such connection, 5 when some could not be closed, or are none.
     """
     app: App = ctx.obj
     app.require_config()

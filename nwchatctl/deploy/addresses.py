@@ -14,10 +14,9 @@ from nwchatctl.deploy.domains import (
     WantedName,
     Zone,
     mapped_by_others,
-    tagged,
 )
 from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record, record_name
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.pairs import Pairs, tagged
 from nwchatctl.deploy.model.state import Resource, State
 from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE, HISTORY_API_ID
 from nwchatctl.deploy.naming import Place

@@ -14,6 +14,7 @@ from typing import Any
 
 from nwchat.keys import CONNECTION_SECONDS, connection_expiry
 from nwchat.rows import Connection
+from nwchatctl.deploy.model.pairs import tagged
 from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.naming import Names
@@ -140,7 +141,7 @@ def choose_api(found: Iterable[FoundApi], api_id: str, names: Names) -> FoundApi
 
 def is_ours(found: FoundApi, names: Names) -> bool:
     """Whether the API bears the chat's tags."""
-    return names.tags.items() <= dict(found.api.tags).items()
+    return tagged(found.api.tags, names.tags)
 
 
 def require_stage(stage: str, there: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.history_api import STAGE as HISTORY_STAGE
 from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record, record_name
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.pairs import Pairs, tagged
 from nwchatctl.deploy.model.state import Key, Resource, State, key
 from nwchatctl.deploy.model.unknown import API_ID, HISTORY_API_ID
 
@@ -148,11 +148,6 @@ class Facts:
     apis: frozenset[str] = frozenset()
     history: str = ""
     denied: bool = False
-
-
-def tagged(tags: Pairs, own: Mapping[str, str]) -> bool:
-    """Whether `tags` say that something is the chat's, whose tags are `own`."""
-    return own.items() <= dict(tags).items()
 
 
 def within(name: str, zone: str) -> bool:

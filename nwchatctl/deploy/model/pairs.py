@@ -12,3 +12,8 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 def pairs(mapping: Mapping[str, str]) -> Pairs:
     """`mapping` as `Pairs`."""
     return tuple(sorted(mapping.items()))
+
+
+def tagged(tags: Pairs, own: Mapping[str, str]) -> bool:
+    """Whether `tags` say that something is the chat's, whose tags are `own`."""
+    return own.items() <= dict(tags).items()
