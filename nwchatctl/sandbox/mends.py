@@ -15,7 +15,7 @@ from ministack.core import iam_actions, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, dynamodb, lambda_svc
 
-from nwchatctl.sandbox import accesslogs, asynchronous, certificates, hosts, subprotocols
+from nwchatctl.sandbox import accesslogs, asynchronous, certificates, hosts, logtail, subprotocols
 from nwchatctl.sandbox.authorize import further_checks, leading_keys, named_resource
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -264,6 +264,7 @@ def kill_functions() -> None:
 def install() -> None:
     asynchronous.install()
     certificates.install()
+    logtail.install()
     subprotocols.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = SETTLING_SECONDS
     apigateway._evaluate_route_selection = select_route
