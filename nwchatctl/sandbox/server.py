@@ -114,11 +114,12 @@ async def serve(
     from hypercorn.config import Config
     from ministack.app import app
 
-    from nwchatctl.sandbox import frames, mends, subprotocols
+    from nwchatctl.sandbox import connections, frames, mends, subprotocols
     from nwchatctl.sandbox.door import MAX_MESSAGE_BYTES, Door
     from nwchatctl.sandbox.hosts import Hosts
     from nwchatctl.sandbox.saver import Saver
 
+    connections.install()
     frames.install()
     mends.install()
     port = listener.getsockname()[1]

@@ -5,11 +5,10 @@ A kill comes when AWS has answered a call and before the tool hears of it, which
 next one; and once before the first. Which calls there are is seen in an undisturbed run. A call has a name of
 its own (`tests.e2e.forking.called`), so that each has its turn in whatever order threads come to make them.
 
-What a killed command leaves is looked at. Where that is exactly what was there before, running it again would
-be the undisturbed run once more: the dumps are compared, and the next call has its turn. The reads that a
-command begins with are some sixty, of which the first and the last are killed: who dies at the last has sent
-all the others, and nothing else, so that no other could leave what that one does not. Everything else is run
-again, dumped and planned.
+The reads that a command begins with are some sixty, of which the first and the last are killed: who dies at
+the last has sent all the others, and nothing else, so that no other could leave what that one does not. What
+was there is there still: running the command again would be the undisturbed run once more, and the next call
+has its turn. After each later kill it is run again, and the chat is dumped and planned.
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ class Way:
 @dataclass
 class Tally:
     """How far a way has been gone: `killed` names the calls that were a process's last, `read` the reads that
-    it begins with, between the first and the last. `changed` counts the processes that left something other
-    than they found."""
+    it begins with, between the first and the last. `changed` counts the processes that had begun to change
+    something."""
 
     way: Way
     next: list[Kill]
@@ -74,8 +73,8 @@ class Tally:
 
 
 class Killing:
-    """Kills commands about one chat. `meanwhile` is called after each kill that left something, and after
-    each run that followed it."""
+    """Kills commands about one chat. `meanwhile` is called after each kill of one that had begun to
+    change something, and after the run that followed it."""
 
     def __init__(self, chat: Operator, forks: Forks, meanwhile: Callable[[], object] = lambda: None) -> None:
         self.chat = chat
@@ -113,7 +112,7 @@ class Killing:
         way = tally.way
         if not tally.killed:
             self._reading(tally)
-        while tally.next:
+        if tally.next:
             kill = tally.next.pop(0)
             ran = self.forks.run(way.line, kill)
             if ran.code is not None:
@@ -121,12 +120,9 @@ class Killing:
                 self._arrived(way, kill, ran)
                 return
             tally.killed.append(kill.call)
-            left = dump(self.chat)
-            if left == way.before:
-                continue
             tally.changed += 1
             self.meanwhile()
-            if way.once and left == way.after:
+            if way.once and dump(self.chat) == way.after:
                 return
             self._arrived(way, kill, self.forks.run(way.line))
             self.meanwhile()

@@ -85,3 +85,13 @@ def test_a_deployment_can_be_described(monkeypatch: pytest.MonkeyPatch) -> None:
     assert patch("d1", b'{"description": "kept"}') == (200, {"deploymentId": "d1", "description": "kept"})
     assert patch("d1", b"{}")[1]["description"] == "kept"
     assert patch("d2", b"{}")[0] == 404
+
+
+def test_a_policy_is_parsed_once_and_another_version_of_it_again() -> None:
+    def policy(action: str) -> str:
+        return json.dumps({"Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}})
+
+    first = mends.parsed_policy(policy("s3:GetObject"))
+    assert mends.parsed_policy(policy("s3:GetObject")) is first
+    assert [each.actions for each in mends.parsed_policy(policy("s3:PutObject"))] == [["s3:PutObject"]]
+    assert mends.parsed_policy({"Statement": []}) == mends.parsed_policy("no policy") == []
