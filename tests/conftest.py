@@ -1,8 +1,13 @@
-"""In what order the tests run, and what those have to say that passed."""
+"""In what order the tests run, what they read once, and what those have to say that passed."""
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import pytest
+from botocore.loaders import JSONFileLoader
 
 _TURNS = (
     *("test_killed_first", "test_killed_update", "test_deploy", "test_history", "test_least_privilege_"),
@@ -10,6 +15,25 @@ _TURNS = (
 )
 """Long ones first, since a worker takes a file at a time and the last one would work for minutes on its own;
 those that wait for the embedded AWS beside those that need a core."""
+
+
+_load: Any = JSONFileLoader.load_file
+
+
+@cache
+def _endpoints(path: str) -> Any:
+    return _load(JSONFileLoader(), path)
+
+
+def pytest_configure() -> None:
+    """Has botocore parse its list of all endpoints once a process: every session parses it, for 50 ms of CPU,
+    and most tests have sessions of their own. Models are not shared, as moto changes some of its."""
+
+    def load(loader: JSONFileLoader, path: str) -> Any:
+        return _endpoints(path) if Path(path).name == "endpoints" else _load(loader, path)
+
+    loaders: Any = JSONFileLoader
+    loaders.load_file = load
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
