@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -287,6 +290,28 @@ def test_what_the_page_for_sites_makes_comes_in(chat: Operator, url: str) -> Non
     key = chat.run("token", "key").out.strip()
     with player(url, site["chat_token"](key, "128274", "tchalvak")) as one:
         assert said(one, unique())["uname"] == "tchalvak"
+    eventually(lambda: rows(chat), {})
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="there is no PHP here")
+@pytest.mark.parametrize(
+    ("name", "uname"), [(b"tchalvak", "tchalvak"), ('忍/"x"'.encode(), '忍/"x"'), (b"v\xe4k", "v\ufffdk")]
+)
+def test_what_a_site_in_php_makes_comes_in(chat: Operator, url: str, name: bytes, uname: str) -> None:
+    """By exactly the code of docs/tokens.md, also for a name that is no UTF-8."""
+    page = (Path(__file__).parents[2] / "docs" / "tokens.md").read_text()
+    code = page.partition("```php\n")[2].partition("```")[0]
+    key = chat.run("token", "key").out.strip()
+    made = subprocess.run(
+        ["php", "-r", code + 'echo chat_token(getenv("KEY"), "128274", getenv("NAME"));'],
+        env={b"PATH": os.environb[b"PATH"], b"KEY": key.encode(), b"NAME": name},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    with player(url, made.stdout) as one:
+        assert said(one, unique())["uname"] == uname
     eventually(lambda: rows(chat), {})
 
 
