@@ -43,6 +43,14 @@ class Bad:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A message, and where it stands: as `Bad` has it."""
+
+    number: int
+    message: Message
+
+
 Read: TypeAlias = Message | Bad
 
 
@@ -53,8 +61,21 @@ class Unfit(ValueError):
 # What a file holds ----------------------------------------------------------------------------
 
 
-def read(source: BinaryIO) -> Iterator[Read]:
-    """Every message of `source`, and what is none; a line at a time but for the site's object."""
+def read(source: BinaryIO, latest_ms: int = _LAST_MS) -> Iterator[Read]:
+    """Every message of `source`, and what is none; a line at a time but for the site's object.
+
+    None is of a time after `latest_ms` (epoch ms): whoever asks for what came after such a one would get
+    nothing until then.
+    """
+    for each in _read_all(source):
+        if isinstance(each, Numbered):
+            late = max(each.message.date, ulid_time(each.message.id)) > latest_ms
+            yield Bad(each.number, "its time is yet to come") if late else each.message
+        else:
+            yield each
+
+
+def _read_all(source: BinaryIO) -> Iterator[Numbered | Bad]:
     lines = _lines(source)
     first = next((each for each in lines if each[1] is None or each[1].strip()), None)
     if first is None:
@@ -65,6 +86,8 @@ def read(source: BinaryIO) -> Iterator[Read]:
         case list():
             for number, chat in enumerate(whole, 1):
                 yield _read(number, chat, identify)
+            # Where it was one line, others may follow.
+            yield from _read_lines(lines, identify)
         case bytes():
             # It only looked like one object.
             yield from _read_lines(enumerate(whole.splitlines(keepends=True), first[0]), identify)
@@ -118,7 +141,7 @@ def chats_of(value: object) -> list[object] | None:
     return value if isinstance(value, list) else None
 
 
-def _read_lines(lines: Iterable[tuple[int, bytes | None]], identify: Identify) -> Iterator[Read]:
+def _read_lines(lines: Iterable[tuple[int, bytes | None]], identify: Identify) -> Iterator[Numbered | Bad]:
     for number, text in lines:
         if text is None:
             yield Bad(number, f"longer than {LINE_MOST} bytes")
@@ -130,14 +153,16 @@ def _read_lines(lines: Iterable[tuple[int, bytes | None]], identify: Identify) -
         except (ValueError, RecursionError):
             yield Bad(number, "not JSON" if text.endswith(b"\n") else "not JSON, or cut off")
             continue
-        yield _read(number, value, identify)
+        chats = chats_of(value)
+        for each in [value] if chats is None else chats:
+            yield _read(number, each, identify)
 
 
-def _read(number: int, value: object, identify: Identify) -> Read:
+def _read(number: int, value: object, identify: Identify) -> Numbered | Bad:
     if not isinstance(value, dict):
         return Bad(number, "not an object")
     try:
-        return message_of(value, identify)
+        return Numbered(number, message_of(value, identify))
     except Unfit as unfit:
         return Bad(number, str(unfit))
 

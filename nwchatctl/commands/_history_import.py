@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from nwchatctl.commands.options import DryRunOption, JsonOption, examples
+from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
@@ -30,6 +29,10 @@ _SHOWN = 20
 """Bad lines that are named on stderr; --json has more."""
 
 
+_AHEAD_MS = 600_000
+"""How far the clock of whoever made the file may be ahead of ours."""
+
+
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="Where from; - is stdin.")],
@@ -43,6 +46,7 @@ def import_(
     tables.retention_days is left out. Exit code 5 when some lines were no messages; all others are stored.
     """
     from nwchatctl.chat import importing, storing
+    from nwchatctl.commands._chat import require_api
 
     app: App = ctx.obj
     app.require_config()
@@ -50,11 +54,13 @@ def import_(
     tally = storing.Tally()
     with _opened(file) as source:
         app.announce()
+        if dry_run:
+            require_api(app)
         put = _nowhere if dry_run else app.messages().put
         with app.bar("read") as bar:
             try:
                 storing.store(
-                    importing.read(source),
+                    importing.read(source, app.now_ms() + _AHEAD_MS),
                     put,
                     tally,
                     retention_days=app.settings.tables.retention_days,
@@ -75,7 +81,7 @@ def _nowhere(messages: Iterable[tuple[Message, int]]) -> None: ...
 def _opened(name: str) -> Iterator[BinaryIO]:
     try:
         with ExitStack() as stack:
-            source = sys.stdin.buffer if name == "-" else stack.enter_context(Path(name).open("rb"))
+            source = stdin_bytes() if name == "-" else stack.enter_context(Path(name).open("rb"))
             yield source
     except OSError as error:
         raise ChatError(

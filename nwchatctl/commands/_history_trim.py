@@ -125,9 +125,10 @@ def delete(
 ) -> Report:
     """Delete messages by their ids.
 
-    Asks nothing: an id says what is meant. Each is shown as it was; with --json they are objects that
-    `history import` takes, one a line. Exit code 4 when none of them was there, 5 when some were not.
-    Browsers that show a message go on doing so until they ask for the history again.
+    Asks nothing: an id says what is meant. Each is shown as it was; with --json they are in `deleted`, as
+    objects that `history import` takes one a line (jq -c '.deleted[]'). Exit code 4 when none of them was
+    there, 5 when some were not. Browsers that show a message go on doing so until they ask for the history
+    again.
     """
     app: App = ctx.obj
     app.require_config()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from enum import StrEnum
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import DryRunOption, JsonOption, examples
+from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 from nwchatctl.stopping import STOPPED
@@ -92,7 +91,7 @@ def broadcast(
             "--via lambda sends to everybody, not to one user", "leave one of --via and --to-user out"
         )
     now_ms = app.now_ms()
-    said = sys.stdin.buffer.read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
+    said = stdin_bytes().read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
     message = broadcasting.compose(
         said, sender, app.limits, new_id=ulid(now_ms, os.urandom(10)), now_ms=now_ms
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json as jsonlib
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.commands.options import JsonOption, examples, stdin_bytes
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
@@ -62,7 +61,7 @@ def invoke(
 def _event(source: str) -> bytes:
     """The event's bytes, known to be JSON of a size that Lambda takes."""
     try:
-        raw = sys.stdin.buffer.read(_MAX_EVENT + 1) if source == "-" else Path(source).read_bytes()
+        raw = stdin_bytes().read(_MAX_EVENT + 1) if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise ChatError(
             f"the event {source} cannot be read: {error.strerror}",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
+
+from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -55,7 +58,10 @@ def parse_when(text: str) -> When:
     stripped = text.strip()
     if re.fullmatch(r"[0-9]{1,15}", stripped):
         number = int(stripped)
-        return When(text, at=number if number >= _MS_FROM else number * 1000)
+        at = number if number >= _MS_FROM else number * 1000
+        if at > LAST_MS:
+            raise typer.BadParameter(f"{text} is a time after the year 9999")
+        return When(text, at=at)
     if re.fullmatch(r"[0-9.]+(ms|[smhdw])", stripped):
         return When(text, age=round(parse_seconds(stripped) * 1000))
     try:
@@ -67,6 +73,20 @@ def parse_when(text: str) -> When:
         raise typer.BadParameter(
             f"{text!r} is no time; give 2026-01-31T18:00, epoch seconds or ms, or an age as 90s, 15m, 2h, 7d"
         ) from None
+
+
+def stdin_bytes() -> BinaryIO:
+    """What stdin holds. Raises ChatError, exit 2, where the process was started with none (`<&-`)."""
+    # typeshed has it always there.
+    given: TextIO | None = sys.stdin
+    if given is None:
+        raise ChatError(
+            "there is nothing to read: stdin is closed",
+            hint="pipe it in, or name a file with <",
+            code="stdin_closed",
+            exit_code=Exit.USAGE,
+        )
+    return given.buffer
 
 
 def moment(when: When | None, now_ms: int) -> int | None:

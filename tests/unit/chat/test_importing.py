@@ -219,3 +219,26 @@ def test_a_last_line_that_was_cut_off() -> None:
 
 def test_nothing_in_it_is_nothing_to_do() -> None:
     assert reads("") == reads("\n \n") == reads('{"new_chats": {"chats": []}}') == []
+
+
+def test_lines_after_the_sites_object_are_read_too() -> None:
+    more = {"new_chats": {"chats": [{**LIVE_CLIENT, "message": "m3"}, "no chat"]}}
+    content = lines(SITE, more, {**LIVE_CLIENT, "message": "m4"}) + "GARBAGE\n"
+    found = reads(content)
+    assert [each.message for each in found if isinstance(each, Message)] == ["m0", "m1", "m2", "m3", "m4"]
+    assert [each for each in found if isinstance(each, Bad)] == [
+        Bad(2, "not an object"),
+        Bad(4, "not JSON"),
+    ]
+    # The other way round as well, and after an empty list.
+    turned = reads(lines({**LIVE_CLIENT, "message": "m4"}, SITE) + lines([], LIVE_CLIENT))
+    assert [each.message for each in turned if isinstance(each, Message)] == ["m4", "m0", "m1", "m2", "hi"]
+    assert len(reads(lines([], LIVE_CLIENT))) == 1
+
+
+@pytest.mark.parametrize("late", [{"date": str(NOW + 1)}, {"id": ulid(NOW + 1, bytes(10)), "date": str(NOW)}])
+def test_what_is_of_a_time_to_come_is_left_out(late: dict[str, str]) -> None:
+    content = lines({**LIVE_CLIENT, "date": str(NOW)}, {**LIVE_CLIENT, **late})
+    found = list(read(io.BytesIO(content.encode()), NOW))
+    assert isinstance(found[0], Message)
+    assert found[1:] == [Bad(2, "its time is yet to come")]

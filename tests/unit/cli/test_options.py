@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 import typer
 
-from nwchatctl.commands.options import parse_seconds, parse_when
+from nwchatctl.commands.options import parse_seconds, parse_when, stdin_bytes
+from nwchatctl.errors import ChatError
 
 NOW = 1_800_000_000_000
 
@@ -43,8 +44,16 @@ def test_times(text: str, ms: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2023-13-01", "-5", "1e3", "0001-01-01T00:00:00+14:00", "1.2.3s"]
+    "text",
+    ["", "yesterday", "2023-13-01", "-5", "1e3", "0001-01-01T00:00:00+14:00", "1.2.3s", "999999999999999"],
 )
 def test_no_times(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         parse_when(text)
+
+
+def test_a_process_without_stdin_has_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ChatError) as raised:
+        stdin_bytes()
+    assert (raised.value.code, raised.value.exit_code) == ("stdin_closed", 2)
