@@ -15,6 +15,7 @@ from nwchatctl.deploy.domains import (
     Facts,
     FoundCertificate,
     WantedName,
+    names_below,
     within,
 )
 from nwchatctl.deploy.model.pairs import tagged
@@ -64,10 +65,17 @@ def read(
     hosted = begun[1]()
     hands_off = {each.name for each in wanted if each.zone_id == NO_ZONE}
     records = [
-        start(zones().at, each.id, name)
-        for name in sorted(names - hands_off)
-        for each in hosted
-        if not each.private and within(name, each.name)
+        start(zones().at, zone, name)
+        for zone, name in sorted(
+            {
+                (each.id, one)
+                for name in names - hands_off
+                for each in hosted
+                if not each.private and within(name, each.name)
+                # Any of those between may be delegated.
+                for one in (name, *names_below(each.name, name))
+            }
+        )
     ]
     zone_of: dict[str, str] = {each.name: "" for each in wanted} | zones_of(wanted, hosted)
     looked = [start(_stands, each, zones(), zone_of.get(each.name, each.stands_in)) for each in reading()]

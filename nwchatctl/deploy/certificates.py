@@ -33,6 +33,9 @@ _UNUSABLE = {
 }
 """Why a given certificate can never be used; the error's code is `certificate_` and the word."""
 
+MOST_CHARS = 64
+"""Of the name that a certificate is requested for (RequestCertificate, DomainName)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -49,7 +52,8 @@ def chosen(
 ) -> Choice:
     """The certificate for `want`, whose live domain is `domain`.
 
-    Raises ChatError for a given one that will not do, each reason with its own code.
+    Raises ChatError for a given one that will not do, each reason with its own code, and for a name that
+    none can be requested for.
     """
     if want.certificate_arn:
         given = _given(want, facts, place, now_ms)
@@ -64,6 +68,13 @@ def chosen(
     best = min(good, key=lambda each: _rank(each, want.name, current, mine), default=None)
     if best is not None:
         return Choice("requested" if best == mine else "found", best, best == mine)
+    if mine is None and len(want.name) > MOST_CHARS:
+        raise ChatError(
+            f"{want.name} is longer than the {MOST_CHARS} characters that a certificate of its own may have",
+            hint=f"request a wildcard certificate in ACM and set {want.section}.certificate_arn to it, "
+            f"or set {want.setting} to a shorter name",
+            code="certificate_name_too_long",
+        )
     return Choice("requested", mine, True)
 
 

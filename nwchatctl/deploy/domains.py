@@ -159,6 +159,16 @@ def within(name: str, zone: str) -> bool:
     return name == zone or name.endswith("." + zone)
 
 
+def names_below(zone: str, name: str) -> tuple[str, ...]:
+    """The names in `zone` that lead to `name`, with it: another zone may begin at each of them.
+
+    >>> names_below("example.com", "chat.team.example.com")
+    ('chat.team.example.com', 'team.example.com')
+    """
+    labels = name.removesuffix(zone).rstrip(".").split(".")
+    return tuple(f"{'.'.join(labels[at:])}.{zone}" for at in range(len(labels)) if labels[at])
+
+
 def covers(pattern: str, name: str) -> bool:
     """Whether a certificate's name covers `name`: it is the same, or its `*` stands for one label.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nwchatctl.deploy.domains import NO_ZONE, Facts, WantedName, Zone, ours, within
+from nwchatctl.deploy.domains import NO_ZONE, Facts, WantedName, Zone, names_below, ours, within
 from nwchatctl.errors import ChatError
 
 ADDRESSES = ("A", "AAAA", "CNAME")
@@ -81,11 +81,18 @@ def refuse_records(want: WantedName, zone: Zone, facts: Facts, own: Mapping[str,
     """Raises ChatError `record_taken` where the name leads somewhere that is not ours, `zone_delegated` where
     another zone answers for it."""
     here = [each for each in facts.records if (each.zone, each.name) == (zone.id, want.name)]
-    if zone.name != want.name and any(each.type == "NS" for each in here):
+    below = set(names_below(zone.name, want.name))
+    delegated = {
+        each.name
+        for each in facts.records
+        if each.type == "NS" and each.zone == zone.id and each.name in below
+    }
+    if delegated:
+        cut = min(delegated, key=len)
         raise ChatError(
-            f"hosted zone {zone.id} ({zone.name}) delegates {want.name} to other name servers: nobody "
+            f"hosted zone {zone.id} ({zone.name}) delegates {cut} to other name servers: nobody "
             "would find what stood here",
-            hint=f'set {want.section}.zone_id to the hosted zone of {want.name}, or to "none" where its DNS '
+            hint=f'set {want.section}.zone_id to the hosted zone of {cut}, or to "none" where its DNS '
             "lives elsewhere",
             code="zone_delegated",
         )

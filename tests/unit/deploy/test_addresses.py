@@ -420,6 +420,33 @@ def test_a_zone_that_delegates_the_name_is_refused() -> None:
     assert answered(own).problems == ()
 
 
+@pytest.mark.parametrize(
+    ("at", "codes"),
+    [
+        ("team.ninjawars.net", ["zone_delegated"]),
+        ("chat.team.ninjawars.net", ["zone_delegated"]),
+        ("eam.ninjawars.net", []),
+        ("ninjawars.net", []),
+    ],
+)
+def test_a_zone_that_delegates_what_the_name_is_in_is_refused(at: str, codes: list[str]) -> None:
+    servers = FoundRecord("Z1", at, "NS", "", "", False, True, ("ns1.example.net",))
+    deep = dataclasses.replace(WANT, name="chat.team.ninjawars.net")
+    found = answered(Facts(zones=(ZONE,), records=(servers,)), deep)
+    assert [each.code for each in found.problems] == codes
+
+
+def test_a_name_that_is_too_long_for_a_certificate_of_its_own_needs_another() -> None:
+    long = dataclasses.replace(WANT, name=f"{'a' * 51}.ninjawars.net")
+    assert [each.code for each in answered(Facts(zones=(ZONE,)), long).problems] == [
+        "certificate_name_too_long"
+    ]
+    wild = dataclasses.replace(FOUND, covers=("*.ninjawars.net",))
+    assert answered(Facts(zones=(ZONE,), certificates=(wild,)), long).problems == ()
+    fits = dataclasses.replace(WANT, name=f"{'a' * 50}.ninjawars.net")
+    assert answered(Facts(zones=(ZONE,)), fits).problems == ()
+
+
 def test_where_dns_lives_elsewhere_the_record_is_known_with_the_domain() -> None:
     assert answer(Facts()).to_create() == ()
     assert answer(Facts()).to_create(TARGET) == (ToCreate(NAME, "CNAME", TARGET),)
