@@ -74,6 +74,7 @@ def _connection(
         user_agent=well_formed(agent)[:_MAX_USER_AGENT],
         uname=who.uname if who else "",
         sender_id=who.sender_id if who else "",
+        proven=who is not None,
     )
 
 

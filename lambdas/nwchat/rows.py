@@ -44,7 +44,10 @@ def recipient(connection_id: str, connected_at: int) -> Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A row of the connections table. `*_at` are epoch ms but `expires_at`, which is epoch seconds."""
+    """A row of the connections table. `*_at` are epoch ms but `expires_at`, which is epoch seconds.
+
+    `proven`: a token has said who it is; else `uname` and `sender_id` are what the client says.
+    """
 
     connection_id: str
     connected_at: int | None = None
@@ -54,6 +57,7 @@ class Connection:
     uname: str = ""
     sender_id: str = ""
     last_seen_at: int | None = None
+    proven: bool = False
 
 
 def connection_row(connection: Connection) -> dict[str, Any]:
@@ -65,6 +69,8 @@ def connection_row(connection: Connection) -> dict[str, Any]:
     for name in ("connected_at", "expires_at", "last_seen_at"):
         if (number := getattr(connection, name)) is not None:
             row[name] = {"N": str(number)}
+    if connection.proven:
+        row["proven"] = {"BOOL": True}
     return row
 
 
@@ -78,6 +84,7 @@ def connection_of(row: Row) -> Connection:
         uname=text_in(row, "uname"),
         sender_id=text_in(row, "sender_id"),
         last_seen_at=number_in(row, "last_seen_at"),
+        proven=row.get("proven") == {"BOOL": True},
     )
 
 

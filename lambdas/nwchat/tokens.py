@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import jwt
 
+from nwchat.bans import folded
 from nwchat.identity import Identity
 from nwchat.limits import MAX_SENDER_ID_CHARS, clean_name
 from nwchat.subprotocol import SUBPROTOCOL, offered
@@ -219,8 +220,9 @@ def _is_time(value: object) -> bool:
 
 
 def _is_sender_id(value: object) -> bool:
-    """Whether it is what cleaning leaves of it: cut or cleaned, two players could become one."""
-    return isinstance(value, str) and bool(value) and clean_name(value, MAX_SENDER_ID_CHARS) == value
+    """Whether it is what cleaning leaves of it, as cut or cleaned two players could become one, and has
+    something to see, as nobody else can be banned."""
+    return isinstance(value, str) and clean_name(value, MAX_SENDER_ID_CHARS) == value and bool(folded(value))
 
 
 # How one is made ---------------------------------------------------------------------------------
@@ -230,8 +232,8 @@ def mint(identity: Identity, key: Key, now: int, seconds: int) -> str:
     """A token of `identity` that holds for `seconds`. ValueError for a sender_id that no token may have."""
     if not _is_sender_id(identity.sender_id):
         raise ValueError(
-            f"an id is 1 to {MAX_SENDER_ID_CHARS} characters, without line breaks and invisible ones, "
-            "and without spaces at its ends"
+            f"an id is 1 to {MAX_SENDER_ID_CHARS} characters with something to see, without control "
+            "characters and line breaks, and without spaces at its ends"
         )
     claims: dict[str, Any] = {"sub": identity.sender_id, "iat": now, "exp": now + seconds}
     claims |= {name: text for name, text in (("name", identity.uname), ("role", identity.role)) if text}

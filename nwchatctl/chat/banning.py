@@ -69,14 +69,14 @@ def address(text: str) -> Whom:
     raise ValueError(f"{text!r} is a network: a ban is on one address, or on a /64 of IPv6")
 
 
-def of_connection(row: Connection, *, proven: bool) -> Whom | None:
+def of_connection(row: Connection) -> Whom | None:
     """Whom a ban keeps out that is to be on whoever has this connection; None where nothing is known of them.
 
     The id before the name, which others may have too, and both before the address, which others may share.
-    But where no token has `proven` them they are what the client says, maybe of somebody else: then it is
-    the address alone.
+    But where no token has proven them they are what the client says, maybe of somebody else: then it is the
+    address alone.
     """
-    for name in (row.sender_id, row.uname) if proven else ():
+    for name in (row.sender_id, row.uname) if row.proven else ():
         if key := bans.user_key(name):
             return Whom(key, name)
     try:

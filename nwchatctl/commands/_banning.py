@@ -30,6 +30,8 @@ class End(NamedTuple):
         if self.at is None and self.seconds == math.inf:
             return None
         end = self.at if self.at is not None else now_ms + round(self.seconds * 1000)
+        if end <= now_ms and self.at is None:
+            raise usage("a ban that ends at once is none", "give a longer one: --for 1h")
         if end <= now_ms:
             raise usage("--until is a time to come, and that one is over", "give a later one, or --for 2h")
         if end > LAST_MS:
@@ -72,7 +74,26 @@ def named(app: App, users: Iterable[str], addresses: Iterable[str]) -> list[Whom
         *(_checked(lambda text: banning.user(text, most), each, "--user") for each in users),
         *(_checked(banning.address, each, "--address") for each in addresses),
     ]
-    return list({each.key: each for each in found}.values())
+    made: dict[str, Whom] = {}
+    for each in found:
+        before = made.get(each.key, each)
+        if before.who != each.who and exact_ids(app):
+            raise alike(app, before, each)
+        made[each.key] = each
+    return list(made.values())
+
+
+def exact_ids(app: App) -> bool:
+    """Whether ids that only look the same are those of two players, as they are with tokens."""
+    return app.settings.auth.mode == "token"
+
+
+def alike(app: App, one: Whom, other: Whom) -> ChatError:
+    """Two who look the same cannot both be banned: there is one ban for all that look like it."""
+    return usage(
+        f"{one.who} and {other.who} look alike, and only one of such ids can be banned",
+        f"ban one of them by address: {app.command('ban', 'add', '--address', 'IP', '--for', '1h')}",
+    )
 
 
 def reason_of(text: str) -> str:
@@ -109,7 +130,7 @@ def ban_all(app: App, whom: Sequence[Whom], end: End, reason: str, dry_run: bool
     table, clock, by = bans(app), server_clock(app), app.cloud.caller.name
     found = [table.get(each.key) for each in whom]
     now_ms = clock.now_ms()
-    until, exact = end.epoch_ms(now_ms), app.settings.auth.mode == "token"
+    until, exact = end.epoch_ms(now_ms), exact_ids(app)
     made = [
         banned(each, before, until=until, by=by, reason=reason, now_ms=now_ms, exact=exact)
         for each, before in zip(whom, found, strict=True)
@@ -150,11 +171,17 @@ def as_json(ban: Ban) -> dict[str, object]:
 
 
 def banned_json(each: Banned) -> dict[str, object]:
-    """The same of one that was just made: whether that changed anything, and which end it had before."""
+    """The same of one that was just made: whether that changed anything, and which end and which
+    spelling it had before."""
     from nwchatctl.commands._times import iso
 
-    before = None if each.before is None else iso(each.before.until)
-    return {**as_json(each.ban), "change": each.change, "before_until": before}
+    before = each.before
+    return {
+        **as_json(each.ban),
+        "change": each.change,
+        "before_until": None if before is None else iso(before.until),
+        "before_who": None if before is None else before.who,
+    }
 
 
 def ends(ban: Ban) -> str:

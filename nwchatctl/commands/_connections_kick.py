@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands._banning import End, ban_all, banned_json, banned_line, named, parse_length, usage
+from nwchatctl.commands._banning import (
+    End,
+    alike,
+    ban_all,
+    banned_json,
+    banned_line,
+    named,
+    parse_length,
+    usage,
+)
 from nwchatctl.commands._connections import RateOption
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.errors import ChatError, Exit
@@ -64,8 +73,8 @@ def kick(
     """Close sockets.
 
     Clients may connect again at once; with --ban, whoever has the sockets is banned before they are closed:
-    the user, or for an ID its address (a /64 of IPv6), as in open mode its names are what a client says; with
-    tokens its sender_id. --all wants the chat's name typed, or given with --confirm; --yes will not do for
+    the user, or for an ID its address (a /64 of IPv6), as names are what a client says; its sender_id where a
+    token has said it. --all wants the chat's name typed, or given with --confirm; --yes will not do for
     that. Exit code 4 when there is no such connection, 5 when some could not be closed, or are none.
     """
     app: App = ctx.obj
@@ -147,11 +156,11 @@ class _Whom:
             found = {each.key: each for each in named(self._app, [self._user], ())}
             (self._meant,) = found.values()
         for each in self._listed:
-            whom = of_connection(connection_of(each.row), proven=self._proven)
+            whom = of_connection(connection_of(each.row))
             if whom is None:
                 self.nobody.append(each.connection_id)
-            else:
-                found[whom.key] = whom
+            elif found.setdefault(whom.key, whom).who != whom.who:
+                raise alike(self._app, whom, found[whom.key])
         return ban_all(self._app, list(found.values()), end, "", self._dry_run)
 
     def kicked(self) -> tuple[Swept, str]:
@@ -227,6 +236,8 @@ def _report(
     code = ended(swept, stopped)
     if code is Exit.DONE and absent:
         code = Exit.PARTLY if swept.alive or swept.gone > swept.absent else Exit.NOT_FOUND
+    if code is Exit.DONE and whom.nobody and not made:
+        code = Exit.PARTLY
     return Report(
         data={
             "kicked": 0 if dry_run else swept.alive,

@@ -11,6 +11,7 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.errors import ChatError
 from nwchatctl.report import Line, Mark, Report
+from nwchatctl.stopping import TimedOut
 
 if TYPE_CHECKING:
     from nwchat.token_keys import Key
@@ -102,7 +103,19 @@ def _turn(app: App, keys: tuple[Key, ...]) -> Key:
             "if it is not a new one, run the command again",
             code="changed_meanwhile",
         )
-    time.sleep(FRESH_SECONDS + _SPREAD_SECONDS)
+    done = f"key {new.kid} signs from now on"
+    try:
+        time.sleep(FRESH_SECONDS + _SPREAD_SECONDS)
+    except TimedOut:
+        # No hint to run it again, which would end the key that the site has.
+        raise ChatError(
+            f"timed out after {app.options.timeout:g} s, but {done}",
+            hint=f"{app.command('token', 'key')} prints it for the site; do not rotate again",
+            code="timeout",
+        ) from None
+    except BaseException as error:
+        error.add_note(f"but {done}: do not rotate again")
+        raise
     return new
 
 

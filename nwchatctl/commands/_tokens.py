@@ -25,10 +25,16 @@ def require_tokens(app: App) -> None:
 
 def require_keys(app: App) -> tuple[Key, ...]:
     """The keys, the newest first. Raises ChatError: `not_token_mode`, exit 3; `not_deployed`, exit 4."""
-    from nwchatctl.commands._chat import not_deployed
+    from nwchatctl.commands._chat import require_api
 
     require_tokens(app)
     keys = app.cloud.token_keys.keys(app.cloud.names.token_keys)
     if keys is None:
-        raise not_deployed(app)
+        require_api(app)
+        raise ChatError(
+            f"chat {app.settings.chat.name} has no token keys yet",
+            hint=f"{app.command('deploy')} makes them",
+            code="not_deployed",
+            exit_code=Exit.NOT_FOUND,
+        )
     return keys

@@ -36,6 +36,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     token, or speaks under another name.
     """
     from nwchat.identity import Identity
+    from nwchat.limits import clean_name
     from nwchat.subprotocol import SUBPROTOCOL
     from nwchatctl.chat.smoke import smoke as run
     from nwchatctl.commands._chat import require_api
@@ -53,7 +54,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
             uninvited=(lambda: connect(())) if token else None,
-            identity=Identity(_NAME, _NAME) if token else None,
+            identity=Identity(_NAME, clean_name(_NAME, app.limits.max_uname_chars)) if token else None,
             over=over,
         )
     )

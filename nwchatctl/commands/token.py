@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nwchatctl.commands import _token_rotate
-from nwchatctl.commands.options import JsonOption, examples, parse_seconds
+from nwchatctl.commands.options import JsonOption, examples, parse_seconds, stdin_bytes
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
@@ -95,17 +95,20 @@ def issue(
     key = require_keys(context)[0]
     now, seconds = context.now_ms() // 1000, math.floor(lifetime)
     uname = clean_name(name, context.limits.max_uname_chars)
+    who = Identity(sub, uname, clean_name(role, MAX_ROLE_CHARS))
     try:
-        token = mint(Identity(sub, uname, clean_name(role, MAX_ROLE_CHARS)), key, now, seconds)
+        token = mint(who, key, now, seconds)
     except ValueError as error:
-        raise ChatError(str(error), code="usage", exit_code=Exit.USAGE) from None
+        raise ChatError(
+            str(error), hint="give the player's id as the site knows it", code="usage", exit_code=Exit.USAGE
+        ) from None
     ends = (now + seconds) * 1000
     return Report(
         data={
             "token": token,
             "sub": sub,
             "name": uname or None,
-            "role": role or None,
+            "role": who.role or None,
             "expires_at": iso(ends),
             "kid": key.kid,
         },
@@ -142,7 +145,7 @@ def _read(source: str) -> str:
 
     try:
         if source == "-":
-            raw = sys.stdin.buffer.read(2 * MAX_TOKEN_CHARS)
+            raw = stdin_bytes().read(2 * MAX_TOKEN_CHARS)
         else:
             with Path(source).open("rb") as file:
                 raw = file.read(2 * MAX_TOKEN_CHARS)
@@ -155,6 +158,13 @@ def _read(source: str) -> str:
             exit_code=Exit.USAGE,
         ) from None
     return raw.decode("utf-8", "replace").strip()
+
+
+def _plain(claims: Mapping[str, Any]) -> Any:
+    """As JSON has it: a site's may say NaN or Infinity, which JSON has not, and which are texts then."""
+    from json import dumps, loads
+
+    return loads(dumps(dict(claims)), parse_constant=str)
 
 
 def _checked(found: Good | Refused) -> Report:
@@ -174,13 +184,13 @@ def _checked(found: Good | Refused) -> Report:
                 "uname": who.uname,
                 "role": who.role or None,
                 "kid": found.kid,
-                "claims": dict(found.claims),
+                "claims": _plain(found.claims),
             },
             body=(Line(said[0], Mark.GOOD), *map(Line, said[1:])),
         )
     claims = found.claims
     return Report(
-        data={"valid": False, "reason": found.reason, "claims": dict(claims) if claims else None},
+        data={"valid": False, "reason": found.reason, "claims": _plain(claims) if claims else None},
         body=(
             Line(f"refused, {found.reason}: {_WORDS[found.reason]}", Mark.BAD),
             *(Line(f"{name} {value}") for name, value in (claims or {}).items()),

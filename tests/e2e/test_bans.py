@@ -143,6 +143,7 @@ def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) 
         "change": "changed",
         "until": "2101-01-01T00:00:00.000Z",
         "before_until": "2100-01-01T00:00:00.000Z",
+        "before_who": "bob",
     }
     shown = operator.run(*add, "2102-01-01T00:00Z")
     assert shown.out.startswith("bob is banned until 2102-01-01")
@@ -310,6 +311,27 @@ def test_whom_an_id_is_of_is_banned_by_address_as_names_are_claims(operator: Ope
         "address#192.0.2.2",
         "address#2001:db8::/64",
     }
+
+
+def test_a_ban_that_nobody_could_be_found_for_is_partly_done(operator: Operator, room: Chat) -> None:
+    room.put_connections(connection_row("stale-nobody"))
+    ran = operator.run("connections", "kick", "stale-nobody", "--ban", "7d", "--json")
+    assert (ran.code, ran.data["banned"], ran.data["gone"]) == (5, [], 1)
+
+
+def test_two_tokens_ids_that_look_alike_are_not_taken_for_one(operator: Operator, room: Chat) -> None:
+    """There is one ban for both; in open mode they are one name."""
+    tokens = {"NWCHAT_AUTH__MODE": "token"}
+    ran = operator.run("ban", "add", "--user", "Bob", "--user", "bob", "--for", "1h", **tokens)
+    assert ran.error is not None
+    assert (ran.code, ran.error.message.split(",")[0], ran.calls) == (2, "Bob and bob look alike", ())
+    rows_ = [connection_row(each, sender_id=each, source_ip="192.0.2.1") for each in ("Bob", "bob")]
+    room.put_connections(*({**each, "proven": {"BOOL": True}} for each in rows_))
+    ran = operator.run("connections", "kick", "Bob", "bob", "--ban", "1h", **tokens)
+    assert ran.error is not None
+    assert (ran.code, ran.error.code, rows(room)) == (2, "usage", [])
+    assert {"Bob", "bob"} <= room.rows().keys()
+    assert operator.json("connections", "kick", "Bob", "bob")["gone"] == 2
 
 
 @pytest.mark.parametrize("argv", [("--all",), ("--user", "a\x00b"), ("--user", "x" * 65)])

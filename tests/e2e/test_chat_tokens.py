@@ -106,6 +106,7 @@ ATTACKS: dict[str, Callable[[str], str]] = {
     "sub a number": lambda key: token(key, claims(sub=128274)),
     "sub a list": lambda key: token(key, claims(sub=["128274"])),
     "sub empty": lambda key: token(key, claims(sub="")),
+    "sub that nobody sees": lambda key: token(key, claims(sub="\u200b")),
     "sub of spaces": lambda key: token(key, claims(sub="  ")),
     "sub that cleaning changes": lambda key: token(key, claims(sub="128274\u202e")),
     "sub too long": lambda key: token(key, claims(sub="x" * 65)),
@@ -330,6 +331,10 @@ def test_check_says_what_is_wrong_and_repeats_no_token(chat: Operator) -> None:
         path.write_text(token(key.key, made))
         ran = chat.run("token", "check", str(path), "--json")
         assert (ran.code, ran.data["reason"], ran.data["claims"]["sub"]) == (1, reason, sub)
+    # Which JSON has not, and which a site's may say all the same.
+    path.write_text(token(key.key, json.dumps({**claims(), "odd": float("nan")})))
+    odd = chat.json("token", "check", str(path))
+    assert (odd["valid"], odd["claims"]["odd"]) == (True, "NaN")
     path.write_text(token(OTHER))
     bad = chat.run("token", "check", str(path))
     assert (bad.code, bad.out.split(":")[0]) == (1, "refused, signature")

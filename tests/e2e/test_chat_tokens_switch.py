@@ -26,6 +26,8 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
     url = chat.url
     with player(url) as early:
+        early.send({"message": "it is me", "uname": "Alice", "sender_id": "77", "client_id": "me"})
+        assert early.answer("ack")["client_id"] == "me"
         opened = chat.json("releases")["releases"][0]["id"]
         ran = chat.run("deploy", "--yes", "--json", **TOKEN)
         assert ran.error is None
@@ -44,6 +46,14 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
             early.send({"message": "under any name", "client_id": "c"})
             answer = early.answer("error")
             assert (answer["code"], answer["client_id"]) == ("unauthorized", "c")
+            # A token has proven the one to be whom it says; the other may have taken somebody else's name.
+            ids = {
+                each["sender_id"]: each["connection_id"]
+                for each in chat.json("connections", "list", **TOKEN)["connections"]
+            }
+            for sender, who in (("7", "7"), ("77", "127.0.0.1")):
+                would = chat.json("connections", "kick", ids[sender], "--ban", "1h", "-n", **TOKEN)
+                assert [each["who"] for each in would["banned"]] == [who]
             text = unique()
             late.send(text)
             assert early.hear(text)["sender_id"] == "7"

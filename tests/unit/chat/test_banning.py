@@ -64,9 +64,15 @@ def test_no_address(text: str) -> None:
 @pytest.mark.parametrize(
     ("row", "whom"),
     [
-        (Connection("c", sender_id="7", uname="Bob", source_ip="192.0.2.7"), Whom("user#7", "7")),
-        (Connection("c", uname="Bob", source_ip="192.0.2.7"), BOB),
-        (Connection("c", uname="\u200b", source_ip="192.0.2.7"), Whom("address#192.0.2.7", "192.0.2.7")),
+        (
+            Connection("c", sender_id="7", uname="Bob", source_ip="192.0.2.7", proven=True),
+            Whom("user#7", "7"),
+        ),
+        (Connection("c", uname="Bob", source_ip="192.0.2.7", proven=True), BOB),
+        (
+            Connection("c", uname="\u200b", source_ip="192.0.2.7", proven=True),
+            Whom("address#192.0.2.7", "192.0.2.7"),
+        ),
         (Connection("c", source_ip="2001:db8::7"), Whom("address#2001:db8::/64", "2001:db8::/64")),
         (Connection("c", source_ip="::ffff:192.0.2.7"), Whom("address#192.0.2.7", "192.0.2.7")),
         (Connection("c", source_ip="?"), None),
@@ -74,7 +80,7 @@ def test_no_address(text: str) -> None:
     ],
 )
 def test_whom_a_connection_is_of(row: Connection, whom: Whom | None) -> None:
-    assert of_connection(row, proven=True) == whom
+    assert of_connection(row) == whom
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_whom_a_connection_is_of(row: Connection, whom: Whom | None) -> None:
 def test_of_names_that_nobody_has_proven_none_is_banned(address: str, who: str | None) -> None:
     """Whoever is kicked could have taken the name of somebody else."""
     row = Connection("c", sender_id="7", uname="Bob", source_ip=address)
-    assert of_connection(row, proven=False) == (Whom(f"address#{who}", who) if who else None)
+    assert of_connection(row) == (Whom(f"address#{who}", who) if who else None)
 
 
 def made(found: Ban | None, until: int | None = NOW + 9, why: str = "", whom: Whom = BOB) -> Banned:

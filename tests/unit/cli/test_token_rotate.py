@@ -13,6 +13,7 @@ from nwchat.token_keys import Key
 from nwchatctl.aws.token_keys import Held
 from nwchatctl.commands import _token_rotate
 from nwchatctl.errors import ChatError
+from nwchatctl.stopping import Terminated, TimedOut
 
 ONE, TWO, BY_HAND = (Key(name, name * 43, 1) for name in "abc")
 
@@ -39,6 +40,8 @@ class Parameter:
 def turn(parameter: Parameter, keys: tuple[Key, ...]) -> Key:
     app: Any = SimpleNamespace(
         now_ms=lambda: 5_000_123,
+        options=SimpleNamespace(timeout=1.0),
+        command=lambda *words: " ".join(words),
         cloud=SimpleNamespace(token_keys=parameter, names=SimpleNamespace(token_keys="/p")),
     )
     return _token_rotate._turn(app, keys)
@@ -72,3 +75,26 @@ def test_a_put_over_what_nobody_had_read_is_no_rotation() -> None:
     with pytest.raises(ChatError) as raised:
         turn(parameter, (ONE, TWO))
     assert raised.value.code == "changed_meanwhile"
+
+
+def test_stopped_after_the_put_it_says_that_it_has_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run once more it would end the key that the site signs with."""
+
+    def stopped_by(error: type[BaseException]) -> tuple[BaseException, str]:
+        def sleep(seconds: float) -> None:
+            raise error
+
+        monkeypatch.setattr("time.sleep", sleep)
+        parameter = Parameter(ONE, TWO)
+        with pytest.raises((ChatError, KeyboardInterrupt)) as raised:
+            turn(parameter, (ONE, TWO))
+        return raised.value, parameter.put_keys[0].kid
+
+    late, kid = stopped_by(TimedOut)
+    assert isinstance(late, ChatError)
+    assert (late.code, late.message) == ("timeout", f"timed out after 1 s, but key {kid} signs from now on")
+    assert late.hint == "token key prints it for the site; do not rotate again"
+    for kind in (KeyboardInterrupt, Terminated):
+        error, kid = stopped_by(kind)
+        assert type(error) is kind
+        assert error.__notes__ == [f"but key {kid} signs from now on: do not rotate again"]
