@@ -47,7 +47,8 @@ def message(event: Event, tools: Tools, poster: Poster, deadline: float, log: Lo
     request = runtime.request_of(event)
     sender = _sender(request, tools.now_ms())
     body = event.get("body")
-    frame = wire.parse(body if isinstance(body, str) else None)
+    # With a token it is the token alone that says who somebody is.
+    frame = wire.parse(body if isinstance(body, str) else None, names=not tools.config.tokens)
     desk = _Desk(tools, poster, deadline, log, sender, request)
     try:
         return dict(_take(frame, desk))

@@ -63,7 +63,13 @@ def announce(app: App, order: Order) -> Sent:
         # Before anybody hears it: what a socket misses, history has.
         app.store.append(order.message, _expiry(app, order.message))
     with gently() as stop:
-        counts = send(app, order, order.message, Ledger(Progress()), stop)
+        try:
+            counts = send(app, order, order.message, Ledger(Progress()), stop)
+        except BaseException as error:
+            if not order.ephemeral:
+                # Sent again it would be a second message.
+                error.add_note(f"it is in the history, as {order.message.id}")
+            raise
     return Sent(order.message.id, counts, stopped=_stopped(stop, counts))
 
 

@@ -181,7 +181,7 @@ def test_a_good_token_in_a_wrong_place_is_none(chat: Operator, url: str, place: 
     assert rows(chat) == {}
 
 
-def said(who: Player, frame: dict[str, str] | str) -> dict[str, Any]:
+def said(who: Player, frame: dict[str, Any] | str) -> dict[str, Any]:
     text = frame if isinstance(frame, str) else frame["message"]
     who.send(frame)
     return who.hear(text)
@@ -198,7 +198,8 @@ def test_a_good_one_is_who_it_says_whatever_the_client_claims(chat: Operator, ur
     ):
         assert one.socket.subprotocol == (None if form == "query" else "nwchat")
         claimed = {"uname": "admin", "sender_id": "1"}
-        frames: list[dict[str, str] | str] = [
+        frames: list[dict[str, Any] | str] = [
+            {"message": unique(), "uname": ["a"], "sender_id": {"no": "name"}},
             {"message": unique(), **claimed},
             {"action": "onMessage", "message": unique(), **claimed},
             {"message": unique(), "role": "admin", "authorizer": "1"},

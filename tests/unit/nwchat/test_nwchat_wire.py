@@ -259,3 +259,12 @@ def test_paging_gets_past_a_message_too_large_for_any_frame(forward: bool) -> No
 def test_a_history_never_exceeds_its_size(messages: list[Message], forward: bool, max_bytes: int) -> None:
     frame = wire.history(Page(tuple(messages), ID_1, ID_2), forward=forward, max_bytes=max_bytes)
     assert len(frame.encode()) <= max_bytes
+
+
+def test_who_the_client_says_it_is_can_be_left_unread() -> None:
+    frame = obj(message="hi", uname=["a"], sender_id={"b": 1}, client_id="c")
+    assert wire.parse(frame, names=False) == Say("hi", "", "", "c")
+    assert wire.parse(obj(message="hi", uname="a", sender_id="7"), names=False) == Say("hi")
+    assert wire.parse(obj(message=5, uname="a"), names=False) == Bad(
+        "bad_request", "message must be a string"
+    )

@@ -1,0 +1,34 @@
+"""An announcement that is in the history, and that then nobody could be told."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nwchat.wire import Message
+from nwchatctl.commands import _announcing
+from nwchatctl.config.model import Settings
+from nwchatctl.stopping import Terminated
+
+
+@pytest.mark.parametrize("error", [RuntimeError("AWS refuses Scan"), Terminated()])
+@pytest.mark.parametrize("ephemeral", [False, True])
+def test_it_says_where_it_is(monkeypatch: pytest.MonkeyPatch, error: BaseException, ephemeral: bool) -> None:
+    def send(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(_announcing, "send", send)
+    stored: list[Message] = []
+    app: Any = SimpleNamespace(
+        settings=Settings(), store=SimpleNamespace(append=lambda message, _: stored.append(message))
+    )
+    message = Message("01HX", "hi", "operator", "", 1)
+    with pytest.raises(type(error)) as raised:
+        _announcing.announce(app, _announcing.Order(message, "", "", ephemeral, 100.0))
+    assert stored == ([] if ephemeral else [message])
+    # It is the same error every time.
+    notes = error.__dict__.pop("__notes__", [])
+    assert raised.value is error
+    assert notes == ([] if ephemeral else ["it is in the history, as 01HX"])
