@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nwchat.rows import number_in, text_in
 from nwchatctl.aws.patience import patiently
 from nwchatctl.deploy.holding import Holder, Seen
 from nwchatctl.deploy.model.pairs import pairs
@@ -191,43 +192,39 @@ def _holder_row(holder: Holder) -> dict[str, Any]:
 def _seen(row: Mapping[str, Any]) -> Seen:
     lock = row.get("lock", {}).get("M", {})
     holder = Holder(
-        token=_text(lock, "token"),
-        owner=_text(lock, "owner"),
-        host=_text(lock, "host"),
-        process=_text(lock, "process"),
-        command=_text(lock, "command"),
-        target=_text(lock, "target"),
+        token=text_in(lock, "token"),
+        owner=text_in(lock, "owner"),
+        host=text_in(lock, "host"),
+        process=text_in(lock, "process"),
+        command=text_in(lock, "command"),
+        target=text_in(lock, "target"),
         started_at=_number(lock, "started_at"),
         expires_at=_number(lock, "expires_at"),
     )
-    return Seen(holder if lock else None, _text(row, "last"))
+    return Seen(holder if lock else None, text_in(row, "last"))
 
 
 def _record(name: str, row: Mapping[str, Any], *, latest: bool) -> Record:
     release = Release(
         name=name,
         functions=pairs(_mapping(row, "functions")),
-        deployment=_text(row, "deployment"),
-        code_sha256=_text(row, "code_sha256"),
+        deployment=text_in(row, "deployment"),
+        code_sha256=text_in(row, "code_sha256"),
         latest=latest,
         settings=pairs(_mapping(row, "settings")),
     )
-    return Record(release, _number(row, "created_at"), _text(row, "by"), _text(row, "before"))
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    return str(row.get(name, {}).get("S", ""))
+    return Record(release, _number(row, "created_at"), text_in(row, "by"), text_in(row, "before"))
 
 
 def _number(row: Mapping[str, Any], name: str) -> int:
-    text = str(row.get(name, {}).get("N", "0"))
-    return int(text) if text.isdigit() else 0
+    """0 where there is none, or a negative one, which the tool writes nowhere."""
+    return max(number_in(row, name) or 0, 0)
 
 
 def _mapping(row: Mapping[str, Any], name: str) -> dict[str, str]:
     """A JSON object of texts; what a hand made of it otherwise reads as an empty one."""
     try:
-        found = json.loads(_text(row, name))
+        found = json.loads(text_in(row, name))
     except ValueError:
         return {}
     return {str(key): str(text) for key, text in found.items()} if isinstance(found, dict) else {}

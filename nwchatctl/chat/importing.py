@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import BinaryIO, TypeAlias
 
@@ -43,14 +44,6 @@ class Bad:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A message, and where it stands: as `Bad` has it."""
-
-    number: int
-    message: Message
-
-
 Read: TypeAlias = Message | Bad
 
 
@@ -67,32 +60,23 @@ def read(source: BinaryIO, latest_ms: int = _LAST_MS) -> Iterator[Read]:
     None is of a time after `latest_ms` (epoch ms): whoever asks for what came after such a one would get
     nothing until then.
     """
-    for each in _read_all(source):
-        if isinstance(each, Numbered):
-            late = max(each.message.date, ulid_time(each.message.id)) > latest_ms
-            yield Bad(each.number, "its time is yet to come") if late else each.message
-        else:
-            yield each
-
-
-def _read_all(source: BinaryIO) -> Iterator[Numbered | Bad]:
     lines = _lines(source)
     first = next((each for each in lines if each[1] is None or each[1].strip()), None)
     if first is None:
         return
     whole = _site(first[1], source) if first[1] is not None else None
-    identify = Identify()
+    take = partial(_read, identify=Identify(), latest_ms=latest_ms)
     match whole:
         case list():
             for number, chat in enumerate(whole, 1):
-                yield _read(number, chat, identify)
+                yield take(number, chat)
             # Where it was one line, others may follow.
-            yield from _read_lines(lines, identify)
+            yield from _read_lines(lines, take)
         case bytes():
             # It only looked like one object.
-            yield from _read_lines(enumerate(whole.splitlines(keepends=True), first[0]), identify)
+            yield from _read_lines(enumerate(whole.splitlines(keepends=True), first[0]), take)
         case None:
-            yield from _read_lines(chain((first,), lines), identify)
+            yield from _read_lines(chain((first,), lines), take)
 
 
 def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -141,7 +125,9 @@ def chats_of(value: object) -> list[object] | None:
     return value if isinstance(value, list) else None
 
 
-def _read_lines(lines: Iterable[tuple[int, bytes | None]], identify: Identify) -> Iterator[Numbered | Bad]:
+def _read_lines(
+    lines: Iterable[tuple[int, bytes | None]], take: Callable[[int, object], Read]
+) -> Iterator[Read]:
     for number, text in lines:
         if text is None:
             yield Bad(number, f"longer than {LINE_MOST} bytes")
@@ -155,16 +141,19 @@ def _read_lines(lines: Iterable[tuple[int, bytes | None]], identify: Identify) -
             continue
         chats = chats_of(value)
         for each in [value] if chats is None else chats:
-            yield _read(number, each, identify)
+            yield take(number, each)
 
 
-def _read(number: int, value: object, identify: Identify) -> Numbered | Bad:
+def _read(number: int, value: object, identify: Identify, latest_ms: int) -> Read:
     if not isinstance(value, dict):
         return Bad(number, "not an object")
     try:
-        return Numbered(number, message_of(value, identify))
+        message = message_of(value, identify)
     except Unfit as unfit:
         return Bad(number, str(unfit))
+    if max(message.date, ulid_time(message.id)) > latest_ms:
+        return Bad(number, "its time is yet to come")
+    return message
 
 
 # What a message is ----------------------------------------------------------------------------

@@ -30,9 +30,9 @@ class End(NamedTuple):
         if self.at is None and self.seconds == math.inf:
             return None
         end = self.at if self.at is not None else now_ms + round(self.seconds * 1000)
-        if end <= now_ms and self.at is None:
-            raise usage("a ban that ends at once is none", "give a longer one: --for 1h")
         if end <= now_ms:
+            if self.at is None:
+                raise usage("a ban that ends at once is none", "give a longer one: --for 1h")
             raise usage("--until is a time to come, and that one is over", "give a later one, or --for 2h")
         if end > LAST_MS:
             raise usage("that end is after the year 9999", f"give --{FOREVER}")
@@ -66,7 +66,7 @@ def end_of(seconds: float | None, until: When | None, forever: bool) -> End:
 
 
 def named(app: App, users: Iterable[str], addresses: Iterable[str]) -> list[Whom]:
-    """Whom the options mean, each once. Raises ChatError, exit 2, for what can be nobody."""
+    """Whom the options mean, as `distinct`. Raises ChatError, exit 2, for what can be nobody too."""
     from nwchatctl.chat import banning
 
     most = app.limits.max_uname_chars
@@ -74,11 +74,20 @@ def named(app: App, users: Iterable[str], addresses: Iterable[str]) -> list[Whom
         *(_checked(lambda text: banning.user(text, most), each, "--user") for each in users),
         *(_checked(banning.address, each, "--address") for each in addresses),
     ]
+    return distinct(app, found)
+
+
+def distinct(app: App, whom: Iterable[Whom]) -> list[Whom]:
+    """Each once, by key. Raises ChatError, exit 2, for two ids of tokens that look the same: there is one ban
+    for all that look like it, so that they cannot both be banned."""
     made: dict[str, Whom] = {}
-    for each in found:
+    for each in whom:
         before = made.get(each.key, each)
         if before.who != each.who and exact_ids(app):
-            raise alike(app, before, each)
+            raise usage(
+                f"{before.who} and {each.who} look alike, and only one of such ids can be banned",
+                f"ban one of them by address: {app.command('ban', 'add', '--address', 'IP', '--for', '1h')}",
+            )
         made[each.key] = each
     return list(made.values())
 
@@ -86,14 +95,6 @@ def named(app: App, users: Iterable[str], addresses: Iterable[str]) -> list[Whom
 def exact_ids(app: App) -> bool:
     """Whether ids that only look the same are those of two players, as they are with tokens."""
     return app.settings.auth.mode == "token"
-
-
-def alike(app: App, one: Whom, other: Whom) -> ChatError:
-    """Two who look the same cannot both be banned: there is one ban for all that look like it."""
-    return usage(
-        f"{one.who} and {other.who} look alike, and only one of such ids can be banned",
-        f"ban one of them by address: {app.command('ban', 'add', '--address', 'IP', '--for', '1h')}",
-    )
 
 
 def reason_of(text: str) -> str:

@@ -11,10 +11,11 @@ import typer
 
 from nwchatctl.commands._banning import (
     End,
-    alike,
     ban_all,
     banned_json,
     banned_line,
+    distinct,
+    exact_ids,
     named,
     parse_length,
     usage,
@@ -136,7 +137,6 @@ class _Whom:
         self._rate = rate
         self._dry_run = dry_run
         self._meant: Whom | None = None
-        self._proven = app.settings.auth.mode == "token"
         self._asked = asking(app, "GET" if dry_run else "DELETE")
 
     @cached_property
@@ -151,17 +151,17 @@ class _Whom:
         from nwchat.rows import connection_of
         from nwchatctl.chat.banning import of_connection
 
-        found = {}
+        found: list[Whom] = []
         if self._user:
-            found = {each.key: each for each in named(self._app, [self._user], ())}
-            (self._meant,) = found.values()
+            found = named(self._app, [self._user], ())
+            (self._meant,) = found
         for each in self._listed:
             whom = of_connection(connection_of(each.row))
             if whom is None:
                 self.nobody.append(each.connection_id)
-            elif found.setdefault(whom.key, whom).who != whom.who:
-                raise alike(self._app, whom, found[whom.key])
-        return ban_all(self._app, list(found.values()), end, "", self._dry_run)
+            else:
+                found.append(whom)
+        return ban_all(self._app, distinct(self._app, found), end, "", self._dry_run)
 
     def kicked(self) -> tuple[Swept, str]:
         """What became of them, and why it was stopped, if it was."""
@@ -185,7 +185,7 @@ class _Whom:
 
         if (whom := self._meant) is None:
             return False
-        return is_on(Ban(whom.key, whom.who), row.sender_id, row.uname, exact=self._proven)
+        return is_on(Ban(whom.key, whom.who), row.sender_id, row.uname, exact=exact_ids(self._app))
 
     def _swept(self, source: Source[Recipient]) -> tuple[Swept, str]:
         from nwchat.pace import Pace

@@ -28,7 +28,6 @@ HELP = examples(
 _SHOWN = 20
 """Bad lines that are named on stderr; --json has more."""
 
-
 _AHEAD_MS = 600_000
 """How far the clock of whoever made the file may be ahead of ours."""
 

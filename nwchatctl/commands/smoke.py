@@ -13,6 +13,7 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
+    from nwchat.identity import Identity
     from nwchatctl.chat.smoke import Over, Step
     from nwchatctl.context import App
 
@@ -44,7 +45,9 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
 
     app: App = ctx.obj
     url, connect, said = dialled(app, require_api(app))
-    token = _token(app) if app.settings.auth.mode == "token" else ""
+    # As the chat cuts it.
+    who = Identity(_NAME, clean_name(_NAME, app.limits.max_uname_chars))
+    token = _token(app, who) if app.settings.auth.mode == "token" else ""
     over = _history_api(app, token)
     steps = list(
         run(
@@ -54,7 +57,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
             uninvited=(lambda: connect(())) if token else None,
-            identity=Identity(_NAME, clean_name(_NAME, app.limits.max_uname_chars)) if token else None,
+            identity=who if token else None,
             over=over,
         )
     )
@@ -73,14 +76,13 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     )
 
 
-def _token(app: App) -> str:
+def _token(app: App, who: Identity) -> str:
     """One of our own, for as long as this takes."""
-    from nwchat.identity import Identity
     from nwchat.tokens import mint
     from nwchatctl.commands._tokens import require_keys
 
     key = require_keys(app)[0]
-    return mint(Identity(_NAME, _NAME), key, app.now_ms() // 1000, _TOKEN_SECONDS)
+    return mint(who, key, app.now_ms() // 1000, _TOKEN_SECONDS)
 
 
 def _history_api(app: App, token: str) -> Over | None:
