@@ -13,39 +13,39 @@ from typing import Annotated, Any
 import typer
 
 from nwchatctl import __version__
+from nwchatctl.command_tree import Command, CommandEntry, Commands, Root
 from nwchatctl.commands.options import examples, parse_seconds
 from nwchatctl.context import App, GlobalOptions
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.streams import OutputClosed
-from nwchatctl.stopping import Terminated, TimedOut, start_timer, stop_timer, stoppable
-from nwchatctl.tree import Command, Commands, Listed, Root
-from nwchatctl.usage import usage_error
+from nwchatctl.signals import Terminated, TimedOut, start_timer, stop_timer, stoppable
+from nwchatctl.usage_errors import explain_usage_error
 
 PROGRAM = "nwchatctl"
 
 
-COMMANDS: tuple[Command | Commands | Listed, ...] = (
+COMMANDS: tuple[Command | Commands | CommandEntry, ...] = (
     # A line a command, in the order of --help: its module and the first sentence of its help, which a test
     # compares. Modules import typer, report, errors and options at the top, and what costs time (boto3,
     # pydantic, ministack) inside the functions.
-    Listed("init", "Write a commented nwchat.toml."),
-    Listed("plan", "Show what `deploy` would change, attribute by attribute."),
-    Listed("deploy", "Build the chat on AWS, or update it."),
-    Listed("status", "Show where the chat is and how it does."),
-    Listed("releases", "List the releases, newest first, with the one that runs now."),
-    Listed("rollback", "Go back to an earlier release."),
-    Listed("destroy", "Take the chat down; its data stays."),
-    Listed("adopt", "Take over a chat made by hand."),
-    Listed("smoke", "Test the chat with two real sockets, and its history API."),
-    Listed("invoke", "Run one function with a test event."),
-    Listed("connections", "See who is connected, and end it."),
-    Listed("ban", "Keep somebody out of the chat."),
-    Listed("broadcast", "Send an announcement to everybody."),
-    Listed("token", 'Who comes into a chat of `auth.mode = "token"`.'),
-    Listed("history", "Read, keep, bring back and delete what was said."),
-    Listed("sandbox", "The embedded AWS on this machine: no account, no cost."),
-    Listed("config", "Settings, and where they come from."),
-    Listed("help", "Explain a topic: exit-codes, config, environment."),
+    CommandEntry("init", "Write a commented nwchat.toml."),
+    CommandEntry("plan", "Show what `deploy` would change, attribute by attribute."),
+    CommandEntry("deploy", "Build the chat on AWS, or update it."),
+    CommandEntry("status", "Show where the chat is and how it does."),
+    CommandEntry("releases", "List the releases, newest first, with the one that runs now."),
+    CommandEntry("rollback", "Go back to an earlier release."),
+    CommandEntry("destroy", "Take the chat down; its data stays."),
+    CommandEntry("adopt", "Take over a chat made by hand."),
+    CommandEntry("smoke", "Test the chat with two real sockets, and its history API."),
+    CommandEntry("invoke", "Run one function with a test event."),
+    CommandEntry("connections", "See who is connected, and end it."),
+    CommandEntry("ban", "Keep somebody out of the chat."),
+    CommandEntry("broadcast", "Send an announcement to everybody."),
+    CommandEntry("token", 'Who comes into a chat of `auth.mode = "token"`.'),
+    CommandEntry("history", "Read, keep, bring back and delete what was said."),
+    CommandEntry("sandbox", "The embedded AWS on this machine: no account, no cost."),
+    CommandEntry("config", "Settings, and where they come from."),
+    CommandEntry("help", "Explain a topic: exit-codes, config, environment."),
 )
 
 
@@ -129,7 +129,7 @@ def tree() -> Root:
     stem.callback()(_globals)
     root = typer.main.get_command(stem)
     assert isinstance(root, Root)
-    root.grow(COMMANDS)
+    root.add_entries(COMMANDS)
     return root
 
 
@@ -197,7 +197,7 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if isinstance(error, ChatError):
         return error
     if isinstance(error, typer.TyperException):
-        return usage_error(error, tree(), argv)
+        return explain_usage_error(error, tree(), argv)
     if isinstance(error, TimedOut):
         return ChatError(
             f"timed out after {app.options.timeout:g} s",
@@ -209,7 +209,7 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ChatError("interrupted", code="interrupted", exit_code=Exit.INTERRUPTED)
     if "botocore" in sys.modules and isinstance(error, Exception):
-        from nwchatctl.aws.errors import explained
+        from nwchatctl.aws.core.errors import explained
 
         if known := explained(error, app.command("deploy")):
             return known

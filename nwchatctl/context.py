@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
-    from nwchat.dialing import Transport
-    from nwchat.limits import Limits
-    from nwchat.post import Poster
-    from nwchat.signing import Credentials
-    from nwchat.store import Store
-    from nwchat.targets import Rows
+    from nwchat.delivery.asyncio_transport import Transport
+    from nwchat.delivery.poster import Poster
+    from nwchat.delivery.signing import Credentials
+    from nwchat.delivery.targets import RowDeletion
+    from nwchat.model.limits import Limits
+    from nwchat.storage.store import Store
     from nwchatctl.aws.cloud import Cloud
-    from nwchatctl.aws.messages import Messages
-    from nwchatctl.aws.session import Aws
+    from nwchatctl.aws.core.session import Aws
+    from nwchatctl.aws.dynamodb.messages import Messages
     from nwchatctl.config import Loaded, Settings
-    from nwchatctl.deploy.domains import WantedName
+    from nwchatctl.deploy.domains.facts import DomainConfig
     from nwchatctl.output.progress import Progress
     from nwchatctl.output.streams import Streams
     from nwchatctl.report import Line, Report, Stream
@@ -137,18 +137,18 @@ class App:
     @cached_property
     def aws(self) -> Aws:
         """boto3, on AWS or on the sandbox. Raises ChatError where nothing is configured or running."""
-        from nwchatctl.aws.session import Access, Aws, Credentials
+        from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 
         self.require_config()
         if not self.sandbox:
             wanted = self.settings.aws
             return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)
-        from nwchatctl.sandbox.target import load_target
+        from nwchatctl.sandbox.endpoint import load_target
 
         target = load_target(self.environ)
         # A region that was asked for counts here as it does on AWS.
         asked = self.settings.aws.region or self.environ.get("AWS_DEFAULT_REGION")
-        keys = Credentials(target.access_key_id, target.secret_access_key)
+        keys = StaticCredentials(target.access_key_id, target.secret_access_key)
         return Aws(
             Access(region=asked or target.region, endpoint=target.endpoint, credentials=keys), self._trace
         )
@@ -167,67 +167,67 @@ class App:
     def cloud(self) -> Cloud:
         """The chat on AWS, which is asked for the account when that is first wanted. Raises as `aws`."""
         from nwchatctl.aws.cloud import Cloud
-        from nwchatctl.deploy.naming import Names
+        from nwchatctl.deploy.names import ResourceNames
 
-        names = Names(self.settings.chat.name)
+        names = ResourceNames(self.settings.chat.name)
         cloud = Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
-        cloud.tokens = self.settings.auth.mode == "token"
+        cloud.reads_token_keys = self.settings.auth.mode == "token"
         cloud.wanted_names = self._wanted_names
         return cloud
 
-    def _wanted_names(self) -> tuple[WantedName, ...]:
-        from nwchatctl.deploy.domains import wanted_names
+    def _wanted_names(self) -> tuple[DomainConfig, ...]:
+        from nwchatctl.deploy.domains.facts import domain_configs
 
-        return wanted_names(self.settings)
+        return domain_configs(self.settings)
 
     @cached_property
     def store(self) -> Store:
         """The two tables. Raises as `aws`."""
-        from nwchat.store import Store
-        from nwchatctl.deploy.naming import Names
+        from nwchat.storage.store import Store
+        from nwchatctl.deploy.names import ResourceNames
 
-        names = Names(self.settings.chat.name)
+        names = ResourceNames(self.settings.chat.name)
         return Store(self.aws.client("dynamodb"), names.connections, names.messages)
 
     def messages(self, *, retries: bool = True) -> Messages:
         """The messages by the thousand. Without `retries` of botocore's, for who has patience of their own.
         Raises as `aws`."""
-        from nwchatctl.aws.messages import Messages
-        from nwchatctl.deploy.naming import Names
+        from nwchatctl.aws.dynamodb.messages import Messages
+        from nwchatctl.deploy.names import ResourceNames
 
         client = self.aws.client("dynamodb", retries=retries)
-        return Messages(client, Names(self.settings.chat.name).messages, self.now_ms)
+        return Messages(client, ResourceNames(self.settings.chat.name).messages, self.now_ms)
 
     @cached_property
     def transport(self) -> Transport:
         """What requests to API Gateway's @connections travel by. Raises as `aws`."""
-        from nwchatctl.aws.sockets import transport
+        from nwchatctl.aws.management_api import transport
 
         return transport(self.aws)
 
     @cached_property
-    def sockets_url(self) -> str:
+    def connections_url(self) -> str:
         """Where the deployed API's connections are asked for. Raises as `cloud`."""
-        api_id = self.cloud.gateway.ids.api or self.cloud.find_api()
-        return self.cloud.where.connections_url(api_id, self.settings.stage.name)
+        api_id = self.cloud.websocket_api.ids.api or self.cloud.find_api()
+        return self.cloud.location.connections_url(api_id, self.settings.stage.name)
 
     @cached_property
     def poster(self) -> Poster:
         """Posts to connections of the deployed API. Raises as `cloud`."""
-        from nwchat.post import Poster
+        from nwchat.delivery.poster import Poster
 
-        region = self.cloud.where.region
-        return Poster(self.transport, self.sockets_url, region, self.credentials, self.rows, self.now_ms)
+        region = self.cloud.location.region
+        return Poster(self.transport, self.connections_url, region, self.credentials, self.rows, self.now_ms)
 
     @cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> RowDeletion:
         """Deletes rows of the connections table. Raises as `aws`."""
-        from nwchat.targets import Rows
-        from nwchatctl.deploy.naming import Names
+        from nwchat.delivery.targets import RowDeletion
+        from nwchatctl.deploy.names import ResourceNames
 
         about = self.aws.client("dynamodb").meta
-        table = Names(self.settings.chat.name).connections
-        return Rows(about.endpoint_url, about.region_name, table, self.credentials)
+        table = ResourceNames(self.settings.chat.name).connections
+        return RowDeletion(about.endpoint_url, about.region_name, table, self.credentials)
 
     @property
     def sending_rate(self) -> float:
@@ -237,23 +237,23 @@ class App:
 
     def credentials(self) -> Credentials:
         """As they are now. Raises botocore's errors."""
-        from nwchatctl.aws.sockets import credentials
+        from nwchatctl.aws.management_api import credentials
 
         return credentials(self.aws)
 
     @property
     def limits(self) -> Limits:
         """What a message may be, as the settings have it."""
-        from nwchat.limits import Limits
+        from nwchat.model.limits import Limits
 
         chat = self.settings.chat
         return Limits(chat.max_message_chars, chat.max_uname_chars, chat.rate_messages, chat.rate_seconds)
 
-    def announce(self) -> None:
+    def print_target(self) -> None:
         """What a mutation says first: where it will act."""
         from nwchatctl.report import Line, Mark
 
-        where, chat = self.cloud.where, self.settings.chat.name
+        where, chat = self.cloud.location, self.settings.chat.name
         stage = self.settings.stage.name
         account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
         self.say(Line(f"{account}: chat {chat}, stage {stage}", Mark.DIM))

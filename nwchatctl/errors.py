@@ -35,3 +35,8 @@ class ChatError(Exception):
         self.hint = hint
         self.code = code
         self.exit_code = int(exit_code)
+
+
+def usage_error(message: str, hint: str) -> ChatError:
+    """A mistake on the command line."""
+    return ChatError(message, hint=hint, code="usage", exit_code=Exit.USAGE)

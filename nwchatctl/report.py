@@ -34,7 +34,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """Rows of cells: a table with headings on a terminal, tab-separated lines in a pipe.
 
     Without headings it is what it is: names and their values, side by side.
@@ -46,7 +46,7 @@ class Table:
     empty: str = ""
 
 
-class Growing:
+class StreamedList:
     """A list in a report's data that is written as it comes and never held as a whole. Read once; `count` is
     how many there were until now."""
 
@@ -70,7 +70,7 @@ class Report:
     """
 
     data: Mapping[str, object]
-    body: tuple[Line | Table, ...] = ()
+    body: tuple[Line | TextTable, ...] = ()
     exit_code: int = 0
     warnings: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())

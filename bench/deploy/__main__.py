@@ -15,12 +15,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.deploy.chain import Way
-from bench.deploy.proxy import Proxy
+from bench.deploy.call_chain import Way
+from bench.deploy.delay_proxy import Proxy
 from bench.deploy.table import Run, table
 from nwchatctl.commands.sandbox import start
-from nwchatctl.sandbox import filelock, process
-from nwchatctl.sandbox.state import State, read_info, read_key, write_json, write_key
+from nwchatctl.sandbox import file_lock, process
+from nwchatctl.sandbox.state import SandboxPaths, read_info, read_key, write_json, write_key
 
 DEPLOY = ("-q", "deploy", "--yes")
 
@@ -51,7 +51,7 @@ class Bench:
 
     def chain(self, case: str, number: int) -> Way:
         """What of the case had to wait for each other."""
-        calls, making = self._run("bench.deploy.chain", case, number).splitlines()[-1].split()
+        calls, making = self._run("bench.deploy.call_chain", case, number).splitlines()[-1].split()
         return Way(int(calls), float(making))
 
     def _run(self, module: str, case: str, number: int) -> str:
@@ -74,7 +74,7 @@ def bench() -> Iterator[Bench]:
     """A sandbox of its own in a temporary directory, and the proxy before it; gone afterwards."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
-        real, shown = State(root / "sandbox"), State(root / "proxied")
+        real, shown = SandboxPaths(root / "sandbox"), SandboxPaths(root / "proxied")
         stack.callback(process.down, real)
         start(real, _free_port())
         info, key = read_info(real), read_key(real)
@@ -85,13 +85,13 @@ def bench() -> Iterator[Bench]:
         shown.make()
         write_json(shown.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
         write_key(shown, key)
-        stack.enter_context(filelock.holding(shown.server_lock, timeout=1))
+        stack.enter_context(file_lock.holding(shown.server_lock, timeout=1))
         home = root / "home"
         home.mkdir()
         yield Bench(proxy, _environ(home, shown), home)
 
 
-def _environ(home: Path, sandbox: State) -> dict[str, str]:
+def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
     # Nothing of whoever runs this: no AWS profile, no settings, no editor's debugger in the interpreter.
     return {
         "PATH": os.environ.get("PATH", ""),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.deploy.chain import Way
-from bench.deploy.proxy import Call
+from bench.deploy.call_chain import Way
+from bench.deploy.delay_proxy import Call
 
 HEAD = (
     "case",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.fanout.simulation import World, alone, simulate
-from nwchat.segments import count
+from nwchat.large_rooms.segments import count
 
 ROOMS = (100_000, 1_000_000)
 SIZES = (1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000, 1_000_000)

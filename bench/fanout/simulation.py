@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from nwchat.segments import MAX_HOPS
+from nwchat.large_rooms.segments import MAX_HOPS
 
 STEP = 0.02
 """Seconds."""

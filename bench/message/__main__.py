@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from bench.message import dynamodb
 from bench.message.table import table
-from bench.posts import running, stub
+from bench.posts import contender_process, gateway_stub
+from bench.posts.gateway_stub import Stub
 from bench.posts.model import Case, Sample
-from bench.posts.stub import Stub
 from bench.posts.tools import Missing
 
 CASE = Case(tls=True, latency_ms=20)
@@ -29,7 +29,7 @@ def run(kind: str, rows: int, made: Stub, tables: str) -> Sample:
     """One message to so many. SystemExit when the stub had fewer posts than there are recipients."""
     command = [sys.executable, "-m", "bench.message.contender", kind, made.url(CASE), str(rows)]
     before = made.served()
-    said = running.start(command, made.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables})
+    said = contender_process.start(command, made.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables})
     sample = Sample.of(json.loads(said.splitlines()[-1]))
     # The message before it, which is not timed, went to as many.
     if (served := made.served() - before - 1) < 2 * sample.posts:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
     sizes = (20, 100) if asked.quick else ROWS
     try:
-        with stub.running(say, fallback=asked.fallback) as made, dynamodb.running() as tables:
+        with gateway_stub.running(say, fallback=asked.fallback) as made, dynamodb.running() as tables:
             found = measure(asked.rounds or (1 if asked.quick else 3), sizes, made, tables)
     except Missing as missing:
         say(f"error: there is no {missing}")

@@ -18,12 +18,12 @@ from typing import Any, cast
 import boto3
 from botocore.config import Config
 
-from bench.message.before import WORKERS, OldPoster
+from bench.message.boto3_poster import WORKERS, OldPoster
 from bench.posts.contenders.common import processor, report
 from nwchat import message, runtime
-from nwchat.post import Poster
+from nwchat.delivery.poster import Poster
 from nwchat.runtime import Event
-from nwchat.store import Store
+from nwchat.storage.store import Store
 
 
 def main() -> int:
@@ -56,11 +56,11 @@ def _before() -> Any:
     )
     config = runtime.config()
     store = Store(boto3.client("dynamodb"), config.connections_table, config.messages_table)
-    tools = runtime.Tools(config, store, runtime.now_ms, runtime.tools().new_id)
+    services = runtime.Services(config, store, runtime.now_ms, runtime.services().new_id)
     poster = cast(Poster, OldPoster(client))
 
     def handle(event: Event) -> Any:
-        return message.message(event, tools, poster, math.inf, runtime.log_for(event, None))
+        return message.message(event, services, poster, math.inf, runtime.log_for(event, None))
 
     return handle
 

@@ -23,11 +23,11 @@ from typing import Any
 
 from bench.posts import tools
 from bench.posts.contenders.common import connection_ids
-from bench.posts.keeping import free_ports, kept
-from bench.posts.serving import Requests
-from nwchat.keys import ulid, ulid_time
-from nwchat.rows import message_row
-from nwchat.wire import Message
+from bench.posts.http_server import Requests
+from bench.posts.server_process import free_ports, kept
+from nwchat.model.ids import ulid, ulid_time
+from nwchat.model.rows import message_row
+from nwchat.model.wire import Message
 
 PAGE_BYTES = 1024 * 1024
 CONNECTION_BYTES = 260

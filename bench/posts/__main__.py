@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.posts import picture, running, stub, table, tools
+from bench.posts import chart, contender_process, gateway_stub, table, tools
+from bench.posts.gateway_stub import Stub
 from bench.posts.measure import AIMS, all_figures, interleaved, measure
 from bench.posts.model import CASES, Case, Contender, Results, Sample
-from bench.posts.stub import Stub
 from bench.posts.tools import BENCH, Missing
 
 OURS = frozenset({"cli", "function"})
@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    names = [each.name for each in running.CONTENDERS]
+    names = [each.name for each in contender_process.CONTENDERS]
     parser = argparse.ArgumentParser(prog="python -m bench.posts", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how often everything runs; medians are shown (5)")
     parser.add_argument("--posts", type=int, help="of the fast contenders; slow ones do a part (40,000)")
@@ -45,7 +45,7 @@ def ceilings(made: Stub) -> Callable[[Case], float | None]:
     except Missing as missing:
         say(f"the stub's ceiling is not measured: {missing}")
         return lambda case: None
-    return lambda case: running.ceiling(case, made, 500 if case.latency_ms else 32, wrk)
+    return lambda case: contender_process.ceiling(case, made, 500 if case.latency_ms else 32, wrk)
 
 
 def save(to: Path, results: Results, drawing: str) -> None:
@@ -67,7 +67,7 @@ def save(to: Path, results: Results, drawing: str) -> None:
 
 def show(results: Results, wanted: Sequence[Contender], about: str) -> str:
     """Everything for stdout: tables, aims, chart."""
-    found = all_figures(results, running.BASELINE)
+    found = all_figures(results, contender_process.BASELINE)
     labels = {each.name: each.label for each in wanted}
     lines = [
         about,
@@ -83,16 +83,16 @@ def show(results: Results, wanted: Sequence[Contender], about: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     asked, load = parse(argv), os.getloadavg()[0]
-    wanted = [each for each in running.CONTENDERS if not asked.only or each.name in asked.only]
+    wanted = [each for each in contender_process.CONTENDERS if not asked.only or each.name in asked.only]
     try:
-        with stub.running(say, fallback=asked.fallback) as made:
+        with gateway_stub.running(say, fallback=asked.fallback) as made:
             say(f"the stub is {made.what}")
-            commands = running.commands(say, wanted)
+            commands = contender_process.commands(say, wanted)
             wanted = [each for each in wanted if each.name in commands]
             results = Results(made.what, load=load)
 
             def run(case: Case, contender: Contender) -> Sample:
-                return running.run(commands[contender.name], contender, case, made, asked.posts)
+                return contender_process.run(commands[contender.name], contender, case, made, asked.posts)
 
             # The stub in Python has no ceiling worth knowing: it is in everybody's way.
             ceiling = (lambda case: None) if asked.fallback else ceilings(made)
@@ -100,8 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Missing as missing:
         say(f"error: there is no {missing}")
         return 1
-    found = all_figures(results, running.BASELINE)
-    save(asked.out, results, picture.svg(found, wanted, CASES, OURS))
+    found = all_figures(results, contender_process.BASELINE)
+    save(asked.out, results, chart.svg(found, wanted, CASES, OURS))
     sys.stdout.write(show(results, wanted, table.about(results, asked.rounds, asked.posts)))
     lost = sum(each.lost for each in found.values())
     if lost:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from bench.message import dynamodb
-from bench.posts import running, stub
+from bench.posts import contender_process, gateway_stub
+from bench.posts.gateway_stub import Stub
 from bench.posts.model import Case, Sample
-from bench.posts.stub import Stub
 from bench.posts.table import line
 from bench.posts.tools import Missing
 
@@ -28,7 +28,7 @@ def say(text: str) -> None:
 def run(kind: str, rows: int, made: Stub, tables: str) -> Sample:
     """One run. SystemExit when not all rows were dealt with as they are."""
     command = [sys.executable, "-m", "bench.rows.contender", kind, made.partly_gone(CASE), str(rows)]
-    said = running.start(command, made.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables})
+    said = contender_process.start(command, made.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables})
     sample = Sample.of(json.loads(said.splitlines()[-1]))
     if sample.delivered != rows:
         raise SystemExit(f"{kind}: {sample.delivered} of {rows} rows")
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
     found: dict[tuple[str, int], list[Sample]] = {}
     try:
-        with stub.running(say, fallback=asked.fallback) as made, dynamodb.running() as tables:
+        with gateway_stub.running(say, fallback=asked.fallback) as made, dynamodb.running() as tables:
             for number in range(asked.rounds or (1 if asked.quick else 3)):
                 for kind in KINDS:
                     for rows in (200,) if asked.quick else ROWS:

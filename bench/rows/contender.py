@@ -17,14 +17,13 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from bench.posts.contenders.common import connection_ids, processor, report
-from bench.posts.stub import is_gone
-from nwchat.pace import Pace
-from nwchat.targets import Connections
-from nwchatctl.chat import exporting
-from nwchatctl.chat.picking import Span
-from nwchatctl.chat.sweeping import sweep
-from nwchatctl.commands._connections import candidates
+from bench.posts.gateway_stub import is_gone
+from nwchat.delivery.rate_limit import RateLimiter
+from nwchat.delivery.targets import ConnectionPosts
+from nwchatctl.chat import connection_prune, history_export
+from nwchatctl.chat.history_filter import Span
 from nwchatctl.context import App
+from nwchatctl.operations.connections import candidates
 
 _WARM_UP = 100
 
@@ -43,16 +42,18 @@ def main() -> int:
 def prune(rows: int, url: str) -> int:
     """All of them asked about, at the command's own rate, and the rows of the gone deleted."""
     app = _app(rows)
-    asked = Connections("GET", url, os.environ["AWS_REGION"], app.credentials)
+    asked = ConnectionPosts("GET", url, os.environ["AWS_REGION"], app.credentials)
     found = candidates(app, None, expired=True)
     try:
-        swept = sweep(app.transport, asked, app.rows, found, pace=Pace(app.sending_rate))
+        result = connection_prune.prune(
+            app.transport, asked, app.rows, found, rate_limiter=RateLimiter(app.sending_rate)
+        )
     finally:
         found.close()
     expected = sum(map(is_gone, connection_ids(rows)))
-    if (swept.checked, swept.deleted, swept.alive) != (rows, expected, rows - expected):
-        raise SystemExit(f"{expected} of {rows} are gone, and not so: {swept}")
-    return swept.checked
+    if (result.checked, result.deleted, result.alive) != (rows, expected, rows - expected):
+        raise SystemExit(f"{expected} of {rows} are gone, and not so: {result}")
+    return result.checked
 
 
 def export(rows: int, url: str) -> int:
@@ -64,7 +65,7 @@ def export(rows: int, url: str) -> int:
         count += messages
 
     with tempfile.TemporaryFile() as file:
-        exporting.write(_app(rows).messages().oldest_first(Span()), file, written)
+        history_export.write(_app(rows).messages().oldest_first(Span()), file, written)
         lines = _lines(file)
     if lines != count:
         raise SystemExit(f"{lines} lines of {count} messages")

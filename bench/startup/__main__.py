@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.startup import beside
-from bench.startup.stub import serving
+from bench.startup import baselines
+from bench.startup.dynamodb_stub import serving
 from bench.startup.table import Aim, table
 
 LEAST = 15
@@ -23,7 +23,7 @@ LEAST = 15
 VERSION = "nwchatctl --version"
 HELP = "nwchatctl --help"
 LIST = "nwchatctl connections list --json"
-TYPER = f"`python -c '{beside.TYPER}'`"
+TYPER = f"`python -c '{baselines.TYPER}'`"
 RICH = "a one-command Typer app's `--help`"
 PLAIN = "the same app's without rich"
 AWS = "`aws --version`"
@@ -72,18 +72,20 @@ def bench(awscli: Path | None) -> Iterator[Bench]:
         tool = str(Path(sys.executable).with_name("nwchatctl"))
         commands = {
             VERSION: [tool, "--version"],
-            TYPER: [sys.executable, "-c", beside.TYPER],
+            TYPER: [sys.executable, "-c", baselines.TYPER],
             HELP: [tool, "--help"],
-            RICH: [*beside.script(home, "one.py", beside.ONE_COMMAND.format(options="")), "--help"],
+            RICH: [*baselines.script(home, "one.py", baselines.ONE_COMMAND.format(options="")), "--help"],
             PLAIN: [
-                *beside.script(home, "bare.py", beside.ONE_COMMAND.format(options="rich_markup_mode=None")),
+                *baselines.script(
+                    home, "bare.py", baselines.ONE_COMMAND.format(options="rich_markup_mode=None")
+                ),
                 "--help",
             ],
             LIST: [tool, "connections", "list", "--json"],
-            SCAN: beside.script(home, "scan.py", beside.SCAN),
+            SCAN: baselines.script(home, "scan.py", baselines.SCAN),
         }
         if awscli is not None:
-            commands[AWS] = [str(beside.aws(awscli)), "--version"]
+            commands[AWS] = [str(baselines.aws(awscli)), "--version"]
         yield Bench(commands, _environ(home, stack.enter_context(serving())), home)
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nwchat import runtime
-from nwchat.tokens import Good, Refused, of_handshake, verify_with
+from nwchat.auth.tokens import TokenAccepted, TokenRefused, of_handshake, verify_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nwchat.runtime import Answer, Event, Log
-    from nwchat.token_keys import Key
+    from nwchat.auth.token_keys import TokenKey
+    from nwchat.log import Log
+    from nwchat.runtime import Event, Response
 
 
-def handler(event: Event, context: object) -> Answer:
+def handler(event: Event, context: object) -> Response:
     log = runtime.log_for(event, context)
     try:
         max_chars = runtime.config().limits.max_uname_chars
@@ -30,30 +31,32 @@ def handler(event: Event, context: object) -> Answer:
 
 
 def authorize(
-    event: Event, keys: Callable[[], Sequence[Key]], now: float, max_uname_chars: int, log: Log
-) -> Answer:
+    event: Event, keys: Callable[[], Sequence[TokenKey]], now: float, max_uname_chars: int, log: Log
+) -> Response:
     """A policy that lets the holder of a good token into exactly this stage, or nobody anywhere."""
     arn = _arn(event)
     found = _judged(event, keys, now, max_uname_chars)
-    if isinstance(found, Refused) or not arn:
-        log.warning("refused", extra={"reason": found.reason if isinstance(found, Refused) else "no_arn"})
+    if isinstance(found, TokenRefused) or not arn:
+        log.warning(
+            "refused", extra={"reason": found.reason if isinstance(found, TokenRefused) else "no_arn"}
+        )
         return _policy("Deny", arn or "*", "nobody")
     who = found.identity
     return {**_policy("Allow", arn, who.sender_id), "context": who.as_context()}
 
 
 def _judged(
-    event: Event, keys: Callable[[], Sequence[Key]], now: float, max_uname_chars: int
-) -> Good | Refused:
+    event: Event, keys: Callable[[], Sequence[TokenKey]], now: float, max_uname_chars: int
+) -> TokenAccepted | TokenRefused:
     token = of_handshake(event)
-    return token if isinstance(token, Refused) else verify_with(keys, token, now, max_uname_chars)
+    return token if isinstance(token, TokenRefused) else verify_with(keys, token, now, max_uname_chars)
 
 
 def _arn(event: Event) -> str:
     return str(event.get("methodArn") or "")
 
 
-def _policy(effect: str, arn: str, who: str) -> Answer:
+def _policy(effect: str, arn: str, who: str) -> Response:
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": arn}
     return {"principalId": who, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 

@@ -5,47 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nwchat import runtime
-from nwchat.bans import ban_on
-from nwchat.identity import Identity, identity_of
-from nwchat.keys import connection_expiry
-from nwchat.rows import Connection
-from nwchat.runtime import Answer, Event, Log, Tools
-from nwchat.subprotocol import SUBPROTOCOL, offered
-from nwchat.wire import well_formed
+from nwchat.log import Log
+from nwchat.model.bans import active_ban
+from nwchat.model.identity import Identity, identity_of
+from nwchat.model.ids import connection_expiry
+from nwchat.model.rows import Connection
+from nwchat.model.subprotocol import SUBPROTOCOL, offered
+from nwchat.model.wire import well_formed
+from nwchat.runtime import Event, Response, Services
 
 _MAX_USER_AGENT = 256
 
 
-def handler(event: Event, context: object) -> Answer:
+def handler(event: Event, context: object) -> Response:
     log = runtime.log_for(event, context)
     try:
-        return connect(event, runtime.tools(), log)
+        return connect(event, runtime.services(), log)
     except Exception:
         log.exception("connect failed")
         return {"statusCode": 500}
 
 
-def connect(event: Event, tools: Tools, log: Log) -> Answer:
+def connect(event: Event, services: Services, log: Log) -> Response:
     """200, or 403 for a browser on a page of another origin, and for the banned. Clients other than browsers
     send no Origin.
 
     In token mode also 403 for whom no authorizer has let in: then there was none, which is somebody's doing.
     """
     request, headers = runtime.request_of(event), _lower(event.get("headers"))
-    origin, allowed = headers.get("origin"), tools.config.allowed_origins
+    origin, allowed = headers.get("origin"), services.config.allowed_origins
     if allowed and origin is not None and origin.lower() not in allowed:
         log.warning("origin refused", extra={"origin": origin[:200]})
         return {"statusCode": 403}
     who = identity_of(request)
-    if tools.config.tokens and who is None:
+    if services.config.tokens and who is None:
         log.error("no authorizer ran: `nwchatctl deploy` mends it")
         return {"statusCode": 403}
     # In open mode nobody has said a name yet: then it is the address alone.
-    if (ban := ban_on(request, tools.store.bans, tools.now_ms(), log)) is not None:
+    if (ban := active_ban(request, services.store.bans, services.now_ms(), log)) is not None:
         log.warning("banned", extra={"ban": ban.key})
         return {"statusCode": 403}
     if connection_id := request.get("connectionId"):
-        tools.store.connected(_connection(str(connection_id), request, headers, tools.now_ms(), who))
+        services.store.add_connection(
+            _connection(str(connection_id), request, headers, services.now_ms(), who)
+        )
         log.info("connected")
     else:
         log.warning("an event without a connection id: nothing to store")
@@ -85,4 +88,4 @@ def _lower(headers: object) -> dict[str, str]:
 
 
 if runtime.is_warming():
-    runtime.tools()
+    runtime.services()

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from nwchat import runtime
-from nwchat.runtime import Answer, Event, Log, Tools
+from nwchat.log import Log
+from nwchat.runtime import Event, Response, Services
 
 
-def handler(event: Event, context: object) -> Answer:
+def handler(event: Event, context: object) -> Response:
     log = runtime.log_for(event, context)
     try:
-        return disconnect(event, runtime.tools(), log)
+        return disconnect(event, runtime.services(), log)
     except Exception:
         log.exception("disconnect failed")
         return {"statusCode": 500}
 
 
-def disconnect(event: Event, tools: Tools, log: Log) -> Answer:
+def disconnect(event: Event, services: Services, log: Log) -> Response:
     request = runtime.request_of(event)
     if connection_id := request.get("connectionId"):
-        tools.store.disconnected(str(connection_id))
+        services.store.remove_connection(str(connection_id))
         log.info("disconnected", extra={"close_code": request.get("disconnectStatusCode")})
     else:
         log.warning("an event without a connection id: nothing to delete")
@@ -26,4 +27,4 @@ def disconnect(event: Event, tools: Tools, log: Log) -> Answer:
 
 
 if runtime.is_warming():
-    runtime.tools()
+    runtime.services()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -10,25 +9,26 @@ import random
 import ssl
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nwchat.dialing import AsyncioTransport
-from nwchat.invoking import Invoker, Missed
-from nwchat.keys import UlidMaker
-from nwchat.limits import Limits
-from nwchat.post import Poster
-from nwchat.segments import Segment
-from nwchat.signing import Credentials
-from nwchat.sizing import Size
-from nwchat.store import Store
-from nwchat.targets import Rows
+from nwchat.config import Config
+from nwchat.delivery.asyncio_transport import AsyncioTransport
+from nwchat.delivery.poster import Poster
+from nwchat.delivery.signing import Credentials
+from nwchat.delivery.targets import RowDeletion
+from nwchat.large_rooms.invoker import Invoker, Missed
+from nwchat.large_rooms.segments import Segment
+from nwchat.log import JsonFormatter, Log
+from nwchat.model.ids import UlidMaker
+from nwchat.storage.store import Store
+from nwchat.storage.table_size import TableSize
 
 if TYPE_CHECKING:
-    from nwchat.keyring import Keyring
-    from nwchat.token_keys import Key
+    from nwchat.auth.key_cache import KeyCache
+    from nwchat.auth.token_keys import TokenKey
 
 _WIDTH = 128
 """Posts under way at most: asyncio keeps 256 KB for each TLS connection, and within a Region an answer takes
@@ -37,98 +37,7 @@ _MARGIN_SECONDS = 2.0
 """Kept back of a function's time, to finish what is under way, answer and log."""
 
 Event: TypeAlias = Mapping[str, Any]
-Answer: TypeAlias = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class FanOut:
-    """A room of more than `threshold` connections is large, and cut into segments of about `segment_size`.
-
-    `function` takes them, a name with its alias; "" where there is none, and no room is large. `rate` is
-    posts a second that one message to all may make, of all segments together.
-    """
-
-    function: str = ""
-    threshold: int = 250
-    segment_size: int = 25_000
-    rate: int = 8_000
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The functions' settings, as `deploy` puts them into their environment."""
-
-    connections_table: str
-    messages_table: str
-    endpoint: str = ""
-    retention_days: int = 90
-    echo_to_sender: bool = True
-    allowed_origins: frozenset[str] = frozenset()
-    limits: Limits = field(default_factory=Limits)
-    log_level: str = "INFO"
-    fan_out: FanOut = field(default_factory=FanOut)
-    tokens: bool = False
-    """Whether a token says who somebody is, and nobody without one is heard."""
-    key_parameter: str = ""
-    """The parameter with the keys that tokens are signed with."""
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Config:
-        """KeyError for a missing table name, ValueError for a number that isn't one: deploy sets them all."""
-        standard, spread = Limits(), FanOut()
-        origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
-        return cls(
-            connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
-            messages_table=env["NWCHAT_MESSAGES_TABLE"],
-            endpoint=env.get("NWCHAT_ENDPOINT", ""),
-            retention_days=int(env.get("NWCHAT_RETENTION_DAYS", "90")),
-            echo_to_sender=env.get("NWCHAT_ECHO_TO_SENDER", "true").lower() != "false",
-            allowed_origins=frozenset(origin.lower() for origin in origins if origin),
-            limits=Limits(
-                max_message_chars=int(env.get("NWCHAT_MAX_MESSAGE_CHARS", standard.max_message_chars)),
-                max_uname_chars=int(env.get("NWCHAT_MAX_UNAME_CHARS", standard.max_uname_chars)),
-                rate_messages=int(env.get("NWCHAT_RATE_MESSAGES", standard.rate_messages)),
-                rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", standard.rate_seconds)),
-            ),
-            log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
-            fan_out=FanOut(
-                function=env.get("NWCHAT_FANOUT_FUNCTION", ""),
-                threshold=int(env.get("NWCHAT_FANOUT_THRESHOLD", spread.threshold)),
-                segment_size=int(env.get("NWCHAT_FANOUT_SEGMENT_SIZE", spread.segment_size)),
-                rate=int(env.get("NWCHAT_SENDING_RATE", spread.rate)),
-            ),
-            tokens=env.get("NWCHAT_AUTH_MODE", "open") == "token",
-            key_parameter=env.get("NWCHAT_AUTH_PARAMETER", ""),
-        )
-
-
-class Log(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose every record carries `request_id` and `connection_id`; `extra` adds to them."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        return msg, {**kwargs, "extra": {**(self.extra or {}), **(kwargs.get("extra") or {})}}
-
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the keys of Lambda's own JSON format."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = {
-            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-            + f".{int(record.msecs):03d}Z",
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        if record.exc_info and record.exc_info[0] is not None:
-            fields["errorType"] = record.exc_info[0].__name__
-            fields["errorMessage"] = str(record.exc_info[1])
-            fields["stackTrace"] = self.formatException(record.exc_info).splitlines()
-        return json.dumps(fields, default=str, separators=(",", ":"))
+Response: TypeAlias = dict[str, Any]
 
 
 def _nowhere(segments: Sequence[Segment]) -> list[Missed]:
@@ -136,7 +45,7 @@ def _nowhere(segments: Sequence[Segment]) -> list[Missed]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class Services:
     """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID.
 
     `hand_over` invokes `fanout` with each segment, and gives back those that it could not. `size` takes how
@@ -149,7 +58,7 @@ class Tools:
     new_id: Callable[[], str]
     hand_over: Callable[[Sequence[Segment]], list[Missed]] = _nowhere
     size: Callable[[int], int] = int
-    keys: Callable[[], Sequence[Key]] = tuple
+    keys: Callable[[], Sequence[TokenKey]] = tuple
 
 
 @cache
@@ -158,17 +67,17 @@ def config() -> Config:
 
 
 @cache
-def tools() -> Tools:
+def services() -> Services:
     settings = config()
     store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
-    return Tools(
+    return Services(
         settings,
         store,
         now_ms,
         UlidMaker(now_ms, os.urandom),
         # Made when a room is large for the first time: small ones need no client of Lambda's.
         hand_over=lambda segments: invoker().hand_over_all(segments),
-        size=Size(store.size, _logger()).at_least,
+        size=TableSize(store.size, _logger()).at_least,
         # Only functions that let people in ask for them.
         keys=lambda: keys()(),  # noqa: PLW0108 - made when first asked
     )
@@ -180,7 +89,7 @@ def poster() -> Poster:
     if not settings.endpoint:
         raise KeyError("NWCHAT_ENDPOINT")
     about = _client("dynamodb").meta
-    rows = Rows(about.endpoint_url, about.region_name, settings.connections_table, _credentials)
+    rows = RowDeletion(about.endpoint_url, about.region_name, settings.connections_table, _credentials)
     # Certificates are read while there is a whole CPU for it.
     secure = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
     transport = AsyncioTransport(verify=secure)
@@ -198,23 +107,23 @@ def invoker() -> Invoker:
 
 
 @cache
-def keys() -> Keyring:
-    """What gives the keys of tokens as they are now (`nwchat.keyring`), none where they cannot be had.
+def keys() -> KeyCache:
+    """What gives the keys of tokens as they are now (`nwchat.auth.key_cache`), none where they cannot be had.
 
     KeyError where deploy has named no parameter. The role needs ssm:GetParameter alone (`policies`).
     """
-    from nwchat.keyring import Keyring
+    from nwchat.auth.key_cache import KeyCache
 
     name = config().key_parameter
     if not name:
         raise KeyError("NWCHAT_AUTH_PARAMETER")
     ssm = _client("ssm", brief=True)
-    return Keyring(lambda: _fetched(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
+    return KeyCache(lambda: _fetched(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
 
 
-def _fetched(ssm: Any, name: str) -> tuple[Key, ...]:
-    from nwchat.keyring import NoKeys
-    from nwchat.token_keys import read_keys
+def _fetched(ssm: Any, name: str) -> tuple[TokenKey, ...]:
+    from nwchat.auth.key_cache import NoKeys
+    from nwchat.auth.token_keys import read_keys
 
     try:
         return read_keys(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
@@ -231,7 +140,7 @@ def _session() -> Any:
     import boto3
     import botocore.session
 
-    from nwchat.models import RawItems
+    from nwchat.storage.service_model import RawItems
 
     core = botocore.session.Session()
     core.register_component("data_loader", RawItems())

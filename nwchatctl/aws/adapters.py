@@ -7,24 +7,26 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from nwchatctl.aws.account import Account
-from nwchatctl.aws.adopting import Adopting
-from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.caller import Caller, caller
-from nwchatctl.aws.certificates import Certificates
-from nwchatctl.aws.deploys import Deploys
-from nwchatctl.aws.domains import Domains
-from nwchatctl.aws.dynamodb import Tables
-from nwchatctl.aws.historyapi import HistoryApis
+from nwchatctl.aws.acm import Certificates
+from nwchatctl.aws.apigateway.domain_names import Domains
+from nwchatctl.aws.apigateway.http_api import HttpApi
+from nwchatctl.aws.apigateway.logging_role import LoggingRole
+from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
+from nwchatctl.aws.awslambda.event_invoke import AsyncInvokes
+from nwchatctl.aws.awslambda.functions import Functions
+from nwchatctl.aws.awslambda.package import Package, package
+from nwchatctl.aws.core.caller import Caller, caller
+from nwchatctl.aws.core.session import Aws
+from nwchatctl.aws.dynamodb.deploy_table import DeployTable
+from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
-from nwchatctl.aws.lambdas import Functions
+from nwchatctl.aws.legacy_chat import LegacyResources
 from nwchatctl.aws.logs import LogGroups
-from nwchatctl.aws.package import Package, package
-from nwchatctl.aws.queues import AsyncInvokes, Queues
-from nwchatctl.aws.session import Aws
-from nwchatctl.aws.token_keys import KeyParameters
-from nwchatctl.aws.zones import Zones
-from nwchatctl.deploy.naming import Names, Place
+from nwchatctl.aws.route53 import Zones
+from nwchatctl.aws.sqs import Queues
+from nwchatctl.aws.ssm import KeyParameters
+from nwchatctl.deploy.location import Location
+from nwchatctl.deploy.names import ResourceNames
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -37,7 +39,7 @@ class Adapters:
     """What works on the chat that `names` are of, by way of `aws`. There is one object of each, which learns
     AWS's ids as it reads and makes; `caller` is asked of AWS where it is None."""
 
-    def __init__(self, aws: Aws, caller: Caller | None, names: Names, clock: Clock) -> None:
+    def __init__(self, aws: Aws, caller: Caller | None, names: ResourceNames, clock: Clock) -> None:
         self._aws = aws
         self._caller = caller
         self._asking = threading.Lock()
@@ -53,12 +55,12 @@ class Adapters:
             return self._caller
 
     @property
-    def where(self) -> Place:
+    def location(self) -> Location:
         """Where that is; raises as `caller`."""
-        return self.caller.place
+        return self.caller.location
 
     def _role_arn(self, name: str) -> str:
-        return self.where.role_arn(name)
+        return self.location.role_arn(name)
 
     @cached_property
     def package(self) -> Package:
@@ -71,14 +73,16 @@ class Adapters:
         return Tables(self._aws.client("dynamodb"))
 
     @cached_property
-    def deploys(self) -> Deploys:
+    def deploy_table(self) -> DeployTable:
         """The adapter of the tool's own table."""
-        return Deploys(self._aws.client("dynamodb"), self.names.deploys)
+        return DeployTable(self._aws.client("dynamodb"), self.names.deploys)
 
     @cached_property
     def log_groups(self) -> LogGroups:
         """The adapter of log groups."""
-        return LogGroups(self._aws.client("logs"), lambda name: self.where.arn("logs", f"log-group:{name}"))
+        return LogGroups(
+            self._aws.client("logs"), lambda name: self.location.arn("logs", f"log-group:{name}")
+        )
 
     @cached_property
     def roles(self) -> Roles:
@@ -91,7 +95,7 @@ class Adapters:
         return Functions(
             self._aws.client("lambda"),
             self.package,
-            lambda name: self.where.arn("lambda", f"function:{name}"),
+            lambda name: self.location.arn("lambda", f"function:{name}"),
             self._role_arn,
         )
 
@@ -111,16 +115,16 @@ class Adapters:
         return KeyParameters(self._aws.client("ssm"), self._clock)
 
     @cached_property
-    def gateway(self) -> Gateway:
+    def websocket_api(self) -> WebSocketApi:
         """The adapter of the WebSocket API."""
-        return Gateway(*self._gateways())
+        return WebSocketApi(*self._api_clients())
 
     @cached_property
-    def history(self) -> HistoryApis:
+    def history_api(self) -> HttpApi:
         """The adapter of the history API."""
-        return HistoryApis(*self._gateways())
+        return HttpApi(*self._api_clients())
 
-    def _gateways(self) -> tuple[ApiGatewayV2Client, str, Callable[[], ApiGatewayV2Client]]:
+    def _api_clients(self) -> tuple[ApiGatewayV2Client, str, Callable[[], ApiGatewayV2Client]]:
         client = self._aws.client("apigatewayv2")
         prefix = f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::/apis/"
         return client, prefix, lambda: self._aws.client("apigatewayv2", retries=False)
@@ -144,11 +148,11 @@ class Adapters:
         return Certificates(self._aws.client("acm"), self.zones, str(self._clock()))
 
     @cached_property
-    def account(self) -> Account:
+    def logging_role(self) -> LoggingRole:
         """The adapter of what API Gateway may do in the whole account."""
-        return Account(self._aws.client("apigateway"), self._aws.client("iam"), self.where)
+        return LoggingRole(self._aws.client("apigateway"), self._aws.client("iam"), self.location)
 
     @cached_property
-    def old(self) -> Adopting:
+    def legacy_resources(self) -> LegacyResources:
         """The adapter of an old chat's functions and table."""
-        return Adopting(self._aws.client("dynamodb"), self._aws.client("lambda"))
+        return LegacyResources(self._aws.client("dynamodb"), self._aws.client("lambda"))

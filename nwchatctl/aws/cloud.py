@@ -5,92 +5,76 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import ParamSpec, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from nwchatctl.aws import creating, named
+from nwchatctl.aws import domain_facts
 from nwchatctl.aws.adapters import Adapters, Clock
-from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.caller import Caller
-from nwchatctl.aws.deploys import Rows
-from nwchatctl.aws.patience import hurrying
-from nwchatctl.aws.published import Found
-from nwchatctl.aws.reading import Readers, Start
-from nwchatctl.aws.session import Aws
+from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
+from nwchatctl.aws.applier import Applier
+from nwchatctl.aws.awslambda.versions import PublishedFunction
+from nwchatctl.aws.core.caller import Caller
+from nwchatctl.aws.core.parallel import ParallelReads, StartRead
+from nwchatctl.aws.core.retry import retrying_briefly
+from nwchatctl.aws.core.session import Aws
 from nwchatctl.deploy.adoption import FoundApi
-from nwchatctl.deploy.changes import Change, Create, Delete, Update
-from nwchatctl.deploy.domains import Facts, WantedName, live_names
-from nwchatctl.deploy.functions import FANOUT, FUNCTIONS
-from nwchatctl.deploy.leftovers import own
+from nwchatctl.deploy.changes import Change
+from nwchatctl.deploy.desired.functions import FANOUT, FUNCTIONS
+from nwchatctl.deploy.domains.facts import DomainConfig, DomainFacts, live_names
+from nwchatctl.deploy.domains.zones import zones_of
+from nwchatctl.deploy.duplicate_apis import own
+from nwchatctl.deploy.live import DeployRows, Live
 from nwchatctl.deploy.model.functions import Alias, Function, Role
-from nwchatctl.deploy.model.pairs import Pairs, tagged
 from nwchatctl.deploy.model.release import Release
-from nwchatctl.deploy.model.state import Key, Resource, State, state
+from nwchatctl.deploy.model.state import Resource, State, state
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
-from nwchatctl.deploy.model.unknown import with_api_id
+from nwchatctl.deploy.model.string_map import StringMap, has_tags
 from nwchatctl.deploy.model.websocket import Api, Stage
-from nwchatctl.deploy.naming import Names
-from nwchatctl.deploy.releases import Record, ran_before, running
-from nwchatctl.deploy.zones import zones_of
+from nwchatctl.deploy.names import ResourceNames
+from nwchatctl.deploy.releases import ReleaseRecord, ran_before, running
 
 P = ParamSpec("P")
 
 _Read: TypeAlias = Callable[[], Iterable[Resource]]
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """What is there. `foreign` bears a name that we need, but not our tags."""
-
-    state: State
-    foreign: tuple[Key, ...]
-    api_id: str
-    rows: Rows
-    history_id: str
-    facts: Facts
-
-    def ours(self) -> Live:
-        """The same without what is foreign."""
-        own = {where: each for where, each in self.state.items() if where not in self.foreign}
-        return dataclasses.replace(self, state=own, foreign=())
-
-
 class Cloud(Adapters):
     """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
 
-    def __init__(self, aws: Aws, caller: Caller | None, names: Names, stage: str, clock: Clock) -> None:
+    def __init__(
+        self, aws: Aws, caller: Caller | None, names: ResourceNames, stage: str, clock: Clock
+    ) -> None:
         super().__init__(aws, caller, names, clock)
-        self._rows: Callable[[], Rows] | None = None
+        self._rows: Callable[[], DeployRows] | None = None
         self._ran: str | None = None
-        self._records: tuple[Record, ...] = ()
+        self._records: tuple[ReleaseRecord, ...] = ()
         self._stage = stage
-        self._found: dict[str, Found] = {}
-        self.wanted_names: Callable[[], tuple[WantedName, ...]] = tuple
+        self._found: dict[str, PublishedFunction] = {}
+        self.wanted_names: Callable[[], tuple[DomainConfig, ...]] = tuple
         """The names that the configuration has, asked for when the chat is read."""
-        self.taken: FoundApi | None = None
+        self.adopted_api: FoundApi | None = None
         """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
-        self.tokens = False
+        self.reads_token_keys = False
         """Whether the token keys are looked at: they are kept where a chat has ceased to ask for tokens."""
-        self.addressed = True
+        self.reads_domains = True
         """Whether names are looked at, of which a release knows nothing."""
 
     def prepare(self) -> None:
         """Begins what `read` begins with, for whoever waits for AWS before that."""
         self._rows = self._begin()
 
-    def _begin(self) -> Callable[[], Rows]:
+    def _begin(self) -> Callable[[], DeployRows]:
         """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        addressed = ("acm", "route53") if self.addressed and self.wanted_names() else ()
-        asked = ("ssm",) if self.tokens else ()
+        addressed = ("acm", "route53") if self.reads_domains and self.wanted_names() else ()
+        asked = ("ssm",) if self.reads_token_keys else ()
         self._aws.prepare(
             "sts", "dynamodb", "apigatewayv2", *addressed, "lambda", "iam", "logs", "sqs", *asked
         )
-        return Readers(1)(self._look_at_lock)
+        return ParallelReads(1)(self._look_at_lock)
 
-    def _look_at_lock(self) -> Rows:
-        return self.deploys.read()
+    def _look_at_lock(self) -> DeployRows:
+        return self.deploy_table.read()
 
     def read(self) -> Live:
         """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
@@ -100,17 +84,19 @@ class Cloud(Adapters):
         """
         begun, self._rows = self._rows or self._begin(), None
         # Heard first, because STS says most clearly what is wrong with credentials.
-        _ = self.where
+        _ = self.location
         rows = begun()
         names = self.names
-        wanted = self.wanted_names() if self.addressed else ()
+        wanted = self.wanted_names() if self.reads_domains else ()
         functions = [names.function(each) for each in FUNCTIONS]
         groups = [names.log_group(each) for each in FUNCTIONS]
-        with Readers() as start, hurrying():
+        with ParallelReads() as start, retrying_briefly():
             # First what takes longest.
-            api = start(self._read_api, self.gateway, start)
-            history = start(self.history.read, names.history, self.names.tags, start)
-            addressed = start(self._read_names, wanted, rows.requested, start) if self.addressed else Facts
+            api = start(self._read_api, self.websocket_api, start)
+            history = start(self.history_api.read, names.history, self.names.tags, start)
+            addressed = (
+                start(self._read_names, wanted, rows.requested, start) if self.reads_domains else DomainFacts
+            )
             made = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
                 api,
@@ -123,27 +109,29 @@ class Cloud(Adapters):
                 start(self.log_groups.read_all, names.log_group(""), groups, start),
                 start(_one, self.log_groups.read, names.access_log),
             ]
-            if self.tokens:
+            if self.reads_token_keys:
                 reads.append(start(_one, self.token_keys.read, names.token_keys))
             found = [each for read in reads for each in read()]
             self._found = {name: each for name, read in made.items() if (each := read())}
-            api_id = self.gateway.ids.api
-            facts = named.about_apis(addressed(), api_id, self.history.id, self.gateway.exists)
+            api_id = self.websocket_api.ids.api
+            facts = domain_facts.about_apis(
+                addressed(), api_id, self.history_api.id, self.websocket_api.exists
+            )
         published = [each for one in self._found.values() for each in one.resources(api_id)]
-        called = live_names(facts, zones_of(wanted, facts.zones), names.tags, self.where.region)
+        called = live_names(facts, zones_of(wanted, facts.zones), names.tags, self.location.region)
         live = state(*found, *published, *called, *(each.release for each in rows.records))
         foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
         self._ran, self._records = running(live, self._stage, rows.records), rows.records
-        return Live(live, foreign, api_id, rows, self.history.id, facts)
+        return Live(live, foreign, api_id, rows, self.history_api.id, facts)
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" where there is none."""
         self._find_apis()
-        return self.gateway.ids.api
+        return self.websocket_api.ids.api
 
     def find_history_api(self) -> str:
         """The history API's id, found by tags; "" where there is none."""
-        return self.history.id or self.history.find(self.names.history, self.names.tags)
+        return self.history_api.id or self.history_api.find(self.names.history, self.names.tags)
 
     def read_roots(self) -> None:
         """What the wanted names lead to, of those that may be read, for whoever has not looked at names."""
@@ -151,16 +139,18 @@ class Cloud(Adapters):
             with suppress(ClientError, BotoCoreError):
                 self.domains.mappings(want.name)
 
-    def _read_names(self, wanted: tuple[WantedName, ...], requested: frozenset[str], start: Start) -> Facts:
+    def _read_names(
+        self, wanted: tuple[DomainConfig, ...], requested: frozenset[str], start: StartRead
+    ) -> DomainFacts:
         certificates, zones = lambda: self.certificates, lambda: self.zones
-        return named.read(self.domains, certificates, zones, wanted, self.names.tags, start, requested)
+        return domain_facts.read(self.domains, certificates, zones, wanted, self.names.tags, start, requested)
 
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
         """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
-        gateway = self.gateway
-        if self.taken is not None:
-            gateway.ids.api = self.taken.id
-            return self.taken.api, []
+        gateway = self.websocket_api
+        if self.adopted_api is not None:
+            gateway.ids.api = self.adopted_api.id
+            return self.adopted_api.api, []
         found = dict(gateway.find(self.names.api, self.names.tags))
         shown = {api_id: api.display_name for api_id, api in found.items()}
         used = own(shown, self.names.api, gateway.bare, self.names.chat)
@@ -172,32 +162,23 @@ class Cloud(Adapters):
 
     def apply(self, change: Change) -> None:
         """Carries out one change; safe to repeat, and to run beside others that it does not depend on."""
-        match change:
-            case Create(after):
-                creating.create(self, self._known(after))
-            case Update(before, after):
-                creating.update(self, before, self._known(after))
-            case Delete(before):
-                creating.delete(self, before)
-
-    def _known(self, after: Resource) -> Resource:
-        return with_api_id(after, self.gateway.ids.api, self.history.id)
+        Applier(self, self.move_alias, self.record_release).apply(change)
 
     def move_alias(self, alias: Alias) -> None:
         """Points a live alias at the version that is wanted, which is published where there is none yet."""
-        api_id, found = self.gateway.ids.api, self._found.get(alias.function)
+        api_id, found = self.websocket_api.ids.api, self._found.get(alias.function)
         number = found.running(alias.runs, api_id) if found else None
         self.functions.move_alias(alias, number, api_id)
 
-    def remember(self, release: Release) -> None:
+    def record_release(self, release: Release) -> None:
         """Writes down a release as deployed now, by the caller, after what ran when all was read."""
         # Later than the others, whatever the clock of this machine says.
         newest = max((each.created_at for each in self._records), default=0)
         at = max(self._clock(), newest + 1)
         before = ran_before(self._records, self._ran, release.name)
-        self.deploys.put_release(release, at, self.caller.name, before)
+        self.deploy_table.put_release(release, at, self.caller.name, before)
 
-    def _read_api(self, gateway: Gateway, start: Start) -> list[Resource]:
+    def _read_api(self, gateway: WebSocketApi, start: StartRead) -> list[Resource]:
         api, leftovers = self._find_apis()
         if api is None:
             return []
@@ -213,15 +194,15 @@ class Cloud(Adapters):
         a function logs before, or after, we made one. So is the access log's, while our stage writes to it.
         """
         if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
-            arn = self.where.arn("logs", f"log-group:{resource.name}")
+            arn = self.location.arn("logs", f"log-group:{resource.name}")
             logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
             return logged or self._tagged(resource.tags)
         if isinstance(resource, Table | Role | Function | Queue | TokenKeys):
             return self._tagged(resource.tags)
         return True
 
-    def _tagged(self, tags: Pairs) -> bool:
-        return tagged(tags, self.names.tags)
+    def _tagged(self, tags: StringMap) -> bool:
+        return has_tags(tags, self.names.tags)
 
 
 def _one(read: Callable[P, Resource | None], *args: P.args, **kwargs: P.kwargs) -> list[Resource]:

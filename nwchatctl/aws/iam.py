@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.ensuring import bring
-from nwchatctl.aws.patience import patiently
-from nwchatctl.aws.reading import Start, in_order
-from nwchatctl.aws.tagging import changed, from_list, to_list
+from nwchatctl.aws.core.parallel import StartRead, run_inline
+from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.update_existing import update_existing
+from nwchatctl.deploy.desired.policies import canonical
 from nwchatctl.deploy.model.functions import Role
-from nwchatctl.deploy.policies import canonical
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -30,7 +30,7 @@ class Roles:
     def __init__(self, client: IAMClient) -> None:
         self._client = client
 
-    def read(self, name: str, start: Start = in_order) -> Role | None:
+    def read(self, name: str, start: StartRead = run_inline) -> Role | None:
         """The role with all that is attached to it, or None where there is none."""
         try:
             role = self._client.get_role(RoleName=name)["Role"]
@@ -52,7 +52,7 @@ class Roles:
         Raises ChatError `not_ours` for somebody else's.
         """
         try:
-            patiently(
+            with_retries(
                 self._client.create_role,
                 RoleName=role.name,
                 Path=_PATH,
@@ -61,22 +61,24 @@ class Roles:
                 Tags=to_list(role.tags),
             )
         except self._client.exceptions.EntityAlreadyExistsException as error:
-            bring(role, self.read, self.update, error)
+            update_existing(role, self.read, self.update, error)
         else:
             self._put_policy(role)
 
     def update(self, before: Role, after: Role) -> None:
         """Changes what differs; whatever else was attached goes: a role can do what it says, no more."""
         if before.trust != after.trust:
-            patiently(self._client.update_assume_role_policy, RoleName=after.name, PolicyDocument=after.trust)
+            with_retries(
+                self._client.update_assume_role_policy, RoleName=after.name, PolicyDocument=after.trust
+            )
         if before.policy != after.policy:
             self._put_policy(after)
         self._strip(after.name, [each for each in before.other_policies if each not in after.other_policies])
         put, dropped = changed(before.tags, after.tags)
         if put:
-            patiently(self._client.tag_role, RoleName=after.name, Tags=to_list(put))
+            with_retries(self._client.tag_role, RoleName=after.name, Tags=to_list(put))
         if dropped:
-            patiently(self._client.untag_role, RoleName=after.name, TagKeys=dropped)
+            with_retries(self._client.untag_role, RoleName=after.name, TagKeys=dropped)
 
     def delete(self, role: Role) -> None:
         """Removes the role with its policies; one that is gone already is fine.
@@ -87,7 +89,7 @@ class Roles:
         for attempt in range(1, _STRIPS + 1):
             try:
                 self._strip(role.name, policies)
-                patiently(self._client.delete_role, RoleName=role.name)
+                with_retries(self._client.delete_role, RoleName=role.name)
                 return
             except self._client.exceptions.NoSuchEntityException:
                 return
@@ -97,7 +99,7 @@ class Roles:
                 policies = self._all(role.name)
 
     def _put_policy(self, role: Role) -> None:
-        patiently(
+        with_retries(
             self._client.put_role_policy, RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
         )
 
@@ -106,16 +108,16 @@ class Roles:
         for policy in policies:
             try:
                 if ":" in policy:
-                    patiently(self._client.detach_role_policy, RoleName=name, PolicyArn=policy)
+                    with_retries(self._client.detach_role_policy, RoleName=name, PolicyArn=policy)
                 else:
-                    patiently(self._client.delete_role_policy, RoleName=name, PolicyName=policy)
+                    with_retries(self._client.delete_role_policy, RoleName=name, PolicyName=policy)
             except self._client.exceptions.NoSuchEntityException:
                 continue
 
     def _all(self, name: str) -> list[str]:
         """Every policy of the role; none where the role is gone."""
         try:
-            return [*patiently(self._inline, name), *patiently(self._attached, name)]
+            return [*with_retries(self._inline, name), *with_retries(self._attached, name)]
         except self._client.exceptions.NoSuchEntityException:
             return []
 

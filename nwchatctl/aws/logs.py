@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from nwchatctl.aws.patience import patiently
-from nwchatctl.aws.reading import Start, in_order
-from nwchatctl.aws.tagging import changed, from_mapping
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.aws.core.parallel import StartRead, run_inline
+from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.tags import changed, from_mapping
 from nwchatctl.deploy.model.storage import LogGroup
+from nwchatctl.deploy.model.string_map import StringMap
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -26,7 +26,7 @@ class LogGroups:
         """The group, or None where there is none."""
         return next(iter(self.read_all(name, [name])), None)
 
-    def read_all(self, prefix: str, names: Collection[str], start: Start = in_order) -> list[LogGroup]:
+    def read_all(self, prefix: str, names: Collection[str], start: StartRead = run_inline) -> list[LogGroup]:
         """Those of the groups `names` that are there. All begin with `prefix`: one call lists them."""
         pages = self._client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
         days = {
@@ -44,9 +44,9 @@ class LogGroups:
         A group of our functions' is ours whatever its tags: Lambda makes it when a function logs first.
         """
         try:
-            patiently(self._client.create_log_group, logGroupName=group.name, tags=dict(group.tags))
+            with_retries(self._client.create_log_group, logGroupName=group.name, tags=dict(group.tags))
         except self._client.exceptions.ResourceAlreadyExistsException:
-            have = patiently(self.read, group.name)
+            have = with_retries(self.read, group.name)
             if have is None:
                 raise
             self.update(have, group)
@@ -59,21 +59,21 @@ class LogGroups:
             self._retain(after)
         put, dropped = changed(before.tags, after.tags)
         if put:
-            patiently(self._client.tag_resource, resourceArn=self._arn(after.name), tags=dict(put))
+            with_retries(self._client.tag_resource, resourceArn=self._arn(after.name), tags=dict(put))
         if dropped:
-            patiently(self._client.untag_resource, resourceArn=self._arn(after.name), tagKeys=dropped)
+            with_retries(self._client.untag_resource, resourceArn=self._arn(after.name), tagKeys=dropped)
 
     def delete(self, group: LogGroup) -> None:
         """Removes the group and its logs; one that is gone already is fine."""
         try:
-            patiently(self._client.delete_log_group, logGroupName=group.name)
+            with_retries(self._client.delete_log_group, logGroupName=group.name)
         except self._client.exceptions.ResourceNotFoundException:
             return
 
     def _retain(self, group: LogGroup) -> None:
-        patiently(
+        with_retries(
             self._client.put_retention_policy, logGroupName=group.name, retentionInDays=group.retention_days
         )
 
-    def _tags(self, name: str) -> Pairs:
+    def _tags(self, name: str) -> StringMap:
         return from_mapping(self._client.list_tags_for_resource(resourceArn=self._arn(name)).get("tags", {}))

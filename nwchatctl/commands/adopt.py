@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+from typing import TYPE_CHECKING
+
+from nwchatctl.operations.adoption import read_adoption, take_over
+
+if TYPE_CHECKING:
+    from nwchatctl.operations.adoption import Adoption
+
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,11 +18,8 @@ from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, exam
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.commands._chat import Planned
-    from nwchatctl.commands._old import Old
     from nwchatctl.context import App
     from nwchatctl.deploy.adoption import Copied
-    from nwchatctl.deploy.holding import Seen
 
 HELP = examples(
     ("be asked which API, table and functions it is", "nwchatctl adopt"),
@@ -59,16 +61,16 @@ def adopt(
     tables, made beside the old ones, and whoever is connected is taken over from the old table. The old
     functions and table stay as they are, unused, but for a tag. Safe to stop and to repeat at any moment.
     """
-    from nwchatctl.commands._chat import as_lines, summary
-    from nwchatctl.commands._old import found_old, named
+    from nwchatctl.operations.adoption import find_legacy_chat, legacy_names
+    from nwchatctl.output.plan_view import as_lines, summary
 
     app: App = ctx.obj
     began = time.monotonic()
     asks = app.streams.asks and not app.json and not yes
     given = {"table": table, "connect": connect, "disconnect": disconnect, "message": message}
-    names = named(app, api_id, given, asks=asks)
-    app.announce()
-    adoption = _read(app, found_old(app, names, table_key), dry_run=dry_run)
+    names = legacy_names(app, api_id, given, asks=asks)
+    app.print_target()
+    adoption = read_adoption(app, find_legacy_chat(app, names, table_key), dry_run=dry_run)
     if dry_run:
         return _report(app, adoption, 0, None, began, dry_run=True)
     if adoption.todo:
@@ -77,85 +79,11 @@ def adopt(
         app.say(*_besides(app, adoption))
         found = adoption.old.api
         app.confirm(f"Take over API {found.id} ({found.api.display_name})?", given=yes)
-    applied, copied = _take_over(app, adoption)
+    applied, copied = take_over(app, adoption)
     return _report(app, adoption, applied, copied, began, dry_run=False)
 
 
-@dataclass(frozen=True)
-class _Adoption:
-    """One reading of both: the old chat, and the way to ours. `served` is AWS's id of the deployment that is
-    to be kept as a way back, "" where the stage serves ours; `rows` is how many the old table has, None where
-    none of them matters any more."""
-
-    found: Planned
-    old: Old
-    served: str
-    rows: int | None
-    seen: Seen
-
-    @property
-    def todo(self) -> bool:
-        return bool(self.found.plan or self.old.untagged or self.served)
-
-
-def _read(app: App, old: Old, *, dry_run: bool) -> _Adoption:
-    from nwchatctl.commands._chat import planned
-    from nwchatctl.commands._lock import refuse_locked
-    from nwchatctl.deploy.adoption import rows_are_past, served_before
-    from nwchatctl.deploy.model.websocket import Deployment
-    from nwchatctl.deploy.planner import split
-
-    app.cloud.taken = old.api
-    found = planned(app)
-    seen = found.live.rows.seen if dry_run else refuse_locked(app, found.live.rows.seen)
-    live, stage = found.live.state, app.settings.stage.name
-    served = served_before(live, stage)
-    past = not served and rows_are_past(live, stage, app.cloud.gateway.stages.changed_at(stage), app.now_ms())
-    rows = None if past or old.table is None else app.cloud.old.count(old.table)
-    # What the stage served stays, by another name, as a way back.
-    kept = split(found.plan, {(Deployment.kind, served)})[1]
-    return _Adoption(dataclasses.replace(found, plan=kept), old, served, rows, seen)
-
-
-def _take_over(app: App, adoption: _Adoption) -> tuple[int, Copied | None]:
-    """Carries it all out; nothing else here changes anything. How many changes were made, and what became of
-    the rows, None where none is to be looked at. Each step is safe to repeat: the next run sees it as done.
-    The tags come first, so that a missing permission shows before the chat is touched.
-    """
-    from nwchatctl.commands._apply import changing
-    from nwchatctl.deploy.adoption import KEPT, halves, names_last
-
-    chat, names = names_last(adoption.found.plan)
-    first, last = halves(chat)
-    if not adoption.todo and adoption.rows is None:
-        return 0, None
-    with changing(app, adoption.found, adoption.seen, "adopt") as changes:
-        for each in adoption.old.untagged:
-            app.cloud.old.tag(each, app.settings.chat.name)
-        if adoption.served:
-            # Before the API is ours: a deploy that comes between would remove what bears no name.
-            app.cloud.gateway.deployments.name(adoption.served, KEPT + adoption.served)
-        changes.carry_out(first)
-        copied = _copy(app, adoption)
-        if last:
-            changes.carry_out(last)
-            # Once more, for whoever came while the stage moved.
-            later = _copy(app, adoption)
-            copied = copied.again(later) if copied and later else copied
-        if names:
-            changes.carry_out(names)
-    return changes.made, copied
-
-
-def _copy(app: App, adoption: _Adoption) -> Copied | None:
-    table = adoption.old.table
-    if table is None or adoption.rows is None:
-        return None
-    with app.bar("rows looked at", adoption.rows) as bar:
-        return app.cloud.old.copy(table, app.cloud.names.connections, app.now_ms(), bar.update)
-
-
-def _besides(app: App, adoption: _Adoption) -> tuple[Line, ...]:
+def _besides(app: App, adoption: Adoption) -> tuple[Line, ...]:
     """What else will be done, in words."""
     from nwchatctl.deploy.adoption import ADOPTED_BY
 
@@ -171,11 +99,12 @@ def _besides(app: App, adoption: _Adoption) -> tuple[Line, ...]:
 
 
 def _report(
-    app: App, adoption: _Adoption, applied: int, copied: Copied | None, began: float, *, dry_run: bool
+    app: App, adoption: Adoption, applied: int, copied: Copied | None, began: float, *, dry_run: bool
 ) -> Report:
-    from nwchatctl.commands._chat import as_json, endpoints, whereabouts
-    from nwchatctl.commands._old import left, rows_line, way_back
     from nwchatctl.deploy.adoption import ways_back
+    from nwchatctl.operations.adoption import left, rows_line, way_back
+    from nwchatctl.operations.planning import endpoints, whereabouts
+    from nwchatctl.output.plan_view import as_json
 
     old, done = adoption.old, adoption.todo and not dry_run
     links = endpoints(app, old.api.id)
@@ -197,8 +126,12 @@ def _report(
         body=(
             *_outcome(app, adoption, applied, dry_run=dry_run),
             *rows_line(old.table, adoption.rows, copied, dry_run=dry_run),
-            *(() if dry_run else left(old, app.cloud.where.region)),
-            *(() if dry_run else way_back(old.api.id, app.settings.stage.name, back, app.cloud.where.region)),
+            *(() if dry_run else left(old, app.cloud.location.region)),
+            *(
+                ()
+                if dry_run
+                else way_back(old.api.id, app.settings.stage.name, back, app.cloud.location.region)
+            ),
         ),
         warnings=old.warnings,
         notes=(
@@ -210,8 +143,8 @@ def _report(
     )
 
 
-def _outcome(app: App, adoption: _Adoption, applied: int, *, dry_run: bool) -> tuple[Line, ...]:
-    from nwchatctl.commands._chat import as_lines, summary
+def _outcome(app: App, adoption: Adoption, applied: int, *, dry_run: bool) -> tuple[Line, ...]:
+    from nwchatctl.output.plan_view import as_lines, summary
 
     changes = adoption.found.plan.changes
     if dry_run:
@@ -219,6 +152,6 @@ def _outcome(app: App, adoption: _Adoption, applied: int, *, dry_run: bool) -> t
         return (*shown, Line(summary(changes), Mark.HEAD), *_besides(app, adoption))
     if not adoption.todo:
         return (Line("nothing to do: the chat is adopted, and as configured", Mark.GOOD),)
-    url = app.cloud.where.websocket_url(adoption.old.api.id, app.settings.stage.name)
+    url = app.cloud.location.websocket_url(adoption.old.api.id, app.settings.stage.name)
     made = f"{applied} change{'s' if applied != 1 else ''} made"
     return (Line(f"adopted: {made}, the address stays {url}", Mark.GOOD),)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
-from nwchatctl.errors import ChatError, Exit
+from nwchatctl.errors import Exit, usage_error
 from nwchatctl.report import Line, Mark, Report
-from nwchatctl.stopping import STOPPED
+from nwchatctl.signals import STOPPED
 
 if TYPE_CHECKING:
-    from nwchatctl.chat.broadcasting import Sent
+    from nwchatctl.chat.broadcast_message import Sent
     from nwchatctl.context import App
 
 HELP = examples(
@@ -75,39 +75,36 @@ def broadcast(
     some could not be reached though they are connected; with --id, the same command again goes on with those
     who were not reached.
     """
-    from nwchat.keys import ulid
-    from nwchatctl.chat import broadcasting
-    from nwchatctl.commands import _announcing
-    from nwchatctl.commands._chat import require_api
+    from nwchat.model.ids import ulid
+    from nwchatctl.chat import broadcast_message
+    from nwchatctl.operations.broadcast.request import BroadcastRequest
+    from nwchatctl.operations.broadcast.run import preview, run
+    from nwchatctl.operations.deployed_api import require_api
 
     app: App = ctx.obj
     app.require_config()
     for flag, given in (("--id", key), ("--to-user", to_user)):
         if given is not None and not given.strip():
             # A script's variable that is not set: without one this would be to everybody, and every time.
-            raise _misused(f"{flag} is empty", f"give {flag} a value, or leave it out")
+            raise usage_error(f"{flag} is empty", f"give {flag} a value, or leave it out")
     if via is Via.LAMBDA and to_user:
-        raise _misused(
+        raise usage_error(
             "--via lambda sends to everybody, not to one user", "leave one of --via and --to-user out"
         )
     now_ms = app.now_ms()
     said = stdin_bytes().read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
-    message = broadcasting.compose(
+    message = broadcast_message.compose(
         said, sender, app.limits, new_id=ulid(now_ms, os.urandom(10)), now_ms=now_ms
     )
-    app.announce()
+    app.print_target()
     require_api(app)
-    order = _announcing.Order(
+    request = BroadcastRequest(
         message, key or "", to_user or "", ephemeral or bool(to_user), rate or app.sending_rate, via.value
     )
     began = time.monotonic()
     if dry_run:
-        return _report(_announcing.foreseen(app, order), began, dry_run=True)
-    return _report(_announcing.announce(app, order), began, dry_run=False)
-
-
-def _misused(message: str, hint: str) -> ChatError:
-    return ChatError(message, hint=hint, code="usage", exit_code=Exit.USAGE)
+        return _report(preview(app, request), began, dry_run=True)
+    return _report(run(app, request), began, dry_run=False)
 
 
 def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:

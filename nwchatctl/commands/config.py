@@ -9,13 +9,13 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.report import Line, Report, Table
+from nwchatctl.report import Line, Report, TextTable
 
 if TYPE_CHECKING:
     from nwchatctl.config import Loaded
     from nwchatctl.context import App
 
-app = typer.Typer(
+group = typer.Typer(
     help="Settings, and where they come from.",
     epilog=examples(
         ("every setting, and where it came from", "nwchatctl config show"),
@@ -36,7 +36,7 @@ _PATH = examples(
 _MASK = "***"
 
 
-@app.command(epilog=_SHOW)
+@group.command(epilog=_SHOW)
 def show(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Show every setting, its value, and where that came from."""
     app: App = ctx.obj
@@ -51,11 +51,11 @@ def show(ctx: typer.Context, json: JsonOption = False) -> Report:
     rows = tuple((name, _text(value), loaded.origins[name]) for name, value in values.items())
     return Report(
         data={"path": str(loaded.path) if loaded.path else None, "settings": nested},
-        body=(Table(("setting", "value", "from"), rows),),
+        body=(TextTable(("setting", "value", "from"), rows),),
     )
 
 
-@app.command(epilog=_PATH)
+@group.command(epilog=_PATH)
 def path(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Print the path of the configuration file that is read."""
     from nwchatctl.config import find
@@ -74,7 +74,7 @@ def path(ctx: typer.Context, json: JsonOption = False) -> Report:
 
 def _values(loaded: Loaded) -> list[tuple[str, object]]:
     """The value of everything that has an origin; what looks like a secret is masked."""
-    from nwchatctl.config.faults import looks_secret
+    from nwchatctl.redaction import looks_secret
 
     dumped = loaded.settings.model_dump(mode="json")
     values: list[tuple[str, object]] = []

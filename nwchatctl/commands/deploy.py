@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
-from nwchatctl.report import Line, Mark, Report, Table
+from nwchatctl.report import Line, Mark, Report, TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from nwchatctl.commands._chat import Planned
     from nwchatctl.context import App
-    from nwchatctl.deploy.access import Logging
+    from nwchatctl.deploy.logging_role import Logging
     from nwchatctl.deploy.planner import Plan
+    from nwchatctl.operations.planning import Planned
 
 HELP = examples(
     ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
@@ -53,24 +53,25 @@ def deploy(
     and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
     refused, naming who is at it.
     """
-    from nwchatctl.commands._account import consent, logging, set_role
-    from nwchatctl.commands._apply import changing
-    from nwchatctl.commands._chat import as_lines, planned, summary
-    from nwchatctl.commands._lock import refuse_locked, settle
-    from nwchatctl.commands._names import waits
     from nwchatctl.deploy.adoption import refuse_unfinished
+    from nwchatctl.operations.apply import changing
+    from nwchatctl.operations.lock import refuse_locked, settle
+    from nwchatctl.operations.logging_role import consent, logging, set_role
+    from nwchatctl.operations.planning import planned
+    from nwchatctl.output.domain_view import waits
+    from nwchatctl.output.plan_view import as_lines, summary
 
     app: App = ctx.obj
     began = time.monotonic()
     app.cloud.prepare()
-    app.announce()
+    app.print_target()
     found = planned(app)
     plan = _limited(found, only) if only else found.plan
     role = logging(app, plan, asked=set_account_logging_role, dry_run=dry_run)
     if dry_run:
         return _report(app, found, plan, applied=0, began=began, dry_run=True, role=role)
     refuse_unfinished(found.live.state, app.settings.stage.name, found.live.api_id)
-    seen = refuse_locked(app, found.live.rows.seen, force=force_unlock)
+    seen = refuse_locked(app, found.live.rows.lock, force=force_unlock)
     if not (plan or role.sets):
         settle(app, seen)
         return _report(app, found, plan, applied=0, began=began, dry_run=False)
@@ -80,7 +81,7 @@ def deploy(
     consent(app, role, yes=yes)
     if force_unlock:
         # As its holder has renewed it while the plan was read and agreed to.
-        seen = app.cloud.deploys.read().seen
+        seen = app.cloud.deploy_table.read().lock
     with changing(app, found, seen, "deploy") as changes:
         set_role(app, role)
         changes.carry_out(plan)
@@ -98,7 +99,7 @@ def _consent(app: App, plan: Plan, yes: bool) -> None:
 def _limited(found: Planned, only: Collection[str]) -> Plan:
     """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
     from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.only import limited
+    from nwchatctl.deploy.partial import limited
     from nwchatctl.deploy.planner import ORDER
 
     plan = found.plan
@@ -124,12 +125,13 @@ def _report(
     dry_run: bool,
     role: Logging | None = None,
 ) -> Report:
-    from nwchatctl.commands._chat import as_json, as_lines, endpoints, summary, unread, whereabouts
-    from nwchatctl.commands._names import dns_json, dns_lines, dns_notes, unread_names
+    from nwchatctl.operations.planning import endpoints, unread, whereabouts
+    from nwchatctl.output.domain_view import dns_json, dns_lines, dns_notes, unread_domains
+    from nwchatctl.output.plan_view import as_json, as_lines, summary
 
-    api_id, release = found.cloud.gateway.ids.api, _released(app, found, plan)
+    api_id, release = found.cloud.websocket_api.ids.api, _released(app, found, plan)
     links = endpoints(app, api_id)
-    body: tuple[Line | Table, ...]
+    body: tuple[Line | TextTable, ...]
     if dry_run:
         body = (*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
     elif not plan:
@@ -144,21 +146,21 @@ def _report(
             "applied": applied,
             "release": release if api_id else None,
             "endpoints": links,
-            "dns": dns_json(found),
+            "dns": dns_json(found.dns_records),
             # What is set for the whole account, null for most deploys.
-            "account_logging_role": app.cloud.account.own_role if role and role.sets else None,
+            "account_logging_role": app.cloud.logging_role.own_role if role and role.sets else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(*body, *dns_lines(found)),
-        notes=() if dry_run else dns_notes(found),
-        warnings=(*unread(app), *unread_names(found.live)),
+        body=(*body, *dns_lines(found.dns_records)),
+        notes=() if dry_run else dns_notes(found.dns_records),
+        warnings=(*unread(app), *unread_domains(found.live.facts)),
     )
 
 
 def _released(app: App, found: Planned, plan: Plan) -> str | None:
     """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
-    from nwchatctl.deploy.desired import release
+    from nwchatctl.deploy.desired.chat import release
     from nwchatctl.deploy.releases import running
 
     moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
@@ -167,5 +169,5 @@ def _released(app: App, found: Planned, plan: Plan) -> str | None:
     return running(found.live.state, app.settings.stage.name, found.live.rows.records)
 
 
-def _links(links: dict[str, str | None]) -> Table:
-    return Table((), [(name, url) for name, url in links.items() if url])
+def _links(links: dict[str, str | None]) -> TextTable:
+    return TextTable((), [(name, url) for name, url in links.items() if url])

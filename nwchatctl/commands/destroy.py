@@ -11,10 +11,10 @@ from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, exam
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.aws.cloud import Live
     from nwchatctl.context import App
     from nwchatctl.deploy.changes import Change
-    from nwchatctl.deploy.holding import Seen
+    from nwchatctl.deploy.live import Live
+    from nwchatctl.deploy.lock import LockState
     from nwchatctl.deploy.model.state import Key
     from nwchatctl.deploy.planner import Plan
 
@@ -44,24 +44,24 @@ def destroy(
     --delete-data, logs go unless --keep-logs. The name is to be typed, or given with --confirm; --yes will
     do where no data goes.
     """
-    from nwchatctl.commands._chat import as_lines, summary
-    from nwchatctl.commands._lock import refuse_locked
     from nwchatctl.deploy.changes import changed_key
     from nwchatctl.deploy.safety import destruction
+    from nwchatctl.operations.lock import refuse_locked
+    from nwchatctl.output.plan_view import as_lines, summary
 
     app: App = ctx.obj
     began = time.monotonic()
     # Also those that a chat has kept which asks for no tokens any more.
-    app.cloud.tokens = True
+    app.cloud.reads_token_keys = True
     app.cloud.prepare()
-    app.announce()
+    app.print_target()
     live = app.cloud.read()
     own = app.cloud.names.deploys
     plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
     left += live.foreign
     if dry_run:
         return _report(app, live, plan.changes, left, applied=0, began=began, dry_run=True)
-    seen = refuse_locked(app, live.rows.seen)
+    seen = refuse_locked(app, live.rows.lock)
     if not plan:
         return _report(app, live, plan.changes, left, applied=0, began=began)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
@@ -73,10 +73,10 @@ def destroy(
     return _report(app, live, plan.changes, left, applied=applied, began=began)
 
 
-def _carry_out(app: App, plan: Plan, seen: Seen | Literal[False]) -> int:
+def _carry_out(app: App, plan: Plan, seen: LockState | Literal[False]) -> int:
     """Makes the changes, under the lock; `seen` is False where there is no table to hold one."""
-    from nwchatctl.commands._apply import carry_out
-    from nwchatctl.commands._lock import locked
+    from nwchatctl.operations.apply import carry_out
+    from nwchatctl.operations.lock import locked
 
     if not seen:
         return carry_out(app, plan, lambda: None)
@@ -94,9 +94,10 @@ def _report(
     began: float,
     dry_run: bool = False,
 ) -> Report:
-    from nwchatctl.commands._account import account_role
-    from nwchatctl.commands._chat import as_json, as_lines, whereabouts
-    from nwchatctl.commands._names import unread_names
+    from nwchatctl.operations.logging_role import account_role
+    from nwchatctl.operations.planning import whereabouts
+    from nwchatctl.output.domain_view import unread_domains
+    from nwchatctl.output.plan_view import as_json, as_lines
 
     if applied:
         said = [Line(f"{applied} resources removed", Mark.GOOD)]
@@ -117,5 +118,5 @@ def _report(
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(*said, *kept),
-        warnings=unread_names(live),
+        warnings=unread_domains(live.facts),
     )

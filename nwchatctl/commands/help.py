@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.errors import ChatError, Exit
-from nwchatctl.report import Report, Table
+from nwchatctl.errors import Exit, usage_error
+from nwchatctl.report import Report, TextTable
 
 HELP = examples(
     ("which topics are there?", "nwchatctl help"),
@@ -42,7 +42,7 @@ _OTHERS = {
 def _exit_codes() -> Report:
     rows = tuple((str(int(code)), meaning) for code, meaning in _CODES.items())
     data = {"exit_codes": [{"code": int(code), "meaning": meaning} for code, meaning in _CODES.items()]}
-    return Report(data, (Table(("code", "meaning"), rows),))
+    return Report(data, (TextTable(("code", "meaning"), rows),))
 
 
 def _config() -> Report:
@@ -52,7 +52,7 @@ def _config() -> Report:
     data = {"settings": [{"name": name, "default": default, "meaning": text} for name, default, text in rows]}
     return Report(
         data,
-        (Table(("setting", "default", "meaning"), rows),),
+        (TextTable(("setting", "default", "meaning"), rows),),
         notes=(
             "Flags go before NWCHAT_* variables, those before nwchat.toml (here or in a parent folder,",
             "or --config FILE), and that before the defaults. `nwchatctl config show` says what holds.",
@@ -70,7 +70,7 @@ def _environment() -> Report:
     }
     variables = {**RESERVED, **settings, **_OTHERS}
     data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}
-    return Report(data, (Table(("variable", "meaning"), tuple(variables.items())),))
+    return Report(data, (TextTable(("variable", "meaning"), tuple(variables.items())),))
 
 
 _TOPICS: dict[str, tuple[str, Callable[[], Report]]] = {
@@ -90,14 +90,9 @@ def help_(
         rows = tuple((name, text) for name, (text, _) in _TOPICS.items())
         data = {"topics": [{"name": name, "about": about} for name, about in rows]}
         notes = ("For a command: nwchatctl COMMAND --help",)
-        return Report(data, (Table(("topic", "about"), rows),), notes=notes)
+        return Report(data, (TextTable(("topic", "about"), rows),), notes=notes)
     if topic not in _TOPICS:
-        raise ChatError(
-            f"there is no help topic {topic!r}",
-            hint=_meant(ctx, topic),
-            code="usage",
-            exit_code=Exit.USAGE,
-        )
+        raise usage_error(f"there is no help topic {topic!r}", _meant(ctx, topic))
     return _TOPICS[topic][1]()
 
 

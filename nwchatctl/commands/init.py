@@ -78,7 +78,7 @@ def _target(app: App, path: Path | None) -> Path:
 
 def _chosen(app: App, given: dict[str, str], *, asks: bool) -> dict[str, str]:
     """What is set, as text by `section.key`. Raises ChatError for a bad flag, or with nobody to ask."""
-    from nwchatctl.config.building import complaint
+    from nwchatctl.config.loader import complaint
     from nwchatctl.config.template import defaults
     from nwchatctl.output import prompt
 

@@ -14,7 +14,7 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.aws.invoking import Invocation
+    from nwchatctl.aws.awslambda.invoke import InvokeResult
     from nwchatctl.context import App
 
 HELP = examples(
@@ -44,8 +44,8 @@ def invoke(
 
     Prints its result and the end of its log. Exit code 1 when the function raised an error.
     """
-    from nwchatctl.aws.invoking import invoke as run
-    from nwchatctl.deploy.functions import FUNCTIONS
+    from nwchatctl.aws.awslambda.invoke import invoke as run
+    from nwchatctl.deploy.desired.functions import FUNCTIONS
 
     app: App = ctx.obj
     if function not in FUNCTIONS:
@@ -87,7 +87,7 @@ def _event(source: str) -> bytes:
     return raw
 
 
-def _report(function: str, answer: Invocation, took_ms: float) -> Report:
+def _report(function: str, answer: InvokeResult, took_ms: float) -> Report:
     try:
         result: object = jsonlib.loads(answer.payload)
     except ValueError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
@@ -16,12 +15,6 @@ if TYPE_CHECKING:
     from nwchatctl.context import App
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-
-_MS_FROM = 100_000_000_000
-"""Numbers from here on are epoch milliseconds: as seconds this is the year 5138, as milliseconds 1973."""
-
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999."""
 
 
 def examples(*pairs: tuple[str, str]) -> str:
@@ -46,6 +39,8 @@ class When:
 
 def parse_seconds(text: str) -> float:
     """`90`, `90s`, `15m`, `2h`, `7d` in seconds. Raises BadParameter for anything else, 0 included."""
+    from nwchatctl.timestamps import LAST_MS
+
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|[smhdw]?)", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 0 < seconds <= LAST_MS / 1000:
@@ -55,24 +50,22 @@ def parse_seconds(text: str) -> float:
 
 def parse_when(text: str) -> When:
     """ISO 8601 (local time unless it says otherwise), epoch seconds or ms, or an age. Raises BadParameter."""
+    from nwchatctl.timestamps import LAST_MS, iso_to_ms, to_ms
+
     stripped = text.strip()
     if re.fullmatch(r"[0-9]{1,15}", stripped):
-        number = int(stripped)
-        at = number if number >= _MS_FROM else number * 1000
+        at = to_ms(int(stripped))
         if at > LAST_MS:
             raise typer.BadParameter(f"{text} is a time after the year 9999")
         return When(text, at=at)
     if re.fullmatch(r"[0-9.]+(ms|[smhdw])", stripped):
         return When(text, age=round(parse_seconds(stripped) * 1000))
-    try:
-        at = round(datetime.fromisoformat(stripped).timestamp() * 1000)
-        if at < 0:
-            raise ValueError(at)
-        return When(text, at=at)
-    except (ValueError, OverflowError, OSError):
+    moment = iso_to_ms(stripped, local=True)
+    if moment is None or moment < 0:
         raise typer.BadParameter(
             f"{text!r} is no time; give 2026-01-31T18:00, epoch seconds or ms, or an age as 90s, 15m, 2h, 7d"
-        ) from None
+        )
+    return When(text, at=moment)
 
 
 def stdin_bytes() -> BinaryIO:
@@ -89,7 +82,7 @@ def stdin_bytes() -> BinaryIO:
     return given.buffer
 
 
-def moment(when: When | None, now_ms: int) -> int | None:
+def when_ms(when: When | None, now_ms: int) -> int | None:
     """The moment that an option means, in epoch ms; None where it was not given."""
     return None if when is None else when.epoch_ms(now_ms)
 

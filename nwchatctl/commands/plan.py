@@ -26,10 +26,11 @@ def plan(
     json: JsonOption = False,
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
-    from nwchatctl.commands._account import lacking
-    from nwchatctl.commands._chat import as_json, as_lines, planned, summary, unread, whereabouts
-    from nwchatctl.commands._lock import at_it
-    from nwchatctl.commands._names import unread_names
+    from nwchatctl.operations.lock import at_it
+    from nwchatctl.operations.logging_role import lacking
+    from nwchatctl.operations.planning import planned, unread, whereabouts
+    from nwchatctl.output.domain_view import unread_domains
+    from nwchatctl.output.plan_view import as_json, as_lines, summary
 
     app: App = ctx.obj
     found = planned(app)
@@ -44,7 +45,7 @@ def plan(
         warnings=(
             *lacking(app),
             *unread(app),
-            *unread_names(found.live),
-            *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.seen)),
+            *unread_domains(found.live.facts),
+            *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.lock)),
         ),
     )

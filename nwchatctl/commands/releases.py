@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.report import Report, Table
+from nwchatctl.report import Report, TextTable
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -34,12 +34,12 @@ def releases(
 
     The last ten versions of each function and the last five deployments are kept, and so can be gone back to.
     """
-    from nwchatctl.commands._chat import not_deployed
-    from nwchatctl.commands._times import iso
     from nwchatctl.deploy.releases import entries
+    from nwchatctl.operations.deployed_api import not_deployed
+    from nwchatctl.timestamps import iso
 
     app: App = ctx.obj
-    app.cloud.addressed = False
+    app.cloud.reads_domains = False
     live = app.cloud.read()
     if not live.api_id:
         raise not_deployed(app)
@@ -60,7 +60,7 @@ def releases(
             ]
         },
         body=(
-            Table(
+            TextTable(
                 ("release", "", "deployed", "by", "code", "changed"),
                 [_row(each, whole=app.options.verbose) for each in found],
                 empty="no release yet: run `nwchatctl deploy`",
@@ -70,7 +70,7 @@ def releases(
 
 
 def _row(entry: Entry, *, whole: bool) -> tuple[str, ...]:
-    from nwchatctl.commands._times import local
+    from nwchatctl.timestamps import local
 
     release = entry.record.release
     state = "current" if entry.current else "" if entry.available else "gone"

@@ -11,9 +11,9 @@ from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, exam
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.aws.cloud import Live
     from nwchatctl.context import App
-    from nwchatctl.deploy.holding import Seen
+    from nwchatctl.deploy.live import Live
+    from nwchatctl.deploy.lock import LockState
     from nwchatctl.deploy.model.release import Release
     from nwchatctl.deploy.planner import Plan
 
@@ -42,25 +42,26 @@ def rollback(
     socket is closed. Settings beside the release (throttling, tables, logs, token keys) stay. `plan` then
     shows what `deploy` would bring forward again. Asks first where it would let everybody in without a token.
     """
-    from nwchatctl.commands._apply import carry_out
-    from nwchatctl.commands._chat import as_lines, not_deployed
-    from nwchatctl.commands._lock import locked, refuse_locked, settle
     from nwchatctl.deploy.planner import arranged, differences
     from nwchatctl.deploy.releases import rolled_back
-    from nwchatctl.deploy.tokens import turn
+    from nwchatctl.deploy.token_switch import auth_transition
+    from nwchatctl.operations.apply import carry_out
+    from nwchatctl.operations.deployed_api import not_deployed
+    from nwchatctl.operations.lock import locked, refuse_locked, settle
+    from nwchatctl.output.plan_view import as_lines
 
     app: App = ctx.obj
     began = time.monotonic()
-    app.cloud.addressed = False
+    app.cloud.reads_domains = False
     app.cloud.prepare()
-    app.announce()
+    app.print_target()
     live = app.cloud.read()
     if not live.api_id:
         raise not_deployed(app)
-    seen = live.rows.seen if dry_run else refuse_locked(app, live.rows.seen)
+    seen = live.rows.lock if dry_run else refuse_locked(app, live.rows.lock)
     target = _target(app, live, release, seen)
     wanted = rolled_back(live.state, target, app.settings.stage.name)
-    changes = arranged(differences(wanted, live.state), turn(wanted, live.state))
+    changes = arranged(differences(wanted, live.state), auth_transition(wanted, live.state))
     opening = bool(changes) and _opens(app, live, target)
     if dry_run or not changes:
         if not dry_run:
@@ -77,7 +78,7 @@ def rollback(
     return _report(app, target, changes, applied=applied, began=began, dry_run=False)
 
 
-def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
+def _target(app: App, live: Live, name: str, seen: LockState) -> Release:
     """The release that is meant. Without a name a rollback that died half-way is taken up again: what runs
     then is neither the one release nor the other."""
     from nwchatctl.deploy.releases import named, previous, running
@@ -92,10 +93,10 @@ def _target(app: App, live: Live, name: str, seen: Seen) -> Release:
 
 def _opens(app: App, live: Live, target: Release) -> bool:
     """Whether the release asks nobody for a token, in a chat that does or is meant to."""
-    from nwchatctl.deploy.tokens import asks, serves
+    from nwchatctl.deploy.token_switch import requires_token, stage_requires_token
 
-    return not asks(target) and (
-        app.settings.auth.mode == "token" or serves(live.state, app.settings.stage.name)
+    return not requires_token(target) and (
+        app.settings.auth.mode == "token" or stage_requires_token(live.state, app.settings.stage.name)
     )
 
 
@@ -104,7 +105,8 @@ def _opening(target: Release) -> str:
 
 
 def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float, dry_run: bool) -> Report:
-    from nwchatctl.commands._chat import as_json, as_lines, endpoints, whereabouts
+    from nwchatctl.operations.planning import endpoints, whereabouts
+    from nwchatctl.output.plan_view import as_json, as_lines
 
     app.cloud.read_roots()
     if applied:
@@ -119,7 +121,7 @@ def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float
             "changes": as_json(plan.changes),
             "applied": applied,
             "release": target.name,
-            "endpoints": endpoints(app, app.cloud.gateway.ids.api),
+            "endpoints": endpoints(app, app.cloud.websocket_api.ids.api),
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },

@@ -13,9 +13,9 @@ from nwchatctl.report import Line, Mark, Report
 if TYPE_CHECKING:
     from nwchatctl.context import App
     from nwchatctl.sandbox.process import Status
-    from nwchatctl.sandbox.state import State
+    from nwchatctl.sandbox.state import SandboxPaths
 
-app = typer.Typer(
+group = typer.Typer(
     help="The embedded AWS on this machine: no account, no cost.",
     epilog=examples(
         ("a chat on this machine", "nwchatctl sandbox up && nwchatctl --sandbox deploy"),
@@ -44,7 +44,7 @@ _RESET = examples(
 )
 
 
-@app.command(epilog=_UP)
+@group.command(epilog=_UP)
 def up(
     ctx: typer.Context,
     port: Annotated[
@@ -63,7 +63,7 @@ def up(
     )
 
 
-@app.command(epilog=_DOWN)
+@group.command(epilog=_DOWN)
 def down(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Stop it. What is in it is kept for the next `sandbox up`."""
     from nwchatctl.sandbox import process
@@ -73,7 +73,7 @@ def down(ctx: typer.Context, json: JsonOption = False) -> Report:
     return _report(status, did="stopped" if stopped else "not_running", text=text)
 
 
-@app.command(epilog=_STATUS)
+@group.command(epilog=_STATUS)
 def status(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Say whether it runs, where, and where its log is."""
     from nwchatctl.sandbox import process
@@ -83,19 +83,19 @@ def status(ctx: typer.Context, json: JsonOption = False) -> Report:
     return _report(now, text=text, notes=() if now.running else ("next: nwchatctl sandbox up",))
 
 
-@app.command(epilog=_RESET)
+@group.command(epilog=_RESET)
 def reset(
     ctx: typer.Context, yes: YesOption = False, dry_run: DryRunOption = False, json: JsonOption = False
 ) -> Report:
     """Throw away all that it holds: chats, messages, functions, users."""
     from nwchatctl.sandbox import process
 
-    app_: App = ctx.obj
+    app: App = ctx.obj
     where = _state(ctx)
     what = f"all that the sandbox in {where.root} holds"
     if dry_run:
         return _report(process.status(where), did="nothing", text=f"would throw away {what}")
-    app_.confirm(f"Throw away {what}?", given=yes)
+    app.confirm(f"Throw away {what}?", given=yes)
     status, started = process.reset(where)
     if started:
         _ensure_operator(where)
@@ -103,7 +103,7 @@ def reset(
     return _report(status, did="reset", text=text)
 
 
-def start(where: State, port: int | None = None) -> tuple[Status, bool]:
+def start(where: SandboxPaths, port: int | None = None) -> tuple[Status, bool]:
     """A sandbox that runs, with the operator's user in it; (its status, whether it was started now)."""
     from nwchatctl.sandbox import process
 
@@ -112,29 +112,29 @@ def start(where: State, port: int | None = None) -> tuple[Status, bool]:
     return status, started
 
 
-def _ensure_operator(where: State) -> None:
-    from nwchatctl.aws.operator import ADOPTION, ensure_operator
-    from nwchatctl.aws.session import Credentials
+def _ensure_operator(where: SandboxPaths) -> None:
+    from nwchatctl.aws.core.session import StaticCredentials
+    from nwchatctl.aws.operator_user import ADOPTION, ensure_operator
     from nwchatctl.sandbox import state
-    from nwchatctl.sandbox.policy import adopt_policy, operator_policy
+    from nwchatctl.sandbox.policies import adopt_policy, operator_policy
 
     info, key = state.running(where), state.read_key(where)
     if info is None:
         raise ChatError(
             "the sandbox has stopped again", hint=f"its log may say why: {where.log}", code="sandbox_start"
         )
-    stored = Credentials(key.access_key_id, key.secret_access_key) if key else None
+    stored = StaticCredentials(key.access_key_id, key.secret_access_key) if key else None
     further = {ADOPTION: adopt_policy()}
     made = ensure_operator(info.endpoint, info.region, operator_policy(), stored, further)
     if made != stored:
-        state.write_key(where, state.Key(made.access_key_id, made.secret_access_key))
+        state.write_key(where, state.AccessKey(made.access_key_id, made.secret_access_key))
 
 
-def _state(ctx: typer.Context) -> State:
+def _state(ctx: typer.Context) -> SandboxPaths:
     from nwchatctl.sandbox.state import locate
 
-    app_: App = ctx.obj
-    return locate(app_.environ)
+    app: App = ctx.obj
+    return locate(app.environ)
 
 
 def _report(status: Status, *, did: str = "", text: str, notes: tuple[str, ...] = ()) -> Report:

@@ -13,8 +13,8 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchat.identity import Identity
-    from nwchatctl.chat.smoke import Over, Step
+    from nwchat.model.identity import Identity
+    from nwchatctl.chat.smoke_test import Over, Step
     from nwchatctl.context import App
 
 HELP = examples(
@@ -36,15 +36,15 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     one: whoever is in the chat sees it. In token mode it also sees that nobody comes in or reads without a
     token, or speaks under another name.
     """
-    from nwchat.identity import Identity
-    from nwchat.limits import clean_name
-    from nwchat.subprotocol import SUBPROTOCOL
-    from nwchatctl.chat.smoke import smoke as run
-    from nwchatctl.commands._chat import require_api
-    from nwchatctl.commands._dialling import dialled
+    from nwchat.model.identity import Identity
+    from nwchat.model.limits import clean_name
+    from nwchat.model.subprotocol import SUBPROTOCOL
+    from nwchatctl.chat.smoke_test import smoke as run
+    from nwchatctl.operations.deployed_api import require_api
+    from nwchatctl.operations.smoke_clients import chat_client
 
     app: App = ctx.obj
-    url, connect, said = dialled(app, require_api(app))
+    url, connect, said = chat_client(app, require_api(app))
     # As the chat cuts it.
     who = Identity(_NAME, clean_name(_NAME, app.limits.max_uname_chars))
     token = _token(app, who) if app.settings.auth.mode == "token" else ""
@@ -78,8 +78,8 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
 
 def _token(app: App, who: Identity) -> str:
     """One of our own, for as long as this takes."""
-    from nwchat.tokens import mint
-    from nwchatctl.commands._tokens import require_keys
+    from nwchat.auth.tokens import mint
+    from nwchatctl.operations.token_keys import require_keys
 
     key = require_keys(app)[0]
     return mint(who, key, app.now_ms() // 1000, _TOKEN_SECONDS)
@@ -88,8 +88,8 @@ def _token(app: App, who: Identity) -> str:
 def _history_api(app: App, token: str) -> Over | None:
     """The history API as the holder of `token` asks it, None where there is to be none. Raises ChatError
     `not_deployed` where it is missing."""
-    from nwchatctl.chat.smoke import Over
-    from nwchatctl.commands._dialling import asked
+    from nwchatctl.chat.smoke_test import Over
+    from nwchatctl.operations.smoke_clients import history_client
 
     if not app.settings.history.enabled:
         return None
@@ -101,7 +101,7 @@ def _history_api(app: App, token: str) -> Over | None:
             code="not_deployed",
             exit_code=Exit.NOT_FOUND,
         )
-    return Over(asked(app, token), time.sleep, asked(app, "") if token else None)
+    return Over(history_client(app, token), time.sleep, history_client(app, "") if token else None)
 
 
 def _line(step: Step) -> Line:

@@ -9,13 +9,13 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.errors import Exit
-from nwchatctl.report import Line, Mark, Report, Table
+from nwchatctl.report import Line, Mark, Report, TextTable
 
 if TYPE_CHECKING:
-    from nwchat.wire import Message
-    from nwchatctl.commands._chat import Planned
+    from nwchat.model.wire import Message
     from nwchatctl.context import App
     from nwchatctl.deploy.model.storage import Queue
+    from nwchatctl.operations.planning import Planned
 
 HELP = examples(
     ("is it there, and as configured?", "nwchatctl status"),
@@ -34,18 +34,20 @@ def status(
     Endpoints, release, who may come in, how many are connected and how many banned, the last message, and the
     state of each resource: whatever differs from the configuration is listed as `plan` lists it.
     """
-    from nwchatctl.commands._chat import as_json, endpoints, not_deployed, planned, whereabouts
-    from nwchatctl.commands._lock import at_it
-    from nwchatctl.commands._names import (
+    from nwchatctl.deploy.releases import running
+    from nwchatctl.deploy.token_switch import stage_requires_token
+    from nwchatctl.operations.deployed_api import not_deployed
+    from nwchatctl.operations.lock import at_it
+    from nwchatctl.operations.planning import endpoints, planned, whereabouts
+    from nwchatctl.output.domain_view import (
         dns_json,
         dns_lines,
-        name_rows,
+        domain_rows,
         problem_lines,
         problems_json,
-        unread_names,
+        unread_domains,
     )
-    from nwchatctl.deploy.releases import running
-    from nwchatctl.deploy.tokens import serves
+    from nwchatctl.output.plan_view import as_json
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -53,7 +55,7 @@ def status(
     if not found.deployed:
         raise not_deployed(app)
     drift = found.plan.changes
-    tokens = serves(found.live.state, app.settings.stage.name)
+    tokens = stage_requires_token(found.live.state, app.settings.stage.name)
     connected, banned, last = _activity(app, found)
     links = endpoints(app, found.live.api_id)
     letters = _dead_letters(found)
@@ -61,10 +63,11 @@ def status(
     runs = running(found.live.state, app.settings.stage.name, records)
     if runs not in {each.release.name for each in records}:
         runs = None
+    changes = as_json(drift)
     return Report(
         data={
             **whereabouts(app),
-            "changes": as_json(drift),
+            "changes": changes,
             "release": runs,
             "endpoints": links,
             "auth": "token" if tokens else "open",
@@ -72,42 +75,42 @@ def status(
             "bans": banned,
             "last_message": _iso(last),
             "dead_letters": letters.waiting if letters else None,
-            "drift": as_json(drift),
-            "dns": dns_json(found),
-            "problems": problems_json(found),
+            "drift": changes,
+            "dns": dns_json(found.dns_records),
+            "problems": problems_json(found.domains.problems),
             "resources": len(found.live.state),
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(
-            Table(
+            TextTable(
                 (),
                 [
                     *((name, url) for name, url in links.items() if url),
                     ("release", runs or "none: aliases and stage are of different ones"),
-                    *at_it(app, found.live.rows.seen),
+                    *at_it(app, found.live.rows.lock),
                     ("may come in", "who has a token" if tokens else "everybody"),
                     ("connections", "-" if connected is None else str(connected)),
                     ("bans", "-" if banned is None else str(banned)),
                     ("last message", _said(last)),
                     ("dead letters", "-" if letters is None else str(letters.waiting)),
-                    *name_rows(found),
+                    *domain_rows(found.domains.plans, drift),
                 ],
             ),
             *_undelivered(letters),
-            *dns_lines(found),
-            *problem_lines(found),
-            Table(("kind", "name", "state"), _states(found)),
+            *dns_lines(found.dns_records),
+            *problem_lines(found.domains.problems),
+            TextTable(("kind", "name", "state"), _states(found)),
             *_drift(app, found),
         ),
-        warnings=unread_names(found.live),
-        exit_code=Exit.DIFFERS if check and (drift or found.addresses.problems) else Exit.DONE,
+        warnings=unread_domains(found.live.facts),
+        exit_code=Exit.DIFFERS if check and (drift or found.domains.problems) else Exit.DONE,
     )
 
 
 def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message | None]:
     """How many are connected, how many bans hold, and the newest message; None for what has no table to say
     it."""
-    from nwchatctl.commands._banning import bans
+    from nwchatctl.operations.bans import bans_table
 
     names, now_ms = found.cloud.names, app.now_ms()
     connected, banned, last = None, None, None
@@ -115,7 +118,7 @@ def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message
         connected = sum(len(page) for page in app.store.connections(now_ms))
     if ("table", names.messages) in found.live.state:
         last = next(iter(app.store.page(1, now_ms).messages), None)
-        banned = sum(each.holds(now_ms) for each in bans(app).all())
+        banned = sum(each.holds(now_ms) for each in bans_table(app).all())
     return connected, banned, last
 
 
@@ -156,10 +159,10 @@ def _resources(found: Planned) -> list[tuple[str, str]]:
 
 
 def _drift(app: App, found: Planned) -> tuple[Line, ...]:
-    from nwchatctl.commands._chat import as_lines, summary
+    from nwchatctl.output.plan_view import as_lines, summary
 
     changes = found.plan.changes
-    if found.addresses.problems and not changes:
+    if found.domains.problems and not changes:
         return (Line("nothing else differs", Mark.WARN),)
     return (
         *as_lines(changes, verbose=app.options.verbose),
@@ -168,12 +171,12 @@ def _drift(app: App, found: Planned) -> tuple[Line, ...]:
 
 
 def _said(message: Message | None) -> str:
-    from nwchatctl.commands._times import local
+    from nwchatctl.timestamps import local
 
     return f"{local(message.date)} by {message.uname or message.sender_id or '-'}" if message else "-"
 
 
 def _iso(message: Message | None) -> str | None:
-    from nwchatctl.commands._times import iso
+    from nwchatctl.timestamps import iso
 
     return iso(message.date) if message else None

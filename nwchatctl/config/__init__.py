@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
-    from nwchatctl.config.model import Settings as Settings
+    from nwchatctl.config.settings import Settings as Settings
 
 FILE_NAME = "nwchat.toml"
 PREFIX = "NWCHAT_"
@@ -47,10 +47,10 @@ def load(
     Raises ChatError, exit 3, with every fault in its message: `config_missing` (the file that was asked
     for), `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
     """
-    from nwchatctl.config import building
+    from nwchatctl.config import loader
 
     path = find(config, cwd=cwd, environ=environ)
-    return building.build(path, environ, flags)
+    return loader.build(path, environ, flags)
 
 
 def find(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
@@ -90,7 +90,7 @@ def _is_file(path: Path) -> bool:
 
 def __getattr__(name: str) -> object:
     if name == "Settings":
-        from nwchatctl.config.model import Settings
+        from nwchatctl.config.settings import Settings as Settings
 
         return Settings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

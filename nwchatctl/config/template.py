@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from nwchatctl.config.model import Settings, from_text, sections
+from nwchatctl.config.settings import Settings, from_text, sections
 
 _HEAD = """\
 # The configuration of one chat, for nwchatctl.

@@ -9,17 +9,17 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from nwchat.keys import CONNECTION_SECONDS, connection_expiry
-from nwchat.rows import Connection
-from nwchatctl.deploy.model.pairs import tagged
+from nwchat.model.ids import CONNECTION_SECONDS, connection_expiry
+from nwchat.model.rows import Connection
 from nwchatctl.deploy.model.state import State
+from nwchatctl.deploy.model.string_map import has_tags
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.naming import Names
+from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.deploy.planner import NAMING, Plan, split
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.timestamps import parse_ms
 
 ADOPTED_BY = "nwchat:adopted-by"
 """The one tag on what was the old chat's; not those by which we know what is ours to change or remove."""
@@ -36,9 +36,6 @@ Not a ttl: the old code may have renewed it with each message, and ours knows ho
 _SOCKET_ID = re.compile(r"[!-~]{1,128}")
 """API Gateway's ids look like `L0SM9cOFvHcCIhw=`; a space or a control character is in none."""
 
-_MS_FROM = 100_000_000_000
-"""Numbers from here on are epoch milliseconds: as seconds this is the year 5138."""
-
 
 @dataclass(frozen=True, slots=True)
 class FoundApi:
@@ -50,7 +47,7 @@ class FoundApi:
 
 
 @dataclass(frozen=True, slots=True)
-class OldTable:
+class LegacyTable:
     """The old chat's table of connections."""
 
     name: str
@@ -60,7 +57,7 @@ class OldTable:
 
 
 @dataclass(frozen=True, slots=True)
-class OldFunction:
+class LegacyFunction:
     """A function of the old chat."""
 
     name: str
@@ -106,7 +103,7 @@ class Copied:
 # What is refused --------------------------------------------------------------------------------
 
 
-def choose_api(found: Iterable[FoundApi], api_id: str, names: Names) -> FoundApi:
+def choose_api(found: Iterable[FoundApi], api_id: str, names: ResourceNames) -> FoundApi:
     """The API to take over. Raises ChatError where it is missing, of another kind, or somebody else's."""
     every = list(found)
     chosen = next((each for each in every if each.id == api_id), None)
@@ -139,9 +136,9 @@ def choose_api(found: Iterable[FoundApi], api_id: str, names: Names) -> FoundApi
     return chosen
 
 
-def is_ours(found: FoundApi, names: Names) -> bool:
+def is_ours(found: FoundApi, names: ResourceNames) -> bool:
     """Whether the API bears the chat's tags."""
-    return tagged(found.api.tags, names.tags)
+    return has_tags(found.api.tags, names.tags)
 
 
 def require_stage(stage: str, there: Iterable[str]) -> None:
@@ -167,7 +164,7 @@ def refuse_name(name: str, flag: str) -> None:
         )
 
 
-def refuse_key(table: OldTable, key: str) -> None:
+def refuse_key(table: LegacyTable, key: str) -> None:
     """Raises ChatError where the table's partition key is another than was said."""
     if table.partition_key != key:
         raise ChatError(
@@ -177,7 +174,7 @@ def refuse_key(table: OldTable, key: str) -> None:
         )
 
 
-def refuse_other_owner(old: OldTable | OldFunction, chat: str) -> None:
+def refuse_other_owner(old: LegacyTable | LegacyFunction, chat: str) -> None:
     """Raises ChatError where another chat has adopted it before."""
     owner = old.tags.get(ADOPTED_BY, chat)
     if owner != chat:
@@ -281,21 +278,8 @@ def connection_from(row: Mapping[str, Any], key: str, now_ms: int) -> Connection
 def _since(row: Mapping[str, Any], now_ms: int) -> int:
     for name, attribute in row.items():
         if name.replace("_", "").replace("-", "").lower() in _SINCE:
-            at = _moment(attribute.get("N", attribute.get("S")))
+            text = attribute.get("N", attribute.get("S"))
+            at = parse_ms(text) if isinstance(text, str) else None
             if at is not None and 0 < at <= now_ms:
                 return at
     return now_ms
-
-
-def _moment(value: object) -> int | None:
-    """In epoch ms, of epoch seconds or ms, or ISO 8601 (UTC unless it says otherwise); None for no time."""
-    if not isinstance(value, str):
-        return None
-    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", value):
-        number = float(value)
-        return int(number if number >= _MS_FROM else number * 1000)
-    try:
-        at = datetime.fromisoformat(value)
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError, OSError):
-        return None

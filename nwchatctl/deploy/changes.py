@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from nwchatctl.config.faults import looks_secret
+from nwchatctl.deploy.model.placeholders import (
+    API_ID,
+    CERTIFICATE_ARN,
+    DOMAIN_TARGET,
+    DOMAIN_ZONE,
+    HISTORY_API_ID,
+)
 from nwchatctl.deploy.model.state import Key, Resource, key
-from nwchatctl.deploy.model.unknown import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE, HISTORY_API_ID
+from nwchatctl.redaction import looks_secret
 
 _HIDDEN = "(hidden"
 

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import flat, hidden
 from nwchatctl.deploy.model.functions import Alias, Function, alias_name
-from nwchatctl.deploy.model.pairs import Pairs, pairs
+from nwchatctl.deploy.model.placeholders import API_ID
 from nwchatctl.deploy.model.state import Resource
-from nwchatctl.deploy.model.unknown import API_ID
+from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.deploy.model.websocket import Deployment
 
 
-def release_id(functions: Pairs, deployment: str) -> str:
+def release_id(functions: StringMap, deployment: str) -> str:
     """A release's id, 12 hex digits: of the versions behind the aliases and of the deployment in front."""
     aliases = (Alias(alias_name(name), name, runs, ()) for name, runs in functions)
     return fingerprint([*aliases, Deployment(deployment)])[:12]
@@ -37,9 +37,9 @@ def published(function: Function, api_id: str) -> Function:
     return dataclasses.replace(function, environment=environment, tags=())
 
 
-def described(resources: Iterable[Resource]) -> Pairs:
+def described(resources: Iterable[Resource]) -> StringMap:
     """Every attribute by the name a person knows it by: `function x.memory_mb` → `256`; no secrets."""
-    return pairs(
+    return string_map(
         {
             f"{each.kind} {each.name}.{name}": text
             for each in resources

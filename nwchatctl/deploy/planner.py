@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
-from nwchatctl.deploy.domains import kept
-from nwchatctl.deploy.history_api import STATEMENTS
+from nwchatctl.deploy.desired.history_api import STATEMENTS
+from nwchatctl.deploy.domains.facts import kept
+from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import (
     Alias,
     AsyncInvoke,
@@ -18,15 +19,14 @@ from nwchatctl.deploy.model.functions import (
     Version,
     alias_name,
 )
-from nwchatctl.deploy.model.history import HistoryApi
-from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.history_api import HistoryApi
+from nwchatctl.deploy.model.placeholders import HISTORY_API_ID
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
-from nwchatctl.deploy.model.unknown import HISTORY_API_ID
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.releases import outdated
-from nwchatctl.deploy.tokens import Turn, in_turn, turn
+from nwchatctl.deploy.token_switch import AuthTransition, auth_transition, order_for_transition
 
 ORDER = (
     Table.kind,
@@ -50,12 +50,12 @@ ORDER = (
     Certificate.kind,
     Domain.kind,
     ApiMapping.kind,
-    Record.kind,
+    DnsRecord.kind,
 )
 """How changes are listed: near the order in which a first deploy makes them."""
 
 
-NAMING = (Certificate.kind, Domain.kind, ApiMapping.kind, Record.kind)
+NAMING = (Certificate.kind, Domain.kind, ApiMapping.kind, DnsRecord.kind)
 """The kinds by which an API answers under a name of the operator's."""
 
 ANY = "*"
@@ -92,7 +92,7 @@ def plan(wanted: State, live: State) -> Plan:
         if where not in wanted.keys() | staying and not isinstance(have, Version | Deployment | Release)
     ]
     changes = [*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])]
-    return arranged(changes, turn(wanted, live))
+    return arranged(changes, auth_transition(wanted, live))
 
 
 def differences(wanted: State, live: State) -> list[Change]:
@@ -107,7 +107,7 @@ def differences(wanted: State, live: State) -> list[Change]:
     return changes
 
 
-def arranged(changes: Iterable[Change], turns: Turn = "stays") -> Plan:
+def arranged(changes: Iterable[Change], turns: AuthTransition = "stays") -> Plan:
     """The changes in listing order, with what each waits for; `turns` is of asking for tokens."""
     listed = sorted(changes, key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
     return Plan(tuple(listed), dependencies(listed, turns))
@@ -127,7 +127,7 @@ def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
     return found[0], found[1]
 
 
-def dependencies(changes: Iterable[Change], turns: Turn = "stays") -> dict[Key, frozenset[Key]]:
+def dependencies(changes: Iterable[Change], turns: AuthTransition = "stays") -> dict[Key, frozenset[Key]]:
     """A create or update waits for what it needs; a delete waits for whatever needed the deleted.
 
     An API that goes is left over from making the chat's (`leftovers`): it is bare, and nothing waits for it.
@@ -156,11 +156,11 @@ def dependencies(changes: Iterable[Change], turns: Turn = "stays") -> dict[Key, 
                     before[each].add(where)
         if isinstance(change, Delete):
             before[where] |= _within(_leaving(change.before), by_key)
-            if isinstance(change.before, Domain | ApiMapping | Record):
+            if isinstance(change.before, Domain | ApiMapping | DnsRecord):
                 # A name goes once the one that takes its place answers.
                 coming = {each for each, other in by_key.items() if not isinstance(other, Delete)}
                 before[where] |= {each for each in coming if each[0] in NAMING}
-    for where, further in in_turn(by_key, before, turns).items():
+    for where, further in order_for_transition(by_key, before, turns).items():
         before[where] |= further
     return {where: frozenset(each) for where, each in before.items()}
 
@@ -236,7 +236,7 @@ def needs(resource: Resource) -> frozenset[Need]:
             return _last_needs(resource)
 
 
-def _last_needs(resource: Release | Certificate | Domain | ApiMapping | Record) -> frozenset[Need]:
+def _last_needs(resource: Release | Certificate | Domain | ApiMapping | DnsRecord) -> frozenset[Need]:
     """The same of what is only made of, or leads to, a chat that works."""
     match resource:
         case Release():
@@ -251,7 +251,7 @@ def _last_needs(resource: Release | Certificate | Domain | ApiMapping | Record) 
         case ApiMapping():
             leads_to = {(Stage.kind, ANY), (Api.kind, ANY), (HistoryApi.kind, ANY)}
             return frozenset({(Domain.kind, resource.name), *leads_to})
-        case Record():
+        case DnsRecord():
             return frozenset({(Domain.kind, resource.domain), (ApiMapping.kind, resource.domain)})
         case _:
             assert_never(resource)

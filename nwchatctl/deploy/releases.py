@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from nwchatctl.deploy.fingerprints import release_id
 from nwchatctl.deploy.model.functions import ALIAS, Alias, Function, Version, alias_name
-from nwchatctl.deploy.model.pairs import Pairs, pairs
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource, State, key, state
+from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.deploy.model.websocket import Deployment, Stage
 from nwchatctl.errors import ChatError, Exit
 
@@ -19,7 +19,7 @@ DEPLOYMENTS_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ReleaseRecord:
     """A release, when it was deployed last (epoch ms), by whom, and the id of what ran before, "" if none."""
 
     release: Release
@@ -32,13 +32,13 @@ class Record:
 class Entry:
     """A release as it is listed: whether it runs, whether it can be gone back to, what it changed."""
 
-    record: Record
+    record: ReleaseRecord
     current: bool
     available: bool
     changed: tuple[str, ...]
 
 
-def entries(records: Sequence[Record], live: State, stage: str) -> list[Entry]:
+def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[Entry]:
     """The list of releases, in the order of `records`: newest first."""
     now = running(live, stage, records)
     before = [each.release.settings for each in records[1:]]
@@ -53,7 +53,7 @@ def entries(records: Sequence[Record], live: State, stage: str) -> list[Entry]:
     ]
 
 
-def running(live: State, stage: str, records: Sequence[Record]) -> str | None:
+def running(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | None:
     """The id of what the chat runs now, which is in no record where it is half of one release and half of
     another; None where it runs nothing.
 
@@ -64,7 +64,7 @@ def running(live: State, stage: str, records: Sequence[Record]) -> str | None:
     front = live.get((Stage.kind, stage))
     if not aliases or not isinstance(front, Stage):
         return None
-    whole = release_id(pairs(aliases), front.deployment)
+    whole = release_id(string_map(aliases), front.deployment)
     known = [each.release for each in records]
     if whole in {each.name for each in known}:
         return whole
@@ -78,7 +78,7 @@ def running(live: State, stage: str, records: Sequence[Record]) -> str | None:
     return next(older, whole)
 
 
-def ran_before(records: Sequence[Record], ran: str | None, release: str) -> str:
+def ran_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) -> str:
     """What to write down as having run before `release`; "" for nothing. `ran` is what did when all was read.
 
     Where an earlier try was killed that is half of one and half of another, or `release` already: then it
@@ -88,7 +88,7 @@ def ran_before(records: Sequence[Record], ran: str | None, release: str) -> str:
     return ran if ran in others else next(iter(others), "")
 
 
-def previous(records: Sequence[Record], current: str | None) -> Release:
+def previous(records: Sequence[ReleaseRecord], current: str | None) -> Release:
     """What a rollback without a name goes back to: what ran before `current` was deployed; where nothing did,
     the one deployed before it; where `current` is none of them, the last. Raises ChatError, exit 4."""
     ids = [each.release.name for each in records]
@@ -106,7 +106,7 @@ def previous(records: Sequence[Record], current: str | None) -> Release:
     return older[0].release
 
 
-def named(records: Sequence[Record], name: str) -> Release:
+def named(records: Sequence[ReleaseRecord], name: str) -> Release:
     """The release whose id begins with `name`. Raises ChatError, exit 4."""
     found = [each.release for each in records if each.release.name.startswith(name.lower())]
     if len(found) != 1 or not name:
@@ -143,7 +143,7 @@ def lacks(live: State, release: Release) -> list[str]:
     return gone if there else [*gone, f"deployment {release.deployment}"]
 
 
-def changed(settings: Pairs, before: Pairs) -> tuple[str, ...]:
+def changed(settings: StringMap, before: StringMap) -> tuple[str, ...]:
     """What a release changed against the one before it, as a person would say it; what became of all
     functions alike is said once."""
     old, new = dict(before), dict(settings)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
-from nwchatctl.deploy.domains import kept
+from nwchatctl.deploy.domains.facts import kept
+from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import Function, Role, Version
-from nwchatctl.deploy.model.history import HistoryApi
-from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State, key
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
@@ -65,7 +65,7 @@ def destruction(
     `deploys` goes last: it holds the lock.
     """
     # API Gateway deletes neither a stage nor an API that a domain leads to; ACM no certificate in use.
-    names: list[tuple[type[Resource], ...]] = [(Record,), (ApiMapping,), (Domain,)]
+    names: list[tuple[type[Resource], ...]] = [(DnsRecord,), (ApiMapping,), (Domain,)]
     layers = [
         *names,
         (Stage,),
@@ -89,7 +89,7 @@ def destruction(
     if own := live.get((Table.kind, deploys)):
         changes.append(Delete(own))
         after[key(own)] = frozenset(after)
-    staying_kinds = (Table.kind, LogGroup.kind, Domain.kind, Certificate.kind, Record.kind)
+    staying_kinds = (Table.kind, LogGroup.kind, Domain.kind, Certificate.kind, DnsRecord.kind)
     left = tuple(where for where in live if where[0] in staying_kinds and where not in after)
     return Plan(tuple(changes), after), left
 

@@ -9,7 +9,7 @@ from nwchatctl.output import jsonlines
 from nwchatctl.output.streams import Streams, paint
 from nwchatctl.output.tables import Aligner, plain, print_table
 from nwchatctl.output.untrusted import tabs_kept, untrusted
-from nwchatctl.report import Line, Mark, Report, Stream, Table
+from nwchatctl.report import Line, Mark, Report, Stream, TextTable
 
 
 def print_report(report: Report, streams: Streams, *, json: bool = False, quiet: bool = False) -> None:
@@ -66,11 +66,11 @@ def say(streams: Streams, *lines: Line) -> None:
         streams.write_error(paint(tabs_kept(line.text), line.mark, streams.err_color) + "\n")
 
 
-def _print_part(part: Line | Table, streams: Streams) -> None:
+def _print_part(part: Line | TextTable, streams: Streams) -> None:
     match part:
         case Line(text, mark):
             streams.write(streams.styled(tabs_kept(text), mark) + "\n")
-        case Table():
+        case TextTable():
             if print_table(part, streams) == 0 and part.empty and streams.err_terminal:
                 say(streams, Line(part.empty, Mark.DIM))
         case _:

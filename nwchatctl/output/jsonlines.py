@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePath
 
-from nwchatctl.report import Growing
+from nwchatctl.report import StreamedList
 
 
 def line(data: Mapping[str, object]) -> str:
@@ -17,21 +17,21 @@ def line(data: Mapping[str, object]) -> str:
 
 def pieces(data: Mapping[str, object]) -> Iterator[str]:
     """The same line bit by bit, for data that is made while it is written: `nwchatctl.report.Growing`."""
-    if not any(isinstance(value, Growing) or callable(value) for value in data.values()):
+    if not any(isinstance(value, StreamedList) or callable(value) for value in data.values()):
         yield line(data)
         return
     before = "{"
     for key, value in data.items():
         yield f"{before}{_text(key)}: "
         before = ", "
-        if isinstance(value, Growing):
+        if isinstance(value, StreamedList):
             yield from _list(value)
         else:
             yield _text(value() if callable(value) else value)
     yield "}\n"
 
 
-def _list(items: Growing) -> Iterator[str]:
+def _list(items: StreamedList) -> Iterator[str]:
     before = "["
     for each in items:
         yield before + _text(each)

@@ -46,7 +46,7 @@ class Progress:
         """So many are done by now of what is counted; `text` says more about them."""
 
 
-class Plain(Progress):
+class PlainProgress(Progress):
     """A line on stderr for each step that ended, and one for the count when all is over."""
 
     def __init__(self, streams: Streams, label: str = "", clock: Clock = time.monotonic) -> None:
@@ -78,7 +78,7 @@ class Plain(Progress):
         self._streams.write_error(f"{text}\n")
 
 
-class Live(Progress):
+class LiveProgress(Progress):
     """Running steps with a spinner below those that ended, or a bar with count, rate and time left."""
 
     def __init__(
@@ -139,8 +139,8 @@ def make_progress(
     if silent:
         return Progress()
     if streams.err_terminal and not dumb:
-        return Live(streams, label, total)
-    return Plain(streams, label)
+        return LiveProgress(streams, label, total)
+    return PlainProgress(streams, label)
 
 
 def _step(streams: Streams, kind: str, name: str, text: str, ok: bool, took: float) -> str:

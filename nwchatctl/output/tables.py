@@ -8,7 +8,7 @@ from itertools import islice
 
 from nwchatctl.output.streams import Streams
 from nwchatctl.output.untrusted import untrusted
-from nwchatctl.report import Table
+from nwchatctl.report import TextTable
 
 PAGE = 256
 """Rows that are laid out together; each page has its headings, as its columns may differ in width."""
@@ -17,7 +17,7 @@ _ALIGNED = 24
 """Cells that a column of a stream is padded to at most: its longest element may be yet to come."""
 
 
-def print_table(table: Table, streams: Streams) -> int:
+def print_table(table: TextTable, streams: Streams) -> int:
     """Prints the rows and returns how many there were."""
     if not streams.out_terminal:
         return _print_plain(table.rows, streams)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nwchatctl.sandbox.state import State
+from nwchatctl.sandbox.state import SandboxPaths
 
 # Kept from the user. An allow-list: AWS_*, proxies, PYTHONPATH, ministack's many own variables and whatever
 # secret is exported in that shell would otherwise reach the emulator and the functions in it.
@@ -31,7 +31,9 @@ _SERVICES = (
 )
 
 
-def server_environment(user: Mapping[str, str], *, state: State, port: int, region: str) -> dict[str, str]:
+def server_environment(
+    user: Mapping[str, str], *, state: SandboxPaths, port: int, region: str
+) -> dict[str, str]:
     """`user`'s environment cut down to what a server needs, with ministack's settings in it."""
     return {
         **{name: value for name, value in user.items() if name in _KEPT},

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.sandbox import filelock, state
+from nwchatctl.sandbox import file_lock, state
 from nwchatctl.sandbox.environment import server_environment
-from nwchatctl.sandbox.state import IDLE_STOP_SECONDS, NOT_INSTALLED, PORT_TAKEN, Info, State, running
+from nwchatctl.sandbox.state import IDLE_STOP_SECONDS, NOT_INSTALLED, PORT_TAKEN, Info, SandboxPaths, running
 
 START_SECONDS = 20.0
 STOP_SECONDS = 12.0
@@ -47,14 +47,14 @@ class Status:
         }
 
 
-def status(where: State) -> Status:
+def status(where: SandboxPaths) -> Status:
     info = running(where)
     address = info.endpoint if info else state.endpoint(state.read_port(where))
     return Status(info is not None, address, info.pid if info else None, where.root, where.log)
 
 
 def up(
-    where: State,
+    where: SandboxPaths,
     *,
     port: int | None = None,
     region: str = state.DEFAULT_REGION,
@@ -72,7 +72,7 @@ def up(
         return _up(where, port=port, region=region, idle_stop=idle_stop)
 
 
-def down(where: State) -> tuple[Status, bool]:
+def down(where: SandboxPaths) -> tuple[Status, bool]:
     """Stops the server; (its status, whether it had been running). Raises ChatError `sandbox_stop`."""
     if not where.root.is_dir():
         return status(where), False
@@ -81,7 +81,7 @@ def down(where: State) -> tuple[Status, bool]:
     return status(where), stopped
 
 
-def reset(where: State) -> tuple[Status, bool]:
+def reset(where: SandboxPaths) -> tuple[Status, bool]:
     """Throws away all that the emulated AWS holds; (its status, whether it was started again)."""
     if not where.root.is_dir():
         return status(where), False
@@ -97,8 +97,8 @@ def reset(where: State) -> tuple[Status, bool]:
 
 
 @contextmanager
-def _alone(where: State) -> Iterator[None]:
-    with filelock.holding(where.control_lock, timeout=_CONTROL_SECONDS) as mine:
+def _alone(where: SandboxPaths) -> Iterator[None]:
+    with file_lock.holding(where.control_lock, timeout=_CONTROL_SECONDS) as mine:
         if not mine:
             raise ChatError(
                 "another command has been starting or stopping this sandbox for too long",
@@ -108,7 +108,7 @@ def _alone(where: State) -> Iterator[None]:
         yield
 
 
-def _up(where: State, *, port: int | None, region: str, idle_stop: float) -> tuple[Status, bool]:
+def _up(where: SandboxPaths, *, port: int | None, region: str, idle_stop: float) -> tuple[Status, bool]:
     if info := _settled(where):
         if port not in (None, info.port):
             raise ChatError(
@@ -130,17 +130,17 @@ def _up(where: State, *, port: int | None, region: str, idle_stop: float) -> tup
     return status(where), True
 
 
-def _settled(where: State) -> Info | None:
+def _settled(where: SandboxPaths) -> Info | None:
     """The running server, after waiting for one that only just begins or ends."""
     deadline = time.monotonic() + START_SECONDS
-    while filelock.is_held(where.server_lock) and time.monotonic() < deadline:
+    while file_lock.is_held(where.server_lock) and time.monotonic() < deadline:
         if info := running(where):
             return info
         time.sleep(0.05)
     return None
 
 
-def _start(where: State, port: int, *, region: str, idle_stop: float) -> None:
+def _start(where: SandboxPaths, port: int, *, region: str, idle_stop: float) -> None:
     _rotate(where.log)
     reading, writing = os.pipe()
     command = [
@@ -179,7 +179,7 @@ def _start(where: State, port: int, *, region: str, idle_stop: float) -> None:
     _check_health(port, where, begin)
 
 
-def _check_health(port: int, where: State, begin: int) -> None:
+def _check_health(port: int, where: SandboxPaths, begin: int) -> None:
     # Only here, because it takes 30 ms to import.
     import http.client
 
@@ -195,7 +195,7 @@ def _check_health(port: int, where: State, begin: int) -> None:
         raise _start_failure(None, where, begin, port)
 
 
-def _start_failure(code: int | None, where: State, begin: int, port: int) -> ChatError:
+def _start_failure(code: int | None, where: SandboxPaths, begin: int, port: int) -> ChatError:
     if code == PORT_TAKEN:
         return ChatError(
             f"port {port} is taken by another process",
@@ -223,10 +223,10 @@ def _missing() -> ChatError:
     )
 
 
-def _down(where: State) -> bool:
+def _down(where: SandboxPaths) -> bool:
     info = _settled(where)
     if info is None:
-        if filelock.is_held(where.server_lock):
+        if file_lock.is_held(where.server_lock):
             raise _stop_failure(where)
         return False
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
@@ -234,12 +234,12 @@ def _down(where: State) -> bool:
         if running(where) == info:
             with suppress(ProcessLookupError):
                 os.kill(info.pid, number)
-        if filelock.wait_free(where.server_lock, timeout=seconds):
+        if file_lock.wait_free(where.server_lock, timeout=seconds):
             return True
     raise _stop_failure(where)
 
 
-def _stop_failure(where: State) -> ChatError:
+def _stop_failure(where: SandboxPaths) -> ChatError:
     return ChatError(
         "the sandbox did not stop", hint=f"its log may say why: {where.log}", code="sandbox_stop"
     )

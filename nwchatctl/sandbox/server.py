@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nwchatctl.sandbox import filelock
+from nwchatctl.sandbox import file_lock
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.state import (
     ALREADY_RUNNING,
@@ -29,12 +29,12 @@ from nwchatctl.sandbox.state import (
     IDLE_STOP_SECONDS,
     NOT_INSTALLED,
     PORT_TAKEN,
-    State,
+    SandboxPaths,
     write_json,
 )
 
 if TYPE_CHECKING:
-    from nwchatctl.sandbox.door import Door
+    from nwchatctl.sandbox.middleware import Middleware
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
@@ -51,9 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ready-fd", type=int, default=None, help="gets one line when the server answers")
     args = parser.parse_args(argv)
 
-    state = State(args.state_dir.absolute())
+    state = SandboxPaths(args.state_dir.absolute())
     state.make()
-    lock = filelock.take(state.server_lock, timeout=1.0)
+    lock = file_lock.take(state.server_lock, timeout=1.0)
     if lock is None:
         print("the server is already running", file=sys.stderr)  # noqa: T201 - its stderr is the log
         return ALREADY_RUNNING
@@ -89,7 +89,7 @@ def listen(port: int) -> socket.socket | None:
     return listener
 
 
-def prepare(state: State, *, port: int, region: str) -> None:
+def prepare(state: SandboxPaths, *, port: int, region: str) -> None:
     """Sets this process's environment, limits, working directory and log."""
     shutil.rmtree(state.scratch, ignore_errors=True)
     for folder in (state.scratch, state.data):
@@ -107,21 +107,21 @@ def prepare(state: State, *, port: int, region: str) -> None:
 
 
 async def serve(
-    state: State, listener: socket.socket, *, region: str, idle_stop: float, ready_fd: int | None
+    state: SandboxPaths, listener: socket.socket, *, region: str, idle_stop: float, ready_fd: int | None
 ) -> None:
     """Serves until SIGTERM, SIGINT or `idle_stop` seconds without anybody, then ends the process."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack.app import app
 
-    from nwchatctl.sandbox import connections, frames, mends, subprotocols
-    from nwchatctl.sandbox.door import MAX_MESSAGE_BYTES, Door
-    from nwchatctl.sandbox.hosts import Hosts
-    from nwchatctl.sandbox.saver import Saver
+    from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
+    from nwchatctl.sandbox.patches import keepalive, ministack, subprotocols, websocket_frames
+    from nwchatctl.sandbox.patches.custom_domains import CustomDomains
+    from nwchatctl.sandbox.state_saver import Saver
 
-    connections.install()
-    frames.install()
-    mends.install()
+    keepalive.install()
+    websocket_frames.install()
+    ministack.install()
     port = listener.getsockname()[1]
 
     def ready() -> None:
@@ -133,8 +133,8 @@ async def serve(
                 os.write(ready_fd, b"ready\n")
                 os.close(ready_fd)
 
-    saver = Saver(mends.save_state)
-    door = Door(Hosts(subprotocols.answering(app)), on_write=saver.touch, on_ready=ready)
+    saver = Saver(ministack.save_state)
+    door = Middleware(CustomDomains(subprotocols.answering(app)), on_write=saver.touch, on_ready=ready)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 1.0
@@ -146,11 +146,11 @@ async def serve(
         await _until_stopped(door, idle_stop)
         logger.info("stopping")
         # A request in mid-air can hold hypercorn, and `Server.wait_closed` from Python 3.12 on.
-        timer = threading.Timer(_GRACE_SECONDS, _leave, (state, mends.save_state))
+        timer = threading.Timer(_GRACE_SECONDS, _leave, (state, ministack.save_state))
         timer.daemon = True
         timer.start()
         await door.close(timeout=_SOCKETS_SECONDS)
-        mends.kill_functions()
+        ministack.kill_functions()
         await saver.stop()
 
     await hypercorn_serve(door, config, shutdown_trigger=trigger)  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ async def serve(
     _leave(state)
 
 
-async def _until_stopped(door: Door, idle_stop: float) -> None:
+async def _until_stopped(door: Middleware, idle_stop: float) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -173,11 +173,11 @@ async def _until_stopped(door: Door, idle_stop: float) -> None:
             await asyncio.wait_for(stop.wait(), left)
 
 
-def _leave(state: State, save: Callable[[], object] = lambda: None) -> None:
-    from nwchatctl.sandbox import mends
+def _leave(state: SandboxPaths, save: Callable[[], object] = lambda: None) -> None:
+    from nwchatctl.sandbox.patches import ministack
 
     save()
-    mends.kill_functions()
+    ministack.kill_functions()
     state.info.unlink(missing_ok=True)
     logging.shutdown()
     os._exit(0)

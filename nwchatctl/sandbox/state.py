@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.sandbox import filelock
+from nwchatctl.sandbox import file_lock
 
 DEFAULT_PORT = 4566
 DEFAULT_REGION = "us-east-2"
@@ -21,7 +21,7 @@ ALREADY_RUNNING, NOT_INSTALLED, PORT_TAKEN = 96, 97, 98
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SandboxPaths:
     """The directory of one sandbox. Its two lock files outlive a reset, because others may wait on them."""
 
     root: Path
@@ -90,14 +90,14 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class AccessKey:
     """An access key of the operator's IAM user in the emulator."""
 
     access_key_id: str
     secret_access_key: str
 
 
-def locate(environ: Mapping[str, str]) -> State:
+def locate(environ: Mapping[str, str]) -> SandboxPaths:
     """NWCHAT_SANDBOX_DIR, else $XDG_STATE_HOME/nwchatctl/sandbox, else ~/.local/state/nwchatctl/sandbox."""
     if own := environ.get("NWCHAT_SANDBOX_DIR"):
         root = Path(own).expanduser()
@@ -105,7 +105,7 @@ def locate(environ: Mapping[str, str]) -> State:
         root = Path(home) / "nwchatctl" / "sandbox"
     else:
         root = Path.home() / ".local" / "state" / "nwchatctl" / "sandbox"
-    return State(Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would follow the user's symlinks
+    return SandboxPaths(Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would follow the user's symlinks
 
 
 def endpoint(port: int) -> str:
@@ -134,33 +134,33 @@ def _read(path: Path) -> Mapping[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-def read_info(state: State) -> Info | None:
+def read_info(state: SandboxPaths) -> Info | None:
     match _read(state.info):
         case {"pid": int(pid), "port": int(port), "region": str(region), **others}:
             return Info(pid, port, region, str(others.get("python", "")))
     return None
 
 
-def running(state: State) -> Info | None:
+def running(state: SandboxPaths) -> Info | None:
     """What the live server says of itself, or None. Costs no call over the network."""
-    return read_info(state) if filelock.is_held(state.server_lock) else None
+    return read_info(state) if file_lock.is_held(state.server_lock) else None
 
 
-def read_key(state: State) -> Key | None:
+def read_key(state: SandboxPaths) -> AccessKey | None:
     match _read(state.credentials):
         case {"access_key_id": str(key), "secret_access_key": str(secret)}:
-            return Key(key, secret)
+            return AccessKey(key, secret)
     return None
 
 
-def write_key(state: State, key: Key) -> None:
+def write_key(state: SandboxPaths, key: AccessKey) -> None:
     write_json(
         state.credentials,
         {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key},
     )
 
 
-def read_port(state: State) -> int:
+def read_port(state: SandboxPaths) -> int:
     """The port that was last asked for."""
     match _read(state.settings):
         case {"port": int(port)}:

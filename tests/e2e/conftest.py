@@ -10,11 +10,11 @@ import pytest
 
 from nwchatctl.commands import sandbox as commands
 from nwchatctl.sandbox import process
-from nwchatctl.sandbox.state import State
-from tests.e2e.chatting import Chat
-from tests.e2e.emulated import Sandbox, free_port
-from tests.e2e.faulty import Proxy, proxy
-from tests.e2e.leading import leading_to
+from nwchatctl.sandbox.state import SandboxPaths
+from tests.e2e.support.chat import Chat
+from tests.e2e.support.fault_proxy import Proxy, proxy
+from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.sandbox import Sandbox, free_port
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One for all tests of this process; each test makes a chat of its own name in it."""
-    made = Sandbox(State(tmp_path_factory.mktemp("e2e") / "a sandbox"), free_port())
+    made = Sandbox(SandboxPaths(tmp_path_factory.mktemp("e2e") / "a sandbox"), free_port())
     commands.start(made.state, made.port)
     yield made
     process.down(made.state)
@@ -36,7 +36,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 @pytest.fixture
 def lone_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     """One that a test may stop, kill and reset. It isn't started yet."""
-    made = Sandbox(State(tmp_path / "a sandbox"), free_port())
+    made = Sandbox(SandboxPaths(tmp_path / "a sandbox"), free_port())
     yield made
     process.down(made.state)
 

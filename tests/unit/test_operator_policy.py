@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-from nwchatctl.deploy.access import ROLE, role_policy
+from nwchatctl.deploy.logging_role import ROLE, role_policy
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 POLICY = json.loads((ROOT / "docs" / "operator-policy.json").read_text())
 STATEMENTS = POLICY["Statement"]
 ADOPT_POLICY = json.loads((ROOT / "docs" / "adopt-policy.json").read_text())

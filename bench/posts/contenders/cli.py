@@ -11,27 +11,28 @@ from collections.abc import Sequence
 from functools import partial
 
 from bench.posts.contenders.common import Send, Task, main
-from bench.posts.contenders.crowd import Pages
-from nwchat.post import Poster
-from nwchat.targets import Rows
-from nwchatctl.aws import curling, sockets
-from nwchatctl.aws.session import Access, Aws
+from bench.posts.contenders.recipients import Pages
+from nwchat.delivery.poster import Poster
+from nwchat.delivery.targets import RowDeletion
+from nwchatctl.aws import management_api
+from nwchatctl.aws.core.session import Access, Aws
+from nwchatctl.net import curl_transport
 
 REGION = "us-east-2"
 
 
 def prepare(task: Task) -> Send:
     aws = Aws(Access(region=REGION))
-    transport = sockets.transport(aws)
+    transport = management_api.transport(aws)
     # Where pycurl is missing the tool has another transport, and this would measure that.
-    assert isinstance(transport, curling.CurlTransport)
-    credentials = partial(sockets.credentials, aws)
+    assert isinstance(transport, curl_transport.CurlTransport)
+    credentials = partial(management_api.credentials, aws)
     # Nobody is gone here, so no row is deleted.
-    rows = Rows("http://127.0.0.1", REGION, "none", credentials)
+    rows = RowDeletion("http://127.0.0.1", REGION, "none", credentials)
     poster = Poster(transport, task.url, REGION, credentials, rows, lambda: time.time_ns() // 1_000_000)
 
     def send(ids: Sequence[str]) -> int:
-        return poster.spread(Pages(ids), task.frame).delivered
+        return poster.post_all(Pages(ids), task.frame).delivered
 
     return send
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from bench.posts.contenders.common import Send, Task, main
-from bench.posts.contenders.crowd import Pages
+from bench.posts.contenders.recipients import Pages
 from nwchat import runtime
 
 
@@ -21,7 +21,7 @@ def prepare(task: Task) -> Send:
     poster = runtime.poster()
 
     def send(ids: Sequence[str]) -> int:
-        return poster.spread(Pages(ids), task.frame).delivered
+        return poster.post_all(Pages(ids), task.frame).delivered
 
     return send
 

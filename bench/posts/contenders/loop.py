@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import boto3
 
-from bench.posts.contenders.boto import posting
+from bench.posts.contenders.boto3_post import posting
 from bench.posts.contenders.common import Send, Task, main
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.config import Config
 
-from bench.posts.contenders.boto import posting
+from bench.posts.contenders.boto3_post import posting
 from bench.posts.contenders.common import Send, Task, main
 
 

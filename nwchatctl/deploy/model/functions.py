@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.string_map import StringMap
 
 ALIAS = "live"
 """The alias that routes point at; a release moves it."""
@@ -27,7 +27,7 @@ class Role:
     trust: str
     policy: str
     other_policies: tuple[str, ...]
-    tags: Pairs
+    tags: StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Function:
     architecture: str
     memory_mb: int
     timeout_seconds: int
-    environment: Pairs
+    environment: StringMap
     code_sha256: str
     log_format: str
     log_level: str
     log_group: str
     snap_start: bool
-    tags: Pairs
+    tags: StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Alias:
     name: str
     function: str
     runs: str
-    weights: Pairs
+    weights: StringMap
 
 
 @dataclass(frozen=True, slots=True)

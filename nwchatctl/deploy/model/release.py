@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.string_map import StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Release:
 
     kind: ClassVar[str] = "release"
     name: str
-    functions: Pairs
+    functions: StringMap
     deployment: str
     code_sha256: str
     latest: bool
-    settings: Pairs = field(default=(), compare=False)
+    settings: StringMap = field(default=(), compare=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import Alias, AsyncInvoke, Function, Permission, Role, Version
-from nwchatctl.deploy.model.history import HistoryApi
-from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain, Record
+from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
@@ -36,7 +36,7 @@ Resource: TypeAlias = (
     | Certificate
     | Domain
     | ApiMapping
-    | Record
+    | DnsRecord
 )
 
 State: TypeAlias = dict[Key, Resource]

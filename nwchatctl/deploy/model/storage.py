@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.string_map import StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Table:
     point_in_time_recovery: bool
     deletion_protection: bool
     billing: str
-    tags: Pairs
+    tags: StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class LogGroup:
     kind: ClassVar[str] = "log-group"
     name: str
     retention_days: int
-    tags: Pairs
+    tags: StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Queue:
     encryption: str
     policy: str
     redrive: str
-    tags: Pairs
+    tags: StringMap
     url: str = field(default="", compare=False)
     waiting: int = field(default=0, compare=False)
 
@@ -66,4 +66,4 @@ class TokenKeys:
     kind: ClassVar[str] = "token-keys"
     name: str
     type: str
-    tags: Pairs
+    tags: StringMap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from nwchatctl.deploy.model.pairs import Pairs
+from nwchatctl.deploy.model.string_map import StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Api:
     display_name: str
     route_selection: str
     default_endpoint: bool
-    tags: Pairs
+    tags: StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ class Stage:
     throttle_rate: float
     throttle_burst: int
     route_settings: tuple[str, ...]
-    variables: Pairs
-    tags: Pairs
+    variables: StringMap
+    tags: StringMap
     access_log: str = ""
     access_format: str = ""
     execution_log: str = ""

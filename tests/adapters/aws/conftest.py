@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nwchatctl.aws import patience
-from tests.adapters.aws.desk import Desk, Rush
+from nwchatctl.aws.core import retry
+from tests.adapters.aws.stubbed_clients import Desk, Rush
 
 
 @pytest.fixture
@@ -18,4 +18,4 @@ def desk() -> Iterator[Desk]:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "_over", Rush())
+    monkeypatch.setattr(retry, "_over", Rush())

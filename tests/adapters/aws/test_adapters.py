@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.aws.apigateway import Gateway
-from nwchatctl.aws.caller import Caller
+from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.cloud import Cloud
-from nwchatctl.aws.dynamodb import Tables
+from nwchatctl.aws.core.caller import Caller
+from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
-from nwchatctl.aws.session import Access, Aws, Credentials
 from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role, Version
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Integration, Route, Stage
-from nwchatctl.deploy.naming import Names
+from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.errors import ChatError
-from tests.adapters.aws.desk import PLACE, PREFIX, TAGS, Desk, functions
+from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, Desk, functions
 
 
 def published(version: str, **settings: Any) -> Any:
@@ -241,7 +241,7 @@ def test_apis_are_found_on_every_page_and_by_tags_alone(desk: Desk) -> None:
         {"Items": [{**mine, "ApiId": "abc", "Tags": {**dict(TAGS), "aws:x": "y"}}]},
         {"NextToken": "2"},
     )
-    ((api_id, api),) = Gateway(client, PREFIX).find("ours", dict(TAGS))
+    ((api_id, api),) = WebSocketApi(client, PREFIX).find("ours", dict(TAGS))
     assert (api_id, api.name, api.display_name) == ("abc", "ours", "x")
     assert api.tags == TAGS
 
@@ -262,16 +262,16 @@ def test_two_apis_of_one_chat_are_not_guessed_between(desk: Desk) -> None:
         )
     ]
     stub.add_response("get_apis", {"Items": both})
-    aws = Aws(Access(region="us-east-2", credentials=Credentials("a", "b")))
-    cloud = Cloud(aws, Caller(PLACE, "me"), Names("x"), "production", lambda: 0)
-    cloud.gateway = Gateway(client, PREFIX)
+    aws = Aws(Access(region="us-east-2", credentials=StaticCredentials("a", "b")))
+    cloud = Cloud(aws, Caller(PLACE, "me"), ResourceNames("x"), "production", lambda: 0)
+    cloud.websocket_api = WebSocketApi(client, PREFIX)
     with pytest.raises(ChatError, match="a1, b2") as caught:
         cloud.find_api()
     assert caught.value.code == "api_ambiguous"
 
 
-def gateway(client: Any) -> Gateway:
-    made = Gateway(client, PREFIX)
+def gateway(client: Any) -> WebSocketApi:
+    made = WebSocketApi(client, PREFIX)
     made.ids.api = "abc"
     made.ids.integrations["ping"] = "i1"
     made.ids.routes["ping"] = "r1"
@@ -298,7 +298,7 @@ def test_a_mock_without_its_answer_is_completed(desk: Desk) -> None:
         },
     )
     stub.add_response("get_integration_responses", {"Items": []})
-    made = Gateway(client, PREFIX)
+    made = WebSocketApi(client, PREFIX)
     made.ids.api = "abc"
     (live,) = made.integrations.read()
     assert live == dataclasses.replace(ping, response_template="")
@@ -325,7 +325,7 @@ def test_an_integration_made_twice_shows_its_second_by_id(desk: Desk) -> None:
         for each in ("i1", "i2")
     ]
     stub.add_response("get_integrations", {"Items": twice})
-    made = Gateway(client, PREFIX)
+    made = WebSocketApi(client, PREFIX)
     made.ids.api = "abc"
     assert [each.name for each in made.integrations.read()] == ["connect", "i2"]
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nwchat.keys import CONNECTION_SECONDS
+from nwchat.model.ids import CONNECTION_SECONDS
 from nwchatctl.deploy.adoption import (
     Copied,
     FoundApi,
-    OldFunction,
-    OldTable,
+    LegacyFunction,
+    LegacyTable,
     choose_api,
     connection_from,
     halves,
@@ -28,23 +28,23 @@ from nwchatctl.deploy.adoption import (
     ways_back,
 )
 from nwchatctl.deploy.changes import Create, Delete, Update, changed_key
+from nwchatctl.deploy.model.domains import ApiMapping, Certificate, Domain
 from nwchatctl.deploy.model.functions import Alias, Permission, alias_name
-from nwchatctl.deploy.model.names import ApiMapping, Certificate, Domain
-from nwchatctl.deploy.model.pairs import Pairs
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, state
 from nwchatctl.deploy.model.storage import Table
+from nwchatctl.deploy.model.string_map import StringMap
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.naming import Names
+from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.deploy.planner import Plan, arranged, plan
 from nwchatctl.errors import ChatError
 
-NAMES = Names("dojo")
-OURS: Pairs = tuple(NAMES.tags.items())
+NAMES = ResourceNames("dojo")
+OURS: StringMap = tuple(NAMES.tags.items())
 NOW = 1_790_000_000_000
 
 
-def api(id_: str = "a1", protocol: str = "WEBSOCKET", tags: Pairs = ()) -> FoundApi:
+def api(id_: str = "a1", protocol: str = "WEBSOCKET", tags: StringMap = ()) -> FoundApi:
     return FoundApi(id_, protocol, Api(NAMES.api, "chat", "$request.body.action", True, tags))
 
 
@@ -95,7 +95,7 @@ def test_our_own_things_are_no_old_ones() -> None:
 
 
 def test_another_key_is_named_with_its_flag() -> None:
-    table = OldTable("chat", "arn", "id", {})
+    table = LegacyTable("chat", "arn", "id", {})
     refuse_key(table, "id")
     with pytest.raises(ChatError) as caught:
         refuse_key(table, "connectionid")
@@ -106,11 +106,11 @@ def test_another_key_is_named_with_its_flag() -> None:
 @pytest.mark.parametrize(
     "old",
     [
-        OldTable("chat", "arn", "id", {"nwchat:adopted-by": "other"}),
-        OldFunction("chat-connect", "arn", {"nwchat:adopted-by": "other"}),
+        LegacyTable("chat", "arn", "id", {"nwchat:adopted-by": "other"}),
+        LegacyFunction("chat-connect", "arn", {"nwchat:adopted-by": "other"}),
     ],
 )
-def test_what_another_chat_has_adopted_is_its(old: OldTable | OldFunction) -> None:
+def test_what_another_chat_has_adopted_is_its(old: LegacyTable | LegacyFunction) -> None:
     refuse_other_owner(old, "other")
     refuse_other_owner(dataclasses.replace(old, tags={"any": "thing"}), "dojo")
     with pytest.raises(ChatError) as caught:

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.deploy.access import Logging, logs_access
 from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flat
+from nwchatctl.deploy.desired.policies import Arns, function_policy, lambda_trust
+from nwchatctl.deploy.location import Location
+from nwchatctl.deploy.logging_role import Logging, logs_access
 from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role
+from nwchatctl.deploy.model.placeholders import API_ID, with_api_id
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State, key, state
 from nwchatctl.deploy.model.storage import LogGroup, Table
-from nwchatctl.deploy.model.unknown import API_ID, with_api_id
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.naming import Place
 from nwchatctl.deploy.planner import dependencies, needs, plan
-from nwchatctl.deploy.policies import Arns, function_policy, lambda_trust
 from nwchatctl.deploy.safety import destruction, refuse_foreign, refuse_other_keys, removals
 from nwchatctl.errors import ChatError
 
 TAGS = (("nwchat:chat", "x"),)
-PLACE = Place("123456789012", "us-east-2")
+PLACE = Location("123456789012", "us-east-2")
 ARNS = Arns(
     "arn:logs", "arn:connections", "arn:messages", f"arn:api/{API_ID}/production", "arn:fanout", "arn:queue"
 )

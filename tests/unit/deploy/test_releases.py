@@ -16,7 +16,7 @@ from nwchatctl.deploy.planner import arranged, differences, plan
 from nwchatctl.deploy.releases import (
     DEPLOYMENTS_KEPT,
     VERSIONS_KEPT,
-    Record,
+    ReleaseRecord,
     changed,
     entries,
     named,
@@ -51,7 +51,7 @@ def release(runs: str, served: str, *, latest: bool = False, **settings: str) ->
 
 
 OLD, NEW = release("a", "d1"), release("b", "d2", latest=True)
-RECORDS = (Record(NEW, 2000, "me"), Record(OLD, 1000, "you"))
+RECORDS = (ReleaseRecord(NEW, 2000, "me"), ReleaseRecord(OLD, 1000, "you"))
 LIVE = state(
     alias("b"), stage("d2"), version(1, "a"), version(2, "b", "live"),
     deployment("d1", 1), deployment("d2", 2, "production"), OLD, NEW,
@@ -82,7 +82,7 @@ def test_a_release_of_before_a_function_there_is_now() -> None:
     # Whatever is recorded with both functions comes first.
     functions = (("f", "a"), ("g", "z"))
     both = Release(release_id(functions, "d1"), functions, "d1", "c0de", latest=False)
-    assert running(back, "production", (*RECORDS, Record(both, 1, "me"))) == both.name
+    assert running(back, "production", (*RECORDS, ReleaseRecord(both, 1, "me"))) == both.name
     assert running({**back, **state(stage("d9"))}, "production", RECORDS) != OLD.name
 
 
@@ -111,7 +111,7 @@ def test_a_rollback_to_what_is_gone_names_it() -> None:
 def test_the_release_before_is_the_one_deployed_before() -> None:
     assert previous(RECORDS, NEW.name) == OLD
     # What ran before it was deployed, whatever was deployed in between.
-    third = Record(release("c", "d3", latest=True), 3000, "me", before=OLD.name)
+    third = ReleaseRecord(release("c", "d3", latest=True), 3000, "me", before=OLD.name)
     assert previous((third, *RECORDS), third.release.name) == OLD
     # What runs is no release as a whole: a rollback or a deploy died half-way.
     assert previous(RECORDS, None) == NEW

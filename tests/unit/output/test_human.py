@@ -11,7 +11,7 @@ import pytest
 from nwchatctl.errors import ChatError
 from nwchatctl.output import human
 from nwchatctl.output.tables import PAGE
-from nwchatctl.report import Growing, Item, Line, Mark, Report, Stream, Table
+from nwchatctl.report import Item, Line, Mark, Report, Stream, StreamedList, TextTable
 from tests.unit.output.memory_streams import printed, streams
 
 HOSTILE = "\x1b[2J[red]x[/red]\n\u202e:smile:"
@@ -19,7 +19,7 @@ SPELLED = "\\x1b[2J[red]x[/red]\\n\\u202e:smile:"
 
 REPORT = Report(
     data={"name": HOSTILE, "count": 1},
-    body=(Line("done", Mark.GOOD), Table(("name", "text"), (("a", HOSTILE), ("b\tc", "日本語")))),
+    body=(Line("done", Mark.GOOD), TextTable(("name", "text"), (("a", HOSTILE), ("b\tc", "日本語")))),
     warnings=("take care\x07",),
     notes=("go on",),
 )
@@ -35,7 +35,7 @@ def test_a_pipe_gets_tab_separated_lines() -> None:
 
 def test_a_pipe_gets_long_cells_whole() -> None:
     made = streams(width=20)
-    human.print_report(Report({}, (Table(("a", "b"), (("x" * 500, "y"),)),)), made)
+    human.print_report(Report({}, (TextTable(("a", "b"), (("x" * 500, "y"),)),)), made)
     assert printed(made)[0] == "x" * 500 + "\ty\n"
 
 
@@ -66,7 +66,7 @@ def test_colour_is_ours_and_nobody_elses() -> None:
 def test_a_table_fits_a_narrow_terminal_and_loses_nothing() -> None:
     made = streams(terminal=True, width=30)
     cells = ("a" * 40, "日本語" * 10)
-    human.print_report(Report({}, (Table(("one", "two"), (cells,)),)), made)
+    human.print_report(Report({}, (TextTable(("one", "two"), (cells,)),)), made)
     lines = printed(made)[0].splitlines()
     from rich.cells import cell_len
 
@@ -81,7 +81,7 @@ def test_emoji_and_wide_text_keep_the_columns_straight() -> None:
 
     made = streams(terminal=True)
     rows = (("日本", "|"), ("👍🏽", "|"), ("abc", "|"), ("a\u200db", "|"))
-    human.print_report(Report({}, (Table(("name", "end"), rows),)), made)
+    human.print_report(Report({}, (TextTable(("name", "end"), rows),)), made)
     lines = printed(made)[0].splitlines()[2:]
     assert {cell_len(line.partition("|")[0]) for line in lines} == {11}
 
@@ -102,13 +102,13 @@ def test_rows_are_read_as_they_are_printed() -> None:
             seen.append(len(read))
             return out.write(text)
 
-    human.print_report(Report({}, (Table(("n",), rows()),)), streams(out=Watched(), terminal=True))
+    human.print_report(Report({}, (TextTable(("n",), rows()),)), streams(out=Watched(), terminal=True))
     assert seen == [PAGE, PAGE + 1]
     assert out.getvalue().splitlines().count("n") == 2
 
 
 def test_an_empty_table_says_so_on_a_terminal_alone() -> None:
-    report = Report({}, (Table(("a",), (), empty="nobody is here"),))
+    report = Report({}, (TextTable(("a",), (), empty="nobody is here"),))
     terminal, pipe = streams(terminal=True), streams()
     human.print_report(report, terminal)
     human.print_report(report, pipe)
@@ -204,8 +204,8 @@ def test_errors_for_people_and_for_scripts() -> None:
     assert printed(colored)[1].startswith("\x1b[1;31merror:\x1b[0m it")
 
 
-def growing(*numbers: int) -> Growing:
-    return Growing({"id": each} for each in numbers)
+def growing(*numbers: int) -> StreamedList:
+    return StreamedList({"id": each} for each in numbers)
 
 
 @pytest.mark.parametrize("numbers", [(), (1,), (1, 2, 3)])
@@ -227,5 +227,5 @@ def test_a_growing_list_is_never_held() -> None:
             written.append(printed(made)[0])
             yield {"id": each}
 
-    human.print_report(Report({"items": Growing(items())}), made, json=True)
+    human.print_report(Report({"items": StreamedList(items())}), made, json=True)
     assert written == ['{"items": ', '{"items": [{"id": 0}', '{"items": [{"id": 0}, {"id": 1}']

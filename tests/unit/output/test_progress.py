@@ -6,7 +6,7 @@ import dataclasses
 import threading
 from collections.abc import Callable
 
-from nwchatctl.output.progress import Live, Plain, Progress, make_progress
+from nwchatctl.output.progress import LiveProgress, PlainProgress, Progress, make_progress
 from tests.unit.output.memory_streams import Terminal, printed, streams
 
 
@@ -18,7 +18,7 @@ def ticking() -> Callable[[], float]:
 
 def test_a_line_a_step_in_a_pipe() -> None:
     made = streams()
-    with Plain(made, clock=ticking()) as progress:
+    with PlainProgress(made, clock=ticking()) as progress:
         progress.started("table", "a")
         progress.started("role", "b\x1b")
         progress.ended("role", "b\x1b", "created")
@@ -28,7 +28,7 @@ def test_a_line_a_step_in_a_pipe() -> None:
 
 def test_a_count_in_a_pipe_is_said_once() -> None:
     made = streams()
-    with Plain(made, "sent", clock=ticking()) as progress:
+    with PlainProgress(made, "sent", clock=ticking()) as progress:
         progress.update(10)
         progress.update(25)
         assert printed(made) == ("", "")
@@ -38,7 +38,7 @@ def test_a_count_in_a_pipe_is_said_once() -> None:
 
 def test_live_steps_leave_their_lines_and_the_cursor() -> None:
     made = streams(terminal=True)
-    with Live(made, clock=ticking(), refresh=False) as progress:
+    with LiveProgress(made, clock=ticking(), refresh=False) as progress:
         progress.started("table", "[red]a")
         progress.ended("table", "[red]a", "created")
     out, err = printed(made)
@@ -67,7 +67,7 @@ class Watched(Terminal):
 def test_spinners_are_not_drawn_in_the_middle_of_a_line() -> None:
     watched = Watched("a created")
     made = dataclasses.replace(streams(terminal=True), err=watched)
-    with Live(made, clock=ticking(), refresh=False) as progress:
+    with LiveProgress(made, clock=ticking(), refresh=False) as progress:
         lock = progress._rich.live._lock
 
         def draws() -> bool:
@@ -84,8 +84,8 @@ def test_spinners_are_not_drawn_in_the_middle_of_a_line() -> None:
 
 def test_a_live_bar_has_count_and_total() -> None:
     made = streams(terminal=True)
-    with Live(made, "sent", 200, clock=ticking(), refresh=False) as progress:
-        assert isinstance(progress, Live)
+    with LiveProgress(made, "sent", 200, clock=ticking(), refresh=False) as progress:
+        assert isinstance(progress, LiveProgress)
         progress.update(50)
         progress.draw()
     assert "50/200" in printed(made)[1]
@@ -94,10 +94,10 @@ def test_a_live_bar_has_count_and_total() -> None:
 def test_which_one_is_made() -> None:
     terminal, pipe = streams(terminal=True), streams()
     assert type(make_progress(terminal, silent=True)) is Progress
-    assert type(make_progress(pipe)) is Plain
-    assert type(make_progress(terminal, dumb=True)) is Plain
+    assert type(make_progress(pipe)) is PlainProgress
+    assert type(make_progress(terminal, dumb=True)) is PlainProgress
     with make_progress(terminal) as live:
-        assert type(live) is Live
+        assert type(live) is LiveProgress
 
 
 def test_the_silent_one_says_nothing() -> None:

@@ -1,0 +1,134 @@
+"""Runs one contender once: a process of its own, on its own core, with nothing of whoever runs the bench."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench.posts import cores, tools
+from bench.posts.contenders.common import WARM_UP
+from bench.posts.gateway_stub import Stub
+from bench.posts.model import Case, Contender, Sample, Size
+from bench.posts.tools import Missing
+
+CONTENDERS = (
+    Contender("cli", "nwchatctl (pycurl multi)", Size(1, 32), Size(1, 500)),
+    Contender("function", "nwchat in Lambda (asyncio)", Size(1, 32), Size(1, 500)),
+    Contender("loop", "boto3, a loop", Size(0.05, 1), Size(0.005, 1)),
+    Contender("threads", "boto3, 32 threads", Size(0.05, 32), Size(0.05, 32)),
+    Contender("aio", "aiobotocore", Size(0.05, 32), Size(0.05, 500)),
+    Contender("node", "AWS sample, Node.js, SDK v3", Size(0.05, 50), Size(0.05, 50)),
+)
+BASELINE = "threads"
+
+FRAME = json.dumps(
+    {
+        "v": 1,
+        "type": "announcement",
+        "id": "01JD3Q8Z5V0000000000000000",
+        "message": "Restart at eight: the park gets new penguins, and everybody a hat.",
+        "uname": "operator",
+        "sender_id": "",
+        "date": 1_764_021_600_000,
+    },
+    separators=(",", ":"),
+)
+"""About as long as announcements are."""
+
+_TIMEOUT = 600
+_WRK_SECONDS = 2
+_REQUESTS = re.compile(r"^Requests/sec:\s*([\d.]+)", re.M)
+_LUA = """
+wrk.method = "POST"
+wrk.path = "{path}/@connections/L0SM9cOFvHcCIhw%3D"
+wrk.body = [==[{frame}]==]
+wrk.headers["Content-Type"] = "application/octet-stream"
+"""
+
+
+def environ(certificate: Path, home: str) -> dict[str, str]:
+    """Fake credentials, no profile, no proxy, and trust in the stub's certificate."""
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(tools.BENCH.parent),
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        "AWS_REGION": "us-east-2",
+        "AWS_DEFAULT_REGION": "us-east-2",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CA_BUNDLE": str(certificate),
+        # Lambda's Python trusts what OpenSSL finds.
+        "SSL_CERT_FILE": str(certificate),
+        "NODE_EXTRA_CA_CERTS": str(certificate),
+    }
+
+
+def commands(say: Callable[[str], None], wanted: list[Contender]) -> dict[str, list[str]]:
+    """How to start each of the wanted; those that can't be are left out, and it is said why."""
+    found = {}
+    for contender in wanted:
+        try:
+            found[contender.name] = _command(contender.name, say)
+        except Missing as missing:
+            say(f"without {contender.label}: {missing}")
+    return found
+
+
+def _command(name: str, say: Callable[[str], None]) -> list[str]:
+    if name == "node":
+        return [str(tools.node(say)), str(tools.NODE / "sample.mjs")]
+    python = str(tools.other_python(say)) if name == "aio" else sys.executable
+    return [python, "-m", f"bench.posts.contenders.{name}"]
+
+
+def run(command: list[str], contender: Contender, case: Case, stub: Stub, posts: int) -> Sample:
+    """One run of a contender. SystemExit with what it said when it fails, or says more than is true."""
+    size = contender.size(case)
+    count = max(1, round(posts * size.share))
+    before = stub.served()
+    said = start([*command, stub.url(case), str(count), str(size.at_once), FRAME], stub.certificate)
+    sample = Sample.of(json.loads(said.splitlines()[-1]))
+    served = stub.served() - before - 1 - min(WARM_UP, count)
+    if served < sample.delivered:
+        raise SystemExit(f"{contender.label} says {sample.delivered} delivered, the stub had {served} posts")
+    return sample
+
+
+def start(command: list[str], certificate: Path, extra: Mapping[str, str] | None = None) -> str:
+    """The stdout of a process on the contender's core. SystemExit with its stderr when it fails."""
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as home, cores.on(cores.contender()):
+        done = subprocess.run(
+            command,
+            cwd=tools.BENCH.parent,
+            env={**environ(certificate, home), **(extra or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT,
+        )
+    if done.returncode or not done.stdout.strip():
+        raise SystemExit(f"{' '.join(command[:3])}: {done.stderr[-2000:] or 'it said nothing'}")
+    return done.stdout
+
+
+def ceiling(case: Case, stub: Stub, at_once: int, wrk: tuple[Path, Mapping[str, str]]) -> float:
+    """Posts/s that wrk (the program, and its environment) gets out of the stub from the contender's core."""
+    program, libraries = wrk
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="nwchat-bench-") as script:
+        script.write(_LUA.format(path="/" + stub.url(case).rpartition("/")[2], frame=FRAME))
+        script.flush()
+        shape = ["-t1", f"-c{at_once}", f"-d{_WRK_SECONDS}s", "-s", script.name]
+        said = start([str(program), *shape, stub.url(case)], stub.certificate, libraries)
+    found = _REQUESTS.search(said)
+    if found is None:
+        raise SystemExit(f"wrk did not say how much it did: {said[-300:]}")
+    return float(found[1])

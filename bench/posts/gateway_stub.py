@@ -1,0 +1,165 @@
+"""API Gateway's @connections on this machine: answers each post with an empty 200, whoever it is for.
+
+nginx, because it does several times what any contender asks of it; or `fallback`, where it can't be had.
+Either listens on a port for each case and ends with whoever started it, however that ends.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+from bench.posts import cores, tools
+from bench.posts.model import CASES, Case
+from bench.posts.server_process import free_ports, kept
+from bench.posts.tools import Missing, Nginx
+
+_STAGE = "production"
+COUNT = "/count"
+"""Where nginx's `stub_status` is: the tenth word of its text is the number of requests."""
+
+PARTLY_GONE = "-partly-gone"
+_GONE = "[A-P].=$"
+
+
+def is_gone(connection_id: str) -> bool:
+    """A quarter of all, by how their ids end."""
+    return re.search(_GONE, connection_id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """`what` it is, in words; its `ports` on 127.0.0.1; the `certificate` that clients have to trust."""
+
+    what: str
+    ports: Mapping[Case, int]
+    certificate: Path
+
+    def url(self, case: Case) -> str:
+        """The stage's URL, as `PostToConnection` wants it."""
+        return f"{'https' if case.tls else 'http'}://127.0.0.1:{self.ports[case]}/{_STAGE}"
+
+    def partly_gone(self, case: Case) -> str:
+        """The URL of a stage where connections are gone that `is_gone` says. Only without latency."""
+        return f"{self.url(case)}{PARTLY_GONE}"
+
+    def served(self) -> int:
+        """How many requests it has answered so far, this one included, by its own count."""
+        case = next(each for each in self.ports if not each.tls)
+        direct = build_opener(ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as answer:
+            return int(answer.read().split()[9])
+
+
+@contextmanager
+def running(
+    say: Callable[[str], None], *, fallback: bool = False, cases: Sequence[Case] = CASES
+) -> Iterator[Stub]:
+    """The stub, on cores of its own where there are two. `fallback` does without nginx though it be there."""
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder:
+        home = Path(folder)
+        certificate, key = home / "certificate.pem", home / "key.pem"
+        _make_certificate(certificate, key)
+        ports = dict(zip(cases, free_ports(len(cases)), strict=True))
+        what, command, environ = _fallback(ports, certificate, key)
+        if not fallback:
+            try:
+                what, command, environ = _nginx(tools.nginx(say), ports, home)
+            except Missing as missing:
+                say(f"no {missing}")
+                say("the stub is one in Python then, which is slower than the fast contenders")
+        with kept(command, environ, home / "said.txt", tuple(ports.values())):
+            yield Stub(what, ports, certificate)
+
+
+def configuration(nginx: Nginx, ports: Mapping[Case, int], home: Path, workers: int) -> str:
+    """nginx.conf: nothing outside of `home`, and the headers that API Gateway answers with."""
+    servers = "\n".join(_server(case, port) for case, port in ports.items())
+    temporary = "\n".join(
+        f'  {each}_temp_path "{home}/{each}";'
+        for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return f"""\
+load_module "{nginx.echo}";
+daemon off;
+{_user()}worker_processes {workers};
+worker_rlimit_nofile 16384;
+pid "{home}/nginx.pid";
+error_log stderr error;
+events {{ worker_connections 8192; }}
+http {{
+{temporary}
+  access_log off;
+  server_tokens off;
+  default_type application/json;
+  keepalive_timeout 350s;
+  keepalive_requests 1000000000;
+  ssl_certificate "{home}/certificate.pem";
+  ssl_certificate_key "{home}/key.pem";
+  add_header x-amzn-RequestId $request_id always;
+{servers}
+}}
+"""
+
+
+def _server(case: Case, port: int) -> str:
+    listen = f"listen 127.0.0.1:{port}{' ssl' if case.tls else ''} backlog=4096;"
+    if not case.latency_ms:
+        count = f"location = {COUNT} {{ stub_status; }}"
+        gone = f'location ~ "{_GONE}" {{ return 410 ""; }}'
+        partly = f'location /{_STAGE}{PARTLY_GONE}/ {{ {gone} return 200 ""; }}'
+        return f'  server {{ {listen} location / {{ return 200 ""; }} {count} {partly} }}'
+    wait = f"location / {{ echo_sleep {case.latency_ms / 1000:g}; echo_exec @done; }}"
+    return f'  server {{ {listen} {wait} location @done {{ return 200 ""; }} }}'
+
+
+def _user() -> str:
+    """As root, workers would be `nobody`, who may not look into a temporary directory."""
+    if os.getuid() != 0:
+        return ""
+    return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};\n"
+
+
+def _nginx(nginx: Nginx, ports: Mapping[Case, int], home: Path) -> tuple[str, list[str], dict[str, str]]:
+    """Raises Missing when this nginx doesn't take the configuration (another version's module, say)."""
+    file = home / "nginx.conf"
+    file.write_text(configuration(nginx, ports, home, workers=max(1, len(cores.stub()))))
+    command = [str(nginx.program), "-p", str(home), "-e", "stderr", "-c", str(file)]
+    environ = {**os.environ, **nginx.environ}
+    checked = subprocess.run([*command, "-t"], env=environ, capture_output=True, text=True, check=False)
+    if checked.returncode:
+        raise Missing(f"nginx that works: {checked.stderr.strip()}")
+    version = subprocess.run([*command, "-v"], env=environ, capture_output=True, text=True, check=False)
+    return version.stderr.strip().rpartition(" ")[2], command, environ
+
+
+def _fallback(
+    ports: Mapping[Case, int], certificate: Path, key: Path
+) -> tuple[str, list[str], dict[str, str]]:
+    spelled = [f"{port}:{int(case.tls)}:{case.latency_ms}" for case, port in ports.items()]
+    command = [sys.executable, "-m", "bench.posts.python_stub", str(certificate), str(key), *spelled]
+    environ = {**os.environ, "PYTHONPATH": str(tools.BENCH.parent)}
+    return "the stub in Python, slower than the fast contenders", command, environ
+
+
+def _make_certificate(certificate: Path, key: Path) -> None:
+    """Self-signed, RSA with 2048 bits like API Gateway's own. Raises Missing where there is no openssl."""
+    made = ["-keyout", str(key), "-out", str(certificate)]
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *made, *names]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Missing("openssl, which makes the stub's certificate: install it") from error
+    if done.returncode:
+        raise Missing(f"openssl that works: {done.stderr.strip()}")

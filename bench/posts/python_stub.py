@@ -1,0 +1,65 @@
+"""The stub where there is no nginx: asyncio, so by far slower, and as fast as the contenders at most.
+
+    python -m bench.posts.python_stub CERTIFICATE KEY PORT:TLS:MS...
+
+listens on these ports of 127.0.0.1, over TLS where TLS is 1, and answers each request after MS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+from email.utils import formatdate
+from functools import partial
+from itertools import count
+from urllib.parse import unquote_to_bytes
+
+from bench.posts.gateway_stub import PARTLY_GONE, is_gone
+from bench.posts.http_server import Requests
+
+_numbers = count(1)
+
+
+class _Connection(Requests):
+    def __init__(self, delay: float) -> None:
+        super().__init__()
+        self._delay = delay
+
+    def requested(self, head: bytes, body: bytes) -> None:
+        number = next(_numbers)
+        if head.startswith(b"GET /count "):
+            # As nginx's `stub_status`, in which the tenth word is the number of requests.
+            text = f"Active connections: 1\nserver accepts handled requests\n 0 0 {number}\n"
+            self.write(body=text.encode())
+        elif self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._answer, number, "200 OK")
+        else:
+            path = unquote_to_bytes(head.split(b" ", 2)[1]).decode()
+            self._answer(number, "410 Gone" if PARTLY_GONE in path and is_gone(path) else "200 OK")
+
+    def _answer(self, number: int, status: str) -> None:
+        self.write(
+            f"Date: {formatdate(usegmt=True)}",
+            "Content-Type: application/json",
+            "Connection: keep-alive",
+            f"x-amzn-RequestId: {number:032x}",
+            status=status,
+        )
+
+
+async def serve(certificate: str, key: str, ports: list[str]) -> None:
+    loop, servers = asyncio.get_running_loop(), []
+    for each in ports:
+        port, tls, latency_ms = map(int, each.split(":"))
+        context = None
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+        make = partial(_Connection, latency_ms / 1000)
+        servers.append(await loop.create_server(make, "127.0.0.1", port, ssl=context, backlog=4096))
+    await asyncio.gather(*(each.serve_forever() for each in servers))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], sys.argv[2], sys.argv[3:]))

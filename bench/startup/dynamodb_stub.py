@@ -1,0 +1,54 @@
+"""As much of DynamoDB as `connections list` asks for: a Scan, answered with three connections."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from nwchat.model.rows import Connection, connection_row
+
+CONNECTIONS = tuple(
+    Connection(f"L0SM9cOFvHcCIh{each}=", 1_681_948_677_627 + each, source_ip="192.0.2.7", user_agent="wscat")
+    for each in range(3)
+)
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # The headers and the body are two writes, and must not wait for each other's acknowledgement.
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        scanning = self.headers["X-Amz-Target"] == "DynamoDB_20120810.Scan"
+        # A parallel scan finds all of them in its first segment.
+        rows = [connection_row(each) for each in CONNECTIONS] if not asked.get("Segment") else []
+        answer: dict[str, object] = {"Items": rows, "Count": len(rows), "ScannedCount": len(rows)}
+        body = json.dumps(answer if scanning else {"__type": "com.amazon.coral#UnknownOperation"}).encode()
+        self.send_response(200 if scanning else 400)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amz-crc32", str(zlib.crc32(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is logged."""
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Its URL, on a free port of 127.0.0.1, as long as the context lasts."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

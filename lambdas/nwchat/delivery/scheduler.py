@@ -1,0 +1,283 @@
+"""What to send next, and what became of it: everything about many requests but the sending.
+
+A transport (`nwchat.delivery.asyncio_transport`, `nwchatctl.net.curl_transport`) asks `take` for requests
+and reports what came back; each item of the source gets exactly one outcome. Pure: times are in monotonic
+seconds and passed in.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Generic, Protocol, TypeVar
+
+from nwchat.delivery.outcome import Again, Failed, Outcome, Refused, Throttled
+from nwchat.delivery.rate_limit import ConcurrencyLimit, RateLimiter
+from nwchat.delivery.signing import Signed
+
+T = TypeVar("T")
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+
+ATTEMPTS = 9
+_BASE_SECONDS = 0.1
+_CAP_SECONDS = 5.0
+MOST_WIDTH = 512
+STARVED_SECONDS = 0.005
+"""How soon to ask a source again that had nothing to give yet."""
+GRACE_SECONDS = 1.5
+"""How long what is under way may take once nothing more is begun: less than a function keeps back of its
+time, and than somebody waits who pressed Ctrl-C."""
+ABORT_AFTER = 200
+"""So many refusals, and nothing ever accepted, are no accident."""
+OUTAGE_SECONDS = 30.0
+"""How long nothing may be accepted while all fail, before the rest is left alone."""
+
+_BUDGET = 1000.0
+_EARNED = 1.5
+"""What an answer adds to the budget that each failure takes 1 from: where more than 60 % of all fails, in the
+end nothing is tried again, and a service that is down is not worn out by retries."""
+
+
+class DeliveryAborted(Exception):
+    """Nothing was ever accepted, or nothing is any more: something is set up wrongly, and all that is left
+    would be refused as well."""
+
+
+class Source(Protocol[Out_co]):
+    """Where items come from."""
+
+    def next(self) -> Sequence[Out_co] | None:
+        """The next few, none when there are none yet, None when there will be no more. May raise; must not
+        wait, for everything else waits with it."""
+
+
+class RequestTarget(Protocol[In_contra]):
+    """Where requests go, and how their answers are read."""
+
+    method: str
+    scheme: str
+    host: str
+    headers: tuple[str, ...]
+    """`Name: value`, the same for all of them and not signed."""
+
+    def request(self, item: In_contra) -> tuple[Signed, bytes]:
+        """The request about `item` and its body. ValueError when there can be none."""
+
+    def read(self, status: int, body: bytes, retries: int) -> Outcome | Again:
+        """What an answer means."""
+
+    def renew(self) -> None:
+        """Fresh credentials are wanted."""
+
+
+class Call(Generic[T]):
+    """One item on its way. `signed`, `body` and `sent_at` (monotonic seconds) are of the latest attempt."""
+
+    __slots__ = ("body", "item", "retries", "sent_at", "signed")
+
+    signed: Signed
+    body: bytes
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.retries = 0
+        self.sent_at = 0.0
+
+
+class RequestScheduler(Generic[T]):
+    """Sends all that `source` gives to `target`; `settle` is told of each item once, and what became of it.
+
+    At `deadline` nothing more is begun, what still waits is Failed, and GRACE_SECONDS later so is what is
+    under way. `pace` is how fast, `most_width` how many at once. `settle` and `source` are called by the
+    thread that runs the transport; what `settle` raises ends the run.
+    """
+
+    def __init__(
+        self,
+        source: Source[T],
+        target: RequestTarget[T],
+        settle: Callable[[T, Outcome], None],
+        *,
+        rate_limiter: RateLimiter | None = None,
+        deadline: float = math.inf,
+        attempts: int = ATTEMPTS,
+        most_width: int = MOST_WIDTH,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.target = target
+        self.error: Exception | None = None
+        """What the source or the credentials raised, or Hopeless; nothing was begun after that."""
+        self.cut_short = False
+        """Whether it was stopped, or the deadline came, before the source was at its end."""
+        self.under_way = 0
+        self.pace = rate_limiter or RateLimiter()
+        self._source: Source[T] | None = source
+        self._settle = settle
+        self._deadline = deadline
+        self._attempts = attempts
+        self._jitter = jitter
+        self._width = ConcurrencyLimit(most_width)
+        self._ready: list[T] = []
+        self._waiting: list[tuple[float, int, Call[T]]] = []
+        self._numbers = count()
+        self._budget = _BUDGET
+        self._ends_at = math.inf
+        self._accepted_at = -math.inf
+        """When anything was accepted last, or the first was begun."""
+        self._accepted = False
+        self._refusals = 0
+        self._expired = 0
+        self._failures = 0
+        """In a row, as the expired."""
+        self.stopped = ""
+        """Why nothing more is begun; "" while it goes on."""
+
+    @property
+    def over(self) -> bool:
+        """Whether all has been sent and answered."""
+        return not (self.under_way or self._ready or self._waiting or self._source is not None)
+
+    def stop(self, reason: str) -> None:
+        """Nothing more is begun; what waits for another attempt has failed for `reason`."""
+        self.stopped = self.stopped or reason
+        self.cut_short = self.cut_short or self._source is not None or bool(self._ready)
+        self._source, self._ready = None, []
+        while self._waiting:
+            call = self._waiting.pop()[2]
+            self._settle(call.item, Failed(reason, call.retries))
+
+    def late(self, now: float) -> bool:
+        """Whether to wait no longer: then what is under way has to be `broken`. To be asked some times a
+        second."""
+        if not self.stopped:
+            if now < self._deadline:
+                return False
+            self.stop("out of time")
+        if self._ends_at == math.inf:
+            self._ends_at = min(now, self._deadline) + GRACE_SECONDS
+        return now >= self._ends_at
+
+    def take(self, now: float) -> Call[T] | None:
+        """What to send now, if anything. Whatever is taken has to be `answered` or `broken`."""
+        if now >= self._deadline and not self.stopped:
+            self.stop("out of time")
+        if self.under_way >= self._width.now:
+            return None
+        while call := self._next(now):
+            try:
+                call.signed, call.body = self.target.request(call.item)
+            except ValueError as error:
+                self._settle(call.item, Refused(0, str(error), call.retries))
+            except Exception as error:
+                # No credentials: without them nothing can be sent.
+                self._settle(call.item, Failed(type(error).__name__, call.retries))
+                self._break_off(error)
+            else:
+                call.sent_at = now
+                self.under_way += 1
+                if self._accepted_at == -math.inf:
+                    self._accepted_at = now
+                return call
+        return None
+
+    def _next(self, now: float) -> Call[T] | None:
+        due = bool(self._waiting) and self._waiting[0][0] <= now
+        if not due and not self._ready and not self._fetch():
+            return None
+        if not self.pace.take(now):
+            return None
+        return heapq.heappop(self._waiting)[2] if due else Call(self._ready.pop())
+
+    def pause(self, now: float) -> float:
+        """Seconds until `take` may have something again without an answer coming first; at most one."""
+        pause = 1.0
+        if self.under_way < self._width.now:
+            if self._waiting:
+                pause = max(self._waiting[0][0] - now, 0.0)
+            if self._ready:
+                pause = 0.0
+            elif self._source is not None:
+                pause = min(pause, STARVED_SECONDS)
+            if pause < 1.0:
+                pause = max(pause, self.pace.delay(now))
+        if not self.stopped:
+            pause = min(pause, self._deadline - now)
+        return max(min(pause, 1.0), 0.0)
+
+    def answered(self, call: Call[T], status: int, body: bytes, now: float) -> None:
+        """A whole answer came."""
+        read = self.target.read(status, body, call.retries)
+        if isinstance(read, Again):
+            if read.renew:
+                self.target.renew()
+            self._again(call, read, now)
+            return
+        self.under_way -= 1
+        if self._budget < _BUDGET:
+            self._budget += _EARNED
+        self.pace.answered(now)
+        self._width.answered(call.sent_at, now, self.pace.rate, type(read))
+        self._settle(call.item, read)
+        if type(read) is Refused:
+            if not self._accepted:
+                self._refusals += 1
+                if self._refusals >= ABORT_AFTER:
+                    self._hopeless(f"the first {self._refusals} were all refused: {read.reason}")
+        else:
+            self._accepted, self._accepted_at = True, now
+            self._expired = self._failures = 0
+
+    def broken(self, call: Call[T], reason: str, now: float) -> None:
+        """No answer came, or half of one."""
+        self._again(call, Again(reason), now)
+
+    def _again(self, call: Call[T], why: Again, now: float) -> None:
+        self.under_way -= 1
+        self.pace.answered(now, throttled=why.throttled, failed=not why.throttled)
+        # New credentials are worth an attempt of all that were sent with the old ones.
+        if not (why.renew and call.retries == 0):
+            self._budget -= 1
+        wait = self._jitter() * min(_CAP_SECONDS, _BASE_SECONDS * 2**call.retries)
+        hopeless = call.retries + 1 >= self._attempts or self._budget <= 0 or now + wait >= self._deadline
+        if hopeless or self.stopped:
+            self._budget = max(self._budget, 0.0)
+            kind = Throttled if why.throttled else Failed
+            self._settle(call.item, kind(why.reason, call.retries))
+            self._lost(why, call.retries, now)
+            return
+        call.retries += 1
+        heapq.heappush(self._waiting, (now + wait, next(self._numbers), call))
+
+    def _lost(self, why: Again, retries: int, now: float) -> None:
+        """Takes note of one more that was given up."""
+        self._failures += 1
+        self._expired += why.renew and retries > 0
+        if self._expired >= ABORT_AFTER:
+            self._hopeless(f"the last {self._expired} were all refused: {why.reason}")
+        elif self._failures >= ABORT_AFTER and now - self._accepted_at > OUTAGE_SECONDS:
+            self._hopeless(f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}")
+
+    def _hopeless(self, reason: str) -> None:
+        if self._source is not None:
+            self._break_off(DeliveryAborted(reason))
+
+    def _break_off(self, error: Exception) -> None:
+        self.error = self.error or error
+        self.stop(f"broken off: {type(error).__name__}")
+
+    def _fetch(self) -> bool:
+        if self._source is None:
+            return False
+        try:
+            found = self._source.next()
+        except Exception as error:
+            self.error, found = self.error or error, None
+        if found is None:
+            self._source = None
+            return False
+        self._ready = list(reversed(found))
+        return bool(found)

@@ -1,0 +1,166 @@
+"""AWS Signature Version 4 for many small requests to one endpoint, with the standard library alone.
+
+What all requests of one second share is worked out once; what is left is one hash and one HMAC a request.
+Checked against botocore's own signer (tests/unit/nwchat/delivery/test_signing.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# The unreserved characters, and the padding that ends most of API Gateway's ids.
+_PLAIN = re.compile(r"[A-Za-z0-9_~-]+=*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Keys as an IAM user or a role has them; `token` is "" where there is none."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    token: str = field(default="", repr=False)
+
+
+class Signed(NamedTuple):
+    """One request's path on the wire and the headers that go with it, as `Name: value`. A single value, so
+    that no thread and no midnight can mix the parts of two."""
+
+    path: str
+    headers: list[str]
+
+
+class _Second(NamedTuple):
+    """What all requests of one second share. `head` and `tail` are of the canonical request."""
+
+    second: int
+    head: str
+    tail: str
+    to_sign: str
+    key: bytes
+    authorization: str
+    headers: list[str]
+
+
+class Signer:
+    """Signs requests of one `method` to `url` (an optional path in it is a prefix of every request's).
+
+    `headers` go with every request and are signed; the Host header is made by whoever sends, from the same
+    URL. `credentials` is asked once a second and after `renew`, `clock` gives epoch seconds. Safe to share
+    between threads.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        region: str,
+        service: str,
+        credentials: Callable[[], Credentials],
+        *,
+        headers: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        parts = urlsplit(url)
+        self.method = method
+        self.scheme = parts.scheme
+        self.host = host_header(url)
+        self.prefix = quote(parts.path.rstrip("/"), safe="/~%@:+")
+        self._scope = f"{region}/{service}/aws4_request"
+        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self._credentials = credentials
+        self._clock = clock
+        self._canonical_prefix = quote(self.prefix, safe="/~")
+        self._key: tuple[str, Credentials, bytes] | None = None
+        self._second: _Second | None = None
+
+    def sign(self, name: str, payload_sha256: str) -> Signed:
+        """The request for the last segment `name` of a path, "" for none.
+
+        Raises ValueError for `.` and `..`, which no path can end in, LookupError for credentials that no
+        header can hold, and whatever `credentials` raises.
+        """
+        second = self._second
+        if second is None or second.second != int(self._clock()):
+            second = self._renewed()
+        if _PLAIN.fullmatch(name):
+            once = name.replace("=", "%3D")
+            twice = name.replace("=", "%253D")
+        else:
+            once = escaped(name)
+            twice = quote(once, safe="/~")
+        canonical = f"{second.head}{twice}{second.tail}{payload_sha256}"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        signature = hmac.digest(second.key, f"{second.to_sign}{digest}".encode(), "sha256").hex()
+        return Signed(f"{self.prefix}/{once}", [f"{second.authorization}{signature}", *second.headers])
+
+    def renew(self) -> None:
+        """Has the credentials asked for again: AWS no longer takes those that it got."""
+        self._second = None
+
+    def _renewed(self) -> _Second:
+        second = int(self._clock())
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        credentials = self._credentials()
+        scope = f"{date[:8]}/{self._scope}"
+        signed = {**self._headers, "host": self.host, "x-amz-date": date}
+        if credentials.token:
+            signed["x-amz-security-token"] = credentials.token
+        names = ";".join(sorted(signed))
+        lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
+        sent = [f"{name}: {value}" for name, value in signed.items() if name != "host"]
+        held = f"{credentials.access_key_id}{credentials.token}"
+        if not (held.isascii() and held.isprintable()):
+            raise LookupError("the AWS credentials are not the text that they should be")
+        made = _Second(
+            second,
+            f"{self.method}\n{self._canonical_prefix}/",
+            f"\n\n{lines}\n{names}\n",
+            f"{_ALGORITHM}\n{date}\n{scope}\n",
+            self._signing_key(date[:8], credentials),
+            f"authorization: {_ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
+            f"SignedHeaders={names}, Signature=",
+            sent,
+        )
+        self._second = made
+        return made
+
+    def _signing_key(self, day: str, credentials: Credentials) -> bytes:
+        known = self._key
+        if known is not None and known[:2] == (day, credentials):
+            return known[2]
+        key = f"AWS4{credentials.secret_access_key}".encode()
+        for part in (day, *self._scope.split("/")):
+            key = hmac.digest(key, part.encode(), "sha256")
+        self._key = (day, credentials, key)
+        return key
+
+
+def escaped(name: str) -> str:
+    """A path's segment as botocore spells it. ValueError for one that means another path."""
+    if name in (".", ".."):
+        raise ValueError(f"{name!r} is no connection id")
+    return quote(name, safe="-._~")
+
+
+def host_header(url: str) -> str:
+    """The Host header: without the port where that is the scheme's own, or without a name and password."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
+
+
+def sha256_hex(payload: bytes) -> str:
+    """The hash of a payload, as `Signer.sign` wants it."""
+    return hashlib.sha256(payload).hexdigest()

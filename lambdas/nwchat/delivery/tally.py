@@ -1,0 +1,150 @@
+"""One frame to many connections: who got it, and whose rows are of no more use. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import assert_never
+
+from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
+from nwchat.delivery.scheduler import Source
+from nwchat.model.rows import Recipient
+
+YOUNG_MS = 20_000
+"""410 has been reported for connections that were just being made, so a row is not forgotten that early: some
+seconds, and as long as an answer may be on its way (`nwchat.delivery.asyncio_transport`)."""
+MOST_GONE = 5_000
+"""Rows that wait to be forgotten at once."""
+_MAX_REASONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of a fan-out. `recipients` = delivered + gone + refused + failed.
+
+    `forgotten` of the gone had their row deleted. `retries` are attempts beyond the first.
+    `cut_short`: it was stopped, or the deadline came, and not everybody was tried; `broken_off` says why,
+    where nothing was accepted any more. `reasons`: why posts were refused or failed, with how often, for a
+    log.
+    """
+
+    recipients: int = 0
+    delivered: int = 0
+    gone: int = 0
+    forgotten: int = 0
+    refused: int = 0
+    failed: int = 0
+    retries: int = 0
+    cut_short: bool = False
+    broken_off: str = ""
+    reasons: tuple[tuple[str, int], ...] = ()
+
+
+NUMBERS = tuple(each.name for each in fields(Counts) if each.type == "int")
+"""Those of Counts that add up."""
+
+
+class Reasons:
+    """Why something went wrong, and how often; of many different reasons the later ones are let go."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def add(self, reason: str) -> None:
+        if reason in self._times or len(self._times) < _MAX_REASONS:
+            self._times[reason] += 1
+
+    def most_common(self) -> tuple[tuple[str, int], ...]:
+        """The most frequent first."""
+        return tuple(self._times.most_common())
+
+
+class Tally:
+    """Counts outcomes, and keeps the gone until they are forgotten."""
+
+    def __init__(self) -> None:
+        self.cut_short = False
+        self.broken_off = ""
+        self.forgotten = 0
+        self.gone: list[Recipient] = []
+        self._delivered = 0
+        self._gone = 0
+        self._refused = 0
+        self._failed = 0
+        self._retries = 0
+        self.reasons = Reasons()
+
+    def settle(self, recipient: Recipient, outcome: Outcome) -> None:
+        self._retries += outcome.retries
+        match outcome:
+            case Delivered() | Open():
+                self._delivered += 1
+            case Gone():
+                self._gone += 1
+                self.gone.append(recipient)
+            case Refused():
+                self._refused += 1
+                self.reasons.add(outcome.reason)
+            case Throttled() | Failed():
+                self._failed += 1
+                self.reasons.add(outcome.reason)
+            case _:
+                assert_never(outcome)
+
+    def counts(self) -> Counts:
+        return Counts(
+            recipients=self._delivered + self._gone + self._refused + self._failed,
+            delivered=self._delivered,
+            gone=self._gone,
+            forgotten=self.forgotten,
+            refused=self._refused,
+            failed=self._failed,
+            retries=self._retries,
+            cut_short=self.cut_short,
+            broken_off=self.broken_off,
+            reasons=self.reasons.most_common(),
+        )
+
+
+def old_enough(recipients: Iterable[Recipient], now_ms: int, young_ms: int = YOUNG_MS) -> list[Recipient]:
+    """Those whose rows may be forgotten; one without a time that can be read is old."""
+    return [each for each in recipients if (made := each.connected_at) is None or now_ms - made >= young_ms]
+
+
+class RecipientSource:
+    """A source of `first`, and then of all that `others` gives, but those of `skip` and of `first` again.
+
+    While `full` says so it seems to be at its end; `ended` tells whether it is.
+    """
+
+    def __init__(
+        self,
+        others: Source[Recipient],
+        *,
+        first: Sequence[Recipient] = (),
+        skip: frozenset[str] = frozenset(),
+        full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.ended = False
+        self._others = others
+        self._first = first
+        self._skip = skip | {each.connection_id for each in first}
+        self._full = full
+
+    def next(self) -> Sequence[Recipient] | None:
+        if self._full():
+            return None
+        if self._first:
+            first, self._first = self._first, ()
+            return first
+        try:
+            found = self._others.next()
+        except Exception:
+            self.ended = True
+            raise
+        if found is None:
+            self.ended = True
+        elif self._skip:
+            return [each for each in found if each.connection_id not in self._skip]
+        return found

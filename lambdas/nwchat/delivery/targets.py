@@ -1,0 +1,135 @@
+"""Where requests about connections go: API Gateway's @connections, and the table that remembers them.
+
+Both decide on the HTTP status and on the text of the answer: a reply of @connections may lack
+`x-amzn-ErrorType` (botocore then has "410" for a code).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from nwchat.delivery.outcome import Again, Delivered, Gone, Open, Outcome, Refused
+from nwchat.delivery.signing import Credentials, Signed, Signer, sha256_hex
+from nwchat.model.rows import Recipient
+
+_DELIVERED = Delivered()
+_GONE = Gone()
+_MAX_REASON = 300
+
+
+class _Signing:
+    """What all targets are to a transport, by their signer. `headers` go with every request, unsigned."""
+
+    def __init__(self, signer: Signer, headers: tuple[str, ...]) -> None:
+        self._signer = signer
+        self.method = signer.method
+        self.scheme = signer.scheme
+        self.host = signer.host
+        self.headers = headers
+
+    def renew(self) -> None:
+        """Fresh credentials are wanted."""
+        self._signer.renew()
+
+
+class ConnectionPosts(_Signing):
+    """@connections at `url`, the stage's (`https://{api}.execute-api.{region}.amazonaws.com/{stage}`).
+
+    POST sends `payload`, GET asks whether a connection is open, DELETE closes it.
+    """
+
+    def __init__(
+        self,
+        method: Literal["POST", "GET", "DELETE"],
+        url: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        payload: bytes = b"",
+    ) -> None:
+        signer = Signer(method, f"{url.rstrip('/')}/@connections", region, "execute-api", credentials)
+        super().__init__(signer, ("content-type: application/octet-stream",) if payload else ())
+        self._payload = payload
+        self._sha256 = sha256_hex(payload)
+
+    def request(self, item: Recipient) -> tuple[Signed, bytes]:
+        """Raises ValueError for an id that no path can end in."""
+        return self._signer.sign(item[0], self._sha256), self._payload
+
+    def read(self, status: int, body: bytes, retries: int) -> Outcome | Again:
+        if 200 <= status < 300:
+            if self.method == "GET":
+                return Open(body, retries)
+            return Delivered(retries) if retries else _DELIVERED
+        if status == 410:
+            return Gone(retries) if retries else _GONE
+        return _trouble(status, body, retries)
+
+
+class RowDeletion(_Signing):
+    """DeleteItem of the connections table at DynamoDB's `url`: of rows that are still as they were read."""
+
+    def __init__(self, url: str, region: str, table: str, credentials: Callable[[], Credentials]) -> None:
+        headers = {"x-amz-target": "DynamoDB_20120810.DeleteItem"}
+        signer = Signer("POST", url, region, "dynamodb", credentials, headers=headers)
+        super().__init__(signer, ("content-type: application/x-amz-json-1.0",))
+        self._table = table
+
+    def request(self, item: Recipient) -> tuple[Signed, bytes]:
+        body = json.dumps(delete_item(self._table, item), separators=(",", ":")).encode()
+        return self._signer.sign("", sha256_hex(body)), body
+
+    def read(self, status: int, body: bytes, retries: int) -> Outcome | Again:
+        """Delivered when the row was deleted, Gone when it is another by now, or none."""
+        if status == 200:
+            return Delivered(retries)
+        if b"ConditionalCheckFailed" in body:
+            return Gone(retries)
+        return _trouble(status, body, retries)
+
+
+def delete_item(table: str, recipient: Recipient) -> dict[str, object]:
+    """The DeleteItem request for a row as it was read: one that was written since is not deleted."""
+    same, values = ["attribute_exists(connection_id)"], {}
+    for name in ("connected_at", "last_seen_at"):
+        if name in recipient.row:
+            same.append(f"{name} = :{name}")
+            values[f":{name}"] = recipient.row[name]
+        else:
+            same.append(f"attribute_not_exists({name})")
+    request: dict[str, object] = {
+        "TableName": table,
+        "Key": {"connection_id": {"S": recipient.connection_id}},
+        "ConditionExpression": " AND ".join(same),
+    }
+    return {**request, "ExpressionAttributeValues": values} if values else request
+
+
+_EXPIRED = (b"ExpiredToken", b"security token included in the request is expired", b"Signature expired")
+_THROTTLED = (b"Throttling", b"ThroughputExceeded", b"RequestLimitExceeded", b"TooManyRequests")
+
+
+def _trouble(status: int, body: bytes, retries: int) -> Outcome | Again:
+    """An answer that is neither done nor gone."""
+    reason = f"{status} {_said(body)}".strip()
+    if status == 429 or (status == 400 and any(each in body for each in _THROTTLED)):
+        return Again(reason, throttled=True)
+    if status in (408, 500) or status > 501:
+        return Again(reason)
+    if status in (400, 403) and any(each in body for each in _EXPIRED):
+        return Again(reason, renew=True)
+    return Refused(status, reason, retries)
+
+
+def _said(body: bytes) -> str:
+    """The message in an answer's body, whatever that is."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, Mapping):
+        return body[:_MAX_REASON].decode("utf-8", "replace").strip() if b"<" not in body else ""
+    code = str(fields.get("__type", "")).rpartition("#")[2]
+    said = str(fields.get("message") or fields.get("Message") or "")
+    return f"{code}: {said}".strip(": ")[:_MAX_REASON]

@@ -1,0 +1,50 @@
+"""What a function gets through before its time is over, and where it stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from nwchat.delivery.prefetch import Prefetcher
+from nwchat.model.rows import Recipient
+from nwchat.storage.scan import ScanPage, named
+
+_SLICE = 50
+"""Connections that are handed out at once; what has been handed out is posted to before a deadline."""
+
+
+class DeadlineSource:
+    """A source of what `pages` find, in parts of at most a second's worth of posts (`rate` a second), until
+    `deadline` (`clock` seconds). Read ahead in a thread."""
+
+    def __init__(
+        self,
+        pages: Callable[[], Iterator[ScanPage]],
+        rate: float,
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ahead: Prefetcher[Recipient] = Prefetcher([lambda: named(pages())])
+        self._size = max(1, min(_SLICE, int(rate)))
+        self._deadline = deadline
+        self._clock = clock
+        self._page: Sequence[Recipient] = ()
+        self.last: str | None = None
+        """The connection that was handed out last: a scan goes on after it."""
+        self.ended = False
+        """Whether everything was handed out."""
+
+    def next(self) -> Sequence[Recipient] | None:
+        if not self._page:
+            page = self._ahead.next()
+            if page is None:
+                self.ended = True
+                return None
+            self._page = page
+        if self._clock() >= self._deadline:
+            self._ahead.close()
+            return None
+        part, self._page = self._page[: self._size], self._page[self._size :]
+        if part:
+            self.last = part[-1].connection_id
+        return part

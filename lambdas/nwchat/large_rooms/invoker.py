@@ -1,0 +1,57 @@
+"""Segments to the function `fanout`, each by one asynchronous invocation. Takes a Lambda client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from nwchat.large_rooms.segments import MAX_EVENT_BYTES, Segment, to_event
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+_WORKERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A segment that could not be handed over, and why."""
+
+    segment: Segment
+    reason: str
+
+
+class Invoker:
+    """Invokes `function`, a name with its alias (`nwchat-x-fanout:live`).
+
+    The client's own retries are what a throttled invocation is tried again by.
+    """
+
+    def __init__(self, client: LambdaClient, function: str) -> None:
+        self._client = client
+        self._function = function
+
+    def hand_over(self, segment: Segment) -> None:
+        """Returns when Lambda has queued it. ValueError for what is too large for it; boto3's errors."""
+        # UTF-8, as escapes would make more than three times the size of some frames.
+        event = json.dumps(to_event(segment), ensure_ascii=False, separators=(",", ":")).encode()
+        if len(event) > MAX_EVENT_BYTES:
+            raise ValueError(f"an event of {len(event)} bytes is more than Lambda takes")
+        self._client.invoke(FunctionName=self._function, InvocationType="Event", Payload=event)
+
+    def hand_over_all(self, segments: Iterable[Segment]) -> list[Missed]:
+        """All of them, several at once; those that Lambda did not take come back."""
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="invoke") as pool:
+            return [each for each in pool.map(self._try, segments) if each is not None]
+
+    def _try(self, segment: Segment) -> Missed | None:
+        try:
+            self.hand_over(segment)
+        except (ClientError, BotoCoreError, ValueError) as error:
+            return Missed(segment, str(error))
+        return None

@@ -1,0 +1,171 @@
+"""A large room cut into scan segments: how many, what each is asked to do, what came of them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from nwchat.delivery.tally import NUMBERS, Counts
+from nwchat.model.rows import Row
+
+FEWEST = 4
+"""So many at least, however few rows the table is said to have: its count is up to six hours old (DynamoDB
+API reference, ItemCount), and one function alone does not reach what an account may send."""
+
+MOST = 100
+"""So many at most: each takes a call to invoke it, and an account runs 1,000 functions at once."""
+
+MAX_HOPS = 10
+"""How often a segment may go on in a further invocation. Lambda stops a function that calls itself after
+about 16 times (recursive loop detection), without an error that anybody would see."""
+
+MAX_EVENT_BYTES = 1_000_000
+"""Lambda takes 1 MB in an asynchronous invocation (Lambda quotas)."""
+
+_PREFIX = "seg_"
+_MAX_REASONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a fan-out: `frame` to everybody in scan segment `segment` of `segments` but `skip`.
+
+    `rate` is posts a second, for this segment. `start` is the connection id to go on after, None to begin;
+    `hops` how often the segment was handed on. `report` is the partition key of the row that gets the
+    counts, None where nobody reads them.
+    """
+
+    frame: str
+    message_id: str
+    segment: int
+    segments: int
+    rate: float
+    start: str | None = None
+    hops: int = 0
+    skip: tuple[str, ...] = ()
+    report: str | None = None
+
+
+def count(rows: int, segment_size: int) -> int:
+    """How many segments `rows` connections are cut into."""
+    return max(FEWEST, min(MOST, math.ceil(rows / segment_size)))
+
+
+def cut(
+    frame: str,
+    message_id: str,
+    *,
+    rows: int,
+    segment_size: int,
+    rate: float,
+    skip: Iterable[str] = (),
+    report: str | None = None,
+) -> tuple[Segment, ...]:
+    """All segments of one fan-out. `rate` is that of all together, in posts a second."""
+    segments = count(rows, segment_size)
+    return tuple(
+        Segment(
+            frame, message_id, each, segments, rate / segments, skip=tuple(sorted(set(skip))), report=report
+        )
+        for each in range(segments)
+    )
+
+
+def onward(segment: Segment, last: str) -> Segment | None:
+    """The rest of the segment, after the connection `last`; None when it was handed on too often."""
+    if segment.hops >= MAX_HOPS:
+        return None
+    return replace(segment, start=last, hops=segment.hops + 1)
+
+
+def to_event(segment: Segment) -> dict[str, Any]:
+    """The segment as the function's event, which is JSON."""
+    return {**asdict(segment), "skip": list(segment.skip)}
+
+
+def of_event(event: object) -> Segment:
+    """The segment out of the object that `to_event` makes. ValueError naming what doesn't fit."""
+    if not isinstance(event, Mapping):
+        raise ValueError("the event is not an object")
+    skip = event.get("skip") or []
+    if not isinstance(skip, list) or not all(isinstance(each, str) for each in skip):
+        raise ValueError("skip must be a list of connection ids")
+    segment, segments = _whole(event, "segment"), _whole(event, "segments")
+    if not segment < segments:
+        raise ValueError("segment must be below segments")
+    rate = event.get("rate")
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
+        raise ValueError("rate must be a number of posts a second")
+    return Segment(
+        _text(event, "frame"),
+        _text(event, "message_id"),
+        segment,
+        segments,
+        float(rate),
+        _text_or_none(event, "start"),
+        _whole({"hops": 0, **event}, "hops"),
+        tuple(skip),
+        _text_or_none(event, "report"),
+    )
+
+
+def _whole(event: Mapping[str, Any], name: str) -> int:
+    value = event.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} must be a whole number")
+    return value
+
+
+def _text(event: Mapping[str, Any], name: str) -> str:
+    value = event.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be a text")
+    return value
+
+
+def _text_or_none(event: Mapping[str, Any], name: str) -> str | None:
+    return None if event.get(name) is None else _text(event, name)
+
+
+# Reports ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What all segments together have done so far; of so many segments, so many are at their end."""
+
+    counts: Counts
+    finished: int
+
+
+def report_name(segment: Segment) -> str:
+    """The attribute that holds what this invocation of the segment did. A retry writes the same one."""
+    return f"{_PREFIX}{segment.segment}_{segment.hops}"
+
+
+def report_value(counts: Counts, *, done: bool) -> dict[str, Any]:
+    """The attribute's value, in DynamoDB's typed JSON. `done`: the segment is at its end."""
+    numbers = {each: {"N": str(getattr(counts, each))} for each in NUMBERS}
+    reasons = {reason: {"N": str(times)} for reason, times in counts.reasons[:_MAX_REASONS]}
+    return {"M": {**numbers, "reasons": {"M": reasons}, "done": {"BOOL": done}}}
+
+
+def progress_of(row: Row) -> Progress:
+    """The sum of what the segments wrote into an announcement's row; other attributes are passed over."""
+    totals: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
+    reasons: dict[str, int] = {}
+    finished = set()
+    for name, attribute in row.items():
+        if not name.startswith(_PREFIX) or "M" not in attribute:
+            continue
+        part = attribute["M"]
+        for each in NUMBERS:
+            totals[each] += int(part.get(each, {}).get("N", 0))
+        for reason, times in part.get("reasons", {}).get("M", {}).items():
+            reasons[reason] = reasons.get(reason, 0) + int(times["N"])
+        if part.get("done", {}).get("BOOL"):
+            finished.add(name.removeprefix(_PREFIX).partition("_")[0])
+    most_first = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    return Progress(Counts(**totals, reasons=tuple(most_first)), len(finished))

@@ -1,0 +1,103 @@
+"""What a message may be: cleaning, lengths, and how many in which time. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+
+from nwchat.model.wire import InvalidFrame, Say, well_formed
+
+MAX_SENDER_ID_CHARS = 64
+
+# C0 but \t and \n, DEL, C1; then the bidirectional embeddings and overrides, and the isolates.
+_DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LINE_BREAKS = re.compile("[\t\n\u2028\u2029]+")
+_ZWJ = "\u200d"
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+# The longest canonical decomposition is four code points (U+1F82): NFC leaves a quarter of a text at least.
+_NFC_SHRINK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Lengths in characters (code points); at most `rate_messages` in `rate_seconds` a connection."""
+
+    max_message_chars: int = 1000
+    max_uname_chars: int = 40
+    rate_messages: int = 10
+    rate_seconds: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rate window: when its first message came (epoch ms), and how many have come with that one."""
+
+    started_at: int
+    count: int
+
+
+def clean(text: str) -> str:
+    """NFC, without control characters (newline and tab stay) and bidirectional overrides, ends trimmed."""
+    return unicodedata.normalize("NFC", _without_controls(text)).strip()
+
+
+def _without_controls(text: str) -> str:
+    # Before NFC: a dropped character may stand between a letter and its accent.
+    return _DROPPED.sub("", well_formed(text)).strip()
+
+
+def check_message(say: Say, limits: Limits) -> Say | InvalidFrame:
+    """The message cleaned, its names cut to length; Bad when nothing is left of it or too much."""
+    too_long = InvalidFrame(
+        "too_long", f"a message is at most {limits.max_message_chars} characters", say.client_id
+    )
+    bare = _without_controls(say.message)
+    # Normalizing is quadratic in the length of a run of accents, so what can't fit isn't normalized.
+    if len(bare) > limits.max_message_chars * _NFC_SHRINK:
+        return too_long
+    message = clean(bare)
+    if not message:
+        return InvalidFrame("empty", "the message is empty", say.client_id)
+    if len(message) > limits.max_message_chars:
+        return too_long
+    return replace(
+        say,
+        message=message,
+        uname=clean_name(say.uname, limits.max_uname_chars),
+        sender_id=clean_name(say.sender_id, MAX_SENDER_ID_CHARS),
+    )
+
+
+def clean_name(text: str, max_chars: int) -> str:
+    """One line, cleaned, at most `max_chars` long."""
+    bare = _LINE_BREAKS.sub(" ", _without_controls(text))[: max_chars * _NFC_SHRINK]
+    return _cut(clean(bare), max_chars)
+
+
+def _cut(text: str, length: int) -> str:
+    """At most `length` characters, not ending inside a combined one, unless that leaves nothing."""
+    if len(text) <= length:
+        return text
+    end = length
+    while end > 0 and _continues(text, end):
+        end -= 1
+    return text[: end or length].rstrip()
+
+
+def _continues(text: str, index: int) -> bool:
+    letter = text[index]
+    joined = letter == _ZWJ or text[index - 1] == _ZWJ or ord(letter) in _SKIN_TONES
+    return joined or unicodedata.category(letter).startswith("M")
+
+
+def rate_window(window: Window | None, now_ms: int, limits: Limits) -> Window | None:
+    """The window after one more message at `now_ms`; None when that message is one too many.
+
+    A window lasts `rate_seconds` from its first message. One that begins further ahead than that is a
+    broken clock's, and is replaced.
+    """
+    span = limits.rate_seconds * 1000
+    if window is None or not now_ms - span < window.started_at <= now_ms + span:
+        return Window(now_ms, 1)
+    return replace(window, count=window.count + 1) if window.count < limits.rate_messages else None

@@ -1,0 +1,157 @@
+"""Table rows to values and back, in DynamoDB's typed JSON. Pure.
+
+Readers need nothing of a row but its key: any other attribute may be absent or of another type,
+because an adopted table or a console edit leaves such rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+from nwchat.model.ids import ROOM, is_ulid, ulid_time
+from nwchat.model.limits import Window
+from nwchat.model.wire import Message
+
+Row: TypeAlias = Mapping[str, Any]
+
+CONNECTION_KEYS = ("connection_id", "connected_at", "last_seen_at", "expires_at")
+"""All that a fan-out reads of a connection."""
+
+
+class Recipient(NamedTuple):
+    """What a fan-out keeps of a connection: its id, and its row as it was read (`CONNECTION_KEYS` of it).
+
+    `note` is whatever the reader wants to be told of it again.
+    """
+
+    connection_id: str
+    row: Row = MappingProxyType({})
+    note: Any = None
+
+    @property
+    def connected_at(self) -> int | None:
+        """Epoch ms; None where the row has no time that can be read."""
+        return number_in(self.row, "connected_at")
+
+
+def recipient(connection_id: str, connected_at: int) -> Recipient:
+    """One whose row was not read, as an event tells of it."""
+    return Recipient(connection_id, {"connected_at": {"N": str(connected_at)}})
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A row of the connections table. `*_at` are epoch ms but `expires_at`, which is epoch seconds.
+
+    `proven`: a token has said who it is; else `uname` and `sender_id` are what the client says.
+    """
+
+    connection_id: str
+    connected_at: int | None = None
+    expires_at: int | None = None
+    source_ip: str = ""
+    user_agent: str = ""
+    uname: str = ""
+    sender_id: str = ""
+    last_seen_at: int | None = None
+    proven: bool = False
+
+
+def connection_row(connection: Connection) -> dict[str, Any]:
+    """The attributes to store; those without a value are left out."""
+    row: dict[str, Any] = {"connection_id": {"S": connection.connection_id}}
+    for name in ("source_ip", "user_agent", "uname", "sender_id"):
+        if value := getattr(connection, name):
+            row[name] = {"S": value}
+    for name in ("connected_at", "expires_at", "last_seen_at"):
+        if (number := getattr(connection, name)) is not None:
+            row[name] = {"N": str(number)}
+    if connection.proven:
+        row["proven"] = {"BOOL": True}
+    return row
+
+
+def connection_of(row: Row) -> Connection:
+    return Connection(
+        connection_id=text_in(row, "connection_id"),
+        connected_at=number_in(row, "connected_at"),
+        expires_at=number_in(row, "expires_at"),
+        source_ip=text_in(row, "source_ip"),
+        user_agent=text_in(row, "user_agent"),
+        uname=text_in(row, "uname"),
+        sender_id=text_in(row, "sender_id"),
+        last_seen_at=number_in(row, "last_seen_at"),
+        proven=row.get("proven") == {"BOOL": True},
+    )
+
+
+def window_of(row: Row) -> Window | None:
+    """The rate window in a connection's row; None when it has none yet."""
+    started_at, count = number_in(row, "rate_started_at"), number_in(row, "rate_count")
+    return None if started_at is None or count is None else Window(started_at, count)
+
+
+def message_row(message: Message, expires_at: int) -> dict[str, Any]:
+    return {
+        "room": {"S": ROOM},
+        "id": {"S": message.id},
+        "message": {"S": message.message},
+        "uname": {"S": message.uname},
+        "sender_id": {"S": message.sender_id},
+        "date": {"N": str(message.date)},
+        "type": {"S": message.type},
+        "expires_at": {"N": str(expires_at)},
+    }
+
+
+def message_of(row: Row) -> Message:
+    key, date = text_in(row, "id"), number_in(row, "date")
+    if date is None:
+        date = ulid_time(key) if is_ulid(key) else 0
+    return Message(
+        id=key,
+        message=text_in(row, "message"),
+        uname=text_in(row, "uname"),
+        sender_id=text_in(row, "sender_id"),
+        date=date,
+        type="announcement" if text_in(row, "type") == "announcement" else "message",
+    )
+
+
+def expiry_of(row: Row) -> int | None:
+    return number_in(row, "expires_at")
+
+
+def between(*, after: str | None, before: str | None) -> dict[str, Any]:
+    """What a Query asks for of the room's messages: those between two ids, None for no bound. BETWEEN takes
+    its bounds in, so whoever reads drops them."""
+    bounds = {":after": after, ":before": before}
+    values = {name: {"S": bound} for name, bound in bounds.items() if bound is not None}
+    condition = {
+        (False, False): "room = :room",
+        (True, False): "room = :room AND id > :after",
+        (False, True): "room = :room AND id < :before",
+        (True, True): "room = :room AND id BETWEEN :after AND :before",
+    }[after is not None, before is not None]
+    return {
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": {":room": {"S": ROOM}, **values},
+    }
+
+
+def text_in(row: Row, name: str) -> str:
+    """An attribute as text; "" where it is absent, or of a type that is no text and no number."""
+    attribute = row.get(name, {})
+    value = attribute.get("S", attribute.get("N", "")) if isinstance(attribute, Mapping) else ""
+    return value if isinstance(value, str) else ""
+
+
+def number_in(row: Row, name: str) -> int | None:
+    """An attribute as a whole number; None where it is none."""
+    try:
+        return int(text_in(row, name))
+    except ValueError:
+        return None

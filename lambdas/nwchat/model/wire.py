@@ -1,0 +1,318 @@
+"""The wire protocol, read and written. Pure, and the only place that knows the frames' keys.
+
+`parse` takes whatever a client sent and never raises. The encoders return text that always encodes to UTF-8.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NoReturn, TypeAlias
+
+from nwchat.model.ids import is_ulid
+
+MAX_FRAME_BYTES = 32 * 1024
+"""AWS closes the socket on a larger frame; a message of several frames may still come up to 128 KB."""
+MAX_PAYLOAD_BYTES = 128 * 1024
+"""What API Gateway takes in one PostToConnection."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Of a page over HTTP. A function may answer with 6 MB (Lambda quotas), in which the body is text in JSON: a
+quote takes two bytes, what is not ASCII up to three times its own."""
+MAX_CLIENT_ID_CHARS = 64
+DEFAULT_HISTORY = 50
+MAX_HISTORY = 200
+
+Code: TypeAlias = Literal[
+    "empty", "too_long", "bad_request", "rate_limited", "muted", "unauthorized", "internal"
+]
+MessageType: TypeAlias = Literal["message", "announcement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A chat message as its client sent it, or cleaned by `limits.check_message`."""
+
+    message: str
+    uname: str = ""
+    sender_id: str = ""
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """At most `limit` messages, older than the id `before`, newer than the id `after`."""
+
+    limit: int = DEFAULT_HISTORY
+    before: str | None = None
+    after: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidFrame:
+    """A frame that is refused, as its error frame will say it."""
+
+    code: Code
+    detail: str
+    client_id: str | None = None
+
+
+Frame: TypeAlias = Say | Ping | HistoryRequest | InvalidFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A stored message. `id` is a ULID, `date` epoch milliseconds."""
+
+    id: str
+    message: str
+    uname: str
+    sender_id: str
+    date: int
+    type: MessageType = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages, oldest first. `before` asks for what precedes them and `after` for what follows;
+    None where nothing was left in that direction when the page was read."""
+
+    messages: tuple[Message, ...] = ()
+    before: str | None = None
+    after: str | None = None
+
+
+class _Integer(str):
+    """A JSON integer kept as its digits: a huge one costs nothing and `true` is not taken for 1."""
+
+    __slots__ = ()
+
+
+class _Unfit(ValueError):
+    """A field has the wrong type; the text is the error's detail."""
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_int=_Integer, parse_constant=_not_json)
+
+
+def well_formed(text: str) -> str:
+    """The same text with each lone surrogate replaced by U+FFFD, so that it encodes to UTF-8."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def parse(body: str | None, *, names: bool = True) -> Frame:
+    """What a client's text frame means. Never raises; `Bad` says why a frame is refused.
+
+    Without `names` nothing is read of who the client says it is.
+    """
+    text = well_formed(body or "")
+    if not text.strip():
+        return InvalidFrame("empty", "the frame is empty")
+    size = len(text.encode())
+    fields = _fields(text) if size <= MAX_PAYLOAD_BYTES else None
+    client_id: str | None = None
+    try:
+        if fields is not None:
+            client_id = _client_id(fields)
+        if size > MAX_FRAME_BYTES:
+            return InvalidFrame("too_long", f"a frame is at most {MAX_FRAME_BYTES} bytes", client_id)
+        if fields is None:
+            return Say(text)
+        return _frame(fields if names else {**fields, "uname": "", "sender_id": ""}, client_id)
+    except _Unfit as unfit:
+        return InvalidFrame("bad_request", str(unfit), client_id)
+
+
+def _fields(text: str) -> dict[str, object] | None:
+    """The JSON object in the text; None when it is anything else, nesting too deep to read included."""
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _frame(fields: Mapping[str, object], client_id: str | None) -> Frame:
+    match fields.get("action"):
+        case "ping":
+            return Ping(client_id)
+        case "history":
+            return _history(fields, client_id)
+        case action:
+            return _say(fields, action, client_id)
+
+
+def _history(fields: Mapping[str, object], client_id: str | None = None) -> HistoryRequest:
+    return HistoryRequest(_limit(fields), _cursor(fields, "before"), _cursor(fields, "after"), client_id)
+
+
+def parse_query(query: Mapping[str, str]) -> HistoryRequest | InvalidFrame:
+    """What the query string of `GET /messages` asks for. Never raises; the bounds are those of a frame.
+
+    A parameter that is given twice has both values with a comma between them (HTTP API, payload format 2.0),
+    and so is none. Those that nobody knows are passed over: some clients add one against caches.
+    """
+    asked: dict[str, object] = {
+        name: _Integer(text) if text.isascii() and text.isdigit() else text for name, text in query.items()
+    }
+    try:
+        return _history(asked)
+    except _Unfit as unfit:
+        return InvalidFrame("bad_request", str(unfit))
+
+
+def _say(fields: Mapping[str, object], action: object, client_id: str | None) -> Say:
+    message = fields.get("message")
+    if not isinstance(message, str) or isinstance(message, _Integer):
+        known = action is None or action == "onMessage"
+        raise _Unfit("message must be a string" if known else "unknown action and no message")
+    return Say(well_formed(message), _name(fields, "uname"), _name(fields, "sender_id"), client_id)
+
+
+def _client_id(fields: Mapping[str, object]) -> str | None:
+    """An empty one counts as none: taken as a key, it would swallow all but the first message."""
+    value = fields.get("client_id")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or isinstance(value, _Integer) or len(value) > MAX_CLIENT_ID_CHARS:
+        raise _Unfit(f"client_id must be a string of at most {MAX_CLIENT_ID_CHARS} characters")
+    return well_formed(value)
+
+
+def _name(fields: Mapping[str, object], key: str) -> str:
+    value = fields.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _Unfit(f"{key} must be a string")
+    return well_formed(str(value))
+
+
+def _limit(fields: Mapping[str, object]) -> int:
+    value = fields.get("limit")
+    if value is None:
+        return DEFAULT_HISTORY
+    if not isinstance(value, _Integer) or len(value) > 4 or not 1 <= int(value) <= MAX_HISTORY:
+        raise _Unfit(f"limit must be a whole number from 1 to {MAX_HISTORY}")
+    return int(value)
+
+
+def _cursor(fields: Mapping[str, object], key: str) -> str | None:
+    value = fields.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not is_ulid(value):
+        raise _Unfit(f"{key} must be the id of a message")
+    return str(value)
+
+
+def to_json_dict(message: Message) -> dict[str, str]:
+    """The keys of a message frame; `date` is text, as the live client sends it."""
+    return {
+        "type": message.type,
+        "id": message.id,
+        "message": message.message,
+        "uname": message.uname,
+        "sender_id": message.sender_id,
+        "date": str(message.date),
+    }
+
+
+def from_json_dict(fields: Mapping[str, object]) -> Message:
+    """A message out of the object that `to_json_dict` makes. ValueError naming the key that doesn't fit."""
+    texts = {key: fields.get(key) for key in ("id", "message", "uname", "sender_id", "date")}
+    for key, value in texts.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{key} must be a string")
+    if not is_ulid(str(texts["id"])):
+        raise ValueError("id must be a ULID")
+    date = str(texts["date"])
+    if not (date.isascii() and date.isdigit() and len(date) <= 15):
+        raise ValueError("date must be epoch milliseconds")
+    kind = fields.get("type", "message")
+    if kind not in ("message", "announcement"):
+        raise ValueError("type must be message or announcement")
+    return Message(
+        id=str(texts["id"]),
+        message=str(texts["message"]),
+        uname=str(texts["uname"]),
+        sender_id=str(texts["sender_id"]),
+        date=int(date),
+        type="announcement" if kind == "announcement" else "message",
+    )
+
+
+def message_frame(message: Message) -> str:
+    """The frame of a chat message or, by its type, of an announcement."""
+    return _encode(to_json_dict(message))
+
+
+def ack(client_id: str, message_id: str) -> str:
+    return _encode({"type": "ack", "client_id": client_id, "id": message_id})
+
+
+def pong() -> str:
+    return _encode({"type": "pong"})
+
+
+def error(code: Code, detail: str, client_id: str | None = None) -> str:
+    frame = {"type": "error", "code": code, "detail": detail}
+    return _encode(frame if client_id is None else {**frame, "client_id": client_id})
+
+
+def history(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) -> str:
+    """The answer to a history request over the socket; as `history_body` but for its type."""
+    return '{"type":"history",' + history_body(page, forward=forward, max_bytes=max_bytes)[1:]
+
+
+def history_body(page: Page, *, forward: bool, max_bytes: int = MAX_BODY_BYTES) -> str:
+    """The answer to a history request over HTTP, never over `max_bytes` of UTF-8.
+
+    What doesn't fit is left out at the far end of the paging (`forward`: the newest, as after `after`;
+    else the oldest) and that end's cursor asks for it next. A message too large for any frame is passed
+    over, or else a client would ask for it for ever.
+    """
+    near_first = page.messages if forward else page.messages[::-1]
+    encoded = [message_frame(message) for message in near_first]
+    kept = _fitting([len(text.encode()) + 1 for text in encoded], max_bytes - 128)
+    before, after = page.before, page.after
+    if kept < len(encoded):
+        last = near_first[max(kept, 1) - 1].id
+        before, after = (before, last) if forward else (last, after)
+    chosen: Sequence[str] = encoded[:kept] if forward else encoded[:kept][::-1]
+    cursors = f'"before":{_encode(before)},"after":{_encode(after)}'
+    return f'{{"messages":[{",".join(chosen)}],{cursors}}}'
+
+
+def problem(code: Code, detail: str) -> str:
+    """What a request over HTTP is refused with."""
+    return _encode({"code": code, "detail": detail})
+
+
+def health(version: str) -> str:
+    """What `GET /health` is answered with."""
+    return _encode({"status": "ok", "version": version})
+
+
+def _fitting(sizes: Sequence[int], room: int) -> int:
+    for count, size in enumerate(sizes):
+        room -= size
+        if room < 0:
+            return count
+    return len(sizes)
+
+
+def _encode(value: object) -> str:
+    return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

@@ -1,0 +1,87 @@
+"""The connections table, read for a fan-out: in segments, and no more of each row than is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nwchat.model.ids import is_expired
+from nwchat.model.rows import CONNECTION_KEYS, Recipient, Row, expiry_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_USER_KEYS = (*CONNECTION_KEYS, "sender_id", "uname")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of `of` parts that a table is read in; `start` is the id to go on after, "" for the beginning."""
+
+    number: int = 0
+    of: int = 1
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """A page of a part: who it names, and the part as what is left of it, None at its end."""
+
+    recipients: Sequence[Recipient]
+    rest: Part | None
+
+
+def scan(
+    client: DynamoDBClient,
+    table: str,
+    part: Part,
+    now_ms: int,
+    *,
+    consistent: bool = False,
+    user: str = "",
+    expired: bool = False,
+    with_names: bool = False,
+    page_size: int | None = None,
+) -> Iterator[ScanPage]:
+    """The live connections of one part, a page (1 MB of the table, or `page_size` rows) at a time.
+
+    `user`: only those of that sender_id or name. With `expired`, the rows that TTL has not deleted yet as
+    well. `with_names`: rows have sender_id and name anyhow. Without `consistent`, who came within the last
+    second may be missing.
+    """
+    names = _USER_KEYS if user or with_names else CONNECTION_KEYS
+    request: dict[str, Any] = {
+        "TableName": table,
+        "ProjectionExpression": ", ".join(names),
+        "ConsistentRead": consistent,
+    }
+    if part.of > 1:
+        request |= {"Segment": part.number, "TotalSegments": part.of}
+    if page_size is not None:
+        request["Limit"] = page_size
+    start = part.start
+    while True:
+        if start:
+            request["ExclusiveStartKey"] = {"connection_id": {"S": start}}
+        answer = client.scan(**request)
+        last = answer.get("LastEvaluatedKey")
+        start = str(last["connection_id"]["S"]) if last else ""
+        rows: Sequence[Row] = answer.get("Items", [])
+        if not expired:
+            rows = [row for row in rows if not is_expired(expiry_of(row), now_ms)]
+        if user:
+            rows = [row for row in rows if user in (_said(row, "sender_id"), _said(row, "uname"))]
+        recipients = [Recipient(row["connection_id"]["S"], row) for row in rows]
+        yield ScanPage(recipients, Part(part.number, part.of, start) if start else None)
+        if not start:
+            return
+
+
+def named(pages: Iterator[ScanPage]) -> Iterator[Sequence[Recipient]]:
+    """Who is named on each of the pages."""
+    return (page.recipients for page in pages)
+
+
+def _said(row: Row, name: str) -> object:
+    return row.get(name, {}).get("S")

@@ -1,0 +1,304 @@
+"""The two tables. Takes a DynamoDB client, so that the Lambdas and the CLI share every query.
+
+A ClientError that isn't an answer (a failed condition is one) goes through to the caller.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nwchat.model import bans, rows
+from nwchat.model.ids import DEDUP_ID, DEDUP_SECONDS, connection_expiry, dedup_room, is_expired
+from nwchat.model.limits import Limits, rate_window
+from nwchat.model.paging import page_of
+from nwchat.model.rows import Connection
+from nwchat.model.wire import Message, Page
+from nwchat.storage.batch_get import read_rows
+from nwchat.storage.scan import Part, ScanPage, scan
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS = 5
+_BASE_SECONDS = 0.05
+# A transaction that met another on the same item, or a busy partition: worth trying again.
+_PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The message was stored before; `id` is the id that it got then."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dedup:
+    """`key` is stored once by `scope` within `seconds`."""
+
+    scope: str
+    key: str
+    seconds: int = DEDUP_SECONDS
+
+
+Appended: TypeAlias = Stored | Duplicate
+
+
+class Store:
+    """`sleep` takes seconds and `jitter` gives [0, 1): both only for a transaction that is tried again."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        connections_table: str,
+        messages_table: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = client
+        self._connections = connections_table
+        self._messages = messages_table
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def add_connection(self, connection: Connection) -> None:
+        self._client.put_item(TableName=self._connections, Item=rows.connection_row(connection))
+
+    def remove_connection(self, connection_id: str) -> None:
+        """Removes the row, if there is one: ids are never used twice."""
+        self._client.delete_item(TableName=self._connections, Key={"connection_id": {"S": connection_id}})
+
+    def record_activity(
+        self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
+    ) -> bool:
+        """Counts one message of the connection; False when it is over the rate, and then nothing is written.
+
+        One write when the message opens a window, as most do; two inside a window. The row is made anew
+        when it was lost, so whoever can talk can hear. Of two messages at once, neither count is lost.
+        """
+        span = limits.rate_seconds * 1000
+        common: dict[str, Any] = {
+            ":lo": now_ms - span + 1,
+            ":hi": now_ms + span,
+            ":now": now_ms,
+            ":connected": connected_at,
+            ":expires": connection_expiry(connected_at),
+            ":one": 1,
+        }
+        values = {name: {"N": str(value)} for name, value in common.items()}
+        values |= {":uname": {"S": uname}, ":sender": {"S": sender_id}}
+        opening = True
+        for _ in range(_ATTEMPTS):
+            wanted = values if opening else {**values, ":max": {"N": str(limits.rate_messages)}}
+            old = self._count(connection_id, wanted, opening)
+            if old is None:
+                return True
+            window = rate_window(rows.window_of(old), now_ms, limits)
+            if window is None:
+                return False
+            opening = window.count == 1
+        # Others of the same connection have won every time: it is sending a great deal at once.
+        return False
+
+    def _count(self, connection_id: str, values: dict[str, Any], opening: bool) -> rows.Row | None:
+        """None when counted, or else the row that the condition met."""
+        if opening:
+            count = "rate_started_at = :now, rate_count = :one"
+            condition = (
+                "attribute_not_exists(rate_started_at) OR attribute_not_exists(rate_count) "
+                "OR NOT (rate_started_at BETWEEN :lo AND :hi)"
+            )
+        else:
+            count = "rate_count = rate_count + :one"
+            condition = "rate_started_at BETWEEN :lo AND :hi AND rate_count < :max"
+        try:
+            self._client.update_item(
+                TableName=self._connections,
+                Key={"connection_id": {"S": connection_id}},
+                UpdateExpression=(
+                    f"SET {count}, last_seen_at = :now, uname = :uname, sender_id = :sender, "
+                    "connected_at = if_not_exists(connected_at, :connected), expires_at = :expires"
+                ),
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as failed:
+            response: Any = failed.response
+            old: rows.Row = response.get("Item", {})
+            return old
+        return None
+
+    def connections(
+        self,
+        now_ms: int,
+        *,
+        full: bool = False,
+        page_size: int | None = None,
+    ) -> Iterator[tuple[Connection, ...]]:
+        """Every live connection, a tuple for each page that DynamoDB gives (1 MB, or `page_size` rows).
+
+        Without `full`, only the attributes of `rows.CONNECTION_KEYS`. Eventually consistent, at half the
+        price: somebody who came within the last second may be missing.
+        """
+        request: dict[str, Any] = {"TableName": self._connections}
+        if not full:
+            request["ProjectionExpression"] = ", ".join(rows.CONNECTION_KEYS)
+        if page_size is not None:
+            request["Limit"] = page_size
+        while True:
+            answer = self._client.scan(**request)
+            found = (rows.connection_of(row) for row in answer.get("Items", []))
+            yield tuple(each for each in found if not is_expired(each.expires_at, now_ms))
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            request["ExclusiveStartKey"] = last
+
+    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+        """The live connections of one part of the table, for a fan-out; see `nwchat.storage.scan`."""
+        return scan(self._client, self._connections, part, now_ms, **options)
+
+    def size(self) -> int:
+        """How many connections there were some hours ago: DynamoDB counts about every six hours."""
+        return int(self._client.describe_table(TableName=self._connections)["Table"].get("ItemCount", 0))
+
+    def report(self, room: str, name: str, value: Any) -> None:
+        """Sets one attribute of the row that remembers an announcement; nothing when there is no such row."""
+        try:
+            self._client.update_item(
+                TableName=self._messages,
+                Key={"room": {"S": room}, "id": {"S": DEDUP_ID}},
+                UpdateExpression="SET #name = :value",
+                ConditionExpression="attribute_exists(room)",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":value": value},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def bans(self, keys: Sequence[str]) -> list[rows.Row]:
+        """The rows of those keys (`nwchat.model.bans`), ended bans among them. Raises as `read_rows`."""
+        return read_rows(self._client, self._messages, bans.ROOM, keys, self._sleep, self._jitter)
+
+    def append(self, message: Message, expires_at: int, dedup: Dedup | None = None) -> Appended:
+        """Stores the message once. With `dedup`, in one transaction with the row that remembers its key.
+
+        `expires_at` is epoch seconds; the message's date decides whether an earlier use of the key still
+        counts.
+        """
+        put: Any = {"TableName": self._messages, "Item": rows.message_row(message, expires_at)}
+        if dedup is not None:
+            return self._append_once(put, message, dedup)
+        # Unconditional: the same id is the same message, so a write that botocore repeats changes nothing.
+        self._client.put_item(**put)
+        return Stored(message.id)
+
+    def _append_once(self, put: Any, message: Message, dedup: Dedup) -> Appended:
+        remember = remembering(self._messages, dedup, message.id, message.date)
+        remember["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        attempt = 0
+        while True:
+            try:
+                self._client.transact_write_items(TransactItems=[{"Put": remember}, {"Put": put}])
+                return Stored(message.id)
+            except self._client.exceptions.TransactionCanceledException as cancelled:
+                reasons = _reasons(cancelled.response)
+                earlier = _earlier_id(reasons)
+                if earlier is not None:
+                    return Duplicate(earlier)
+                attempt += 1
+                if not _is_passing(reasons) or attempt == _ATTEMPTS:
+                    raise
+                self._sleep(self._jitter() * _BASE_SECONDS * 2**attempt)
+
+    def page(
+        self,
+        limit: int,
+        now_ms: int,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        consistent: bool = False,
+    ) -> Page:
+        """At most `limit` messages, oldest first: the newest; those before or after an id; those between.
+
+        With `after` (with `before` too) the ones next to it, else the newest of those wanted. A page is
+        short only when there are no more. `consistent` sees whatever was stored before, at twice the price.
+        """
+        if before is not None and after is not None and after >= before:
+            return Page()
+        found: list[Message] = []
+        for row in self._rows(limit + 3, before, after, consistent):
+            message = rows.message_of(row)
+            if message.id not in (before, after) and not is_expired(rows.expiry_of(row), now_ms):
+                found.append(message)
+            if len(found) > limit:
+                break
+        return page_of(found, limit, before=before, after=after)
+
+    def _rows(
+        self, page_size: int, before: str | None, after: str | None, consistent: bool
+    ) -> Iterator[rows.Row]:
+        """The room's rows from the near end on, the bounds' own among them (`rows.between`)."""
+        request: dict[str, Any] = {
+            "TableName": self._messages,
+            **rows.between(after=after, before=before),
+            "ScanIndexForward": after is not None,
+            "Limit": page_size,
+            **({"ConsistentRead": True} if consistent else {}),
+        }
+        while True:
+            answer = self._client.query(**request)
+            yield from answer.get("Items", [])
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            request["ExclusiveStartKey"] = last
+
+
+def remembering(table: str, dedup: Dedup, message_id: str, now_ms: int, **more: Any) -> Any:
+    """The Put of the row that remembers the use of a key, unless an earlier use of it still counts.
+
+    `more` are further attributes of the row, in DynamoDB's typed JSON.
+    """
+    now = now_ms // 1000
+    return {
+        "TableName": table,
+        "Item": {
+            "room": {"S": dedup_room(dedup.scope, dedup.key)},
+            "id": {"S": DEDUP_ID},
+            "message_id": {"S": message_id},
+            "expires_at": {"N": str(now + dedup.seconds)},
+            **more,
+        },
+        "ConditionExpression": "attribute_not_exists(room) OR expires_at <= :now",
+        "ExpressionAttributeValues": {":now": {"N": str(now)}},
+    }
+
+
+def _reasons(response: Any) -> list[dict[str, Any]]:
+    """Why a transaction was cancelled: one reason for each of its items, in their order."""
+    return list(response.get("CancellationReasons", []))
+
+
+def _earlier_id(reasons: list[dict[str, Any]]) -> str | None:
+    """The id in the dedup row that stood in the way; None when something else did."""
+    first = next(iter(reasons), {})
+    if first.get("Code") != "ConditionalCheckFailed":
+        return None
+    found = first.get("Item", {}).get("message_id", {}).get("S")
+    return found if isinstance(found, str) else None
+
+
+def _is_passing(reasons: list[dict[str, Any]]) -> bool:
+    codes = {reason.get("Code") for reason in reasons} - {"None", None}
+    return bool(codes) and codes <= _PASSING

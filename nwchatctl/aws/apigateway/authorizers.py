@@ -1,0 +1,85 @@
+"""The authorizers of an API, as API Gateway v2 spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.apigateway.common import pages
+from nwchatctl.aws.core.retry import create_once, with_retries
+from nwchatctl.deploy.model.websocket import Authorizer
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+
+
+class Authorizers:
+    """Reads and changes the authorizers of the API `api_id`; `ids` are AWS's, by our names.
+
+    `single` gives a client that sends each call once: CreateAuthorizer makes another one each time.
+    """
+
+    def __init__(
+        self,
+        client: ApiGatewayV2Client,
+        single: Callable[[], ApiGatewayV2Client],
+        api_id: str,
+        ids: dict[str, str],
+    ) -> None:
+        self._client = client
+        self._single = single
+        self._api_id = api_id
+        self._ids = ids
+
+    def read(self) -> list[Authorizer]:
+        """All of them; of two that have one name the second goes by its id."""
+        found = []
+        self._ids.clear()
+        for each in pages(self._client.get_authorizers, ApiId=self._api_id):
+            identity = each["AuthorizerId"]
+            name = each["Name"] if each["Name"] not in self._ids else identity
+            self._ids[name] = identity
+            found.append(
+                Authorizer(
+                    name=name,
+                    type=each.get("AuthorizerType", ""),
+                    uri=each.get("AuthorizerUri", ""),
+                    identity_sources=tuple(each.get("IdentitySource", ())),
+                    credentials=each.get("AuthorizerCredentialsArn", ""),
+                )
+            )
+        return found
+
+    def put(self, authorizer: Authorizer, before: Authorizer | None = None) -> None:
+        """Makes it, or changes what was `before`."""
+        wanted: Any = {
+            "ApiId": self._api_id,
+            "Name": authorizer.name,
+            "AuthorizerType": authorizer.type,
+            "AuthorizerUri": authorizer.uri,
+            "IdentitySource": list(authorizer.identity_sources),
+        }
+        known, made = self._ids.get(authorizer.name, ""), False
+        if not known:
+            known, made = create_once(
+                lambda: self._single().create_authorizer(**wanted)["AuthorizerId"],
+                lambda: self._named(authorizer.name),
+            )
+            self._ids[authorizer.name] = known
+        if not made:
+            if before is not None and before.credentials != authorizer.credentials:
+                # "" takes away a role that was set by hand (so terraform-provider-aws).
+                wanted["AuthorizerCredentialsArn"] = authorizer.credentials
+            with_retries(self._client.update_authorizer, AuthorizerId=known, **wanted)
+
+    def delete(self, authorizer: Authorizer) -> None:
+        """Removes it; gone already is fine."""
+        known = self._ids.pop(authorizer.name)
+        try:
+            with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=known)
+        except self._client.exceptions.NotFoundException:
+            return
+
+    def _named(self, name: str) -> str | None:
+        found = pages(self._client.get_authorizers, ApiId=self._api_id)
+        return next((each["AuthorizerId"] for each in found if each["Name"] == name), None)

@@ -1,0 +1,208 @@
+"""Custom domain names and what they lead to, as API Gateway spells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from nwchatctl.aws.apigateway.common import pages, retag
+from nwchatctl.aws.core.retry import exists, wait_until, with_retries
+from nwchatctl.aws.core.tags import from_mapping
+from nwchatctl.deploy.domains.facts import FoundMapping
+from nwchatctl.deploy.model.domains import ApiMapping, Domain
+from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+
+AVAILABLE_SECONDS = 600.0
+"""How long API Gateway may take to make a domain, or to change its certificate; a minute or so as a rule."""
+
+_STUCK = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
+"""States that end when somebody does something (DomainNameConfiguration)."""
+
+
+class Domains:
+    """Reads and changes domain names and their mappings.
+
+    `prefix` is what a domain's ARN begins with. `targets` are the (target, hosted zone) of the domains that
+    were read or made, `roots` the (API, stage) that their roots lead to.
+    """
+
+    def __init__(self, client: ApiGatewayV2Client, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self.targets: dict[str, tuple[str, str]] = {}
+        self.roots: dict[str, tuple[str, str]] = {}
+
+    def every(self) -> tuple[Domain, ...]:
+        """All of the account's in this Region."""
+        return tuple(map(self._known, pages(self._client.get_domain_names)))
+
+    def mappings(self, domain: str) -> tuple[FoundMapping, ...]:
+        """What the domain leads to; nothing where it is gone."""
+        try:
+            found = tuple(
+                FoundMapping(domain, each.get("ApiMappingKey") or "", each["ApiId"], each["Stage"])
+                for each in pages(self._client.get_api_mappings, DomainName=domain)
+            )
+        except self._client.exceptions.NotFoundException:
+            return ()
+        for each in found:
+            if not each.key:
+                self.roots[domain] = (each.api, each.stage)
+        return found
+
+    def create(self, domain: Domain, own: Callable[[Domain], bool]) -> None:
+        """Makes the domain with its tags, and waits until it answers; one of ours is brought to what is
+        wanted. `own` tells whether a domain is ours.
+
+        Raises ChatError `domain_taken` or `domain_elsewhere` where the name is somebody else's.
+        """
+        wanted: Any = {
+            "DomainName": domain.name,
+            "DomainNameConfigurations": [_configuration(domain)],
+            "RoutingMode": domain.routing_mode,
+            "Tags": dict(domain.tags),
+        }
+        try:
+            with_retries(self._client.create_domain_name, **wanted)
+        except ClientError as error:
+            if not exists(error):
+                raise
+            have = self._read(domain.name)
+            if have is None:
+                raise ChatError(
+                    f"the domain name {domain.name} is another account's in this Region",
+                    hint="delete it there, or choose another name",
+                    code="domain_elsewhere",
+                ) from error
+            if not own(have):
+                raise ChatError(
+                    f"the domain name {domain.name} is there already, and not this chat's",
+                    hint="run `nwchatctl plan`: it says how to hand it over",
+                    code="domain_taken",
+                ) from error
+            self.update(have, domain)
+        self._wait(domain.name)
+
+    def update(self, before: Domain, after: Domain) -> None:
+        """Changes what differs, and waits until the domain answers by it; an earlier wait that was given up
+        goes on where nothing else differs."""
+        wanted: Any = {}
+        if _configuration(before) != _configuration(after):
+            wanted["DomainNameConfigurations"] = [_configuration(after)]
+        if before.mutual_tls:
+            # "" takes it away (UpdateDomainName).
+            wanted["MutualTlsAuthentication"] = {"TruststoreUri": ""}
+        if before.routing_mode != after.routing_mode:
+            wanted["RoutingMode"] = after.routing_mode
+        if wanted:
+            with_retries(self._client.update_domain_name, DomainName=after.name, **wanted)
+        retag(self._client, f"{self._prefix}{after.name}", before.tags, after.tags)
+        if wanted or before.status != after.status:
+            self._wait(after.name)
+
+    def delete(self, domain: Domain) -> None:
+        """Removes the domain; gone already is fine."""
+        try:
+            with_retries(self._client.delete_domain_name, DomainName=domain.name)
+        except self._client.exceptions.NotFoundException:
+            return
+
+    def put_mapping(self, mapping: ApiMapping) -> None:
+        """Has the domain lead to the API and stage, whatever its root led to."""
+        found = self._mapping(mapping.name) or self._create_mapping(mapping)
+        if (found["ApiId"], found["Stage"]) != (mapping.api, mapping.stage):
+            with_retries(
+                self._client.update_api_mapping,
+                DomainName=mapping.name,
+                ApiMappingId=found["ApiMappingId"],
+                ApiId=mapping.api,
+                Stage=mapping.stage,
+            )
+        self.roots[mapping.name] = (mapping.api, mapping.stage)
+
+    def delete_mapping(self, mapping: ApiMapping) -> None:
+        """Takes the mapping away; gone already is fine."""
+        self.roots.pop(mapping.name, None)
+        try:
+            found = self._mapping(mapping.name)
+            if found is not None:
+                with_retries(
+                    self._client.delete_api_mapping,
+                    DomainName=mapping.name,
+                    ApiMappingId=found["ApiMappingId"],
+                )
+        except self._client.exceptions.NotFoundException:
+            return
+
+    def _create_mapping(self, mapping: ApiMapping) -> Any:
+        wanted = {"DomainName": mapping.name, "ApiId": mapping.api, "Stage": mapping.stage}
+        try:
+            return with_retries(self._client.create_api_mapping, **wanted)
+        except ClientError as error:
+            # By an attempt whose answer was lost.
+            found = self._mapping(mapping.name) if exists(error) else None
+            if found is None:
+                raise
+            return found
+
+    def _mapping(self, domain: str) -> Any:
+        found = pages(self._client.get_api_mappings, DomainName=domain)
+        return next((each for each in found if not each.get("ApiMappingKey")), None)
+
+    def _read(self, name: str) -> Domain | None:
+        try:
+            return self._known(with_retries(self._client.get_domain_name, DomainName=name))
+        except self._client.exceptions.NotFoundException:
+            return None
+
+    def _known(self, found: Any) -> Domain:
+        domain = _domain(found)
+        self.targets[domain.name] = (domain.target, domain.target_zone)
+        return domain
+
+    def _wait(self, name: str) -> None:
+        def available() -> bool:
+            found = self._read(name)
+            if found is not None and found.status in _STUCK:
+                why = f" ({found.status_message})" if found.status_message else ""
+                raise ChatError(
+                    f"API Gateway holds the domain name {name} back: {found.status}{why}",
+                    hint="see the domain in API Gateway's console: its certificate has to be imported again, "
+                    "or its ownership verified",
+                    code="domain_unverified",
+                )
+            return found is not None and found.status == "AVAILABLE"
+
+        wait_until(available, f"the domain name {name} is not available yet", AVAILABLE_SECONDS)
+
+
+def _configuration(domain: Domain) -> dict[str, str]:
+    return {
+        "CertificateArn": domain.certificate,
+        "EndpointType": domain.endpoint_type,
+        "SecurityPolicy": domain.security_policy,
+        "IpAddressType": domain.ip_address_type,
+    }
+
+
+def _domain(found: Any) -> Domain:
+    configured = (found.get("DomainNameConfigurations") or [{}])[0]
+    return Domain(
+        name=found["DomainName"],
+        certificate=configured.get("CertificateArn") or "",
+        endpoint_type=configured.get("EndpointType", ""),
+        security_policy=configured.get("SecurityPolicy", ""),
+        ip_address_type=configured.get("IpAddressType") or "ipv4",
+        mutual_tls=(found.get("MutualTlsAuthentication") or {}).get("TruststoreUri", ""),
+        routing_mode=found.get("RoutingMode") or "API_MAPPING_ONLY",
+        tags=from_mapping(found.get("Tags", {})),
+        target=configured.get("ApiGatewayDomainName", "").rstrip(".").lower(),
+        target_zone=configured.get("HostedZoneId", ""),
+        status=configured.get("DomainNameStatus") or "AVAILABLE",
+        status_message=configured.get("DomainNameStatusMessage") or "",
+    )

@@ -1,0 +1,78 @@
+"""The integrations of a WebSocket API, as API Gateway v2 spells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nwchatctl.aws.apigateway.api_client import NAMED, ApiClient, name_in
+from nwchatctl.aws.apigateway.responses import TEMPLATE
+from nwchatctl.aws.core.parallel import StartRead, run_inline
+from nwchatctl.aws.core.retry import create_once, with_retries
+from nwchatctl.deploy.model.websocket import Integration
+
+
+class Integrations:
+    """Reads and changes the integrations of an API."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._client = api.client
+        self._ids = api.ids
+
+    def read(self, start: StartRead = run_inline) -> list[Integration]:
+        """All integrations; one that does not bear a name of ours goes by its id."""
+        items = self._api.items(self._client.get_integrations)
+        mocks = [each["IntegrationId"] for each in items if each.get("IntegrationType") == "MOCK"]
+        templates = {each: start(self._api.responses.template, each) for each in mocks}
+        found = []
+        self._ids.integrations.clear()
+        for each in items:
+            name = name_in(each.get("Description", "")) or each["IntegrationId"]
+            if name in self._ids.integrations:
+                # Made twice (a call whose answer was lost): the second is not wanted.
+                name = each["IntegrationId"]
+            self._ids.integrations[name] = each["IntegrationId"]
+            mock = each.get("IntegrationType") == "MOCK"
+            found.append(
+                Integration(
+                    name=name,
+                    type=each.get("IntegrationType", ""),
+                    uri="" if mock else each.get("IntegrationUri", ""),
+                    timeout_ms=each.get("TimeoutInMillis", 29_000),
+                    request_template=each.get("RequestTemplates", {}).get(TEMPLATE, "") if mock else "",
+                    response_template=templates[each["IntegrationId"]]() if mock else "",
+                )
+            )
+        return found
+
+    def put(self, integration: Integration) -> None:
+        """Makes or changes the integration, and a MOCK's response with it."""
+        wanted: dict[str, Any] = {
+            "ApiId": self._ids.api,
+            "IntegrationType": integration.type,
+            "Description": NAMED + integration.name,
+            "TimeoutInMillis": integration.timeout_ms,
+        }
+        if integration.uri:
+            wanted |= {"IntegrationUri": integration.uri, "IntegrationMethod": "POST"}
+        if integration.request_template:
+            wanted |= {
+                "RequestTemplates": {TEMPLATE: integration.request_template},
+                "TemplateSelectionExpression": TEMPLATE,
+            }
+        known, made = self._ids.integrations.get(integration.name, ""), False
+        if not known:
+            known, made = create_once(
+                lambda: self._api.single.create_integration(**wanted)["IntegrationId"],
+                lambda: self._api.described(self._client.get_integrations, "IntegrationId", integration.name),
+            )
+            self._ids.integrations[integration.name] = known
+        if not made:
+            with_retries(self._client.update_integration, IntegrationId=known, **wanted)
+        if integration.response_template:
+            self._api.responses.put_template(known, integration.response_template)
+
+    def delete(self, integration: Integration) -> None:
+        """Removes the integration; gone already is fine."""
+        known = self._ids.integrations.pop(integration.name)
+        self._api.delete_if_exists(self._client.delete_integration, ApiId=self._ids.api, IntegrationId=known)

@@ -1,0 +1,69 @@
+"""What a WebSocket API answers by itself: route responses, and integration responses with their templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.apigateway.common import pages
+from nwchatctl.aws.core.retry import create_once, with_retries
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+
+DEFAULT = "$default"
+
+TEMPLATE = "200"
+"""The template key of a MOCK: its selection expression is this literal, as the console writes it."""
+
+
+class Responses:
+    """Reads and changes the responses of the API `api_id`; `single` gives a client that sends calls once."""
+
+    def __init__(
+        self, client: ApiGatewayV2Client, single: Callable[[], ApiGatewayV2Client], api_id: str
+    ) -> None:
+        self._client = client
+        self._single = single
+        self._api_id = api_id
+
+    def of_route(self, route: str) -> str | None:
+        """The id of a route's response, or None where it has none."""
+        found = pages(self._client.get_route_responses, ApiId=self._api_id, RouteId=route)
+        return next((each["RouteResponseId"] for each in found if each["RouteResponseKey"] == DEFAULT), None)
+
+    def answer(self, route: str) -> None:
+        """Gives a response to a route that has none."""
+        wanted: Any = {"ApiId": self._api_id, "RouteId": route, "RouteResponseKey": DEFAULT}
+        create_once(
+            lambda: self._single().create_route_response(**wanted)["RouteResponseId"],
+            lambda: self.of_route(route),
+        )
+
+    def template(self, integration: str) -> str:
+        """What a MOCK integration answers, "" where nothing is set."""
+        found = self._of_integration(integration)
+        return str(found.get("ResponseTemplates", {}).get(TEMPLATE, "")) if found else ""
+
+    def put_template(self, integration: str, template: str) -> None:
+        """Has a MOCK integration answer `template`."""
+        wanted: dict[str, Any] = {
+            "ApiId": self._api_id,
+            "IntegrationId": integration,
+            "IntegrationResponseKey": DEFAULT,
+            "ResponseTemplates": {TEMPLATE: template},
+            "TemplateSelectionExpression": TEMPLATE,
+        }
+        found = self._of_integration(integration)
+        if found is None:
+            found, _ = create_once(
+                lambda: self._single().create_integration_response(**wanted),
+                lambda: self._of_integration(integration),
+            )
+        if found.get("ResponseTemplates", wanted["ResponseTemplates"]) != wanted["ResponseTemplates"]:
+            known = found["IntegrationResponseId"]
+            with_retries(self._client.update_integration_response, IntegrationResponseId=known, **wanted)
+
+    def _of_integration(self, integration: str) -> Any:
+        found = pages(self._client.get_integration_responses, ApiId=self._api_id, IntegrationId=integration)
+        return next((each for each in found if each.get("IntegrationResponseKey") == DEFAULT), None)

@@ -1,0 +1,100 @@
+"""The routes of a WebSocket API with their responses, as API Gateway v2 spells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nwchatctl.aws.apigateway.api_client import ApiClient
+from nwchatctl.aws.apigateway.common import pages
+from nwchatctl.aws.apigateway.responses import DEFAULT
+from nwchatctl.aws.core.parallel import StartRead
+from nwchatctl.aws.core.retry import create_once, with_retries
+from nwchatctl.deploy.model.websocket import Route
+
+
+class Routes:
+    """Reads and changes the routes of an API."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._client = api.client
+        self._ids = api.ids
+
+    def fetch(self, start: StartRead) -> list[tuple[Any, bool]]:
+        """All routes as AWS has them, each with whether it answers."""
+        items = self._api.items(self._client.get_routes)
+        responses = {
+            each["RouteId"]: start(self._api.responses.of_route, each["RouteId"])
+            for each in items
+            if each.get("RouteResponseSelectionExpression") == DEFAULT
+        }
+        answering = {route for route, response in responses.items() if response() is not None}
+        return [(each, each["RouteId"] in answering) for each in items]
+
+    def named(self, items: list[tuple[Any, bool]]) -> list[Route]:
+        """What was fetched, by the names of the integrations and authorizers that were read before."""
+        names = {identity: name for name, identity in self._ids.integrations.items()}
+        asked = {identity: name for name, identity in self._ids.authorizers.items()}
+        found = []
+        self._ids.guarded.clear()
+        for each, answers in items:
+            self._ids.routes[each["RouteKey"]] = each["RouteId"]
+            authorizer = each.get("AuthorizerId", "")
+            if authorizer:
+                self._ids.guarded.add(each["RouteKey"])
+            authorization = each.get("AuthorizationType", "NONE")
+            target = each.get("Target", "").removeprefix("integrations/")
+            found.append(
+                Route(
+                    name=each["RouteKey"],
+                    integration=names.get(target, target),
+                    authorization=authorization,
+                    api_key_required=each.get("ApiKeyRequired", False),
+                    answers=answers,
+                    authorizer=asked.get(authorizer, authorizer) if authorization == "CUSTOM" else "",
+                )
+            )
+        return found
+
+    def put(self, route: Route) -> None:
+        """Makes or changes the route, and makes or removes its route response."""
+        wanted: dict[str, Any] = {
+            "ApiId": self._ids.api,
+            "RouteKey": route.name,
+            "Target": f"integrations/{self._ids.integrations[route.integration]}",
+            "AuthorizationType": route.authorization,
+            "ApiKeyRequired": route.api_key_required,
+        }
+        if route.answers:
+            wanted["RouteResponseSelectionExpression"] = DEFAULT
+        if route.authorizer:
+            wanted["AuthorizerId"] = self._ids.authorizers[route.authorizer]
+        elif route.name in self._ids.guarded:
+            # Else the route may go on holding what is about to be deleted (so terraform-provider-aws).
+            wanted["AuthorizerId"] = ""
+        known, made = self._ids.routes.get(route.name, ""), False
+        if not known:
+            known, made = create_once(
+                lambda: self._api.single.create_route(**wanted)["RouteId"], lambda: self._route_id(route.name)
+            )
+            self._ids.routes[route.name] = known
+        if not made:
+            with_retries(self._client.update_route, RouteId=known, **wanted)
+        response = None if made else self._api.responses.of_route(known)
+        if route.answers and response is None:
+            self._api.responses.answer(known)
+        elif response is not None and not route.answers:
+            # Without a route response nothing is answered, whatever the expression selects.
+            of_route = {"ApiId": self._ids.api, "RouteId": known}
+            self._api.delete_if_exists(
+                self._client.delete_route_response, **of_route, RouteResponseId=response
+            )
+
+    def delete(self, route: Route) -> None:
+        """Removes the route; gone already is fine."""
+        known = self._ids.routes.pop(route.name)
+        self._api.delete_if_exists(self._client.delete_route, ApiId=self._ids.api, RouteId=known)
+
+    def _route_id(self, name: str) -> str | None:
+        found = pages(self._client.get_routes, ApiId=self._ids.api)
+        return next((each["RouteId"] for each in found if each["RouteKey"] == name), None)

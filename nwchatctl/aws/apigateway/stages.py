@@ -1,0 +1,122 @@
+"""The stages of a WebSocket API, as API Gateway v2 spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nwchatctl.aws.apigateway.api_client import ApiClient
+from nwchatctl.aws.core.retry import create_once, with_retries
+from nwchatctl.aws.core.tags import from_mapping
+from nwchatctl.deploy.model.string_map import string_map
+from nwchatctl.deploy.model.websocket import Stage
+
+
+class Stages:
+    """Reads and changes the stages of an API."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._client = api.client
+        self._ids = api.ids
+
+    def read(self) -> list[Stage]:
+        """All stages, as `named`."""
+        return self.named(self._api.items(self._client.get_stages))
+
+    def named(self, items: list[Any]) -> list[Stage]:
+        """AWS's `items`, with the names of those deployments that were read or made before."""
+        names = {identity: name for name, identity in self._ids.deployments.items()}
+        found = []
+        for each in items:
+            settings = each.get("DefaultRouteSettings", {})
+            access = each.get("AccessLogSettings", {})
+            deployment = each.get("DeploymentId", "")
+            found.append(
+                Stage(
+                    name=each["StageName"],
+                    deployment=names.get(deployment, deployment),
+                    auto_deploy=each.get("AutoDeploy", False),
+                    throttle_rate=float(settings.get("ThrottlingRateLimit", 0)),
+                    throttle_burst=int(settings.get("ThrottlingBurstLimit", 0)),
+                    route_settings=tuple(sorted(each.get("RouteSettings", {}))),
+                    variables=string_map(
+                        {key: text for key, text in each.get("StageVariables", {}).items() if text}
+                    ),
+                    tags=from_mapping(each.get("Tags", {})),
+                    # A log group's ARN is written with and without this end.
+                    access_log=access.get("DestinationArn", "").removesuffix(":*"),
+                    access_format=access.get("Format", ""),
+                    execution_log=_execution_log(settings),
+                    detailed_metrics=settings.get("DetailedMetricsEnabled", False),
+                )
+            )
+        return found
+
+    def changed_at(self, name: str) -> int:
+        """When the stage, with the deployment that it serves, was last changed, in epoch ms."""
+        found = self._client.get_stage(ApiId=self._ids.api, StageName=name)
+        return round(found["LastUpdatedDate"].timestamp() * 1000)
+
+    def create(self, stage: Stage) -> None:
+        """Makes the stage with its tags; one of its name that is there is brought to what is wanted."""
+        wanted = self._wanted(stage)
+
+        def make() -> Stage:
+            self._api.single.create_stage(**wanted, Tags=dict(stage.tags))
+            return stage
+
+        found, made = create_once(make, lambda: next((e for e in self.read() if e.name == stage.name), None))
+        if not made:
+            self.update(found, stage)
+
+    def update(self, before: Stage, after: Stage) -> None:
+        """Changes what differs, in one step for the deployment and the limits."""
+        for route_key in before.route_settings:
+            self._api.delete_if_exists(
+                self._client.delete_route_settings,
+                ApiId=self._ids.api,
+                StageName=after.name,
+                RouteKey=route_key,
+            )
+        if before.access_log and not after.access_log:
+            # UpdateStage has no way to say this (botocore's model: "To disable access logging…").
+            self._api.delete_if_exists(
+                self._client.delete_access_log_settings, ApiId=self._ids.api, StageName=after.name
+            )
+        wanted = self._wanted(after)
+        if before.execution_log or before.detailed_metrics:
+            # Outright: whether settings left out stay as they were is documented nowhere.
+            off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
+            wanted["DefaultRouteSettings"] |= off
+        # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
+        wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
+        with_retries(self._client.update_stage, **wanted)
+        self._api.retag(f"{self._ids.api}/stages/{after.name}", before.tags, after.tags)
+
+    def delete(self, stage: Stage) -> None:
+        """Removes the stage and closes its sockets; gone already is fine."""
+        self._api.delete_if_exists(self._client.delete_stage, ApiId=self._ids.api, StageName=stage.name)
+
+    def _wanted(self, stage: Stage) -> dict[str, Any]:
+        access = {"DestinationArn": stage.access_log, "Format": stage.access_format}
+        return {
+            "ApiId": self._ids.api,
+            "StageName": stage.name,
+            "DeploymentId": self._ids.deployments[stage.deployment],
+            "AutoDeploy": stage.auto_deploy,
+            # Always both: a stage given other settings without them has been seen to throttle at 0.
+            "DefaultRouteSettings": {
+                "ThrottlingRateLimit": stage.throttle_rate,
+                "ThrottlingBurstLimit": stage.throttle_burst,
+            },
+            "StageVariables": dict(stage.variables),
+            **({"AccessLogSettings": access} if stage.access_log else {}),
+        }
+
+
+def _execution_log(settings: Mapping[str, Any]) -> str:
+    level = settings.get("LoggingLevel", "OFF")
+    if settings.get("DataTraceEnabled"):
+        return f"{level} with data"
+    return "" if level == "OFF" else level

@@ -1,0 +1,158 @@
+"""The WebSocket API itself, and with all that is in it, as API Gateway v2 spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.apigateway.api_client import ApiClient
+from nwchatctl.aws.apigateway.authorizers import Authorizers
+from nwchatctl.aws.apigateway.common import every_api, pages
+from nwchatctl.aws.apigateway.deployments import Deployments
+from nwchatctl.aws.apigateway.integrations import Integrations
+from nwchatctl.aws.apigateway.routes import Routes
+from nwchatctl.aws.apigateway.stages import Stages
+from nwchatctl.aws.core.parallel import StartRead, run_inline
+from nwchatctl.aws.core.retry import create_once, with_retries
+from nwchatctl.aws.core.tags import from_mapping
+from nwchatctl.deploy.adoption import FoundApi
+from nwchatctl.deploy.model.string_map import has_tags
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is in an API."""
+
+    integrations: list[Integration]
+    routes: list[Route]
+    deployments: list[Deployment]
+    stages: list[Stage]
+    authorizers: list[Authorizer] = field(default_factory=list)
+
+
+class WebSocketApi:
+    """Reads and changes one WebSocket API. `ids` is filled by reading and by making.
+
+    `single` is as `InApi` has it; without it, `client` is such a one.
+    """
+
+    def __init__(
+        self,
+        client: ApiGatewayV2Client,
+        arn_prefix: str,
+        single: Callable[[], ApiGatewayV2Client] | None = None,
+    ) -> None:
+        self._api = ApiClient(client, arn_prefix, single or (lambda: client))
+        self._client = client
+        self.ids = self._api.ids
+        self.integrations = Integrations(self._api)
+        self.routes = Routes(self._api)
+        self.deployments = Deployments(self._api)
+        self.stages = Stages(self._api)
+
+    @property
+    def authorizers(self) -> Authorizers:
+        """The adapter of the API's authorizers."""
+        return Authorizers(self._client, self._api.make_single, self.ids.api, self.ids.authorizers)
+
+    def every(self, name: str) -> list[FoundApi]:
+        """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
+        return [
+            FoundApi(
+                id=each["ApiId"],
+                protocol=each.get("ProtocolType", ""),
+                api=Api(
+                    name=name,
+                    display_name=each["Name"],
+                    route_selection=each.get("RouteSelectionExpression", ""),
+                    default_endpoint=not each.get("DisableExecuteApiEndpoint", False),
+                    tags=from_mapping(each.get("Tags", {})),
+                ),
+            )
+            for each in every_api(self._client)
+        ]
+
+    def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
+        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`.
+
+        Oldest first.
+        """
+        return [
+            (each.id, each.api)
+            for each in self.every(name)
+            if each.protocol == "WEBSOCKET" and has_tags(each.api.tags, tags)
+        ]
+
+    def exists(self, api_id: str) -> bool:
+        """Whether there is an API of that id, whosever."""
+        try:
+            with_retries(self._client.get_api, ApiId=api_id)
+        except self._client.exceptions.NotFoundException:
+            return False
+        return True
+
+    def stage_names(self, api_id: str) -> list[str]:
+        """The stages of any API."""
+        return [each["StageName"] for each in pages(self._client.get_stages, ApiId=api_id)]
+
+    def bare(self, api_id: str) -> bool:
+        """Whether nothing was put into the API."""
+        reads = (self._client.get_routes, self._client.get_integrations, self._client.get_stages)
+        return not any(each for read in reads for each in pages(read, ApiId=api_id))
+
+    def read(self, start: StartRead = run_inline) -> Parts:
+        """All that is in the API, asked for at once.
+
+        Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
+        """
+        integrations = start(self.integrations.read, start)
+        authorizers = start(self.authorizers.read)
+        routes = start(self.routes.fetch, start)
+        made = start(self._api.items, self._client.get_deployments)
+        serving = start(self._api.items, self._client.get_stages)
+        # Before the routes, which name them by their ids as well.
+        found = authorizers()
+        return Parts(
+            integrations(),
+            self.routes.named(routes()),
+            self.deployments.named(made(), serving()),
+            self.stages.named(serving()),
+            found,
+        )
+
+    def create_api(self, api: Api) -> None:
+        """Makes the API with its tags: a deploy killed right after finds it again by them."""
+        wanted: Any = {
+            "Name": api.display_name,
+            "ProtocolType": "WEBSOCKET",
+            "RouteSelectionExpression": api.route_selection,
+            "DisableExecuteApiEndpoint": not api.default_endpoint,
+            "Tags": dict(api.tags),
+        }
+        self.ids.api, _ = create_once(
+            lambda: self._api.single.create_api(**wanted)["ApiId"],
+            lambda: next(
+                (api_id for api_id, found in self.find(api.name, wanted["Tags"]) if found == api), None
+            ),
+        )
+
+    def update_api(self, before: Api, after: Api) -> None:
+        """Changes what differs; the id, and so the address, stays."""
+        with_retries(
+            self._client.update_api,
+            ApiId=self.ids.api,
+            Name=after.display_name,
+            RouteSelectionExpression=after.route_selection,
+            DisableExecuteApiEndpoint=not after.default_endpoint,
+        )
+        self._api.retag(self.ids.api, before.tags, after.tags)
+
+    def delete_api(self, api: Api) -> None:
+        """Removes the chat's API with all that is in it, or a leftover; gone already is fine."""
+        api_id = api.name if api.name in self.ids.leftovers else self.ids.api
+        self._api.delete_if_exists(self._client.delete_api, ApiId=api_id)

@@ -1,0 +1,300 @@
+"""Functions, their live aliases and who may invoke those, as Lambda spells them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.awslambda.package import Package
+from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
+from nwchatctl.aws.core.parallel import StartRead, run_inline
+from nwchatctl.aws.core.retry import exists, wait_until, with_retries
+from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.update_existing import update_existing
+from nwchatctl.deploy.fingerprints import version_fingerprint
+from nwchatctl.deploy.model.functions import (
+    ALIAS,
+    STATEMENT_PREFIX,
+    Alias,
+    Function,
+    Permission,
+    Version,
+    permission_name,
+)
+from nwchatctl.deploy.model.string_map import StringMap, string_map
+from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+_WAIT_SECONDS = 120.0
+_SNAPSHOT_SECONDS = 900.0
+"""A version with a snapshot is ready when that is taken, some minutes later (Lambda SnapStart)."""
+
+_LATEST = "$LATEST"
+_SNAPSHOTS = "PublishedVersions"
+
+
+class Functions:
+    """Reads and changes functions; `arns` maps a function's name to its ARN, a role's to its."""
+
+    def __init__(
+        self,
+        client: LambdaClient,
+        package: Package,
+        function_arn: Callable[[str], str],
+        role_arn: Callable[[str], str],
+    ) -> None:
+        self._client = client
+        self._package = package
+        self._function_arn = function_arn
+        self._role_arn = role_arn
+
+    def read(self, name: str, start: StartRead = run_inline) -> PublishedFunction | None:
+        """The function with its versions and aliases, or None where there is none."""
+        try:
+            pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+            configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+        tags, aliases = start(self._tags, name), start(self._aliases, name)
+        latest = _function(name, configurations.pop(_LATEST), tags())
+        versions = {int(number): _function(name, each, ()) for number, each in configurations.items()}
+        return PublishedFunction(latest, versions, tuple(map(alias_target, aliases())))
+
+    def _tags(self, name: str) -> StringMap:
+        return from_mapping(self._client.list_tags(Resource=self._function_arn(name)).get("Tags", {}))
+
+    def _aliases(self, name: str) -> list[Any]:
+        pages = self._client.get_paginator("list_aliases").paginate(FunctionName=name)
+        return [each for page in pages for each in page["Aliases"]]
+
+    def read_permissions(self, name: str) -> list[Permission]:
+        """The statements on the live alias that bear our prefix; others are somebody's own."""
+        try:
+            answer = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
+        except self._client.exceptions.ResourceNotFoundException:
+            return []
+        statements = json.loads(answer["Policy"]).get("Statement", [])
+        return [
+            _permission(name, each) for each in statements if each.get("Sid", "").startswith(STATEMENT_PREFIX)
+        ]
+
+    def create(self, function: Function) -> None:
+        """Makes the function with its tags and waits until it is active; one of ours that is there is
+        brought to what is wanted.
+
+        Raises ChatError `not_ours` for somebody else's, `timeout`, and `function_failed`.
+        """
+        try:
+            with_retries(
+                self._client.create_function,
+                FunctionName=function.name,
+                Code={"ZipFile": self._package.content},
+                Architectures=[_literal(function.architecture)],
+                Publish=False,
+                Tags=dict(function.tags),
+                **self._settings(function),
+            )
+        except self._client.exceptions.ResourceConflictException as error:
+            self._settle(function.name)
+            update_existing(function, self._latest, self.update, error)
+        else:
+            self._settle(function.name)
+
+    def _latest(self, name: str) -> Function | None:
+        found = self.read(name)
+        return found.latest if found else None
+
+    def update(self, before: Function, after: Function) -> None:
+        """Changes what differs of $LATEST; the alias, and so the chat, moves in a change of its own."""
+        if (before.code_sha256, before.architecture) != (after.code_sha256, after.architecture):
+            with_retries(
+                self._client.update_function_code,
+                FunctionName=after.name,
+                ZipFile=self._package.content,
+                Architectures=[_literal(after.architecture)],
+                Publish=False,
+            )
+            self._settle(after.name)
+        if self._settings(before) != self._settings(after):
+            with_retries(
+                self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
+            )
+            self._settle(after.name)
+        put, dropped = changed(before.tags, after.tags)
+        if put:
+            with_retries(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
+        if dropped:
+            with_retries(
+                self._client.untag_resource, Resource=self._function_arn(after.name), TagKeys=dropped
+            )
+
+    def delete(self, function: Function) -> None:
+        """Removes the function with its versions, aliases and permissions; gone already is fine."""
+        try:
+            with_retries(self._client.delete_function, FunctionName=function.name)
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def move_alias(self, alias: Alias, number: int | None, api_id: str) -> None:
+        """Points the live alias at version `number`, and makes the alias where it is missing.
+
+        Publishes $LATEST where `number` is None. Raises ChatError where $LATEST is not what `alias` runs.
+        """
+        if number is None:
+            number = self._publish(alias, api_id)
+        else:
+            # It may have been published by one that was killed while AWS was still making it.
+            self._settle(alias.function, str(number), _SNAPSHOT_SECONDS)
+        target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": str(number)}
+        # No weights: what somebody shifted by hand to another version comes back.
+        alone: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
+        try:
+            with_retries(self._client.update_alias, **target, **alone)
+        except self._client.exceptions.ResourceNotFoundException:
+            try:
+                with_retries(self._client.create_alias, **target)
+            except self._client.exceptions.ResourceConflictException as error:
+                # Made all the same, by a call whose answer was lost.
+                if not exists(error):
+                    raise
+                with_retries(self._client.update_alias, **target, **alone)
+
+    def _publish(self, alias: Alias, api_id: str) -> int:
+        """A new version, once it can be called: with a snapshot to be made that takes minutes.
+
+        PublishVersion gives the last version again when nothing changed since (Lambda API reference), so
+        a repeated call makes no second one.
+        """
+        made = with_retries(self._client.publish_version, FunctionName=alias.function)
+        if version_fingerprint(_function(alias.function, made, ()), api_id) != alias.runs:
+            raise ChatError(
+                f"function {alias.function} was changed by somebody else meanwhile",
+                hint="run the command again",
+                code="changed_meanwhile",
+            )
+        if made.get("State") != "Active":
+            self._settle(alias.function, made["Version"], _SNAPSHOT_SECONDS)
+        return int(made["Version"])
+
+    def delete_version(self, version: Version) -> None:
+        """Removes one version; gone already is fine. AWS refuses one that an alias points at."""
+        try:
+            with_retries(
+                self._client.delete_function, FunctionName=version.function, Qualifier=str(version.number)
+            )
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def allow(self, permission: Permission) -> None:
+        """Adds the statement; one of the same id is replaced, as AWS cannot change one in place."""
+        try:
+            self._add(permission)
+        except self._client.exceptions.ResourceConflictException:
+            self.forbid(permission)
+            # In the way of what was just removed is only itself: its answer was lost, and it was sent again.
+            with suppress(self._client.exceptions.ResourceConflictException):
+                self._add(permission)
+
+    def forbid(self, permission: Permission) -> None:
+        """Removes the statement; one that is gone already is fine."""
+        try:
+            with_retries(
+                self._client.remove_permission,
+                FunctionName=permission.function,
+                Qualifier=ALIAS,
+                StatementId=permission.statement_id,
+            )
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def _add(self, permission: Permission) -> None:
+        with_retries(
+            self._client.add_permission,
+            FunctionName=permission.function,
+            Qualifier=ALIAS,
+            StatementId=permission.statement_id,
+            Action="lambda:InvokeFunction",
+            Principal=permission.principal,
+            SourceArn=permission.source_arn,
+        )
+
+    def _settings(self, function: Function) -> dict[str, Any]:
+        return {
+            "Role": self._role_arn(function.role),
+            "Handler": function.handler,
+            "Runtime": function.runtime,
+            "MemorySize": function.memory_mb,
+            "Timeout": function.timeout_seconds,
+            "Environment": {"Variables": dict(function.environment)},
+            "LoggingConfig": {
+                "LogFormat": function.log_format,
+                "ApplicationLogLevel": function.log_level,
+                "LogGroup": function.log_group,
+            },
+            "SnapStart": {"ApplyOn": _SNAPSHOTS if function.snap_start else "None"},
+        }
+
+    def _settle(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
+        """Returns once the function, or one version of it, is neither being made nor being changed (Lambda:
+        function states)."""
+        what = f"function {name} is still being made or changed"
+        wait_until(lambda: self._settled(name, version), what, seconds)
+
+    def _settled(self, name: str, version: str) -> bool:
+        wanted = {"Qualifier": version} if version else {}
+        try:
+            found: Any = self._client.get_function(FunctionName=name, **wanted)["Configuration"]
+        except self._client.exceptions.ResourceNotFoundException:
+            # Made a moment ago, and not known to every host of Lambda's yet.
+            return False
+        for state, why in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
+            if found.get(state) == "Failed":
+                raise ChatError(
+                    f"function {name} could not be made ready: {found.get(why, 'AWS does not say why')}",
+                    hint="mend what it says, then run the command again",
+                    code="function_failed",
+                )
+        return bool(found.get("State") != "Pending" and found.get("LastUpdateStatus") != "InProgress")
+
+
+def _function(name: str, found: Any, tags: StringMap) -> Function:
+    logging = found.get("LoggingConfig", {})
+    return Function(
+        name=name,
+        role=found.get("Role", "").rpartition("/")[2],
+        handler=found.get("Handler", ""),
+        runtime=found.get("Runtime", ""),
+        architecture=found.get("Architectures", ["x86_64"])[0],
+        memory_mb=found.get("MemorySize", 128),
+        timeout_seconds=found.get("Timeout", 3),
+        environment=string_map(found.get("Environment", {}).get("Variables", {})),
+        code_sha256=found.get("CodeSha256", ""),
+        log_format=logging.get("LogFormat", "Text"),
+        log_level=logging.get("ApplicationLogLevel", ""),
+        log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
+        snap_start=found.get("SnapStart", {}).get("ApplyOn") == _SNAPSHOTS,
+        tags=tags,
+    )
+
+
+def _permission(function: str, statement: Any) -> Permission:
+    condition = statement.get("Condition", {})
+    source = condition.get("ArnLike", {}) or condition.get("ArnEquals", {})
+    source_arn = source.get("AWS:SourceArn", source.get("aws:SourceArn", ""))
+    principal = statement.get("Principal", "")
+    return Permission(
+        name=permission_name(function, statement["Sid"]),
+        function=function,
+        statement_id=statement["Sid"],
+        principal=principal if isinstance(principal, str) else str(principal.get("Service", principal)),
+        source_arn=source_arn,
+    )
+
+
+def _literal(architecture: str) -> Any:
+    """The stubs want a literal; the settings have checked that it is one."""
+    return architecture

@@ -1,0 +1,55 @@
+"""Invoking the chat's functions: one with a test event, `fanout` with the segments of a broadcast."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchat.large_rooms.invoker import Invoker, Missed
+from nwchat.large_rooms.segments import Segment
+from nwchatctl.deploy.model.functions import ALIAS, alias_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeResult:
+    """What a function gave back. `error` is "" or `Handled`/`Unhandled`; `log` the last 4 KB of output."""
+
+    payload: bytes
+    error: str
+    version: str
+    log: str
+
+
+def invoke(client: LambdaClient, function: str, event: bytes) -> InvokeResult:
+    """Runs the live version of `function` and waits for it; `event` is JSON, at most 6 MB.
+
+    Raises Lambda's ResourceNotFoundException where there is no such function or no live alias.
+    """
+    answer = client.invoke(FunctionName=function, Qualifier=ALIAS, LogType="Tail", Payload=event)
+    return InvokeResult(
+        payload=answer["Payload"].read(),
+        error=answer.get("FunctionError", ""),
+        version=answer.get("ExecutedVersion", ""),
+        log=base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"),
+    )
+
+
+def require_function(client: LambdaClient, function: str) -> None:
+    """Raises Lambda's ResourceNotFoundException where there is no live `function`, and its other refusals.
+
+    To be asked before anything is sent: of a hundred segments, each would fail for the same reason.
+    """
+    client.invoke(FunctionName=alias_name(function), InvocationType="DryRun")
+
+
+def invoke_segments(client: LambdaClient, function: str, segments: Sequence[Segment]) -> list[Missed]:
+    """Invokes the live `function` once for each segment, asynchronously; gives back what Lambda did not take.
+
+    `segments` are `nwchat.large_rooms.segments.cut`'s.
+    """
+    return Invoker(client, alias_name(function)).hand_over_all(segments)

@@ -1,0 +1,63 @@
+"""A function as it was read: its unpublished state, its versions, and what its aliases point at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nwchatctl.deploy.fingerprints import version_fingerprint
+from nwchatctl.deploy.model.functions import ALIAS, Alias, Function, Version, alias_name, version_name
+from nwchatctl.deploy.model.state import Resource
+from nwchatctl.deploy.model.string_map import StringMap, string_map
+
+
+@dataclass(frozen=True, slots=True)
+class AliasTarget:
+    """Where an alias of any name leads: a version's `number`, possibly "$LATEST"; `weights` as of `Alias`."""
+
+    name: str
+    number: str
+    weights: StringMap
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFunction:
+    """A function as it is: `latest` with its tags, published versions (without) by number, all aliases."""
+
+    latest: Function
+    versions: dict[int, Function]
+    aliases: tuple[AliasTarget, ...]
+
+    def running(self, runs: str, api_id: str) -> int | None:
+        """The newest version with that fingerprint."""
+        same = (number for number, each in self.versions.items() if version_fingerprint(each, api_id) == runs)
+        return max(same, default=None)
+
+    def resources(self, api_id: str) -> list[Resource]:
+        """The function, its versions and its live alias."""
+        name = self.latest.name
+        runs = {str(number): version_fingerprint(each, api_id) for number, each in self.versions.items()}
+        versions = (
+            Version(version_name(name, int(number)), name, int(number), print_, self._held_by(number))
+            for number, print_ in runs.items()
+        )
+        live = (
+            Alias(alias_name(name), name, runs.get(each.number, each.number), each.weights)
+            for each in self.aliases
+            if each.name == ALIAS
+        )
+        return [self.latest, *versions, *live]
+
+    def _held_by(self, number: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(
+                each.name for each in self.aliases if number == each.number or number in dict(each.weights)
+            )
+        )
+
+
+def alias_target(alias: Any) -> AliasTarget:
+    """An alias as Lambda lists it."""
+    shares = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    weights = string_map({version: f"{share:g}" for version, share in shares.items()})
+    return AliasTarget(alias["Name"], alias["FunctionVersion"], weights)

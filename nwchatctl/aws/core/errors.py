@@ -1,0 +1,124 @@
+"""What AWS's errors mean to an operator."""
+
+from __future__ import annotations
+
+import re
+
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from nwchat.delivery.scheduler import DeliveryAborted
+from nwchatctl.aws.core.retry import code_of, is_transient
+from nwchatctl.errors import ChatError, Exit
+
+_CREDENTIALS = {
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+    "InvalidClientTokenId": "AWS does not know these credentials",
+    "UnrecognizedClientException": "AWS does not know these credentials",
+    "InvalidAccessKeyId": "AWS does not know these credentials",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key",
+    "InvalidSignatureException": "the secret key does not belong to the access key",
+    "AuthFailure": "AWS does not accept these credentials",
+}
+
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ForbiddenException")
+
+_DATA_PLANE = (
+    "Scan",
+    "Query",
+    "GetItem",
+    "PutItem",
+    "BatchWriteItem",
+    "TransactWriteItems",
+    "DeleteItem",
+    "Invoke",
+)
+"""Calls that need what a deploy makes, so that a missing resource means a missing deploy."""
+
+_CREDENTIALS_HINT = (
+    "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
+)
+
+
+def denied(error: aws.ClientError) -> bool:
+    """Whether the caller lacks a permission."""
+    return code_of(error) in _DENIED
+
+
+def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
+    """An error of boto3's, or of posting, in the operator's terms, or None where it is neither.
+
+    `deploy` is the command line that builds the chat which was meant.
+    """
+
+    match error:
+        case DeliveryAborted():
+            return ChatError(
+                f"API Gateway took nothing: {error}",
+                hint="403: the operator's policy is docs/operator-policy.json, and "
+                f"`{deploy}` mends the stage; else run the command again later",
+                code="nothing_accepted",
+            )
+        case aws.NoCredentialsError() | aws.PartialCredentialsError():
+            return _config("there are no AWS credentials", "no_credentials", _CREDENTIALS_HINT)
+        case aws.CredentialRetrievalError() | aws.SSOError() | aws.TokenRetrievalError():
+            return _config(f"AWS credentials could not be had: {error}", "no_credentials", _CREDENTIALS_HINT)
+        case aws.ProfileNotFound():
+            return _config(
+                str(error), "profile_unknown", "`aws configure list-profiles` names those that exist"
+            )
+        case aws.NoRegionError():
+            return _config(
+                "there is no AWS region", "no_region", "give --region, or set aws.region in nwchat.toml"
+            )
+        case aws.ClientError():
+            return _client_error(error, deploy)
+        case aws.HTTPClientError() | aws.ConnectionError() | ResponseParserError():
+            return ChatError(
+                f"AWS could not be reached: {error}",
+                hint="check the network and the region (--region), then run the command again",
+                code="unreachable",
+            )
+        case aws.WaiterError():
+            return ChatError(
+                f"AWS took too long: {error}",
+                hint="run the command again: it goes on from here",
+                code="timeout",
+            )
+        case aws.BotoCoreError():
+            return ChatError(str(error), code="aws")
+        case _:
+            return None
+
+
+def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
+    code = code_of(error)
+    text = str(error.response.get("Error", {}).get("Message", "")) or code
+    if code in _CREDENTIALS:
+        return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
+    if denied(error):
+        hint = "the operator's policy is docs/operator-policy.json: attach it as it is to this user or role"
+        return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", hint)
+    if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
+        return ChatError(
+            f"the chat is not deployed here: {error.operation_name} finds nothing",
+            hint=f"run `{deploy}`; `nwchatctl config show` says which region and chat is meant",
+            code="not_deployed",
+            exit_code=Exit.NOT_FOUND,
+        )
+    return ChatError(
+        f"AWS refuses {error.operation_name}: {text}",
+        hint="this passes: run the command again in a minute"
+        if is_transient(error)
+        else "--debug shows every call",
+        code=_snake(code) or "aws",
+    )
+
+
+def _config(message: str, code: str, hint: str) -> ChatError:
+    return ChatError(message, hint=hint, code=code, exit_code=Exit.CONFIG)
+
+
+def _snake(code: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", code.removesuffix("Exception")).lower()

@@ -1,0 +1,219 @@
+"""The table of the tool's own: who is deploying now, and what was deployed when.
+
+It has one row, so that one read has it all. The lock is an attribute of it, each release another, and each
+name that a certificate was requested for: it is to be found once the name is configured no more. When
+the lock is let go the row tells who held it last, so that whoever read the chat before taking the lock
+knows that nobody was at it in between. Times are epoch ms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from nwchat.model.rows import number_in, text_in
+from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.deploy.live import DeployRows
+from nwchatctl.deploy.lock import LockHolder, LockState
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.string_map import string_map
+from nwchatctl.deploy.releases import ReleaseRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEY: Any = {"id": {"S": "deploys"}}
+
+_RELEASE = "release."
+"""What the name of a release's attribute begins with."""
+
+_REQUESTED = "certificate."
+"""The same of the attribute of a name that a certificate was requested for."""
+
+
+class DeployTable:
+    """Reads and writes the table `table`. Each write says what it expects to find."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self) -> DeployRows:
+        """Everything in the table; nothing where there is no table."""
+        try:
+            row = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item", {})
+        except self._client.exceptions.ResourceNotFoundException:
+            return DeployRows(False, LockState(), ())
+        found = {
+            name.removeprefix(_RELEASE): each.get("M", {})
+            for name, each in row.items()
+            if name.startswith(_RELEASE)
+        }
+        newest = sorted(found, key=lambda name: _number(found[name], "created_at"), reverse=True)
+        records = (_record(name, found[name], latest=not at) for at, name in enumerate(newest))
+        requested = {name.removeprefix(_REQUESTED) for name in row if name.startswith(_REQUESTED)}
+        return DeployRows(True, _seen(row), tuple(records), frozenset(requested))
+
+    def take(self, holder: LockHolder, seen: LockState) -> bool:
+        """Takes the lock if it is still as `seen`; whether it is `holder`'s now."""
+        values: dict[str, Any] = {":lock": {"M": _holder_row(holder)}}
+        if seen.holder is not None:
+            # Whoever renews it meanwhile is alive.
+            condition, was = "#lock.#token = :seen AND #lock.expires_at = :until", seen.holder.token
+            values[":until"] = {"N": str(seen.holder.expires_at)}
+        elif seen.last:
+            condition, was = "#last = :seen AND attribute_not_exists(#lock)", seen.last
+        else:
+            condition, was = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
+        if was:
+            values[":seen"] = {"S": was}
+        try:
+            if self._update("SET #lock = :lock", condition, values):
+                return True
+        except self._client.exceptions.ResourceNotFoundException:
+            # Somebody destroyed the chat meanwhile.
+            return False
+        # Of a write that was sent twice because its answer was lost, the second finds the first.
+        now = self.read().lock.holder
+        return now is not None and now.token == holder.token
+
+    def renew(self, holder: LockHolder) -> bool:
+        """Puts off the end of the lock to `holder.expires_at`; False when it is somebody else's by now."""
+        expires = {":expires": {"N": str(holder.expires_at)}}
+        try:
+            return self._update("SET #lock.expires_at = :expires", _MINE, {**expires, **_mine(holder)})
+        except self._client.exceptions.ResourceNotFoundException:
+            # Destroyed, by the holder: there is nothing left to be at.
+            return True
+
+    def drop(self, holder: LockHolder) -> None:
+        """Lets go of the lock; one that is somebody else's by now, or gone with its table, is fine."""
+        try:
+            self._update("REMOVE #lock SET #last = :mine", _MINE, _mine(holder))
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+
+    def unlock(self, seen: LockState) -> None:
+        """Takes the lock away from whoever was seen to hold it."""
+        if seen.holder is not None:
+            self.drop(seen.holder)
+
+    def put_release(self, release: Release, created_at: int, by: str, before: str = "") -> None:
+        """Remembers a release as the one deployed last."""
+        row: Any = {
+            "created_at": {"N": str(created_at)},
+            "by": {"S": by},
+            "before": {"S": before},
+            "code_sha256": {"S": release.code_sha256},
+            "deployment": {"S": release.deployment},
+            "functions": {"S": json.dumps(dict(release.functions))},
+            "settings": {"S": json.dumps(dict(release.settings))},
+        }
+        self._set(_RELEASE + release.name, {"M": row})
+
+    def delete_release(self, release: Release) -> None:
+        """Forgets a release; forgotten already is fine."""
+        self._remove(_RELEASE + release.name)
+
+    def put_requested(self, name: str) -> None:
+        """Remembers that a certificate is about to be requested for a name."""
+        self._set(_REQUESTED + name, {"BOOL": True})
+
+    def delete_requested(self, name: str) -> None:
+        """Forgets a name whose certificate is gone; forgotten already is fine, with the whole table too."""
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            self._remove(_REQUESTED + name)
+
+    def _set(self, attribute: str, value: Any) -> None:
+        with_retries(
+            self._client.update_item,
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="SET #attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues={":value": value},
+        )
+
+    def _remove(self, attribute: str) -> None:
+        with_retries(
+            self._client.update_item,
+            TableName=self._table,
+            Key=_KEY,
+            UpdateExpression="REMOVE #attribute",
+            ExpressionAttributeNames={"#attribute": attribute},
+        )
+
+    def _update(self, expression: str, condition: str, values: dict[str, Any]) -> bool:
+        """Whether the condition held, and the lock was changed."""
+        names = {"#lock": "lock", "#last": "last", "#token": "token"}
+        said = expression + condition
+        try:
+            with_retries(
+                self._client.update_item,
+                TableName=self._table,
+                Key=_KEY,
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                # AWS refuses a name that no expression uses.
+                ExpressionAttributeNames={name: full for name, full in names.items() if name in said},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+_MINE = "#lock.#token = :mine"
+
+
+def _mine(holder: LockHolder) -> dict[str, Any]:
+    return {":mine": {"S": holder.token}}
+
+
+def _holder_row(holder: LockHolder) -> dict[str, Any]:
+    texts = ("token", "owner", "host", "process", "command", "target")
+    row: dict[str, Any] = {name: {"S": getattr(holder, name)} for name in texts}
+    return row | {name: {"N": str(getattr(holder, name))} for name in ("started_at", "expires_at")}
+
+
+def _seen(row: Mapping[str, Any]) -> LockState:
+    lock = row.get("lock", {}).get("M", {})
+    holder = LockHolder(
+        token=text_in(lock, "token"),
+        owner=text_in(lock, "owner"),
+        host=text_in(lock, "host"),
+        process=text_in(lock, "process"),
+        command=text_in(lock, "command"),
+        target=text_in(lock, "target"),
+        started_at=_number(lock, "started_at"),
+        expires_at=_number(lock, "expires_at"),
+    )
+    return LockState(holder if lock else None, text_in(row, "last"))
+
+
+def _record(name: str, row: Mapping[str, Any], *, latest: bool) -> ReleaseRecord:
+    release = Release(
+        name=name,
+        functions=string_map(_mapping(row, "functions")),
+        deployment=text_in(row, "deployment"),
+        code_sha256=text_in(row, "code_sha256"),
+        latest=latest,
+        settings=string_map(_mapping(row, "settings")),
+    )
+    return ReleaseRecord(release, _number(row, "created_at"), text_in(row, "by"), text_in(row, "before"))
+
+
+def _number(row: Mapping[str, Any], name: str) -> int:
+    """0 where there is none, or a negative one, which the tool writes nowhere."""
+    return max(number_in(row, name) or 0, 0)
+
+
+def _mapping(row: Mapping[str, Any], name: str) -> dict[str, str]:
+    """A JSON object of texts; what a hand made of it otherwise reads as an empty one."""
+    try:
+        found = json.loads(text_in(row, name))
+    except ValueError:
+        return {}
+    return {str(key): str(text) for key, text in found.items()} if isinstance(found, dict) else {}

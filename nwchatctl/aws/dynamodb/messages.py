@@ -1,0 +1,179 @@
+"""The messages table, read and written by the thousand; `nwchat.storage.store` is what the functions share.
+
+Of all its rows only those of the room are messages: the others remember which keys were used, and nothing
+here reads or deletes them.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from nwchat.model import rows
+from nwchat.model.ids import ROOM, is_expired
+from nwchat.model.wire import Message
+from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.dynamodb.keys import can_be_key
+from nwchatctl.chat.history_filter import MessageFilter, Span, last
+from nwchatctl.chat.history_store import BATCH
+from nwchatctl.chat.history_tail import MessagePage
+from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
+"""Seconds before what DynamoDB left of a batch is sent again; drawn between 0 and a bound that doubles."""
+
+LEFT_OVER = 20
+"""Attempts in a row of which DynamoDB carried nothing out: half a minute and more."""
+
+
+class Messages:
+    """Reads are consistent, and leave out what has expired. `sleep` takes seconds, `jitter` gives [0, 1)."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        clock_ms: Callable[[], int],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._clock_ms = clock_ms
+        self._sleep = sleep
+        self._jitter = jitter
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def read(self, after: str, limit: int) -> MessagePage:
+        """One query: at most `limit` rows that follow the id `after`. Its failure is the caller's."""
+        answer = self._client.query(**self._query(Span(after)), Limit=limit)
+        further = answer.get("LastEvaluatedKey")
+        return MessagePage(self._live(answer.get("Items", [])), str(further["id"]["S"]) if further else None)
+
+    def last(self, limit: int, wanted: MessageFilter) -> list[Message]:
+        """The newest of those wanted, oldest first."""
+        # One that is picky reads by the megabyte.
+        return last(self.newest_first(Span(), None if wanted else limit + 3), wanted, limit)
+
+    def newest_first(self, span: Span, page_size: int | None = None) -> Iterator[tuple[Message, ...]]:
+        """All of `span` from its end on, a tuple for each page (1 MB, or `page_size` rows)."""
+        request = self._query(span) | {"ScanIndexForward": False}
+        if page_size is not None:
+            request["Limit"] = page_size
+        return self._pages(request, span)
+
+    def oldest_first(self, span: Span) -> Iterator[tuple[Message, ...]]:
+        """All of `span`, a tuple for each page of 1 MB."""
+        return self._pages(self._query(span), span)
+
+    def get(self, key: str) -> Message | None:
+        """The message of that id, expired or not."""
+        if not can_be_key(key):
+            return None
+        answer = with_retries(
+            self._client.get_item, TableName=self._table, Key=_key(key), ConsistentRead=True
+        )
+        row = answer.get("Item")
+        return rows.message_of(row) if row else None
+
+    def keys(self, before: str) -> Iterator[str]:
+        """The ids below `before`, oldest first, those of expired messages too."""
+        request = self._query(Span(before=before)) | {"ProjectionExpression": "id"}
+        return (str(row["id"]["S"]) for answer in self._answers(request) for row in answer.get("Items", []))
+
+    def count(self, before: str) -> int:
+        """How many ids `keys` gives."""
+        request = self._query(Span(before=before)) | {"Select": "COUNT"}
+        return sum(int(answer["Count"]) for answer in self._answers(request))
+
+    def oldest_of_newest(self, number: int) -> str | None:
+        """The id of the oldest of the newest `number` messages; None where there are fewer."""
+        left = number
+        for page in self.newest_first(Span(), min(number + 3, 1000)):
+            if left <= len(page):
+                return page[left - 1].id
+            left -= len(page)
+        return None
+
+    def _live(self, page: Sequence[rows.Row]) -> tuple[Message, ...]:
+        now_ms = self._clock_ms()
+        return tuple(rows.message_of(row) for row in page if not is_expired(rows.expiry_of(row), now_ms))
+
+    def _pages(self, request: dict[str, Any], span: Span) -> Iterator[tuple[Message, ...]]:
+        if span.after is not None and span.before is not None and span.after >= span.before:
+            return
+        for answer in self._answers(request):
+            # BETWEEN takes its bounds in.
+            found = self._live(answer.get("Items", []))
+            yield tuple(each for each in found if each.id not in (span.after, span.before))
+
+    def _answers(self, request: dict[str, Any]) -> Iterator[Any]:
+        while True:
+            answer = with_retries(self._client.query, **request)
+            yield answer
+            if not (further := answer.get("LastEvaluatedKey")):
+                return
+            request = {**request, "ExclusiveStartKey": further}
+
+    def _query(self, span: Span) -> dict[str, Any]:
+        between = rows.between(after=span.after, before=span.before)
+        return {"TableName": self._table, "ConsistentRead": True, **between}
+
+    # Writing ----------------------------------------------------------------------------------
+
+    def put(self, messages: Iterable[tuple[Message, int]]) -> None:
+        """Stores messages, each with its expiry in epoch seconds; one of a known id takes that one's place.
+
+        At most BATCH of different ids. Raises ChatError `throttled`, or boto3's errors.
+        """
+        self._write([{"PutRequest": {"Item": rows.message_row(each, until)}} for each, until in messages])
+
+    def delete(self, keys: Iterable[str]) -> Iterator[int]:
+        """Deletes the messages of these ids, in their order; the number after each batch. Raises as `put`."""
+        left = iter(keys)
+        while batch := list(islice(left, BATCH)):
+            self._write([{"DeleteRequest": {"Key": _key(each)}} for each in batch])
+            yield len(batch)
+
+    def take_out(self, key: str) -> Message | None:
+        """Deletes the message of that id; what it was, or None where there was none."""
+        if not can_be_key(key):
+            return None
+        answer = with_retries(
+            self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
+        )
+        row = answer.get("Attributes")
+        return rows.message_of(row) if row else None
+
+    def _write(self, requests: Any) -> None:
+        fruitless, bound = 0, FIRST_WAIT
+        while requests:
+            # Putting and deleting by key: twice is as good as once.
+            answer = with_retries(self._client.batch_write_item, RequestItems={self._table: requests})
+            left: Any = answer.get("UnprocessedItems", {}).get(self._table, [])
+            if len(left) < len(requests):
+                fruitless, bound = 0, FIRST_WAIT
+            else:
+                fruitless += 1
+            if fruitless == LEFT_OVER:
+                raise ChatError(
+                    f"DynamoDB takes no more writes to {self._table} for now",
+                    hint="run the command again in a minute: it goes on from there",
+                    code="throttled",
+                )
+            requests = left
+            if requests:
+                self._sleep(self._jitter() * bound)
+                bound = min(bound * 2, LONGEST_WAIT)
+
+
+def _key(key: str) -> Any:
+    return {"room": {"S": ROOM}, "id": {"S": key}}

@@ -1,0 +1,184 @@
+"""Tables, as DynamoDB spells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nwchatctl.aws.core.parallel import StartRead, run_inline
+from nwchatctl.aws.core.retry import code_of, wait_until, with_retries
+from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.update_existing import update_existing
+from nwchatctl.deploy.model.storage import Table
+from nwchatctl.deploy.model.string_map import StringMap
+from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_WAIT_SECONDS = 180.0
+"""boto3's waiters ask every 20 s; a small table is ready within a few."""
+
+
+class Tables:
+    """Reads and changes DynamoDB tables. Each call is safe to repeat."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def read(self, name: str, start: StartRead = run_inline) -> Table | None:
+        """The table, or None where there is none."""
+        try:
+            described = self._client.describe_table(TableName=name)["Table"]
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+        if described.get("TableStatus") == "DELETING":
+            return None
+        keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
+        continuous = start(self._client.describe_continuous_backups, TableName=name)
+        expiry = start(self._expiry, name)
+        tags = start(self._tags, described["TableArn"])
+        backups = continuous()["ContinuousBackupsDescription"]
+        recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+        return Table(
+            name=name,
+            partition_key=keys.get("HASH", ""),
+            sort_key=keys.get("RANGE", ""),
+            ttl_attribute=expiry(),
+            point_in_time_recovery=recovery == "ENABLED",
+            deletion_protection=described.get("DeletionProtectionEnabled", False),
+            # A table that was always provisioned has no summary (DescribeTable).
+            billing=described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+            tags=tags(),
+        )
+
+    def create(self, table: Table) -> None:
+        """Makes the table with its tags, waits until it is active, then sets what CreateTable cannot.
+
+        One of ours that is there is brought to what is wanted; one that is being deleted is waited for.
+        Raises ChatError `not_ours` for somebody else's, and `timeout`.
+        """
+        try:
+            self._make(table)
+        except self._client.exceptions.ResourceInUseException as error:
+            self._wait(table.name, "ACTIVE", "")
+            if with_retries(self._status, table.name):
+                update_existing(table, self.read, self.update, error)
+                return
+            self._make(table)
+        self._wait(table.name, "ACTIVE")
+        self._set_expiry(table, "")
+        if table.point_in_time_recovery:
+            self._set_recovery(table)
+
+    def _make(self, table: Table) -> None:
+        key_schema: list[Any] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
+        if table.sort_key:
+            key_schema.append({"AttributeName": table.sort_key, "KeyType": "RANGE"})
+        attributes: list[Any] = [
+            {"AttributeName": each, "AttributeType": "S"}
+            for each in (table.partition_key, table.sort_key)
+            if each
+        ]
+        with_retries(
+            self._client.create_table,
+            TableName=table.name,
+            KeySchema=key_schema,
+            AttributeDefinitions=attributes,
+            BillingMode="PAY_PER_REQUEST",
+            DeletionProtectionEnabled=table.deletion_protection,
+            Tags=to_list(table.tags),
+        )
+
+    def wait(self, name: str) -> None:
+        """Returns once the table, which is there, can be read and written. Raises ChatError `timeout`."""
+        self._wait(name, "ACTIVE")
+
+    def update(self, before: Table, after: Table) -> None:
+        """Changes what differs. The planner never asks for another key: that would be another table."""
+        if before.deletion_protection != after.deletion_protection or before.billing != after.billing:
+            settings: dict[str, Any] = {"DeletionProtectionEnabled": after.deletion_protection}
+            if before.billing != after.billing:
+                settings["BillingMode"] = after.billing
+            with_retries(self._client.update_table, TableName=after.name, **settings)
+            self._wait(after.name, "ACTIVE")
+        if before.ttl_attribute != after.ttl_attribute:
+            self._set_expiry(after, before.ttl_attribute)
+        if before.point_in_time_recovery != after.point_in_time_recovery:
+            self._set_recovery(after)
+        if before.tags != after.tags:
+            self._retag(before, after)
+
+    def delete(self, table: Table) -> None:
+        """Removes the table and all its data; one that is gone already is fine."""
+        try:
+            if table.deletion_protection:
+                with_retries(self._client.update_table, TableName=table.name, DeletionProtectionEnabled=False)
+                self._wait(table.name, "ACTIVE", "")
+            with_retries(self._client.delete_table, TableName=table.name)
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+        except self._client.exceptions.ResourceInUseException as error:
+            if "being deleted" not in str(error):
+                raise
+        self._wait(table.name, "")
+
+    def _wait(self, name: str, *states: str) -> None:
+        """Returns once the table is in one of `states`; "" is that of no table."""
+        wanted = " or ".join(each.lower() or "gone" for each in states)
+        wait_until(lambda: self._status(name) in states, f"table {name} is not {wanted}", _WAIT_SECONDS)
+
+    def _status(self, name: str) -> str:
+        try:
+            return str(self._client.describe_table(TableName=name)["Table"].get("TableStatus", ""))
+        except self._client.exceptions.ResourceNotFoundException:
+            return ""
+
+    def _set_expiry(self, after: Table, before: str) -> None:
+        # One attribute must be switched off before another is switched on (UpdateTimeToLive).
+        for attribute, enabled in ((before, False), (after.ttl_attribute, True)):
+            if attribute:
+                self._expire(after.name, attribute, enabled)
+
+    def _expire(self, name: str, attribute: str, enabled: bool) -> None:
+        try:
+            with_retries(
+                self._client.update_time_to_live,
+                TableName=name,
+                TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute},
+            )
+        except self._client.exceptions.ClientError as error:
+            # "TimeToLive is already enabled", "… modified multiple times": sent again after a lost answer.
+            if code_of(error) == "ValidationException" and self._expiry(name) == (attribute * enabled):
+                return
+            if "modified multiple times" in str(error):
+                raise ChatError(
+                    f"the expiry of table {name} was changed within the hour, which AWS takes once",
+                    hint="run the command again in an hour; nothing is lost until then",
+                    code="ttl_too_soon",
+                ) from error
+            raise
+
+    def _expiry(self, name: str) -> str:
+        """The attribute that rows expire by, "" without one."""
+        found = with_retries(self._client.describe_time_to_live, TableName=name)["TimeToLiveDescription"]
+        on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return found.get("AttributeName", "") if on else ""
+
+    def _set_recovery(self, table: Table) -> None:
+        with_retries(
+            self._client.update_continuous_backups,
+            TableName=table.name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": table.point_in_time_recovery},
+        )
+
+    def _retag(self, before: Table, after: Table) -> None:
+        arn = with_retries(self._client.describe_table, TableName=after.name)["Table"]["TableArn"]
+        put, dropped = changed(before.tags, after.tags)
+        if put:
+            with_retries(self._client.tag_resource, ResourceArn=arn, Tags=to_list(put))
+        if dropped:
+            with_retries(self._client.untag_resource, ResourceArn=arn, TagKeys=dropped)
+
+    def _tags(self, arn: str) -> StringMap:
+        pages = self._client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+        return from_list([tag for page in pages for tag in page.get("Tags", [])])

@@ -1,0 +1,131 @@
+"""What is read, tagged and copied of a chat that was made by hand, as Lambda and DynamoDB spell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from nwchat.model.ids import is_expired
+from nwchat.model.rows import connection_row
+from nwchatctl.aws.core.errors import denied
+from nwchatctl.aws.core.tags import from_list
+from nwchatctl.deploy.adoption import ADOPTED_BY, Copied, LegacyFunction, LegacyTable, connection_from
+from nwchatctl.errors import ChatError, Exit
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+
+WRITERS = 16
+"""Rows written at once: below the 4,000 a second that a new table takes (aws-facts: DynamoDB)."""
+
+PAGE = 1000
+"""Rows read at once, which is all that is held in memory."""
+
+
+class LegacyResources:
+    """Reads and tags the old, and copies its rows into ours. It changes and removes nothing else of it."""
+
+    def __init__(self, dynamodb: DynamoDBClient, functions: LambdaClient) -> None:
+        self._dynamodb = dynamodb
+        self._functions = functions
+
+    def table(self, name: str) -> LegacyTable | None:
+        """The old table, or None where there is none. Raises ChatError `access_denied`."""
+        with _explained():
+            try:
+                found = self._dynamodb.describe_table(TableName=name)["Table"]
+            except self._dynamodb.exceptions.ResourceNotFoundException:
+                return None
+            arn = found["TableArn"]
+            pages = self._dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+            tags = from_list([tag for page in pages for tag in page.get("Tags", [])])
+        keys = {each["KeyType"]: each["AttributeName"] for each in found.get("KeySchema", [])}
+        return LegacyTable(name, arn, keys.get("HASH", ""), dict(tags))
+
+    def function(self, name: str) -> LegacyFunction | None:
+        """An old function, or None where there is none. Raises ChatError `access_denied`."""
+        with _explained():
+            try:
+                arn = self._functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+            except self._functions.exceptions.ResourceNotFoundException:
+                return None
+            return LegacyFunction(name, arn, self._functions.list_tags(Resource=arn).get("Tags", {}))
+
+    def tag(self, old: LegacyTable | LegacyFunction, chat: str) -> None:
+        """Marks it as adopted by the chat. Raises ChatError `access_denied`."""
+        with _explained():
+            match old:
+                case LegacyTable():
+                    tags: list[Any] = [{"Key": ADOPTED_BY, "Value": chat}]
+                    self._dynamodb.tag_resource(ResourceArn=old.arn, Tags=tags)
+                case LegacyFunction():
+                    self._functions.tag_resource(Resource=old.arn, Tags={ADOPTED_BY: chat})
+
+    def count(self, table: LegacyTable) -> int:
+        """How many rows the table has. DescribeTable's ItemCount may be six hours old (API reference)."""
+        return sum(answer["Count"] for answer in self._pages(table, Select="COUNT"))
+
+    def copy(
+        self, table: LegacyTable, into: str, now_ms: int, progress: Callable[[int], None] = lambda count: None
+    ) -> Copied:
+        """Takes the table's rows over into the table `into`, page by page. A row that is there stays.
+
+        `progress` is told how many have been read. Throttled writes are repeated as every call is (session:
+        ATTEMPTS), then raise; running it again goes on, as what was copied is there.
+        """
+        total = Copied()
+        with ThreadPoolExecutor(WRITERS, thread_name_prefix="copy") as pool:
+            for answer in self._pages(table, Limit=PAGE, ConsistentRead=True):
+                rows = answer.get("Items", [])
+                for one in pool.map(lambda row: self._take(row, table.partition_key, into, now_ms), rows):
+                    total += one
+                progress(total.read)
+        return total
+
+    def _take(self, row: Any, key: str, into: str, now_ms: int) -> Copied:
+        connection = connection_from(row, key, now_ms)
+        if connection is None:
+            return Copied(unusable=1)
+        if is_expired(connection.expires_at, now_ms):
+            return Copied(expired=1)
+        try:
+            self._dynamodb.put_item(
+                TableName=into,
+                Item=connection_row(connection),
+                ConditionExpression="attribute_not_exists(connection_id)",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return Copied(present=1)
+        return Copied(copied=1)
+
+    def _pages(self, table: LegacyTable, **wanted: Any) -> Iterator[Any]:
+        start: dict[str, Any] = {}
+        while True:
+            with _explained():
+                answer: Any = self._dynamodb.scan(TableName=table.name, **wanted, **start)
+            yield answer
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            start = {"ExclusiveStartKey": last}
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Names the policy that an adoption needs, where AWS refuses what the operator's own does not allow."""
+    try:
+        yield
+    except ClientError as error:
+        if not denied(error):
+            raise
+        text = error.response.get("Error", {}).get("Message", "")
+        raise ChatError(
+            f"AWS refuses {error.operation_name}: {text}",
+            hint="attach docs/adopt-policy.json to this user or role for the adoption, and detach it after",
+            code="access_denied",
+            exit_code=Exit.CONFIG,
+        ) from error

@@ -1,0 +1,49 @@
+"""What requests to @connections travel by: credentials, CA bundle and proxies as boto3 has them."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+from urllib.request import getproxies, proxy_bypass
+
+from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import get_cert_path
+
+from nwchat.delivery.asyncio_transport import AsyncioTransport
+from nwchat.delivery.signing import Credentials
+
+if TYPE_CHECKING:
+    from nwchat.delivery.asyncio_transport import Transport
+    from nwchatctl.aws.core.session import Aws
+
+
+def transport(aws: Aws) -> Transport:
+    """libcurl, or the standard library where pycurl is not installed. Close it at the end."""
+    # As botocore: AWS_CA_BUNDLE, the profile's ca_bundle, or the certificates that it comes with.
+    bundle = str(aws.session._session.get_config_variable("ca_bundle") or get_cert_path(True))
+    proxy = _no_proxy if aws.access.endpoint else _proxy
+    try:
+        from nwchatctl.net.curl_transport import CurlTransport
+    except ImportError:
+        return AsyncioTransport(verify=ssl.create_default_context(cafile=bundle), proxy=proxy)
+    return CurlTransport(ca_bundle=bundle, proxy=proxy)
+
+
+def credentials(aws: Aws) -> Credentials:
+    """The session's, refreshed where they were about to expire. Raises botocore's errors."""
+    found = aws.session.get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    keys = found.get_frozen_credentials()
+    return Credentials(str(keys.access_key), str(keys.secret_key), keys.token or "")
+
+
+def _proxy(url: str) -> str:
+    """HTTPS_PROXY and the like, less what NO_PROXY names: as botocore reads them."""
+    scheme, _, host = url.partition("://")
+    return "" if proxy_bypass(host) else getproxies().get(scheme, "")
+
+
+def _no_proxy(url: str) -> str:
+    # The sandbox is on this machine, whatever proxy leads out of it.
+    return ""

@@ -1,0 +1,90 @@
+"""The operator's IAM user in the embedded AWS: it may do what docs/operator-policy.json says, what
+docs/adopt-policy.json says for `adopt`, and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+USER = POLICY = "nwchat-operator"
+ADOPTION = "nwchat-adopt"
+
+# The emulator's root, known to everybody; ministack answers on 127.0.0.1 only.
+ROOT = StaticCredentials("test", "test")
+
+
+def ensure_operator(
+    endpoint: str,
+    region: str,
+    policy_json: str,
+    stored: StaticCredentials | None = None,
+    further: Mapping[str, str] | None = None,
+) -> StaticCredentials:
+    """An access key of the user `nwchat-operator`, which holds exactly `policy_json` and the policies of
+    `further` by their names, all as managed ones (an inline one is limited to 2,048 characters: IAM quotas).
+
+    `stored` is given back when it is still that user's. Safe to repeat; raises botocore's errors.
+    """
+    iam = Aws(Access(region=region, endpoint=endpoint, credentials=ROOT)).client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_user(UserName=USER)
+    policies = {POLICY: policy_json, **(further or {})}
+    _attach_only(iam, [_policy(iam, name, text) for name, text in policies.items()])
+    return _key(iam, stored)
+
+
+def _policy(iam: IAMClient, name: str, text: str) -> str:
+    """The ARN of the managed policy `name`, whose default version is `text` now."""
+    document = json.dumps(json.loads(text), separators=(",", ":"))
+    for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
+        for policy in page["Policies"]:
+            if policy["PolicyName"] == name:
+                _update(iam, policy["Arn"], policy["DefaultVersionId"], document)
+                return policy["Arn"]
+    return iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+
+
+def _update(iam: IAMClient, arn: str, version: str, document: str) -> None:
+    held = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    # boto3 decodes the document; a text is what the emulator may send instead.
+    if (json.loads(held) if isinstance(held, str) else held) == json.loads(document):
+        return
+    # Five versions is all a policy may have, so the old ones go first.
+    for old in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+        if not old["IsDefaultVersion"]:
+            iam.delete_policy_version(PolicyArn=arn, VersionId=old["VersionId"])
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+
+
+def _attach_only(iam: IAMClient, arns: Collection[str]) -> None:
+    attached = [
+        policy["PolicyArn"]
+        for page in iam.get_paginator("list_attached_user_policies").paginate(UserName=USER)
+        for policy in page["AttachedPolicies"]
+    ]
+    for other in attached:
+        if other not in arns:
+            iam.detach_user_policy(UserName=USER, PolicyArn=other)
+    for arn in arns:
+        if arn not in attached:
+            iam.attach_user_policy(UserName=USER, PolicyArn=arn)
+    for name in iam.list_user_policies(UserName=USER)["PolicyNames"]:
+        iam.delete_user_policy(UserName=USER, PolicyName=name)
+
+
+def _key(iam: IAMClient, stored: StaticCredentials | None) -> StaticCredentials:
+    keys = [key["AccessKeyId"] for key in iam.list_access_keys(UserName=USER)["AccessKeyMetadata"]]
+    if stored and stored.access_key_id in keys:
+        return stored
+    # A user has two keys at most, and a key whose secret is lost helps nobody.
+    for key in keys:
+        iam.delete_access_key(UserName=USER, AccessKeyId=key)
+    made = iam.create_access_key(UserName=USER)["AccessKey"]
+    return StaticCredentials(made["AccessKeyId"], made["SecretAccessKey"])

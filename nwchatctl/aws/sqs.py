@@ -1,0 +1,132 @@
+"""Queues, and what leads a function's failed events into them, as SQS and Lambda spell them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from nwchatctl.aws.core.retry import code_of, with_retries
+from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.update_existing import update_existing
+from nwchatctl.deploy.desired.policies import canonical
+from nwchatctl.deploy.model.storage import Queue
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+"""One error by its name in SQS's older protocol, and in the newer."""
+
+_TAKEN = ("QueueAlreadyExists", "QueueNameExists")
+
+_READ: list[Any] = [
+    "MessageRetentionPeriod",
+    "MaximumMessageSize",
+    "DelaySeconds",
+    "VisibilityTimeout",
+    "SqsManagedSseEnabled",
+    "KmsMasterKeyId",
+    "Policy",
+    "RedrivePolicy",
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+]
+_WAITING = [each for each in _READ if each.startswith("Approximate")]
+
+
+class Queues:
+    """Reads and changes queues. A queue's address is asked for by its name."""
+
+    def __init__(self, client: SQSClient) -> None:
+        self._client = client
+
+    def read(self, name: str) -> Queue | None:
+        """The queue, or None where there is none."""
+        try:
+            url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
+            found: Any = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=_READ)
+            tags = self._client.list_queue_tags(QueueUrl=url).get("Tags", {})
+        except ClientError as error:
+            if code_of(error) in _GONE:
+                return None
+            raise
+        return _queue(name, url, found.get("Attributes", {}), tags)
+
+    def create(self, queue: Queue) -> None:
+        """Makes the queue with its tags; one of ours that is there is brought to what is wanted.
+
+        Raises ChatError `not_ours` for somebody else's.
+        """
+        try:
+            with_retries(
+                self._client.create_queue,
+                QueueName=queue.name,
+                Attributes={name: value for name, value in _attributes(queue).items() if value},
+                tags=dict(queue.tags),
+            )
+        except ClientError as error:
+            if code_of(error) not in _TAKEN:
+                raise
+            update_existing(queue, self.read, self.update, error)
+
+    def update(self, before: Queue, after: Queue) -> None:
+        """Changes what differs."""
+        url = before.url or self._client.get_queue_url(QueueName=after.name)["QueueUrl"]
+        have, want = _attributes(before), _attributes(after)
+        wrong: Any = {name: value for name, value in want.items() if have[name] != value}
+        if wrong.get("SqsManagedSseEnabled") == "true" and before.encryption:
+            # SQS takes one kind of encryption at a time.
+            wrong["KmsMasterKeyId"] = ""
+        if wrong:
+            with_retries(self._client.set_queue_attributes, QueueUrl=url, Attributes=wrong)
+        put, dropped = changed(before.tags, after.tags)
+        if put:
+            with_retries(self._client.tag_queue, QueueUrl=url, Tags=dict(put))
+        if dropped:
+            with_retries(self._client.untag_queue, QueueUrl=url, TagKeys=dropped)
+
+    def delete(self, queue: Queue) -> None:
+        """Removes the queue with what is in it; gone already is fine."""
+        try:
+            url = queue.url or self._client.get_queue_url(QueueName=queue.name)["QueueUrl"]
+            with_retries(self._client.delete_queue, QueueUrl=url)
+        except ClientError as error:
+            if code_of(error) not in _GONE:
+                raise
+
+
+def _attributes(queue: Queue) -> dict[Any, str]:
+    return {
+        "MessageRetentionPeriod": str(queue.retention_seconds),
+        "MaximumMessageSize": str(queue.max_message_bytes),
+        "DelaySeconds": str(queue.delay_seconds),
+        "VisibilityTimeout": str(queue.visibility_seconds),
+        "SqsManagedSseEnabled": "true" if queue.encryption == "sqs" else "false",
+        # "" takes them away (SetQueueAttributes).
+        "Policy": queue.policy,
+        "RedrivePolicy": queue.redrive,
+    }
+
+
+def _queue(name: str, url: str, found: Any, tags: Any) -> Queue:
+    managed = found.get("SqsManagedSseEnabled", "").lower() == "true"
+    return Queue(
+        name=name,
+        retention_seconds=int(found.get("MessageRetentionPeriod", 0)),
+        max_message_bytes=int(found.get("MaximumMessageSize", 0)),
+        delay_seconds=int(found.get("DelaySeconds", 0)),
+        visibility_seconds=int(found.get("VisibilityTimeout", 0)),
+        encryption=found.get("KmsMasterKeyId", "") or ("sqs" if managed else ""),
+        policy=_canonical(found.get("Policy", "")),
+        redrive=_canonical(found.get("RedrivePolicy", "")),
+        tags=from_mapping(tags),
+        url=url,
+        waiting=sum(int(found.get(each, 0)) for each in _WAITING),
+    )
+
+
+def _canonical(document: str) -> str:
+    return canonical(json.loads(document)) if document else ""

@@ -1,0 +1,117 @@
+"""The parameter with the keys that tokens are signed with, as Systems Manager's Parameter Store spells it.
+
+Its value is a secret: it is neither in the model nor in an error, and --debug shows no call's parameters.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
+from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.update_existing import update_existing
+from nwchatctl.deploy.model.storage import TokenKeys
+from nwchatctl.deploy.signing_keys import new_key
+from nwchatctl.errors import ChatError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+_TAGGED: Any = "Parameter"
+
+
+class StoredKeys(NamedTuple):
+    """What a parameter holds: keys, the newest first, and its version, which counts up with each put."""
+
+    keys: tuple[TokenKey, ...]
+    version: int
+
+
+class KeyParameters:
+    """Reads and changes parameters with token keys; `clock` gives epoch ms."""
+
+    def __init__(self, client: SSMClient, clock: Callable[[], int]) -> None:
+        self._client = client
+        self._clock = clock
+
+    def read(self, name: str) -> TokenKeys | None:
+        """The parameter without what is in it; None where there is none."""
+        try:
+            # Not decrypted: a plan has no use for the keys.
+            found = self._client.get_parameter(Name=name, WithDecryption=False)["Parameter"]
+            tags = self._client.list_tags_for_resource(ResourceType=_TAGGED, ResourceId=name)
+        except (self._client.exceptions.ParameterNotFound, self._client.exceptions.InvalidResourceId):
+            return None
+        return TokenKeys(name, str(found.get("Type", "")), from_list(tags.get("TagList", [])))
+
+    def keys(self, name: str) -> tuple[TokenKey, ...] | None:
+        """The keys, the newest first; None where there is no parameter. Raises as `held`."""
+        found = self.held(name)
+        return found.keys if found else None
+
+    def held(self, name: str) -> StoredKeys | None:
+        """The keys and which version of the parameter they are; None where there is none.
+
+        What was put a moment ago may not be there yet: Parameter Store is eventually consistent. Raises
+        ChatError `token_keys_unreadable` where something else is in it.
+        """
+        try:
+            found = with_retries(self._client.get_parameter, Name=name, WithDecryption=True)["Parameter"]
+        except self._client.exceptions.ParameterNotFound:
+            return None
+        try:
+            return StoredKeys(read_keys(found["Value"]), int(found.get("Version", 0)))
+        except ValueError:
+            raise ChatError(
+                f"what is in parameter {name} are no token keys: somebody has changed it",
+                hint=f"aws ssm delete-parameter --name {name}; then `nwchatctl deploy` makes new ones",
+                code="token_keys_unreadable",
+            ) from None
+
+    def put(self, name: str, keys: Sequence[TokenKey]) -> int:
+        """Puts `keys` in the place of those that are there; the version that this makes, one more than
+        the one before it. Safe to repeat."""
+        done = with_retries(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
+        return int(done["Version"])
+
+    def create(self, wanted: TokenKeys) -> None:
+        """Makes the parameter with its tags and a new key; one of ours that is there keeps its keys.
+
+        Raises ChatError `not_ours` for somebody else's.
+        """
+        key = new_key(self._clock() // 1000, secrets.token_bytes)
+        kind: Any = wanted.type
+        try:
+            with_retries(
+                self._client.put_parameter,
+                Name=wanted.name,
+                Description="Made by nwchatctl: the keys that a chat's tokens are signed with",
+                Value=write_keys([key]),
+                Type=kind,
+                Tags=to_list(wanted.tags),
+            )
+        except self._client.exceptions.ParameterAlreadyExists as error:
+            update_existing(wanted, self.read, self.update, error)
+
+    def update(self, before: TokenKeys, after: TokenKeys) -> None:
+        """Changes what differs. One that was not encrypted is made anew, with another key: the old one was
+        readable, and Parameter Store changes no parameter's type."""
+        if before.type != after.type:
+            self.delete(before)
+            self.create(after)
+            return
+        put, dropped = changed(before.tags, after.tags)
+        where: Any = {"ResourceType": _TAGGED, "ResourceId": after.name}
+        if put:
+            with_retries(self._client.add_tags_to_resource, **where, Tags=to_list(put))
+        if dropped:
+            with_retries(self._client.remove_tags_from_resource, **where, TagKeys=dropped)
+
+    def delete(self, keys: TokenKeys) -> None:
+        """Removes the parameter; gone already is fine."""
+        with suppress(self._client.exceptions.ParameterNotFound):
+            with_retries(self._client.delete_parameter, Name=keys.name)

@@ -1,0 +1,146 @@
+"""Whom a ban is on, and what another ban on the same makes of it. Pure; times are epoch ms."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from nwchat.model import bans
+from nwchat.model.bans import Ban
+from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
+from nwchat.model.rows import Connection
+from nwchat.model.wire import well_formed
+from nwchatctl.errors import usage_error
+from nwchatctl.timestamps import LAST_MS
+
+MOST_REASON_CHARS = 200
+
+Change = Literal["added", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class BanTarget:
+    """One that a ban can be on: its key, and how it is written."""
+
+    key: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class BanChange:
+    """A ban, and the one that held before it, if one did."""
+
+    ban: Ban
+    before: Ban | None
+
+    @property
+    def change(self) -> Change:
+        """What becomes of the row."""
+        if self.before is None:
+            return "added"
+        return "unchanged" if self.ban == self.before else "changed"
+
+
+def user(text: str, most_chars: int) -> BanTarget:
+    """A player by id or name, of `most_chars` at most. ValueError, saying why, for what can be none."""
+    name = unicodedata.normalize("NFC", text.strip())
+    most = max(most_chars, MAX_SENDER_ID_CHARS)
+    if not (key := bans.user_key(name)):
+        raise ValueError("a user's id or name has something to see")
+    # Neither is cut nor cleaned here: whoever typed it meant something else than what would be left.
+    if well_formed(name) != name or clean_name(name, len(name)) != name:
+        raise ValueError(f"{text!r} has characters in it that no id or name of a user's has")
+    if len(name) > most:
+        raise ValueError(f"no id or name of a user's is longer than {most} characters")
+    return BanTarget(key, name)
+
+
+def address(text: str) -> BanTarget:
+    """An address, or the /64 that a subscriber of IPv6 has. ValueError, saying why, for anything else."""
+    bare, slash, bits = text.strip().partition("/")
+    try:
+        found = bans.address_of(bare)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address") from None
+    if not slash or bits == str(found.max_prefixlen):
+        return BanTarget(bans.address_key(found), str(found))
+    if bits == str(bans.PREFIX_BITS) and isinstance(found, ipaddress.IPv6Address):
+        return _prefix(found)
+    raise ValueError(f"{text!r} is a network: a ban is on one address, or on a /64 of IPv6")
+
+
+def of_connection(row: Connection) -> BanTarget | None:
+    """Whom a ban keeps out that is to be on whoever has this connection; None where nothing is known of them.
+
+    The id before the name, which others may have too, and both before the address, which others may share.
+    But where no token has proven them they are what the client says, maybe of somebody else: then it is the
+    address alone.
+    """
+    for name in (row.sender_id, row.uname) if row.proven else ():
+        if key := bans.user_key(name):
+            return BanTarget(key, name)
+    try:
+        found = bans.address_of(row.source_ip)
+    except ValueError:
+        return None
+    return _prefix(found) if isinstance(found, ipaddress.IPv6Address) else address(row.source_ip)
+
+
+def _prefix(found: ipaddress.IPv6Address) -> BanTarget:
+    key = bans.prefix_key(found)
+    return BanTarget(key, key.partition("#")[2])
+
+
+def reason(text: str) -> str:
+    """A reason as it is stored. ValueError when it is too long."""
+    cleaned = clean_name(text, len(text))
+    if len(cleaned) > MOST_REASON_CHARS:
+        raise ValueError(f"a reason has {MOST_REASON_CHARS} characters at most")
+    return cleaned
+
+
+def change_ban(
+    whom: BanTarget,
+    found: Ban | None,
+    *,
+    until: int | None,
+    by: str,
+    reason: str,
+    now_ms: int,
+    exact: bool = False,
+) -> BanChange:
+    """The ban on `whom`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
+    there is another, and all of it when nothing changes. With `exact`, as ids of tokens compare, another
+    spelling is a change: it may be of another player."""
+    before = found if found is not None and found.holds(now_ms) else None
+    if before is None:
+        return BanChange(Ban(whom.key, whom.who, until, now_ms, by, reason), None)
+    after = replace(before, until=until, reason=reason or before.reason)
+    if exact:
+        after = replace(after, who=whom.who)
+    return BanChange(after if after == before else replace(after, by=by, who=whom.who), before)
+
+
+class BanEnd(NamedTuple):
+    """When a ban ends: so many seconds from now (`math.inf` for never), or at `at`, in epoch ms."""
+
+    seconds: float = math.inf
+    at: int | None = None
+
+    def epoch_ms(self, now_ms: int) -> int | None:
+        """The moment, None for none. Raises ChatError, exit 2, for one that is over, or too far off."""
+        if self.at is None and self.seconds == math.inf:
+            return None
+        end = self.at if self.at is not None else now_ms + round(self.seconds * 1000)
+        if end <= now_ms:
+            if self.at is None:
+                raise usage_error("a ban that ends at once is none", "give a longer one: --for 1h")
+            raise usage_error(
+                "--until is a time to come, and that one is over", "give a later one, or --for 2h"
+            )
+        if end > LAST_MS:
+            raise usage_error("that end is after the year 9999", "give --forever")
+        return end

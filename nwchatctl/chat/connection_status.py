@@ -1,0 +1,97 @@
+"""What API Gateway says of connections. Pure but for the transport."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from nwchat.delivery.outcome import Gone, Open, Outcome
+from nwchat.delivery.poster import ListSource
+from nwchat.delivery.rate_limit import RateLimiter
+from nwchat.delivery.scheduler import RequestScheduler
+from nwchat.model.rows import Connection, Recipient
+from nwchatctl.timestamps import iso_to_ms, to_ms
+
+if TYPE_CHECKING:
+    from nwchat.delivery.asyncio_transport import Transport
+    from nwchat.delivery.targets import ConnectionPosts
+
+CHUNK = 1_000
+"""Connections that are asked about together, and held meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What API Gateway knows of an open connection; times are epoch ms."""
+
+    connected_at: int | None = None
+    last_active_at: int | None = None
+    source_ip: str = ""
+    user_agent: str = ""
+
+
+def ask(
+    transport: Transport, asked: ConnectionPosts, ids: Iterable[str], rate_limiter: RateLimiter
+) -> dict[str, Outcome]:
+    """What became of each question. Raises what the credentials do."""
+    outcomes: dict[str, Outcome] = {}
+
+    def settle(recipient: Recipient, outcome: Outcome) -> None:
+        outcomes[recipient.connection_id] = outcome
+
+    scheduler = RequestScheduler(
+        ListSource([Recipient(each) for each in ids]), asked, settle, rate_limiter=rate_limiter
+    )
+    transport.run(scheduler)
+    if scheduler.error is not None:
+        raise scheduler.error
+    return outcomes
+
+
+def verified(outcome: Outcome | None) -> bool | None:
+    """Whether the connection is open; None where that is not known."""
+    if isinstance(outcome, Open):
+        return True
+    return False if isinstance(outcome, Gone) else None
+
+
+def verify(
+    transport: Transport, asked: ConnectionPosts, found: Iterable[Connection], rate_limiter: RateLimiter
+) -> Iterator[tuple[Connection, bool | None]]:
+    """Each of `found`, in their order, and whether it is open."""
+    rest = iter(found)
+    while chunk := list(islice(rest, CHUNK)):
+        outcomes = ask(transport, asked, (each.connection_id for each in chunk), rate_limiter)
+        for each in chunk:
+            yield each, verified(outcomes.get(each.connection_id))
+
+
+def about(answer: bytes) -> About:
+    """What an answer to GET says. AWS writes `connectedAt`, in ISO 8601; emulators write what they like."""
+    try:
+        fields = _lower(json.loads(answer or b"{}"))
+    except (ValueError, RecursionError):
+        return About()
+    identity = _lower(fields.get("identity"))
+    return About(
+        connected_at=_moment(fields.get("connectedat")),
+        last_active_at=_moment(fields.get("lastactiveat")),
+        source_ip=str(identity.get("sourceip") or ""),
+        user_agent=str(identity.get("useragent") or ""),
+    )
+
+
+def _lower(fields: object) -> Mapping[str, object]:
+    if not isinstance(fields, Mapping):
+        return {}
+    return {str(name).lower(): value for name, value in fields.items()}
+
+
+def _moment(value: object) -> int | None:
+    """Epoch ms of a time in ISO 8601 (UTC unless it says otherwise), or in epoch seconds or ms."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return to_ms(value)
+    return iso_to_ms(value) if isinstance(value, str) else None

@@ -1,0 +1,86 @@
+"""The history as a file: a line of JSON for each message, as `history tail --json` prints it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import BinaryIO
+
+from nwchat.model.wire import Message, to_json_dict
+from nwchatctl.errors import ChatError
+
+KEYS = ("id", "message", "uname", "sender_id", "date", "type")
+"""In the order of the contract: what was said comes before what kind it is."""
+
+LINE_MOST = 4 * 1024 * 1024
+"""Bytes. An item has 400 KB at most, of which JSON's escapes can make six times as much."""
+
+_BLOCK = 64 * 1024
+
+_BEGINS = b'{"id": "'
+"""What every line begins with."""
+
+
+def fields(message: Message) -> dict[str, object]:
+    """A message as one object."""
+    frame = to_json_dict(message)
+    return {key: frame[key] for key in KEYS}
+
+
+def line(message: Message) -> bytes:
+    """A message as one line, in ASCII, with its newline."""
+    return json.dumps(fields(message)).encode() + b"\n"
+
+
+def write(pages: Iterable[Sequence[Message]], file: BinaryIO, written: Callable[[int], None]) -> None:
+    """Writes the lines of each page at once, and says how many there were."""
+    for page in pages:
+        file.write(b"".join(map(line, page)))
+        file.flush()
+        written(len(page))
+
+
+def whole_lines(file: BinaryIO) -> tuple[int, bytes]:
+    """How many bytes of `file` are whole lines, and the last of these; nothing of a longer file is read
+    than its end. The second is empty where the last line is longer than LINE_MOST."""
+    size = file.seek(0, os.SEEK_END)
+    reach = _BLOCK
+    while True:
+        begin = max(size - reach, 0)
+        file.seek(begin)
+        tail = file.read(reach)
+        end = tail.rfind(b"\n") + 1
+        previous = tail.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        if begin == 0 or (end and previous):
+            return begin + end if end else 0, tail[previous:end]
+        if reach > LINE_MOST * 2:
+            return begin + end, b""
+        reach *= 2
+
+
+def mend(file: BinaryIO) -> str | None:
+    """Cuts a half-written line off, so that writing goes on behind the last whole one; its id, None for an
+    empty file. Raises ChatError `not_an_export`, and changes nothing, for a file that does not end so."""
+    size, last = whole_lines(file)
+    file.seek(size)
+    half = file.read(len(_BEGINS))
+    key = _id_of(last) if size else None
+    if not _BEGINS.startswith(half) or (size and key is None):
+        raise ChatError(
+            "the end of the file is no message",
+            hint="resume a file that `history export` wrote, or give another name",
+            code="not_an_export",
+        )
+    file.truncate(size)
+    file.seek(size)
+    return key
+
+
+def _id_of(line: bytes) -> str | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    key = found.get("id") if isinstance(found, dict) and "message" in found else None
+    return key if isinstance(key, str) and key else None

@@ -1,0 +1,56 @@
+"""Which messages are meant: those of a time, of somebody, with something in their text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from nwchat.model.ids import RANDOM_BYTES, first_ulid, ulid
+from nwchat.model.wire import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids between two others, both left out; None leaves that end open."""
+
+    after: str | None = None
+    before: str | None = None
+
+
+def span(since_ms: int | None, until_ms: int | None) -> Span:
+    """The ids that were made from `since_ms` on and before `until_ms` (epoch ms)."""
+    after = ulid(since_ms - 1, b"\xff" * RANDOM_BYTES) if since_ms else None
+    return Span(after, None if until_ms is None else first_ulid(until_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """`user` is a sender_id or a name, "" for everybody's; `grep` is searched for in the text."""
+
+    user: str = ""
+    grep: re.Pattern[str] | None = None
+
+    def __call__(self, message: Message) -> bool:
+        if self.user and self.user not in (message.sender_id, message.uname):
+            return False
+        return self.grep is None or self.grep.search(message.message) is not None
+
+    def __bool__(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.user) or self.grep is not None
+
+
+def last(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, number: int) -> list[Message]:
+    """The newest `number` of those wanted, oldest first; reads no further than it has to."""
+    found: list[Message] = []
+    for page in newest_first:
+        found += [each for each in page if wanted(each)][: number - len(found)]
+        if len(found) >= number:
+            break
+    return found[::-1]
+
+
+def pick(pages: Iterable[Sequence[Message]], wanted: MessageFilter) -> Iterator[Message]:
+    """Those wanted, in their order."""
+    return (each for page in pages for each in page if wanted(each))

@@ -1,0 +1,242 @@
+"""Messages out of files: the lines of `history export`, and the site's own `{"new_chats": {"chats": […]}}`.
+
+Nothing in a file is trusted, and nothing but its one bad line is lost. A message keeps its id; one without
+gets an id made of what it says, so that the same file gives the same ids at every import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import BinaryIO, TypeAlias
+
+from nwchat.model.ids import RANDOM_BYTES, is_ulid, ulid, ulid_time
+from nwchat.model.wire import Message, well_formed
+from nwchatctl.chat.history_export import LINE_MOST
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.timestamps import LAST_MS, parse_ms
+
+SITE_MOST = 16 * 1024 * 1024
+"""Bytes of a file that is one object, which has to be read whole: some 80,000 chats."""
+
+ITEM_MOST = 400 * 1024 - 512
+"""Bytes of a message and its names: what DynamoDB takes in an item, less keys, numbers and names."""
+
+
+_ALIKE_KEPT = 4096
+"""Messages without an id that are remembered, to tell the second of two that are the same in everything."""
+
+_UNAMES, _SENDERS, _NUMBERS = ("uname", "username", "name"), ("sender_id", "user_id"), ("chat_id", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidLine:
+    """What cannot be imported: `number` is that of its line (of its chat, in the site's object)."""
+
+    number: int
+    reason: str
+
+
+Read: TypeAlias = Message | InvalidLine
+
+
+class Unfit(ValueError):
+    """Why an object is no message."""
+
+
+# What a file holds ----------------------------------------------------------------------------
+
+
+def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[Read]:
+    """Every message of `source`, and what is none; a line at a time but for the site's object.
+
+    None is of a time after `latest_ms` (epoch ms): whoever asks for what came after such a one would get
+    nothing until then.
+    """
+    lines = _lines(source)
+    first = next((each for each in lines if each[1] is None or each[1].strip()), None)
+    if first is None:
+        return
+    whole = _site(first[1], source) if first[1] is not None else None
+    take = partial(_read, identify=Identify(), latest_ms=latest_ms)
+    match whole:
+        case list():
+            for number, chat in enumerate(whole, 1):
+                yield take(number, chat)
+            # Where it was one line, others may follow.
+            yield from _read_lines(lines, take)
+        case bytes():
+            # It only looked like one object.
+            yield from _read_lines(enumerate(whole.splitlines(keepends=True), first[0]), take)
+        case None:
+            yield from _read_lines(chain((first,), lines), take)
+
+
+def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Lines with their numbers; None for one that is longer than any message."""
+    number = 0
+    # The first line may be the site's whole object.
+    while text := source.readline(LINE_MOST + 1 if number else SITE_MOST + 1):
+        number += 1
+        if len(text) > (LINE_MOST if number > 1 else SITE_MOST):
+            while not text.endswith(b"\n") and (text := source.readline(LINE_MOST)):
+                continue
+            yield number, None
+        else:
+            yield number, text.removeprefix(b"\xef\xbb\xbf") if number == 1 else text
+
+
+def _site(first: bytes, source: BinaryIO) -> list[object] | bytes | None:
+    """The chats of the site's object, if that is what begins with the line `first`; the bytes read to find
+    out, if it is not; None where that line says already that it is not."""
+    try:
+        return chats_of(json.loads(first))
+    except (ValueError, RecursionError):
+        begin = first.strip()
+    if begin not in (b"{", b"[") and not re.match(rb'\{\s*"(new_chats|chats)"', begin):
+        return None
+    text = first + source.read(SITE_MOST + 1)
+    if len(text) > SITE_MOST:
+        raise ChatError(
+            f"an object of several lines is at most {SITE_MOST // 1024 // 1024} MB",
+            hint="give one message a line (jq -c '.new_chats.chats[]')",
+            code="import_too_large",
+            exit_code=Exit.USAGE,
+        )
+    try:
+        found = chats_of(json.loads(text))
+    except (ValueError, RecursionError):
+        found = None
+    return text if found is None else found
+
+
+def chats_of(value: object) -> list[object] | None:
+    """The list in `{"new_chats": {"chats": […]}}`, in `{"chats": […]}` or by itself; None without one."""
+    for key in ("new_chats", "chats"):
+        if isinstance(value, dict) and key in value and "message" not in value:
+            value = value[key]
+    return value if isinstance(value, list) else None
+
+
+def _read_lines(
+    lines: Iterable[tuple[int, bytes | None]], take: Callable[[int, object], Read]
+) -> Iterator[Read]:
+    for number, text in lines:
+        if text is None:
+            yield InvalidLine(number, f"longer than {LINE_MOST} bytes")
+            continue
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            yield InvalidLine(number, "not JSON" if text.endswith(b"\n") else "not JSON, or cut off")
+            continue
+        chats = chats_of(value)
+        for each in [value] if chats is None else chats:
+            yield take(number, each)
+
+
+def _read(number: int, value: object, identify: Identify, latest_ms: int) -> Read:
+    if not isinstance(value, dict):
+        return InvalidLine(number, "not an object")
+    try:
+        message = message_of(value, identify)
+    except Unfit as unfit:
+        return InvalidLine(number, str(unfit))
+    if max(message.date, ulid_time(message.id)) > latest_ms:
+        return InvalidLine(number, "its time is yet to come")
+    return message
+
+
+# What a message is ----------------------------------------------------------------------------
+
+
+def message_of(fields: Mapping[str, object], identify: Callable[[Message, int | None], str]) -> Message:
+    """A message as the export, the site or a client spells it; `identify` makes an id for one without.
+    Raises Unfit."""
+    text = fields.get("message")
+    if not isinstance(text, str):
+        raise Unfit("message must be a string")
+    key = fields.get("id")
+    own = key if isinstance(key, str) and is_ulid(key) else ""
+    if not own and not text.strip():
+        raise Unfit("the message is empty")
+    made = Message(
+        id=own,
+        message=well_formed(text),
+        uname=_name(fields, _UNAMES),
+        sender_id=_name(fields, _SENDERS),
+        date=_date(fields.get("date"), own),
+        type="announcement" if fields.get("type") == "announcement" else "message",
+    )
+    if sum(len(each.encode()) for each in (made.message, made.uname, made.sender_id)) > ITEM_MOST:
+        raise Unfit("larger than the 400 KB that DynamoDB takes")
+    if own:
+        return made
+    return Message(
+        identify(made, _number(fields)), made.message, made.uname, made.sender_id, made.date, made.type
+    )
+
+
+def _name(fields: Mapping[str, object], keys: tuple[str, ...]) -> str:
+    for key in keys:
+        match fields.get(key):
+            case None:
+                continue
+            case str() as text:
+                return well_formed(text)
+            case int() as number if not isinstance(number, bool):
+                return str(number)
+            case _:
+                raise Unfit(f"{key} must be a string")
+    return ""
+
+
+def _number(fields: Mapping[str, object]) -> int | None:
+    """The number that the site's database gave it."""
+    for key in _NUMBERS:
+        value = str(fields.get(key, ""))
+        if re.fullmatch(r"[0-9]{1,12}", value):
+            return int(value)
+    return None
+
+
+def _date(value: object, key: str) -> int:
+    """Epoch ms, out of that, of epoch seconds or of ISO 8601, which is UTC where it doesn't say: a file means
+    the same on every machine. Beside an id of ours it is always ms, and may be missing."""
+    if value is None and key:
+        return ulid_time(key)
+    text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    ms = int(text) if key and re.fullmatch(r"[0-9]{1,15}", text) else parse_ms(text)
+    if ms is None or not 0 <= ms <= LAST_MS:
+        raise Unfit("date must be epoch milliseconds or ISO 8601")
+    return ms
+
+
+class Identify:
+    """Makes ids that are the same whenever the same messages come: of the time, the content, and how many
+    were like it before. The site's number stands in front of the content and so keeps the order of messages
+    of the same time, as long as there is one."""
+
+    def __init__(self) -> None:
+        self._alike: OrderedDict[bytes, int] = OrderedDict()
+
+    def __call__(self, message: Message, number: int | None) -> str:
+        said = [message.date, message.type, message.message, message.uname, message.sender_id, number]
+        content = json.dumps(said).encode()
+        digest = hashlib.sha256(content).digest()
+        times = self._alike.pop(digest, -1) + 1
+        self._alike[digest] = times
+        if len(self._alike) > _ALIKE_KEPT:
+            self._alike.popitem(last=False)
+        unique = hashlib.sha256(content + str(times).encode()).digest()
+        if number is None:
+            return ulid(message.date, unique[:RANDOM_BYTES])
+        return ulid(message.date, number.to_bytes(5, "big") + unique[: RANDOM_BYTES - 5])

@@ -1,0 +1,69 @@
+"""What was read out of a file, on its way into the history: some at a time, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from nwchat.model.ids import is_expired, message_expiry
+from nwchat.model.wire import Message
+from nwchatctl.chat.history_import import InvalidLine, Read
+
+BAD_KEPT = 100
+"""Bad lines whose reasons are kept; all are counted."""
+
+BATCH = 25
+"""Writes in one BatchWriteItem at most (DynamoDB API reference)."""
+
+
+@dataclass
+class ImportCounts:
+    """How far an import is."""
+
+    imported: int = 0
+    expired: int = 0
+    bad: int = 0
+    reasons: list[InvalidLine] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        return self.imported + self.expired + self.bad
+
+
+def store(
+    source: Iterable[Read],
+    put: Callable[[Iterable[tuple[Message, int]]], None],
+    tally: ImportCounts,
+    *,
+    retention_days: int,
+    now_ms: Callable[[], int],
+    progress: Callable[[int], None],
+) -> None:
+    """Puts every message with its expiry (epoch s), some at a time; what is stored counts in `tally` then."""
+    batch: dict[str, tuple[Message, int]] = {}
+    waiting = 0
+
+    def flush() -> None:
+        nonlocal waiting
+        if batch:
+            put(batch.values())
+        tally.imported += waiting
+        waiting = 0
+        batch.clear()
+        progress(tally.read)
+
+    for each in source:
+        if isinstance(each, InvalidLine):
+            tally.bad += 1
+            tally.reasons += [each] if len(tally.reasons) < BAD_KEPT else []
+            continue
+        until = message_expiry(each.date, retention_days)
+        if is_expired(until, now_ms()):
+            tally.expired += 1
+            continue
+        # Of two with one id the later is what stays; DynamoDB refuses both in one batch.
+        batch[each.id] = (each, until)
+        waiting += 1
+        if len(batch) == BATCH:
+            flush()
+    flush()

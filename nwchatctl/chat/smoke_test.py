@@ -1,0 +1,292 @@
+"""The smoke test as a script over two sockets and the history API: what is sent, what has to come back, and
+how long it took.
+
+Knows the protocol and no network: sockets, requests and the clock are handed in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nwchat.model.identity import Identity
+from nwchat.model.ids import first_ulid, ulid_time
+from nwchat.model.subprotocol import SUBPROTOCOL
+
+WAIT = 10.0
+"""Seconds that each step may take: a cold start of a function takes one or two."""
+
+
+PAUSE = 0.5
+"""Seconds between two looks for a message in the history API."""
+
+FIXES = {
+    401: "the history API wants a token that this test has not",
+    403: "whether its address or its default endpoint was switched off, nwchatctl plan says",
+    404: "a route or its stage is missing: nwchatctl deploy repairs it",
+    429: "more asked than history.request_rate and history.request_burst allow",
+    500: "nwchatctl invoke history shows what it raises; nwchatctl deploy repairs what it may not do",
+}
+"""What may be wrong with a history API that answers with such a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back over HTTP."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The history API: `get` asks for a path with its query, at most so many seconds long, and raises OSError
+    where no answer comes; `sleep` waits for so many seconds."""
+
+    get: Callable[[str, float], HttpAnswer]
+    sleep: Callable[[float], None]
+    uninvited: Callable[[str, float], HttpAnswer] | None = None
+    """As `get`, without a token, where that has to be refused."""
+
+
+class ChatSocket(Protocol):
+    """One connection to the chat."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the chat chose of the subprotocols that were offered."""
+
+    def send(self, text: str) -> None:
+        """Sends one text frame."""
+
+    def receive(self, seconds: float) -> str:
+        """The next text frame. Raises TimeoutError, or SocketClosed."""
+
+    def close(self) -> int:
+        """Closes cleanly; the close code of the other side."""
+
+
+class SocketClosed(Exception):
+    """The other side closed; the text says with what code and reason. `status` is the HTTP status of a
+    handshake that was refused, None where there was one already."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the test: `detail` says what was seen, or what was missing."""
+
+    name: str
+    ok: bool
+    ms: float
+    detail: str
+
+
+@dataclass
+class _Frames:
+    """Frames of one socket, those kept that were not waited for yet: order across kinds is not promised."""
+
+    socket: ChatSocket
+    clock: Callable[[], float]
+    early: list[dict[str, Any]] = field(default_factory=list)
+
+    def wait_for(self, what: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = self.clock() + WAIT
+        while True:
+            for number, frame in enumerate(self.early):
+                if wanted(frame):
+                    return self.early.pop(number)
+            left = deadline - self.clock()
+            if left <= 0:
+                raise TimeoutError(f"no {what} within {WAIT:g} s")
+            try:
+                text = self.socket.receive(left)
+            except TimeoutError:
+                raise TimeoutError(f"no {what} within {WAIT:g} s") from None
+            frame = json.loads(text)
+            if frame.get("type") == "error" or "connectionId" in frame:
+                raise SocketClosed(f"the chat answered {text[:200]}")
+            self.early.append(frame)
+
+
+def smoke(
+    connect: Callable[[], ChatSocket],
+    clock: Callable[[], float],
+    nonce: str,
+    *,
+    echo: bool = True,
+    max_chars: int = 1000,
+    uninvited: Callable[[], ChatSocket] | None = None,
+    identity: Identity | None = None,
+    over: Over | None = None,
+) -> Iterator[Step]:
+    """Yields a step as soon as it is done; ends after the first that failed.
+
+    `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
+    `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
+    to fail, and `identity` is that of the token which `connect` offers; `over` is the history API. Each is
+    None where there is none.
+    """
+    run = _Run(clock, nonce, echo, max_chars, identity)
+    steps: list[tuple[str, Callable[[], str]]] = [
+        ("connect", lambda: run.connect(connect)),
+        *([("refuse", lambda: _refused(uninvited))] if uninvited else []),
+        ("ping", run.ping),
+        ("send", run.send),
+        ("ack", run.ack),
+        ("echo", run.echoed),
+        ("history", run.history),
+        ("close", run.close),
+    ]
+    if over is not None:
+        steps += [("health", lambda: run.health(over)), ("messages", lambda: run.messages(over))]
+        if (stranger := over.uninvited) is not None:
+            steps.append(("unread", lambda: _unread(stranger)))
+    try:
+        for name, step in steps:
+            began = clock()
+            try:
+                detail, ok = step(), True
+            except (TimeoutError, SocketClosed, OSError, ValueError) as error:
+                detail, ok = str(error) or type(error).__name__, False
+            yield Step(name, ok, round((clock() - began) * 1000, 1), detail)
+            if not ok:
+                return
+    finally:
+        run.abandon()
+
+
+def _refused(connect: Callable[[], ChatSocket]) -> str:
+    """Raises ValueError where whoever has no token comes in, and SocketClosed for another refusal."""
+    try:
+        socket = connect()
+    except SocketClosed as closed:
+        if closed.status not in (401, 403):
+            raise
+        return "nobody without a token"
+    socket.close()
+    raise ValueError("somebody without a token came in")
+
+
+def _unread(get: Callable[[str, float], HttpAnswer]) -> str:
+    """Raises ValueError where whoever has no token is not told so."""
+    status = get("/messages?limit=1", WAIT).status
+    if status != 401:
+        raise ValueError(f"somebody without a token was answered HTTP {status} instead of 401")
+    return "nobody without a token"
+
+
+class _Run:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        nonce: str,
+        echo: bool,
+        max_chars: int,
+        identity: Identity | None,
+    ) -> None:
+        self._clock = clock
+        self._nonce = nonce
+        self._echo = echo
+        self._identity = identity
+        self._open: list[_Frames] = []
+        text = f"nwchatctl smoke test {nonce}"
+        self._text = text if len(text) <= max_chars else nonce[:max_chars]
+        self._id = ""
+
+    def connect(self, connect: Callable[[], ChatSocket]) -> str:
+        for _ in range(2):
+            socket = connect()
+            self._open.append(_Frames(socket, self._clock))
+            # A browser would close it. What was chosen instead is not told: it may be the token.
+            if self._identity and socket.subprotocol != SUBPROTOCOL:
+                raise ValueError(f"the chat did not choose the subprotocol {SUBPROTOCOL}")
+        return "two sockets open"
+
+    def ping(self) -> str:
+        self._say(0, {"action": "ping"})
+        self._open[0].wait_for("pong", lambda frame: frame.get("type") == "pong")
+        return "pong"
+
+    def send(self) -> str:
+        # With a token somebody else's name is claimed, which has to say nothing.
+        name = "nwchatctl" if self._identity is None else "somebody else"
+        frame = {"action": "onMessage", "message": self._text, "uname": name, "sender_id": name}
+        self._say(0, {**frame, "client_id": self._nonce})
+        return self._text
+
+    def ack(self) -> str:
+        ack = self._open[0].wait_for(
+            "ack", lambda frame: frame.get("type") == "ack" and frame.get("client_id") == self._nonce
+        )
+        self._id = str(ack["id"])
+        return f"stored as {self._id}"
+
+    def echoed(self) -> str:
+        listeners = self._open if self._echo else self._open[1:]
+        for each in listeners:
+            frame = each.wait_for("message", lambda frame: frame.get("id") == self._id)
+            if frame.get("message") != self._text:
+                raise ValueError(f"another text came back: {frame.get('message')!r}")
+            said, who = (frame.get("sender_id"), frame.get("uname")), self._identity
+            if who is not None and said != (who.sender_id, who.uname):
+                raise ValueError(f"it came as from {said[0]!r}, who is not whom the token names")
+        return "both sockets have it" if self._echo else "the other socket has it"
+
+    def history(self) -> str:
+        self._say(1, {"action": "history", "limit": 20})
+        page = self._open[1].wait_for("history", lambda frame: frame.get("type") == "history")
+        ids = [each.get("id") for each in page["messages"]]
+        if self._id not in ids:
+            raise ValueError(f"not among the last {len(ids)} messages")
+        return f"among the last {len(ids)} messages"
+
+    def close(self) -> str:
+        codes = {each.socket.close() for each in self._open}
+        self._open.clear()
+        if codes != {1000}:
+            raise ValueError(f"closed with {', '.join(map(str, sorted(codes)))} instead of 1000")
+        return "clean"
+
+    def health(self, over: Over) -> str:
+        found = _read(over.get("/health", WAIT))
+        if found.get("status") != "ok":
+            raise ValueError(f"GET /health says {json.dumps(found)[:200]}")
+        return f"version {found.get('version')}"
+
+    def messages(self, over: Over) -> str:
+        """Asks for what follows the beginning of the millisecond of its id: it is among the first there."""
+        path = f"/messages?limit=20&after={first_ulid(ulid_time(self._id))}"
+        deadline = self._clock() + WAIT
+        while True:
+            page = _read(over.get(path, max(deadline - self._clock(), 1.0)))
+            ids = [each.get("id") for each in page.get("messages", ())]
+            if self._id in ids:
+                return "the history API has it"
+            if self._clock() + PAUSE > deadline:
+                raise TimeoutError(f"not in the history API within {WAIT:g} s: {FIXES[500]}")
+            over.sleep(PAUSE)
+
+    def abandon(self) -> None:
+        """Closes what a failed run left open."""
+        while self._open:
+            self._open.pop().socket.close()
+
+    def _say(self, number: int, frame: dict[str, str | int]) -> None:
+        self._open[number].socket.send(json.dumps(frame))
+
+
+def _read(answer: HttpAnswer) -> dict[str, Any]:
+    """The object that came with 200. Raises ValueError, saying what mends another status."""
+    if answer.status != 200:
+        mend = FIXES.get(answer.status)
+        raise ValueError(f"HTTP {answer.status}: {answer.body[:200]}{f'; {mend}' if mend else ''}")
+    found = json.loads(answer.body)
+    if not isinstance(found, dict):
+        raise ValueError(f"no JSON object: {answer.body[:200]}")
+    return found

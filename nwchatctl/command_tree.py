@@ -1,0 +1,118 @@
+"""The tree of commands, in which a command's module is imported when somebody asks for that command.
+
+All modules together, and what typer makes of their functions, cost as much as typer itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand
+
+from nwchatctl.usage_errors import CommandGroup
+
+MODULES = "nwchatctl.commands"
+
+
+class Command(NamedTuple):
+    """A command: its function, called as the function is unless `name` says otherwise, and its examples."""
+
+    function: Callable[..., object]
+    epilog: str
+    name: str = ""
+
+
+class Commands(NamedTuple):
+    """A group of commands, as `sandbox up`."""
+
+    name: str
+    group: typer.Typer
+
+
+class CommandEntry(NamedTuple):
+    """A command or a group, by its `name`. `about` is the first sentence of its help.
+
+    A module `commands.<name>` has the function `<name>` (`<name>_` where Python itself has that name) and its
+    examples as `HELP`, or a group as `group`; a package `commands.<name>` has a module `group` with it.
+    """
+
+    name: str
+    about: str
+
+    def load(self) -> Command | Commands:
+        """Imports the module."""
+        module = import_module(f"{MODULES}.{self.name}")
+        if hasattr(module, "__path__"):
+            module = import_module(f"{MODULES}.{self.name}.group")
+        if group := getattr(module, "group", None):
+            return Commands(self.name, group)
+        function = getattr(module, self.name, None) or getattr(module, f"{self.name}_")
+        return Command(function, module.HELP, self.name)
+
+
+class LazyCommands(Mapping[str, Any]):
+    """Commands by name, in their order; what is listed is loaded by being taken out, and stays so."""
+
+    def __init__(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
+        self._made: dict[str, Any] = {}
+        self._entries = {_name(each): each for each in entries}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            entry = self._entries[name]
+            self._made[name] = _made(entry.load() if isinstance(entry, CommandEntry) else entry)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def shown(self, name: str) -> Any:
+        """The command called `name` as a list shows it: its name and help. None where there is none."""
+        entry = self._entries.get(name)
+        if isinstance(entry, CommandEntry) and name not in self._made:
+            return TyperCommand(name, help=entry.about)
+        return self.get(name)
+
+
+class Root(CommandGroup):
+    """The group at the root, whose commands are Branches."""
+
+    def add_entries(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
+        """Takes the commands that are in `entries`, in that order."""
+        self._branches = LazyCommands(entries)
+        # typer asks for names and values only, and adds nothing to a group that is made.
+        self.commands: Any = self._branches
+        self.order = tuple(self._branches)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """For lists of commands, in --help and for a shell that completes one."""
+        return self._branches.shown(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """For running it: as a Group's, with the command itself."""
+        if args[0] in self._branches:
+            return args[0], self._branches[args[0]], args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def _name(entry: Command | Commands | CommandEntry) -> str:
+    return entry.name if not isinstance(entry, Command) else entry.name or entry.function.__name__
+
+
+def _made(entry: Command | Commands) -> Any:
+    """As typer makes it within a tree like ours."""
+    stem = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    if isinstance(entry, Command):
+        stem.command(entry.name or None, epilog=entry.epilog)(entry.function)
+        return typer.main.get_group(stem).commands.popitem()[1]
+    stem.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
+    return typer.main.get_group(stem).commands[entry.name]

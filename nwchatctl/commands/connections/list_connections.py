@@ -1,0 +1,134 @@
+"""`connections list`: who is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.connections.shared import RateOption
+from nwchatctl.commands.options import JsonOption, WhenOption, examples, parse_when
+from nwchatctl.report import Report, StreamedList, TextTable
+from nwchatctl.timestamps import iso, local
+
+if TYPE_CHECKING:
+    from nwchat.model.rows import Connection
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("everybody", "nwchatctl connections list"),
+    ("one player's sockets", "nwchatctl connections list --user 128274"),
+    ("those who have been silent for an hour", "nwchatctl connections list --older-than 1h --sort seen"),
+    ("how many, for a graph", "nwchatctl connections list --json | jq .count"),
+)
+
+_HEADINGS = ("connection", "user", "name", "since", "last seen", "address", "client")
+
+Judged = tuple["Connection", bool | None]
+"""A connection, and whether API Gateway says that it is open: None where it was not asked, or did not say."""
+
+
+class Sort(StrEnum):
+    """What they are put in order by."""
+
+    SINCE = "since"
+    SEEN = "seen"
+    USER = "user"
+    NAME = "name"
+    ADDRESS = "address"
+    NONE = "none"
+
+
+def list_connections(
+    ctx: typer.Context,
+    user: Annotated[str, typer.Option("--user", metavar="ID", help="Only this sender_id or name.")] = "",
+    older_than: Annotated[
+        WhenOption,
+        typer.Option(
+            "--older-than", parser=parse_when, metavar="AGE", help="Only those not heard of for so long."
+        ),
+    ] = None,
+    sort: Annotated[Sort, typer.Option("--sort", help="What comes first.")] = Sort.SINCE,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Ask API Gateway about each.", show_default=False)
+    ] = False,
+    rate: RateOption = None,
+    json: JsonOption = False,
+) -> Report:
+    """List who is connected.
+
+    Longest connected first; a name is known once its owner has said something. More than 10,000 are shown as
+    they come, unless --limit says less. With --verify, whether each socket is there is shown too.
+    """
+    app: App = ctx.obj
+    app.require_config()
+    now_ms = app.now_ms()
+    before_ms = None if older_than is None else older_than.epoch_ms(now_ms)
+    chosen = _sorted(app, _wanted(app, now_ms, user, before_ms), sort, limit)
+    judged: Iterator[Judged] = _verified(app, chosen, rate) if verify else ((each, None) for each in chosen)
+    # What goes wrong does so before anything is printed, mostly.
+    judged = chain([first], judged) if (first := next(judged, None)) is not None else iter(())
+    connections = StreamedList(as_json(each, known, verify=verify) for each, known in judged)
+    headings = (*_HEADINGS, "there") if verify else _HEADINGS
+    return Report(
+        data={"connections": connections, "count": lambda: connections.count},
+        body=(TextTable(headings, (_cells(*each, verify) for each in judged), empty="nobody is connected"),),
+    )
+
+
+def _wanted(app: App, now_ms: int, user: str, before_ms: int | None) -> Iterator[Connection]:
+    from nwchatctl.chat.connection_rows import is_older
+
+    for page in app.store.connections(now_ms, full=True):
+        for each in page:
+            if (not user or user in (each.sender_id, each.uname)) and is_older(
+                each.connected_at, each.last_seen_at, before_ms
+            ):
+                yield each
+
+
+def _sorted(app: App, found: Iterator[Connection], sort: Sort, limit: int | None) -> Iterator[Connection]:
+    from nwchatctl.chat.connection_order import KEYS, MOST_SORTED, ordered
+
+    note = partial(app.warn, f"more than {MOST_SORTED} connections: they are not in order")
+    return ordered(found, KEYS.get(sort), limit, unsorted=note)
+
+
+def _verified(app: App, chosen: Iterator[Connection], rate: float | None) -> Iterator[Judged]:
+    from nwchat.delivery.rate_limit import RateLimiter
+    from nwchatctl.chat.connection_status import verify
+    from nwchatctl.operations.connections import asking
+
+    return verify(app.transport, asking(app, "GET"), chosen, RateLimiter(rate or app.sending_rate))
+
+
+def _cells(connection: Connection, known: bool | None, verify: bool) -> tuple[str, ...]:
+    cells = (
+        connection.connection_id,
+        connection.sender_id or "-",
+        connection.uname or "-",
+        local(connection.connected_at),
+        local(connection.last_seen_at),
+        connection.source_ip or "-",
+        connection.user_agent or "-",
+    )
+    return (*cells, {True: "yes", False: "gone", None: "unknown"}[known]) if verify else cells
+
+
+def as_json(connection: Connection, known: bool | None = None, *, verify: bool = False) -> dict[str, object]:
+    """A connection as the contract has it; with `verify`, whether it is there, as `known`."""
+    fields: dict[str, object] = {
+        "connection_id": connection.connection_id,
+        "sender_id": connection.sender_id or None,
+        "uname": connection.uname or None,
+        "connected_at": iso(connection.connected_at),
+        "last_seen_at": iso(connection.last_seen_at),
+        "source_ip": connection.source_ip or None,
+        "user_agent": connection.user_agent or None,
+    }
+    return {**fields, "verified": known} if verify else fields

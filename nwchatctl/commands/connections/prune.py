@@ -1,0 +1,119 @@
+"""`connections prune`: rows whose socket is gone, and only those, go."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.connections.shared import GraceOption, RateOption
+from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.chat.connection_prune import PruneResult
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("what would go?", "nwchatctl connections prune --dry-run"),
+    ("hourly, from cron", "nwchatctl -q --timeout 10m connections prune"),
+    ("only those not heard of for two hours", "nwchatctl connections prune --older-than 2h"),
+)
+
+
+def prune(
+    ctx: typer.Context,
+    older_than: Annotated[
+        WhenOption,
+        typer.Option(
+            "--older-than", parser=parse_when, metavar="AGE", help="Only those not heard of for so long."
+        ),
+    ] = None,
+    grace: GraceOption = None,
+    rate: RateOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Remove the rows of sockets that are gone.
+
+    API Gateway is asked about each row; only its word that a socket is gone counts, and only a row that is
+    still as it was read is deleted. Safe to run at any time and as often as one likes: after Ctrl-C or
+    --timeout, the same command goes on. Exit code 5 when API Gateway did not answer about some, which stay.
+    """
+    app: App = ctx.obj
+    app.require_config()
+    app.print_target()
+    began = time.monotonic()
+    before_ms = None if older_than is None else older_than.epoch_ms(app.now_ms())
+    result, stopped = _pruned(app, grace, before_ms, rate, dry_run)
+    return _report(result, stopped, began, dry_run=dry_run)
+
+
+def _pruned(
+    app: App, grace: float | None, before_ms: int | None, rate: float | None, dry_run: bool
+) -> tuple[PruneResult, str]:
+    """What became of the rows, and why it was stopped, if it was."""
+    from nwchat.delivery.rate_limit import RateLimiter
+    from nwchatctl.chat.connection_prune import prune
+    from nwchatctl.operations.connections import asking, candidates, roughly
+    from nwchatctl.signals import graceful_stop
+
+    asked = asking(app, "GET")
+    total = roughly(app)
+    with graceful_stop() as stop, app.bar("checked", total) as bar:
+        found = candidates(app, grace, before_ms=before_ms, expired=True)
+
+        def tick(result: PruneResult) -> str:
+            bar.update(
+                result.checked, f"{result.gone} gone, {result.deleted} deleted, {result.failed} failed"
+            )
+            return stop.reason
+
+        try:
+            rows = None if dry_run else app.rows
+            result = prune(
+                app.transport,
+                asked,
+                rows,
+                found,
+                rate_limiter=RateLimiter(rate or app.sending_rate),
+                tick=tick,
+            )
+        finally:
+            found.close()
+        bar.update(result.checked)
+    return result, stop.reason if result.cut_short else ""
+
+
+def _report(result: PruneResult, stopped: str, began: float, *, dry_run: bool) -> Report:
+    from nwchatctl.commands.connections.shared import ended, warnings
+
+    went = f"{result.left} would be deleted" if dry_run else f"{result.deleted} deleted"
+    others = (
+        ("too young to go", result.kept_young),
+        ("changed or gone meanwhile", result.changed),
+        ("left", 0 if dry_run else result.left),
+        ("failed", result.failed),
+    )
+    said = [went, *(f"{count} {text}" for text, count in others if count)]
+    text = f"{result.checked} checked, {result.gone} gone: {', '.join(said)}"
+    return Report(
+        data={
+            "checked": result.checked,
+            "gone": result.gone,
+            "deleted": result.deleted,
+            "kept_young": result.kept_young,
+            "failed": result.failed,
+            "alive": result.alive,
+            "changed": result.changed,
+            "left": result.left,
+            "retries": result.retries,
+            "dry_run": dry_run,
+            "stopped": stopped or None,
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=(Line(text, Mark.WARN if result.failed or stopped else Mark.GOOD),),
+        exit_code=ended(result, stopped),
+        warnings=tuple(warnings(result, stopped, "goes on")),
+    )

@@ -1,0 +1,50 @@
+"""Options and exit codes that the commands about connections share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import parse_seconds
+from nwchatctl.errors import Exit
+from nwchatctl.signals import STOPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nwchatctl.chat.connection_prune import PruneResult
+
+
+def _grace(text: str) -> float:
+    return 0.0 if text.strip() in ("0", "0s") else parse_seconds(text)
+
+
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="N",
+        min=1,
+        help="At most so many requests a second; by default what sending.* leaves.",
+    ),
+]
+
+
+GraceOption = Annotated[
+    float | None,
+    typer.Option("--grace", metavar="AGE", parser=_grace, help="Spare rows younger than that; 2m."),
+]
+
+
+def ended(result: PruneResult, reason: str) -> Exit:
+    """The exit code of a run that `reason` stopped, if it is not ""."""
+    return STOPPED.get(reason, Exit.PARTLY if result.failed else Exit.DONE)
+
+
+def warnings(result: PruneResult, stopped: str, rest: str) -> Iterator[str]:
+    """Why it was not all; `rest` is what the same command does when it is run again."""
+    if stopped:
+        yield f"{stopped}: the same command again {rest}"
+    for reason, times in result.reasons:
+        yield f"{times} times: {reason}"

@@ -1,0 +1,106 @@
+"""`history trim` and `history delete`: messages go for good."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when
+from nwchatctl.errors import usage_error
+from nwchatctl.report import Line, Mark, Report
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.dynamodb.messages import Messages
+    from nwchatctl.context import App
+
+HELP = examples(
+    ("how many would go?", "nwchatctl history trim --keep 1000 -n"),
+    (
+        "nightly from cron, as the site's shortenChat",
+        "nwchatctl -q history trim --keep 1000 --confirm ninjawars",
+    ),
+    ("whatever is older than 30 days", "nwchatctl history trim --before 30d"),
+)
+
+
+def trim(
+    ctx: typer.Context,
+    keep: Annotated[
+        int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the newest so many, no others.")
+    ] = None,
+    before: Annotated[
+        WhenOption,
+        typer.Option("--before", parser=parse_when, metavar="TIME", help="Delete those older than that."),
+    ] = None,
+    confirm: Annotated[
+        str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
+    ] = "",
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> Report:
+    """Delete old messages.
+
+    Oldest first; after Ctrl-C, the same command goes on. What comes meanwhile stays. The chat's name is to be
+    typed, or given with --confirm.
+    """
+    app: App = ctx.obj
+    app.require_config()
+    if (keep is None) == (before is None):
+        raise usage_error("trim needs to know what stays: --keep N, or --before TIME", "give one of them")
+    began = time.monotonic()
+    app.print_target()
+    messages = app.messages()
+    limit = _limit(app, messages, keep, before)
+    found = messages.count(limit) if limit else 0
+    deleted = 0
+    if found and not dry_run:
+        app.say(Line(f"{found} messages are to be deleted", Mark.REMOVE))
+        app.confirm_name(app.settings.chat.name, given=confirm)
+        deleted = _delete(app, messages, limit, found)
+    return _trimmed(found, deleted, began, dry_run)
+
+
+def _limit(app: App, messages: Messages, keep: int | None, before: WhenOption) -> str:
+    """The id that the first message to stay has; "" when all stay."""
+    from nwchat.model.ids import first_ulid
+
+    if before is not None:
+        return first_ulid(before.epoch_ms(app.now_ms()))
+    if keep:
+        return messages.oldest_of_newest(keep) or ""
+    # Whoever keeps none wants an empty room, not one without what is being said now.
+    return first_ulid(app.now_ms() + 1)
+
+
+def _delete(app: App, messages: Messages, limit: str, found: int) -> int:
+    deleted = 0
+    with app.bar("deleted", found) as bar:
+        try:
+            for count in messages.delete(messages.keys(limit)):
+                deleted += count
+                bar.update(deleted)
+        except BaseException as error:
+            if deleted:
+                error.add_note(f"{deleted} of {found} messages are deleted; the same command goes on")
+            raise
+    return deleted
+
+
+def _trimmed(found: int, deleted: int, began: float, dry_run: bool) -> Report:
+    if not found:
+        line = Line("nothing to do: no message is that old", Mark.GOOD)
+    elif dry_run:
+        line = Line(f"{found} messages would be deleted")
+    else:
+        line = Line(f"{deleted} messages deleted", Mark.GOOD)
+    return Report(
+        data={
+            "found": found,
+            "deleted": deleted,
+            "dry_run": dry_run,
+            "duration_seconds": round(time.monotonic() - began, 3),
+        },
+        body=(line,),
+    )

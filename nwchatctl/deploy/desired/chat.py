@@ -1,0 +1,221 @@
+"""What the settings ask for, as a `State`: the one place that knows how this chat is wired on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.desired.access_logs import FORMAT
+from nwchatctl.deploy.desired.dead_letters import async_invoke, queue
+from nwchatctl.deploy.desired.functions import FANOUT, FUNCTIONS, FunctionBuilder
+from nwchatctl.deploy.desired.history_api import history_api, permissions
+from nwchatctl.deploy.desired.token_auth import AUTHORIZE, authorizer, keys, permission
+from nwchatctl.deploy.fingerprints import described, fingerprint, published, release_id, version_fingerprint
+from nwchatctl.deploy.location import Location
+from nwchatctl.deploy.model.functions import (
+    STATEMENT_PREFIX,
+    Alias,
+    Permission,
+    alias_name,
+    permission_name,
+)
+from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID, with_api_id
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.state import Resource, State, state
+from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.string_map import StringMap, string_map
+from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
+from nwchatctl.deploy.names import ResourceNames
+
+if TYPE_CHECKING:
+    from nwchatctl.config import Settings
+
+ROUTES = {
+    "$connect": "connect",
+    "$disconnect": "disconnect",
+    "$default": "message",
+    "onMessage": "message",
+    "ping": "ping",
+}
+"""Route key → integration. The one that is not a function's is the MOCK that answers pings."""
+
+ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
+"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator,
+`HISTORY` by an API of its own."""
+
+PONG = '{"type":"pong"}'
+
+_STATEMENT_IDS = {"$connect": "connect", "$disconnect": "disconnect", "$default": "default"}
+"""A StatementId allows letters, digits, - and _ only (Lambda AddPermission), so no `$`."""
+
+_TIMEOUT_MS = 29_000
+"""The longest that API Gateway waits for an integration (WebSocket quotas)."""
+
+_PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
+
+
+def desired(
+    settings: Settings,
+    place: Location,
+    code_sha256: str,
+    api_id: str = API_ID,
+    history_id: str = HISTORY_API_ID,
+    named: Iterable[Resource] = (),
+) -> State:
+    """The whole chat as it should be. `api_id` and `history_id` stay tokens until there are those APIs.
+
+    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it; `named` is what the chat's
+    names need (`addresses`).
+    """
+    chat = _Chat(settings, place, code_sha256, api_id, history_id).state()
+    return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in named))}
+
+
+def release(wanted: State) -> str:
+    """The wanted release's id."""
+    return next(each.name for each in wanted.values() if isinstance(each, Release))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    settings: Settings
+    place: Location
+    code_sha256: str
+    api_id: str
+    history_id: str
+
+    @property
+    def names(self) -> ResourceNames:
+        return ResourceNames(self.settings.chat.name)
+
+    @property
+    def tags(self) -> StringMap:
+        return string_map({**self.settings.tags, **self.names.tags})
+
+    @property
+    def functions(self) -> FunctionBuilder:
+        return FunctionBuilder(
+            self.settings, self.place, self.names, self.tags, self.code_sha256, self.api_id
+        )
+
+    def state(self) -> State:
+        functions = [*map(self.functions.function, self.functions.short_names)]
+        integrations = [*map(self.integration, ROUTED), _PING]
+        routes = [self.route(each, to) for each, to in ROUTES.items()]
+        front: list[Resource] = [*integrations, *self.authorizers(), *routes]
+        deployment = Deployment(fingerprint(front))
+        versions = [published(each, self.api_id) for each in functions]
+        aliases = [
+            Alias(alias_name(each.name), each.name, version_fingerprint(each, self.api_id), ())
+            for each in functions
+        ]
+        return state(
+            *self.tables(),
+            *self.log_groups(),
+            *map(self.functions.role, self.functions.short_names),
+            *functions,
+            *aliases,
+            queue(self.names.dead_letters, self.tags),
+            async_invoke(self.names.function(FANOUT), self.place.queue_arn(self.names.dead_letters)),
+            *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
+            *self.asking(),
+            Api(self.names.api, self.names.api, "$request.body.action", True, self.tags),
+            *front,
+            deployment,
+            self.stage(deployment),
+            *self.history(),
+            self.release(
+                aliases,
+                deployment,
+                described([*versions, *front]),
+            ),
+        )
+
+    def route(self, key: str, to: str) -> Route:
+        asks = self.functions.tokens and key == "$connect"
+        return Route(
+            key,
+            to,
+            "CUSTOM" if asks else "NONE",
+            False,
+            to == _PING.name,
+            AUTHORIZE if asks else "",
+        )
+
+    def authorizers(self) -> list[Authorizer]:
+        uri = self.place.invocation_uri(self.names.function(AUTHORIZE))
+        return [authorizer(uri)] if self.functions.tokens else []
+
+    def asking(self) -> list[Resource]:
+        """What the authorizer needs beside its function."""
+        if not self.functions.tokens:
+            return []
+        function = self.names.function(AUTHORIZE)
+        return [keys(self.names, self.tags), permission(function, self.place, self.api_id)]
+
+    def history(self) -> tuple[Resource, ...]:
+        wanted, allowed = self.settings.history, self.settings.chat.allowed_origins
+        if not wanted.enabled:
+            return ()
+        rate, burst = wanted.request_rate, wanted.request_burst
+        api = history_api(self.names, self.place, self.tags, allowed=allowed, rate=rate, burst=burst)
+        return (api, *permissions(self.names, self.place, self.history_id))
+
+    def release(self, aliases: list[Alias], deployment: Deployment, settings: StringMap) -> Release:
+        functions = string_map({each.function: each.runs for each in aliases})
+        return Release(
+            name=release_id(functions, deployment.name),
+            functions=functions,
+            deployment=deployment.name,
+            code_sha256=self.code_sha256,
+            latest=True,
+            settings=settings,
+        )
+
+    def tables(self) -> tuple[Table, ...]:
+        # Connections are worth nothing after two hours; messages are what people come back for.
+        on_demand = "PAY_PER_REQUEST"
+        return (
+            Table(
+                self.names.connections, "connection_id", "", "expires_at", False, False, on_demand, self.tags
+            ),
+            Table(self.names.messages, "room", "id", "expires_at", True, True, on_demand, self.tags),
+            Table(self.names.deploys, "id", "", "", False, False, on_demand, self.tags),
+        )
+
+    def log_groups(self) -> list[LogGroup]:
+        names = [self.names.log_group(each) for each in self.functions.short_names]
+        if self.settings.logs.access:
+            names.append(self.names.access_log)
+        return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]
+
+    def permission(self, route_key: str) -> Permission:
+        function = self.names.function(ROUTES[route_key])
+        statement_id = STATEMENT_PREFIX + _STATEMENT_IDS.get(route_key, route_key)
+        return Permission(
+            name=permission_name(function, statement_id),
+            function=function,
+            statement_id=statement_id,
+            principal="apigateway.amazonaws.com",
+            source_arn=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}/{route_key}"),
+        )
+
+    def integration(self, short: str) -> Integration:
+        uri = self.place.invocation_uri(self.names.function(short))
+        return Integration(short, "AWS_PROXY", uri, _TIMEOUT_MS, "", "")
+
+    def stage(self, deployment: Deployment) -> Stage:
+        stage, access = self.settings.stage, self.settings.logs.access
+        return Stage(
+            name=stage.name,
+            deployment=deployment.name,
+            auto_deploy=False,
+            throttle_rate=stage.throttle_rate,
+            throttle_burst=stage.throttle_burst,
+            route_settings=(),
+            variables=(),
+            tags=self.tags,
+            access_log=self.place.arn("logs", f"log-group:{self.names.access_log}") if access else "",
+            access_format=FORMAT if access else "",
+        )

@@ -1,0 +1,108 @@
+"""The chat's functions as the settings ask for them, with their environment and the roles they run as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.desired.history_api import HISTORY
+from nwchatctl.deploy.desired.policies import Arns, function_policy, lambda_trust
+from nwchatctl.deploy.desired.token_auth import AUTHORIZE, environment
+from nwchatctl.deploy.location import Location
+from nwchatctl.deploy.model.functions import Function, Role, alias_name
+from nwchatctl.deploy.model.string_map import StringMap, string_map
+from nwchatctl.deploy.names import ResourceNames
+
+if TYPE_CHECKING:
+    from nwchatctl.config import Settings
+
+FANOUT = "fanout"
+
+FUNCTIONS = ("connect", "disconnect", "message", FANOUT, HISTORY, AUTHORIZE)
+"""All that there may be; `HISTORY` is there where the history API is, `AUTHORIZE` in token mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionBuilder:
+    """The functions of one chat; each goes by its short name, one of `FUNCTIONS`.
+
+    `code_sha256` is the base64 digest of their zip, `api_id` may be `API_ID`, and `tags` is what all that is
+    built bears.
+    """
+
+    settings: Settings
+    place: Location
+    names: ResourceNames
+    tags: StringMap
+    code_sha256: str
+    api_id: str
+
+    @property
+    def tokens(self) -> bool:
+        """Whether who comes in is asked for a token."""
+        return self.settings.auth.mode == "token"
+
+    @property
+    def short_names(self) -> list[str]:
+        """Those that there are."""
+        there = {HISTORY: self.settings.history.enabled, AUTHORIZE: self.tokens}
+        return [each for each in FUNCTIONS if there.get(each, True)]
+
+    def role(self, short: str) -> Role:
+        """As whom it runs, with what that may do."""
+        arns = Arns(
+            logs=self.place.arn("logs", f"log-group:{self.names.log_group(short)}"),
+            connections=self.place.arn("dynamodb", f"table/{self.names.connections}"),
+            messages=self.place.arn("dynamodb", f"table/{self.names.messages}"),
+            stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
+            fanout=self.place.alias_arn(self.names.function(FANOUT)),
+            dead_letters=self.place.queue_arn(self.names.dead_letters),
+            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
+        )
+        return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
+
+    def function(self, short: str) -> Function:
+        """The function itself."""
+        functions = self.settings.functions
+        size = self.settings.fanout if short == FANOUT else functions
+        return Function(
+            name=self.names.function(short),
+            role=self.names.function(short),
+            handler=f"nwchat.{short}.handler",
+            runtime=functions.runtime,
+            architecture=functions.architecture,
+            memory_mb=size.memory_mb,
+            timeout_seconds=size.timeout_seconds,
+            environment=self.environment(),
+            code_sha256=self.code_sha256,
+            log_format="JSON",
+            log_level=functions.log_level,
+            log_group=self.names.log_group(short),
+            snap_start=functions.snap_start,
+            tags=self.tags,
+        )
+
+    def environment(self) -> StringMap:
+        """What `nwchat.runtime` reads, the same for all of them."""
+        chat, fanout, sending = self.settings.chat, self.settings.fanout, self.settings.sending
+        return string_map(
+            {
+                "NWCHAT_CHAT": chat.name,
+                "NWCHAT_CONNECTIONS_TABLE": self.names.connections,
+                "NWCHAT_MESSAGES_TABLE": self.names.messages,
+                "NWCHAT_ENDPOINT": self.place.connections_url(self.api_id, self.settings.stage.name),
+                "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
+                "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
+                "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),
+                "NWCHAT_MAX_MESSAGE_CHARS": str(chat.max_message_chars),
+                "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
+                "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),
+                "NWCHAT_RATE_SECONDS": str(chat.rate_seconds),
+                "NWCHAT_FANOUT_FUNCTION": alias_name(self.names.function(FANOUT)),
+                "NWCHAT_FANOUT_THRESHOLD": str(fanout.threshold),
+                "NWCHAT_FANOUT_SEGMENT_SIZE": str(fanout.segment_size),
+                "NWCHAT_SENDING_RATE": str(sending.account_rate - sending.reserve_rate),
+                "NWCHAT_LOG_LEVEL": self.settings.functions.log_level,
+                **(environment(self.names) if self.tokens else {}),
+            }
+        )

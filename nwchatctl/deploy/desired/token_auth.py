@@ -1,0 +1,45 @@
+"""Token mode: what asks whoever comes in for a token, and in what order a chat begins to ask. Pure."""
+
+from __future__ import annotations
+
+from nwchatctl.deploy.location import Location
+from nwchatctl.deploy.model.functions import STATEMENT_PREFIX, Permission, permission_name
+from nwchatctl.deploy.model.storage import TokenKeys
+from nwchatctl.deploy.model.string_map import StringMap
+from nwchatctl.deploy.model.websocket import Authorizer
+from nwchatctl.deploy.names import ResourceNames
+
+AUTHORIZE = "authorize"
+"""The function that is asked, and the authorizer that asks it."""
+
+IDENTITY_SOURCES = ("route.request.header.Host",)
+"""What is in every request, because each of these must be, and a token is in one of two places. The header is
+spelled as in API Gateway's own example of a handshake ("Control access to WebSocket APIs with AWS Lambda
+REQUEST authorizers"). To name none is documented as allowed, but the API's model requires the list."""
+
+
+def authorizer(uri: str) -> Authorizer:
+    """The one authorizer of $connect; `uri` invokes the live alias."""
+    return Authorizer(AUTHORIZE, "REQUEST", uri, IDENTITY_SOURCES)
+
+
+def keys(names: ResourceNames, tags: StringMap) -> TokenKeys:
+    """The parameter, encrypted with the account's key for Parameter Store."""
+    return TokenKeys(names.token_keys, "SecureString", tags)
+
+
+def permission(function: str, place: Location, api_id: str) -> Permission:
+    """By which the API's authorizers, and nothing else, may invoke `function`:live."""
+    statement_id = f"{STATEMENT_PREFIX}authorizer"
+    return Permission(
+        name=permission_name(function, statement_id),
+        function=function,
+        statement_id=statement_id,
+        principal="apigateway.amazonaws.com",
+        source_arn=place.arn("execute-api", f"{api_id}/authorizers/*"),
+    )
+
+
+def environment(names: ResourceNames) -> dict[str, str]:
+    """What functions are told in token mode. Nothing in open mode: chats of before keep their versions."""
+    return {"NWCHAT_AUTH_MODE": "token", "NWCHAT_AUTH_PARAMETER": names.token_keys}

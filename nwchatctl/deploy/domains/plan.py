@@ -1,0 +1,218 @@
+"""What the chat needs to answer on its names, and what is in the way of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nwchatctl.deploy.domains.certificates import Choice, chosen
+from nwchatctl.deploy.domains.facts import (
+    ISSUED,
+    PENDING,
+    DomainConfig,
+    DomainFacts,
+    FoundCertificate,
+    Zone,
+    mapped_by_others,
+)
+from nwchatctl.deploy.domains.zones import refuse_records, zone_for
+from nwchatctl.deploy.location import Location
+from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain, record_name
+from nwchatctl.deploy.model.placeholders import (
+    API_ID,
+    CERTIFICATE_ARN,
+    DOMAIN_TARGET,
+    DOMAIN_ZONE,
+    HISTORY_API_ID,
+)
+from nwchatctl.deploy.model.state import Resource, State
+from nwchatctl.deploy.model.string_map import StringMap, has_tags
+from nwchatctl.errors import ChatError
+
+APEX_LABELS = 2
+"""`example.com` is likely a zone's own name, where a CNAME must not be (RFC 1034)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRecordToCreate:
+    """A record that somebody has to create where DNS lives; as `--json` has it."""
+
+    name: str
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPlan:
+    """How one name stands. `certificate` is the chosen one, None where it has yet to be requested; `domain`
+    is the live one. `zone` is the id of the hosted zone, "" where DNS lives elsewhere."""
+
+    config: DomainConfig
+    source: str
+    certificate: FoundCertificate | None
+    domain: Domain | None
+    mapped: bool
+    zone: str
+    resources: tuple[Resource, ...]
+
+    def to_create(self, target: str = "") -> tuple[DnsRecordToCreate, ...]:
+        """The records to create elsewhere, those that are known; `target` where the domain was just made."""
+        if self.zone:
+            return ()
+        found = []
+        if self.certificate is not None and self.certificate.status == PENDING:
+            found += [DnsRecordToCreate(name, "CNAME", value) for name, value in self.certificate.validation]
+        target = target or (self.domain.target if self.domain else "")
+        if target:
+            apex = self.config.name.count(".") < APEX_LABELS
+            found.append(DnsRecordToCreate(self.config.name, "ALIAS" if apex else "CNAME", target))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPlans:
+    """All names. `resources` are wanted; where there is a problem with a name, they are as they are."""
+
+    plans: tuple[DomainPlan, ...] = ()
+    problems: tuple[ChatError, ...] = ()
+    resources: tuple[Resource, ...] = ()
+
+
+def plan_domains(
+    wanted: Sequence[DomainConfig],
+    facts: DomainFacts,
+    live: State,
+    place: Location,
+    tags: StringMap,
+    own: Mapping[str, str],
+    now_ms: int,
+) -> DomainPlans:
+    """What the names need. `tags` go on everything, `own` are those by which the chat knows its own."""
+    answers, problems, resources = [], [], list[Resource]()
+    for want in wanted:
+        try:
+            answer = _answer(want, facts, place, tags, own, now_ms)
+        except ChatError as problem:
+            problems.append(problem)
+            resources += [each for each in live.values() if _about(each, want.name)]
+        else:
+            answers.append(answer)
+            resources += answer.resources
+    return DomainPlans(tuple(answers), tuple(problems), tuple(resources))
+
+
+def _about(resource: Resource, name: str) -> bool:
+    match resource:
+        case Certificate():
+            return resource.name.split(" ")[0] == name
+        case Domain() | ApiMapping():
+            return resource.name == name
+        case DnsRecord():
+            return resource.domain == name
+        case _:
+            return False
+
+
+def _answer(
+    want: DomainConfig,
+    facts: DomainFacts,
+    place: Location,
+    tags: StringMap,
+    own: Mapping[str, str],
+    now_ms: int,
+) -> DomainPlan:
+    domain = next((each for each in facts.domains if each.name == want.name), None)
+    _refuse_domain(want, domain, place, own)
+    _refuse_mapping(want, facts)
+    zone = zone_for(want, facts.zones)
+    if zone is not None:
+        refuse_records(want, zone, facts, own, place.region)
+    choice = chosen(want, domain, facts, place, own, now_ms)
+    mapped = any(
+        (each.domain, each.key, each.stage) == (want.name, "", want.stage) and each.api in facts.apis
+        for each in facts.mappings
+    )
+    resources = _resources(want, domain, zone, choice, tags)
+    found = choice.found
+    return DomainPlan(want, choice.source, found, domain, mapped, zone.id if zone else "", resources)
+
+
+def _refuse_domain(
+    want: DomainConfig, domain: Domain | None, place: Location, own: Mapping[str, str]
+) -> None:
+    if domain is None:
+        return
+    if has_tags(domain.tags, own):
+        if domain.endpoint_type == "EDGE":
+            # Its certificate is us-east-1's, and WebSocket APIs cannot be mapped to it.
+            raise ChatError(
+                f"the domain name {want.name} is edge-optimised, and the chat needs a regional one",
+                hint=f"delete it, so that a deploy makes one: aws apigatewayv2 delete-domain-name "
+                f"--domain-name {want.name}; or set {want.setting} to another name",
+                code="domain_edge",
+            )
+        return
+    arn = f"arn:{place.partition}:apigateway:{place.region}::/domainnames/{want.name}"
+    handed = ",".join(f"{name}={value}" for name, value in own.items())
+    raise ChatError(
+        f"the domain name {want.name} is there already, and not this chat's",
+        hint=f"set {want.setting} to another name, or hand it over: "
+        f"aws apigatewayv2 tag-resource --resource-arn {arn} --tags {handed}",
+        code="domain_taken",
+    )
+
+
+def _refuse_mapping(want: DomainConfig, facts: DomainFacts) -> None:
+    for each in mapped_by_others(want.name, facts):
+        if not each.key:
+            raise ChatError(
+                f"{want.name} leads to API {each.api}, stage {each.stage}, which is not this chat's",
+                hint=f"set {want.setting} to another name, or delete that mapping: aws apigatewayv2 "
+                f"get-api-mappings --domain-name {want.name}",
+                code="mapping_taken",
+            )
+    for each in facts.mappings:
+        leads = HISTORY_API_ID if each.api == facts.history else API_ID
+        if (each.domain, each.key) == (want.name, "") and each.api in facts.apis and leads != want.api:
+            # Turned at once it would take the name from the one before the other one's is ready.
+            raise ChatError(
+                f"{want.name} leads to {'the history API' if leads == HISTORY_API_ID else 'the chat'}, "
+                f"and {want.setting} wants it for the other one",
+                hint=f'deploy with {want.setting} set to "" first, and then with {want.name}',
+                code="mapping_other_api",
+            )
+
+
+def _resources(
+    want: DomainConfig, domain: Domain | None, zone: Zone | None, choice: Choice, tags: StringMap
+) -> tuple[Resource, ...]:
+    made: list[Resource] = []
+    if choice.own:
+        made.append(Certificate(want.name, (want.name,), ISSUED, zone.id if zone else "", tags))
+    made += [
+        Domain(
+            name=want.name,
+            certificate=choice.found.arn if choice.found else CERTIFICATE_ARN,
+            endpoint_type="REGIONAL",
+            security_policy="TLS_1_2",
+            ip_address_type="dualstack" if want.dual_stack else "ipv4",
+            mutual_tls="",
+            routing_mode="API_MAPPING_ONLY",
+            tags=tags,
+        ),
+        ApiMapping(want.name, want.api, want.stage),
+    ]
+    if zone is not None:
+        made += [
+            DnsRecord(
+                name=record_name(want.name, type),
+                domain=want.name,
+                type=type,
+                zone=zone.id,
+                target=domain.target if domain else DOMAIN_TARGET,
+                target_zone=domain.target_zone if domain else DOMAIN_ZONE,
+                evaluate_health=False,
+            )
+            for type in (("A", "AAAA") if want.dual_stack else ("A",))
+        ]
+    return tuple(made)

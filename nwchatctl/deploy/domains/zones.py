@@ -1,0 +1,112 @@
+"""In which hosted zone a name's records belong, and what may stand there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nwchatctl.deploy.domains.facts import NO_ZONE, DomainConfig, DomainFacts, Zone, names_below, ours, within
+from nwchatctl.errors import ChatError
+
+ADDRESSES = ("A", "AAAA", "CNAME")
+"""The types of record by which a name is found; what else is at the name is none of ours."""
+
+
+def zone_for(want: DomainConfig, zones: Sequence[Zone]) -> Zone | None:
+    """The zone of `want`'s records, None where DNS lives elsewhere.
+
+    Raises ChatError `zone_missing`, `zone_private`, `zone_name` for a zone that was given, `zone_ambiguous`
+    and `zone_private_only` where none was.
+    """
+    setting = f"{want.section}.zone_id"
+    if want.zone_id == NO_ZONE:
+        return None
+    if want.zone_id:
+        return _given(want, zones, setting)
+    matching = [each for each in zones if within(want.name, each.name)]
+    public = [each for each in matching if not each.private]
+    if not public:
+        if matching:
+            raise ChatError(
+                f"only private hosted zones match {want.name}: {', '.join(each.id for each in matching)}",
+                hint=f'set {setting} to "none" where its DNS lives elsewhere, or make a public hosted zone',
+                code="zone_private_only",
+            )
+        return None
+    longest = max(len(each.name) for each in public)
+    best = [each for each in public if len(each.name) == longest]
+    if len(best) > 1:
+        raise ChatError(
+            f"{len(best)} public hosted zones are named {best[0].name}: "
+            f"{', '.join(each.id for each in best)}",
+            hint=f"set {setting} to the one that the name's registrar leads to",
+            code="zone_ambiguous",
+        )
+    return best[0]
+
+
+def _given(want: DomainConfig, zones: Sequence[Zone], setting: str) -> Zone:
+    mend = f'set {setting} to a public zone that has {want.name} in it, to "" to find it, or to "none"'
+    found = next((each for each in zones if each.id == want.zone_id), None)
+    if found is None:
+        raise ChatError(f"there is no hosted zone {want.zone_id}", hint=mend, code="zone_missing")
+    if found.private:
+        raise ChatError(
+            f"the hosted zone {found.id} ({found.name}) is private: players would not find {want.name}",
+            hint=mend,
+            code="zone_private",
+        )
+    if not within(want.name, found.name):
+        raise ChatError(
+            f"the hosted zone {found.id} is {found.name}'s, and {want.name} is not in that",
+            hint=mend,
+            code="zone_name",
+        )
+    return found
+
+
+def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str, str]:
+    """The zone of each name that has one and one only."""
+    found: dict[str, str] = {}
+    for want in wanted:
+        try:
+            zone = zone_for(want, zones)
+        except ChatError:
+            continue
+        if zone is not None:
+            found[want.name] = zone.id
+    return found
+
+
+def refuse_records(
+    want: DomainConfig, zone: Zone, facts: DomainFacts, own: Mapping[str, str], region: str
+) -> None:
+    """Raises ChatError `record_taken` where the name leads somewhere that is not ours, `zone_delegated` where
+    another zone answers for it."""
+    here = [each for each in facts.records if (each.zone, each.name) == (zone.id, want.name)]
+    below = set(names_below(zone.name, want.name))
+    delegated = {
+        each.name
+        for each in facts.records
+        if each.type == "NS" and each.zone == zone.id and each.name in below
+    }
+    if delegated:
+        cut = min(delegated, key=len)
+        raise ChatError(
+            f"hosted zone {zone.id} ({zone.name}) delegates {cut} to other name servers: nobody "
+            "would find what stood here",
+            hint=f'set {want.section}.zone_id to the hosted zone of {cut}, or to "none" where its DNS '
+            "lives elsewhere",
+            code="zone_delegated",
+        )
+    taken = [each for each in here if each.type in ADDRESSES and not ours(each, facts, own, region)]
+    if taken:
+        said = ", ".join(
+            f"{each.type} {each.target or ' '.join(each.values)}{'' if each.plain else ' (one of several)'}"
+            for each in taken
+        )
+        raise ChatError(
+            f"{want.name} leads elsewhere already, by hosted zone {zone.id}: {said}",
+            hint=f"delete that record, or set {want.setting} to another name, "
+            f'or {want.section}.zone_id to "none" to leave the zone alone',
+            code="record_taken",
+        )

@@ -1,0 +1,62 @@
+"""The account and Region that a chat is in, and the ARNs and addresses that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nwchatctl.deploy.model.functions import alias_name
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the chat lives. `gateway` is the sandbox's base URL (`http://127.0.0.1:4566`), "" on AWS."""
+
+    account: str
+    region: str
+    gateway: str = ""
+    partition: str = "aws"
+
+    def connections_url(self, api_id: str, stage: str) -> str:
+        """The @connections base address, stage included, without a trailing slash."""
+        if self.gateway:
+            return f"{self.gateway}/_aws/execute-api/{api_id}/{stage}"
+        return f"https://{self._host(api_id)}/{stage}"
+
+    def websocket_url(self, api_id: str, stage: str) -> str:
+        """The address that clients connect to."""
+        if self.gateway:
+            return self.connections_url(api_id, stage).replace("http", "ws", 1)
+        return f"wss://{self._host(api_id)}/{stage}"
+
+    def history_url(self, api_id: str) -> str:
+        """The history API's base address, without a trailing slash: `/messages` and `/health` follow."""
+        if self.gateway:
+            return f"{self.gateway}/_aws/execute-api/{api_id}"
+        return f"https://{self._host(api_id)}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def role_arn(self, name: str) -> str:
+        """An IAM role's ARN; IAM knows no region."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{name}"
+
+    def queue_arn(self, name: str) -> str:
+        """A queue's ARN."""
+        return self.arn("sqs", name)
+
+    def alias_arn(self, function: str) -> str:
+        """The ARN of a function's live alias."""
+        # The model is a deploy's: more than a command that only needs names should load.
+
+        return self.arn("lambda", f"function:{alias_name(function)}")
+
+    def invocation_uri(self, function: str) -> str:
+        """What an integration's URI has to be for API Gateway to invoke the function's live alias."""
+        path = f"path/2015-03-31/functions/{self.alias_arn(function)}/invocations"
+        return f"arn:{self.partition}:apigateway:{self.region}:lambda:{path}"
+
+    def _host(self, api_id: str) -> str:
+        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{api_id}.execute-api.{self.region}.{suffix}"

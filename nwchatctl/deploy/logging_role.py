@@ -1,0 +1,60 @@
+"""The role that API Gateway writes access logs with: one for a whole account and Region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.changes import Delete
+from nwchatctl.deploy.desired.policies import service_trust
+from nwchatctl.deploy.model.websocket import Stage
+
+if TYPE_CHECKING:
+    from nwchatctl.deploy.planner import Plan
+
+
+ROLE = "nwchat-apigateway-logs"
+"""The role that we make for API Gateway, one for all chats of an account."""
+
+
+ROLE_TRUST = service_trust("apigateway.amazonaws.com")
+
+
+ROLE_TAGS = (("nwchat:managed-by", "nwchatctl"),)
+"""It belongs to no chat, so it has no chat's tag, and no chat's `destroy` finds it."""
+
+
+def role_policy(partition: str) -> str:
+    """The ARN of AWS's own policy by which API Gateway may write logs."""
+    return f"arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """What a deploy finds and is asked to do about the account's role. `current` is its ARN, "" for none.
+
+    `needed` is whether the stage is to log.
+    """
+
+    current: str
+    asked: bool
+    needed: bool
+
+    @property
+    def sets(self) -> bool:
+        """Whether the account gets a role: one that it has already is never replaced."""
+        return self.asked and not self.current
+
+    @property
+    def lacking(self) -> bool:
+        """Whether access logs are wanted that nothing is going to write."""
+        return self.needed and not self.current and not self.asked
+
+
+def logs_access(plan: Plan) -> bool:
+    """Whether the plan gives a stage access logs, which API Gateway refuses to an account without a role."""
+    return any(
+        isinstance(each.after, Stage) and bool(each.after.access_log)
+        for each in plan.changes
+        if not isinstance(each, Delete)
+    )

@@ -1,0 +1,293 @@
+"""The chat that `adopt` takes over: what it is called, whether it is there, and what is left of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.adoption import (
+    ADOPTED_BY,
+    KEPT,
+    Copied,
+    FoundApi,
+    LegacyFunction,
+    LegacyTable,
+    choose_api,
+    halves,
+    is_ours,
+    missing,
+    names_last,
+    refuse_key,
+    refuse_name,
+    refuse_other_owner,
+    require_stage,
+    rows_are_past,
+    served_before,
+)
+from nwchatctl.deploy.model.websocket import Deployment
+from nwchatctl.deploy.planner import split
+from nwchatctl.operations.apply import changing
+from nwchatctl.operations.lock import refuse_locked
+from nwchatctl.operations.planning import Planned, planned
+from nwchatctl.output import prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nwchatctl.context import App
+    from nwchatctl.deploy.lock import LockState
+
+import shlex
+from typing import TYPE_CHECKING
+
+from nwchatctl.errors import ChatError, Exit, usage_error
+from nwchatctl.report import Line, Mark
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+
+DEFAULTS = {
+    "table": "chat",
+    "connect": "chat-connect",
+    "disconnect": "chat-disconnect",
+    "message": "chat-on-message",
+}
+
+_FLAGS = {
+    "table": "--table",
+    "connect": "--connect-function",
+    "disconnect": "--disconnect-function",
+    "message": "--message-function",
+}
+
+_QUESTIONS = {
+    "table": "Table of connections",
+    "connect": "Function for $connect",
+    "disconnect": "Function for $disconnect",
+    "message": "Function for messages",
+}
+
+
+@dataclass(frozen=True)
+class LegacyNames:
+    """What the old chat's things are called."""
+
+    api_id: str
+    table: str
+    functions: Mapping[str, str]
+    """connect, disconnect and message → name."""
+
+
+@dataclass(frozen=True)
+class LegacyChat:
+    """The old chat as it is. `table` is None, and a function is missing, where it was removed after an
+    adoption; `warnings` say so."""
+
+    api: FoundApi
+    table: LegacyTable | None
+    functions: tuple[LegacyFunction, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def things(self) -> tuple[LegacyTable | LegacyFunction, ...]:
+        """All of it that stays behind."""
+        return (*((self.table,) if self.table else ()), *self.functions)
+
+    @property
+    def untagged(self) -> tuple[LegacyTable | LegacyFunction, ...]:
+        """What does not say yet that it was adopted."""
+        return tuple(each for each in self.things if ADOPTED_BY not in each.tags)
+
+
+def legacy_names(app: App, api_id: str, given: Mapping[str, str], *, asks: bool) -> LegacyNames:
+    """What was given, or is answered, or else the defaults. Raises ChatError, exit 2, for a missing id."""
+    if not api_id and not asks:
+        raise usage_error(
+            "which API is it? --api-id is missing", "give --api-id ID; `aws apigatewayv2 get-apis` lists them"
+        )
+    api_id = api_id or _asked_api(app)
+    names = {}
+    for thing, default in DEFAULTS.items():
+        name = given[thing]
+        if not name:
+            name = prompt.ask(app.streams, _QUESTIONS[thing], default, _nothing) if asks else default
+        refuse_name(name, _FLAGS[thing])
+        names[thing] = name
+    return LegacyNames(api_id, names.pop("table"), names)
+
+
+def _nothing(answer: str) -> str:
+    return ""
+
+
+def _asked_api(app: App) -> str:
+    gateway = app.cloud.websocket_api
+    found = [each for each in gateway.every(app.cloud.names.api) if each.protocol == "WEBSOCKET"]
+    if not found:
+        raise ChatError(
+            f"there is no WebSocket API in account {app.cloud.location.account}, {app.cloud.location.region}",
+            hint="give --profile or --region of the account that has it",
+            code="api_not_found",
+            exit_code=Exit.NOT_FOUND,
+        )
+    for each in found:
+        stages = ", ".join(gateway.stage_names(each.id)) or "none"
+        app.say(Line(f"{each.id}  {each.api.display_name}  stages: {stages}"))
+    known = {each.id for each in found}
+    default = found[0].id if len(found) == 1 else ""
+    return prompt.ask(
+        app.streams,
+        "Id of the API to take over",
+        default,
+        lambda answer: "" if answer in known else f"{answer or 'nothing'} is none of these ids",
+    )
+
+
+def find_legacy_chat(app: App, names: LegacyNames, table_key: str) -> LegacyChat:
+    """The old chat. Raises ChatError for what is missing or must not be taken, and boto3's errors.
+
+    What is gone after an adoption is no error.
+    """
+    cloud, chat = app.cloud, app.settings.chat.name
+    api = choose_api(cloud.websocket_api.every(cloud.names.api), names.api_id, cloud.names)
+    require_stage(app.settings.stage.name, cloud.websocket_api.stage_names(api.id))
+    gone: list[ChatError] = []
+    table = cloud.legacy_resources.table(names.table)
+    if table is None:
+        gone.append(missing("table", names.table, "--table"))
+    functions = []
+    for short, name in names.functions.items():
+        function = cloud.legacy_resources.function(name)
+        if function is None:
+            gone.append(missing("function", name, _FLAGS[short]))
+        else:
+            functions.append(function)
+    if gone and not is_ours(api, cloud.names):
+        raise gone[0]
+    for each in (*functions, *((table,) if table else ())):
+        refuse_other_owner(each, chat)
+    if table is not None:
+        refuse_key(table, table_key)
+    return LegacyChat(api, table, tuple(functions), tuple(each.message for each in gone))
+
+
+# How it reads -----------------------------------------------------------------------------------
+
+
+def rows_line(
+    table: LegacyTable | None, rows: int | None, copied: Copied | None, *, dry_run: bool
+) -> tuple[Line, ...]:
+    """What became of the old table's rows."""
+    if table is None or dry_run:
+        return ()
+    if rows is None or copied is None:
+        return (Line(f"table {table.name}: every socket in it is closed by now, so no row was looked at"),)
+    parts = [f"{copied.copied} taken over", f"{copied.present} there already"]
+    if copied.expired:
+        parts.append(f"{copied.expired} too old to be connected")
+    if copied.unusable:
+        parts.append(f"{copied.unusable} without a usable connection id")
+    return (Line(f"rows of table {table.name}: {', '.join(parts)}"),)
+
+
+def left(old: LegacyChat, region: str) -> tuple[Line, ...]:
+    """What is left behind, and the commands that remove it."""
+    lines = []
+    for each in old.things:
+        if isinstance(each, LegacyTable):
+            kind, command = "table", ("dynamodb", "delete-table", "--table-name", each.name)
+        else:
+            kind, command = "function", ("lambda", "delete-function", "--function-name", each.name)
+        lines.append(
+            Line(f"left: {kind} {each.name}; to remove it: {_aws(*command, region=region)}", Mark.DIM)
+        )
+    return tuple(lines)
+
+
+def way_back(api_id: str, stage: str, deployments: tuple[str, ...], region: str) -> tuple[Line, ...]:
+    """The command that leads the stage to the old chat again, while its functions and table are there."""
+    return tuple(
+        Line(
+            "the way back: "
+            + _aws(
+                "apigatewayv2",
+                "update-stage",
+                *("--api-id", api_id, "--stage-name", stage, "--deployment-id", each),
+                region=region,
+            ),
+            Mark.DIM,
+        )
+        for each in deployments
+    )
+
+
+def _aws(*words: str, region: str) -> str:
+    return shlex.join(("aws", *words, "--region", region))
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """One reading of both: the old chat, and the way to ours. `served` is AWS's id of the deployment that is
+    to be kept as a way back, "" where the stage serves ours; `rows` is how many the old table has, None where
+    none of them matters any more."""
+
+    found: Planned
+    old: LegacyChat
+    served: str
+    rows: int | None
+    lock: LockState
+
+    @property
+    def todo(self) -> bool:
+        return bool(self.found.plan or self.old.untagged or self.served)
+
+
+def read_adoption(app: App, old: LegacyChat, *, dry_run: bool) -> Adoption:
+    app.cloud.adopted_api = old.api
+    found = planned(app)
+    seen = found.live.rows.lock if dry_run else refuse_locked(app, found.live.rows.lock)
+    live, stage = found.live.state, app.settings.stage.name
+    served = served_before(live, stage)
+    past = not served and rows_are_past(
+        live, stage, app.cloud.websocket_api.stages.changed_at(stage), app.now_ms()
+    )
+    rows = None if past or old.table is None else app.cloud.legacy_resources.count(old.table)
+    # What the stage served stays, by another name, as a way back.
+    kept = split(found.plan, {(Deployment.kind, served)})[1]
+    return Adoption(dataclasses.replace(found, plan=kept), old, served, rows, seen)
+
+
+def take_over(app: App, adoption: Adoption) -> tuple[int, Copied | None]:
+    """Carries it all out; nothing else here changes anything. How many changes were made, and what became of
+    the rows, None where none is to be looked at. Each step is safe to repeat: the next run sees it as done.
+    The tags come first, so that a missing permission shows before the chat is touched.
+    """
+    chat, names = names_last(adoption.found.plan)
+    first, last = halves(chat)
+    if not adoption.todo and adoption.rows is None:
+        return 0, None
+    with changing(app, adoption.found, adoption.lock, "adopt") as changes:
+        for each in adoption.old.untagged:
+            app.cloud.legacy_resources.tag(each, app.settings.chat.name)
+        if adoption.served:
+            # Before the API is ours: a deploy that comes between would remove what bears no name.
+            app.cloud.websocket_api.deployments.name(adoption.served, KEPT + adoption.served)
+        changes.carry_out(first)
+        copied = copy_rows(app, adoption)
+        if last:
+            changes.carry_out(last)
+            # Once more, for whoever came while the stage moved.
+            later = copy_rows(app, adoption)
+            copied = copied.again(later) if copied and later else copied
+        if names:
+            changes.carry_out(names)
+    return changes.made, copied
+
+
+def copy_rows(app: App, adoption: Adoption) -> Copied | None:
+    table = adoption.old.table
+    if table is None or adoption.rows is None:
+        return None
+    with app.bar("rows looked at", adoption.rows) as bar:
+        return app.cloud.legacy_resources.copy(table, app.cloud.names.connections, app.now_ms(), bar.update)

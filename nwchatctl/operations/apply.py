@@ -1,0 +1,98 @@
+"""Carrying out a plan in front of the operator: progress while it runs, one error if it fails."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.aws.core.errors import explained
+from nwchatctl.aws.core.retry import stop_retrying
+from nwchatctl.deploy.changes import Change, changed_key
+from nwchatctl.deploy.executor import Outcome, Watch, execute
+from nwchatctl.deploy.planner import Plan, split
+from nwchatctl.errors import ChatError
+from nwchatctl.operations.lock import Guard, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nwchatctl.context import App
+    from nwchatctl.deploy.lock import LockState
+    from nwchatctl.deploy.model.state import Key
+    from nwchatctl.operations.planning import Planned
+
+_DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+
+
+@dataclass
+class Changes:
+    """The changes that are made under one lock; `made` is how many so far."""
+
+    app: App
+    guard: Guard
+    made: int
+    elsewhere: frozenset[Key]
+    """What was made before the lock could be taken, and stands in plans as if it were still to be made."""
+
+    def carry_out(self, plan: Plan) -> None:
+        """Applies every change of `plan`. Raises ChatError after a failure."""
+        self.made = carry_out(self.app, split(plan, self.elsewhere)[1], self.guard, before=self.made)
+
+
+@contextmanager
+def changing(app: App, found: Planned, seen: LockState, command: str) -> Iterator[Changes]:
+    """Within, the chat is ours to change: the lock is held, and there is the table for it.
+
+    Raises as `_lock.locked`.
+    """
+    own = frozenset() if found.live.rows.there else frozenset({("table", found.cloud.names.deploys)})
+    made = carry_out(app, split(found.plan, own)[0], lambda: None) if own else 0
+    if own and not made:
+        # It is there and cannot be read: one that died a moment ago made it, and it is CREATING still.
+        found.cloud.tables.wait(found.cloud.names.deploys)
+    with locked(app, seen, command) as guard:
+        yield Changes(app, guard, made, own)
+
+
+def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
+    """Applies every change of `plan`, on top of `before` that were made already; returns how many there are.
+
+    `guard` is asked before each of them. Raises ChatError after a failure.
+    """
+    if not plan:
+        return before
+
+    def apply(change: Change) -> None:
+        guard()
+        app.cloud.apply(change)
+
+    with app.progress(len(plan.changes)) as progress:
+        watch = Watch(
+            started=lambda change: progress.started(*changed_key(change)),
+            ended=lambda change, error: progress.ended(
+                *changed_key(change), "failed" if error else _DONE[change.action], ok=error is None
+            ),
+            interrupted=stop_retrying,
+        )
+        outcome = execute(plan, apply, watch)
+    if outcome.failed:
+        raise _failure(outcome, before, len(plan.changes))
+    return before + len(outcome.applied)
+
+
+def _failure(outcome: Outcome, before: int, planned: int) -> Exception:
+    """One error out of the first failure; the count says how far it came."""
+    first = outcome.failed[0]
+    known = first.error if isinstance(first.error, ChatError) else explained(first.error)
+    if known is None:
+        return first.error
+    kind, name = changed_key(first.change)
+    again = "what was made stays: run the command again to go on from there"
+    return ChatError(
+        f"could not {first.change.action} {kind} {name}: {known.message} "
+        f"({before + len(outcome.applied)} of {before + planned} changes were made)",
+        hint=f"{known.hint}; {again}" if known.hint else again,
+        code=known.code,
+        exit_code=known.exit_code,
+    )

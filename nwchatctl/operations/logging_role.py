@@ -1,0 +1,82 @@
+"""The account's logging role in front of the operator: what is lacking, what will be set, leave to set it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.logging_role import Logging, logs_access
+from nwchatctl.errors import ChatError
+from nwchatctl.report import Line, Mark
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+    from nwchatctl.deploy.model.state import Key
+    from nwchatctl.deploy.planner import Plan
+
+FLAG = "--set-account-logging-role"
+
+
+def lacking(app: App) -> tuple[str, ...]:
+    """The warning of a plan whose access logs nothing would write; AWS is asked only if they are wanted."""
+    if not app.settings.logs.access or app.cloud.logging_role.logging_role():
+        return ()
+    return (_warning(app),)
+
+
+def logging(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
+    """What this deploy finds and does about the role, said to the operator before anything is done.
+
+    Raises ChatError `account_logging_role` where AWS would refuse the plan for lack of a role.
+    """
+    needed = app.settings.logs.access
+    current = app.cloud.logging_role.logging_role() if needed or asked else ""
+    found = Logging(current, asked, needed)
+    if found.lacking and logs_access(plan) and not dry_run:
+        raise ChatError(
+            _why(app),
+            hint=f"`{app.command('deploy', FLAG)}` makes a role and sets it for all of {_everything(app)}; "
+            "without it, set logs.access = false",
+            code="account_logging_role",
+        )
+    if found.lacking:
+        app.warn(_warning(app))
+    elif found.sets:
+        app.warn(
+            f"account-wide: {_everything(app)} will log with {app.cloud.logging_role.own_role}; "
+            "it has no role now"
+        )
+    elif asked:
+        app.say(Line(f"{_everything(app)} logs with {current} already, which is left as it is", Mark.DIM))
+    return found
+
+
+def consent(app: App, role: Logging, *, yes: bool) -> None:
+    """Asks before the account's setting is changed. Raises ChatError, exit 7."""
+    if role.sets:
+        app.confirm(f"Set the logging role for {_everything(app)}?", given=yes, flag="--yes")
+
+
+def set_role(app: App, role: Logging) -> None:
+    """Makes and sets the account's role where that was asked for."""
+    if role.sets:
+        app.cloud.logging_role.set_logging_role()
+        app.say(Line(f"{_everything(app)} logs with {app.cloud.logging_role.own_role}", Mark.GOOD))
+
+
+def account_role(app: App) -> tuple[Key, ...]:
+    """The account's role among what `destroy` leaves, if it is the one that we make."""
+    account = app.cloud.logging_role
+    return (("account-logging-role", account.own_role),) if account.has_own_role() else ()
+
+
+def _warning(app: App) -> str:
+    return f"{_why(app)}; `{app.command('deploy', FLAG)}` sets one, account-wide"
+
+
+def _why(app: App) -> str:
+    return f"logs.access is on, and {_everything(app)} has no role to log with"
+
+
+def _everything(app: App) -> str:
+    where = app.cloud.location
+    return f"API Gateway in account {where.account}, {where.region}"

@@ -1,0 +1,118 @@
+"""What the deploying commands share: the chat as wanted and as it is, and how a plan reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.desired.chat import desired
+from nwchatctl.deploy.desired.history_api import STAGE as HISTORY_STAGE
+from nwchatctl.deploy.desired.history_api import unreadable_from
+from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlans, plan_domains
+from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID
+from nwchatctl.deploy.model.string_map import string_map
+from nwchatctl.deploy.planner import Plan, plan
+from nwchatctl.deploy.safety import refuse_foreign, refuse_other_keys
+
+if TYPE_CHECKING:
+    from nwchatctl.aws.cloud import Cloud
+    from nwchatctl.context import App
+    from nwchatctl.deploy.live import Live
+    from nwchatctl.deploy.model.state import State
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One reading of the chat: what is live, what is wanted, and the way from one to the other."""
+
+    cloud: Cloud
+    live: Live
+    wanted: State
+    plan: Plan
+    domains: DomainPlans
+
+    @property
+    def deployed(self) -> bool:
+        """Whether there is an API, without which there is no chat."""
+        return bool(self.live.api_id)
+
+    @property
+    def dns_records(self) -> tuple[DnsRecordToCreate, ...]:
+        """The records that the operator has to create where the DNS is hosted elsewhere, as far as their
+        targets are known by now."""
+        targets = self.cloud.domains.targets
+        return tuple(
+            record
+            for plan in self.domains.plans
+            for record in plan.to_create(targets.get(plan.config.name, ("", ""))[0])
+        )
+
+
+def planned(app: App, *, lenient: bool = False) -> Planned:
+    """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors.
+
+    Where it is `lenient`, what is in the way of a name is told in `addresses`, and nothing planned for it.
+    """
+    cloud = app.cloud
+    live = cloud.read()
+    names = plan_domains(
+        cloud.wanted_names(),
+        live.facts,
+        live.state,
+        cloud.location,
+        string_map({**app.settings.tags, **cloud.names.tags}),
+        cloud.names.tags,
+        app.now_ms(),
+    )
+    if names.problems and not lenient:
+        raise names.problems[0]
+    wanted = desired(
+        app.settings,
+        cloud.location,
+        cloud.package.sha256,
+        live.api_id or API_ID,
+        live.history_id or HISTORY_API_ID,
+        names.resources,
+    )
+    refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
+    # What is left of the foreign is nothing that this chat needs.
+    live = live.ours()
+    changes = plan(wanted, live.state)
+    refuse_other_keys(changes)
+    return Planned(cloud, live, wanted, changes, names)
+
+
+def endpoints(app: App, api_id: str) -> dict[str, str | None]:
+    """Where clients go, as far as was read; None for what this chat has not."""
+    name, stage = app.settings.domain.name, app.settings.stage.name
+    where, history_id = app.cloud.location, app.cloud.history_api.id
+    roots = app.cloud.domains.roots
+    history = None
+    if history_id and app.settings.history.enabled:
+        own = app.settings.history.domain
+        mapped = roots.get(own) == (history_id, HISTORY_STAGE)
+        history = f"https://{own}" if mapped else where.history_url(history_id)
+    return {
+        "websocket": where.websocket_url(api_id, stage) if api_id else None,
+        "history": history,
+        "domain": f"wss://{name}/" if api_id and roots.get(name) == (api_id, stage) else None,
+    }
+
+
+def unread(app: App) -> tuple[str, ...]:
+    """A warning for allowed origins whose pages API Gateway lets read no history."""
+    left_out = unreadable_from(app.settings.chat.allowed_origins) if app.settings.history.enabled else ()
+    if not left_out:
+        return ()
+    return (f"pages of {', '.join(left_out)} cannot read the history API: it knows http and https only",)
+
+
+def whereabouts(app: App) -> dict[str, object]:
+    """The keys that name the chat in every report."""
+    where = app.cloud.location
+    return {
+        "chat": app.settings.chat.name,
+        "stage": app.settings.stage.name,
+        "account": where.account,
+        "region": where.region,
+    }

@@ -1,0 +1,79 @@
+"""Where `smoke` dials: the chat's own name where it leads to the chat, else AWS's."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from nwchatctl.chat.smoke_test import HttpAnswer, SocketClosed
+from nwchatctl.net.http_client import get
+from nwchatctl.net.websocket_client import WebSocket
+from nwchatctl.operations.planning import endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nwchatctl.context import App
+
+
+Connect: TypeAlias = "Callable[[Sequence[str]], WebSocket]"
+"""Connects, offering those subprotocols. Raises OSError and SocketClosed."""
+
+
+def chat_client(app: App, api_id: str) -> tuple[str, Connect, tuple[str, ...]]:
+    """The address, what connects to it, and a warning where it is not the chat's name though it has one."""
+    name = app.settings.domain.name
+    if name:
+        app.cloud.domains.mappings(name)
+    links = endpoints(app, api_id)
+    url = links["domain"]
+    if url is None:
+        plain = links["websocket"] or ""
+        warning = f"{name} does not lead to the chat yet: {app.command('deploy')}"
+        return (
+            plain,
+            lambda spoken: WebSocket.open(plain, direct=app.sandbox, subprotocols=spoken),
+            (warning,) if name else (),
+        )
+    at, address = None, url
+    if app.sandbox:
+        # Nobody's DNS leads to this machine; the sandbox tells a name by the Host that is asked for.
+        endpoint = urlsplit(app.aws.access.endpoint)
+        at, address = (endpoint.hostname or "", endpoint.port or 80), url.replace("wss:", "ws:")
+
+    def connect(spoken: Sequence[str]) -> WebSocket:
+        return WebSocket.open(address, direct=app.sandbox, at=at, subprotocols=spoken)
+
+    return url, lambda spoken: _named(app, name, lambda: connect(spoken)), ()
+
+
+def history_client(app: App, token: str) -> Callable[[str, float], HttpAnswer]:
+    """What asks the history API for a path, as the holder of `token`, through its own name where it has one.
+    Raises OSError."""
+    name = app.settings.history.domain
+    if name:
+        app.cloud.domains.mappings(name)
+    base, host = endpoints(app, "")["history"] or "", ""
+    if app.sandbox and base == f"https://{name}":
+        base, host = app.aws.access.endpoint, name
+    return lambda path, seconds: get(base + path, seconds, direct=app.sandbox, host=host, token=token)
+
+
+def _named(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
+    """`connect`, whose failures say what is wrong with the name. Raises OSError and SocketClosed."""
+    status = f"`{app.command('status')}` shows the record that it needs"
+    try:
+        return connect()
+    except socket.gaierror as error:
+        raise OSError(
+            f"{name} does not resolve: {status}; a new one may take some minutes to be seen"
+        ) from error
+    except ssl.SSLError as error:
+        raise OSError(
+            f"{name} leads to somebody who has no certificate for it ({error}): {status}"
+        ) from error
+    except SocketClosed as error:
+        said = f"{error}, at {name}: if that leads elsewhere, {status}"
+        raise SocketClosed(said, error.status) from error

@@ -1,0 +1,121 @@
+"""How the chat's domains read: certificate, domain name, DNS, and the records to create elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nwchatctl.report import Line, Mark
+
+if TYPE_CHECKING:
+    from nwchatctl.deploy.changes import Change
+    from nwchatctl.deploy.domains.facts import DomainFacts
+    from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlan
+    from nwchatctl.deploy.planner import Plan
+    from nwchatctl.errors import ChatError
+
+
+def dns_json(records: Sequence[DnsRecordToCreate]) -> list[dict[str, str]]:
+    """The records to create where the DNS is hosted elsewhere, for `--json`."""
+    return [{"name": each.name, "type": each.type, "value": each.value} for each in records]
+
+
+def dns_lines(records: Sequence[DnsRecordToCreate]) -> tuple[Line, ...]:
+    """The same for a person."""
+    return tuple(
+        Line(f"where its DNS lives there has to be: {each.name} {each.type} {each.value}", Mark.HEAD)
+        for each in records
+    )
+
+
+def dns_notes(records: Sequence[DnsRecordToCreate]) -> tuple[str, ...]:
+    """What to do with them."""
+    if not records:
+        return ()
+    apex = any(each.type == "ALIAS" for each in records)
+    more = "; ALIAS is called ANAME or a flattened CNAME by some" if apex else ""
+    said = ", ".join(f"{each.name} {each.type} {each.value}" for each in records)
+    return (f"create where the name's DNS lives, if it is not there: {said}{more}",)
+
+
+def unread_domains(facts: DomainFacts) -> tuple[str, ...]:
+    """A warning where it is not known what names the chat has, and none is configured."""
+    if not facts.denied:
+        return ()
+    return (
+        "names that the chat had before cannot be seen, nor removed: GetDomainNames is denied; attach "
+        "docs/operator-policy.json as it is now",
+    )
+
+
+def waits(plan: Plan) -> tuple[Line, ...]:
+    """What takes long, said before it begins."""
+    from nwchatctl.deploy.changes import Create, Update
+    from nwchatctl.deploy.domains.facts import ISSUED
+    from nwchatctl.deploy.model.domains import Certificate
+
+    names = []
+    for each in plan.changes:
+        match each:
+            case Create(Certificate(name=name)):
+                names.append(name)
+            case Update(Certificate(name=name, status=status)) if status != ISSUED:
+                names.append(name)
+            case _:
+                pass
+    said = "is waited for until ACM has validated it, which takes minutes"
+    return tuple(Line(f"the certificate for {each} {said}", Mark.DIM) for each in names)
+
+
+def domain_rows(plans: Iterable[DomainPlan], changes: Sequence[Change]) -> Iterator[tuple[str, str]]:
+    """Label and words about each name's certificate, domain and DNS."""
+    for plan in plans:
+        name = plan.config.name
+        yield f"certificate {name}", _certificate(plan)
+        yield f"domain {name}", _domain(plan)
+        yield f"dns {name}", _dns(plan, changes)
+
+
+def problem_lines(problems: Iterable[ChatError]) -> tuple[Line, ...]:
+    """What is in the way of the names, and its mend."""
+    return tuple(
+        Line(f"{words}{text}", Mark.BAD)
+        for each in problems
+        for words, text in (("problem: ", each.message), ("  to mend it: ", each.hint))
+    )
+
+
+def problems_json(problems: Iterable[ChatError]) -> list[dict[str, str]]:
+    """The same for `--json`."""
+    return [_problem(each) for each in problems]
+
+
+def _problem(each: ChatError) -> dict[str, str]:
+    return {"code": each.code, "message": each.message, "hint": each.hint}
+
+
+def _certificate(plan: DomainPlan) -> str:
+    from nwchatctl.timestamps import local
+
+    found = plan.certificate
+    if found is None:
+        return "to be requested"
+    until = f"until {local(found.not_after_ms)}" if found.not_after_ms else found.status.lower()
+    return f"{plan.source}, {until}"
+
+
+def _domain(plan: DomainPlan) -> str:
+    if plan.domain is None:
+        return "missing"
+    leads = "" if plan.mapped else ", leads nowhere yet"
+    return f"{plan.domain.status.lower()}{leads}"
+
+
+def _dns(plan: DomainPlan, changes: Sequence[Change]) -> str:
+    from nwchatctl.deploy.changes import changed_key
+
+    if not plan.zone:
+        return "elsewhere"
+    changed = {changed_key(each) for each in changes}
+    wanted = {(each.kind, each.name) for each in plan.resources if each.kind == "record"}
+    return f"alias {'differs' if wanted & changed else 'ok'} in hosted zone {plan.zone}"

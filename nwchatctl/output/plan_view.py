@@ -1,0 +1,75 @@
+"""How a plan reads: lines for a person, objects for `--json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nwchatctl.report import Line, Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nwchatctl.deploy.changes import Change
+
+
+_SHOWN = 72
+"""Characters of a value that a person sees; `--json` has all of it."""
+
+
+_SIGNS = {"create": ("+", Mark.ADD), "update": ("~", Mark.CHANGE), "delete": ("-", Mark.REMOVE)}
+
+
+def as_json(changes: Iterable[Change]) -> list[dict[str, object]]:
+    """Changes as the contract has them; `fields` is a list of `{"name", "before", "after"}`."""
+    from nwchatctl.deploy.changes import changed_key, fields
+
+    return [
+        {
+            "action": each.action,
+            "kind": changed_key(each)[0],
+            "name": changed_key(each)[1],
+            "fields": [
+                {"name": field.name, "before": field.before or None, "after": field.after or None}
+                for field in fields(each)
+            ],
+        }
+        for each in changes
+    ]
+
+
+def as_lines(changes: Sequence[Change], *, verbose: bool = False) -> tuple[Line, ...]:
+    """The plan for a person: a line a resource, and one more for each further attribute that changes.
+
+    `verbose` shows the attributes of what will be made as well, and every value whole.
+    """
+    return tuple(line for each in changes for line in _lines(each, verbose))
+
+
+def _lines(change: Change, verbose: bool) -> list[Line]:
+    from nwchatctl.deploy.changes import changed_key, fields
+
+    sign, mark = _SIGNS[change.action]
+    kind, name = changed_key(change)
+    head = f"{sign} {kind} {name}"
+    if change.action != "update":
+        shown = fields(change) if verbose else ()
+        return [Line(head, mark), *(Line(f"    {each.name} {each.after}", mark) for each in shown)]
+    texts = [
+        f"{each.name} {_short(each.before, verbose)} → {_short(each.after, verbose)}"
+        for each in fields(change)
+    ]
+    first, *more = texts
+    return [Line(f"{head}  {first}", mark), *(Line(f"    {each}", mark) for each in more)]
+
+
+def _short(value: str, verbose: bool) -> str:
+    if not value:
+        return "(none)"
+    return value if verbose or len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…"
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """`3 to create, 1 to update`, or that there is nothing to do."""
+    counts = [(verb, sum(each.action == verb for each in changes)) for verb in ("create", "update", "delete")]
+    said = ", ".join(f"{count} to {verb}" for verb, count in counts if count)
+    return said or "nothing to do: the chat is as configured"

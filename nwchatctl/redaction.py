@@ -1,0 +1,12 @@
+"""Which settings and values look like secrets, so that no error or plan shows them."""
+
+from __future__ import annotations
+
+import re
+
+_SECRET = re.compile(r"secret|token|passw|passphrase|credential|private|api_?key|access_?key", re.IGNORECASE)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether the value called `name` is shown to nobody."""
+    return _SECRET.search(name) is not None

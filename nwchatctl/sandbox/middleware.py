@@ -1,0 +1,180 @@
+"""The front door: an ASGI app before ministack's that counts who is there and keeps AWS's socket rules.
+
+ministack has no size limit and takes binary frames; on AWS both end the connection, and only that one
+(API Gateway WebSocket quotas: frame 32 KB, message 128 KB, binary frames refused).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+MAX_FRAME_BYTES = 32 * 1024
+MAX_MESSAGE_BYTES = 128 * 1024
+UNSUPPORTED, TOO_BIG, RESTARTING = 1003, 1009, 1012
+
+# Set by nwchatctl.sandbox.patches.websocket_frames, which sees the frames that an ASGI message is made of.
+LARGEST_FRAME = "nwchat.largest_frame"
+
+
+def clean(text: str) -> str:
+    """`text` with surrogate pairs joined and lone surrogates replaced: what UTF-8 can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def refusal(message: Message) -> int | None:
+    """The close code that AWS answers this received message with, or None when it is let in."""
+    if message.get("bytes") is not None:
+        return UNSUPPORTED
+    size = len((message.get("text") or "").encode("utf-8", "replace"))
+    if message.get(LARGEST_FRAME, size) > MAX_FRAME_BYTES or size > MAX_MESSAGE_BYTES:
+        return TOO_BIG
+    return None
+
+
+class ClientSocket:
+    """One client's connection. Once `end` was called the app hears a disconnect and its sends go nowhere."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._code: int | None = None
+        self._reader: asyncio.Task[Any] | None = None
+
+    async def receive(self) -> Message:
+        if self._code is not None:
+            return {"type": "websocket.disconnect", "code": self._code}
+        self._reader = asyncio.current_task()
+        try:
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if self._code is None or self._reader is None:
+                raise
+            self._reader.uncancel()
+            return {"type": "websocket.disconnect", "code": self._code}
+        finally:
+            self._reader = None
+        if message["type"] == "websocket.receive" and (code := refusal(message)) is not None:
+            await self.end(code)
+            return {"type": "websocket.disconnect", "code": code}
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self._code is not None:
+            return
+        if message["type"] == "websocket.send" and message.get("text") is not None:
+            message = {**message, "text": clean(message["text"])}
+        await self._send(message)
+
+    async def end(self, code: int) -> None:
+        """Closes the connection from this side."""
+        if self._code is not None:
+            return
+        self._code = code
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            self._reader.cancel()
+        await self._send({"type": "websocket.close", "code": code, "reason": ""})
+
+
+class Middleware:
+    """The outermost ASGI app. `on_write` is called after a request that may have changed state."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        on_write: Callable[[], None] = lambda: None,
+        on_ready: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._on_write = on_write
+        self._on_ready = on_ready
+        self._clock = clock
+        self._sockets: set[ClientSocket] = set()
+        self._requests = 0
+        self._last = clock()
+        self._closing = False
+        self._empty = asyncio.Event()
+
+    def idle_seconds(self) -> float:
+        """How long nobody has been here: no request under way, no socket open."""
+        return 0.0 if self._requests or self._sockets else self._clock() - self._last
+
+    async def close(self, *, timeout: float) -> None:
+        """Ends every socket and takes no new one; waits up to `timeout` seconds for their $disconnects."""
+        self._closing = True
+        await asyncio.gather(*(each.end(RESTARTING) for each in self._sockets), return_exceptions=True)
+        if self._sockets:
+            self._empty.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), timeout)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._lifespan(scope, receive, send)
+
+    async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
+        socket = ClientSocket(receive, send)
+        if self._closing:
+            await receive()
+            await socket.end(RESTARTING)
+            return
+        self._sockets.add(socket)
+        try:
+            await self._app(scope, socket.receive, socket.send)
+        finally:
+            self._sockets.discard(socket)
+            self._last = self._clock()
+            if not self._sockets:
+                self._empty.set()
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        self._requests += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._requests -= 1
+            self._last = self._clock()
+            if may_write(scope["method"], scope["path"], scope["headers"]):
+                self._on_write()
+
+    async def _lifespan(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                self._on_ready()
+
+        await self._app(scope, receive, sending)
+
+
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_READ_VERBS = ("Get", "BatchGet", "TransactGet", "Query", "Scan", "List", "Describe", "Filter", "Lookup")
+
+
+def may_write(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """False for what is a read for certain: a REST read, a read by X-Amz-Target, a frame to a connection.
+
+    `headers` are ASGI's: lower-case names. The query protocol (IAM, STS) names its action in the body, which
+    isn't read here, so each of those counts as a write.
+    """
+    if method in _READ_METHODS or "/@connections/" in path:
+        return False
+    target = next((value for name, value in headers if name == b"x-amz-target"), b"")
+    return not target.decode("latin-1").rpartition(".")[2].startswith(_READ_VERBS)

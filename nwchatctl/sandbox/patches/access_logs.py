@@ -1,0 +1,97 @@
+"""Access logs and the role behind them, as API Gateway guards them; ministack 1.5.33 takes anything.
+
+Sources: "Set up CloudWatch API logging" (the account's role, its trust and its permissions), and
+terraform-provider-aws for the texts of AWS's answers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from ministack.services import apigateway, apigateway_v1, iam
+
+from nwchatctl.sandbox.patches.iam_checks import account_roles
+
+_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/accesslogsettings/?")
+_STAGES = re.compile(r"/v2/apis/[^/]+/stages(/[^/]+)?/?")
+_TRUSTED = "apigateway.amazonaws.com"
+_WRITES = "logs:PutLogEvents"
+
+NO_ROLE = "CloudWatch Logs role ARN must be set in account settings to enable logging"
+BAD_ROLE = (
+    "The role ARN does not have required permissions configured. "
+    "Please grant trust permission for API Gateway and add the required role policy."
+)
+
+
+def answer(method: str, path: str, body: bytes) -> Any:
+    """API Gateway's answer to a call that ministack would get wrong, or None where ministack may answer.
+
+    DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with logs while the
+    account has no role; a role that API Gateway could not log with.
+    """
+    if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
+        return _delete(*map(unquote, found.groups()))
+    changes_stage = method in ("POST", "PATCH") and _STAGES.fullmatch(path)
+    if changes_stage and _logs(_json(body)) and not _account_role():
+        return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
+    changes_account = method == "PATCH" and path.rstrip("/") == "/account"
+    if changes_account and not all(map(_can_log, account_roles(body))):
+        return apigateway_v1._v1_error("BadRequestException", BAD_ROLE, 400)
+    return None
+
+
+def attached_policy(action: str, body: bytes) -> dict[str, str]:
+    """The condition key of attaching a policy to a role, or taking it off ("Actions… for IAM"), which
+    ministack does not know."""
+    if action not in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
+        return {}
+    return {"iam:PolicyARN": parse_qs(body.decode("utf-8", "replace")).get("PolicyArn", [""])[0]}
+
+
+def _delete(api_id: str, stage_name: str) -> Any:
+    stage = apigateway._stages.get(api_id, {}).get(stage_name)
+    if stage is None:
+        return apigateway._apigw_error("NotFoundException", f"no stage {stage_name}", 404)
+    stage.pop("accessLogSettings", None)
+    return 204, {}, b""
+
+
+def _logs(stage: Mapping[str, Any]) -> bool:
+    """Whether a stage with these settings would log anything."""
+    routes = [stage.get("defaultRouteSettings") or {}, *(stage.get("routeSettings") or {}).values()]
+    access = stage.get("accessLogSettings") or {}
+    return bool(access.get("destinationArn")) or any(
+        each.get("loggingLevel", "OFF") != "OFF" for each in routes
+    )
+
+
+def _account_role() -> str:
+    settings = apigateway_v1._account_settings.get("settings") or {}
+    return str(settings.get("cloudwatchRoleArn") or "")
+
+
+def _can_log(arn: str) -> bool:
+    role = iam._roles.get(arn.rpartition("/")[2])
+    if role is None or role["Arn"] != arn or _TRUSTED not in str(role["AssumeRolePolicyDocument"]):
+        return False
+    inline = map(str, role.get("InlinePolicies", {}).values())
+    attached = (_text(each) for each in role["AttachedPolicies"])
+    return any(_WRITES in each for each in (*inline, *attached))
+
+
+def _text(policy: str) -> str:
+    """What a managed policy says, in any spelling."""
+    return str(iam._lookup_policy(policy))
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,91 @@
+"""Custom domain names as API Gateway keeps them, and who comes by them.
+
+ministack 1.5.33 takes any certificate, deletes an API that a domain leads to, and answers HTTP alone on a
+custom domain's Host, and there not `/health`, which is its own. Sources for the texts of AWS's answers:
+public issue threads (architect/architect 25, aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import acm, apigateway, apigateway_v1
+
+from nwchatctl.sandbox.middleware import App, Message, Receive, Send
+from nwchatctl.sandbox.patches.acm import ISSUED
+
+_DOMAINS = re.compile(r"/v2/domainnames(?:/[^/]+)?/?")
+_APIS = re.compile(r"/v2/apis/([^/]+)(?:/stages/([^/]+))?/?")
+
+
+def refusal(method: str, path: str, body: bytes) -> Any:
+    """API Gateway's answer to what it refuses and ministack would do, or None where ministack may answer."""
+    if method in ("POST", "PATCH") and _DOMAINS.fullmatch(path):
+        wanted = json.loads(body or b"{}").get("domainNameConfigurations") or ()
+        wrong = next((said for each in wanted if (said := _unusable(each.get("certificateArn")))), "")
+        return apigateway._apigw_error("BadRequestException", wrong, 400) if wrong else None
+    found = _APIS.fullmatch(path)
+    if method == "DELETE" and found and _mapped(*(each and unquote(each) for each in found.groups())):
+        api_id, stage = found.groups()
+        message = (
+            f"Deleting stage {stage} failed. Please remove all API mappings for the stage first."
+            if stage
+            else f"Deleting API {api_id} failed. "
+            "Please remove all API mappings for the API from your custom domain names."
+        )
+        return apigateway._apigw_error("BadRequestException", message, 400)
+    return None
+
+
+def _unusable(arn: str | None) -> str:
+    """Why a domain cannot have that certificate, "" where it can."""
+    if not arn:
+        return "Certificate ARN must be specified."
+    _, _, _, region, account, *_ = [*arn.split(":"), *[""] * 5]
+    if region != get_region():
+        return f"Invalid certificate ARN: {arn}. Certificate must be in '{get_region()}'."
+    certificate = acm._certificates.get(arn)
+    if account != get_account_id() or certificate is None:
+        return "The certificate provided must be owned by the account creating the domain."
+    if certificate["Status"] != ISSUED:
+        return f"Certificate {arn} in account {account} not yet issued"
+    return ""
+
+
+def _mapped(api_id: str | None, stage: str | None) -> bool:
+    return any(
+        mapping["restApiId"] == api_id and stage in (None, mapping["stage"])
+        for mappings in apigateway_v1._base_path_mappings.values()
+        for mapping in mappings.values()
+    )
+
+
+class CustomDomains:
+    """An ASGI app before ministack's, by which whoever asks for a mapped domain's Host reaches its API."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("websocket", "http") and (prefix := _led(scope)):
+            path = prefix + scope["path"].rstrip("/")
+            raw = prefix.encode() + scope.get("raw_path", scope["path"].encode()).rstrip(b"/")
+            scope = {**scope, "path": path, "raw_path": raw}
+        await self._app(scope, receive, send)
+
+
+def _led(scope: Message) -> str:
+    """The path under which ministack knows what the Host leads to, "" where that is no domain whose root is
+    mapped: a mapping with a key takes a part of the path away, and no chat has one."""
+    host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1")
+    name = host.partition(":")[0].lower()
+    path = scope.get("path", "/")
+    found = apigateway_v1.resolve_base_path_mapping(name, path) if "." in name else None
+    if found is None or found[2] != path:
+        return ""
+    api_id, stage, _ = found
+    return f"/_aws/execute-api/{api_id}/{stage}"

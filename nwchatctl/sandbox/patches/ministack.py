@@ -1,0 +1,295 @@
+"""What must be mended in ministack 1.5.33 for a chat to live on it. Each mend says what AWS does instead."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+from ministack import app as ministack_app
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, persistence
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import apigateway, dynamodb, lambda_svc
+
+from nwchatctl.sandbox.patches import access_logs, acm, async_invoke, custom_domains, log_tail, subprotocols
+from nwchatctl.sandbox.patches.iam_checks import further_checks, leading_keys, named_resource
+
+logger = logging.getLogger("nwchatctl.sandbox")
+
+DEFAULT_ROUTE = "$default"
+# How long a function is made or updated, in seconds. AWS takes some and ministack half a one, which whoever
+# deploys here waits for in vain; it is long enough to be met by who asks at once, as the tool does.
+SETTLING_SECONDS = 0.1
+# Environments of one function at the same time; on a laptop more of them only get in each other's way.
+MAX_WORKERS = 4
+_TRIES = 3
+
+_save_lock = threading.Lock()
+_dispatch = ministack_app._dispatch_service_request
+_select = apigateway._evaluate_route_selection
+_resource_arn = iam_actions.extract_resource_arn
+_lambda_action = iam_actions._lambda_action
+_handle_gateway = apigateway.handle_request
+_request_context = iam_actions.request_tag_context
+_parse_policy = iam_evaluator.parse_policy_document
+
+
+def select_route(expression: str, frame: str) -> str:
+    """The route of a frame. JSON too deep to parse ends the socket in ministack and is `$default` on AWS, as
+    any frame that no route is found for; so are `$connect` and `$disconnect`, which no frame can ask for."""
+    try:
+        route = str(_select(expression, frame))
+    except RecursionError:
+        return DEFAULT_ROUTE
+    return DEFAULT_ROUTE if route.startswith("$") else route
+
+
+class Environments:
+    """The execution environments of one function as `_invoke_ws_lambda` sees them.
+
+    ministack runs all socket events of a function one after another, so that one slow event holds up every
+    other socket; and the text of an exception in a function reaches the client. On AWS events run side by
+    side, and the client sees `Internal server error` (for $connect: a refused handshake).
+    """
+
+    _gates: dict[str, threading.BoundedSemaphore] = {}  # noqa: RUF012 - shared by design, one for each function
+
+    def __init__(self, name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST") -> None:
+        # An alias that moved leads to other code: kept by alias, warm ones would go on with the old.
+        qualifier = str(config.get("Version") or qualifier)
+        self._function = (name, config, code, qualifier)
+        key = f"{config.get('FunctionArn', name)}:{qualifier}"
+        self._gate = self._gates.setdefault(key, threading.BoundedSemaphore(MAX_WORKERS))
+
+    def invoke(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
+        name, config, code, qualifier = self._function
+        with self._gate:
+            worker, _ = lambda_runtime.acquire_worker(name, config, code, qualifier=qualifier)
+            try:
+                result: dict[str, Any] = worker.invoke(event, request_id)
+            except Exception as error:
+                # The environment died while it started: a broken import, a missing handler.
+                result = {"status": "error", "error": str(error)}
+            finally:
+                lambda_runtime.release_worker(worker)
+        if result.get("status") != "error":
+            return result
+        logger.warning("%s failed: %s", name, result.get("trace") or result.get("error"))
+        context = event["requestContext"]
+        frame = {
+            "message": "Internal server error",
+            "connectionId": context["connectionId"],
+            "requestId": context["requestId"],
+        }
+        return {"status": "ok", "result": {"statusCode": 500, "body": json.dumps(frame)}}
+
+
+def save_state() -> bool:
+    """Writes every loaded service's state to disk; False when one changed too often to be copied whole.
+
+    Called from the saving thread and, when the server stops, from the loop's.
+    """
+    complete = True
+    with _save_lock:
+        for name, get_state in ministack_app._build_persistence_save_dict().items():
+            state = _copy(name, get_state)
+            complete &= state is not _TORN
+            if state is not None and state is not _TORN:
+                persistence.save_state(name, state)
+    return complete
+
+
+_TORN = object()
+
+
+def _copy(name: str, get_state: Any) -> Any:
+    for _ in range(_TRIES):
+        try:
+            return get_state()
+        except RuntimeError:  # a dictionary changed its size while it was copied
+            continue
+        except Exception:
+            logger.exception("the state of %s could not be read", name)
+            return None
+    return _TORN
+
+
+async def dispatch(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
+) -> Any:
+    """ministack's dispatch, after the further permissions that AWS asks for."""
+    checks = further_checks(
+        method,
+        path,
+        headers.get("x-amz-target", ""),
+        body,
+        account=get_account_id(),
+        region=get_region(),
+    )
+    for check in checks:
+        denied = ministack_app._enforce_data_plane(
+            check.service,
+            check.action,
+            headers,
+            query,
+            request_id,
+            resource_arn=check.resource,
+            service_context=dict(check.context),
+        )
+        if denied:
+            return denied
+    return await _dispatch(method, path, headers, body, query, request_id)
+
+
+def resource_arn(
+    service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **named: Any
+) -> str:
+    """The resource that a call is authorised on: AWS names one for some calls where ministack takes `*`."""
+    found = str(_resource_arn(service, method, path, headers, body, *rest, **named))
+    if found != "*":
+        return found
+    target = headers.get("x-amz-target", "")
+    account, region = get_account_id(), get_region()
+    return named_resource(method, path, target, body, account=account, region=region) or found
+
+
+def lambda_action(method: str, path: str) -> str | None:
+    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing them, and
+    an asynchronous invocation's configuration for the function's."""
+    if re.search(r"/event-invoke-config/?$", path):
+        return async_invoke.ACTIONS.get(method)
+    if re.search(r"/aliases/[^/]+/?$", path):
+        return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method)
+    found: str | None = _lambda_action(method, path)
+    return found
+
+
+@lru_cache(maxsize=512)
+def _parsed(document: str) -> list[Any]:
+    statements: list[Any] = _parse_policy(document)
+    return statements
+
+
+def parsed_policy(document: str | dict[str, Any]) -> list[Any]:
+    """The statements of a policy. ministack parses the caller's anew for each call, a seventh of its work;
+    nothing changes what it gets here."""
+    return _parsed(document) if isinstance(document, str) else _parse_policy(document)
+
+
+_DEPLOYMENT = re.compile(r"/v2/apis/([^/]+)/deployments/([^/]+)/?")
+_ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
+
+
+_CREATES = re.compile(r"/v2/apis/([^/]+)/(routes|stages)/?")
+
+
+def taken(path: str, body: bytes) -> str:
+    """What of the name that CreateRoute or CreateStage asks for is there already, "" for nothing. AWS answers
+    ConflictException (API Gateway v2 API reference), ministack makes a second route and replaces a stage."""
+    found = _CREATES.fullmatch(path)
+    wanted = json.loads(body) if found and body else {}
+    match found.groups() if found else ():
+        case (api_id, "routes"):
+            key = wanted.get("routeKey")
+            keys = {each["routeKey"] for each in apigateway._routes.get(api_id, {}).values()}
+            return f"Route with key {key} already exists for this API" if key in keys else ""
+        case (api_id, _):
+            name = wanted.get("stageName")
+            return "Stage already exists" if name in apigateway._stages.get(api_id, {}) else ""
+    return ""
+
+
+async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+    """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
+    UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
+    mended = access_logs.answer(method, path, body) or custom_domains.refusal(method, path, body)
+    if mended is not None:
+        return mended
+    if method == "POST" and (conflict := taken(path, body)):
+        return apigateway._apigw_error("ConflictException", conflict, 409)
+    if method == "PATCH" and (one := _DEPLOYMENT.fullmatch(path)):
+        return _describe_deployment(unquote(one[1]), unquote(one[2]), json.loads(body or b"{}"))
+    found = _ROUTE_SETTINGS.fullmatch(path)
+    if method != "DELETE" or found is None:
+        return await _handle_gateway(method, path, headers, body, query)
+    api_id, stage_name, route_key = map(unquote, found.groups())
+    stage = apigateway._stages.get(api_id, {}).get(stage_name)
+    if stage is None or stage.get("routeSettings", {}).pop(route_key, None) is None:
+        return apigateway._apigw_error("NotFoundException", f"no settings of route {route_key}", 404)
+    return 204, {}, b""
+
+
+def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
+    """The condition keys of a call, with those that ministack leaves out."""
+    return {
+        **_request_context(service, action, body, params),
+        **access_logs.attached_policy(action, body),
+        **leading_keys(action, body, _partition_key),
+    }
+
+
+def _partition_key(table: str) -> str:
+    return str(dynamodb._tables.get(table.rpartition("/")[2], {}).get("pk_name") or "")
+
+
+def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]) -> Any:
+    deployment = apigateway._deployments.get(api_id, {}).get(deployment_id)
+    if deployment is None:
+        return apigateway._apigw_error("NotFoundException", f"Deployment {deployment_id} not found", 404)
+    if "description" in wanted:
+        deployment["description"] = wanted["description"]
+    return apigateway._apigw_response(deployment)
+
+
+def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """`change` (of an API's or a stage's tags) so that GetApis and GetStages show it: ministack keeps the
+    tags that they show apart from those that it changes."""
+
+    def changed(resource_arn: str, wanted: Any) -> Any:
+        answer = change(resource_arn, wanted)
+        match resource_arn.rpartition("::/")[2].split("/"):
+            case ["apis", api_id]:
+                record = apigateway._apis.get(api_id)
+            case ["apis", api_id, "stages", stage]:
+                record = apigateway._stages.get(api_id, {}).get(stage)
+            case _:
+                record = None
+        if record is not None:
+            record["tags"] = dict(apigateway._api_tags.get(resource_arn, {}))
+        return answer
+
+    return changed
+
+
+def kill_functions() -> None:
+    """Ends every function's process, busy or not; ministack leaves them running when it stops."""
+    with lambda_runtime._lock:
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
+    for process in (worker._proc for worker in workers):
+        if process is not None:
+            process.kill()
+
+
+def install() -> None:
+    async_invoke.install()
+    acm.install()
+    log_tail.install()
+    subprotocols.install()
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = SETTLING_SECONDS
+    apigateway._evaluate_route_selection = select_route
+    lambda_runtime.get_or_create_worker = Environments
+    ministack_app._dispatch_service_request = dispatch
+    iam_actions.extract_resource_arn = resource_arn
+    iam_actions._lambda_action = lambda_action
+    iam_actions.request_tag_context = request_context
+    iam_evaluator.parse_policy_document = parsed_policy
+    apigateway.handle_request = handle_gateway
+    apigateway._tag_resource = shown(apigateway._tag_resource)
+    apigateway._untag_resource = shown(apigateway._untag_resource)
+    # ministack's own save when it stops must not meet ours half-way through the same files.
+    ministack_app.save_all = lambda _services: save_state()

@@ -1,0 +1,47 @@
+"""What hypercorn must be told about WebSocket frames before it serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypercorn.protocol import ws_stream
+from wsproto.events import TextMessage
+
+from nwchatctl.sandbox.middleware import LARGEST_FRAME, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
+
+
+class FrameBuffer(ws_stream.WebsocketBuffer):
+    """hypercorn's buffer of one message, which also knows the size of its largest frame in bytes.
+
+    The limit on AWS is one of frames (a message may have several), and an ASGI app sees messages only.
+    What is past a limit is not kept, because the socket ends anyway.
+    """
+
+    def __init__(self, max_length: int) -> None:
+        super().__init__(max_length)
+        self._frame = self._largest = self._total = 0
+
+    def extend(self, event: Any) -> None:
+        size = len(event.data.encode()) if isinstance(event, TextMessage) else len(event.data)
+        self._frame += size
+        self._total += size
+        self._largest = max(self._largest, self._frame)
+        if event.frame_finished:
+            self._frame = 0
+        if self._largest <= MAX_FRAME_BYTES and self._total <= MAX_MESSAGE_BYTES:
+            super().extend(event)
+
+    def to_message(self) -> dict[str, Any]:
+        message = {**super().to_message(), LARGEST_FRAME: self._largest}
+        if self._total > MAX_MESSAGE_BYTES:
+            message[LARGEST_FRAME] = self._total
+        self._frame = self._largest = self._total = 0
+        return message
+
+
+def install() -> None:
+    """Sets the buffer, and refuses permessage-deflate: a size on the wire must be the frame's size, and a
+    compressor for each of thousands of sockets is memory for nothing on loopback."""
+    hypercorn: Any = ws_stream
+    hypercorn.WebsocketBuffer = FrameBuffer
+    hypercorn.server_extensions_handshake = lambda *_: None

@@ -1,0 +1,93 @@
+"""Mistakes on the command line, as one `error:` and one `hint:` that names the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from nwchatctl.errors import ChatError, usage_error
+
+
+class CommandGroup(TyperGroup):
+    """A group that lists its commands in `order`, and helps with a mistyped one."""
+
+    order: tuple[str, ...] = ()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of --help."""
+        return sorted(self.commands, key=lambda name: self.order.index(name) if name in self.order else 99)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As click's. Raises ChatError `usage`, exit 2, for a command that there is not."""
+        name = args[0]
+        if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        path = ctx.command_path
+        raise usage_error(
+            f"there is no command `{path} {name}`", _meant(self, path, name) or f"{path} --help"
+        )
+
+
+def explain_usage_error(error: typer.TyperException, root: CommandGroup, argv: Sequence[str]) -> ChatError:
+    """What typer complains of, in our own form."""
+    ctx = getattr(error, "ctx", None)
+    path, command = (ctx.command_path, ctx.command) if ctx else _called(root, argv)
+    root = ctx.find_root().command if ctx else root
+    option = getattr(error, "option_name", None)
+    # pydantic, which typer converts values with, begins its messages so.
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    if option is None or not hasattr(error, "possibilities"):
+        return usage_error(message[:1].lower() + message[1:], f"{path} --help")
+    hint = _misplaced(root, command, path, option) or f"{path} --help"
+    return usage_error(f"`{path}` has no option {option}", hint)
+
+
+def _meant(group: CommandGroup, path: str, name: str) -> str:
+    close = get_close_matches(name, group.commands, 1)
+    if close:
+        return f"did you mean `{path} {close[0]}`?"
+    inside = [f"{path} {each} {name}" for each, sub in group.commands.items() if name in _children(sub)]
+    return f"did you mean {' or '.join(f'`{each}`' for each in inside)}?" if inside else ""
+
+
+def _misplaced(root: CommandGroup, command: Any, path: str, option: str) -> str:
+    """A hint for an option of another place, or one that is nearly right."""
+    own, theirs = _options(command), _options(root)
+    program = path.split(" ", maxsplit=1)[0]
+    rest = path[len(program) :]
+    if option in theirs:
+        return f"{option} stands before the command: {program} {option}{rest}"
+    if command is root and any(option in _options(each) for each in _leaves(root)):
+        return f"{option} stands after the command: {program} COMMAND {option}"
+    if close := get_close_matches(option, own, 1):
+        return f"did you mean {close[0]}?"
+    if command is not root and (close := get_close_matches(option, theirs, 1)):
+        return f"did you mean {close[0]}? It stands before the command: {program} {close[0]}{rest}"
+    return ""
+
+
+def _options(command: Any) -> list[str]:
+    return [name for each in command.params if each.param_type_name == "option" for name in each.opts]
+
+
+def _children(command: Any) -> Mapping[str, Any]:
+    return command.commands if isinstance(command, TyperGroup) else {}
+
+
+def _leaves(command: Any) -> Iterator[Any]:
+    for each in _children(command).values():
+        yield each
+        yield from _leaves(each)
+
+
+def _called(root: CommandGroup, argv: Sequence[str]) -> tuple[str, Any]:
+    """The command that `argv` is about, for an error that does not say."""
+    path, command = root.name or "", root
+    for word in argv:
+        if word in _children(command):
+            path, command = f"{path} {word}", _children(command)[word]
+    return path, command

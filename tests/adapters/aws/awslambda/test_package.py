@@ -1,0 +1,84 @@
+"""The zip is the same bytes wherever and whenever it is made."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from nwchatctl.aws.awslambda.package import PYJWT, package, zipped
+from nwchatctl.errors import ChatError
+from tests.paths import ROOT
+
+
+def make(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+FILES = {
+    "__init__.py": b"",
+    "message.py": b"def handler(event, context):\n    return 1\n",
+    "sub/x.py": b"X = 1\n",
+}
+
+
+def test_same_sources_same_bytes(tmp_path: Path) -> None:
+    one = make(tmp_path / "one" / "nwchat", FILES)
+    other = make(tmp_path / "other one" / "nwchat", dict(reversed(FILES.items())))
+    os.utime(other / "message.py", (1, 1))
+    (other / "message.py").chmod(0o600)
+    make(other, {"__pycache__/message.cpython-311.pyc": b"junk", "py.typed": b"", ".message.py.swp": b"junk"})
+    assert zipped(one) == zipped(other)
+
+
+def test_line_ends_of_another_system_make_no_difference(tmp_path: Path) -> None:
+    one = make(tmp_path / "one" / "nwchat", FILES)
+    other = make(tmp_path / "other" / "nwchat", {k: v.replace(b"\n", b"\r\n") for k, v in FILES.items()})
+    assert zipped(one) == zipped(other)
+
+
+def test_another_source_is_another_package(tmp_path: Path) -> None:
+    one = make(tmp_path / "one" / "nwchat", FILES)
+    other = make(tmp_path / "other" / "nwchat", FILES | {"sub/x.py": b"X = 2\n"})
+    assert zipped(one).sha256 != zipped(other).sha256
+
+
+def test_the_digest_is_lambdas_own() -> None:
+    made = package()
+    assert made.sha256 == base64.b64encode(hashlib.sha256(made.content).digest()).decode()
+
+
+def test_the_real_package_holds_the_handlers_and_pyjwt_and_nothing_else() -> None:
+    with zipfile.ZipFile(io.BytesIO(package().content)) as archive:
+        names = archive.namelist()
+        others = [each for each in names if not (each.startswith("nwchat/") and each.endswith(".py"))]
+        assert {each for each in others if not each.endswith(".py")} == {"jwt/LICENSE"}
+        assert {each.partition("/")[0] for each in others} == {"jwt"}
+        assert {"nwchat/connect.py", "nwchat/disconnect.py", "nwchat/message.py"} <= set(names)
+        assert {"jwt/__init__.py", "jwt/api_jwt.py", "jwt/algorithms.py"} <= set(names)
+        assert b"Permission is hereby granted" in archive.read("jwt/LICENSE")
+        assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        # Lambda refuses what it may not read.
+        assert {each.external_attr >> 16 for each in archive.infolist()} == {0o100644}
+
+
+def test_it_is_the_pyjwt_that_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"pyjwt=={PYJWT}" in project["dependencies"]
+
+
+def test_another_pyjwt_makes_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nwchatctl.aws.awslambda.package.PYJWT", "0.0.1")
+    with pytest.raises(ChatError) as raised:
+        package()
+    assert (raised.value.code, raised.value.exit_code) == ("pyjwt_version", 3)
+    assert raised.value.hint == "pip install pyjwt==0.0.1"

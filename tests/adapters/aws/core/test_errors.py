@@ -1,0 +1,65 @@
+"""AWS's errors, and how they are explained."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from nwchat.delivery.scheduler import DeliveryAborted
+from nwchatctl.aws.core import errors
+from nwchatctl.errors import Exit
+
+
+def client_error(code: str, message: str, operation: str = "CreateFunction") -> aws.ClientError:
+    return aws.ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "exit_code", "hint"),
+    [
+        (aws.NoCredentialsError(), "no_credentials", Exit.CONFIG, "--profile"),
+        (aws.NoRegionError(), "no_region", Exit.CONFIG, "--region"),
+        (aws.ProfileNotFound(profile="x"), "profile_unknown", Exit.CONFIG, "list-profiles"),
+        (client_error("ExpiredTokenException", "x"), "credentials", Exit.CONFIG, "--profile"),
+        (client_error("InvalidClientTokenId", "x"), "credentials", Exit.CONFIG, "--profile"),
+        (
+            client_error(
+                "AccessDeniedException", "User: u is not authorized to perform: lambda:CreateFunction"
+            ),
+            "access_denied",
+            Exit.CONFIG,
+            "docs/operator-policy.json",
+        ),
+        (
+            aws.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+            "unreachable",
+            Exit.FAILED,
+            "network",
+        ),
+        (aws.ReadTimeoutError(endpoint_url="http://127.0.0.1:1"), "unreachable", Exit.FAILED, "network"),
+        (
+            DeliveryAborted("the first 200 were all refused: 403"),
+            "nothing_accepted",
+            Exit.FAILED,
+            "operator-policy",
+        ),
+        (ResponseParserError("not JSON"), "unreachable", Exit.FAILED, "network"),
+        (client_error("TooManyRequestsException", "x"), "too_many_requests", Exit.FAILED, "in a minute"),
+        (
+            client_error("CodeStorageExceededException", "too much"),
+            "code_storage_exceeded",
+            Exit.FAILED,
+            "--debug",
+        ),
+    ],
+)
+def test_explanations(error: Exception, code: str, exit_code: int, hint: str) -> None:
+    explained = errors.explained(error)
+    assert explained is not None
+    assert (explained.code, explained.exit_code) == (code, exit_code)
+    assert hint in explained.hint
+
+
+def test_what_is_not_botos_stays_unexplained() -> None:
+    assert errors.explained(ValueError("x")) is None

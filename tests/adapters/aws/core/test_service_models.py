@@ -1,0 +1,32 @@
+"""Which of botocore's services can be had: ours, and those that credentials come from."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import botocore.credentials
+import botocore.tokens
+import botocore.utils
+import pytest
+from botocore.exceptions import UnknownServiceError
+
+from nwchatctl.aws.core.service_models import SERVICES, Models
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_has_a_model(service: str) -> None:
+    assert Models().load_service_model(service, "service-2")["operations"]
+
+
+def test_others_are_not_known() -> None:
+    with pytest.raises(UnknownServiceError):
+        Models().load_service_model("s3", "service-2")
+
+
+def test_whatever_botocore_gets_credentials_with_is_among_them() -> None:
+    """Read from its source: the names with which it makes clients."""
+    sources = "".join(inspect.getsource(each) for each in (botocore.credentials, botocore.tokens))
+    made = set(re.findall(r"""client(?:_creator)?\(\s*['"]([a-z0-9-]+)['"]""", sources))
+    assert {"sso", "sts"} <= made
+    assert made <= set(SERVICES)

@@ -1,0 +1,140 @@
+"""The lock and the releases in their table, on moto: taken as it was seen or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from nwchatctl.aws.dynamodb.deploy_table import DeployTable
+from nwchatctl.deploy.lock import LockHolder, LockState
+from nwchatctl.deploy.model.release import Release
+
+ME = LockHolder("mine", "me", "laptop", "boot/1/2", "deploy", 1_000, 2_000, "r1")
+YOU = LockHolder("yours", "you", "desk", "boot/3/4", "destroy", 1_500, 2_500)
+
+
+@pytest.fixture
+def deploys() -> Iterator[DeployTable]:
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        client.create_table(
+            TableName="deploys",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield DeployTable(client, "deploys")
+
+
+def test_there_is_nothing_where_there_is_no_table() -> None:
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        rows = DeployTable(client, "deploys").read()
+    assert (rows.there, rows.lock, rows.records) == (False, LockState(), ())
+
+
+def test_names_that_a_certificate_was_requested_for_are_remembered(deploys: DeployTable) -> None:
+    deploys.put_requested("chat.example.com")
+    deploys.put_requested("b.example.com")
+    deploys.delete_requested("b.example.com")
+    deploys.delete_requested("never.example.com")
+    rows = deploys.read()
+    assert (rows.requested, rows.records) == (frozenset({"chat.example.com"}), ())
+    DeployTable(deploys._client, "gone").delete_requested("chat.example.com")
+
+
+def test_a_lock_is_taken_once_kept_and_let_go(deploys: DeployTable) -> None:
+    assert deploys.read().lock == LockState()
+    assert deploys.take(ME, LockState())
+    assert deploys.read().lock == LockState(ME)
+    assert not deploys.take(YOU, LockState())
+    assert deploys.renew(dataclasses.replace(ME, expires_at=9_000))
+    assert deploys.read().lock == LockState(dataclasses.replace(ME, expires_at=9_000))
+    assert not deploys.renew(YOU)
+    deploys.drop(YOU)
+    assert deploys.read().lock.holder is not None
+    deploys.drop(ME)
+    assert deploys.read().lock == LockState(None, "mine")
+
+
+def test_who_read_before_somebody_was_at_it_does_not_get_it(deploys: DeployTable) -> None:
+    """Neither the first time nor later: what was read is old by then."""
+    before = deploys.read().lock
+    assert deploys.take(ME, before)
+    deploys.drop(ME)
+    assert not deploys.take(YOU, before)
+    between = deploys.read().lock
+    assert deploys.take(ME, between)
+    again = dataclasses.replace(ME, token="mine again")
+    deploys.drop(ME)
+    assert deploys.take(again, deploys.read().lock)
+    deploys.drop(again)
+    assert not deploys.take(YOU, between)
+    assert deploys.take(YOU, deploys.read().lock)
+
+
+def test_a_dead_ones_lock_is_taken_over_by_one(deploys: DeployTable) -> None:
+    assert deploys.take(ME, LockState())
+    seen = deploys.read().lock
+    third = dataclasses.replace(YOU, token="third")
+    assert deploys.take(YOU, seen)
+    assert not deploys.take(third, seen)
+    # The dead one was alive after all: it hears that it has lost.
+    assert not deploys.renew(ME)
+    deploys.drop(ME)
+    found = deploys.read().lock.holder
+    assert found is not None
+    assert found.token == "yours"
+
+
+def test_who_renews_it_is_alive(deploys: DeployTable) -> None:
+    assert deploys.take(ME, LockState())
+    seen = deploys.read().lock
+    assert deploys.renew(dataclasses.replace(ME, expires_at=9_000))
+    assert not deploys.take(YOU, seen)
+    assert deploys.take(YOU, deploys.read().lock)
+
+
+def test_a_lock_without_its_table_is_nobodys(deploys: DeployTable) -> None:
+    """Destroyed since it was read."""
+    deploys._client.delete_table(TableName="deploys")
+    assert not deploys.take(ME, LockState())
+
+
+def test_taking_it_twice_because_an_answer_was_lost_is_taking_it(deploys: DeployTable) -> None:
+    assert deploys.take(ME, LockState())
+    assert deploys.take(ME, LockState())
+
+
+def test_a_lock_can_be_taken_away(deploys: DeployTable) -> None:
+    assert deploys.take(ME, LockState())
+    deploys.unlock(deploys.read().lock)
+    deploys.unlock(deploys.read().lock)
+    assert deploys.read().lock == LockState(None, "mine")
+
+
+def test_releases_come_newest_first_and_go(deploys: DeployTable) -> None:
+    one = Release("r1", (("f", "a"),), "d1", "c0de", False, (("f.memory_mb", "1"),))
+    two = dataclasses.replace(one, name="r2", functions=(("f", "b"),))
+    deploys.put_release(one, 1_000, "me")
+    deploys.put_release(two, 2_000, "you", before="r1")
+    records = deploys.read().records
+    assert [(each.release, each.created_at, each.by) for each in records] == [
+        (dataclasses.replace(two, latest=True), 2_000, "you"),
+        (one, 1_000, "me"),
+    ]
+    assert [each.before for each in records] == ["r1", ""]
+    assert records[1].release.settings == (("f.memory_mb", "1"),)
+    deploys.put_release(one, 3_000, "me")
+    assert [each.release.name for each in deploys.read().records] == ["r1", "r2"]
+    deploys.delete_release(two)
+    deploys.delete_release(two)
+    assert [each.release.name for each in deploys.read().records] == ["r1"]

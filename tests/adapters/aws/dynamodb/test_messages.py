@@ -1,0 +1,217 @@
+"""The messages by the thousand, against moto's DynamoDB and against scripted answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+from moto import mock_aws
+
+from nwchat.model.ids import ROOM, ulid
+from nwchat.model.rows import message_row
+from nwchat.model.wire import Message
+from nwchat.storage.store import Dedup, Store
+from nwchatctl.aws.dynamodb.messages import LEFT_OVER, Messages
+from nwchatctl.chat.history_filter import MessageFilter, Span
+from nwchatctl.chat.history_tail import MessagePage
+from nwchatctl.errors import ChatError
+from tests.adapters.moto_tables import make_messages
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW = 1_700_000_000_000
+LIVE = NOW // 1000 + 1000
+PAST = NOW // 1000 - 1
+
+
+def message(number: int, text: str = "") -> Message:
+    return Message(ulid(NOW - 100_000 + number, bytes(10)), text or f"text {number}", "u", "1", NOW)
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-2")
+        make_messages(client)
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def messages(client: DynamoDBClient) -> Messages:
+    return Messages(client, "messages", lambda: NOW)
+
+
+def put(messages: Messages, *numbers: int) -> None:
+    for number in numbers:
+        messages.put([(message(number), LIVE)])
+
+
+def numbers(pages: Any) -> list[int]:
+    return [int(each.message.removeprefix("text ")) for page in pages for each in page]
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "found"),
+    [
+        (None, None, [1, 2, 3, 4, 5]),
+        (2, None, [3, 4, 5]),
+        (None, 3, [1, 2]),
+        (1, 5, [2, 3, 4]),
+        (3, 3, []),
+        (4, 2, []),
+        (5, None, []),
+    ],
+)
+def test_a_span_leaves_its_ends_out(
+    messages: Messages, after: int | None, before: int | None, found: list[int]
+) -> None:
+    put(messages, *range(1, 6))
+    ends = [None if each is None else message(each).id for each in (after, before)]
+    assert numbers(messages.oldest_first(Span(*ends))) == found
+    assert numbers(messages.newest_first(Span(*ends))) == found[::-1]
+    assert numbers(messages.newest_first(Span(*ends), 1)) == found[::-1]
+
+
+def test_what_is_read_leaves_out_the_expired_and_other_rooms(
+    client: DynamoDBClient, messages: Messages
+) -> None:
+    store = Store(client, "none", "messages")
+    store.append(message(1), LIVE, Dedup("s", "k"))
+    messages.put([(message(2), PAST), (message(3), LIVE)])
+    assert numbers(messages.oldest_first(Span())) == [1, 3]
+    assert messages.read(message(0).id, 10) == MessagePage((message(1), message(3)), None)
+    # Those that expire are counted and deleted as any other.
+    limit = message(3).id
+    assert (messages.count(limit), list(messages.keys(limit))) == (2, [message(1).id, message(2).id])
+    assert sum(messages.delete(messages.keys(limit))) == 2
+    left = client.scan(TableName="messages")["Items"]
+    assert sorted(row["id"]["S"] for row in left) == ["-", limit]
+    assert sorted(row["room"]["S"] for row in left)[0] == ROOM
+
+
+def test_a_page_says_where_to_go_on(messages: Messages) -> None:
+    put(messages, *range(1, 6))
+    first = messages.read(message(1).id, 2)
+    assert first == MessagePage((message(2), message(3)), message(3).id)
+    assert first.next is not None
+    assert messages.read(first.next, 10) == MessagePage((message(4), message(5)), None)
+
+
+def test_the_last_of_somebody(messages: Messages) -> None:
+    put(messages, *range(1, 6))
+    own = Message(ulid(NOW - 200_000, bytes(10)), "text 9", "other", "2", NOW)
+    messages.put([(own, LIVE)])
+    assert messages.last(2, MessageFilter()) == [message(4), message(5)]
+    assert messages.last(2, MessageFilter(user="2")) == [own]
+    assert messages.last(2, MessageFilter(user="nobody")) == []
+
+
+@pytest.mark.parametrize(("number", "found"), [(1, 5), (3, 3), (5, 1), (6, None)])
+def test_the_oldest_that_stays(messages: Messages, number: int, found: int | None) -> None:
+    put(messages, *range(1, 6))
+    messages.put([(message(6), PAST)])
+    assert messages.oldest_of_newest(number) == (found and message(found).id)
+
+
+def test_the_oldest_of_more_than_a_page(messages: Messages) -> None:
+    for start in range(0, 1200, 25):
+        messages.put([(message(each), LIVE) for each in range(start, start + 25)])
+    assert messages.oldest_of_newest(1100) == message(100).id
+    assert messages.count(message(1200).id) == 1200
+    deleted = list(messages.delete(messages.keys(message(1000).id)))
+    assert deleted == [25] * 40
+    assert numbers(messages.oldest_first(Span())) == list(range(1000, 1200))
+
+
+def test_one_message_comes_and_goes(messages: Messages) -> None:
+    put(messages, 1)
+    assert messages.get(message(1).id) == message(1)
+    assert messages.take_out(message(1).id) == message(1)
+    assert messages.take_out(message(1).id) is None
+    assert messages.get(message(1).id) is None
+
+
+@pytest.mark.parametrize("key", ["", "x" * 1025, "\udcff"])
+def test_what_cannot_be_a_key_is_no_message(messages: Messages, key: str) -> None:
+    assert messages.get(key) is None
+    assert messages.take_out(key) is None
+
+
+# What DynamoDB leaves of a batch --------------------------------------------------------------
+
+
+def scripted(*answers: Any) -> tuple[Messages, Stubber, list[float]]:
+    """Messages whose batches are answered so, and the waits between them; jitter is 1."""
+    client = boto3.client(
+        "dynamodb", region_name="us-east-2", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    stubber = Stubber(client)
+    for sent, left in answers:
+        unprocessed = {"messages": [request(each) for each in left]} if left else {}
+        stubber.add_response(
+            "batch_write_item",
+            {"UnprocessedItems": unprocessed},
+            {"RequestItems": {"messages": [request(each) for each in sent]}},
+        )
+    waits: list[float] = []
+    made = Messages(client, "messages", lambda: NOW, sleep=waits.append, jitter=lambda: 1.0)
+    stubber.activate()
+    return made, stubber, waits
+
+
+def request(number: int) -> Any:
+    return {"PutRequest": {"Item": message_row(message(number), LIVE)}}
+
+
+def test_what_is_left_of_a_batch_is_sent_again() -> None:
+    messages, stubber, waits = scripted(((1, 2, 3), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), ()))
+    messages.put([(message(each), LIVE) for each in (1, 2, 3)])
+    stubber.assert_no_pending_responses()
+    assert waits == [0.05, 0.1, 0.05]
+
+
+def test_a_table_that_takes_nothing_is_given_up() -> None:
+    messages, stubber, waits = scripted(*[((1,), (1,))] * LEFT_OVER)
+    with pytest.raises(ChatError) as caught:
+        messages.put([(message(1), LIVE)])
+    assert caught.value.code == "throttled"
+    assert "again" in caught.value.hint
+    stubber.assert_no_pending_responses()
+    assert 60 < sum(waits) < 120
+
+
+def test_a_failure_that_does_not_pass_is_raised() -> None:
+    messages, stubber, _ = scripted()
+    stubber.add_client_error(
+        "batch_write_item", "AccessDeniedException", expected_params={"RequestItems": ANY}
+    )
+    with pytest.raises(ClientError):
+        messages.put([(message(1), LIVE)])
+
+
+def test_reads_are_consistent() -> None:
+    client = boto3.client(
+        "dynamodb", region_name="us-east-2", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stubber:
+        stubber.add_response(
+            "query",
+            {"Items": []},
+            {
+                "TableName": "messages",
+                "KeyConditionExpression": "room = :room AND id > :after",
+                "ExpressionAttributeValues": {":room": {"S": ROOM}, ":after": {"S": "a"}},
+                "ConsistentRead": True,
+                "Limit": 7,
+            },
+        )
+        assert Messages(client, "messages", lambda: NOW).read("a", 7) == MessagePage()

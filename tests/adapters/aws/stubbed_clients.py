@@ -1,0 +1,46 @@
+"""Stubbed AWS for tests of the adapters."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import boto3
+from botocore.stub import Stubber
+
+from nwchatctl.aws.awslambda.functions import Functions
+from nwchatctl.aws.awslambda.package import Package
+from nwchatctl.deploy.location import Location
+
+TAGS = (("nwchat:chat", "x"), ("nwchat:managed-by", "nwchatctl"))
+PLACE = Location("123456789012", "us-east-2")
+PREFIX = "arn:aws:apigateway:us-east-2::/apis/"
+
+
+class Desk:
+    """Stubbed clients, each of which must have been asked everything that was queued, and nothing else."""
+
+    def __init__(self) -> None:
+        self.stubs: list[Stubber] = []
+
+    def client(self, service: Any) -> tuple[Any, Stubber]:
+        client = boto3.client(
+            service, region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        stub = Stubber(client)
+        stub.activate()
+        self.stubs.append(stub)
+        return client, stub
+
+
+def functions(client: Any) -> Functions:
+    return Functions(
+        client, Package(b"zip", "sha"), lambda name: PLACE.arn("lambda", f"function:{name}"), PLACE.role_arn
+    )
+
+
+class Rush(threading.Event):
+    """What patience waits for, for those who have no time: no wait takes any."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False

@@ -1,0 +1,290 @@
+"""Both transports while much goes wrong, and when they are stopped."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from nwchat.delivery.asyncio_transport import Transport
+from nwchat.delivery.outcome import Delivered, Failed, Gone, Throttled
+from nwchat.delivery.rate_limit import RateLimiter
+from nwchat.delivery.signing import Credentials
+from nwchat.model.rows import Recipient
+from nwchatctl.signals import graceful_stop
+from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub
+from tests.adapters.nwchat.delivery.transport_run import send
+
+Serve = Callable[..., Stub]
+GONE = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n"
+SLOW_DOWN = b"HTTP/1.1 429 Too Many\r\ncontent-length: 0\r\n\r\n"
+EXPIRED = (
+    b"HTTP/1.1 403 Forbidden\r\ncontent-length: 57\r\nx-amzn-errortype: ExpiredTokenException\r\n\r\n"
+    b'{"message":"ExpiredTokenException: the token is expired"}'
+)
+
+
+def answering(peer: Peer) -> None:
+    while peer.request():
+        peer.send(OK)
+
+
+class Faulty:
+    """Breaks so large a share of all calls, each in one of many ways; keeps whom it answered 200."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.accepted: set[str] = set()
+        self.faults: Counter[int] = Counter()
+        self._random = random.Random(7)
+        self._lock = threading.Lock()
+
+    def __call__(self, peer: Peer) -> None:
+        while request := peer.request():
+            with self._lock:
+                fault = self._random.randrange(8) if self._random.random() < self.share else -1
+                self.faults[fault] += 1
+            whole = GONE if request.name.startswith("gone") else OK
+            match fault:
+                case 0:
+                    peer.send(SLOW_DOWN)
+                case 1:
+                    peer.send(b"HTTP/1.1 429 x\r\ncontent-length: 18\r\n\r\n" + b'{"message":"slow"}')
+                case 2:
+                    peer.send(b"HTTP/1.1 503 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    return
+                case 3:
+                    peer.reset()
+                    return
+                case 4:
+                    peer.send(whole[:20])
+                    peer.reset()
+                    return
+                case 5:
+                    peer.send(b"HTTP/1.1 500 x\r\ncontent-length: 100\r\n\r\nhalf")
+                    peer.reset()
+                    return
+                case 6:
+                    return
+                case 7:
+                    peer.send(b"garbage\r\n\r\n")
+                    return
+                case _:
+                    if whole is OK:
+                        self.accepted.add(request.name)
+                    peer.send(whole)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_each_of_many_ends_in_one_outcome(serve: Serve, transport: Transport, share: float) -> None:
+    faulty = Faulty(share)
+    stub = serve(faulty)
+    names = [f"{'gone' if number % 10 == 0 else 'there'}-{number}" for number in range(600)]
+    sent = send(transport, stub.url, names, most_width=16)
+    assert sorted(sent.said) == sorted(names)
+    assert sent.scheduler.under_way == 0
+    assert len(faulty.faults) == 9
+    for name, outcome in sent.said.items():
+        match outcome:
+            case Delivered():
+                # The status is enough, whatever becomes of the rest.
+                assert name.startswith("there")
+            case Gone():
+                assert name.startswith("gone")
+            case Failed() | Throttled():
+                assert outcome.retries > 0
+            case _:
+                pytest.fail(f"{name}: {outcome}")
+    good = sent.kinds[Delivered] + sent.kinds[Gone]
+    assert good >= (600 if share < 0.5 else 580)
+    lost = {name for name, outcome in sent.said.items() if isinstance(outcome, Delivered)} - faulty.accepted
+    assert len(lost) <= faulty.faults[4]
+
+
+def test_credentials_that_expire_half_way(serve: Serve, transport: Transport) -> None:
+    lock = threading.Lock()
+    answered = 0
+    asked = 0
+
+    def script(peer: Peer) -> None:
+        nonlocal answered
+        while request := peer.request():
+            with lock:
+                answered += 1
+                expired = answered > 100 and "x-amz-security-token: new" not in request.head
+            peer.send(EXPIRED if expired else OK)
+
+    def credentials() -> Credentials:
+        nonlocal asked
+        asked += 1
+        return Credentials("AK", "secret", "old" if answered <= 100 else "new")
+
+    stub = serve(script)
+    sent = send(transport, stub.url, map(str, range(300)), credentials=credentials, most_width=8)
+    assert sent.kinds == {Delivered: 300}
+    assert 0 < sum(outcome.retries for outcome in sent.said.values()) <= 2 * 8
+    assert asked <= 40
+
+
+def test_credentials_that_cannot_be_had(serve: Serve, transport: Transport) -> None:
+    def credentials() -> Credentials:
+        raise LookupError("no AWS credentials")
+
+    stub = serve(answering)
+    sent = send(transport, stub.url, "abc", credentials=credentials)
+    assert isinstance(sent.scheduler.error, LookupError)
+    assert stub.requests == []
+
+
+def stalling_after(count: int) -> Callable[[Peer], None]:
+    """Answers so many and never again."""
+    lock = threading.Lock()
+    left = count
+
+    def script(peer: Peer) -> None:
+        nonlocal left
+        while peer.request():
+            with lock:
+                left -= 1
+                stalled = left < 0
+            if stalled:
+                peer.hold()
+                return
+            peer.send(OK)
+
+    return script
+
+
+def test_a_stop_waits_a_moment_for_what_is_under_way(serve: Serve, transport: Transport) -> None:
+    stub = serve(stalling_after(50))
+    began = time.monotonic()
+    sent = send(
+        transport,
+        stub.url,
+        map(str, range(1000)),
+        most_width=10,
+        stopped=lambda: "interrupted" if time.monotonic() - began > 0.3 else "",
+    )
+    assert 1.5 < sent.seconds < 3
+    assert sent.kinds == {Delivered: 50, Failed: 10}
+    reasons = {outcome.reason for outcome in sent.said.values() if isinstance(outcome, Failed)}
+    assert reasons == {"interrupted: no answer yet"}
+    assert sent.scheduler.cut_short
+    assert sent.scheduler.over
+    assert sent.cpu_seconds < 1.0
+    # The transport is as good as new.
+    assert send(transport, serve(answering).url, "abc").kinds == {Delivered: 3}
+
+
+def test_a_stop_with_nothing_under_way_is_at_once(serve: Serve, transport: Transport) -> None:
+    began = time.monotonic()
+    sent = send(
+        transport,
+        serve(answering).url,
+        map(str, range(1000)),
+        rate_limiter=RateLimiter(2.0),
+        stopped=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
+    )
+    assert sent.seconds < 1.0
+    assert sent.scheduler.cut_short
+
+
+def test_the_deadline_bounds_it_although_nobody_answers(serve: Serve, transport: Transport) -> None:
+    stub = serve(stalling_after(5))
+    sent = send(transport, stub.url, map(str, range(1000)), most_width=10, deadline=time.monotonic() + 0.3)
+    assert 1.5 < sent.seconds < 2.5
+    assert sent.kinds == {Delivered: 5, Failed: 10}
+
+
+def test_a_stop_does_not_wait_for_connections_that_are_never_made(serve: Serve, transport: Transport) -> None:
+    url = serve(Peer.hold).url.replace("http:", "https:")
+    began = time.monotonic()
+    sent = send(
+        transport,
+        url,
+        map(str, range(100)),
+        stopped=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
+    )
+    assert sent.seconds < 3
+    assert sent.kinds == {Failed: 32}
+
+
+def test_the_first_interrupt_ends_it_with_all_that_was_done(serve: Serve, transport: Transport) -> None:
+    stub = serve(answering)
+    with graceful_stop() as stop:
+        signal.setitimer(signal.ITIMER_REAL, 0.4)
+        sent = send(
+            transport,
+            stub.url,
+            map(str, range(100_000)),
+            rate_limiter=RateLimiter(200.0),
+            stopped=lambda: stop.reason,
+        )
+    assert stop.reason == "timed out"
+    assert 0.3 < sent.seconds < 2
+    assert 10 < sent.kinds[Delivered] < 400
+    assert sent.kinds.total() == sent.kinds[Delivered]
+    assert sent.scheduler.cut_short
+
+
+def test_the_second_interrupt_is_not_held_up(serve: Serve, transport: Transport) -> None:
+    stub = serve(stalling_after(0))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted = threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,))
+        interrupted.start()
+        send(transport, stub.url, "abc")
+    interrupted.join()
+    assert time.monotonic() - began < 2
+    assert send(transport, serve(answering).url, "abc").kinds == {Delivered: 3}
+
+
+class Starved:
+    """A source that has nothing for a second."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + 1.0
+
+    def next(self) -> Sequence[Recipient] | None:
+        return () if time.monotonic() < self._until else None
+
+
+def test_waiting_for_the_source_costs_nothing(serve: Serve, transport: Transport) -> None:
+    sent = send(transport, serve(answering).url, (), source=Starved())
+    assert sent.seconds >= 1
+    assert sent.cpu_seconds < 0.2
+
+
+def test_being_slow_on_purpose_costs_nothing(serve: Serve, transport: Transport) -> None:
+    sent = send(transport, serve(answering).url, map(str, range(40)), rate_limiter=RateLimiter(40.0))
+    assert sent.kinds == {Delivered: 40}
+    assert 0.7 < sent.seconds < 2
+    assert sent.cpu_seconds < 0.3
+
+
+def test_waiting_to_try_again_costs_nothing(serve: Serve, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        while peer.request():
+            peer.send(SLOW_DOWN)
+
+    sent = send(transport, serve(script).url, "abc", attempts=4, jitter=lambda: 1.0)
+    assert sent.kinds == {Throttled: 3}
+    assert sent.seconds >= 0.7
+    assert sent.cpu_seconds < 0.2
+
+
+def test_waiting_for_an_answer_costs_nothing(
+    serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+        monkeypatch.setattr(f"{module}.ANSWER_SECONDS", 1.0)
+        monkeypatch.setattr(f"{module}.CONNECT_SECONDS", 0.2)
+    sent = send(transport, serve(stalling_after(0)).url, map(str, range(20)), attempts=1, most_width=20)
+    assert sent.kinds == {Failed: 20}
+    assert sent.seconds >= 1
+    assert sent.cpu_seconds < 0.3

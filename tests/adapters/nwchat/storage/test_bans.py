@@ -1,0 +1,89 @@
+"""Bans as the functions read them from DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from nwchat.model.bans import Ban, ban_row, keys_of
+from nwchat.model.rows import message_row
+from nwchat.model.wire import Message
+from nwchat.storage.batch_get import ATTEMPTS, Unread
+from nwchat.storage.store import Store
+from tests.adapters.moto_tables import make_messages
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BOB, PLACE = Ban("user#bob", "Bob", 5, 1, "me", "spam"), Ban("address#1.2.3.4", "1.2.3.4")
+
+
+@pytest.fixture
+def client() -> Iterator[DynamoDBClient]:
+    with mock_aws():
+        made = boto3.client("dynamodb", "us-east-2", aws_access_key_id="x", aws_secret_access_key="x")
+        make_messages(made)
+        for ban in (BOB, PLACE):
+            made.put_item(TableName="messages", Item=ban_row(ban))
+        yield made
+
+
+def store(client: Any, waits: list[float] | None = None) -> Store:
+    slept = [] if waits is None else waits
+    return Store(client, "connections", "messages", sleep=slept.append, jitter=lambda: 1.0)
+
+
+def test_those_that_there_are_in_one_consistent_read(client: DynamoDBClient) -> None:
+    asked: list[Any] = []
+
+    class Watched:
+        def batch_get_item(self, **request: Any) -> Any:
+            asked.append(request)
+            return client.batch_get_item(**request)
+
+    found = store(Watched()).bans(keys_of(sender_id="7", uname="BOB", address="1.2.3.4"))
+    assert sorted(row["id"]["S"] for row in found) == ["address#1.2.3.4", "user#bob"]
+    (request,) = asked
+    assert request["RequestItems"]["messages"]["ConsistentRead"] is True
+
+
+def test_a_message_is_no_ban(client: DynamoDBClient) -> None:
+    client.put_item(TableName="messages", Item=message_row(Message("user#eve", "hi", "", "", 1), 5))
+    assert store(client).bans(("user#eve",)) == []
+
+
+class Busy:
+    """Gives one row of those that are asked for, and leaves the others; none at all with `rows` 0."""
+
+    def __init__(self, client: DynamoDBClient, rows: int) -> None:
+        self.client = client
+        self.rows = rows
+        self.calls = 0
+
+    def batch_get_item(self, **request: Any) -> Any:
+        self.calls += 1
+        (wanted,) = request["RequestItems"].values()
+        now, later = wanted["Keys"][: self.rows], wanted["Keys"][self.rows :]
+        left = {"UnprocessedKeys": {"messages": {**wanted, "Keys": later}} if later else {}}
+        if not now:
+            return {"Responses": {}, **left}
+        some: Any = {"messages": {**wanted, "Keys": now}}
+        return {**self.client.batch_get_item(RequestItems=some), **left}
+
+
+def test_what_is_left_out_is_asked_for_again(client: DynamoDBClient) -> None:
+    busy, waits = Busy(client, 1), list[float]()
+    found = store(busy, waits).bans(("user#eve", "user#bob", "address#1.2.3.4"))
+    assert [row["id"]["S"] for row in found] == ["user#bob", "address#1.2.3.4"]
+    assert (busy.calls, waits) == (3, [0.1, 0.2])
+
+
+def test_not_for_ever(client: DynamoDBClient) -> None:
+    busy, waits = Busy(client, 0), list[float]()
+    with pytest.raises(Unread, match="1 of 1 rows"):
+        store(busy, waits).bans(("user#bob",))
+    assert (busy.calls, sum(waits) < 1) == (ATTEMPTS, True)

@@ -1,0 +1,73 @@
+"""Answers of DynamoDB, as botocore reads them by its own description and by ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.parsers import create_parser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nwchat.storage.service_model import RawItems
+from nwchatctl.aws.core.service_models import Models
+
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
+numbers = st.integers().map(str) | st.floats(allow_nan=False, allow_infinity=False).map(str)
+attributes: st.SearchStrategy[dict[str, Any]] = st.recursive(
+    st.builds(lambda text: {"S": text}, texts)
+    | st.builds(lambda number: {"N": number}, numbers)
+    | st.builds(lambda true: {"BOOL": true}, st.booleans())
+    | st.just({"NULL": True})
+    | st.builds(lambda some: {"SS": some}, st.lists(texts, min_size=1, max_size=3))
+    | st.builds(lambda some: {"NS": some}, st.lists(numbers, min_size=1, max_size=3)),
+    lambda inner: (
+        st.builds(lambda some: {"L": some}, st.lists(inner, max_size=3))
+        | st.builds(lambda some: {"M": some}, st.dictionaries(texts, inner, max_size=3))
+    ),
+    max_leaves=6,
+)
+items = st.dictionaries(texts, attributes, max_size=4)
+
+OPERATIONS: dict[str, Callable[[list[dict[str, Any]]], dict[str, Any]]] = {
+    "Scan": lambda some: {"Items": some, "Count": len(some)},
+    "Query": lambda some: {"Items": some, "LastEvaluatedKey": {"id": {"S": "é"}}},
+    "GetItem": lambda some: {"Item": some[0]} if some else {},
+    "TransactGetItems": lambda some: {"Responses": [{"Item": each} for each in some]},
+    "BatchGetItem": lambda some: {"Responses": {"table": some}},
+    "UpdateItem": lambda some: {"Attributes": some[0]} if some else {},
+}
+
+
+def parsed(loader: Loader, operation: str, answer: dict[str, Any]) -> Any:
+    model: Any = loader.load_service_model("dynamodb", "service-2")
+    shape: Any = ServiceModel(model, "dynamodb").operation_model(operation).output_shape
+    response = {"body": json.dumps(answer).encode(), "headers": {}, "status_code": 200}
+    found = create_parser("json").parse(response, shape)
+    found.pop("ResponseMetadata")
+    return found
+
+
+LOADERS: dict[str, Loader] = {"functions": RawItems(), "tool": Models()}
+BOTOCORE = Loader()
+
+
+@settings(deadline=None)
+@given(some=st.lists(items, max_size=3), operation=st.sampled_from(sorted(OPERATIONS)))
+@pytest.mark.parametrize("ours", sorted(LOADERS))
+def test_items_are_what_botocore_makes_of_them(ours: str, some: list[dict[str, Any]], operation: str) -> None:
+    answer = OPERATIONS[operation](some)
+    assert parsed(LOADERS[ours], operation, answer) == parsed(BOTOCORE, operation, answer)
+
+
+def test_other_services_are_botocores() -> None:
+    assert RawItems().load_service_model("sts", "service-2") == BOTOCORE.load_service_model(
+        "sts", "service-2"
+    )
+    with pytest.raises(UnknownServiceError):
+        RawItems().load_service_model("nothing", "service-2")

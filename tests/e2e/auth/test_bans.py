@@ -1,0 +1,393 @@
+"""Bans and limits, with real sockets."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import typer
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from nwchat.model.bans import Ban, ban_row
+from nwchat.model.limits import Limits
+from nwchat.storage.store import Store
+from nwchatctl.chat import connection_prune
+from tests.e2e.support.chat import SECONDS, Chat, Frame, Player, connection_row, eventually, now_ms, unique
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.sandbox import Sandbox
+
+HERE = "127.0.0.1"
+ENVIRONMENTS = 4
+"""Of one function at the same time, at most (`nwchatctl.sandbox.patches.ministack.MAX_WORKERS`)."""
+WINDOW = {"NWCHAT_CHAT__RATE_SECONDS": "60"}
+"""Longer than a flood takes on the slowest machine, so that it has no second window."""
+
+
+@pytest.fixture(scope="module")
+def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    made = Operator(sandbox, "e2e-bans", tmp_path_factory.mktemp("home"), **WINDOW)
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+@pytest.fixture(scope="module")
+def room(operator: Operator) -> Chat:
+    return Chat(operator.sandbox, operator.name, WINDOW, operator.url)
+
+
+@pytest.fixture(autouse=True)
+def nobody_stays_banned(room: Chat) -> Iterator[None]:
+    yield
+    for each in rows(room):
+        key = {name: each[name] for name in ("room", "id")}
+        room.dynamodb.delete_item(TableName=room.messages_table, Key=key)
+
+
+def rows(room: Chat) -> list[Frame]:
+    """The rows of bans."""
+    found: list[Frame] = room.dynamodb.query(
+        TableName=room.messages_table,
+        KeyConditionExpression="room = :room",
+        ExpressionAttributeValues={":room": {"S": "bans"}},
+    )["Items"]
+    return found
+
+
+def status(room: Chat) -> int:
+    """What a handshake is answered with."""
+    try:
+        with room.players(1):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+def says(player: Player, text: str, **who: str) -> str:
+    """What becomes of a message: `ack`, or the code of the error."""
+    player.send({"message": text, "client_id": text[-40:], **who})
+    (answer,) = (each for each in player.until(lambda frame: "client_id" in frame) if "client_id" in each)
+    assert answer["client_id"] == text[-40:]
+    return str(answer.get("code", answer["type"]))
+
+
+# Who is banned ------------------------------------------------------------------------------------
+
+
+def test_a_banned_user_is_muted_and_nobody_else_is(operator: Operator, room: Chat) -> None:
+    with room.players() as (one, other):
+        assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
+        made = operator.json("ban", "add", "--user", "ＢＯＢ", "--for", "1h", "--reason", "spam")
+        refused, heard = unique("refused"), unique("heard")
+        one.send({"message": refused, "uname": " bob ", "sender_id": "7", "client_id": "k"})
+        (error,) = one.until(lambda frame: frame.get("type") == "error")[-1:]
+        assert (error["code"], error["client_id"]) == ("muted", "k")
+        assert error["detail"].startswith("you are banned from this chat until 20")
+        assert says(other, heard, uname="Eve", sender_id="8") == "ack"
+        # The neighbour's message comes to the banned one as well, and theirs to nobody.
+        assert one.hear(heard)["uname"] == "Eve"
+        assert refused not in [each["message"] for each in other.history(20)]
+        assert operator.json("ban", "remove", "--user", "bOb")["removed"][0]["who"] == "ＢＯＢ"
+        assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
+    (ban,) = made["bans"]
+    assert (ban["kind"], ban["who"], ban["change"], ban["reason"]) == ("user", "ＢＯＢ", "added", "spam")
+
+
+def test_nobody_comes_from_a_banned_address_and_open_sockets_are_mute(operator: Operator, room: Chat) -> None:
+    with room.players(1) as (one,):
+        assert status(room) == 101
+        operator.json("ban", "add", "--address", f"::ffff:{HERE}", "--forever")
+        assert status(room) == 403
+        assert says(one, unique()) == "muted"
+        one.send({"action": "history", "limit": 1, "client_id": "h"})
+        assert one.receive()["code"] == "muted"
+        one.send({"action": "ping"})
+        assert one.receive() == {"type": "pong"}
+        operator.json("ban", "remove", "--address", HERE)
+        assert status(room) == 101
+        assert says(one, unique()) == "ack"
+
+
+def test_an_ended_ban_keeps_nobody_out_though_its_row_is_there(operator: Operator, room: Chat) -> None:
+    operator.json("ban", "add", "--address", HERE, "--for", "10ms")
+    eventually(lambda: status(room), 101)
+    (row,) = rows(room)
+    assert int(row["expires_at"]["N"]) > now_ms() / 1000
+    assert operator.json("ban", "list") == {"bans": [], "count": 0}
+    (ended,) = operator.json("ban", "list", "--all")["bans"]
+    assert (ended["who"], ended["ended"]) == (HERE, True)
+    assert "(ended)" in operator.run("ban", "list", "--all").out
+
+
+# The commands -------------------------------------------------------------------------------------
+
+
+def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) -> None:
+    add = ("ban", "add", "--user", "Bob", "--user", "bob", "--until")
+    first = operator.json(*add, "2100-01-01T00:00Z", "--reason", "spam")["bans"]
+    ran = operator.run(*add, "2100-01-01T00:00Z", "--json")
+    second = operator.json(*add, "2101-01-01T00:00Z")["bans"]
+    assert [each["change"] for each in (*first, *ran.data["bans"], *second)] == [
+        "added",
+        "unchanged",
+        "changed",
+    ]
+    assert ran.built == []
+    assert second[0] == {
+        **first[0],
+        "who": "bob",
+        "change": "changed",
+        "until": "2101-01-01T00:00:00.000Z",
+        "before_until": "2100-01-01T00:00:00.000Z",
+        "before_who": "bob",
+    }
+    shown = operator.run(*add, "2102-01-01T00:00Z")
+    assert shown.out.startswith("bob is banned until 2102-01-01")
+    assert "; it was until 2101-01-01" in shown.out
+
+
+def test_a_dry_run_changes_nothing(operator: Operator, room: Chat) -> None:
+    would = operator.run("ban", "add", "--user", "Bob", "--forever", "-n")
+    assert (would.code, would.out, would.built) == (0, "Bob would be banned forever\n", [])
+    operator.json("ban", "add", "--user", "Bob", "--forever")
+    ran = operator.run("ban", "remove", "--user", "BOB", "-n")
+    assert (ran.code, ran.out, ran.built) == (0, "Bob would no longer be banned; it was forever\n", [])
+    assert len(rows(room)) == 1
+
+
+def test_what_is_not_there_or_over_cannot_be_removed(operator: Operator, room: Chat) -> None:
+    room.put(room.messages_table, [ban_row(Ban("user#eve", "Eve", now_ms() - 1))])
+    operator.json("ban", "add", "--user", "Bob", "--forever")
+    none = operator.run("ban", "remove", "--user", "Eve", "--json")
+    assert none.error is not None
+    assert (none.code, none.error.code) == (4, "no_ban")
+    some = operator.run("ban", "remove", "--user", "Eve", "--user", "Bob", "--json")
+    assert (some.code, some.data["not_found"]) == (5, ["Eve"])
+    assert [each["who"] for each in operator.json("ban", "list", "--all")["bans"]] == ["Eve"]
+
+
+def test_the_list_is_for_people_and_for_scripts(operator: Operator, room: Chat) -> None:
+    operator.json(
+        "ban", "add", "--user", "Bob", "--address", "2001:DB8::1/64", "--forever", "--reason", "a\tb"
+    )
+    hostile = Ban("user#x", "\x1b[2J[/x]\n", now_ms() + 60_000)
+    room.put(room.messages_table, [ban_row(hostile)])
+    listed = operator.json("ban", "list")
+    assert [each["who"] for each in listed["bans"]] == ["2001:db8::/64", "Bob", hostile.who]
+    assert listed["bans"][1].keys() == {"kind", "who", "until", "since", "by", "reason", "ended"}
+    assert (listed["count"], listed["bans"][1]["by"]) == (3, "nwchat-operator")
+    lines = [each.split("\t") for each in operator.run("ban", "list").out.splitlines()]
+    assert lines[1][:3] == ["user", "Bob", "forever"]
+    assert lines[2][1] == r"\x1b[2J[/x]\n"
+
+
+WITH = ("--user", "Bob")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("add", *WITH), "a ban needs an end"),
+        (("add", *WITH, "--for", "1h", "--forever"), "a ban needs an end"),
+        (("add", *WITH, "--until", "2h"), "counts back"),
+        (("add", *WITH, "--until", "2020-01-01"), "is over"),
+        (("add", *WITH, "--for", "9000w", "--until", "2h"), "a ban needs an end"),
+        (("add", *WITH, "--for", "253402000000s"), "the year 9999"),
+        (("add", "--forever"), "needs to know whom"),
+        (("remove",), "needs to know whom"),
+        (("add", "--user", " ", "--forever"), "something to see"),
+        (("add", "--user", "\u200b", "--forever"), "something to see"),
+        (("add", "--user", "a\x1b[2J", "--forever"), "characters in it"),
+        (("add", "--user", "a\nb", "--forever"), "characters in it"),
+        (("add", "--user", "a\udcff", "--forever"), "characters in it"),
+        (("add", "--user", "x" * 65, "--forever"), "longer than 64"),
+        (("add", "--address", "", "--forever"), "no address"),
+        (("add", "--address", "ninjawars.net", "--forever"), "no address"),
+        (("add", "--address", "fe80::1%eth0", "--forever"), "no address"),
+        (("add", "--address", "10.0.0.0/8", "--forever"), "is a network"),
+        (("add", "--address", "2001:db8::/48", "--forever"), "is a network"),
+        (("add", "--address", "10.0.0.0/64", "--forever"), "is a network"),
+        (("add", *WITH, "--forever", "--reason", "x" * 201), "200 characters"),
+    ],
+)
+def test_nonsense_is_refused(operator: Operator, argv: tuple[str, ...], said: str) -> None:
+    ran = operator.run("ban", *argv)
+    assert ran.error is not None
+    assert (ran.code, ran.error.code, ran.calls) == (2, "usage", ())
+    assert said in ran.error.message
+    assert ran.error.hint
+
+
+def test_no_command_about_messages_sees_a_ban(operator: Operator, room: Chat, tmp_path: Any) -> None:
+    operator.json("ban", "add", "--user", "Mallory", "--address", "192.0.2.7", "--forever")
+    with room.players(1) as (one,):
+        text = unique()
+        one.send(text)
+        one.hear(text)
+        assert "mallory" not in json.dumps(one.history(50)).lower()
+    assert "mallory" not in operator.run("history", "tail", "--since", "1d", "--json").out.lower()
+    assert operator.run("history", "delete", "user#mallory").code == 4
+    file = tmp_path / "all.jsonl"
+    operator.json("history", "export", str(file))
+    assert text in file.read_text()
+    assert "mallory" not in file.read_text().lower()
+    assert operator.json("history", "trim", "--keep", "0", "--confirm", operator.name)["deleted"] >= 1
+    assert operator.json("ban", "list")["count"] == 2
+    assert operator.plan() == []
+
+
+# Kicked -------------------------------------------------------------------------------------------
+
+
+def ending(player: Player) -> float:
+    """When the socket's end is seen, by the monotonic clock."""
+    try:
+        while True:
+            player.socket.recv(timeout=SECONDS)
+    except ConnectionClosed:
+        return time.monotonic()
+
+
+def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
+    operator: Operator, room: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[float] = []
+    banned_by_then: list[int] = []
+    sweep = connection_prune.prune
+
+    def timed(*given: Any, **named: Any) -> Any:
+        banned_by_then.append(len(rows(room)))
+        began.append(time.monotonic())
+        return sweep(*given, **named)
+
+    monkeypatch.setattr(connection_prune, "prune", timed)
+    with room.players() as (one, other), ThreadPoolExecutor(1) as pool:
+        assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
+        assert says(other, unique(), uname="Eve", sender_id="8") == "ack"
+        would = operator.json("connections", "kick", "--user", "BOB", "--ban", "1h", "-n")
+        # As the ban compares: its case is no other name.
+        assert [each["who"] for each in would["banned"]] == ["BOB"]
+        assert (rows(room), would["open"]) == ([], 1)
+        began.clear()
+        banned_by_then.clear()
+        end: Future[float] = pool.submit(ending, one)
+        done = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h")
+        assert end.result() - began[0] < 1.0
+        assert banned_by_then == [1], "banned before anything is closed"
+        assert (done["kicked"], done["failed"], [each["who"] for each in done["banned"]]) == (1, 0, ["Bob"])
+        with room.players(1) as (back,):
+            assert says(back, unique(), uname="bob") == "muted"
+            text = unique()
+            assert says(other, text, uname="Eve", sender_id="8") == "ack"
+            assert back.hear(text)
+            # That very socket is of somebody whom the ban is on, however the name is written.
+            hers = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h")
+            assert (hers["kicked"], ending(back) > 0) == (1, True)
+        eventually(lambda: len(room.rows()), 1)
+        # There is nobody to kick now, and the ban is what was asked for as well.
+        again = operator.run("connections", "kick", "--user", "Bob", "--ban", "forever")
+        assert (again.code, again.out.splitlines()[1]) == (0, "0 kicked")
+        assert again.out.startswith("Bob is banned forever; it was until ")
+
+
+def test_whom_an_id_is_of_is_banned_by_address_as_names_are_claims(operator: Operator, room: Chat) -> None:
+    room.put_connections(
+        connection_row("stale-id", sender_id="7", uname="Bob", source_ip="192.0.2.1"),
+        connection_row("stale-name", uname="Eve", source_ip="192.0.2.2"),
+        connection_row("stale-address", source_ip="2001:db8::7"),
+        connection_row("stale-nobody"),
+    )
+    names = ("stale-id", "stale-name", "stale-address", "stale-nobody")
+    ran = operator.run("connections", "kick", *names, "--ban", "7d", "--json")
+    assert (ran.code, ran.data["gone"]) == (0, 4)
+    assert [each["who"] for each in ran.data["banned"]] == ["192.0.2.1", "192.0.2.2", "2001:db8::/64"]
+    assert "stale-nobody is of nobody who could be banned" in ran.err
+    assert {each["id"]["S"] for each in rows(room)} == {
+        "address#192.0.2.1",
+        "address#192.0.2.2",
+        "address#2001:db8::/64",
+    }
+
+
+def test_a_ban_that_nobody_could_be_found_for_is_partly_done(operator: Operator, room: Chat) -> None:
+    room.put_connections(connection_row("stale-nobody"))
+    ran = operator.run("connections", "kick", "stale-nobody", "--ban", "7d", "--json")
+    assert (ran.code, ran.data["banned"], ran.data["gone"]) == (5, [], 1)
+
+
+def test_two_tokens_ids_that_look_alike_are_not_taken_for_one(operator: Operator, room: Chat) -> None:
+    """There is one ban for both; in open mode they are one name."""
+    tokens = {"NWCHAT_AUTH__MODE": "token"}
+    ran = operator.run("ban", "add", "--user", "Bob", "--user", "bob", "--for", "1h", **tokens)
+    assert ran.error is not None
+    assert (ran.code, ran.error.message.split(",")[0], ran.calls) == (2, "Bob and bob look alike", ())
+    rows_ = [connection_row(each, sender_id=each, source_ip="192.0.2.1") for each in ("Bob", "bob")]
+    room.put_connections(*({**each, "proven": {"BOOL": True}} for each in rows_))
+    ran = operator.run("connections", "kick", "Bob", "bob", "--ban", "1h", **tokens)
+    assert ran.error is not None
+    assert (ran.code, ran.error.code, rows(room)) == (2, "usage", [])
+    assert {"Bob", "bob"} <= room.rows().keys()
+    assert operator.json("connections", "kick", "Bob", "bob")["gone"] == 2
+
+
+@pytest.mark.parametrize("argv", [("--all",), ("--user", "a\x00b"), ("--user", "x" * 65)])
+def test_a_kick_that_cannot_ban_does_nothing(operator: Operator, argv: tuple[str, ...]) -> None:
+    ran = operator.run("connections", "kick", "--ban", "1h", *argv, "--confirm", operator.name)
+    assert ran.error is not None
+    assert (ran.code, ran.error.code, ran.calls) == (2, "usage", ())
+
+
+@pytest.mark.parametrize("length", ["soon", "0", "-1h", ""])
+def test_a_ban_is_of_some_length(operator: Operator, length: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no length of time"):
+        operator.run("connections", "kick", "x", "--ban", length)
+
+
+# Limits -------------------------------------------------------------------------------------------
+
+
+def warmed(room: Chat) -> None:
+    """Has as many environments of the function started as there can be: a cold start is no flood's doing."""
+    with room.players(ENVIRONMENTS) as crowd, ThreadPoolExecutor(ENVIRONMENTS) as pool:
+        assert set(pool.map(says, crowd, [unique() for _ in crowd])) == {"ack"}
+
+
+def test_of_a_hundred_messages_ten_pass_and_a_neighbours_is_not_delayed(room: Chat) -> None:
+    flood = [f"flood-{number}" for number in range(100)]
+    warmed(room)
+    with room.players() as (one, other):
+        for each in flood:
+            one.send({"message": each, "client_id": each})
+        text = unique()
+        assert says(other, text) == "ack"
+        answers: list[Frame] = []
+        frames: list[Frame] = []
+        while len(answers) < len(flood):
+            frames.append(one.receive())
+            answers += frames[-1:] if "client_id" in frames[-1] else []
+        assert [each["client_id"] for each in answers if each["type"] == "ack"] == flood[:10]
+        refused = [each for each in answers if each["type"] == "error"]
+        assert [each["client_id"] for each in refused] == flood[10:]
+        assert {each["code"] for each in refused} == {"rate_limited"}
+        # Said when all of the flood was sent, and there long before it was seen to.
+        heard = [each.get("message") for each in frames].index(text)
+        left = sum("client_id" in each for each in frames[heard:])
+        assert left > 50, f"the neighbour's came with {left} answers to go"
+
+
+def test_of_a_hundred_at_once_ten_pass(room: Chat) -> None:
+    """On AWS a socket's frames are taken side by side; here by threads."""
+    limits = Limits(rate_messages=10, rate_seconds=60)
+    store = Store(room.dynamodb, room.connections_table, room.messages_table)
+
+    def seen(number: int) -> bool:
+        return store.record_activity("flooding", now_ms(), "Bob", "7", now_ms(), limits)
+
+    with ThreadPoolExecutor(10) as pool:
+        passed = list(pool.map(seen, range(100)))
+    room.delete_connections("flooding")
+    assert passed.count(True) == 10

@@ -1,0 +1,102 @@
+"""A chat begins to ask for tokens, goes back, and rolls back, under an open socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.support.chat import eventually, unique
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.sandbox import Sandbox
+from tests.e2e.support.token_factory import player, refused
+
+TOKEN = {"NWCHAT_AUTH__MODE": "token"}
+
+
+@pytest.fixture(scope="module")
+def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    made = Operator(sandbox, "e2e-switch", tmp_path_factory.mktemp("home"))
+    made.deploy()
+    yield made
+    made.destroy()
+    assert made.there() == set()
+
+
+def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
+    url = chat.url
+    with player(url) as early:
+        early.send({"message": "it is me", "uname": "Alice", "sender_id": "77", "client_id": "me"})
+        assert early.answer("ack")["client_id"] == "me"
+        opened = chat.json("releases")["releases"][0]["id"]
+        ran = chat.run("deploy", "--yes", "--json", **TOKEN)
+        assert ran.error is None
+        # Until the stage asks for tokens, the functions take whoever comes.
+        calls = list(ran.calls)
+        assert calls.index("CreateAuthorizer") < calls.index("CreateDeployment") < calls.index("UpdateStage")
+        moved = calls.index("UpdateStage")
+        # The one before is of the function that is asked, whose alias is then made.
+        assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (1, 5)
+        assert chat.plan(**TOKEN) == []
+
+        # Who came in before is still there, hears, and is told to come again with a token.
+        assert refused(url) == 403
+        issued = chat.run("token", "issue", "7", **TOKEN).out.strip()
+        with player(url, issued) as late:
+            early.send({"message": "under any name", "client_id": "c"})
+            answer = early.answer("error")
+            assert (answer["code"], answer["client_id"]) == ("unauthorized", "c")
+            # A token has proven the one to be whom it says; the other may have taken somebody else's name.
+            ids = {
+                each["sender_id"]: each["connection_id"]
+                for each in chat.json("connections", "list", **TOKEN)["connections"]
+            }
+            for sender, who in (("7", "7"), ("77", "127.0.0.1")):
+                would = chat.json("connections", "kick", ids[sender], "--ban", "1h", "-n", **TOKEN)
+                assert [each["who"] for each in would["banned"]] == [who]
+            text = unique()
+            late.send(text)
+            assert early.hear(text)["sender_id"] == "7"
+
+        # Back to a release without tokens: not by accident.
+        foreseen = chat.run("rollback", opened, "--dry-run", **TOKEN)
+        assert "lets everybody in without a token" in foreseen.err
+        denied = chat.run("rollback", opened, "--yes", **TOKEN)
+        assert denied.error is not None
+        assert (denied.code, denied.error.hint) == (7, "give --open")
+        assert chat.plan(**TOKEN) == []
+        rolled = chat.run("rollback", opened, "--open", "--json", **TOKEN)
+        assert rolled.data["release"] == opened
+        calls = list(rolled.calls)
+        assert calls.index("UpdateStage") > len(calls) - 1 - calls[::-1].index("UpdateAlias")
+        assert chat.json("status", **TOKEN)["auth"] == "open"
+        assert chat.plan(**TOKEN) != []
+        # Forward again asks nothing.
+        ran = chat.run("deploy", "--json", **TOKEN)
+        assert ran.error is None
+        calls = list(ran.calls)
+        assert calls.index("UpdateStage") < calls.index("UpdateAlias")
+        assert chat.json("status", **TOKEN)["auth"] == "token"
+        assert refused(url) == 403
+
+        asking = chat.json("releases", **TOKEN)["releases"][0]["id"]
+        ran = chat.run("deploy", "--yes", "--json")
+        assert ran.error is None
+        calls = list(ran.calls)
+        moved = calls.index("UpdateStage")
+        assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (5, 0)
+        assert moved < calls.index("DeleteAuthorizer")
+        assert calls.index("DeleteAuthorizer") < calls.index("DeleteFunction")
+        assert chat.plan() == []
+        with player(url, issued) as named, player(url) as anybody:
+            for each, name in ((early, "old"), (anybody, "new")):
+                text = unique()
+                each.send({"message": text, "uname": name})
+                assert named.hear(text)["uname"] == name
+        # The keys are kept, so that tokens count again where the chat comes back to them.
+        assert "token-keys /nwchat-e2e-switch/token-keys" in chat.there()
+        assert "token-keys" not in {each["kind"] for each in chat.plan(**TOKEN)}
+        gone = chat.run("rollback", asking)
+        assert gone.error is not None
+        assert gone.error.code in ("no_release", "release_gone")
+    eventually(lambda: chat.root("dynamodb").scan(TableName=chat.called("connections"))["Count"], 0)

@@ -1,0 +1,302 @@
+"""The operator speaks: `broadcast`, and `invoke` with the event that is saved in the console."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.support.chat import Chat, Player, connection_row, gather, unique
+from tests.paths import EVENTS
+
+SENT = {
+    "id",
+    "already_sent",
+    "recipients",
+    "delivered",
+    "gone",
+    "failed",
+    "throttled_retries",
+    "duration_seconds",
+}
+
+
+def times(text: str, *players: Player) -> list[int]:
+    """How often each of them has heard it by now."""
+    gathered = gather(*players)
+    return [sum(frame.get("message") == text for frame in frames) for frames in gathered]
+
+
+def test_an_announcement_reaches_everybody_and_the_history(chat: Chat) -> None:
+    chat.emptied()
+    text = unique("Restart at eight\nsharp [link=x]")
+    with chat.players() as (one, other):
+        sent = chat.json("broadcast", text, "--as", "the dojo")
+        assert set(sent) >= SENT
+        counts = {key: sent[key] for key in SENT - {"id", "duration_seconds"}}
+        assert counts == {
+            "already_sent": False,
+            "recipients": 2,
+            "delivered": 2,
+            "gone": 0,
+            "failed": 0,
+            "throttled_retries": 0,
+        }
+        frame = other.receive()
+        assert one.receive() == frame
+        assert {**frame, "date": ""} == {
+            "type": "announcement",
+            "id": sent["id"],
+            "message": text,
+            "uname": "the dojo",
+            "sender_id": "",
+            "date": "",
+        }
+        assert one.history(1) == [frame]
+    assert json.loads(chat.nwchatctl("history", "tail", "-n", "1", "--json").out) == frame
+
+
+def test_the_same_id_is_sent_once(chat: Chat) -> None:
+    text, key = unique(), unique("id")
+    with chat.players() as (one, other):
+        first = chat.json("broadcast", text, "--id", key)
+        second = chat.json("broadcast", text, "--id", key)
+        third = chat.nwchatctl("broadcast", "another text", "--id", key)
+        heard = gather(one, other)
+        assert [frame["message"] for frame in other.history()].count(text) == 1
+    assert [[frame["message"] for frame in frames] for frames in heard] == [[text], [text]]
+    assert (first["already_sent"], second["already_sent"]) == (False, True)
+    assert second["id"] == first["id"]
+    assert second["recipients"] == 0
+    assert third.code == 0
+    assert third.out == f"already sent as {first['id']}: nothing done\n"
+
+
+def test_two_crons_at_once_send_once(chat: Chat) -> None:
+    text = unique()
+    words = ("broadcast", text, "--id", unique("id"), "--json")
+    with chat.players() as (one, other):
+        with chat.running(*words) as left, chat.running(*words) as right:
+            done = [left.ended(), right.ended()]
+        assert times(text, one, other) == [1, 1]
+        assert [frame["message"] for frame in other.history()].count(text) == 1
+    assert [(each.code, each.err) for each in done] == [(0, "")] * 2
+    assert sorted(each.data["already_sent"] for each in done) == [False, True]
+    assert len({each.data["id"] for each in done}) == 1
+
+
+def test_a_client_cannot_take_an_operators_id(chat: Chat) -> None:
+    text, key = unique(), unique("id")[:64]
+    with chat.players() as (one, other):
+        one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "operator"})
+        one.answer("ack")
+        assert chat.json("broadcast", text, "--id", key)["already_sent"] is False
+        assert times(text, one, other) == [1, 1]
+
+
+def test_ephemeral_is_heard_and_not_kept(chat: Chat) -> None:
+    text = unique()
+    with chat.players() as (one, other):
+        assert chat.json("broadcast", "--ephemeral", text)["delivered"] >= 2
+        assert times(text, one, other) == [1, 1]
+        assert text not in [frame["message"] for frame in other.history()]
+
+
+def test_ephemeral_under_an_id_is_heard_once(chat: Chat) -> None:
+    text, key = unique(), unique("id")
+    with chat.players() as (one, other):
+        first = chat.json("broadcast", "--ephemeral", "--id", key, text)
+        again = chat.json("broadcast", "--ephemeral", "--id", key, text)
+        assert (first["already_sent"], again["already_sent"]) == (False, True)
+        assert times(text, one, other) == [1, 1]
+        assert text not in [frame["message"] for frame in other.history()]
+
+
+def test_to_one_player_and_nobody_else(chat: Chat) -> None:
+    text, name = unique(), unique("7")[:20]
+    with chat.players(3) as (one, other, third):
+        for number, each in enumerate((one, other)):
+            each.send({"message": "hi", "sender_id": name if number else "", "uname": "" if number else name})
+            third.hear("hi")
+        gather(third, one, other)
+        sent = chat.json("broadcast", "--to-user", name, text)
+        assert (sent["recipients"], sent["delivered"]) == (2, 2)
+        assert times(text, third, one, other) == [0, 1, 1]
+        assert text not in [frame["message"] for frame in third.history()], "the history is everybody's"
+
+
+def test_the_chats_own_function_sends_it(chat: Chat) -> None:
+    chat.emptied()
+    text, key = unique(), unique("id")
+    with chat.players(12) as players:
+        chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
+        sent = chat.json("broadcast", "--via", "lambda", "--id", key, text)
+        counts = {name: sent[name] for name in ("already_sent", "recipients", "delivered", "gone", "failed")}
+        assert counts == {
+            "already_sent": False,
+            "recipients": 14,
+            "delivered": 12,
+            "gone": 2,
+            "failed": 0,
+        }
+        assert chat.json("broadcast", "--id", key, text)["already_sent"] is True
+        assert times(text, *players) == [1] * 12
+        assert [frame["message"] for frame in players[0].history()].count(text) == 1
+        unnamed = chat.nwchatctl("broadcast", "--via", "lambda", unique())
+        assert (unnamed.code, "12 delivered, 0 gone, 0 failed" in unnamed.out) == (0, True), unnamed
+        refused = chat.nwchatctl("broadcast", "--via", "lambda", "--to-user", "7", text)
+        assert (refused.code, refused.out) == (2, "")
+
+
+def test_an_id_is_for_whom_it_was_first(chat: Chat) -> None:
+    key = unique("id")
+    with chat.players(1):
+        assert chat.json("broadcast", "--id", key, "to all")["already_sent"] is False
+        refused = chat.nwchatctl("broadcast", "--id", key, "--to-user", "7", "to one")
+    assert (refused.code, refused.out) == (2, "")
+    assert "was used for an announcement to everybody" in refused.err
+
+
+@pytest.mark.parametrize("flag", ["--id", "--to-user"])
+def test_a_flag_that_was_given_nothing_is_not_everybody_every_time(chat: Chat, flag: str) -> None:
+    text = unique()
+    with chat.players(1) as (one,):
+        refused = chat.nwchatctl("broadcast", flag, "", text)
+        assert times(text, one) == [0]
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: {flag} is empty\n")
+
+
+def test_without_a_function_to_hand_it_to_nothing_is_stored(chat: Chat) -> None:
+    text = unique()
+    client = chat.sandbox.client("lambda", root=True)
+    where = {"FunctionName": chat.function("fanout"), "Name": "live"}
+    alias = client.get_alias(**where)
+    client.delete_alias(**where)
+    try:
+        refused = chat.nwchatctl("broadcast", "--via", "lambda", text)
+    finally:
+        client.create_alias(**where, FunctionVersion=alias["FunctionVersion"])
+    assert (refused.code, refused.out) == (4, ""), refused
+    assert text not in chat.nwchatctl("history", "tail", "-n", "1").out
+
+
+def test_a_text_from_stdin(chat: Chat) -> None:
+    text = unique("two\nlines: ünï")
+    with chat.players(1) as (one,):
+        assert chat.nwchatctl("broadcast", "-", stdin=f"\n{text}\n").code == 0
+        assert one.hear(text)["uname"] == "operator"
+
+
+def test_a_dry_run_says_how_many_and_does_nothing(chat: Chat) -> None:
+    chat.emptied()
+    text = unique()
+    with chat.players() as (one, other):
+        sent = chat.json("broadcast", "-n", text)
+        assert set(sent) >= SENT
+        assert (sent["recipients"], sent["delivered"]) == (2, 0)
+        assert chat.nwchatctl("broadcast", "--dry-run", text).out == "would be sent to 2 connections\n"
+        assert times(text, one, other) == [0, 0]
+        assert text not in [frame["message"] for frame in other.history()]
+
+
+def test_a_dry_run_knows_what_was_sent_under_its_id(chat: Chat) -> None:
+    text, key = unique(), unique("id")
+    before = chat.json("broadcast", "-n", "--id", key, text)
+    sent = chat.json("broadcast", "--id", key, text)
+    after = chat.json("broadcast", "-n", "--id", key, text)
+    assert (before["already_sent"], after["already_sent"], after["id"]) == (False, True, sent["id"])
+    assert chat.nwchatctl("broadcast", "-n", "--id", key, "--to-user", "7", text).code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "code"),
+    [
+        (("",), "", "text_empty"),
+        (("-",), " \n", "text_empty"),
+        (("\x1b\u202e",), "", "text_empty"),
+        (("x" * 1001,), "", "text_too_long"),
+        (("-",), "x" * 300_000, "text_too_long"),
+    ],
+)
+def test_what_no_player_could_say_is_refused(
+    chat: Chat, words: tuple[str, ...], stdin: str, code: str
+) -> None:
+    done = chat.nwchatctl("broadcast", *words, "--json", stdin=stdin)
+    assert (done.code, done.out) == (2, "")
+    error = json.loads(done.err)["error"]
+    assert set(error) == {"code", "message", "hint"}
+    assert error["code"] == code
+    assert "1000" in error["message"] or code == "text_empty"
+
+
+def test_what_people_and_cron_see(chat: Chat) -> None:
+    chat.emptied()
+    with chat.players():
+        quiet = chat.nwchatctl("-q", "broadcast", unique())
+        assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+        loud = chat.nwchatctl("broadcast", unique())
+    assert loud.code == 0
+    assert loud.out.endswith(": 2 delivered, 0 gone, 0 failed\n")
+    assert loud.out.startswith("sent as ")
+    assert loud.out.count("\n") == 1
+    assert loud.err.startswith(
+        f"account 000000000000, us-east-2 (sandbox): chat {chat.name}, stage production\n"
+    )
+
+
+# invoke ---------------------------------------------------------------------------------------
+
+
+def test_the_operators_own_event_is_a_message_to_everybody(chat: Chat) -> None:
+    event = EVENTS / "on-message.json"
+    given = json.loads(json.loads(event.read_text())["body"])
+    with chat.players() as (one, other):
+        done = chat.json("invoke", "message", "--event", str(event))
+        frame = other.receive()
+        assert one.receive() == frame
+        # Nobody is answered: the event has no connection, and is from nowhere.
+        assert gather(one, other) == [[], []]
+        assert frame in other.history()
+    assert set(done) >= {"function", "version", "result", "error", "log", "duration_ms"}
+    assert done["result"] == {"statusCode": 200}
+    assert done["error"] is None
+    assert {**frame, "id": "", "date": ""} == {
+        "type": "message",
+        "id": "",
+        "message": given["message"],
+        "uname": given["uname"],
+        "sender_id": given["sender_id"],
+        "date": "",
+    }
+
+
+def test_an_event_from_stdin_and_what_a_person_sees(chat: Chat) -> None:
+    text = unique()
+    with chat.players(1) as (one,):
+        done = chat.nwchatctl("invoke", "message", "--event", "-", stdin=json.dumps({"body": text}))
+        assert one.hear(text)["type"] == "message"
+    assert done.code == 0
+    assert done.out.splitlines()[0] == '{"statusCode": 200}'
+    assert '"message":"sent"' in done.out
+
+
+@pytest.mark.parametrize(
+    ("function", "event"),
+    [
+        ("message", {}),
+        ("message", {"body": None, "requestContext": None}),
+        ("message", {"body": 5, "requestContext": []}),
+        ("connect", {}),
+        ("connect", {"headers": None, "requestContext": {"identity": "nobody"}}),
+        ("disconnect", {}),
+        ("disconnect", {"requestContext": {"connectionId": "nobody"}}),
+    ],
+)
+def test_no_event_is_too_odd(chat: Chat, function: str, event: Any) -> None:
+    answer = chat.functions.invoke(
+        FunctionName=chat.function(function), Qualifier="live", Payload=json.dumps(event).encode()
+    )
+    assert "FunctionError" not in answer
+    assert json.loads(answer["Payload"].read()) == {"statusCode": 200}

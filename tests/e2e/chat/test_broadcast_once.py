@@ -1,0 +1,104 @@
+"""An announcement under an id, with 300 sockets: begun twice at once, killed half-way, stopped, taken up."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from nwchat.model.ids import dedup_room
+from nwchatctl.chat.broadcast_progress import Checkpoint
+from tests.e2e.support.chat import Chat, Player, gather, unique
+
+SOCKETS = 300
+
+
+@pytest.fixture(scope="module")
+def crowd(chat: Chat) -> Iterator[tuple[Player, ...]]:
+    chat.emptied()
+    with chat.players(SOCKETS) as players:
+        yield players
+
+
+def heard(text: str, players: tuple[Player, ...]) -> list[Counter[str]]:
+    """For each socket, the ids under which it got that text, and how often."""
+    return [
+        Counter(frame["id"] for frame in frames if frame.get("message") == text)
+        for frames in gather(*players)
+    ]
+
+
+def stored(chat: Chat, text: str) -> list[str]:
+    lines = chat.nwchatctl("history", "tail", "-n", "20", "--json").out.splitlines()
+    return [line for line in lines if text in line]
+
+
+def test_two_at_once_and_everybody_hears_it_once(chat: Chat, crowd: tuple[Player, ...]) -> None:
+    text = unique()
+    words = ("broadcast", text, "--id", unique("id"), "--json", "--rate", "300")
+    with chat.running(*words) as left, chat.running(*words) as right:
+        done = [left.ended(), right.ended()]
+    assert [each.code for each in done] == [0, 0], done
+    sent = sorted((each.data for each in done), key=lambda data: bool(data["already_sent"]))
+    assert [each["already_sent"] for each in sent] == [False, True]
+    assert (sent[0]["recipients"], sent[0]["delivered"]) == (SOCKETS, SOCKETS)
+    assert heard(text, crowd) == [Counter({sent[0]["id"]: 1})] * SOCKETS
+    assert len(stored(chat, text)) == 1
+
+
+@pytest.mark.parametrize("via", ["here", "lambda"])
+def test_killed_half_way_and_run_again(chat: Chat, crowd: tuple[Player, ...], via: str) -> None:
+    text, key = unique(), unique("id")
+    with chat.running("broadcast", text, "--id", key, "--rate", "60") as killed:
+        wait_for_some(chat, key)
+        killed.process.send_signal(signal.SIGKILL)
+        killed.process.wait()
+    again = chat.json("broadcast", text, "--id", key, "--via", via)
+    assert (again["already_sent"], again["resumed"]) == (False, True)
+    assert 0 < again["recipients"] < SOCKETS, "it went on from a checkpoint"
+    assert chat.json("broadcast", text, "--id", key)["already_sent"] is True
+    ids = heard(text, crowd)
+    assert {tuple(each) for each in ids} == {(again["id"],)}, "everybody, under one id"
+    assert len(stored(chat, text)) == 1
+
+
+def wait_for_some(chat: Chat, key: str) -> None:
+    """Until a part of the announcement is written down as done with."""
+    deadline = time.monotonic() + 20
+    where = {"room": {"S": dedup_room("broadcast", key)}, "id": {"S": "-"}}
+    while time.monotonic() < deadline:
+        row = chat.dynamodb.get_item(TableName=chat.messages_table, Key=where).get("Item", {})
+        if row and len(Checkpoint.from_json(row["progress"]["S"]).parts) < 4:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no part of it was ever done with")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_it_says_how_far_it_came_and_goes_on(
+    chat: Chat, crowd: tuple[Player, ...], number: int, code: int
+) -> None:
+    text, key = unique(), unique("id")
+    with chat.running("broadcast", text, "--id", key, "--rate", "60", "--json") as running:
+        wait_for_some(chat, key)
+        stopped = running.ended(stop=number)
+    assert stopped.code == code
+    assert stopped.data["stopped"] in ("interrupted", "terminated")
+    assert 0 < stopped.data["recipients"] < SOCKETS
+    assert stopped.data["recipients"] == stopped.data["delivered"]
+    assert "the same command again goes on" in stopped.err
+    again = chat.json("broadcast", text, "--id", key)
+    assert again["resumed"] is True
+    assert {tuple(each) for each in heard(text, crowd)} == {(again["id"],)}
+
+
+def test_the_end_of_its_time_stops_it_alike(chat: Chat, crowd: tuple[Player, ...]) -> None:
+    assert len(crowd) == SOCKETS
+    text = unique()
+    done = chat.nwchatctl("--timeout", "4", "broadcast", text, "--rate", "20", "--json")
+    assert done.code == 1
+    assert done.data["stopped"] == "timed out"
+    assert 0 < done.data["recipients"] < SOCKETS

@@ -1,0 +1,243 @@
+"""Access logs: asked for by a setting, written with a role that only its own flag sets for the account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nwchatctl.deploy.desired.access_logs import FORMAT
+from nwchatctl.deploy.logging_role import ROLE_TRUST
+from tests.e2e.deploy.test_drift import seen_and_repaired
+from tests.e2e.support.console import logging
+from tests.e2e.support.drift_cases import LOGGED_DRIFTS, Drift
+from tests.e2e.support.operator import ACCOUNT, Operator, Ran
+from tests.e2e.support.sandbox import Sandbox
+
+FLAG = "--set-account-logging-role"
+ON = {"NWCHAT_LOGS__ACCESS": "1"}
+OWN = f"arn:aws:iam::{ACCOUNT}:role/{logging.LOGGING}"
+NO_ROLE = f"logs.access is on, and API Gateway in account {ACCOUNT}, us-east-2 has no role to log with"
+GROUP = "log-group /aws/apigateway/nwchat-e2e-logs-access"
+
+
+@pytest.fixture(scope="module")
+def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """A chat without access logs."""
+    made = Operator(sandbox, "e2e-logs", tmp_path_factory.mktemp("home"))
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+@pytest.fixture
+def unset(chat: Operator) -> Iterator[Operator]:
+    """The chat, in an account that has no logging role, before and after."""
+    logging.account_logging_unset(chat)
+    yield chat
+    logging.account_logging_unset(chat)
+    chat.deploy()
+
+
+@pytest.fixture
+def others(unset: Operator) -> Iterator[str]:
+    """The ARN of a role that somebody else has set."""
+    arn = logging.role_for_logs(unset, "somebody-elses")
+    logging.account_logs_with(unset, arn)
+    yield arn
+    logging.account_logs_with(unset, "")
+    logging.no_role_for_logs(unset, "somebody-elses")
+
+
+@pytest.fixture(scope="module")
+def logged(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """Another chat, with access logs, in an account whose role is somebody else's."""
+    made = Operator(sandbox, "e2e-logged", tmp_path_factory.mktemp("home"), **ON)
+    logging.account_logs_with(made, logging.role_for_logs(made, "the-accounts"))
+    made.deploy()
+    yield made
+    made.destroy()
+    logging.account_logs_with(made, "")
+    logging.no_role_for_logs(made, "the-accounts")
+
+
+def stage_logs(chat: Operator) -> Any:
+    return chat.api.get_stage(ApiId=chat.api_id, StageName="production").get("AccessLogSettings")
+
+
+def wrote(ran: Ran) -> list[str]:
+    """The write calls about roles, log groups and API Gateway, in their order."""
+    words = ("Role", "Account", "LogGroup", "Retention", "Stage", "LogSettings")
+    return [each for each in ran.writes if any(word in each for word in words)]
+
+
+def touched(changes: list[Any]) -> list[str]:
+    return [f"{each['action']} {each['kind']} {each['name']}" for each in changes]
+
+
+def test_a_chat_that_does_not_ask_for_logs_does_not_ask_of_the_account(unset: Operator) -> None:
+    for argv in (["plan"], ["deploy"], ["status"]):
+        ran = unset.run(*argv)
+        assert (ran.code, ran.err.count("warning")) == (0, 0)
+        assert not {"GetAccount", "UpdateAccount"} & set(ran.calls)
+
+
+def test_without_a_role_a_plan_warns_and_a_deploy_refuses_before_it_changes_anything(
+    unset: Operator,
+) -> None:
+    before = unset.there()
+    for argv in (["plan"], ["deploy", "--dry-run"]):
+        ran = unset.run(*argv, **ON)
+        assert (ran.code, ran.writes) == (0, [])
+        assert f"warning: {NO_ROLE}; `nwchatctl deploy {FLAG}` sets one, account-wide\n" in ran.err
+    for argv in (["deploy", "--yes"], ["deploy", "--yes", "--only", "stage", "--only", "log-group"]):
+        ran = unset.run(*argv, **ON)
+        assert (ran.code, ran.writes) == (1, [])
+        assert ran.error is not None
+        assert (ran.error.code, ran.error.message) == ("account_logging_role", NO_ROLE)
+        assert FLAG in ran.error.hint
+        assert f"sets it for all of API Gateway in account {ACCOUNT}, us-east-2" in ran.error.hint
+    assert (unset.there(), stage_logs(unset), logging.account_role(unset)) == (before, None, "")
+
+
+def test_what_needs_no_role_is_deployed_all_the_same(unset: Operator) -> None:
+    ran = unset.run("deploy", "--only", "log-group", "--json", **ON)
+    assert (ran.code, touched(ran.data["changes"])) == (0, [f"create {GROUP}"])
+    assert "warning: logs.access is on" in ran.err
+
+
+def test_a_dry_run_only_says_what_it_would_set(unset: Operator) -> None:
+    ran = unset.run("deploy", "--dry-run", FLAG, **ON)
+    assert (ran.code, ran.writes, logging.account_role(unset)) == (0, [], "")
+    assert (
+        f"warning: account-wide: API Gateway in account {ACCOUNT}, us-east-2 will log with {OWN}" in ran.err
+    )
+    assert f"+ {GROUP}" in ran.out.splitlines()
+
+
+def test_the_role_wants_leave_of_its_own(unset: Operator) -> None:
+    """Although nothing of the chat's is removed."""
+    for argv in (["deploy", FLAG], ["deploy", FLAG, "--json"]):
+        ran = unset.run(*argv, **ON)
+        assert (ran.code, ran.writes) == (7, [])
+        assert ran.error is not None
+        assert "--yes" in ran.error.hint
+        assert "account-wide" in ran.err
+    assert logging.account_role(unset) == ""
+
+
+def test_with_the_flag_the_role_is_made_and_set_and_the_stage_logs(unset: Operator) -> None:
+    ran = unset.run("deploy", "--yes", FLAG, "--json", **ON)
+    assert ran.code == 0
+    assert touched(ran.data["changes"]) == [f"create {GROUP}", "update stage production"]
+    # The account first: API Gateway refuses logs while it has no role.
+    assert wrote(ran) == [
+        *("CreateRole", "AttachRolePolicy", "UpdateAccount"),
+        *("CreateLogGroup", "PutRetentionPolicy", "UpdateStage"),
+    ]
+    assert (
+        f"account-wide: API Gateway in account {ACCOUNT}, us-east-2 will log with {OWN}; it has no" in ran.err
+    )
+    assert logging.account_role(unset) == OWN
+    tags = unset.root("iam").get_role(RoleName=logging.LOGGING)["Role"]["Tags"]
+    assert tags == [{"Key": "nwchat:managed-by", "Value": "nwchatctl"}]
+    assert stage_logs(unset) == {
+        "DestinationArn": unset.arn("logs", f"log-group:{unset.access_log}"),
+        "Format": FORMAT,
+    }
+    assert unset.plan(**ON) == []
+
+    again = unset.run("deploy", FLAG, **ON)
+    assert (again.code, again.writes) == (0, [])
+    assert f"logs with {OWN} already, which is left as it is" in again.err
+
+
+def test_the_role_alone_is_set_where_all_else_is_as_configured(unset: Operator) -> None:
+    ran = unset.run("deploy", "--yes", FLAG, "--json")
+    assert (ran.code, ran.data["changes"], ran.data["applied"]) == (0, [], 0)
+    assert wrote(ran) == ["CreateRole", "AttachRolePolicy", "UpdateAccount"]
+    assert logging.account_role(unset) == OWN
+
+
+def test_a_half_made_role_is_completed(unset: Operator) -> None:
+    """What a deploy leaves that is killed between its calls."""
+    unset.root("iam").create_role(
+        RoleName=logging.LOGGING,
+        AssumeRolePolicyDocument=ROLE_TRUST,
+        Tags=[{"Key": "nwchat:managed-by", "Value": "nwchatctl"}],
+    )
+    ran = unset.run("deploy", "--yes", FLAG, **ON)
+    assert (ran.code, wrote(ran)[:2]) == (0, ["AttachRolePolicy", "UpdateAccount"])
+    assert logging.account_role(unset) == OWN
+
+
+def test_somebody_elses_role_of_the_name_is_not_taken(unset: Operator) -> None:
+    logging.role_for_logs(unset, logging.LOGGING, team="another")
+    ran = unset.run("deploy", "--yes", FLAG, **ON)
+    assert (ran.code, wrote(ran), ran.error and ran.error.code) == (1, [], "not_ours")
+    assert logging.account_role(unset) == ""
+
+
+def test_a_role_that_is_set_already_is_never_replaced(unset: Operator, others: str) -> None:
+    ran = unset.run("deploy", "--yes", FLAG, "--json", **ON)
+    assert ran.code == 0
+    assert wrote(ran) == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage"]
+    assert logging.account_role(unset) == others
+    said = unset.run("deploy", FLAG, **ON)
+    assert f"logs with {others} already, which is left as it is" in said.err
+
+
+def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
+    unset.deploy(**ON)
+    ran = unset.run("deploy")
+    assert (ran.code, ran.writes) == (7, [])
+    ran = unset.run("deploy", "--yes", "--json")
+    assert touched(ran.data["changes"]) == [f"delete {GROUP}", "update stage production"]
+    # What is logged to goes after the stage has let go of it.
+    assert wrote(ran) == ["DeleteAccessLogSettings", "UpdateStage", "DeleteLogGroup"]
+    assert stage_logs(unset) is None
+    assert GROUP not in unset.there()
+    assert unset.plan() == []
+
+
+def test_a_strangers_group_of_that_name_is_in_the_way_only_of_who_needs_it(
+    unset: Operator, others: str
+) -> None:
+    unset.root("logs").create_log_group(logGroupName=unset.access_log)
+    assert unset.plan() == []
+    ran = unset.run("deploy", **ON)
+    assert (ran.code, ran.writes, ran.error and ran.error.code) == (1, [], "not_ours")
+    assert GROUP not in str(unset.json("destroy", "--dry-run")["changes"])
+    unset.root("logs").delete_log_group(logGroupName=unset.access_log)
+
+
+def test_destroy_leaves_the_accounts_role_and_says_so(unset: Operator) -> None:
+    assert unset.run("deploy", "--yes", FLAG, **ON).code == 0
+    left = {"kind": "account-logging-role", "name": OWN}
+    assert left in unset.json("destroy", "--dry-run")["left"]
+    ran = unset.run("destroy", "--yes", "--keep-logs", "--json")
+    assert left in ran.data["left"]
+    assert {GROUP} <= {f"{each['kind']} {each['name']}" for each in ran.data["left"]} & unset.there()
+    assert logging.account_role(unset) == OWN
+    assert unset.root("iam").get_role(RoleName=logging.LOGGING)["Role"]["Arn"] == OWN
+
+    # What was kept is found again, by the next deploy and by the next destroy.
+    assert GROUP.split()[1] not in str(unset.deploy(**ON)["changes"][0])
+    ran = unset.run("destroy", "--yes")
+    assert (ran.code, GROUP in unset.there()) == (0, False)
+    assert f"left: account-logging-role {OWN}" in ran.out.splitlines()
+
+
+def test_a_first_deploy_with_logs(unset: Operator, others: str) -> None:
+    unset.destroy()
+    changes = unset.deploy(**ON)["changes"]
+    assert {each["action"] for each in changes} == {"create"}
+    assert [each["kind"] for each in changes].count("log-group") == 6
+    assert unset.plan(**ON) == []
+    assert unset.json("smoke", **ON)["ok"] is True
+
+
+@pytest.mark.parametrize("drift", LOGGED_DRIFTS, ids=lambda drift: drift.id)
+def test_drift_of_the_logs_is_seen_and_repaired(logged: Operator, drift: Drift) -> None:
+    seen_and_repaired(logged, drift)

@@ -1,0 +1,180 @@
+"""A chat that was made by hand is taken over while people talk in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from nwchatctl.context import App
+from tests.e2e.support.chat import Frame, Player, eventually, unique
+from tests.e2e.support.legacy_chat import Consoled
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.sandbox import Sandbox
+
+MADE = {
+    ("create", "table"): 3,
+    ("create", "release"): 1,
+    ("create", "log-group"): 5,
+    ("create", "queue"): 1,
+    ("create", "async-invoke"): 1,
+    ("create", "role"): 5,
+    ("create", "function"): 5,
+    ("create", "alias"): 5,
+    ("create", "permission"): 6,
+    ("create", "history-api"): 1,
+    ("create", "integration"): 4,
+    ("create", "route"): 1,
+    ("create", "deployment"): 1,
+    ("update", "api"): 1,
+    ("update", "route"): 4,
+    ("update", "stage"): 1,
+    ("delete", "integration"): 3,
+    ("delete", "route"): 1,
+}
+
+
+@pytest.fixture(scope="module")
+def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    # Rates for somebody who talks all the time.
+    home = tmp_path_factory.mktemp("home")
+    return Operator(sandbox, "e2e-adopt", home, NWCHAT_CHAT__RATE_MESSAGES="1000")
+
+
+@pytest.fixture(scope="module")
+def consoled(operator: Operator) -> Iterator[Consoled]:
+    made = Consoled(operator).make()
+    yield made
+    operator.destroy()
+    made.remove()
+
+
+class Talker:
+    """Says something new all the time, one message at once, and notes what came back for each."""
+
+    def __init__(self, player: Player) -> None:
+        self.player = player
+        self.said: list[str] = []
+        self.frames: list[Frame] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._talk)
+
+    def __enter__(self) -> Talker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _talk(self) -> None:
+        while not self._stop.is_set():
+            self.said.append(unique("on and on"))
+            self.player.send({"message": self.said[-1], "uname": "talker", "sender_id": "7"})
+            self.frames += self.player.until(lambda frame: frame.get("message") == self.said[-1])
+
+
+def test_an_open_socket_talks_across_the_take_over(operator: Operator, consoled: Consoled) -> None:
+    with consoled.player() as talker, consoled.player() as listener, consoled.player() as mute:
+        url = consoled.url
+        assert len(consoled.rows) == 3
+        with Talker(talker) as talking:
+            eventually(lambda: len(talking.said) > 2, True)
+            ran = operator.run("adopt", "--api-id", consoled.api_id, "--yes", "--json")
+            assert (ran.code, ran.error and ran.error.message) == (0, None)
+            here = len(talking.said)
+            eventually(lambda: len(talking.said) > here + 2, True)
+
+        changes = ran.data["changes"]
+        kinds = [(each["action"], each["kind"]) for each in changes]
+        assert {kind: kinds.count(kind) for kind in kinds} == MADE
+        assert ran.data["applied"] == len(changes) == 49
+        assert ran.data["rows"] == {"found": 3, "copied": 3, "present": 0, "expired": 0, "unusable": 0}
+        assert ran.data["endpoints"]["websocket"] == url == operator.url
+        assert (operator.api_id, ran.data["api_id"]) == (consoled.api_id, consoled.api_id)
+
+        # Whoever talked has heard each message once, in order, and nothing else.
+        assert [frame.get("message") for frame in talking.frames] == talking.said
+        assert "type" not in talking.frames[0]
+        assert talking.frames[-1]["type"] == "message"
+        # Whoever only listened, too.
+        heard = listener.until(lambda frame: frame.get("message") == talking.said[-1])
+        assert [frame.get("message") for frame in heard] == talking.said
+
+        rows = operator.json("connections", "list")["connections"]
+        assert {each["connection_id"] for each in rows} == {row["connectionid"]["S"] for row in consoled.rows}
+        text = unique("hear, hear")
+        sent = operator.json("broadcast", text)
+        assert (sent["recipients"], sent["delivered"], sent["failed"]) == (3, 3, 0)
+        for each in (talker, listener, mute):
+            assert each.hear(text)["type"] == "announcement"
+        mute.send({"action": "ping"})
+        assert mute.answer("pong") == {"type": "pong"}
+
+
+def test_then_it_is_a_chat_as_any_other(operator: Operator, consoled: Consoled) -> None:
+    assert operator.plan() == []
+    assert operator.deploy()["applied"] == 0
+    assert operator.json("status", "--check")["drift"] == []
+    assert [each["name"] for each in operator.json("smoke")["steps"] if not each["ok"]] == []
+    assert consoled.served != consoled.deployment
+
+
+def test_what_is_left_is_marked_named_and_still_there(operator: Operator, consoled: Consoled) -> None:
+    client = operator.root("lambda")
+    tags = {"nwchat:adopted-by": "e2e-adopt"}
+    for name in consoled.functions:
+        assert client.list_tags(Resource=operator.arn("lambda", f"function:{name}"))["Tags"] == tags
+    arn = operator.arn("dynamodb", "table/chat")
+    marked = operator.root("dynamodb").list_tags_of_resource(ResourceArn=arn)["Tags"]
+    assert {each["Key"]: each["Value"] for each in marked} == tags
+    # A way back: it bears a name of ours, so that it is kept as our own deployments are.
+    kept = operator.api.get_deployment(ApiId=consoled.api_id, DeploymentId=consoled.deployment)
+    assert kept["Description"] == f"nwchatctl:adopted-{consoled.deployment}"
+
+    lines = operator.run("adopt", "--api-id", consoled.api_id).out.splitlines()
+    assert lines[0] == "nothing to do: the chat is adopted, and as configured"
+    assert lines[2:] == [
+        "left: table chat; to remove it: aws dynamodb delete-table --table-name chat --region us-east-2",
+        *(
+            f"left: function {name}; to remove it: "
+            f"aws lambda delete-function --function-name {name} --region us-east-2"
+            for name in consoled.functions
+        ),
+        f"the way back: aws apigatewayv2 update-stage --api-id {consoled.api_id} --stage-name production "
+        f"--deployment-id {consoled.deployment} --region us-east-2",
+    ]
+
+
+def test_again_it_finds_nothing_to_do_but_looks_at_the_rows(operator: Operator, consoled: Consoled) -> None:
+    ran = operator.run("adopt", "--api-id", consoled.api_id, "--json")
+    assert (ran.code, ran.data["changes"], ran.data["applied"]) == (0, [], 0)
+    assert set(ran.built) <= {"PutItem", "Scan"}
+    with consoled.player() as player:
+        (row,) = operator.json("connections", "list")["connections"][-1:]
+        # Somebody whom the old function let in last, and of whom only the old table knows.
+        consoled.put({"connectionid": {"S": row["connection_id"]}})
+        operator.root("dynamodb").delete_item(
+            TableName=operator.called("connections"), Key={"connection_id": {"S": row["connection_id"]}}
+        )
+        again = operator.json("adopt", "--api-id", consoled.api_id)
+        assert again["rows"]["copied"] >= 1
+        text = unique()
+        operator.json("broadcast", text)
+        player.hear(text)
+
+
+def test_rows_of_two_hours_ago_are_nobodys(
+    operator: Operator, consoled: Consoled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the stage has served our functions for longer than a socket can be open."""
+    consoled.put({"connectionid": {"S": "long-gone"}})
+    now_ms = App().now_ms()
+    monkeypatch.setattr(App, "now_ms", lambda app: now_ms + 8_100_000 + 60_000)
+    ran = operator.run("adopt", "--api-id", consoled.api_id)
+    assert ran.code == 0
+    assert ran.out.splitlines()[1] == (
+        "table chat: every socket in it is closed by now, so no row was looked at"
+    )
+    assert ran.writes == []

@@ -1,0 +1,78 @@
+"""What somebody changes by hand is seen, attribute by attribute, and repaired; nothing else is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.support.drift_cases import DRIFTS, Drift, Text
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    made = Operator(sandbox, "e2e-drift", tmp_path_factory.mktemp("home"))
+    made.deploy()
+    yield made
+    made.destroy()
+
+
+@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
+def test_drift_is_seen_and_repaired(operator: Operator, drift: Drift) -> None:
+    seen_and_repaired(operator, drift)
+
+
+def seen_and_repaired(operator: Operator, drift: Drift) -> None:
+    drift.hand(operator)
+
+    def named(text: Text) -> Text:
+        return text.replace("CHAT", f"nwchat-{operator.name}") if isinstance(text, str) else text
+
+    planned = operator.plan()
+    deployed = operator.deploy()
+    after = operator.plan()
+
+    # The change that it is about first, then what goes with it.
+    about = sorted(planned, key=lambda each: (each["kind"], each["name"]) != (drift.kind, named(drift.name)))
+    assert [(each["action"], each["kind"], each["name"]) for each in about] == [
+        (drift.action, drift.kind, named(drift.name)),
+        *((action, kind, named(name)) for action, kind, name in drift.also),
+    ]
+    # A version has whatever number comes next.
+    found = {
+        re.sub(r"^weights\.\d+$", "weights.N", each["name"]): (each["before"], each["after"])
+        for each in about[0]["fields"]
+    }
+    if drift.action == "create":
+        assert found
+        found = {name: found[name] for name in drift.fields}
+    assert found == {name: tuple(map(named, texts)) for name, texts in drift.fields.items()}
+    assert (deployed["changes"], deployed["applied"]) == (planned, len(planned))
+    assert after == []
+
+
+def test_an_api_deleted_by_hand_is_made_anew(operator: Operator) -> None:
+    """With another id, which roles, permissions and the functions' environment have to follow."""
+    old = operator.api_id
+    operator.api.delete_api(ApiId=old)
+    changes = operator.deploy()["changes"]
+    kinds = {(each["action"], each["kind"]) for each in changes}
+    made = {"api", "deployment", "integration", "route", "stage"}
+    moved = {"alias", "function", "permission", "role"}
+    assert kinds == {("create", each) for each in made} | {("update", each) for each in moved}
+    assert operator.plan() == []
+    assert operator.api_id != old
+    assert operator.json("smoke")["ok"] is True
+
+
+def test_status_names_what_differs(operator: Operator) -> None:
+    DRIFTS[0].hand(operator)
+    ran = operator.run("status")
+    assert "route\tonMessage\tdiffers" in ran.out.splitlines()
+    # Whatever the routes say, the stage serves what was deployed.
+    assert f"release\t{operator.json('releases')['releases'][0]['id']}" in ran.out.splitlines()
+    assert "~ route onMessage  integration connect → message" in ran.out.splitlines()
+    operator.deploy()

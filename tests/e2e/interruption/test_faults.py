@@ -1,0 +1,199 @@
+"""A fifth of all AWS calls fail, each in one of AWS's ways: deploy and destroy get there all the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.retries.standard import ExponentialBackoff, RetryContext
+
+import nwchat
+from nwchatctl.aws import adapters
+from nwchatctl.aws.awslambda.package import zipped
+from nwchatctl.aws.core import retry
+from nwchatctl.aws.core.session import Aws
+from tests.e2e.support.error_cases import AWS
+from tests.e2e.support.fault_proxy import Call, Fault, Proxy, Seeded
+from tests.e2e.support.operator import Operator, Ran
+from tests.e2e.support.sandbox import Sandbox
+
+RUNS = 3
+"""How often a command may have to be run until it gets through. Most do at once."""
+
+READ_TIMEOUT = 1.0
+"""Seconds; on AWS it is 20. A fault that costs this long is one in ten."""
+
+CHANGED = {"NWCHAT_FUNCTIONS__MEMORY_MB": "512", "NWCHAT_STAGE__THROTTLE_RATE": "20"}
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits between attempts are a tenth of what they are on AWS."""
+    delay = ExponentialBackoff.delay_amount
+
+    def shortened(backoff: ExponentialBackoff, context: RetryContext) -> float:
+        return float(delay(backoff, context)) / 10
+
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", shortened)
+    monkeypatch.setattr(retry, "LONGEST_WAIT", retry.LONGEST_WAIT / 10)
+
+
+@pytest.fixture
+def operator(sandbox: Sandbox, faulty: Proxy, tmp_path: Path) -> Iterator[Operator]:
+    """An operator whose every call goes through the proxy."""
+    made = Operator(sandbox, "e2e-faults", tmp_path)
+    access = dataclasses.replace(made.aws.access, endpoint=faulty.url, read_timeout=READ_TIMEOUT)
+    made.aws = Aws(access, made.aws.trace)
+    yield made
+    if made.there():
+        made.destroy()
+    assert made.there() == set()
+
+
+def gets_there(operator: Operator, *argv: str, **settings: str) -> Ran:
+    """The run that succeeded. Each before it ended with an error that says what to do."""
+    ran = operator.run(*argv, **settings)
+    for _ in range(RUNS - 1):
+        if ran.code == 0:
+            break
+        assert ran.error is not None
+        assert (ran.code, ran.error.code != "internal", ran.error.hint != "") == (1, True, True), ran.error
+        ran = operator.run(*argv, **settings)
+    assert (ran.code, ran.error and ran.error.message) == (0, None)
+    return ran
+
+
+def holds_each_thing_once(operator: Operator) -> None:
+    """As root sees it: nothing was made twice because an answer was lost."""
+    api = operator.api
+    mine = [each for each in api.get_apis()["Items"] if operator.tags.items() <= each["Tags"].items()]
+    assert sorted(each["ProtocolType"] for each in mine) == ["HTTP", "WEBSOCKET"]
+    api_id, history_id = operator.api_id, operator.history_id
+    assert len(api.get_integrations(ApiId=history_id)["Items"]) == 1
+    found = [each["RouteKey"] for each in api.get_routes(ApiId=history_id)["Items"]]
+    assert sorted(found) == ["GET /health", "GET /messages"]
+    integrations = api.get_integrations(ApiId=api_id)["Items"]
+    assert sorted(each["Description"] for each in integrations) == [
+        f"nwchatctl:{each}" for each in ("connect", "disconnect", "message", "ping")
+    ]
+    routes = api.get_routes(ApiId=api_id)["Items"]
+    keys = ["$connect", "$default", "$disconnect", "onMessage", "ping"]
+    assert sorted(each["RouteKey"] for each in routes) == keys
+    answers = Counter(
+        route["RouteKey"]
+        for route in routes
+        for _ in api.get_route_responses(ApiId=api_id, RouteId=route["RouteId"])["Items"]
+    )
+    assert answers == {"ping": 1}
+    responses = [
+        each
+        for integration in integrations
+        for each in api.get_integration_responses(ApiId=api_id, IntegrationId=integration["IntegrationId"])[
+            "Items"
+        ]
+    ]
+    assert len(responses) == 1
+    deployments = Counter(each["Description"] for each in api.get_deployments(ApiId=api_id)["Items"])
+    assert set(deployments.values()) == {1}
+    assert len(api.get_stages(ApiId=api_id)["Items"]) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_chats_whole_life(
+    operator: Operator, faulty: Proxy, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Sockets go straight to the sandbox; the functions post through the proxy.
+    direct = Operator(operator.sandbox, operator.name, tmp_path)
+    faults = Seeded(seed)
+    with faulty.choosing(faults):
+        gets_there(operator, "deploy", "--yes")
+    assert operator.plan() == []
+    holds_each_thing_once(operator)
+    assert [each["name"] for each in direct.json("smoke")["steps"] if not each["ok"]] == []
+
+    code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
+    (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
+    monkeypatch.setattr(adapters, "package", lambda: zipped(code))
+    with faulty.choosing(faults):
+        ran = gets_there(operator, "deploy", "--yes", **CHANGED)
+    assert ran.writes
+    assert operator.plan(**CHANGED) == []
+    holds_each_thing_once(operator)
+
+    with faulty.choosing(faults):
+        gets_there(operator, "destroy", "--delete-data", "--confirm", operator.name)
+    assert operator.there() == set()
+    # Enough of everything went wrong that this proves something.
+    met = sum(faults.chosen.values())
+    assert 0.1 < met / len(faulty.calls) < 0.3
+    assert len(faults.chosen) >= 8, faults.chosen
+
+
+class Losing:
+    """Carries every write out, and loses the answer to each one that is sent for the first, third, … time."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[Call] = Counter()
+
+    def __call__(self, call: Call) -> Fault | None:
+        self.seen[call] += 1
+        return Fault.RESET_AFTER if call.writes and self.seen[call] % 2 else None
+
+
+def test_every_answer_to_a_write_is_lost_once(operator: Operator, faulty: Proxy) -> None:
+    with faulty.choosing(Losing()):
+        gets_there(operator, "deploy", "--yes")
+    lost = [call.operation for call, fault in faulty.calls if fault]
+    assert lost.count("POST /v2/apis") == 1
+    # Found instead of made again: what was lost came through all the same.
+    assert [str(call) for call, _ in faulty.calls].count("apigateway POST /v2/apis") == 2
+    assert operator.plan() == []
+    holds_each_thing_once(operator)
+    with faulty.choosing(Losing()):
+        gets_there(operator, "destroy", "--delete-data", "--confirm", operator.name)
+    assert operator.there() == set()
+
+
+def test_ctrl_c_does_not_wait_for_patience(operator: Operator, faulty: Proxy) -> None:
+    """A change that AWS refuses for the moment is tried for a minute and a half; not for one who leaves."""
+    asked = threading.Event()
+
+    def choose(call: Call) -> Fault | None:
+        if str(call) != "apigateway POST /v2/apis":
+            return None
+        asked.set()
+        return Fault.CONFLICT
+
+    target = operator.sandbox.target
+    environ = {
+        **operator.sandbox.environ,
+        **AWS,
+        "NWCHAT_SANDBOX": "0",
+        "NWCHAT_CHAT__NAME": operator.name,
+        "AWS_ACCESS_KEY_ID": target.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": target.secret_access_key,
+        "AWS_ENDPOINT_URL": faulty.url,
+    }
+    command = [sys.executable, "-m", "nwchatctl", "deploy", "--yes"]
+    with (
+        faulty.choosing(choose),
+        subprocess.Popen(
+            command, cwd=operator.home, env=environ, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        try:
+            assert asked.wait(30)
+            process.send_signal(signal.SIGINT)
+            # Well below PATIENCE_SECONDS: what else runs is a table or two.
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, err.splitlines()[-1]) == (130, "error: interrupted")

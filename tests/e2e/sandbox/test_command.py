@@ -1,0 +1,97 @@
+"""`nwchatctl sandbox …` as a process: streams, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from nwchatctl.sandbox import process
+from tests.e2e.support.sandbox import Sandbox
+
+
+def nwchatctl(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nwchatctl", *words],
+        env=sandbox.environ | {"NWCHAT_SANDBOX": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def as_json(sandbox: Sandbox, *words: str) -> dict[str, Any]:
+    done = nwchatctl(sandbox, "sandbox", *words, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    data: dict[str, Any] = json.loads(done.stdout)
+    return data
+
+
+def expected(sandbox: Sandbox, *, pid: int | None, did: str | None) -> dict[str, Any]:
+    data = {
+        "running": pid is not None,
+        "endpoint": sandbox.endpoint,
+        "pid": pid,
+        "state_dir": str(sandbox.state.root),
+        "log": str(sandbox.state.log),
+    }
+    return data | ({"did": did} if did else {})
+
+
+def test_a_life_in_json(lone_sandbox: Sandbox) -> None:
+    started = as_json(lone_sandbox, "up", "--port", str(lone_sandbox.port))
+    pid = started["pid"]
+    assert started == expected(lone_sandbox, pid=pid, did="started")
+    assert as_json(lone_sandbox, "up") == expected(lone_sandbox, pid=pid, did="already_running")
+    assert as_json(lone_sandbox, "status") == expected(lone_sandbox, pid=pid, did=None)
+    assert as_json(lone_sandbox, "reset", "--dry-run") == expected(lone_sandbox, pid=pid, did="nothing")
+    again = as_json(lone_sandbox, "reset", "--yes")
+    assert again == expected(lone_sandbox, pid=again["pid"], did="reset")
+    assert again["pid"] not in (pid, None)
+    assert as_json(lone_sandbox, "down") == expected(lone_sandbox, pid=None, did="stopped")
+    assert as_json(lone_sandbox, "down") == expected(lone_sandbox, pid=None, did="not_running")
+    # The port is remembered.
+    assert as_json(lone_sandbox, "status") == expected(lone_sandbox, pid=None, did=None)
+
+
+def test_a_sandbox_that_never_was_is_not_running(lone_sandbox: Sandbox) -> None:
+    for command in ("status", "down"):
+        done = nwchatctl(lone_sandbox, "sandbox", command)
+        assert done.returncode == 0
+        assert "not running" in done.stdout
+    assert not lone_sandbox.state.root.exists()
+
+
+def test_reset_asks_somebody(lone_sandbox: Sandbox) -> None:
+    done = nwchatctl(lone_sandbox, "sandbox", "reset")
+    assert done.returncode == 7
+    assert "hint: give --yes" in done.stderr
+
+
+def test_the_port_of_somebody_else(lone_sandbox: Sandbox) -> None:
+    port = lone_sandbox.port
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        done = nwchatctl(lone_sandbox, "sandbox", "up", "--port", str(port), "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert json.loads(done.stderr) == {
+        "error": {
+            "code": "port_taken",
+            "message": f"port {port} is taken by another process",
+            "hint": f"nwchatctl sandbox up --port {port + 1}",
+        }
+    }
+    assert process.status(lone_sandbox.state).running is False
+
+
+def test_every_command_shows_examples(lone_sandbox: Sandbox) -> None:
+    for words in ((), ("up",), ("down",), ("status",), ("reset",)):
+        done = nwchatctl(lone_sandbox, "sandbox", *words, "--help")
+        assert done.returncode == 0
+        assert "Examples:" in done.stdout
+        assert "nwchatctl sandbox " in done.stdout

@@ -1,0 +1,95 @@
+"""Other hands at access logs, and at the role that an account logs with."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from nwchatctl.deploy.logging_role import ROLE_TRUST, role_policy
+from tests.e2e.support.console.core import Hand, stage
+from tests.e2e.support.operator import ACCOUNT, Operator
+
+LOGGING = "nwchat-apigateway-logs"
+ELSEWHERE = f"arn:aws:logs:us-east-2:{ACCOUNT}:log-group:/elsewhere"
+
+
+def account_logs_with(chat: Operator, arn: str) -> None:
+    """Sets the account's logging role; "" for none."""
+    patch = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
+    chat.root("apigateway").update_account(patchOperations=[patch])
+
+
+def account_role(chat: Operator) -> str:
+    """The account's logging role; "" for none."""
+    return str(chat.root("apigateway").get_account().get("cloudwatchRoleArn", ""))
+
+
+def role_for_logs(chat: Operator, name: str, **tags: str) -> str:
+    """Makes a role that API Gateway can log with; its ARN."""
+    iam = chat.root("iam")
+    role = iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=ROLE_TRUST,
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=role_policy("aws"))
+    return str(role)
+
+
+def no_role_for_logs(chat: Operator, name: str) -> None:
+    """Removes a role that API Gateway logs with, if it is there."""
+    iam = chat.root("iam")
+    with suppress(iam.exceptions.NoSuchEntityException):
+        for each in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=name, PolicyArn=each["PolicyArn"])
+        iam.delete_role(RoleName=name)
+
+
+def account_logging_unset(chat: Operator) -> None:
+    """As in an account where nobody has set it yet."""
+    account_logs_with(chat, "")
+    no_role_for_logs(chat, LOGGING)
+
+
+def access_log_set(destination: str, format: str = "$context.requestId") -> Hand:
+    return stage(AccessLogSettings={"DestinationArn": destination, "Format": format})
+
+
+def with_role(hand: Hand) -> Hand:
+    """What `hand` does, in an account that has a role for it just then."""
+
+    def also(chat: Operator) -> None:
+        account_logs_with(chat, role_for_logs(chat, "by-hand"))
+        hand(chat)
+        account_logs_with(chat, "")
+        no_role_for_logs(chat, "by-hand")
+
+    return also
+
+
+access_log_added = with_role(access_log_set(ELSEWHERE))
+
+
+def execution_log(**settings: object) -> Hand:
+    limits = {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200}
+    return with_role(stage(DefaultRouteSettings={**limits, **settings}))
+
+
+def access_log_removed(chat: Operator) -> None:
+    chat.api.delete_access_log_settings(ApiId=chat.api_id, StageName="production")
+
+
+def access_format_changed(chat: Operator) -> None:
+    access_log_set(chat.arn("logs", f"log-group:{chat.access_log}"))(chat)
+
+
+def access_group_forever(chat: Operator) -> None:
+    chat.root("logs").delete_retention_policy(logGroupName=chat.access_log)
+
+
+def access_group_untagged(chat: Operator) -> None:
+    arn = chat.arn("logs", f"log-group:{chat.access_log}")
+    chat.root("logs").untag_resource(resourceArn=arn, tagKeys=["nwchat:chat"])
+
+
+def access_group_deleted(chat: Operator) -> None:
+    chat.root("logs").delete_log_group(logGroupName=chat.access_log)

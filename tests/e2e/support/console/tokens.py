@@ -1,0 +1,71 @@
+"""What somebody may do by hand to what asks for tokens, and to the keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.support.operator import Operator
+
+
+def parameter(chat: Operator) -> str:
+    return f"/nwchat-{chat.name}/token-keys"
+
+
+def authorizer(chat: Operator) -> dict[str, Any]:
+    (found,) = chat.api.get_authorizers(ApiId=chat.api_id)["Items"]
+    return {"ApiId": chat.api_id, "AuthorizerId": found["AuthorizerId"]}
+
+
+def uri_changed(chat: Operator) -> None:
+    chat.api.update_authorizer(**authorizer(chat), AuthorizerUri="arn:aws:apigateway:us-east-2:lambda:path/x")
+
+
+def sources_changed(chat: Operator) -> None:
+    chat.api.update_authorizer(**authorizer(chat), IdentitySource=["route.request.querystring.token"])
+
+
+def authorizer_deleted(chat: Operator) -> None:
+    chat.api.delete_authorizer(**authorizer(chat))
+
+
+def another_authorizer(chat: Operator) -> None:
+    chat.api.create_authorizer(
+        ApiId=chat.api_id,
+        Name="authorize",
+        AuthorizerType="REQUEST",
+        IdentitySource=[],
+        AuthorizerUri="arn:x",
+    )
+
+
+def route_opened(chat: Operator) -> None:
+    chat.api.update_route(
+        ApiId=chat.api_id, RouteId=chat.route("$connect")["RouteId"], AuthorizationType="NONE"
+    )
+
+
+def permission_removed(chat: Operator) -> None:
+    chat.root("lambda").remove_permission(
+        FunctionName=chat.called("authorize"), Qualifier="live", StatementId="nwchat-authorizer"
+    )
+
+
+def keys_deleted(chat: Operator) -> None:
+    chat.root("ssm").delete_parameter(Name=parameter(chat))
+
+
+def keys_in_plain(chat: Operator) -> None:
+    keys_deleted(chat)
+    lone_keys(chat)
+
+
+def lone_keys(chat: Operator) -> None:
+    """A parameter of the chat's, with nothing in it that is a key."""
+    tags = [{"Key": key, "Value": value} for key, value in chat.tags.items()]
+    chat.root("ssm").put_parameter(Name=parameter(chat), Type="String", Value="{}", Tags=tags)
+
+
+def keys_tagged(chat: Operator) -> None:
+    chat.root("ssm").add_tags_to_resource(
+        ResourceType="Parameter", ResourceId=parameter(chat), Tags=[{"Key": "by", "Value": "hand"}]
+    )

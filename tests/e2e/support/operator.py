@@ -1,0 +1,274 @@
+"""One chat as its operator and as the emulator's root see it, for tests that build, break and mend it.
+
+`Operator.run` calls a command inside this process: the process itself (arguments, streams, signals) is
+tested elsewhere, and boto3's clients, which cost more than a command does, are made once.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nwchatctl.aws.core.errors import explained
+from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+from nwchatctl.cli import PROGRAM, tree
+from nwchatctl.context import App
+from nwchatctl.errors import ChatError
+from nwchatctl.sandbox.state import DEFAULT_REGION
+from tests.e2e.support.sandbox import Sandbox
+from tests.paths import DOCS
+
+ACCOUNT = "000000000000"
+
+OPERATOR_POLICY = json.loads((DOCS / "operator-policy.json").read_text())
+
+_POLICIES = f"arn:aws:iam::{ACCOUNT}:policy/"
+
+READS = ("Get", "List", "Describe")
+"""How the names of those calls begin that change nothing."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, its exit code, the error that it ended with, and the calls that it made."""
+
+    code: int
+    out: str
+    err: str
+    calls: tuple[str, ...]
+    error: ChatError | None = None
+
+    @property
+    def data(self) -> Any:
+        """The one JSON object on stdout."""
+        assert self.error is None, (self.error.message, self.error.hint)
+        return json.loads(self.out)
+
+    @property
+    def writes(self) -> list[str]:
+        """The calls that are no reads."""
+        return [each for each in self.calls if not each.startswith(READS)]
+
+    @property
+    def built(self) -> list[str]:
+        """The writes that are not about lock and releases."""
+        return [each for each in self.writes if each != "UpdateItem"]
+
+
+class Operator:
+    """Runs commands about the chat `name`; `settings` are `NWCHAT_*` variables of every one of them."""
+
+    def __init__(self, sandbox: Sandbox, name: str, home: Path, **settings: str) -> None:
+        self.sandbox = sandbox
+        self.name = name
+        self.home = home
+        self.environ = {
+            "HOME": str(home),
+            "NWCHAT_SANDBOX": "1",
+            "NWCHAT_SANDBOX_DIR": str(sandbox.state.root),
+            "NWCHAT_CHAT__NAME": name,
+            **settings,
+        }
+        self._calls: list[str] = []
+        target = sandbox.target
+        keys = StaticCredentials(target.access_key_id, target.secret_access_key)
+        self.aws = Aws(Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called)
+        self._root: dict[str, Any] = {}
+
+    def _called(self, line: str) -> None:
+        self._calls.append(line.split()[1].rstrip(":"))
+
+    # Commands ---------------------------------------------------------------------------------
+
+    def run(self, *argv: str, **settings: str) -> Ran:
+        """Runs one command line; an error of ours or of boto3's is in what comes back."""
+        app = App(environ={**self.environ, **settings})
+        app.cwd = self.home
+        app.aws = self.aws
+        began = len(self._calls)
+        out, err = io.StringIO(), io.StringIO()
+        error: ChatError | None = None
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                code = _invoke(app, argv)
+            except Exception as raised:
+                error = raised if isinstance(raised, ChatError) else explained(raised)
+                if error is None:
+                    raise
+                code = error.exit_code
+        return Ran(code, out.getvalue(), err.getvalue(), tuple(self._calls[began:]), error)
+
+    def json(self, *argv: str, **settings: str) -> Any:
+        """Runs a command that has to succeed, with --json; what it printed."""
+        ran = self.run(*argv, "--json", **settings)
+        assert (ran.code, ran.error and ran.error.message) == (0, None)
+        return ran.data
+
+    def deploy(self, **settings: str) -> Any:
+        """Deploys without questions; its JSON."""
+        return self.json("deploy", "--yes", **settings)
+
+    def plan(self, **settings: str) -> list[Any]:
+        """The planned changes."""
+        changes: list[Any] = self.json("plan", **settings)["changes"]
+        return changes
+
+    def destroy(self) -> None:
+        """Takes everything away, data and logs too."""
+        self.json("destroy", "--delete-data", "--confirm", self.name)
+
+    # Names ------------------------------------------------------------------------------------
+
+    def called(self, thing: str) -> str:
+        """`connect` → `nwchat-NAME-connect`."""
+        return f"nwchat-{self.name}-{thing}"
+
+    def log_group(self, short: str) -> str:
+        return f"/aws/lambda/{self.called(short)}"
+
+    @property
+    def access_log(self) -> str:
+        """The access log's group."""
+        return f"/aws/apigateway/{self.called('access')}"
+
+    def arn(self, service: str, resource: str) -> str:
+        region = "" if service == "iam" else DEFAULT_REGION
+        return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {"nwchat:chat": self.name, "nwchat:managed-by": "nwchatctl"}
+
+    # The hand of somebody else ----------------------------------------------------------------
+
+    def root(self, service: str) -> Any:
+        """A client with the emulator's root key."""
+        if service not in self._root:
+            self._root[service] = self.sandbox.client(service, root=True)
+        return self._root[service]
+
+    @property
+    def api(self) -> Any:
+        return self.root("apigatewayv2")
+
+    @property
+    def api_id(self) -> str:
+        """The id of the chat's WebSocket API, found by its tags."""
+        return self._id_of("WEBSOCKET")
+
+    @property
+    def history_id(self) -> str:
+        """The id of its history API."""
+        return self._id_of("HTTP")
+
+    def _id_of(self, protocol: str) -> str:
+        return next(
+            str(each["ApiId"])
+            for each in self._apis()
+            if each["ProtocolType"] == protocol and each["Tags"].get("nwchat:chat") == self.name
+        )
+
+    def _apis(self) -> Any:
+        return self.api.get_apis(MaxResults="500")["Items"]
+
+    def route(self, key: str) -> dict[str, Any]:
+        """A route as API Gateway has it."""
+        return _named(self.api.get_routes(ApiId=self.api_id)["Items"], "RouteKey", key)
+
+    def integration(self, name: str) -> str:
+        """An integration's id."""
+        found = self.api.get_integrations(ApiId=self.api_id)["Items"]
+        return str(_named(found, "Description", f"nwchatctl:{name}")["IntegrationId"])
+
+    @property
+    def url(self) -> str:
+        return self.sandbox.socket_url(self.api_id)
+
+    @property
+    def history_url(self) -> str:
+        """Where its history API is, without a trailing slash."""
+        return f"{self.sandbox.endpoint}/_aws/execute-api/{self.history_id}"
+
+    def there(self) -> set[str]:
+        """Whatever bears this chat's name, by kind, as root lists it."""
+        mine = f"nwchat-{self.name}"
+        found = {
+            "table": self.root("dynamodb").list_tables()["TableNames"],
+            "log-group": _names(self.root("logs"), "describe_log_groups", "logGroups", "logGroupName"),
+            "queue": [
+                each.rpartition("/")[2] for each in self.root("sqs").list_queues().get("QueueUrls", [])
+            ],
+            "role": _names(self.root("iam"), "list_roles", "Roles", "RoleName"),
+            "function": _names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
+            "token-keys": _names(self.root("ssm"), "describe_parameters", "Parameters", "Name"),
+            "api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "WEBSOCKET"],
+            "history-api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "HTTP"],
+        }
+        return {
+            f"{kind} {name}"
+            for kind, names in found.items()
+            for name in names
+            if name == mine or f"{mine}-" in name or f"{mine}/" in name
+        }
+
+    # What the operator may do -----------------------------------------------------------------
+
+    @contextmanager
+    def allowed(self, policy: Mapping[str, Any], name: str = "nwchat-operator") -> Iterator[None]:
+        """Within, the operator's managed policy `name` is `policy`; after, what it was."""
+        iam, arn = self.root("iam"), _POLICIES + name
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        before = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        self._hold(arn, policy)
+        try:
+            yield
+        finally:
+            self._hold(arn, before)
+
+    def _hold(self, arn: str, policy: Mapping[str, Any]) -> None:
+        iam, text = self.root("iam"), json.dumps(policy)
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+        for each in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+            if not each["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=arn, VersionId=each["VersionId"])
+
+
+def _invoke(app: App, argv: Iterable[str]) -> int:
+    commands = tree()
+    with commands.make_context(PROGRAM, list(argv), obj=app) as ctx:
+        return app.finish(commands.invoke(ctx))
+
+
+def _named(items: Iterable[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
+    return next(each for each in items if each.get(key) == value)
+
+
+def _names(client: Any, call: str, items: str, name: str) -> list[str]:
+    return [each[name] for page in client.get_paginator(call).paginate() for each in page[items]]
+
+
+def without(policy: Mapping[str, Any], sid: str, action: str) -> dict[str, Any]:
+    """`policy` less one action of the statement `sid`, and less a statement that has none left."""
+    kept = []
+    for each in policy["Statement"]:
+        actions = listed(each["Action"])
+        if each["Sid"] == sid:
+            assert action in actions
+            actions = [name for name in actions if name != action]
+        if actions:
+            kept.append({**each, "Action": actions})
+    return {**policy, "Statement": kept}
+
+
+def pairs(policy: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Every (Sid, action) of a policy."""
+    return {(each["Sid"], action) for each in policy["Statement"] for action in listed(each["Action"])}
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,26 @@
+"""A sandbox's state directory that leads to a proxy before it, for processes that know `--sandbox` alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nwchatctl.sandbox import file_lock
+from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxPaths, read_key, write_json, write_key
+from tests.e2e.support.fault_proxy import Proxy
+from tests.e2e.support.sandbox import Sandbox
+
+
+@contextmanager
+def leading_to(proxy: Proxy, real: Sandbox, root: Path) -> Iterator[Sandbox]:
+    """`real` as whoever goes through `proxy` sees it."""
+    shown, key = SandboxPaths(root), read_key(real.state)
+    assert key is not None, "a sandbox that runs has its operator"
+    shown.make()
+    write_json(shown.info, {"pid": os.getpid(), "port": proxy.server_port, "region": DEFAULT_REGION})
+    write_key(shown, key)
+    # Whoever holds it is the server, and runs.
+    with file_lock.holding(shown.server_lock, timeout=1):
+        yield Sandbox(shown, proxy.server_port)

@@ -1,0 +1,143 @@
+"""The sandbox as tests hold it, and small things to put into it without the deploy code."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from nwchatctl.aws.operator_user import ROOT
+from nwchatctl.sandbox.endpoint import SandboxTarget, load_target
+from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxPaths
+
+_CODE = """
+import json, os, sys, time
+
+def handler(event, context):
+    if event.get("say") == "boto3":
+        import boto3
+        own = {name: os.environ[name] for name in ("AWS_PROFILE", "PYTHONPATH", "NWCHAT_SANDBOX", "TZ")
+               if name in os.environ}
+        return {"executable": sys.executable, "boto3": boto3.__version__, "environ": own}
+    context = event.get("requestContext", {})
+    body = event.get("body", "")
+    if body == "fail":
+        raise ValueError("a secret of the function")
+    if body == "slow":
+        time.sleep(3)
+    if body == "surrogate":
+        return {"statusCode": 200, "body": "a\\ud800b"}
+    if context.get("eventType") == "MESSAGE":
+        return {"statusCode": 200, "body": ECHO + str(len(body)) + " by " + context["routeKey"]}
+    return {"statusCode": 200}
+"""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox and how to reach it."""
+
+    state: SandboxPaths
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def target(self) -> SandboxTarget:
+        return load_target(self.environ)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of an `nwchatctl` process that uses this sandbox."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NWCHAT_"))}
+        return {**kept, "NWCHAT_SANDBOX": "1", "NWCHAT_SANDBOX_DIR": str(self.state.root)}
+
+    def client(self, service: str, *, root: bool = False, url: str | None = None) -> Any:
+        """A boto3 client with the operator's key, or the emulator's root key."""
+        key = ROOT if root else self.target
+        make: Any = boto3.session.Session(
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key,
+            region_name=DEFAULT_REGION,
+        ).client
+        config = Config(proxies={}, retries={"total_max_attempts": 1})
+        return make(service, endpoint_url=url or self.endpoint, config=config)
+
+    def socket_url(self, api_id: str, stage: str = "production") -> str:
+        return f"ws://127.0.0.1:{self.port}/_aws/execute-api/{api_id}/{stage}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_function(sandbox: Sandbox, name: str, *, echo: str) -> str:
+    """A function whose answers begin with `echo`, with a role that may do nothing; its ARN."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("code_of_function.py", _CODE.replace("ECHO", repr(echo)))
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    iam, functions = sandbox.client("iam", root=True), sandbox.client("lambda", root=True)
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="code_of_function.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    return str(functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]).removesuffix(
+        ":$LATEST"
+    )
+
+
+def invoke(sandbox: Sandbox, name: str, event: dict[str, Any]) -> Any:
+    """What the function answers to `event`."""
+    answer = sandbox.client("lambda", root=True).invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    return json.loads(answer["Payload"].read())
+
+
+def echo_chat(sandbox: Sandbox, name: str) -> str:
+    """A WebSocket API whose function answers each frame with its length and route; the API's id."""
+    arn = make_function(sandbox, name, echo="")
+    api = sandbox.client("apigatewayv2", root=True)
+    api_id = str(
+        api.create_api(Name=name, ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")[
+            "ApiId"
+        ]
+    )
+    path = "2015-03-31/functions"
+    integration = api.create_integration(
+        ApiId=api_id,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=f"arn:aws:apigateway:{DEFAULT_REGION}:lambda:path/{path}/{arn}/invocations",
+    )["IntegrationId"]
+    for route in ("$connect", "$disconnect", "$default"):
+        api.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{integration}")
+    deployment = api.create_deployment(ApiId=api_id)["DeploymentId"]
+    api.create_stage(ApiId=api_id, StageName="production", DeploymentId=deployment)
+    return api_id

@@ -1,0 +1,249 @@
+"""A chat in memory: sockets as API Gateway knows them, the table of connections, and a transport whose
+requests arrive, take effect and are answered at moments of a test's choice, while the sockets come and go.
+
+AWS never gives an id twice; emulators do, and here ids are few, so that it happens all the time.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from nwchat.delivery.asyncio_transport import ANSWER_SECONDS, CONNECT_SECONDS
+from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.signing import Credentials
+from nwchat.delivery.targets import ConnectionPosts, RowDeletion
+from nwchat.model.ids import connection_expiry
+from nwchat.model.rows import Recipient, Row
+
+URL = "https://chat.example/production"
+OPENING_MS = 3_000
+"""How long a socket is being made at most: its row is there, and API Gateway says 410 of it."""
+GRACE_MS = 10_000
+
+Answer = tuple[int, bytes]
+GONE: Answer = (410, b'{"message":"GoneException"}')
+REFUSALS: tuple[Answer, ...] = (
+    (429, b""),
+    (429, b'{"message":"Too Many Requests"}'),
+    (503, b"<html>"),
+    (403, b'{"message":"Forbidden"}'),
+    (404, b'{"message":"Not Found"}'),
+)
+
+
+class Tape:
+    """Decisions, as hypothesis draws them; once they are over, all goes its quiet way."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._numbers = iter(numbers)
+        self.over = False
+
+    def __call__(self, choices: int) -> int:
+        """One of so many; 0 is the quiet way."""
+        number = next(self._numbers, None)
+        if number is None:
+            self.over = True
+            return 0
+        return number % choices
+
+
+@dataclass(eq=False)
+class Socket:
+    """One that somebody has; `open_at` is when it can be written to."""
+
+    id: str
+    connected_at: int
+    open_at: int
+    heard: set[bytes] = field(default_factory=set)
+
+
+class World:
+    """`now_ms` goes on only when it is told to."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.now_ms = 1_700_000_000_000
+        self.ids = ids
+        self.sockets: dict[str, Socket] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.wrongly_deleted: list[str] = []
+
+    # What happens by itself ---------------------------------------------------------------------
+
+    def connect(self, key: str, opening_ms: int) -> None:
+        if key not in self.sockets:
+            self.sockets[key] = Socket(key, self.now_ms, self.now_ms + opening_ms)
+            self.rows[key] = _row(key, self.now_ms)
+
+    def leave(self, key: str, *, silently: bool) -> None:
+        """`silently`: $disconnect never comes."""
+        if self.sockets.pop(key, None) is not None and not silently:
+            self.rows.pop(key, None)
+
+    def talk(self, key: str) -> None:
+        if (socket := self.open(key)) is not None:
+            row = self.rows.setdefault(key, _row(key, socket.connected_at))
+            self.rows[key] = {**row, "last_seen_at": {"N": str(self.now_ms)}}
+
+    def wait(self, ms: int) -> None:
+        self.now_ms += ms
+
+    def open(self, key: str) -> Socket | None:
+        socket = self.sockets.get(key)
+        return socket if socket is not None and socket.open_at <= self.now_ms else None
+
+    # What is asked of it ------------------------------------------------------------------------
+
+    def gateway(self, method: str, key: str, body: bytes) -> Answer:
+        socket = self.open(key)
+        if socket is None:
+            return GONE
+        if method == "POST":
+            socket.heard.add(body)
+        if method == "DELETE":
+            self.leave(key, silently=False)
+        return (204 if method == "DELETE" else 200), b""
+
+    def delete_item(self, request: dict[str, Any]) -> Answer:
+        key = request["Key"]["connection_id"]["S"]
+        if not _holds(request, self.rows.get(key, {})):
+            return 400, b'{"__type":"x#ConditionalCheckFailedException"}'
+        if key in self.sockets:
+            self.wrongly_deleted.append(key)
+        del self.rows[key]
+        return 200, b"{}"
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        """As a client's."""
+        start = request.get("ExclusiveStartKey", {}).get("connection_id", {}).get("S", "")
+        parts, part = request.get("TotalSegments", 1), request.get("Segment", 0)
+        keys = sorted(key for key in self.rows if key > start and zlib.crc32(key.encode()) % parts == part)
+        page = keys[: request.get("Limit", 1000)]
+        answer: dict[str, Any] = {"Items": [self.rows[key] for key in page]}
+        if len(page) < len(keys):
+            answer["LastEvaluatedKey"] = {"connection_id": {"S": page[-1]}}
+        return answer
+
+
+def _row(key: str, connected_at: int) -> dict[str, Any]:
+    return {
+        "connection_id": {"S": key},
+        "connected_at": {"N": str(connected_at)},
+        "expires_at": {"N": str(connection_expiry(connected_at))},
+    }
+
+
+def _holds(request: dict[str, Any], row: Row) -> bool:
+    """Whether the condition does, of which this knows what we write."""
+    values = request.get("ExpressionAttributeValues", {})
+    for term in request["ConditionExpression"].split(" AND "):
+        if term.startswith("attribute_exists("):
+            holds = term[len("attribute_exists(") : -1] in row
+        elif term.startswith("attribute_not_exists("):
+            holds = term[len("attribute_not_exists(") : -1] not in row
+        else:
+            name, _, value = term.partition(" = ")
+            holds = row.get(name) == values[value]
+        if not holds:
+            return False
+    return True
+
+
+@dataclass(eq=False)
+class _Flight:
+    call: Call[Any]
+    answer: Answer | None = None
+    arrived: bool = False
+
+
+class Scheduled:
+    """A transport: at each step the tape says what comes next, of the requests or of the `happenings`."""
+
+    def __init__(self, world: World, tape: Tape, happenings: Sequence[Callable[[], None]]) -> None:
+        self._world = world
+        self._tape = tape
+        self._happenings = happenings
+
+    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+        flights: list[_Flight] = []
+        while not scheduler.over:
+            if stopped is not None and (reason := stopped()):
+                scheduler.stop(reason)
+            match self._tape(6):
+                case 4 if flights:
+                    self._move(scheduler, flights, flights[self._tape(len(flights))])
+                case 5 if self._happenings:
+                    self._happenings[self._tape(len(self._happenings))]()
+                case _:
+                    self._go_on(scheduler, flights)
+
+    def close(self) -> None: ...
+
+    def _go_on(self, scheduler: RequestScheduler[Any], flights: list[_Flight]) -> None:
+        if (call := scheduler.take(self._now)) is not None:
+            flights.append(_Flight(call))
+        elif flights:
+            self._move(scheduler, flights, flights[0])
+        elif not scheduler.over:
+            self._world.wait(max(1, round(scheduler.pause(self._now) * 1000)))
+
+    def _move(self, scheduler: RequestScheduler[Any], flights: list[_Flight], flight: _Flight) -> None:
+        """One step of it: first it takes effect, or does not; then that is told, or is not."""
+        if not flight.arrived:
+            flight.arrived = True
+            match self._tape(8):
+                case 6:
+                    flight.answer = REFUSALS[self._tape(len(REFUSALS))]
+                case 7:
+                    flight.answer = None
+                case fate:
+                    done = self._take_effect(scheduler, flight.call)
+                    flight.answer = None if fate == 5 else done
+            return
+        flights.remove(flight)
+        late = self._now - flight.call.sent_at > CONNECT_SECONDS + ANSWER_SECONDS
+        if flight.answer is None or late:
+            scheduler.broken(flight.call, "reset", self._now)
+        else:
+            scheduler.answered(flight.call, *flight.answer, self._now)
+
+    def _take_effect(self, scheduler: RequestScheduler[Any], call: Call[Any]) -> Answer:
+        if isinstance(scheduler.target, RowDeletion):
+            return self._world.delete_item(json.loads(call.body))
+        key = unquote(call.signed.path.rpartition("/")[2])
+        return self._world.gateway(scheduler.target.method, key, call.body)
+
+    @property
+    def _now(self) -> float:
+        return self._world.now_ms / 1000
+
+
+class Reading:
+    """A source of pages, that knows whom it gave."""
+
+    def __init__(self, pages: Iterator[Sequence[Recipient]]) -> None:
+        self.given: list[str] = []
+        self.ended = False
+        self._pages = pages
+
+    def next(self) -> Sequence[Recipient] | None:
+        page = next(self._pages, None)
+        self.ended = page is None
+        self.given += [each.connection_id for each in page or ()]
+        return page
+
+
+def keys() -> Credentials:
+    return Credentials("AKIAEXAMPLE", "secret")
+
+
+def asking(method: Any, body: bytes = b"") -> ConnectionPosts:
+    return ConnectionPosts(method, URL, "us-east-2", keys, body)
+
+
+def deleting() -> RowDeletion:
+    return RowDeletion("https://dynamodb.example", "us-east-2", "connections", keys)

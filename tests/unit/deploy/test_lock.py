@@ -1,0 +1,32 @@
+"""Whose lock counts, and how a refusal reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from nwchatctl.deploy.lock import LockHolder, LockState, refuse_held
+from nwchatctl.errors import ChatError
+
+HOLDER = LockHolder("t", "me", "laptop", "boot/1/2", "deploy", started_at=1_000_000, expires_at=1_120_000)
+
+
+def refuse(now_ms: int, *, dead: bool = False, seen: LockState = LockState(HOLDER)) -> None:
+    refuse_held(seen, now_ms, dead=dead, unlock="nwchatctl deploy --force-unlock")
+
+
+def test_a_living_holder_is_named_with_since_when_and_until_when() -> None:
+    with pytest.raises(ChatError) as caught:
+        refuse(1_012_345)
+    assert caught.value.code == "locked"
+    assert caught.value.exit_code == 1
+    for part in ("me is at it from laptop", "deploy holds the lock since 1970-01-01", "(12 s ago)"):
+        assert part in caught.value.message
+    assert "in 108 s" in caught.value.hint
+    assert "`nwchatctl deploy --force-unlock`" in caught.value.hint
+
+
+def test_a_lock_that_nobody_keeps_is_free() -> None:
+    refuse(1_012_345, seen=LockState())
+    refuse(1_012_345, seen=LockState(None, "t"))
+    refuse(1_012_345, dead=True)
+    refuse(1_120_000)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
+from nwchat.delivery.scheduler import Call
+from nwchat.delivery.tally import MOST_GONE, YOUNG_MS, Counts, RecipientSource, Tally, old_enough
+from nwchat.model.rows import Recipient, recipient
+from tests.unit.nwchat.delivery.virtual_transport import (
+    FAILED_CONDITION,
+    Answer,
+    FakeGateway,
+    Pages,
+    make_poster,
+    people,
+)
+
+NOW = 100_000
+GONE = (410, b"")
+
+
+class FakeRows:
+    """Forgets rows; answers otherwise for those named in `answers`."""
+
+    def __init__(self, **answers: Answer) -> None:
+        self.answers = answers
+        self.forgotten: list[str] = []
+
+    def __call__(self, call: Call[Any]) -> Answer:
+        name = json.loads(call.body)["Key"]["connection_id"]["S"]
+        answer = self.answers.get(name, (200, b"{}"))
+        if answer == (200, b"{}"):
+            self.forgotten.append(name)
+        return answer
+
+
+def spread(
+    pages: Sequence[Sequence[Recipient] | Exception],
+    gateway: FakeGateway | None = None,
+    rows: FakeRows | None = None,
+    **options: Any,
+) -> Counts:
+    poster, _ = make_poster(gateway or FakeGateway(), rows or FakeRows(), now_ms=NOW, seconds=1.0)
+    return poster.post_all(Pages(pages), b"hi", **options)
+
+
+def test_everybody_on_every_page_is_posted_to() -> None:
+    gateway = FakeGateway()
+    counts = spread([people("a", "b"), (), people("c")], gateway)
+    assert gateway.got == {name: [b"hi"] for name in "abc"}
+    assert counts == Counts(recipients=3, delivered=3)
+
+
+def test_one_recipients_failure_is_nobody_elses() -> None:
+    gateway = FakeGateway(
+        {
+            "a": GONE,
+            "b": (403, b'{"message":"Forbidden"}'),
+            "c": (429, b'{"message":"slow down"}'),
+            "d": "reset by peer",
+            "e": GONE,
+            "h": (403, b'{"Message":"Forbidden"}'),
+        }
+    )
+    rows = FakeRows(e=(400, b'{"__type":"x#AccessDenied","message":"no"}'))
+    counts = spread([people(*"abcd"), people(*"efgh", "..")], gateway, rows)
+    assert sorted(gateway.got) == ["f", "g"]
+    assert rows.forgotten == ["a"]
+    assert dict(counts.reasons) == {
+        "403 Forbidden": 2,
+        "429 slow down": 1,
+        "reset by peer": 1,
+        "not forgotten: 400 AccessDenied: no": 1,
+        "'..' is no connection id": 1,
+    }
+    assert counts == Counts(
+        recipients=9,
+        delivered=2,
+        gone=2,
+        forgotten=1,
+        refused=3,
+        failed=2,
+        retries=16,
+        reasons=counts.reasons,
+    )
+
+
+def test_a_row_that_was_not_deleted_is_not_counted_as_forgotten() -> None:
+    rows = FakeRows(b=FAILED_CONDITION)
+    counts = spread([people("a", "b")], FakeGateway({"a": GONE, "b": GONE}), rows)
+    assert (counts.gone, counts.forgotten, counts.reasons) == (2, 1, ())
+
+
+def test_skipped_and_first() -> None:
+    gateway = FakeGateway()
+    counts = spread(
+        [people("me", "skipped", "other")], gateway, first=people("me"), skip=frozenset({"skipped"})
+    )
+    assert gateway.asked == ["me", "other"]
+    assert counts.recipients == 2
+
+
+class Lazy:
+    """A source that watches how far it is ahead of the answers."""
+
+    def __init__(self, pages: int, settled: list[str]) -> None:
+        self.pages = pages
+        self.given = 0
+        self.most_ahead = 0
+        self._settled = settled
+
+    def next(self) -> Sequence[Recipient] | None:
+        if self.given == self.pages * 10:
+            return None
+        self.most_ahead = max(self.most_ahead, self.given - len(self._settled))
+        page = people(*(str(self.given + number) for number in range(10)))
+        self.given += len(page)
+        return page
+
+
+def test_posting_goes_on_while_more_is_read_and_what_waits_is_bounded() -> None:
+    settled: list[str] = []
+    poster, transport = make_poster(FakeGateway(), seconds=0.02)
+    source = Lazy(500, settled)
+    counts = poster.post_all(source, b"hi", settled=lambda each, _: settled.append(each.connection_id))
+    assert counts.delivered == len(set(settled)) == 5000
+    assert 10 < source.most_ahead <= transport.most_under_way + 10 <= 512 + 10
+
+
+def test_the_deadline_stops_it_and_is_told() -> None:
+    gateway = FakeGateway()
+    counts = spread([people(*map(str, range(100)))], gateway, deadline=1.0)
+    assert counts == Counts(recipients=32, delivered=32, cut_short=True)
+    assert gateway.asked == [str(number) for number in range(32)]
+
+
+def test_what_waits_at_the_deadline_has_failed() -> None:
+    gateway = FakeGateway({"a": (503, b"busy")})
+    counts = spread([people("a", "b")], gateway, deadline=1.05)
+    assert (counts.delivered, counts.failed) == (1, 1)
+    assert not counts.cut_short, "everybody was tried"
+
+
+def test_who_was_read_is_posted_to_before_it_breaks_off() -> None:
+    gateway = FakeGateway()
+    with pytest.raises(OSError, match="table away"):
+        spread([people("a", "b", "c"), OSError("table away"), people("d")], gateway)
+    assert sorted(gateway.got) == ["a", "b", "c"]
+
+
+def test_who_is_gone_is_forgotten_although_it_breaks_off() -> None:
+    rows = FakeRows()
+    with pytest.raises(OSError, match="table away"):
+        spread([people("a"), OSError("table away")], FakeGateway({"a": GONE}), rows)
+    assert rows.forgotten == ["a"]
+
+
+def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
+    seen: list[Counts] = []
+
+    def tick(counts: Counts) -> str:
+        seen.append(counts)
+        return "interrupted" if counts.recipients >= 40 else ""
+
+    gateway = FakeGateway({"1": (503, b"busy")})
+    counts = spread([people(*map(str, range(1000)))], gateway, tick=tick)
+    assert counts.cut_short
+    assert counts.recipients == len(set(gateway.asked)) < 200
+    assert counts.failed == 1
+    assert [each.recipients for each in seen] == sorted(each.recipients for each in seen)
+
+
+def test_once_it_is_stopped_no_rows_are_deleted_any_more() -> None:
+    rows = FakeRows()
+    names = [str(number) for number in range(100)]
+    stops = iter(["", "", "interrupted"])
+    counts = spread(
+        [people(*names)],
+        FakeGateway(dict.fromkeys(names, GONE)),
+        rows,
+        tick=lambda counts: next(stops, ""),
+    )
+    assert counts.cut_short
+    assert counts.gone > 0
+    assert rows.forgotten == []
+
+
+def test_deleting_rows_can_be_stopped() -> None:
+    """DynamoDB answers nobody, the tick says stop, and it ends."""
+    rows = FakeRows(**dict.fromkeys("abc", "reset by peer"))
+    asked = 0
+
+    def tick(counts: Counts) -> str:
+        nonlocal asked
+        asked += 1
+        return "interrupted" if asked > 5 else ""
+
+    counts = spread([people(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, tick=tick)
+    assert (counts.gone, counts.forgotten) == (3, 0)
+    assert asked < 20
+
+
+def test_when_nothing_is_accepted_it_breaks_off() -> None:
+    gateway = FakeGateway(dict.fromkeys(map(str, range(10_000)), (403, b"")))
+    pages = [people(*map(str, range(start, start + 100))) for start in range(0, 10_000, 100)]
+    counts = spread(pages, gateway)
+    assert counts.broken_off.endswith("were all refused: 403")
+    assert (counts.cut_short, counts.recipients) == (True, counts.refused + counts.failed)
+    assert 200 <= counts.recipients == len(gateway.asked) < 1000
+
+
+def test_progress_ends_with_the_whole() -> None:
+    seen: list[Counts] = []
+
+    def watch(counts: Counts) -> str:
+        seen.append(counts)
+        return ""
+
+    counts = spread(
+        [people(*"abcdefgh")],
+        FakeGateway({"a": GONE}),
+        tick=watch,
+    )
+    assert counts.forgotten == 1
+    assert seen[-1] == counts
+
+
+def test_the_gone_do_not_pile_up() -> None:
+    names = [str(number) for number in range(MOST_GONE * 2 + 10)]
+    rows = FakeRows()
+    gateway = FakeGateway(dict.fromkeys(names, GONE))
+    most = 0
+
+    def settled(each: Recipient, outcome: Outcome) -> None:
+        nonlocal most
+        most = max(most, len(gateway.asked) - len(rows.forgotten))
+
+    pages = [people(*names[start : start + 100]) for start in range(0, len(names), 100)]
+    counts = spread(pages, gateway, rows, settled=settled)
+    assert (counts.gone, counts.forgotten) == (len(names), len(names))
+    assert sorted(rows.forgotten) == sorted(names)
+    assert MOST_GONE < most <= MOST_GONE + 100 + 512
+
+
+def test_reasons_do_not_grow_with_the_recipients() -> None:
+    tally = Tally()
+    for number in range(100):
+        tally.settle(Recipient("a"), Failed(f"reason {number}"))
+    assert tally.counts().failed == 100
+    assert len(tally.counts().reasons) == 10
+
+
+def test_every_outcome_is_one_recipient() -> None:
+    tally = Tally()
+    outcomes: list[Outcome] = [
+        Delivered(1),
+        Gone(2),
+        Refused(403, "no", 3),
+        Throttled("slow", 4),
+        Failed("broken", 5),
+    ]
+    for outcome in outcomes:
+        tally.settle(Recipient("a"), outcome)
+    counts = tally.counts()
+    assert (counts.delivered, counts.gone, counts.refused, counts.failed) == (1, 1, 1, 2)
+    assert (counts.recipients, counts.retries) == (5, 15)
+    assert Counter(dict(counts.reasons)) == {"no": 1, "slow": 1, "broken": 1}
+
+
+@pytest.mark.parametrize(
+    ("connected_at", "forgotten"),
+    [(None, True), (0, True), (NOW - YOUNG_MS, True), (NOW + 1 - YOUNG_MS, False), (NOW * 2, False)],
+)
+def test_the_young_are_spared(connected_at: int | None, forgotten: bool) -> None:
+    who = Recipient("a") if connected_at is None else recipient("a", connected_at)
+    assert old_enough([who], NOW) == ([who] if forgotten else [])
+
+
+def test_a_time_that_is_none_is_old() -> None:
+    odd = Recipient("a", {"connected_at": {"S": "yesterday"}})
+    assert old_enough([odd], NOW) == [odd]
+
+
+def test_a_crowd_is_at_its_end_with_the_others_and_not_when_it_is_full() -> None:
+    full = True
+    crowd = RecipientSource(Pages([people("a")]), full=lambda: full)
+    assert (crowd.next(), crowd.ended) == (None, False)
+    full = False
+    assert crowd.next() == people("a")
+    assert (crowd.next(), crowd.ended) == (None, True)
+
+
+def test_no_deadline_is_never() -> None:
+    assert spread([people("a")], deadline=math.inf).delivered == 1

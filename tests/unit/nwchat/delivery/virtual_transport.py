@@ -1,0 +1,137 @@
+"""A transport without a network, on which time passes by waiting alone, and sockets and rows behind it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from nwchat.delivery.poster import Poster
+from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.signing import Credentials
+from nwchat.delivery.targets import RowDeletion
+from nwchat.model.rows import Recipient
+
+Answer: TypeAlias = tuple[int, bytes] | str
+"""Status and body, or why the connection broke."""
+
+GATEWAY = "https://gateway.example/prod"
+DYNAMODB = "https://dynamodb.example"
+
+
+@dataclass
+class Virtual:
+    """`answer` is asked for the answer to each call, with its host; one takes `seconds` to come."""
+
+    answer: Callable[[str, Call[Any]], Answer]
+    seconds: float = 0.01
+    now: float = 0.0
+    most_under_way: int = 0
+
+    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+        coming: deque[tuple[float, Call[Any]]] = deque()
+        while True:
+            if stopped is not None and (reason := stopped()):
+                scheduler.stop(reason)
+            while (call := scheduler.take(self.now)) is not None:
+                coming.append((self.now + self.seconds, call))
+            if scheduler.over:
+                return
+            self.most_under_way = max(self.most_under_way, len(coming))
+            if coming:
+                due, call = coming.popleft()
+                self.now = max(self.now, due)
+                self._settle(scheduler, call)
+            else:
+                self.now += max(scheduler.pause(self.now), 0.001)
+                # Whoever reads ahead does it in a thread, and in real time.
+                time.sleep(0.0002)
+
+    def close(self) -> None:
+        pass
+
+    def _settle(self, scheduler: RequestScheduler[Any], call: Call[Any]) -> None:
+        match self.answer(scheduler.target.host, call):
+            case str(reason):
+                scheduler.broken(call, reason, self.now)
+            case (status, body):
+                scheduler.answered(call, status, body, self.now)
+
+
+@dataclass
+class FakeGateway:
+    """Sockets, and what each of them got. Those in `answers` get nothing and answer that, again and again."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    got: dict[str, list[bytes]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, call: Call[Any]) -> Answer:
+        name = call.item.connection_id
+        self.asked.append(name)
+        answer = self.answers.get(name, (200, b""))
+        if answer == (200, b""):
+            self.got.setdefault(name, []).append(call.body)
+        return answer
+
+
+def make_poster(
+    gateway: Callable[[Call[Any]], Answer],
+    rows: Callable[[Call[Any]], Answer] = lambda call: (200, b"{}"),
+    *,
+    now_ms: int = 0,
+    seconds: float = 0.01,
+    credentials: Callable[[], Credentials] = lambda: Credentials("AK", "secret"),
+) -> tuple[Poster, Virtual]:
+    """A real one, over a transport that is not. `rows` answers what deletes rows."""
+
+    def answer(host: str, call: Call[Any]) -> Answer:
+        return gateway(call) if host == "gateway.example" else rows(call)
+
+    transport = Virtual(answer, seconds)
+    region = "us-east-2"
+    deleting = RowDeletion(DYNAMODB, region, "connections", credentials)
+    return Poster(transport, GATEWAY, region, credentials, deleting, lambda: now_ms), transport
+
+
+def holds(request: Mapping[str, Any], row: Mapping[str, Any] | None) -> bool:
+    """Whether the condition of a DeleteItem holds for a row: as DynamoDB, for what `delete_item` writes."""
+    values = request.get("ExpressionAttributeValues", {})
+    for clause in request["ConditionExpression"].split(" AND "):
+        function, _, rest = clause.partition("(")
+        if rest:
+            there = row is not None and rest.rstrip(")") in row
+            if there is not (function == "attribute_exists"):
+                return False
+        else:
+            name, _, value = clause.partition(" = ")
+            if row is None or row.get(name) != values[value]:
+                return False
+    return True
+
+
+FAILED_CONDITION = (400, b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}')
+
+
+@dataclass
+class Pages:
+    """A source of pages, with nothing yet where one is empty. An exception among them is raised."""
+
+    pages: Sequence[Sequence[Recipient] | Exception]
+    taken: int = 0
+
+    def next(self) -> Sequence[Recipient] | None:
+        if self.taken == len(self.pages):
+            return None
+        page = self.pages[self.taken]
+        self.taken += 1
+        if isinstance(page, Exception):
+            raise page
+        return page
+
+
+def people(*names: str) -> tuple[Recipient, ...]:
+    """Recipients that have been connected since the epoch."""
+    return tuple(Recipient(name, {"connected_at": {"N": "0"}}) for name in names)

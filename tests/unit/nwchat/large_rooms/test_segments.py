@@ -1,0 +1,104 @@
+"""A large room cut into segments, and what they write down, by values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nwchat.delivery.tally import Counts
+from nwchat.large_rooms import segments
+from nwchat.large_rooms.segments import FEWEST, MAX_HOPS, MOST, Segment
+
+ONE = Segment("frame", "id", 1, 4, 2000.0, start="c7", hops=2, skip=("a", "b"), report="sent#x")
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "wanted"),
+    [(0, 100, FEWEST), (400, 100, 4), (401, 100, 5), (1_000_000, 25_000, 40), (10**9, 1, MOST)],
+)
+def test_how_many(rows: int, size: int, wanted: int) -> None:
+    assert segments.count(rows, size) == wanted
+
+
+def test_together_they_are_the_room_at_the_whole_rate() -> None:
+    made = segments.cut("f", "id", rows=1000, segment_size=200, rate=8000, skip=["b", "a", "b"], report="r")
+    assert [(each.segment, each.segments) for each in made] == [(i, 5) for i in range(5)]
+    assert {each.rate for each in made} == {1600.0}
+    assert {each.skip for each in made} == {("a", "b")}
+    assert {(each.frame, each.message_id, each.report, each.start, each.hops) for each in made} == {
+        ("f", "id", "r", None, 0)
+    }
+
+
+@pytest.mark.parametrize("segment", [ONE, Segment("f", "id", 0, 4, 0.5), replace(ONE, frame="\u2028 ü")])
+def test_an_event_and_back(segment: Segment) -> None:
+    assert segments.of_event(json.loads(json.dumps(segments.to_event(segment)))) == segment
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"frame": ""},
+        {"frame": None},
+        {"message_id": 3},
+        {"segment": -1},
+        {"segment": 4},
+        {"segment": True},
+        {"segments": "4"},
+        {"rate": 0},
+        {"rate": float("inf")},
+        {"rate": True},
+        {"skip": "a"},
+        {"skip": [1]},
+        {"start": 5},
+        {"report": ""},
+        {"hops": None},
+    ],
+    ids=str,
+)
+def test_what_is_no_segment(fault: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(fault))):
+        segments.of_event({**segments.to_event(ONE), **fault})
+
+
+@pytest.mark.parametrize("event", [None, [], "x"])
+def test_what_is_no_event(event: object) -> None:
+    with pytest.raises(ValueError, match="not an object"):
+        segments.of_event(event)
+
+
+def test_it_goes_on_only_so_often() -> None:
+    assert segments.onward(ONE, "c9") == replace(ONE, start="c9", hops=3)
+    assert segments.onward(replace(ONE, hops=MAX_HOPS), "c9") is None
+
+
+def written(*parts: tuple[Segment, Counts, bool]) -> dict[str, Any]:
+    return {
+        segments.report_name(segment): segments.report_value(counts, done=done)
+        for segment, counts, done in parts
+    }
+
+
+def test_reports_are_summed_and_a_retry_counts_once() -> None:
+    first, second = Segment("f", "id", 0, 4, 1.0), Segment("f", "id", 11, 40, 1.0)
+    row = {
+        "room": {"S": "sent#x"},
+        "seg_note": {"S": "not one of ours"},
+        **written((first, Counts(recipients=9, failed=9), False)),
+        **written(
+            # The same invocation again, its further one, and another segment.
+            (first, Counts(5, delivered=4, gone=1, forgotten=1, retries=2, reasons=(("a", 1),)), False),
+            (replace(first, hops=1), Counts(2, 1, failed=1, reasons=(("a", 1), ("b", 3))), True),
+            (second, Counts(1, refused=1), False),
+        ),
+    }
+    assert segments.progress_of(row) == segments.Progress(
+        Counts(8, 5, 1, 1, refused=1, failed=1, retries=2, reasons=(("b", 3), ("a", 2))), finished=1
+    )
+
+
+def test_a_row_without_reports() -> None:
+    assert segments.progress_of({}) == segments.Progress(Counts(), 0)

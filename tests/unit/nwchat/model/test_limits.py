@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nwchat.model.limits import Limits, Window, check_message, clean, clean_name, rate_window
+from nwchat.model.wire import InvalidFrame, Say
+
+# In pieces, because an alphabet with surrogates in it loses them: hypothesis leaves them out of text().
+PIECES = st.text() | st.sampled_from(list("\ud800\udfff\u202e\x85\u0301\u0323\n e\u200d"))
+ANY_TEXT = st.lists(PIECES, max_size=9).map("".join)
+DROPPED = [
+    chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("plain", "plain"),
+        ("  ends \n", "ends"),
+        ("two\n\tlines", "two\n\tlines"),
+        ("dos\r\nlines", "dos\nlines"),
+        ("\x1b[2J", "[2J"),
+        ("bell\x07 del\x7f nel\x85 null\x00", "bell del nel null"),
+        ("\u202eevil\u202c \u2066iso\u2069", "evil iso"),
+        ("left\u200eto\u200fright", "left\u200eto\u200fright"),
+        ("e\u0301", "é"),
+        ("e\u202e\u0301", "é"),
+        ("<b>&amp;</b>", "<b>&amp;</b>"),
+        ("a\ud800", "a\ufffd"),
+        ("👩\u200d🚀", "👩\u200d🚀"),
+        ("\u202e\x00", ""),
+    ],
+)
+def test_clean(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+@given(ANY_TEXT)
+def test_cleaning_is_done_once_and_for_all(text: str) -> None:
+    cleaned = clean(text)
+    cleaned.encode()
+    assert clean(cleaned) == cleaned
+    assert unicodedata.is_normalized("NFC", cleaned)
+    assert not set(cleaned) & (set(DROPPED) - {"\t", "\n"})
+
+
+LIMITS = Limits(max_message_chars=5, max_uname_chars=4)
+
+
+@pytest.mark.parametrize(
+    ("say", "checked"),
+    [
+        (Say(" 12345 ", "u", "1", "c"), Say("12345", "u", "1", "c")),
+        (Say("123456", client_id="c"), InvalidFrame("too_long", "a message is at most 5 characters", "c")),
+        (Say("e\u0301" * 5), Say("é" * 5)),
+        (Say("\x00" * 100 + "ok"), Say("ok")),
+        (Say("😀" * 5), Say("😀" * 5)),
+        (Say(" \x00 ", client_id="c"), InvalidFrame("empty", "the message is empty", "c")),
+        (Say(""), InvalidFrame("empty", "the message is empty")),
+        (Say("hi", "long name", "9" * 100), Say("hi", "long", "9" * 64)),
+        (Say("hi", " a\nb ", "1\t2"), Say("hi", "a b", "1 2")),
+    ],
+)
+def test_check_message(say: Say, checked: Say | InvalidFrame) -> None:
+    assert check_message(say, LIMITS) == checked
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_what_passes_is_within_the_limits(message: str, uname: str, sender_id: str) -> None:
+    checked = check_message(Say(message, uname, sender_id), LIMITS)
+    if isinstance(checked, Say):
+        assert 1 <= len(checked.message) <= 5
+        assert len(checked.uname) <= 4
+        assert len(checked.sender_id) <= 64
+        assert not set(checked.uname + checked.sender_id) & set("\n\t\u2028\u2029")
+
+
+def test_a_run_of_accents_costs_no_time() -> None:
+    started = time.process_time()
+    assert isinstance(check_message(Say("a" + "\u0301\u0323" * 8000), Limits()), InvalidFrame)
+    assert time.process_time() - started < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("abcde", "abcd"),
+        ("abc  e", "abc"),
+        ("abcx\u0323\u0307e", "abc"),
+        ("ab👩\u200d🚀", "ab"),
+        ("abc👍\U0001f3fd", "abc"),
+        ("\u0301" * 9, "\u0301" * 4),
+        ("a" + "\u0300" * 9, "à" + "\u0300" * 3),
+    ],
+)
+def test_a_name_is_not_cut_inside_a_character(name: str, cut: str) -> None:
+    assert clean_name(name, 4) == cut
+
+
+RATE = Limits(rate_messages=3, rate_seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("window", "now_ms", "after"),
+    [
+        (None, 50_000, Window(50_000, 1)),
+        (Window(50_000, 1), 50_000, Window(50_000, 2)),
+        (Window(50_000, 2), 59_999, Window(50_000, 3)),
+        (Window(50_000, 3), 59_999, None),
+        (Window(50_000, 99), 59_999, None),
+        (Window(50_000, 3), 60_000, Window(60_000, 1)),
+        # Another function's clock may be a little ahead; one that is far ahead must not silence anybody.
+        (Window(52_000, 3), 50_000, None),
+        (Window(60_001, 3), 50_000, Window(50_000, 1)),
+    ],
+)
+def test_the_rate_window(window: Window | None, now_ms: int, after: Window | None) -> None:
+    assert rate_window(window, now_ms, RATE) == after

@@ -1,0 +1,40 @@
+"""What `smoke` says of a name that leads nowhere, or to somebody else."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nwchatctl.chat.smoke_test import SocketClosed, smoke
+from nwchatctl.context import App, GlobalOptions
+from nwchatctl.operations.smoke_clients import _named
+
+NAME = "chat.example.com"
+CERTIFICATE = ssl.SSLCertVerificationError(1, "certificate verify failed")
+
+
+def failing(error: Exception) -> Callable[[], Any]:
+    def connect() -> Any:
+        raise error
+
+    return connect
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), f"{NAME} does not resolve"),
+        (CERTIFICATE, f"{NAME} leads to somebody who has no certificate for it"),
+        (SocketClosed("the handshake was refused with HTTP 403"), f"HTTP 403, at {NAME}: if that leads"),
+    ],
+)
+def test_each_way_of_not_getting_there_has_its_words_and_a_mend(error: Exception, said: str) -> None:
+    app = App(options=GlobalOptions(sandbox=True))
+    (step,) = smoke(lambda: _named(app, NAME, failing(error)), lambda: 0.0, "nonce")
+    assert (step.name, step.ok) == ("connect", False)
+    assert said in step.detail
+    assert "`nwchatctl --sandbox status` shows the record that it needs" in step.detail

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.sandbox import file_lock, state
+from nwchatctl.sandbox.endpoint import SandboxTarget, load_target
+from nwchatctl.sandbox.environment import server_environment
+from nwchatctl.sandbox.policies import adopt_policy, operator_policy
+from nwchatctl.sandbox.state import AccessKey, Info, SandboxPaths
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from nwchatctl.sandbox import file_lock
+assert file_lock.take(Path(sys.argv[1]), timeout=5) is not None
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> SandboxPaths:
+    place = SandboxPaths(tmp_path / "a sandbox")
+    place.make()
+    return place
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"NWCHAT_SANDBOX_DIR": "/x y", "XDG_STATE_HOME": "/s"}, Path("/x y")),
+        ({"NWCHAT_SANDBOX_DIR": "", "XDG_STATE_HOME": "/s"}, Path("/s/nwchatctl/sandbox")),
+        ({}, Path.home() / ".local/state/nwchatctl/sandbox"),
+        ({"NWCHAT_SANDBOX_DIR": "here"}, Path.cwd() / "here"),
+    ],
+)
+def test_where_the_state_is(environ: dict[str, str], expected: Path) -> None:
+    assert state.locate(environ).root == expected
+
+
+def test_the_directory_and_the_key_are_the_owners_alone(place: SandboxPaths) -> None:
+    state.write_key(place, AccessKey("AKIA1", "s3cret"))
+    assert stat.S_IMODE(place.root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(place.credentials.stat().st_mode) == 0o600
+    assert state.read_key(place) == AccessKey("AKIA1", "s3cret")
+    assert [path.name for path in place.root.iterdir()] == ["credentials.json"]
+
+
+def test_a_directory_that_cannot_be_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ChatError) as caught:
+        SandboxPaths(tmp_path / "file" / "sandbox").make()
+    assert (caught.value.code, caught.value.exit_code) == ("sandbox_dir", Exit.CONFIG)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "7"}', "\x00"])
+def test_torn_files_read_as_absent(place: SandboxPaths, content: str) -> None:
+    for path in (place.info, place.credentials, place.settings):
+        path.write_text(content)
+    assert state.read_info(place) is None
+    assert state.read_key(place) is None
+    assert state.read_port(place) == 4566
+
+
+def test_a_lock_lives_as_long_as_its_holder(place: SandboxPaths) -> None:
+    assert not file_lock.is_held(place.server_lock)
+    command = [sys.executable, "-c", HOLD, str(place.server_lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert file_lock.is_held(place.server_lock)
+        assert file_lock.take(place.server_lock, timeout=0.0) is None
+        assert not file_lock.wait_free(place.server_lock, timeout=0.0)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    assert file_lock.wait_free(place.server_lock, timeout=5.0)
+    with file_lock.holding(place.server_lock, timeout=0.0) as mine:
+        assert mine
+
+
+def test_a_stale_info_file_is_no_server(place: SandboxPaths) -> None:
+    state.write_json(place.info, {"pid": 1, "port": 4566, "region": "us-east-2"})
+    assert state.read_info(place) == Info(1, 4566, "us-east-2")
+    assert state.running(place) is None
+
+
+def test_the_target_needs_a_live_server_and_a_key(place: SandboxPaths) -> None:
+    environ = {"NWCHAT_SANDBOX_DIR": str(place.root)}
+    state.write_json(place.info, {"pid": 1, "port": 4600, "region": "us-west-1"})
+    state.write_key(place, AccessKey("AKIA1", "s3cret"))
+    with pytest.raises(ChatError) as caught:
+        load_target(environ)
+    assert caught.value.hint == "nwchatctl sandbox up"
+    assert (caught.value.code, caught.value.exit_code) == ("sandbox_not_running", Exit.CONFIG)
+    # flock is between open files, so this process can play the server for itself.
+    with file_lock.holding(place.server_lock, timeout=0.0):
+        target = load_target(environ)
+        assert target == SandboxTarget("http://127.0.0.1:4600", "us-west-1", "AKIA1", "s3cret")
+        assert "s3cret" not in repr(target)
+        place.credentials.unlink()
+        with pytest.raises(ChatError):
+            load_target(environ)
+
+
+def test_the_target_costs_no_boto3() -> None:
+    code = (
+        "import sys; import nwchatctl.sandbox.endpoint; "
+        "sys.exit(bool({'boto3', 'botocore', 'ministack', 'asyncio'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_nothing_of_the_user_reaches_the_server(place: SandboxPaths) -> None:
+    user = {
+        "PATH": "/bin",
+        "HOME": "/home/me",
+        "AWS_PROFILE": "work",
+        "AWS_SECRET_ACCESS_KEY": "s3cret",
+        "AWS_ENDPOINT_URL": "http://elsewhere",
+        "HTTPS_PROXY": "http://proxy",
+        "PYTHONPATH": "/evil",
+        "PYTHONSTARTUP": "/evil.py",
+        "STATE_DIR": "/elsewhere",
+        "LAMBDA_EXECUTOR": "docker",
+        "DOCKER_HOST": "tcp://elsewhere",
+        "NWCHAT_SANDBOX": "1",
+        "MINISTACK_ACCOUNT_ID": "1",
+    }
+    made = server_environment(user, state=place, port=4600, region="us-west-1")
+    assert (made["PATH"], made["HOME"]) == ("/bin", "/home/me")
+    changed = {"STATE_DIR", "LAMBDA_EXECUTOR", "DOCKER_HOST"}
+    assert not (set(user) - {"PATH", "HOME"} - changed) & set(made)
+    assert made["STATE_DIR"] == str(place.data)
+    assert made["LAMBDA_EXECUTOR"] == "local"
+    assert not Path(made["DOCKER_HOST"].removeprefix("unix://")).exists()
+    assert {made[name] for name in ("SFTP_ENABLED", "IOT_MTLS_ENABLED")} == {"0"}
+    assert (made["BIND_HOST"], made["AUTH"], made["GATEWAY_PORT"]) == ("127.0.0.1", "true", "4600")
+
+
+def test_the_policy_is_found_in_a_wheel_or_a_checkout(tmp_path: Path) -> None:
+    wheel, checkout = tmp_path / "wheel.json", tmp_path / "checkout.json"
+    checkout.write_text('{"Statement": []}')
+    assert operator_policy((wheel, checkout)) == '{"Statement": []}'
+    wheel.write_text("not json")
+    with pytest.raises(ChatError) as caught:
+        operator_policy((wheel, checkout))
+    assert caught.value.code == "operator_policy"
+    with pytest.raises(ChatError):
+        operator_policy((tmp_path / "none.json",))
+    for text in (operator_policy(), adopt_policy()):
+        assert json.loads(text)["Version"] == "2012-10-17"
+    with pytest.raises(ChatError) as caught:
+        adopt_policy((tmp_path / "none.json",))
+    assert caught.value.hint == "restore docs/adopt-policy.json"

@@ -1,0 +1,221 @@
+"""Exit codes, stdout and stderr of real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.paths import GOLDEN
+from tests.unit.subprocesses import environment, nwchatctl
+
+
+@pytest.mark.parametrize(
+    ("args", "message", "hint"),
+    [
+        (["hlep"], "there is no command `nwchatctl hlep`", "did you mean `nwchatctl help`?"),
+        (["xyzzy"], "there is no command `nwchatctl xyzzy`", "nwchatctl --help"),
+        (
+            ["config", "shwo"],
+            "there is no command `nwchatctl config shwo`",
+            "did you mean `nwchatctl config show`?",
+        ),
+        (["config"], "missing command", "nwchatctl config --help"),
+        (
+            ["config", "show", "--jsno"],
+            "`nwchatctl config show` has no option --jsno",
+            "did you mean --json?",
+        ),
+        (["help", "-z"], "`nwchatctl help` has no option -z", "nwchatctl help --help"),
+        (
+            ["config", "show", "--sandbox"],
+            "`nwchatctl config show` has no option --sandbox",
+            "--sandbox stands before the command: nwchatctl --sandbox config show",
+        ),
+        (
+            ["config", "show", "-q"],
+            "`nwchatctl config show` has no option -q",
+            "-q stands before the command: nwchatctl -q config show",
+        ),
+        (
+            ["config", "show", "--regoin", "x"],
+            "`nwchatctl config show` has no option --regoin",
+            "did you mean --region? It stands before the command: nwchatctl --region config show",
+        ),
+        (
+            ["--force", "init"],
+            "`nwchatctl` has no option --force",
+            "--force stands after the command: nwchatctl COMMAND --force",
+        ),
+        (["help", "a", "b"], "got unexpected extra argument(s) (b)", "nwchatctl help --help"),
+        (
+            ["--color", "blue", "help"],
+            "invalid value for '--color': 'blue' is not one of 'auto', 'always', 'never'",
+            "nwchatctl --help",
+        ),
+        (
+            ["--timeout", "soon", "help"],
+            "invalid value for '--timeout': 'soon' is no length of time; give seconds, or 90s, 15m, 2h, 7d",
+            "nwchatctl --help",
+        ),
+        (
+            ["help", "exit-code"],
+            "there is no help topic 'exit-code'",
+            "did you mean `nwchatctl help exit-codes`?",
+        ),
+        (["help", "init"], "there is no help topic 'init'", "for the command: nwchatctl init --help"),
+    ],
+)
+def test_usage_errors(tmp_path: Path, args: list[str], message: str, hint: str) -> None:
+    ran = nwchatctl(tmp_path, *args)
+    assert (ran.code, ran.out, ran.err) == (2, "", f"error: {message}\nhint: {hint}\n")
+
+
+def test_errors_for_scripts(tmp_path: Path) -> None:
+    ran = nwchatctl(tmp_path, "config", "show", "--json", "--colour")
+    assert (ran.code, ran.out) == (2, "")
+    assert json.loads(ran.err) == {
+        "error": {
+            "code": "usage",
+            "message": "`nwchatctl config show` has no option --colour",
+            "hint": "did you mean --color? It stands before the command: nwchatctl --color config show",
+        }
+    }
+    ran = nwchatctl(tmp_path, "--config", "nope.toml", "config", "show", "--json")
+    assert ran.code == 3
+    assert json.loads(ran.err)["error"]["code"] == "config_missing"
+
+
+def test_without_a_command_help_goes_to_stderr(tmp_path: Path) -> None:
+    ran = nwchatctl(tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: nwchatctl [OPTIONS] COMMAND")
+
+
+def test_version(tmp_path: Path) -> None:
+    from nwchatctl import __version__
+
+    assert nwchatctl(tmp_path, "--version").out == f"nwchatctl {__version__}\n"
+
+
+@pytest.mark.parametrize("topic", ["exit-codes", "config", "environment"])
+def test_help_topics_are_a_contract(tmp_path: Path, topic: str) -> None:
+    ran = nwchatctl(tmp_path, "-q", "--color", "never", "help", topic)
+    assert (ran.code, ran.err) == (0, "")
+    ran = nwchatctl(tmp_path, "help", topic)
+    assert (ran.code, ran.out) == (0, (GOLDEN / "cli" / f"help-{topic}.tsv").read_text(encoding="utf-8"))
+
+
+def test_no_configuration(tmp_path: Path) -> None:
+    ran = nwchatctl(tmp_path, "config", "path")
+    assert ran.code == 3
+    assert ran.err == (
+        f"error: there is no nwchat.toml in {tmp_path} or above it\n"
+        "hint: run `nwchatctl init`, or give --config FILE\n"
+    )
+
+
+def test_a_bad_configuration(tmp_path: Path) -> None:
+    (tmp_path / "nwchat.toml").write_text("[stage]\nthrottle_raet = 1\n")
+    ran = nwchatctl(tmp_path, "config", "show")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        f"error: {tmp_path}/nwchat.toml:2: unknown key stage.throttle_raet, did you mean throttle_rate?\n"
+        "hint: nwchatctl help config lists every setting and its meaning\n"
+    )
+
+
+def test_a_bad_variable(tmp_path: Path) -> None:
+    ran = nwchatctl(tmp_path, "config", "show", environ={"NWCHAT_CHAT": "x"})
+    assert (ran.code, ran.out) == (3, "")
+    assert "error: unknown variable NWCHAT_CHAT, did you mean NWCHAT_CHAT__NAME?\n" in ran.err
+
+
+def test_config_show_says_where_from(tmp_path: Path) -> None:
+    (tmp_path / "nwchat.toml").write_text('[chat]\nname = "dojo"\n[tags]\nteam = "a"\npassword = "hunter2"\n')
+    ran = nwchatctl(
+        tmp_path, "--region", "us-east-2", "config", "show", environ={"NWCHAT_STAGE__NAME": "beta"}
+    )
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert "aws.region\tus-east-2\tflag --region" in lines
+    assert "stage.name\tbeta\tenv NWCHAT_STAGE__NAME" in lines
+    assert f"chat.name\tdojo\tfile {tmp_path}/nwchat.toml" in lines
+    assert 'aws.profile\t""\tdefault' in lines
+    assert f"tags.password\t***\tfile {tmp_path}/nwchat.toml" in lines
+    assert "hunter2" not in ran.out
+    shown = json.loads(nwchatctl(tmp_path, "config", "show", "--json").out)
+    assert shown["path"] == f"{tmp_path}/nwchat.toml"
+    assert shown["settings"]["stage"]["throttle_rate"] == {"value": 100.0, "origin": "default"}
+    assert nwchatctl(tmp_path, "config", "path").out == f"{tmp_path}/nwchat.toml\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "args", "colored"),
+    [
+        ({}, [], False),
+        ({"FORCE_COLOR": "1"}, [], True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, [], False),
+        ({"NO_COLOR": "1"}, ["--color", "always"], True),
+    ],
+)
+def test_colour(tmp_path: Path, environ: dict[str, str], args: list[str], colored: bool) -> None:
+    ran = nwchatctl(tmp_path, *args, "config", "path", environ=environ)
+    assert ran.err.startswith("\x1b[1;31merror:\x1b[0m " if colored else "error: ")
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "nwchatctl", "help", "config"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path),
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "nwchatctl", "help", "exit-codes"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path),
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"]])
+def test_what_only_tells_is_instant(tmp_path: Path, args: list[str]) -> None:
+    code = (
+        "import sys\nfrom nwchatctl.cli import run\n"
+        f"code = run({args!r})\n"
+        "heavy = {'boto3', 'botocore', 'ministack', 'pydantic', 'rich', 'websockets'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_completion(tmp_path: Path) -> None:
+    environ = {"_NWCHATCTL_COMPLETE": "complete_bash", "COMP_WORDS": "nwchatctl config sh", "COMP_CWORD": "2"}
+    ran = nwchatctl(tmp_path, environ=environ)
+    assert (ran.code, ran.out.split()) == (0, ["show"])
