@@ -40,10 +40,6 @@ Event: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = dict[str, Any]
 
 
-def _no_fanout_function(segments: Sequence[Segment]) -> list[FailedInvocation]:
-    return [FailedInvocation(each, "there is no function to take it") for each in segments]
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID.
@@ -56,9 +52,9 @@ class Services:
     store: Store
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
-    invoke_fanout: Callable[[Sequence[Segment]], list[FailedInvocation]] = _no_fanout_function
-    estimated_size: Callable[[int], int] = int
-    token_keys: Callable[[], Sequence[TokenKey]] = tuple
+    invoke_fanout: Callable[[Sequence[Segment]], list[FailedInvocation]]
+    estimated_size: Callable[[int], int]
+    token_keys: Callable[[], Sequence[TokenKey]]
 
 
 @cache

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from nwchat.delivery.http_connection import HttpConnection
+from nwchat.delivery.http_proxy import open_tunnel
 from nwchat.delivery.scheduler import Call, RequestScheduler
 
 CONNECT_TIMEOUT_SECONDS = 3.0
@@ -80,9 +81,7 @@ class AsyncioTransport:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS * 2):
             proxy = self._proxy(f"{scheme}://{host}")
             if proxy:
-                from nwchat.delivery import http_proxy
-
-                sock = await http_proxy.open_tunnel(self._loop, proxy, name, port)
+                sock = await open_tunnel(self._loop, proxy, name, port)
                 await self._loop.create_connection(lambda: connection, sock=sock, **options)
             else:
                 await self._loop.create_connection(lambda: connection, name, port, **options)

@@ -10,7 +10,7 @@ from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, DeliveryAborted, RequestScheduler, Source
 from nwchat.delivery.signing import Credentials
-from nwchat.delivery.tally import MAX_GONE_ROWS, Counts, RecipientSource, Tally, old_enough
+from nwchat.delivery.tally import MAX_GONE_ROWS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 from nwchat.model.rows import Recipient
 
@@ -87,7 +87,7 @@ class Poster:
 
         def record(recipient: Recipient, outcome: Outcome) -> None:
             tally.record(recipient, outcome)
-            if isinstance(outcome, Gone) and not old_enough([recipient], self._now_ms()):
+            if isinstance(outcome, Gone) and not is_deletable(recipient, self._now_ms()):
                 # By the time that rows are deleted it may be old, and its socket made.
                 tally.gone.pop()
             if on_outcome is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import assert_never
 
@@ -107,11 +107,10 @@ class Tally:
         )
 
 
-def old_enough(
-    recipients: Iterable[Recipient], now_ms: int, young_ms: int = MIN_ROW_AGE_MS
-) -> list[Recipient]:
-    """Those whose rows may be forgotten; one without a time that can be read is old."""
-    return [each for each in recipients if (made := each.connected_at) is None or now_ms - made >= young_ms]
+def is_deletable(recipient: Recipient, now_ms: int) -> bool:
+    """Whether the row of a closed connection may be deleted: it is old enough, or has no readable time."""
+    connected_at = recipient.connected_at
+    return connected_at is None or now_ms - connected_at >= MIN_ROW_AGE_MS
 
 
 class RecipientSource:

@@ -155,6 +155,9 @@ class Chat:
             store,
             now_ms=lambda: NOW,
             new_id=lambda: first_ulid(next(made)),
+            invoke_fanout=lambda segments: [],
+            estimated_size=int,
+            token_keys=tuple,
         )
 
     def says(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:

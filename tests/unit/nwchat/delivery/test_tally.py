@@ -10,7 +10,7 @@ import pytest
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.delivery.scheduler import Call
-from nwchat.delivery.tally import MAX_GONE_ROWS, MIN_ROW_AGE_MS, Counts, RecipientSource, Tally, old_enough
+from nwchat.delivery.tally import MAX_GONE_ROWS, MIN_ROW_AGE_MS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.model.rows import Recipient, recipient
 from tests.unit.nwchat.delivery.virtual_transport import (
     FAILED_CONDITION,
@@ -285,12 +285,12 @@ def test_every_outcome_is_one_recipient() -> None:
 )
 def test_the_young_are_spared(connected_at: int | None, forgotten: bool) -> None:
     who = Recipient("a") if connected_at is None else recipient("a", connected_at)
-    assert old_enough([who], NOW) == ([who] if forgotten else [])
+    assert is_deletable(who, NOW) == forgotten
 
 
 def test_a_time_that_is_none_is_old() -> None:
     odd = Recipient("a", {"connected_at": {"S": "yesterday"}})
-    assert old_enough([odd], NOW) == [odd]
+    assert is_deletable(odd, NOW)
 
 
 def test_a_crowd_is_at_its_end_with_the_others_and_not_when_it_is_full() -> None:
