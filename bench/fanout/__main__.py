@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.fanout.simulation import World, alone, simulate
-from nwchat.large_rooms.segments import count
+from nwchat.large_rooms.segments import segment_count
 
 ROOMS = (100_000, 1_000_000)
 SIZES = (1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000, 1_000_000)
@@ -34,7 +34,7 @@ def rooms(world: World) -> Iterator[str]:
         for size in SIZES:
             if size > rows:
                 continue
-            segments = count(rows, size)
+            segments = segment_count(rows, size)
             done = simulate(world, rows, segments)
             gigabytes = world.memory_mb / 1024
             cost = done.function_seconds * gigabytes * GB_SECOND + done.invocations * INVOCATION
@@ -51,7 +51,7 @@ def thresholds(world: World) -> Iterator[str]:
     yield _line(*["---:"] * 4)
     message = replace(world, memory_mb=MESSAGE_MB)
     for rows in SMALL:
-        segments = count(rows, SIZES[-1])
+        segments = segment_count(rows, SIZES[-1])
         cold, warm = (simulate(each, rows, segments).last for each in (world, replace(world, cold_seconds=0)))
         yield _line(f"{rows:,}", f"{alone(message, rows):.2f} s", f"{cold:.2f} s", f"{warm:.2f} s")
 

@@ -67,13 +67,13 @@ class OldPoster:
         deadline: float = math.inf,
     ) -> Counts:
         """Posting goes on while the next page is read; what waits is bounded by the workers."""
-        crowd, tally = RecipientSource(source, first=first, skip=skip), Tally()
+        crowd, tally = RecipientSource(source, priority=first, skip=skip), Tally()
         pending: dict[Future[Outcome], Recipient] = {}
 
         def collect(room_for: int) -> None:
             while len(pending) > room_for:
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    tally.settle(pending.pop(future), future.result())
+                    tally.record(pending.pop(future), future.result())
 
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="fan-out") as pool:
             while (page := crowd.next()) is not None:

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import Any, cast
 
 import boto3
@@ -56,7 +57,7 @@ def _before() -> Any:
     )
     config = runtime.config()
     store = Store(boto3.client("dynamodb"), config.connections_table, config.messages_table)
-    services = runtime.Services(config, store, runtime.now_ms, runtime.services().new_id)
+    services = replace(runtime.services(), config=config, store=store)
     poster = cast(Poster, OldPoster(client))
 
     def handle(event: Event) -> Any:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from bench.posts.contenders.common import connection_ids, processor, report
 from bench.posts.gateway_stub import is_gone
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.targets import ConnectionPosts
+from nwchat.delivery.targets import ConnectionRequests
 from nwchatctl.chat import connection_prune, history_export
 from nwchatctl.chat.history_filter import Span
 from nwchatctl.context import App
@@ -42,7 +42,7 @@ def main() -> int:
 def prune(rows: int, url: str) -> int:
     """All of them asked about, at the command's own rate, and the rows of the gone deleted."""
     app = _app(rows)
-    asked = ConnectionPosts("GET", url, os.environ["AWS_REGION"], app.credentials)
+    asked = ConnectionRequests("GET", url, os.environ["AWS_REGION"], app.credentials)
     found = candidates(app, None, expired=True)
     try:
         result = connection_prune.prune(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nwchat import runtime
-from nwchat.auth.tokens import TokenAccepted, TokenRefused, of_handshake, verify_with
+from nwchat.auth.tokens import TokenAccepted, TokenRefused, handshake_token, verify_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,20 +35,20 @@ def authorize(
 ) -> Response:
     """A policy that lets the holder of a good token into exactly this stage, or nobody anywhere."""
     arn = _arn(event)
-    found = _judged(event, keys, now, max_uname_chars)
-    if isinstance(found, TokenRefused) or not arn:
+    result = _verify(event, keys, now, max_uname_chars)
+    if isinstance(result, TokenRefused) or not arn:
         log.warning(
-            "refused", extra={"reason": found.reason if isinstance(found, TokenRefused) else "no_arn"}
+            "refused", extra={"reason": result.reason if isinstance(result, TokenRefused) else "no_arn"}
         )
         return _policy("Deny", arn or "*", "nobody")
-    who = found.identity
-    return {**_policy("Allow", arn, who.sender_id), "context": who.as_context()}
+    identity = result.identity
+    return {**_policy("Allow", arn, identity.sender_id), "context": identity.as_context()}
 
 
-def _judged(
+def _verify(
     event: Event, keys: Callable[[], Sequence[TokenKey]], now: float, max_uname_chars: int
 ) -> TokenAccepted | TokenRefused:
-    token = of_handshake(event)
+    token = handshake_token(event)
     return token if isinstance(token, TokenRefused) else verify_with(keys, token, now, max_uname_chars)
 
 
@@ -56,10 +56,10 @@ def _arn(event: Event) -> str:
     return str(event.get("methodArn") or "")
 
 
-def _policy(effect: str, arn: str, who: str) -> Response:
+def _policy(effect: str, arn: str, principal: str) -> Response:
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": arn}
-    return {"principalId": who, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 
 
-if runtime.is_warming():
+if runtime.in_init_phase():
     runtime.keys()

@@ -46,7 +46,7 @@ class Config:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
         """KeyError for a missing table name, ValueError for a number that isn't one: deploy sets them all."""
-        standard, spread = Limits(), FanOut()
+        default_limits, default_fan_out = Limits(), FanOut()
         origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
         return cls(
             connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
@@ -56,17 +56,17 @@ class Config:
             echo_to_sender=env.get("NWCHAT_ECHO_TO_SENDER", "true").lower() != "false",
             allowed_origins=frozenset(origin.lower() for origin in origins if origin),
             limits=Limits(
-                max_message_chars=int(env.get("NWCHAT_MAX_MESSAGE_CHARS", standard.max_message_chars)),
-                max_uname_chars=int(env.get("NWCHAT_MAX_UNAME_CHARS", standard.max_uname_chars)),
-                rate_messages=int(env.get("NWCHAT_RATE_MESSAGES", standard.rate_messages)),
-                rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", standard.rate_seconds)),
+                max_message_chars=int(env.get("NWCHAT_MAX_MESSAGE_CHARS", default_limits.max_message_chars)),
+                max_uname_chars=int(env.get("NWCHAT_MAX_UNAME_CHARS", default_limits.max_uname_chars)),
+                rate_messages=int(env.get("NWCHAT_RATE_MESSAGES", default_limits.rate_messages)),
+                rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", default_limits.rate_seconds)),
             ),
             log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
             fan_out=FanOut(
                 function=env.get("NWCHAT_FANOUT_FUNCTION", ""),
-                threshold=int(env.get("NWCHAT_FANOUT_THRESHOLD", spread.threshold)),
-                segment_size=int(env.get("NWCHAT_FANOUT_SEGMENT_SIZE", spread.segment_size)),
-                rate=int(env.get("NWCHAT_SENDING_RATE", spread.rate)),
+                threshold=int(env.get("NWCHAT_FANOUT_THRESHOLD", default_fan_out.threshold)),
+                segment_size=int(env.get("NWCHAT_FANOUT_SEGMENT_SIZE", default_fan_out.segment_size)),
+                rate=int(env.get("NWCHAT_SENDING_RATE", default_fan_out.rate)),
             ),
             tokens=env.get("NWCHAT_AUTH_MODE", "open") == "token",
             key_parameter=env.get("NWCHAT_AUTH_PARAMETER", ""),

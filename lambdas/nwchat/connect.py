@@ -10,7 +10,7 @@ from nwchat.model.bans import active_ban
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import connection_expiry
 from nwchat.model.rows import Connection
-from nwchat.model.subprotocol import SUBPROTOCOL, offered
+from nwchat.model.subprotocol import SUBPROTOCOL, offered_subprotocols
 from nwchat.model.wire import well_formed
 from nwchat.runtime import Event, Response, Services
 
@@ -37,8 +37,8 @@ def connect(event: Event, services: Services, log: Log) -> Response:
     if allowed and origin is not None and origin.lower() not in allowed:
         log.warning("origin refused", extra={"origin": origin[:200]})
         return {"statusCode": 403}
-    who = identity_of(request)
-    if services.config.tokens and who is None:
+    identity = identity_of(request)
+    if services.config.tokens and identity is None:
         log.error("no authorizer ran: `nwchatctl deploy` mends it")
         return {"statusCode": 403}
     # In open mode nobody has said a name yet: then it is the address alone.
@@ -47,14 +47,18 @@ def connect(event: Event, services: Services, log: Log) -> Response:
         return {"statusCode": 403}
     if connection_id := request.get("connectionId"):
         services.store.add_connection(
-            _connection(str(connection_id), request, headers, services.now_ms(), who)
+            _connection(str(connection_id), request, headers, services.now_ms(), identity)
         )
         log.info("connected")
     else:
         log.warning("an event without a connection id: nothing to store")
     # Ours, if it is among the offered: a browser closes a socket that answers with one it didn't offer.
-    ours = {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}} if SUBPROTOCOL in offered(event) else {}
-    return {"statusCode": 200, **ours}
+    accepted = (
+        {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+        if SUBPROTOCOL in offered_subprotocols(event)
+        else {}
+    )
+    return {"statusCode": 200, **accepted}
 
 
 def _connection(
@@ -62,12 +66,12 @@ def _connection(
     request: Mapping[str, object],
     headers: Mapping[str, str],
     now_ms: int,
-    who: Identity | None,
+    identity: Identity | None,
 ) -> Connection:
     connected_at = request.get("connectedAt")
     since = connected_at if isinstance(connected_at, int) else now_ms
-    identity = request.get("identity")
-    caller = identity if isinstance(identity, Mapping) else {}
+    caller_fields = request.get("identity")
+    caller = caller_fields if isinstance(caller_fields, Mapping) else {}
     agent = str(caller.get("userAgent") or headers.get("user-agent", ""))
     return Connection(
         connection_id=connection_id,
@@ -75,9 +79,9 @@ def _connection(
         expires_at=connection_expiry(since),
         source_ip=str(caller.get("sourceIp") or ""),
         user_agent=well_formed(agent)[:_MAX_USER_AGENT],
-        uname=who.uname if who else "",
-        sender_id=who.sender_id if who else "",
-        proven=who is not None,
+        uname=identity.uname if identity else "",
+        sender_id=identity.sender_id if identity else "",
+        proven=identity is not None,
     )
 
 
@@ -87,5 +91,5 @@ def _lower(headers: object) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-if runtime.is_warming():
+if runtime.in_init_phase():
     runtime.services()

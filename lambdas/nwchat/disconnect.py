@@ -26,5 +26,5 @@ def disconnect(event: Event, services: Services, log: Log) -> Response:
     return {"statusCode": 200}
 
 
-if runtime.is_warming():
+if runtime.in_init_phase():
     runtime.services()

@@ -16,15 +16,15 @@ from nwchat.delivery.poster import Poster
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.tally import Counts
 from nwchat.large_rooms import segments
-from nwchat.large_rooms.feed import DeadlineSource
+from nwchat.large_rooms.deadline_source import DeadlineSource
 from nwchat.large_rooms.segments import Segment
 from nwchat.log import Log
 from nwchat.runtime import Event, Services
-from nwchat.storage.scan import Part
+from nwchat.storage.scan import ScanSegment
 
-HAND_OUT_SECONDS = 8.0
+DRAIN_SECONDS = 8.0
 """Before the end nothing more is handed out, so that what is under way, retries included, can end."""
-_REPORT_SECONDS = 2.0
+_REPORT_INTERVAL_SECONDS = 2.0
 
 
 class SegmentFailed(Exception):
@@ -34,8 +34,8 @@ class SegmentFailed(Exception):
 def handler(event: Event, context: object) -> None:
     log = runtime.log_for(event, context)
     try:
-        invocation = Invocation(runtime.services(), runtime.poster(), runtime.invoker().hand_over, log)
-        fan_out_segment(segments.of_event(event), invocation, runtime.deadline_of(context))
+        invocation = Invocation(runtime.services(), runtime.poster(), runtime.invoker().invoke, log)
+        fan_out_segment(segments.from_event(event), invocation, runtime.deadline_of(context))
     except Exception:
         log.exception("segment failed")
         raise
@@ -47,7 +47,7 @@ class Invocation:
 
     services: Services
     poster: Poster
-    hand_over: Callable[[Segment], None]
+    invoke: Callable[[Segment], None]
     log: Log
     clock: Callable[[], float] = time.monotonic
 
@@ -59,31 +59,33 @@ def fan_out_segment(segment: Segment, invocation: Invocation, deadline: float) -
     reading the table or handing on raised.
     """
     store, now_ms = invocation.services.store, invocation.services.now_ms()
-    left = deadline - invocation.clock()
-    part = Part(segment.segment, segment.segments, segment.start or "")
-    until = deadline - min(HAND_OUT_SECONDS, left / 4)
-    feed = DeadlineSource(lambda: store.scan(part, now_ms), segment.rate, until, invocation.clock)
+    remaining = deadline - invocation.clock()
+    scan_segment = ScanSegment(segment.segment, segment.segments, segment.start or "")
+    stop_at = deadline - min(DRAIN_SECONDS, remaining / 4)
+    source = DeadlineSource(lambda: store.scan(scan_segment, now_ms), segment.rate, stop_at, invocation.clock)
     reporter = _Reporter(segment, invocation)
     counts = invocation.poster.post_all(
-        feed,
+        source,
         segment.frame.encode(),
         skip=frozenset(segment.skip),
         rate_limiter=RateLimiter(segment.rate),
         deadline=deadline,
-        tick=reporter,
+        on_progress=reporter,
     )
-    trouble = _trouble(counts)
-    reporter.write(counts, done=feed.ended and not trouble)
-    where = {"message_id": segment.message_id, "segment": segment.segment, "hops": segment.hops}
-    wrong = trouble or counts.refused or counts.failed
-    invocation.log.log(logging.WARNING if wrong else logging.INFO, "sent", extra={**where, **asdict(counts)})
-    if trouble:
-        raise SegmentFailed(trouble)
-    if not feed.ended:
-        _hand_on(segment, feed.last, invocation)
+    failure = _failure_reason(counts)
+    reporter.write(counts, done=source.ended and not failure)
+    fields = {"message_id": segment.message_id, "segment": segment.segment, "hops": segment.hops}
+    incomplete = failure or counts.refused or counts.failed
+    invocation.log.log(
+        logging.WARNING if incomplete else logging.INFO, "sent", extra={**fields, **asdict(counts)}
+    )
+    if failure:
+        raise SegmentFailed(failure)
+    if not source.ended:
+        _invoke_remainder(segment, source.last, invocation)
 
 
-def _trouble(counts: Counts) -> str:
+def _failure_reason(counts: Counts) -> str:
     """Why the segment has to be tried again; "" when not: a few lost posts are not worth a copy to all."""
     failed = counts.refused + counts.failed
     if failed > counts.delivered + counts.gone:
@@ -91,13 +93,13 @@ def _trouble(counts: Counts) -> str:
     return "the end came before what was handed out was posted" if counts.cut_short else ""
 
 
-def _hand_on(segment: Segment, last: str | None, invocation: Invocation) -> None:
-    rest = None if last is None else segments.onward(segment, last)
-    if rest is None:
+def _invoke_remainder(segment: Segment, last: str | None, invocation: Invocation) -> None:
+    remainder = None if last is None else segments.remainder_of(segment, last)
+    if remainder is None:
         # Into the dead-letter queue, where somebody sees it, rather than into Lambda's loop detection.
         raise SegmentFailed(f"not at its end after {segment.hops} further invocations")
-    invocation.hand_over(rest)
-    invocation.log.info("handed on", extra={"segment": segment.segment, "hops": rest.hops})
+    invocation.invoke(remainder)
+    invocation.log.info("handed on", extra={"segment": segment.segment, "hops": remainder.hops})
 
 
 class _Reporter:
@@ -106,11 +108,11 @@ class _Reporter:
     def __init__(self, segment: Segment, invocation: Invocation) -> None:
         self._segment = segment
         self._invocation = invocation
-        self._next = invocation.clock() + _REPORT_SECONDS
+        self._next_report = invocation.clock() + _REPORT_INTERVAL_SECONDS
 
     def __call__(self, counts: Counts) -> str:
-        if self._invocation.clock() >= self._next:
-            self._next = self._invocation.clock() + _REPORT_SECONDS
+        if self._invocation.clock() >= self._next_report:
+            self._next_report = self._invocation.clock() + _REPORT_INTERVAL_SECONDS
             self.write(counts, done=False)
         return ""
 
@@ -125,6 +127,6 @@ class _Reporter:
             self._invocation.log.exception("not reported")
 
 
-if runtime.is_warming():
+if runtime.in_init_phase():
     runtime.services()
     runtime.poster()

@@ -17,7 +17,7 @@ from nwchat.delivery.outcome import Delivered
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.prefetch import Prefetcher
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.large_rooms.segments import cut
+from nwchat.large_rooms.segments import split_room
 from nwchat.log import Log
 from nwchat.model import wire
 from nwchat.model.bans import active_ban, ban_notice
@@ -26,13 +26,13 @@ from nwchat.model.ids import message_expiry
 from nwchat.model.limits import check_message
 from nwchat.model.paging import is_forward
 from nwchat.model.rows import Recipient, recipient
-from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, Ping, Say
+from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
 from nwchat.runtime import Event, Response, Services
-from nwchat.storage.scan import Part, ScanPage, named
+from nwchat.storage.scan import ScanPage, ScanSegment, recipients_of
 from nwchat.storage.store import Dedup, Duplicate, Stored
 
 _OK: Response = {"statusCode": 200}
-_BROKEN: Response = {"statusCode": 500}
+_FAILED: Response = {"statusCode": 500}
 
 
 def handler(event: Event, context: object) -> Response:
@@ -41,7 +41,7 @@ def handler(event: Event, context: object) -> Response:
         return message(event, runtime.services(), runtime.poster(), runtime.deadline_of(context), log)
     except Exception:
         log.exception("message failed")
-        return dict(_BROKEN)
+        return dict(_FAILED)
 
 
 def message(event: Event, services: Services, poster: Poster, deadline: float, log: Log) -> Response:
@@ -53,11 +53,13 @@ def message(event: Event, services: Services, poster: Poster, deadline: float, l
     frame = wire.parse(body if isinstance(body, str) else None, names=not services.config.tokens)
     invocation = _Invocation(services, poster, deadline, log, sender, request)
     try:
-        return dict(_take(frame, invocation))
+        return dict(_dispatch(frame, invocation))
     except Exception:
         log.exception("message failed")
-        invocation.reply(wire.error("internal", "the chat could not take this; try again", frame.client_id))
-        return dict(_BROKEN)
+        invocation.reply(
+            wire.error_frame("internal", "the chat could not take this; try again", frame.client_id)
+        )
+        return dict(_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class _Invocation:
     request: Mapping[str, Any]
 
     @property
-    def who(self) -> Identity | None:
+    def identity(self) -> Identity | None:
         """The sender by the handshake's token; None in open mode, and for sockets from before token mode."""
         return identity_of(self.request)
 
@@ -96,47 +98,49 @@ def _sender(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
     return recipient(str(connection_id), connected_at if isinstance(connected_at, int) else now_ms)
 
 
-def _take(frame: wire.Frame, invocation: _Invocation) -> Response:
-    if invocation.services.config.tokens and invocation.who is None:
-        return _refuse(
+def _dispatch(frame: wire.Frame, invocation: _Invocation) -> Response:
+    if invocation.services.config.tokens and invocation.identity is None:
+        return _reject(
             InvalidFrame("unauthorized", "connect again, with a token", frame.client_id), invocation
         )
     match frame:
-        case Say():
+        case MessageRequest():
             checked = check_message(frame, invocation.services.config.limits)
             return (
-                _say(_owned(checked, invocation.who), invocation)
-                if isinstance(checked, Say)
-                else _refuse(checked, invocation)
+                _store_and_send(_with_identity(checked, invocation.identity), invocation)
+                if isinstance(checked, MessageRequest)
+                else _reject(checked, invocation)
             )
         case InvalidFrame():
-            return _refuse(frame, invocation)
+            return _reject(frame, invocation)
         case Ping():
-            invocation.reply(wire.pong())
+            invocation.reply(wire.pong_frame())
         case HistoryRequest():
-            if (muted := _muted(invocation, frame.client_id)) is not None:
-                return _refuse(muted, invocation)
+            if (ban_error := _ban_error(invocation, frame.client_id)) is not None:
+                return _reject(ban_error, invocation)
             page = invocation.services.store.page(
                 frame.limit, invocation.services.now_ms(), before=frame.before, after=frame.after
             )
-            invocation.reply(wire.history(page, forward=is_forward(frame.after)))
+            invocation.reply(wire.history_frame(page, forward=is_forward(frame.after)))
         case _:
             assert_never(frame)
     return _OK
 
 
-def _owned(say: Say, who: Identity | None) -> Say:
+def _with_identity(request: MessageRequest, identity: Identity | None) -> MessageRequest:
     """With the names of the token, where there was one, whatever the client claims."""
-    return say if who is None else replace(say, uname=who.uname, sender_id=who.sender_id)
+    return (
+        request if identity is None else replace(request, uname=identity.uname, sender_id=identity.sender_id)
+    )
 
 
-def _refuse(bad: InvalidFrame, invocation: _Invocation) -> Response:
-    invocation.log.info("refused", extra={"code": bad.code})
-    invocation.reply(wire.error(bad.code, bad.detail, bad.client_id))
+def _reject(invalid: InvalidFrame, invocation: _Invocation) -> Response:
+    invocation.log.info("refused", extra={"code": invalid.code})
+    invocation.reply(wire.error_frame(invalid.code, invalid.detail, invalid.client_id))
     return _OK
 
 
-def _muted(invocation: _Invocation, client_id: str | None, **names: str) -> InvalidFrame | None:
+def _ban_error(invocation: _Invocation, client_id: str | None, **names: str) -> InvalidFrame | None:
     """What a banned one is answered; None for whoever is not."""
     ban = active_ban(
         invocation.request,
@@ -148,25 +152,31 @@ def _muted(invocation: _Invocation, client_id: str | None, **names: str) -> Inva
     return None if ban is None else InvalidFrame("muted", ban_notice(ban), client_id)
 
 
-def _say(say: Say, invocation: _Invocation) -> Response:
+def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Response:
     config, store, sender = invocation.services.config, invocation.services.store, invocation.sender
     limits, now_ms = config.limits, invocation.services.now_ms()
     if sender is not None:
         since = sender.connected_at or now_ms
-        if not store.record_activity(sender.connection_id, since, say.uname, say.sender_id, now_ms, limits):
+        if not store.record_activity(
+            sender.connection_id, since, request.uname, request.sender_id, now_ms, limits
+        ):
             detail = f"at most {limits.rate_messages} messages in {limits.rate_seconds} seconds"
-            return _refuse(InvalidFrame("rate_limited", detail, say.client_id), invocation)
+            return _reject(InvalidFrame("rate_limited", detail, request.client_id), invocation)
     # After the rate: a banned one who floods costs no more than anybody else who does.
-    if (muted := _muted(invocation, say.client_id, sender_id=say.sender_id, uname=say.uname)) is not None:
-        return _refuse(muted, invocation)
-    message = Message(invocation.services.new_id(), say.message, say.uname, say.sender_id, now_ms)
-    appended = store.append(message, message_expiry(now_ms, config.retention_days), _dedup(say, sender))
+    if (
+        ban_error := _ban_error(
+            invocation, request.client_id, sender_id=request.sender_id, uname=request.uname
+        )
+    ) is not None:
+        return _reject(ban_error, invocation)
+    message = Message(invocation.services.new_id(), request.message, request.uname, request.sender_id, now_ms)
+    appended = store.append(message, message_expiry(now_ms, config.retention_days), _dedup(request, sender))
     # Before the fan-out: an ack says "stored", and a large room would keep the sender waiting.
-    if say.client_id is not None:
-        invocation.reply(wire.ack(say.client_id, appended.id))
+    if request.client_id is not None:
+        invocation.reply(wire.ack_frame(request.client_id, appended.id))
     match appended:
         case Stored():
-            return _spread(message, invocation)
+            return _fan_out(message, invocation)
         case Duplicate():
             invocation.log.info("sent before", extra={"message_id": appended.id})
             return _OK
@@ -174,48 +184,48 @@ def _say(say: Say, invocation: _Invocation) -> Response:
             assert_never(appended)
 
 
-def _dedup(say: Say, sender: Recipient | None) -> Dedup | None:
+def _dedup(request: MessageRequest, sender: Recipient | None) -> Dedup | None:
     """By the player and not by the socket: unacked messages are sent again after reconnecting."""
-    if say.client_id is None:
+    if request.client_id is None:
         return None
-    return Dedup(say.sender_id or (sender.connection_id if sender else ""), say.client_id)
+    return Dedup(request.sender_id or (sender.connection_id if sender else ""), request.client_id)
 
 
-def _spread(message: Message, invocation: _Invocation) -> Response:
+def _fan_out(message: Message, invocation: _Invocation) -> Response:
     """Once stored, a message isn't refused any more: whom the fan-out misses has the history."""
     try:
-        _send(message, invocation)
+        _post_to_room(message, invocation)
     except Exception:
         invocation.log.exception("fan-out broke off", extra={"message_id": message.id})
-        return _BROKEN
+        return _FAILED
     invocation.log.debug("said", extra={"text": message.message})
     return _OK
 
 
-def _send(message: Message, invocation: _Invocation) -> None:
+def _post_to_room(message: Message, invocation: _Invocation) -> None:
     services, config, frame = invocation.services, invocation.services.config, wire.message_frame(message)
     now_ms = services.now_ms()
     threshold = config.fan_out.threshold if config.fan_out.function else None
-    pages = services.store.scan(Part(), now_ms, page_size=None if threshold is None else threshold + 1)
+    pages = services.store.scan(ScanSegment(), now_ms, page_size=None if threshold is None else threshold + 1)
     room = _Room(pages, threshold)
     sender = () if invocation.sender is None else (invocation.sender,)
     echo = config.echo_to_sender
-    everybody: Prefetcher[Recipient] = Prefetcher(() if room.large else (room.pages,))
+    recipients: Prefetcher[Recipient] = Prefetcher(() if room.large else (room.pages,))
     try:
         counts = invocation.poster.post_all(
-            everybody,
+            recipients,
             frame.encode(),
             # The sender's own row needn't be readable yet: scans are eventually consistent.
-            first=sender if echo else (),
+            priority=sender if echo else (),
             skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
             deadline=invocation.deadline,
         )
     finally:
-        everybody.close()
+        recipients.close()
     level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
     invocation.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
     if room.large:
-        _hand_over(frame, message.id, room.seen, invocation)
+        _invoke_fanout(frame, message.id, room.row_count, invocation)
 
 
 class _Room:
@@ -225,65 +235,67 @@ class _Room:
     """
 
     def __init__(self, pages: Iterator[ScanPage], threshold: int | None) -> None:
-        self._rest = pages
-        self._read: list[Sequence[Recipient]] = []
+        self._remaining = pages
+        self._read_pages: list[Sequence[Recipient]] = []
         self._error: Exception | None = None
-        self.seen = 0
+        self.row_count = 0
         self.large = False
         if threshold is not None:
-            self._look(threshold)
+            self._read_until(threshold)
 
-    def _look(self, threshold: int) -> None:
+    def _read_until(self, threshold: int) -> None:
         try:
-            while not self.large and (page := next(self._rest, None)) is not None:
-                self._read.append(page.recipients)
-                self.seen += len(page.recipients)
-                self.large = self.seen > threshold
+            while not self.large and (page := next(self._remaining, None)) is not None:
+                self._read_pages.append(page.recipients)
+                self.row_count += len(page.recipients)
+                self.large = self.row_count > threshold
         except Exception as error:
             self._error = error
 
     def pages(self) -> Iterator[Sequence[Recipient]]:
-        yield from self._read
+        yield from self._read_pages
         if self._error is not None:
             raise self._error
-        yield from named(self._rest)
+        yield from recipients_of(self._remaining)
 
 
-def _hand_over(frame: str, message_id: str, seen: int, invocation: _Invocation) -> None:
+def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: _Invocation) -> None:
     """To everybody but the sender, who is seen to; what nobody takes is sent from here, while there is time.
 
     The rate is that of one message: of several at once, each one's segments find the others' 429s.
     """
     services, config = invocation.services, invocation.services.config
-    segments = cut(
+    segments = split_room(
         frame,
         message_id,
-        rows=services.size(seen),
+        rows=services.estimated_size(row_count),
         segment_size=config.fan_out.segment_size,
         rate=config.fan_out.rate,
         skip=() if invocation.sender is None else (invocation.sender.connection_id,),
     )
-    missed = services.hand_over(segments)
-    handed = {"message_id": message_id, "segments": len(segments), "missed": len(missed)}
-    invocation.log.log(logging.WARNING if missed else logging.INFO, "handed over", extra=handed)
+    failed = services.invoke_fanout(segments)
+    fields = {"message_id": message_id, "segments": len(segments), "missed": len(failed)}
+    invocation.log.log(logging.WARNING if failed else logging.INFO, "handed over", extra=fields)
     now_ms = services.now_ms()
-    for each in missed:
-        part = Part(each.segment.segment, each.segment.segments)
-        others: Prefetcher[Recipient] = Prefetcher([partial(named, services.store.scan(part, now_ms))])
+    for each in failed:
+        scan_segment = ScanSegment(each.segment.segment, each.segment.segments)
+        recipients: Prefetcher[Recipient] = Prefetcher(
+            [partial(recipients_of, services.store.scan(scan_segment, now_ms))]
+        )
         try:
             counts = invocation.poster.post_all(
-                others,
+                recipients,
                 frame.encode(),
                 skip=frozenset(each.segment.skip),
                 rate_limiter=RateLimiter(each.segment.rate),
                 deadline=invocation.deadline,
             )
         finally:
-            others.close()
-        about = {"message_id": message_id, "segment": part.number, "why": each.reason}
+            recipients.close()
+        about = {"message_id": message_id, "segment": scan_segment.number, "why": each.reason}
         invocation.log.warning("sent from here", extra={**about, **asdict(counts)})
 
 
-if runtime.is_warming():
+if runtime.in_init_phase():
     runtime.services()
     runtime.poster()

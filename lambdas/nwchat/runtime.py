@@ -19,10 +19,10 @@ from nwchat.delivery.asyncio_transport import AsyncioTransport
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
-from nwchat.large_rooms.invoker import Invoker, Missed
+from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
 from nwchat.log import JsonFormatter, Log
-from nwchat.model.ids import UlidMaker
+from nwchat.model.ids import UlidGenerator
 from nwchat.storage.store import Store
 from nwchat.storage.table_size import TableSize
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nwchat.auth.key_cache import KeyCache
     from nwchat.auth.token_keys import TokenKey
 
-_WIDTH = 128
+_MAX_CONCURRENCY = 128
 """Posts under way at most: asyncio keeps 256 KB for each TLS connection, and within a Region an answer takes
 some 10 ms."""
 _MARGIN_SECONDS = 2.0
@@ -38,10 +38,6 @@ _MARGIN_SECONDS = 2.0
 
 Event: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = dict[str, Any]
-
-
-def _nowhere(segments: Sequence[Segment]) -> list[Missed]:
-    return [Missed(each, "there is no function to take it") for each in segments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +52,9 @@ class Services:
     store: Store
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
-    hand_over: Callable[[Sequence[Segment]], list[Missed]] = _nowhere
-    size: Callable[[int], int] = int
-    keys: Callable[[], Sequence[TokenKey]] = tuple
+    invoke_fanout: Callable[[Sequence[Segment]], list[FailedInvocation]]
+    estimated_size: Callable[[int], int]
+    token_keys: Callable[[], Sequence[TokenKey]]
 
 
 @cache
@@ -74,12 +70,12 @@ def services() -> Services:
         settings,
         store,
         now_ms,
-        UlidMaker(now_ms, os.urandom),
+        UlidGenerator(now_ms, os.urandom),
         # Made when a room is large for the first time: small ones need no client of Lambda's.
-        hand_over=lambda segments: invoker().hand_over_all(segments),
-        size=TableSize(store.size, _logger()).at_least,
+        invoke_fanout=lambda segments: invoker().invoke_all(segments),
+        estimated_size=TableSize(store.item_count, _logger()).at_least,
         # Only functions that let people in ask for them.
-        keys=lambda: keys()(),  # noqa: PLW0108 - made when first asked
+        token_keys=lambda: keys()(),  # noqa: PLW0108 - made when first asked
     )
 
 
@@ -88,13 +84,19 @@ def poster() -> Poster:
     settings = config()
     if not settings.endpoint:
         raise KeyError("NWCHAT_ENDPOINT")
-    about = _client("dynamodb").meta
-    rows = RowDeletion(about.endpoint_url, about.region_name, settings.connections_table, _credentials)
+    meta = _client("dynamodb").meta
+    rows = RowDeletion(meta.endpoint_url, meta.region_name, settings.connections_table, _credentials)
     # Certificates are read while there is a whole CPU for it.
-    secure = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
-    transport = AsyncioTransport(verify=secure)
+    tls_context = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
+    transport = AsyncioTransport(verify=tls_context)
     return Poster(
-        transport, settings.endpoint, about.region_name, _credentials, rows, now_ms, most_width=_WIDTH
+        transport,
+        settings.endpoint,
+        meta.region_name,
+        _credentials,
+        rows,
+        now_ms,
+        max_concurrency=_MAX_CONCURRENCY,
     )
 
 
@@ -118,10 +120,10 @@ def keys() -> KeyCache:
     if not name:
         raise KeyError("NWCHAT_AUTH_PARAMETER")
     ssm = _client("ssm", brief=True)
-    return KeyCache(lambda: _fetched(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
+    return KeyCache(lambda: _fetch_keys(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
 
 
-def _fetched(ssm: Any, name: str) -> tuple[TokenKey, ...]:
+def _fetch_keys(ssm: Any, name: str) -> tuple[TokenKey, ...]:
     from nwchat.auth.key_cache import NoKeys
     from nwchat.auth.token_keys import read_keys
 
@@ -148,24 +150,24 @@ def _session() -> Any:
 
 
 @cache
-def _client(service: str, *, brief: bool = False) -> Any:
+def _client(service: str, *, fail_fast: bool = False) -> Any:
     """A `brief` one gives up soon: a handshake waits for it, and there is something to go on with."""
     from botocore.config import Config as ClientConfig
 
     settings = ClientConfig(
-        connect_timeout=1 if brief else 2,
-        read_timeout=2 if brief else 5,
-        retries={"mode": "standard", "total_max_attempts": 2 if brief else 4},
+        connect_timeout=1 if fail_fast else 2,
+        read_timeout=2 if fail_fast else 5,
+        retries={"mode": "standard", "total_max_attempts": 2 if fail_fast else 4},
     )
     return _session().client(service, config=settings)
 
 
 def _credentials() -> Credentials:
     """The role's, which a snapshot that was started anew has fresh ones of."""
-    found = _session().get_credentials()
-    if found is None:
+    credentials = _session().get_credentials()
+    if credentials is None:
         raise LookupError("no AWS credentials")
-    keys = found.get_frozen_credentials()
+    keys = credentials.get_frozen_credentials()
     return Credentials(keys.access_key, keys.secret_key, keys.token or "")
 
 
@@ -201,6 +203,6 @@ def deadline_of(context: object, clock: Callable[[], float] = time.monotonic) ->
     return clock() + remaining() / 1000 - _MARGIN_SECONDS if callable(remaining) else math.inf
 
 
-def is_warming() -> bool:
+def in_init_phase() -> bool:
     """Whether to make clients at import: Lambda's init phase has a whole CPU, an invocation a fraction."""
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ

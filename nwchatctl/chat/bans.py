@@ -115,7 +115,7 @@ def change_ban(
     """The ban on `whom`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
     there is another, and all of it when nothing changes. With `exact`, as ids of tokens compare, another
     spelling is a change: it may be of another player."""
-    before = found if found is not None and found.holds(now_ms) else None
+    before = found if found is not None and found.is_active(now_ms) else None
     if before is None:
         return BanChange(Ban(whom.key, whom.who, until, now_ms, by, reason), None)
     after = replace(before, until=until, reason=reason or before.reason)

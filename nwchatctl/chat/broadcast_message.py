@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nwchat.delivery.tally import Counts
 from nwchat.model import limits as cleaning
 from nwchat.model.limits import Limits
-from nwchat.model.wire import InvalidFrame, Message, Say
+from nwchat.model.wire import InvalidFrame, Message, MessageRequest
 from nwchatctl.errors import ChatError, Exit
 
 SCOPE = "broadcast"
@@ -32,7 +32,7 @@ class Sent:
 def compose(text: str, uname: str, limits: Limits, *, new_id: str, now_ms: int) -> Message:
     """The announcement as it will be stored and sent. Raises ChatError, exit 2, for a text that players could
     not have sent either."""
-    checked = cleaning.check_message(Say(text, uname), limits)
+    checked = cleaning.check_message(MessageRequest(text, uname), limits)
     if isinstance(checked, InvalidFrame):
         raise ChatError(
             f"the announcement is refused: {checked.detail}",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from nwchat.delivery.outcome import Failed, Outcome, Refused, Throttled
 from nwchat.model.rows import Recipient
-from nwchat.storage.scan import Part, ScanPage
+from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchatctl.chat.connection_rows import WHOLE
 
 MAX_RETRIED = 1_000
@@ -37,7 +37,7 @@ _CLOCKS_DIFFER_MS = 120_000
 class Checkpoint:
     """The parts that are left, and who is to be tried again though their page is done with."""
 
-    parts: tuple[Part, ...] = WHOLE
+    parts: tuple[ScanSegment, ...] = WHOLE
     retries: tuple[str, ...] = ()
 
     @property
@@ -46,7 +46,7 @@ class Checkpoint:
         return not self.parts and not self.retries
 
     def to_json(self) -> str:
-        parts = [[each.number, each.of, each.start] for each in self.parts]
+        parts = [[each.number, each.total, each.start] for each in self.parts]
         return json.dumps({"parts": parts, "again": self.retries}, separators=(",", ":"))
 
     @classmethod
@@ -54,7 +54,9 @@ class Checkpoint:
         """ValueError for a text that `to_json` did not make."""
         try:
             fields = json.loads(text)
-            parts = tuple(Part(int(number), int(of), str(start)) for number, of, start in fields["parts"])
+            parts = tuple(
+                ScanSegment(int(number), int(of), str(start)) for number, of, start in fields["parts"]
+            )
             return cls(parts, tuple(map(str, fields["again"])))
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"no progress of an announcement: {text[:80]}") from error
@@ -84,8 +86,8 @@ class BroadcastRecord:
 @dataclass(eq=False, slots=True)
 class _Page:
     left: int
-    part: Part
-    rest: Part | None
+    part: ScanSegment
+    rest: ScanSegment | None
 
 
 class CheckpointTracker:
@@ -93,14 +95,14 @@ class CheckpointTracker:
     `noted`, which may be called by those that read."""
 
     def __init__(self, progress: Checkpoint) -> None:
-        self._parts: dict[int, Part | None] = {each.number: each for each in progress.parts}
+        self._parts: dict[int, ScanSegment | None] = {each.number: each for each in progress.parts}
         self._pages: dict[int, deque[_Page]] = {each.number: deque() for each in progress.parts}
         self._untried = dict.fromkeys(progress.retries)
         self._retries: dict[str, None] = {}
 
-    def note_page(self, found: ScanPage, part: Part) -> Sequence[Recipient]:
+    def note_page(self, found: ScanPage, part: ScanSegment) -> Sequence[Recipient]:
         """The recipients of a page, each with a note of the page."""
-        page = _Page(len(found.recipients), part, found.rest)
+        page = _Page(len(found.recipients), part, found.remainder)
         self._pages[part.number].append(page)
         return [Recipient(each.connection_id, each.row, page) for each in found.recipients]
 
@@ -127,7 +129,7 @@ class CheckpointTracker:
         if missed:
             self._retries[recipient.connection_id] = None
 
-    def delegate(self, left: Sequence[Part]) -> None:
+    def delegate(self, left: Sequence[ScanSegment]) -> None:
         """Everybody but those of the parts `left` is somebody else's to reach from now on."""
         self._parts = {each.number: each for each in left}
         self._pages = {each.number: deque() for each in left}

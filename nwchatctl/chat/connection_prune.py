@@ -23,7 +23,7 @@ from nwchatctl.chat.connection_rows import RowAge
 
 if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
-    from nwchat.delivery.targets import ConnectionPosts, RowDeletion
+    from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 
 MOST_DOOMED = 5_000
 """Rows that wait to be deleted at once: this bounds the rest of it."""
@@ -71,7 +71,7 @@ Tick = Callable[[PruneResult], str]
 
 def prune(
     transport: Transport,
-    asked: ConnectionPosts,
+    asked: ConnectionRequests,
     rows: RowDeletion | None,
     source: Source[Recipient],
     *,
@@ -98,7 +98,7 @@ def prune(
         reason = tick(tally.result()) or reason
         return reason
 
-    crowd = RecipientSource(source, full=full)
+    crowd = RecipientSource(source, paused=full)
     while True:
         began = clock()
         scheduler = RequestScheduler(crowd, asked, tally.ask, rate_limiter=rate_limiter)

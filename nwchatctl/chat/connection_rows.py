@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from nwchat.model.rows import Connection, Recipient, connection_of
-from nwchat.storage.scan import Part, ScanPage
+from nwchat.storage.scan import ScanPage, ScanSegment
 
 _PARTS = 4
-WHOLE = tuple(Part(number, _PARTS) for number in range(_PARTS))
+WHOLE = tuple(ScanSegment(number, _PARTS) for number in range(_PARTS))
 """The parts that the table is read in at once. A part gives some 5,000 connections a second."""
 PAGE_ROWS = 1_000
 """Rows that are read at once: of what is read ahead, this bounds the memory."""
@@ -62,7 +62,7 @@ class Candidates:
     expired: bool = False
     wanted: Callable[[Connection], bool] | None = None
 
-    def pages(self, part: Part) -> Iterator[Sequence[Recipient]]:
+    def pages(self, part: ScanSegment) -> Iterator[Sequence[Recipient]]:
         """Those of one part, each with its Standing as a note, as it was when its page was read: an answer of
         API Gateway's that comes later is of a time when the row was older still."""
         pages = self.scan(

@@ -17,7 +17,7 @@ from nwchatctl.timestamps import iso_to_ms, to_ms
 
 if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
-    from nwchat.delivery.targets import ConnectionPosts
+    from nwchat.delivery.targets import ConnectionRequests
 
 CHUNK = 1_000
 """Connections that are asked about together, and held meanwhile."""
@@ -34,7 +34,7 @@ class About:
 
 
 def ask(
-    transport: Transport, asked: ConnectionPosts, ids: Iterable[str], rate_limiter: RateLimiter
+    transport: Transport, asked: ConnectionRequests, ids: Iterable[str], rate_limiter: RateLimiter
 ) -> dict[str, Outcome]:
     """What became of each question. Raises what the credentials do."""
     outcomes: dict[str, Outcome] = {}
@@ -59,7 +59,7 @@ def verified(outcome: Outcome | None) -> bool | None:
 
 
 def verify(
-    transport: Transport, asked: ConnectionPosts, found: Iterable[Connection], rate_limiter: RateLimiter
+    transport: Transport, asked: ConnectionRequests, found: Iterable[Connection], rate_limiter: RateLimiter
 ) -> Iterator[tuple[Connection, bool | None]]:
     """Each of `found`, in their order, and whether it is open."""
     rest = iter(found)

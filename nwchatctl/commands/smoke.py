@@ -78,11 +78,11 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
 
 def _token(app: App, who: Identity) -> str:
     """One of our own, for as long as this takes."""
-    from nwchat.auth.tokens import mint
+    from nwchat.auth.tokens import create_token
     from nwchatctl.operations.token_keys import require_keys
 
     key = require_keys(app)[0]
-    return mint(who, key, app.now_ms() // 1000, _TOKEN_SECONDS)
+    return create_token(who, key, app.now_ms() // 1000, _TOKEN_SECONDS)
 
 
 def _history_api(app: App, token: str) -> Over | None:

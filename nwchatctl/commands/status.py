@@ -118,7 +118,7 @@ def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message
         connected = sum(len(page) for page in app.store.connections(now_ms))
     if ("table", names.messages) in found.live.state:
         last = next(iter(app.store.page(1, now_ms).messages), None)
-        banned = sum(each.holds(now_ms) for each in bans_table(app).all())
+        banned = sum(each.is_active(now_ms) for each in bans_table(app).all())
     return connected, banned, last
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pycurl
 
-from nwchat.delivery.asyncio_transport import ANSWER_SECONDS, CONNECT_SECONDS
-from nwchat.delivery.http_response import DECIDED, MAX_BODY
-from nwchat.delivery.scheduler import MOST_WIDTH, Call, RequestScheduler
+from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
+from nwchat.delivery.http_response import MAX_BODY_BYTES, STATUS_ONLY
+from nwchat.delivery.scheduler import MAX_CONCURRENCY, Call, RequestScheduler
 
 _SELECT_SECONDS = 0.1
 # Older versions of pycurl know the older name alone.
@@ -38,21 +38,21 @@ class CurlTransport:
         self._proxy = proxy
         self._clock = clock
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, MOST_WIDTH)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONCURRENCY)
 
-    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+    def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         """As `nwchat.delivery.asyncio_transport.Transport` says."""
-        run = _Run(self._multi, scheduler, self._handle(scheduler.target), self._clock)
+        run = _Run(self._multi, scheduler, self._handle_maker(scheduler.target), self._clock)
         try:
-            run.all(stopped)
+            run.finish(stop_reason)
         finally:
-            run.abandon()
+            run.abort()
 
     def close(self) -> None:
         """Closes the connections."""
         self._multi.close()
 
-    def _handle(self, target: Any) -> Callable[[], pycurl.Curl]:
+    def _handle_maker(self, target: Any) -> Callable[[], pycurl.Curl]:
         origin = f"{target.scheme}://{target.host}"
         proxy = self._proxy(origin)
 
@@ -60,8 +60,8 @@ class CurlTransport:
             handle = pycurl.Curl()
             handle.setopt(pycurl.NOSIGNAL, 1)
             handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-            handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(CONNECT_SECONDS * 1000))
-            handle.setopt(pycurl.TIMEOUT_MS, int((CONNECT_SECONDS + ANSWER_SECONDS) * 1000))
+            handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(CONNECT_TIMEOUT_SECONDS * 1000))
+            handle.setopt(pycurl.TIMEOUT_MS, int((CONNECT_TIMEOUT_SECONDS + RESPONSE_TIMEOUT_SECONDS) * 1000))
             handle.setopt(pycurl.PROXY, proxy)
             handle.setopt(pycurl.PATH_AS_IS, 1)
             handle.setopt(pycurl.TCP_NODELAY, 1)
@@ -89,75 +89,75 @@ class _Run:
         self,
         multi: pycurl.CurlMulti,
         scheduler: RequestScheduler[Any],
-        make: Callable[[], pycurl.Curl],
+        make_handle: Callable[[], pycurl.Curl],
         clock: Callable[[], float],
     ) -> None:
         self._multi = multi
         self._scheduler = scheduler
-        self._make = make
+        self._make_handle = make_handle
         self._clock = clock
-        self._free: list[pycurl.Curl] = []
-        self._calls: dict[pycurl.Curl, Call[Any]] = {}
+        self._idle: list[pycurl.Curl] = []
+        self._in_flight: dict[pycurl.Curl, Call[Any]] = {}
         self._bodies: dict[pycurl.Curl, list[bytes]] = {}
-        self._sent: dict[pycurl.Curl, bytes] = {}
+        self._request_bodies: dict[pycurl.Curl, bytes] = {}
         target = scheduler.target
         self._origin = f"{target.scheme}://{target.host}"
         # What libcurl would add by itself is left out.
         self._static = [*target.headers, "Accept:", "Expect:"]
-        self._posts = target.method == "POST"
+        self._has_body = target.method == "POST"
 
-    def all(self, stopped: Callable[[], str] | None) -> None:
+    def finish(self, stop_reason: Callable[[], str] | None) -> None:
         multi, scheduler, clock = self._multi, self._scheduler, self._clock
-        looked_at = clock()
+        checked_at = clock()
         while True:
             now = clock()
-            while (call := scheduler.take(now)) is not None:
+            while (call := scheduler.next_call(now)) is not None:
                 self._send(call)
             multi.perform()
             self._collect()
-            if scheduler.over:
+            if scheduler.done:
                 return
             now = clock()
-            if now - looked_at >= _SELECT_SECONDS:
-                looked_at = now
-                if stopped is not None and not scheduler.stopped and (reason := stopped()):
+            if now - checked_at >= _SELECT_SECONDS:
+                checked_at = now
+                if stop_reason is not None and not scheduler.stop_reason and (reason := stop_reason()):
                     scheduler.stop(reason)
-                if scheduler.late(now):
-                    self._give_up(now)
+                if scheduler.past_grace(now):
+                    self._fail_all(now)
                     continue
-            pause = min(scheduler.pause(now), _SELECT_SECONDS)
-            if not self._calls:
-                time.sleep(max(pause, 0.0005))
-            elif pause > 0:
-                multi.select(pause)
+            seconds = min(scheduler.wait_seconds(now), _SELECT_SECONDS)
+            if not self._in_flight:
+                time.sleep(max(seconds, 0.0005))
+            elif seconds > 0:
+                multi.select(seconds)
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Whatever is still under way is nobody's any more."""
-        for handle in self._calls:
+        for handle in self._in_flight:
             self._multi.remove_handle(handle)
             handle.close()
-        for handle in self._free:
+        for handle in self._idle:
             handle.close()
-        self._calls.clear()
-        self._free.clear()
+        self._in_flight.clear()
+        self._idle.clear()
 
     def _send(self, call: Call[Any]) -> None:
-        handle = self._free.pop() if self._free else self._new()
+        handle = self._idle.pop() if self._idle else self._new_handle()
         path, headers = call.signed
         handle.setopt(pycurl.URL, self._origin + path)
         handle.setopt(pycurl.HTTPHEADER, headers + self._static)
-        if self._posts and self._sent.get(handle) is not call.body:
+        if self._has_body and self._request_bodies.get(handle) is not call.body:
             handle.setopt(pycurl.POSTFIELDS, call.body)
-            self._sent[handle] = call.body
-        self._calls[handle] = call
+            self._request_bodies[handle] = call.body
+        self._in_flight[handle] = call
         self._multi.add_handle(handle)
 
-    def _new(self) -> pycurl.Curl:
-        handle = self._make()
+    def _new_handle(self) -> pycurl.Curl:
+        handle = self._make_handle()
         body: list[bytes] = []
 
         def write(data: bytes) -> int | None:
-            if sum(map(len, body)) > MAX_BODY:
+            if sum(map(len, body)) > MAX_BODY_BYTES:
                 return 0
             body.append(data)
             return None
@@ -166,48 +166,48 @@ class _Run:
         self._bodies[handle] = body
         return handle
 
-    def _give_up(self, now: float) -> None:
-        reason = f"{self._scheduler.stopped}: no answer yet"
-        for handle in list(self._calls):
-            self._failed(handle, 0, reason, now)
+    def _fail_all(self, now: float) -> None:
+        reason = f"{self._scheduler.stop_reason}: no answer yet"
+        for handle in list(self._in_flight):
+            self._record_failure(handle, 0, reason, now)
 
     def _collect(self) -> None:
         while True:
-            left, good, bad = self._multi.info_read()
+            queued, succeeded, failed = self._multi.info_read()
             now = self._clock()
-            for handle in good:
-                self._answered(handle, handle.getinfo(pycurl.RESPONSE_CODE), now)
-            for handle, code, text in bad:
-                self._failed(handle, code, text, now)
-            if not left:
+            for handle in succeeded:
+                self._record_response(handle, handle.getinfo(pycurl.RESPONSE_CODE), now)
+            for handle, code, text in failed:
+                self._record_failure(handle, code, text, now)
+            if not queued:
                 return
 
-    def _answered(self, handle: pycurl.Curl, status: int, now: float) -> None:
-        call = self._calls.pop(handle)
+    def _record_response(self, handle: pycurl.Curl, status: int, now: float) -> None:
+        call = self._in_flight.pop(handle)
         if handle.getinfo(pycurl.NUM_CONNECTS):
             # Most of that was the handshake.
             call.sent_at = -math.inf
         self._multi.remove_handle(handle)
-        self._free.append(handle)
+        self._idle.append(handle)
         body = self._bodies[handle]
         if body:
             text = b"".join(body)
             body.clear()
-            self._scheduler.answered(call, status, text, now)
-        elif status in DECIDED or handle.getinfo(_LENGTH) >= 0:
-            self._scheduler.answered(call, status, b"", now)
+            self._scheduler.record_response(call, status, text, now)
+        elif status in STATUS_ONLY or handle.getinfo(_LENGTH) >= 0:
+            self._scheduler.record_response(call, status, b"", now)
         else:
             # libcurl takes a connection's end in the middle of the headers for the answer's.
-            self._scheduler.broken(call, f"{status} without an end", now)
+            self._scheduler.record_failure(call, f"{status} without an end", now)
 
-    def _failed(self, handle: pycurl.Curl, code: int, text: str, now: float) -> None:
+    def _record_failure(self, handle: pycurl.Curl, code: int, text: str, now: float) -> None:
         status = handle.getinfo(pycurl.RESPONSE_CODE)
-        if self._bodies[handle] and (status in DECIDED or code == pycurl.E_WRITE_ERROR):
+        if self._bodies[handle] and (status in STATUS_ONLY or code == pycurl.E_WRITE_ERROR):
             # Some of the body came, so the headers are whole.
-            self._answered(handle, status, now)
+            self._record_response(handle, status, now)
             return
-        call = self._calls.pop(handle)
+        call = self._in_flight.pop(handle)
         self._multi.remove_handle(handle)
         self._bodies[handle].clear()
-        self._free.append(handle)
-        self._scheduler.broken(call, text or f"curl error {code}", now)
+        self._idle.append(handle)
+        self._scheduler.record_failure(call, text or f"curl error {code}", now)

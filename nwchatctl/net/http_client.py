@@ -10,11 +10,11 @@ import urllib.request
 from nwchatctl import __version__
 from nwchatctl.chat.smoke_test import HttpAnswer
 
-_MOST = 8 * 1024 * 1024
+_MAX_BYTES = 8 * 1024 * 1024
 """Bytes of an answer that are read: more than a function can give."""
 
 
-class _Straight(urllib.request.HTTPRedirectHandler):
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Follows no redirect: urllib sends `Authorization` along, whatever host it is to."""
 
     def redirect_request(self, *_: object) -> None:
@@ -32,42 +32,42 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
         headers["Host"] = host
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    wanted = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
-    opener = urllib.request.build_opener(_Straight(), *proxies)
-    found: list[HttpAnswer | OSError] = []
+    opener = urllib.request.build_opener(_NoRedirects(), *proxies)
+    results: list[HttpAnswer | OSError] = []
 
     def ask() -> None:
         try:
-            found.append(_answer(opener, wanted, seconds))
+            results.append(_read_response(opener, request, seconds))
         except OSError as error:
-            found.append(error)
+            results.append(error)
         except (http.client.HTTPException, ValueError) as error:
-            found.append(OSError(f"no HTTP answer: {type(error).__name__}"))
+            results.append(OSError(f"no HTTP answer: {type(error).__name__}"))
 
     # A thread, as a socket's timeout is for each read: what comes in drops is never late.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(seconds)
-    match found:
-        case [HttpAnswer() as answer]:
-            return answer
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    match results:
+        case [HttpAnswer() as response]:
+            return response
         case [OSError() as error]:
             raise error
         case _:
             raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
-def _answer(
-    opener: urllib.request.OpenerDirector, wanted: urllib.request.Request, seconds: float
+def _read_response(
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, seconds: float
 ) -> HttpAnswer:
     try:
-        answer = opener.open(wanted, timeout=seconds)
+        response = opener.open(request, timeout=seconds)
     except urllib.error.HTTPError as error:
-        answer, status = error, error.code
+        response, status = error, error.code
     else:
-        status = answer.status
-    with answer:
+        status = response.status
+    with response:
         if 300 <= status < 400:
-            raise OSError(f"HTTP {status}, which leads to {str(answer.headers.get('Location'))[:200]}")
-        return HttpAnswer(status, answer.read(_MOST).decode("utf-8", "replace"))
+            raise OSError(f"HTTP {status}, which leads to {str(response.headers.get('Location'))[:200]}")
+        return HttpAnswer(status, response.read(_MAX_BYTES).decode("utf-8", "replace"))

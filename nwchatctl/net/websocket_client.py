@@ -13,11 +13,11 @@ from websockets.typing import Subprotocol
 
 from nwchatctl.chat.smoke_test import SocketClosed
 
-OPEN_TIMEOUT = 15.0
+OPEN_TIMEOUT_SECONDS = 15.0
 """Seconds. The upgrade waits for the connect function, which may start cold."""
 
 
-class _Straight(ClientConnection):
+class _NoRedirects(ClientConnection):
     """Follows no redirect: websockets does from 17 on, and offers the same subprotocols to any host."""
 
     def handshake(self, *args: Any, **kwargs: Any) -> None:
@@ -33,9 +33,9 @@ class _Straight(ClientConnection):
 class WebSocket:
     """A blocking client socket; frames are text."""
 
-    def __init__(self, connection: ClientConnection, leave: ExitStack) -> None:
+    def __init__(self, connection: ClientConnection, closing: ExitStack) -> None:
         self._connection = connection
-        self._leave = leave
+        self._closing = closing
 
     @classmethod
     def open(
@@ -43,7 +43,7 @@ class WebSocket:
         url: str,
         *,
         direct: bool = False,
-        at: tuple[str, int] | None = None,
+        address: tuple[str, int] | None = None,
         subprotocols: Sequence[str] = (),
     ) -> WebSocket:
         """Connects, `direct` past any proxy of the environment: the sandbox is on this machine. `at` is the
@@ -53,28 +53,28 @@ class WebSocket:
         Raises SocketClosed where the chat refuses, OSError where it is not reached.
         """
         proxy: Literal[True] | None = None if direct else True
-        dialled = socket.create_connection(at, OPEN_TIMEOUT) if at else None
+        sock = socket.create_connection(address, OPEN_TIMEOUT_SECONDS) if address else None
         # Entered, because websockets wants that from 17.1 on.
-        with ExitStack() as failed:
-            if dialled is not None:
-                failed.callback(dialled.close)
-            leave = ExitStack()
+        with ExitStack() as cleanup:
+            if sock is not None:
+                cleanup.callback(sock.close)
+            closing = ExitStack()
             try:
-                connection = leave.enter_context(
+                connection = closing.enter_context(
                     connect(
                         url,
-                        open_timeout=OPEN_TIMEOUT,
+                        open_timeout=OPEN_TIMEOUT_SECONDS,
                         close_timeout=5,
                         proxy=proxy,
-                        sock=dialled,
+                        sock=sock,
                         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
-                        create_connection=_Straight,
+                        create_connection=_NoRedirects,
                     )
                 )
             except WebSocketException as error:
                 raise SocketClosed(f"the handshake failed: {error}") from error
-            failed.pop_all()
-        return cls(connection, leave)
+            cleanup.pop_all()
+        return cls(connection, closing)
 
     @property
     def subprotocol(self) -> str | None:
@@ -98,6 +98,6 @@ class WebSocket:
 
     def close(self) -> int:
         """Closes with 1000; the code that the other side answered, 1006 where it did not."""
-        self._leave.close()
+        self._closing.close()
         code = self._connection.close_code
         return 1006 if code is None else code

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from nwchat.delivery.prefetch import Prefetcher
-from nwchat.delivery.targets import ConnectionPosts
+from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Connection, Recipient, Row
 from nwchatctl.aws.core.server_clock import ServerClock
 from nwchatctl.aws.dynamodb.connections import read_row
@@ -24,10 +24,10 @@ GRACE_SECONDS = 120.0
 """Of --grace: a socket is made within seconds, and clocks may differ."""
 
 
-def asking(app: App, method: Literal["GET", "DELETE"]) -> ConnectionPosts:
+def asking(app: App, method: Literal["GET", "DELETE"]) -> ConnectionRequests:
     """Requests to the deployed API's connections. Raises ChatError `not_deployed`, exit 4."""
     require_api(app)
-    return ConnectionPosts(method, app.connections_url, app.cloud.location.region, app.credentials)
+    return ConnectionRequests(method, app.connections_url, app.cloud.location.region, app.credentials)
 
 
 def server_clock(app: App) -> ServerClock:
@@ -86,4 +86,4 @@ def roughly(app: App) -> int | None:
     """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
     if app.silent or not app.streams.err_terminal:
         return None
-    return app.store.size() or None
+    return app.store.item_count() or None

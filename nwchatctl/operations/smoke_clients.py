@@ -44,7 +44,7 @@ def chat_client(app: App, api_id: str) -> tuple[str, Connect, tuple[str, ...]]:
         at, address = (endpoint.hostname or "", endpoint.port or 80), url.replace("wss:", "ws:")
 
     def connect(spoken: Sequence[str]) -> WebSocket:
-        return WebSocket.open(address, direct=app.sandbox, at=at, subprotocols=spoken)
+        return WebSocket.open(address, direct=app.sandbox, address=at, subprotocols=spoken)
 
     return url, lambda spoken: _named(app, name, lambda: connect(spoken)), ()
 

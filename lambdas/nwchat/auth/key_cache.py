@@ -11,15 +11,15 @@ FRESH_SECONDS = 1.0
 """For so long they are not asked for again. `token rotate` waits a little longer before it says that it is
 done."""
 
-SPARING_SECONDS = (5.0, 15.0)
+RETRY_DELAY_SECONDS = (5.0, 15.0)
 """For so long, drawn anew, whoever has some does not ask again after no answer. Parameter Store answers 40
 times a second in all of an account and Region (its standard throughput): when everybody comes back at once,
 those calls are for functions that have none yet."""
 
-PATIENT_SECONDS = 3.0
+MAX_WAIT_SECONDS = 3.0
 """For so long whoever has none goes on asking. One try can take 6 s more; a handshake has 29."""
 
-PAUSE_SECONDS = (0.1, 0.6)
+RETRY_PAUSE_SECONDS = (0.1, 0.6)
 """Between two of those tries, drawn."""
 
 STALE_SECONDS = 300.0
@@ -42,35 +42,35 @@ class KeyCache:
         fetch: Callable[[], tuple[TokenKey, ...]],
         clock: Callable[[], float],
         logger: logging.Logger,
-        draw: Callable[[float, float], float],
+        uniform: Callable[[float, float], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._logger = logger
-        self._draw = draw
+        self._uniform = uniform
         self._sleep = sleep
         self._keys: tuple[TokenKey, ...] = ()
         self._read_at = -STALE_SECONDS
-        self._ask_at = -STALE_SECONDS
+        self._refresh_at = -STALE_SECONDS
 
     def __call__(self) -> tuple[TokenKey, ...]:
         """The keys, the newest first; none where they cannot be had: then nobody comes in."""
         began = self._clock()
-        if began >= self._ask_at:
-            while not self._ask() and not self._known() and self._clock() - began < PATIENT_SECONDS:
-                self._sleep(self._draw(*PAUSE_SECONDS))
-        return self._known()
+        if began >= self._refresh_at:
+            while not self._refresh() and not self._current() and self._clock() - began < MAX_WAIT_SECONDS:
+                self._sleep(self._uniform(*RETRY_PAUSE_SECONDS))
+        return self._current()
 
-    def _known(self) -> tuple[TokenKey, ...]:
+    def _current(self) -> tuple[TokenKey, ...]:
         return self._keys if self._clock() - self._read_at < STALE_SECONDS else ()
 
-    def _ask(self) -> bool:
+    def _refresh(self) -> bool:
         """Whether there was an answer."""
         # Before it is asked: an answer may be older than its arrival, and so is what we know then.
-        at = self._clock()
+        asked_at = self._clock()
         try:
-            self._keys, self._read_at = self._fetch(), at
+            self._keys, self._read_at = self._fetch(), asked_at
         except NoKeys:
             self._keys = ()
             self._logger.error("there are no token keys")
@@ -78,7 +78,7 @@ class KeyCache:
             # No stack trace: the error of reading a secret is told by its kind alone.
             kind = type(error).__name__
             self._logger.warning("the token keys could not be read", extra={"error": kind})
-            self._ask_at = self._clock() + (self._draw(*SPARING_SECONDS) if self._known() else 0)
+            self._refresh_at = self._clock() + (self._uniform(*RETRY_DELAY_SECONDS) if self._current() else 0)
             return False
-        self._ask_at = at + FRESH_SECONDS
+        self._refresh_at = asked_at + FRESH_SECONDS
         return True

@@ -17,7 +17,7 @@ from nwchat.auth.token_keys import TokenKey
 from nwchat.model.bans import normalized_name
 from nwchat.model.identity import Identity
 from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
-from nwchat.model.subprotocol import SUBPROTOCOL, offered
+from nwchat.model.subprotocol import SUBPROTOCOL, offered_subprotocols
 
 ALGORITHM = "HS256"
 
@@ -31,7 +31,7 @@ LEEWAY_SECONDS = 10
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
-_LAST = 253_402_300_799
+_MAX_TIME = 253_402_300_799
 """The end of the year 9999. A time after it is one in milliseconds, and a token with it would never end."""
 
 
@@ -74,51 +74,51 @@ class TokenAccepted:
 # Where a token is --------------------------------------------------------------------------------
 
 
-def of_handshake(event: Mapping[str, Any]) -> str | TokenRefused:
+def handshake_token(event: Mapping[str, Any]) -> str | TokenRefused:
     """The token of a $connect event: `?token=`, or a second subprotocol beside `nwchat`; nowhere else.
 
     Both may be given when they are the same. More than one of a kind is refused: which of them counts would
     be for whoever reads them first to say.
     """
-    queried = _queried(event)
-    spoken = _subprotocol(event)
-    for each in (queried, spoken):
+    from_query = _query_token(event)
+    from_subprotocol = _subprotocol_token(event)
+    for each in (from_query, from_subprotocol):
         if isinstance(each, TokenRefused):
             return each
-    if queried and spoken and queried != spoken:
+    if from_query and from_subprotocol and from_query != from_subprotocol:
         return TokenRefused("several")
-    return queried or spoken or TokenRefused("missing")
+    return from_query or from_subprotocol or TokenRefused("missing")
 
 
-def bearer(headers: Mapping[str, Any] | None) -> str | TokenRefused:
+def bearer_token(headers: Mapping[str, Any] | None) -> str | TokenRefused:
     """The token of an HTTP request: `Authorization: Bearer …`, and nowhere else."""
-    given = [str(value) for name, value in (headers or {}).items() if str(name).lower() == "authorization"]
-    if len(given) > 1:
+    values = [str(value) for name, value in (headers or {}).items() if str(name).lower() == "authorization"]
+    if len(values) > 1:
         return TokenRefused("several")
-    scheme, _, token = (given or [""])[0].strip().partition(" ")
+    scheme, _, token = (values or [""])[0].strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return TokenRefused("missing")
     return token.strip()
 
 
-def _queried(event: Mapping[str, Any]) -> str | TokenRefused:
-    several = event.get("multiValueQueryStringParameters")
-    if isinstance(several, Mapping) and "token" in several:
-        given = several["token"]
-        tokens = [str(each) for each in given] if isinstance(given, list) else [str(given)]
+def _query_token(event: Mapping[str, Any]) -> str | TokenRefused:
+    multi_value = event.get("multiValueQueryStringParameters")
+    if isinstance(multi_value, Mapping) and "token" in multi_value:
+        values = multi_value["token"]
+        tokens = [str(each) for each in values] if isinstance(values, list) else [str(values)]
     else:
         single = event.get("queryStringParameters")
         tokens = [str(single["token"])] if isinstance(single, Mapping) and "token" in single else []
     return TokenRefused("several") if len(tokens) > 1 else (tokens or [""])[0]
 
 
-def _subprotocol(event: Mapping[str, Any]) -> str | TokenRefused:
-    spoken = offered(event)
-    others = [each for each in spoken if each != SUBPROTOCOL]
+def _subprotocol_token(event: Mapping[str, Any]) -> str | TokenRefused:
+    offered = offered_subprotocols(event)
+    others = [each for each in offered if each != SUBPROTOCOL]
     if len(others) > 1:
         return TokenRefused("several")
     # Without ours among them there is none that we could answer, and a browser would close the socket.
-    return others[0] if others and SUBPROTOCOL in spoken else ""
+    return others[0] if others and SUBPROTOCOL in offered else ""
 
 
 # Whether it is good ------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def verify(
     for key in usable:
         claims = _claims(token, key)
         if not isinstance(claims, TokenRefused):
-            return _judged(claims, key.kid, now, max_uname_chars)
+            return _check_claims(claims, key.kid, now, max_uname_chars)
         if claims.reason != "signature":
             return claims
     return TokenRefused("signature")
@@ -197,7 +197,7 @@ def _claims(token: str, key: TokenKey) -> Mapping[str, Any] | TokenRefused:
         return TokenRefused("malformed")
 
 
-def _judged(
+def _check_claims(
     claims: Mapping[str, Any], kid: str, now: float, max_uname_chars: int
 ) -> TokenAccepted | TokenRefused:
     times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
@@ -220,7 +220,7 @@ def _judged(
 
 def _is_time(value: object) -> bool:
     # NaN is in no order with anything, so that it fails here; True is a number to Python.
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LAST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_TIME
 
 
 def _is_sender_id(value: object) -> bool:
@@ -236,13 +236,13 @@ def _is_sender_id(value: object) -> bool:
 # How one is made ---------------------------------------------------------------------------------
 
 
-def mint(identity: Identity, key: TokenKey, now: int, seconds: int) -> str:
+def create_token(identity: Identity, key: TokenKey, issued_at: int, seconds: int) -> str:
     """A token of `identity` that holds for `seconds`. ValueError for a sender_id that no token may have."""
     if not _is_sender_id(identity.sender_id):
         raise ValueError(
             f"an id is 1 to {MAX_SENDER_ID_CHARS} characters with something to see, without control "
             "characters and line breaks, and without spaces at its ends"
         )
-    claims: dict[str, Any] = {"sub": identity.sender_id, "iat": now, "exp": now + seconds}
+    claims: dict[str, Any] = {"sub": identity.sender_id, "iat": issued_at, "exp": issued_at + seconds}
     claims |= {name: text for name, text in (("name", identity.uname), ("role", identity.role)) if text}
     return jwt.encode(claims, key.key, algorithm=ALGORITHM, headers={"kid": key.kid})

@@ -14,20 +14,21 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from nwchat.delivery.http_connection import HttpConnection
+from nwchat.delivery.http_proxy import open_tunnel
 from nwchat.delivery.scheduler import Call, RequestScheduler
 
-CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 8.0
+CONNECT_TIMEOUT_SECONDS = 3.0
+RESPONSE_TIMEOUT_SECONDS = 8.0
 """API Gateway answers a post within milliseconds: who waits longer than that waits for nothing."""
-_SWEEP_SECONDS = 0.25
-_DIALS_AT_ONCE = 32
+_TIMEOUT_CHECK_SECONDS = 0.25
+_MAX_CONNECTING = 32
 _PORTS = {"http": 80, "https": 443}
 
 
 class Transport(Protocol):
     """Runs couriers, one after the other; keeps its connections between them."""
 
-    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+    def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         """Returns when all is settled. `stopped`, asked some times a second, gives why to stop, or ""."""
 
     def close(self) -> None:
@@ -51,53 +52,51 @@ class AsyncioTransport:
         self._clock = clock
         self._idle: dict[tuple[str, str], deque[HttpConnection]] = {}
         self._error: BaseException | None = None
-        self._loop.set_exception_handler(self._failed)
+        self._loop.set_exception_handler(self._handle_exception)
 
-    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+    def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         key = (scheduler.target.scheme, scheduler.target.host)
-        run = _Run(self, scheduler, self._idle.setdefault(key, deque()), stopped)
+        run = _Run(self, scheduler, self._idle.setdefault(key, deque()), stop_reason)
         self._error = None
         try:
-            self._loop.run_until_complete(run.finished())
+            self._loop.run_until_complete(run.finish())
         finally:
-            run.abandon()
+            run.abort()
 
     def close(self) -> None:
-        for lines in self._idle.values():
-            while lines:
-                lines.pop().drop()
+        for connections in self._idle.values():
+            while connections:
+                connections.pop().abort()
         # One more turn, in which the transports close.
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
-    async def dial(self, scheme: str, host: str, line: HttpConnection) -> None:
+    async def connect(self, scheme: str, host: str, connection: HttpConnection) -> None:
         """Connects `line`. Raises OSError (ssl.SSLError is one), or TimeoutError."""
         name, port = _address(scheme, host)
         secure = self._context() if scheme == "https" else None
         options: dict[str, Any] = {"ssl": secure, "server_hostname": name if secure else None}
         if secure:
-            options["ssl_handshake_timeout"] = CONNECT_SECONDS
-        async with asyncio.timeout(CONNECT_SECONDS * 2):
+            options["ssl_handshake_timeout"] = CONNECT_TIMEOUT_SECONDS
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS * 2):
             proxy = self._proxy(f"{scheme}://{host}")
             if proxy:
-                from nwchat.delivery import http_proxy
-
-                sock = await http_proxy.connect_through(self._loop, proxy, name, port)
-                await self._loop.create_connection(lambda: line, sock=sock, **options)
+                sock = await open_tunnel(self._loop, proxy, name, port)
+                await self._loop.create_connection(lambda: connection, sock=sock, **options)
             else:
-                await self._loop.create_connection(lambda: line, name, port, **options)
+                await self._loop.create_connection(lambda: connection, name, port, **options)
 
-    def check(self) -> None:
+    def raise_error(self) -> None:
         """Raises what a callback raised, which asyncio would only write to a log."""
         if self._error is not None:
             raise self._error
 
-    def note(self, task: asyncio.Task[None]) -> None:
+    def record_error(self, task: asyncio.Task[None]) -> None:
         """Takes note of what a task raised."""
         if not task.cancelled():
             self._error = self._error or task.exception()
 
-    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _handle_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         # The rest are futures that nobody waits for any more.
         if "protocol" in context or "handle" in context:
             self._error = self._error or context.get("exception")
@@ -123,152 +122,154 @@ class _Run:
         transport: AsyncioTransport,
         scheduler: RequestScheduler[Any],
         idle: deque[HttpConnection],
-        stopped: Callable[[], str] | None,
+        stop_reason: Callable[[], str] | None,
     ) -> None:
         self._transport = transport
         self._scheduler = scheduler
         self._idle = idle
-        self._stopped = stopped
+        self._stop_reason = stop_reason
         self._busy: set[HttpConnection] = set()
-        self._dials: dict[asyncio.Task[None], Call[Any]] = {}
-        self._done = asyncio.Event()
-        self._sweep_at = 0.0
-        self._wake: asyncio.TimerHandle | None = None
+        self._connecting: dict[asyncio.Task[None], Call[Any]] = {}
+        self._changed = asyncio.Event()
+        self._next_timeout_check = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.clock = transport._clock
         target = scheduler.target
         self.head = f"{target.method} ".encode()
         static = "".join(f"\r\n{line}" for line in target.headers)
         self._static = f" HTTP/1.1\r\nhost: {target.host}{static}\r\n"
-        self._bodied = target.method == "POST"
+        self._has_body = target.method == "POST"
 
-    async def finished(self) -> None:
+    async def finish(self) -> None:
         while True:
-            self._pump()
-            self._transport.check()
-            if self._scheduler.over:
+            self._send_pending()
+            self._transport.raise_error()
+            if self._scheduler.done:
                 break
-            pause = _SWEEP_SECONDS
-            if len(self._dials) < _DIALS_AT_ONCE:
-                pause = max(0.001, min(pause, self._scheduler.pause(self.clock())))
-            self._wake = asyncio.get_running_loop().call_later(pause, self._done.set)
-            await self._done.wait()
-            self._done.clear()
-            self._wake.cancel()
-            self._sweep()
+            seconds = _TIMEOUT_CHECK_SECONDS
+            if len(self._connecting) < _MAX_CONNECTING:
+                seconds = max(0.001, min(seconds, self._scheduler.wait_seconds(self.clock())))
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._changed.set)
+            await self._changed.wait()
+            self._changed.clear()
+            self._timer.cancel()
+            self._check_timeouts()
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Whatever is still under way is nobody's any more."""
-        for task in self._dials:
+        for task in self._connecting:
             task.cancel()
-        for line in list(self._busy):
-            line.call = None
-            line.drop()
+        for connection in list(self._busy):
+            connection.call = None
+            connection.abort()
 
     def encode(self, call: Call[Any]) -> bytes:
         path, headers = call.signed
-        length = f"\r\ncontent-length: {len(call.body)}" if self._bodied else ""
+        length = f"\r\ncontent-length: {len(call.body)}" if self._has_body else ""
         head = f"{path}{self._static}" + "\r\n".join(headers) + f"{length}\r\n\r\n"
         return self.head + head.encode("latin-1") + call.body
 
-    def answered(self, line: HttpConnection, status: int, body: bytes, keep: bool) -> None:
+    def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
         """A line has its answer: on with the next request on it, while there is one."""
-        scheduler, now, call = self._scheduler, self.clock(), line.call
-        line.call = None
+        scheduler, now, call = self._scheduler, self.clock(), connection.call
+        connection.call = None
         if call is not None:
-            scheduler.answered(call, status, body, now)
-        if not keep:
-            self.lost(line)
+            scheduler.record_response(call, status, body, now)
+        if not keep_alive:
+            self._discard(connection)
             return
-        following = scheduler.take(now)
+        following = scheduler.next_call(now)
         if following is not None:
-            line.send(following, self)
+            connection.send(following, self)
             return
-        self._busy.discard(line)
-        self._idle.append(line)
-        self._done.set()
+        self._busy.discard(connection)
+        self._idle.append(connection)
+        self._changed.set()
 
-    def lost(self, line: HttpConnection) -> None:
+    def _discard(self, connection: HttpConnection) -> None:
         """A line is of no more use."""
-        self._busy.discard(line)
-        line.drop()
-        self._done.set()
+        self._busy.discard(connection)
+        connection.abort()
+        self._changed.set()
 
-    def broken(self, line: HttpConnection, reason: str) -> None:
+    def on_failure(self, connection: HttpConnection, reason: str) -> None:
         """A line broke under its request."""
-        call, now = line.call, self.clock()
-        line.call = None
-        self.lost(line)
+        call, now = connection.call, self.clock()
+        connection.call = None
+        self._discard(connection)
         if call is None:
             return
-        if line.stale and not self._scheduler.stopped:
+        if connection.stale and not self._scheduler.stop_reason:
             # Kept too long, and closed by the other side just as we wrote: no fault of the request's.
-            self._start(call)
+            self._start_connecting(call)
         else:
-            self._scheduler.broken(call, reason, now)
+            self._scheduler.record_failure(call, reason, now)
 
-    def _pump(self) -> None:
-        while len(self._dials) < _DIALS_AT_ONCE:
-            call = self._scheduler.take(self.clock())
+    def _send_pending(self) -> None:
+        while len(self._connecting) < _MAX_CONNECTING:
+            call = self._scheduler.next_call(self.clock())
             if call is None:
                 return
             while self._idle and self._idle[-1].closed:
                 self._idle.pop()
             if self._idle:
-                line = self._idle.pop()
-                self._busy.add(line)
-                line.send(call, self)
+                connection = self._idle.pop()
+                self._busy.add(connection)
+                connection.send(call, self)
             else:
-                self._start(call)
+                self._start_connecting(call)
 
-    def _start(self, call: Call[Any]) -> None:
-        task = asyncio.get_running_loop().create_task(self._dialled(call))
-        self._dials[task] = call
-        task.add_done_callback(self._transport.note)
+    def _start_connecting(self, call: Call[Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect_and_send(call))
+        self._connecting[task] = call
+        task.add_done_callback(self._transport.record_error)
 
-    async def _dialled(self, call: Call[Any]) -> None:
-        line = HttpConnection()
+    async def _connect_and_send(self, call: Call[Any]) -> None:
+        connection = HttpConnection()
         reason = ""
         try:
-            await self._transport.dial(self._scheduler.target.scheme, self._scheduler.target.host, line)
+            await self._transport.connect(
+                self._scheduler.target.scheme, self._scheduler.target.host, connection
+            )
         except Exception as error:
-            reason = f"not connected: {_named(error)}"
+            reason = f"not connected: {_error_text(error)}"
         except BaseException:
-            line.drop()
+            connection.abort()
             raise
         # From here on nobody else settles the call.
-        self._dials.pop(cast("asyncio.Task[None]", asyncio.current_task()))
-        self._done.set()
+        self._connecting.pop(cast("asyncio.Task[None]", asyncio.current_task()))
+        self._changed.set()
         if reason:
-            line.drop()
-            self._scheduler.broken(call, reason, self.clock())
+            connection.abort()
+            self._scheduler.record_failure(call, reason, self.clock())
         else:
-            self._busy.add(line)
+            self._busy.add(connection)
             # The handshake is not part of what an answer takes.
             call.sent_at = self.clock()
-            line.send(call, self)
+            connection.send(call, self)
 
-    def _sweep(self) -> None:
+    def _check_timeouts(self) -> None:
         now = self.clock()
-        if now < self._sweep_at:
+        if now < self._next_timeout_check:
             return
-        self._sweep_at = now + _SWEEP_SECONDS
+        self._next_timeout_check = now + _TIMEOUT_CHECK_SECONDS
         scheduler = self._scheduler
-        if self._stopped is not None and not scheduler.stopped and (reason := self._stopped()):
+        if self._stop_reason is not None and not scheduler.stop_reason and (reason := self._stop_reason()):
             scheduler.stop(reason)
-        late = scheduler.late(now)
-        if late:
-            for task, call in list(self._dials.items()):
-                del self._dials[task]
+        past_grace = scheduler.past_grace(now)
+        if past_grace:
+            for task, call in list(self._connecting.items()):
+                del self._connecting[task]
                 task.cancel()
-                scheduler.broken(call, f"{scheduler.stopped}: not connected yet", now)
-        for line in list(self._busy):
-            if line.call is not None and late:
-                line.expired(self, f"{scheduler.stopped}: no answer yet")
-            elif line.call is not None and now - line.sent_at > ANSWER_SECONDS:
-                line.expired(self, f"no answer within {ANSWER_SECONDS:g} s")
+                scheduler.record_failure(call, f"{scheduler.stop_reason}: not connected yet", now)
+        for connection in list(self._busy):
+            if connection.call is not None and past_grace:
+                connection.time_out(self, f"{scheduler.stop_reason}: no answer yet")
+            elif connection.call is not None and now - connection.sent_at > RESPONSE_TIMEOUT_SECONDS:
+                connection.time_out(self, f"no answer within {RESPONSE_TIMEOUT_SECONDS:g} s")
 
 
-def _named(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """What kind of error it is; of a certificate, what is wrong with it."""
     kind = type(error).__name__
     return f"{kind}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else kind

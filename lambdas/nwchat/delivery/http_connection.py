@@ -15,10 +15,10 @@ class ConnectionOwner(Protocol):
     def encode(self, call: Call[Any]) -> bytes:
         """The request as it goes over the wire."""
 
-    def answered(self, line: HttpConnection, status: int, body: bytes, keep: bool) -> None:
+    def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
         """The answer came; the line can be used again if `keep`."""
 
-    def broken(self, line: HttpConnection, reason: str) -> None:
+    def on_failure(self, connection: HttpConnection, reason: str) -> None:
         """No answer will come."""
 
 
@@ -29,77 +29,77 @@ class HttpConnection(asyncio.Protocol):
         self.call: Call[Any] | None = None
         self.closed = False
         self.sent_at = 0.0
-        self._run: ConnectionOwner | None = None
-        self._wire: asyncio.WriteTransport | None = None
-        self._bytes = b""
-        self._known: http_response.HttpResponse | None = None
+        self._owner: ConnectionOwner | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._received = b""
+        self._response: http_response.HttpResponse | None = None
         """What `_bytes` are so far."""
-        self._answers = 0
+        self._responses = 0
 
     @property
     def stale(self) -> bool:
         """Whether it had answered before, and has said nothing to its present request."""
-        return self._answers > 0 and not self._bytes
+        return self._responses > 0 and not self._received
 
-    def send(self, call: Call[Any], run: ConnectionOwner) -> None:
-        self.call, self._run, self._bytes, self._known = call, run, b"", None
+    def send(self, call: Call[Any], owner: ConnectionOwner) -> None:
+        self.call, self._owner, self._received, self._response = call, owner, b"", None
         self.sent_at = call.sent_at
-        assert self._wire is not None
-        self._wire.write(run.encode(call))
+        assert self._transport is not None
+        self._transport.write(owner.encode(call))
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         self.closed = True
-        if self._wire is not None:
-            self._wire.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
-    def expired(self, run: ConnectionOwner, reason: str) -> None:
+    def time_out(self, owner: ConnectionOwner, reason: str) -> None:
         """The time for an answer is over: what came of it counts, if its headers are whole."""
-        known = self._known
-        if known is not None:
-            self._finish(known.status, known.body, keep=False)
+        response = self._response
+        if response is not None:
+            self._finish(response.status, response.body, keep_alive=False)
         else:
-            self._answers = 0
-            run.broken(self, reason)
+            self._responses = 0
+            owner.on_failure(self, reason)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._wire = cast(asyncio.WriteTransport, transport)
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self.call is None:
             # Nothing was asked.
-            self.drop()
+            self.abort()
             return
-        if self._bytes:
-            data = self._bytes + data
+        if self._received:
+            data = self._received + data
         try:
-            known = http_response.read(data)
+            response = http_response.parse_response(data)
         except ValueError as error:
-            self._bytes = data
-            self._broken(str(error))
+            self._received = data
+            self._fail(str(error))
             return
-        if known is not None and known.whole:
-            self._finish(known.status, known.body, known.keep)
+        if response is not None and response.complete:
+            self._finish(response.status, response.body, response.keep_alive)
             return
-        self._bytes, self._known = data, known
-        if known is not None and len(data) > http_response.MAX_HEAD + http_response.MAX_BODY:
-            self._finish(known.status, known.body, keep=False)
+        self._received, self._response = data, response
+        if response is not None and len(data) > http_response.MAX_HEAD_BYTES + http_response.MAX_BODY_BYTES:
+            self._finish(response.status, response.body, keep_alive=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         if self.call is None:
             return
-        known = self._known
-        if known is not None and known.enough:
-            self._finish(known.status, known.body, keep=False)
+        response = self._response
+        if response is not None and response.usable:
+            self._finish(response.status, response.body, keep_alive=False)
         else:
-            self._broken(type(exc).__name__ if exc else "connection closed")
+            self._fail(type(exc).__name__ if exc else "connection closed")
 
-    def _finish(self, status: int, body: bytes, keep: bool) -> None:
-        self._bytes, self._known = b"", None
-        self._answers += 1
-        if self._run is not None:
-            self._run.answered(self, status, body, keep and not self.closed)
+    def _finish(self, status: int, body: bytes, keep_alive: bool) -> None:
+        self._received, self._response = b"", None
+        self._responses += 1
+        if self._owner is not None:
+            self._owner.on_response(self, status, body, keep_alive and not self.closed)
 
-    def _broken(self, reason: str) -> None:
-        if self._run is not None:
-            self._run.broken(self, reason)
+    def _fail(self, reason: str) -> None:
+        if self._owner is not None:
+            self._owner.on_failure(self, reason)

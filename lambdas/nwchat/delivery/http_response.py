@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-MAX_HEAD = 64 * 1024
-MAX_BODY = 64 * 1024
-DECIDED = frozenset((200, 204, 410))
+MAX_HEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
+STATUS_ONLY = frozenset((200, 204, 410))
 """Statuses that say all there is to know: whether the body came as well does not matter."""
 
 
@@ -16,57 +16,57 @@ class HttpResponse(NamedTuple):
 
     status: int
     body: bytes
-    whole: bool
-    keep: bool
+    complete: bool
+    keep_alive: bool
     until_closed: bool = False
 
     @property
-    def enough(self) -> bool:
+    def usable(self) -> bool:
         """Whether it counts although nothing more will come."""
-        return self.whole or self.until_closed or self.status in DECIDED
+        return self.complete or self.until_closed or self.status in STATUS_ONLY
 
 
-def read(data: bytes) -> HttpResponse | None:
+def parse_response(data: bytes) -> HttpResponse | None:
     """The answer that `data` begins with; None while its headers are not whole. ValueError if it is none."""
     while True:
         if not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data[:7]):
             raise ValueError("no HTTP answer")
         end = data.find(b"\r\n\r\n")
         if end < 0:
-            if len(data) > MAX_HEAD:
+            if len(data) > MAX_HEAD_BYTES:
                 raise ValueError("headers without an end")
             return None
         status = data[9:12]
         if not status.isdigit() or data[8:9] != b" ":
             raise ValueError("no HTTP answer")
         if not status.startswith(b"1"):
-            return _answer(data, int(status), end)
+            return _parse_body(data, int(status), end)
         # "100 Continue" and the like: the answer is still to come.
         data = data[end + 4 :]
 
 
-def _answer(data: bytes, status: int, end: int) -> HttpResponse:
+def _parse_body(data: bytes, status: int, end: int) -> HttpResponse:
     head = data[:end].lower() + b"\r\n"
     body = data[end + 4 :]
-    keep = b"\r\nconnection: close" not in head and data[7:8] == b"1"
+    keep_alive = b"\r\nconnection: close" not in head and data[7:8] == b"1"
     if status in (204, 304):
-        return HttpResponse(status, b"", True, keep and not body)
+        return HttpResponse(status, b"", True, keep_alive and not body)
     if b"\r\ntransfer-encoding:" in head:
-        text, whole, rest = _unchunked(body)
-        return HttpResponse(status, text[:MAX_BODY], whole, keep and not rest)
+        text, complete, rest = _decode_chunks(body)
+        return HttpResponse(status, text[:MAX_BODY_BYTES], complete, keep_alive and not rest)
     at = head.find(b"\r\ncontent-length:")
     if at < 0:
-        return HttpResponse(status, body[:MAX_BODY], False, False, until_closed=True)
-    said = head[at + 17 : head.find(b"\r\n", at + 17)].strip()
-    if not said.isdigit():
+        return HttpResponse(status, body[:MAX_BODY_BYTES], False, False, until_closed=True)
+    length_text = head[at + 17 : head.find(b"\r\n", at + 17)].strip()
+    if not length_text.isdigit():
         raise ValueError("no HTTP answer")
-    length = int(said)
+    length = int(length_text)
     return HttpResponse(
-        status, body[: min(length, MAX_BODY)], len(body) >= length, keep and len(body) == length
+        status, body[: min(length, MAX_BODY_BYTES)], len(body) >= length, keep_alive and len(body) == length
     )
 
 
-def _unchunked(data: bytes) -> tuple[bytes, bool, bytes]:
+def _decode_chunks(data: bytes) -> tuple[bytes, bool, bytes]:
     """A chunked body so far, whether its end was seen, and what came after that. ValueError if it is none."""
     parts: list[bytes] = []
     while True:
@@ -79,8 +79,8 @@ def _unchunked(data: bytes) -> tuple[bytes, bool, bytes]:
         if size == 0:
             # Trailers, up to an empty line.
             end = 0 if rest.startswith(b"\r\n") else rest.find(b"\r\n\r\n") + 2
-            whole = rest.startswith(b"\r\n") or b"\r\n\r\n" in rest
-            return b"".join(parts), whole, rest[end + 2 :] if whole else b""
+            complete = rest.startswith(b"\r\n") or b"\r\n\r\n" in rest
+            return b"".join(parts), complete, rest[end + 2 :] if complete else b""
         parts.append(rest[:size])
         if len(rest) < size + 2:
             return b"".join(parts), False, b""

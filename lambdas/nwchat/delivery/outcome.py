@@ -58,7 +58,7 @@ Outcome: TypeAlias = Delivered | Open | Gone | Refused | Throttled | Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryableResponse:
     """An answer that is no outcome: worth another attempt. `throttled` when it asks for fewer requests,
     `renew` when the credentials are no longer taken."""
 

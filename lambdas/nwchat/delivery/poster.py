@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.scheduler import MOST_WIDTH, DeliveryAborted, RequestScheduler, Source
+from nwchat.delivery.scheduler import MAX_CONCURRENCY, DeliveryAborted, RequestScheduler, Source
 from nwchat.delivery.signing import Credentials
-from nwchat.delivery.tally import MOST_GONE, Counts, RecipientSource, Tally, old_enough
-from nwchat.delivery.targets import ConnectionPosts, RowDeletion
+from nwchat.delivery.tally import MAX_GONE_ROWS, Counts, RecipientSource, Tally, is_deletable
+from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 from nwchat.model.rows import Recipient
 
-_ATTEMPTS_ALONE = 5
-Settled = Callable[[Recipient, Outcome], None]
+_SINGLE_POST_ATTEMPTS = 5
+OutcomeCallback = Callable[[Recipient, Outcome], None]
 
 
 class Poster:
@@ -32,7 +32,7 @@ class Poster:
         credentials: Callable[[], Credentials],
         rows: RowDeletion,
         now_ms: Callable[[], int],
-        most_width: int = MOST_WIDTH,
+        max_concurrency: int = MAX_CONCURRENCY,
     ) -> None:
         self._transport = transport
         self._url = url
@@ -40,35 +40,35 @@ class Poster:
         self._credentials = credentials
         self._row_deletion = rows
         self._now_ms = now_ms
-        self._max_concurrency = most_width
+        self._max_concurrency = max_concurrency
 
     def post(self, connection_id: str, data: bytes, deadline: float = math.inf) -> Outcome:
         """One frame to one connection. Never raises for what AWS or the network answers. No attempt begins
         at `deadline` (monotonic seconds) or later."""
-        said: list[Outcome] = []
+        outcomes: list[Outcome] = []
         scheduler = RequestScheduler(
             ListSource([Recipient(connection_id)]),
-            self._posts(data),
-            lambda _, outcome: said.append(outcome),
+            self._post_target(data),
+            lambda _, outcome: outcomes.append(outcome),
             deadline=deadline,
-            attempts=_ATTEMPTS_ALONE,
+            attempts=_SINGLE_POST_ATTEMPTS,
         )
         self._transport.run(scheduler)
         if scheduler.error is not None:
             raise scheduler.error
-        return said[0] if said else Failed("out of time")
+        return outcomes[0] if outcomes else Failed("out of time")
 
     def post_all(
         self,
         source: Source[Recipient],
         data: bytes,
         *,
-        first: Sequence[Recipient] = (),
+        priority: Sequence[Recipient] = (),
         skip: frozenset[str] = frozenset(),
         rate_limiter: RateLimiter | None = None,
         deadline: float = math.inf,
-        tick: Callable[[Counts], str] | None = None,
-        settled: Settled | None = None,
+        on_progress: Callable[[Counts], str] | None = None,
+        on_outcome: OutcomeCallback | None = None,
     ) -> Counts:
         """Posts to `first` and then to all of `source`, those in `skip` and a second time `first` left out.
 
@@ -80,33 +80,33 @@ class Poster:
         """
         tally = Tally()
         recipients = RecipientSource(
-            source, first=first, skip=skip, full=lambda: len(tally.gone) >= MOST_GONE
+            source, priority=priority, skip=skip, paused=lambda: len(tally.gone) >= MAX_GONE_ROWS
         )
         rate_limiter = rate_limiter or RateLimiter()
-        target = self._posts(data)
+        target = self._post_target(data)
 
-        def settle(recipient: Recipient, outcome: Outcome) -> None:
-            tally.settle(recipient, outcome)
-            if isinstance(outcome, Gone) and not old_enough([recipient], self._now_ms()):
+        def record(recipient: Recipient, outcome: Outcome) -> None:
+            tally.record(recipient, outcome)
+            if isinstance(outcome, Gone) and not is_deletable(recipient, self._now_ms()):
                 # By the time that rows are deleted it may be old, and its socket made.
                 tally.gone.pop()
-            if settled is not None:
-                settled(recipient, outcome)
+            if on_outcome is not None:
+                on_outcome(recipient, outcome)
 
-        stopped = None if tick is None else lambda: tick(tally.counts())
+        stop_reason = None if on_progress is None else lambda: on_progress(tally.counts())
         while True:
             scheduler = RequestScheduler(
                 recipients,
                 target,
-                settle,
+                record,
                 rate_limiter=rate_limiter,
                 deadline=deadline,
-                most_width=self._max_concurrency,
+                max_concurrency=self._max_concurrency,
             )
-            self._transport.run(scheduler, stopped)
+            self._transport.run(scheduler, stop_reason)
             tally.cut_short = scheduler.cut_short
-            if not scheduler.stopped:
-                self._delete_gone_rows(tally, deadline, stopped)
+            if not scheduler.stop_reason:
+                self._delete_gone_rows(tally, deadline, stop_reason)
             if isinstance(scheduler.error, DeliveryAborted):
                 # What was done by then is worth knowing.
                 tally.broken_off = str(scheduler.error)
@@ -114,26 +114,26 @@ class Poster:
                 raise scheduler.error
             if recipients.ended or scheduler.cut_short:
                 counts = tally.counts()
-                if tick is not None:
-                    tick(counts)
+                if on_progress is not None:
+                    on_progress(counts)
                 return counts
 
-    def _posts(self, data: bytes) -> ConnectionPosts:
-        return ConnectionPosts("POST", self._url, self._region, self._credentials, data)
+    def _post_target(self, data: bytes) -> ConnectionRequests:
+        return ConnectionRequests("POST", self._url, self._region, self._credentials, data)
 
-    def _delete_gone_rows(self, tally: Tally, deadline: float, stopped: Callable[[], str] | None) -> None:
+    def _delete_gone_rows(self, tally: Tally, deadline: float, stop_reason: Callable[[], str] | None) -> None:
         gone, tally.gone = tally.gone, []
         if not gone:
             return
 
-        def settle(_: Recipient, outcome: Outcome) -> None:
+        def record(_: Recipient, outcome: Outcome) -> None:
             if isinstance(outcome, Delivered):
                 tally.forgotten += 1
             elif not isinstance(outcome, Gone):
                 tally.reasons.add(f"not forgotten: {getattr(outcome, 'reason', '')}")
 
         self._transport.run(
-            RequestScheduler(ListSource(gone), self._row_deletion, settle, deadline=deadline), stopped
+            RequestScheduler(ListSource(gone), self._row_deletion, record, deadline=deadline), stop_reason
         )
 
 

@@ -18,20 +18,20 @@ class Prefetcher(Generic[T]):
     """
 
     def __init__(self, readers: Sequence[Callable[[], Iterator[Sequence[T]]]], depth: int = 2) -> None:
-        self._room = threading.Condition()
+        self._condition = threading.Condition()
         self._pages: deque[Sequence[T]] = deque()
-        self._most = depth * max(len(readers), 1)
+        self._max_pages = depth * max(len(readers), 1)
         self._running = len(readers)
         self._error: Exception | None = None
         self._closed = False
         for read in readers:
-            threading.Thread(target=self._read, args=(read,), name="read-ahead", daemon=True).start()
+            threading.Thread(target=self._run_reader, args=(read,), name="read-ahead", daemon=True).start()
 
     def next(self) -> Sequence[T] | None:
-        with self._room:
+        with self._condition:
             if self._pages:
                 page = self._pages.popleft()
-                self._room.notify_all()
+                self._condition.notify_all()
                 return page
             if self._running:
                 return ()
@@ -41,24 +41,24 @@ class Prefetcher(Generic[T]):
 
     def close(self) -> None:
         """Lets the readers go, which end with the page that they are at."""
-        with self._room:
+        with self._condition:
             self._closed = True
             self._pages.clear()
-            self._room.notify_all()
+            self._condition.notify_all()
 
-    def _read(self, read: Callable[[], Iterator[Sequence[T]]]) -> None:
+    def _run_reader(self, read: Callable[[], Iterator[Sequence[T]]]) -> None:
         try:
             for page in read():
-                with self._room:
-                    while len(self._pages) >= self._most and not self._closed:
-                        self._room.wait()
+                with self._condition:
+                    while len(self._pages) >= self._max_pages and not self._closed:
+                        self._condition.wait()
                     if self._closed:
                         return
                     if page:
                         self._pages.append(page)
         except Exception as error:
-            with self._room:
+            with self._condition:
                 self._error = self._error or error
         finally:
-            with self._room:
+            with self._condition:
                 self._running -= 1

@@ -14,19 +14,19 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Generic, Protocol, TypeVar
 
-from nwchat.delivery.outcome import Again, Failed, Outcome, Refused, Throttled
+from nwchat.delivery.outcome import Failed, Outcome, Refused, RetryableResponse, Throttled
 from nwchat.delivery.rate_limit import ConcurrencyLimit, RateLimiter
-from nwchat.delivery.signing import Signed
+from nwchat.delivery.signing import SignedRequest
 
 T = TypeVar("T")
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 
 ATTEMPTS = 9
-_BASE_SECONDS = 0.1
-_CAP_SECONDS = 5.0
-MOST_WIDTH = 512
-STARVED_SECONDS = 0.005
+_BASE_BACKOFF_SECONDS = 0.1
+_MAX_BACKOFF_SECONDS = 5.0
+MAX_CONCURRENCY = 512
+SOURCE_POLL_SECONDS = 0.005
 """How soon to ask a source again that had nothing to give yet."""
 GRACE_SECONDS = 1.5
 """How long what is under way may take once nothing more is begun: less than a function keeps back of its
@@ -36,8 +36,8 @@ ABORT_AFTER = 200
 OUTAGE_SECONDS = 30.0
 """How long nothing may be accepted while all fail, before the rest is left alone."""
 
-_BUDGET = 1000.0
-_EARNED = 1.5
+_RETRY_BUDGET = 1000.0
+_RETRY_CREDIT = 1.5
 """What an answer adds to the budget that each failure takes 1 from: where more than 60 % of all fails, in the
 end nothing is tried again, and a service that is down is not worn out by retries."""
 
@@ -64,10 +64,10 @@ class RequestTarget(Protocol[In_contra]):
     headers: tuple[str, ...]
     """`Name: value`, the same for all of them and not signed."""
 
-    def request(self, item: In_contra) -> tuple[Signed, bytes]:
+    def request(self, item: In_contra) -> tuple[SignedRequest, bytes]:
         """The request about `item` and its body. ValueError when there can be none."""
 
-    def read(self, status: int, body: bytes, retries: int) -> Outcome | Again:
+    def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
         """What an answer means."""
 
     def renew(self) -> None:
@@ -79,7 +79,7 @@ class Call(Generic[T]):
 
     __slots__ = ("body", "item", "retries", "sent_at", "signed")
 
-    signed: Signed
+    signed: SignedRequest
     body: bytes
 
     def __init__(self, item: T) -> None:
@@ -100,12 +100,12 @@ class RequestScheduler(Generic[T]):
         self,
         source: Source[T],
         target: RequestTarget[T],
-        settle: Callable[[T, Outcome], None],
+        on_outcome: Callable[[T, Outcome], None],
         *,
         rate_limiter: RateLimiter | None = None,
         deadline: float = math.inf,
         attempts: int = ATTEMPTS,
-        most_width: int = MOST_WIDTH,
+        max_concurrency: int = MAX_CONCURRENCY,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.target = target
@@ -113,163 +113,165 @@ class RequestScheduler(Generic[T]):
         """What the source or the credentials raised, or Hopeless; nothing was begun after that."""
         self.cut_short = False
         """Whether it was stopped, or the deadline came, before the source was at its end."""
-        self.under_way = 0
-        self.pace = rate_limiter or RateLimiter()
+        self.in_flight = 0
+        self.rate_limiter = rate_limiter or RateLimiter()
         self._source: Source[T] | None = source
-        self._settle = settle
+        self._on_outcome = on_outcome
         self._deadline = deadline
         self._attempts = attempts
         self._jitter = jitter
-        self._width = ConcurrencyLimit(most_width)
+        self._concurrency = ConcurrencyLimit(max_concurrency)
         self._ready: list[T] = []
         self._waiting: list[tuple[float, int, Call[T]]] = []
         self._numbers = count()
-        self._budget = _BUDGET
-        self._ends_at = math.inf
+        self._retry_budget = _RETRY_BUDGET
+        self._grace_ends_at = math.inf
         self._accepted_at = -math.inf
         """When anything was accepted last, or the first was begun."""
         self._accepted = False
         self._refusals = 0
-        self._expired = 0
+        self._credential_failures = 0
         self._failures = 0
         """In a row, as the expired."""
-        self.stopped = ""
+        self.stop_reason = ""
         """Why nothing more is begun; "" while it goes on."""
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether all has been sent and answered."""
-        return not (self.under_way or self._ready or self._waiting or self._source is not None)
+        return not (self.in_flight or self._ready or self._waiting or self._source is not None)
 
     def stop(self, reason: str) -> None:
         """Nothing more is begun; what waits for another attempt has failed for `reason`."""
-        self.stopped = self.stopped or reason
+        self.stop_reason = self.stop_reason or reason
         self.cut_short = self.cut_short or self._source is not None or bool(self._ready)
         self._source, self._ready = None, []
         while self._waiting:
             call = self._waiting.pop()[2]
-            self._settle(call.item, Failed(reason, call.retries))
+            self._on_outcome(call.item, Failed(reason, call.retries))
 
-    def late(self, now: float) -> bool:
+    def past_grace(self, now: float) -> bool:
         """Whether to wait no longer: then what is under way has to be `broken`. To be asked some times a
         second."""
-        if not self.stopped:
+        if not self.stop_reason:
             if now < self._deadline:
                 return False
             self.stop("out of time")
-        if self._ends_at == math.inf:
-            self._ends_at = min(now, self._deadline) + GRACE_SECONDS
-        return now >= self._ends_at
+        if self._grace_ends_at == math.inf:
+            self._grace_ends_at = min(now, self._deadline) + GRACE_SECONDS
+        return now >= self._grace_ends_at
 
-    def take(self, now: float) -> Call[T] | None:
+    def next_call(self, now: float) -> Call[T] | None:
         """What to send now, if anything. Whatever is taken has to be `answered` or `broken`."""
-        if now >= self._deadline and not self.stopped:
+        if now >= self._deadline and not self.stop_reason:
             self.stop("out of time")
-        if self.under_way >= self._width.now:
+        if self.in_flight >= self._concurrency.current:
             return None
-        while call := self._next(now):
+        while call := self._due_call(now):
             try:
                 call.signed, call.body = self.target.request(call.item)
             except ValueError as error:
-                self._settle(call.item, Refused(0, str(error), call.retries))
+                self._on_outcome(call.item, Refused(0, str(error), call.retries))
             except Exception as error:
                 # No credentials: without them nothing can be sent.
-                self._settle(call.item, Failed(type(error).__name__, call.retries))
-                self._break_off(error)
+                self._on_outcome(call.item, Failed(type(error).__name__, call.retries))
+                self._stop_with_error(error)
             else:
                 call.sent_at = now
-                self.under_way += 1
+                self.in_flight += 1
                 if self._accepted_at == -math.inf:
                     self._accepted_at = now
                 return call
         return None
 
-    def _next(self, now: float) -> Call[T] | None:
+    def _due_call(self, now: float) -> Call[T] | None:
         due = bool(self._waiting) and self._waiting[0][0] <= now
-        if not due and not self._ready and not self._fetch():
+        if not due and not self._ready and not self._refill():
             return None
-        if not self.pace.take(now):
+        if not self.rate_limiter.try_acquire(now):
             return None
         return heapq.heappop(self._waiting)[2] if due else Call(self._ready.pop())
 
-    def pause(self, now: float) -> float:
+    def wait_seconds(self, now: float) -> float:
         """Seconds until `take` may have something again without an answer coming first; at most one."""
         pause = 1.0
-        if self.under_way < self._width.now:
+        if self.in_flight < self._concurrency.current:
             if self._waiting:
                 pause = max(self._waiting[0][0] - now, 0.0)
             if self._ready:
                 pause = 0.0
             elif self._source is not None:
-                pause = min(pause, STARVED_SECONDS)
+                pause = min(pause, SOURCE_POLL_SECONDS)
             if pause < 1.0:
-                pause = max(pause, self.pace.delay(now))
-        if not self.stopped:
+                pause = max(pause, self.rate_limiter.delay(now))
+        if not self.stop_reason:
             pause = min(pause, self._deadline - now)
         return max(min(pause, 1.0), 0.0)
 
-    def answered(self, call: Call[T], status: int, body: bytes, now: float) -> None:
+    def record_response(self, call: Call[T], status: int, body: bytes, now: float) -> None:
         """A whole answer came."""
-        read = self.target.read(status, body, call.retries)
-        if isinstance(read, Again):
+        read = self.target.outcome_of(status, body, call.retries)
+        if isinstance(read, RetryableResponse):
             if read.renew:
                 self.target.renew()
-            self._again(call, read, now)
+            self._retry(call, read, now)
             return
-        self.under_way -= 1
-        if self._budget < _BUDGET:
-            self._budget += _EARNED
-        self.pace.answered(now)
-        self._width.answered(call.sent_at, now, self.pace.rate, type(read))
-        self._settle(call.item, read)
+        self.in_flight -= 1
+        if self._retry_budget < _RETRY_BUDGET:
+            self._retry_budget += _RETRY_CREDIT
+        self.rate_limiter.record_response(now)
+        self._concurrency.record_response(call.sent_at, now, self.rate_limiter.rate, type(read))
+        self._on_outcome(call.item, read)
         if type(read) is Refused:
             if not self._accepted:
                 self._refusals += 1
                 if self._refusals >= ABORT_AFTER:
-                    self._hopeless(f"the first {self._refusals} were all refused: {read.reason}")
+                    self._abort(f"the first {self._refusals} were all refused: {read.reason}")
         else:
             self._accepted, self._accepted_at = True, now
-            self._expired = self._failures = 0
+            self._credential_failures = self._failures = 0
 
-    def broken(self, call: Call[T], reason: str, now: float) -> None:
+    def record_failure(self, call: Call[T], reason: str, now: float) -> None:
         """No answer came, or half of one."""
-        self._again(call, Again(reason), now)
+        self._retry(call, RetryableResponse(reason), now)
 
-    def _again(self, call: Call[T], why: Again, now: float) -> None:
-        self.under_way -= 1
-        self.pace.answered(now, throttled=why.throttled, failed=not why.throttled)
+    def _retry(self, call: Call[T], why: RetryableResponse, now: float) -> None:
+        self.in_flight -= 1
+        self.rate_limiter.record_response(now, throttled=why.throttled, failed=not why.throttled)
         # New credentials are worth an attempt of all that were sent with the old ones.
         if not (why.renew and call.retries == 0):
-            self._budget -= 1
-        wait = self._jitter() * min(_CAP_SECONDS, _BASE_SECONDS * 2**call.retries)
-        hopeless = call.retries + 1 >= self._attempts or self._budget <= 0 or now + wait >= self._deadline
-        if hopeless or self.stopped:
-            self._budget = max(self._budget, 0.0)
+            self._retry_budget -= 1
+        wait = self._jitter() * min(_MAX_BACKOFF_SECONDS, _BASE_BACKOFF_SECONDS * 2**call.retries)
+        hopeless = (
+            call.retries + 1 >= self._attempts or self._retry_budget <= 0 or now + wait >= self._deadline
+        )
+        if hopeless or self.stop_reason:
+            self._retry_budget = max(self._retry_budget, 0.0)
             kind = Throttled if why.throttled else Failed
-            self._settle(call.item, kind(why.reason, call.retries))
-            self._lost(why, call.retries, now)
+            self._on_outcome(call.item, kind(why.reason, call.retries))
+            self._count_failure(why, call.retries, now)
             return
         call.retries += 1
         heapq.heappush(self._waiting, (now + wait, next(self._numbers), call))
 
-    def _lost(self, why: Again, retries: int, now: float) -> None:
+    def _count_failure(self, why: RetryableResponse, retries: int, now: float) -> None:
         """Takes note of one more that was given up."""
         self._failures += 1
-        self._expired += why.renew and retries > 0
-        if self._expired >= ABORT_AFTER:
-            self._hopeless(f"the last {self._expired} were all refused: {why.reason}")
+        self._credential_failures += why.renew and retries > 0
+        if self._credential_failures >= ABORT_AFTER:
+            self._abort(f"the last {self._credential_failures} were all refused: {why.reason}")
         elif self._failures >= ABORT_AFTER and now - self._accepted_at > OUTAGE_SECONDS:
-            self._hopeless(f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}")
+            self._abort(f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}")
 
-    def _hopeless(self, reason: str) -> None:
+    def _abort(self, reason: str) -> None:
         if self._source is not None:
-            self._break_off(DeliveryAborted(reason))
+            self._stop_with_error(DeliveryAborted(reason))
 
-    def _break_off(self, error: Exception) -> None:
+    def _stop_with_error(self, error: Exception) -> None:
         self.error = self.error or error
         self.stop(f"broken off: {type(error).__name__}")
 
-    def _fetch(self) -> bool:
+    def _refill(self) -> bool:
         if self._source is None:
             return False
         try:

@@ -30,7 +30,7 @@ class Credentials:
     token: str = field(default="", repr=False)
 
 
-class Signed(NamedTuple):
+class SignedRequest(NamedTuple):
     """One request's path on the wire and the headers that go with it, as `Name: value`. A single value, so
     that no thread and no midnight can mix the parts of two."""
 
@@ -38,7 +38,7 @@ class Signed(NamedTuple):
     headers: list[str]
 
 
-class _Second(NamedTuple):
+class _SigningContext(NamedTuple):
     """What all requests of one second share. `head` and `tail` are of the canonical request."""
 
     second: int
@@ -80,33 +80,35 @@ class Signer:
         self._clock = clock
         self._canonical_prefix = quote(self.prefix, safe="/~")
         self._key: tuple[str, Credentials, bytes] | None = None
-        self._second: _Second | None = None
+        self._context: _SigningContext | None = None
 
-    def sign(self, name: str, payload_sha256: str) -> Signed:
+    def sign(self, name: str, payload_sha256: str) -> SignedRequest:
         """The request for the last segment `name` of a path, "" for none.
 
         Raises ValueError for `.` and `..`, which no path can end in, LookupError for credentials that no
         header can hold, and whatever `credentials` raises.
         """
-        second = self._second
-        if second is None or second.second != int(self._clock()):
-            second = self._renewed()
+        context = self._context
+        if context is None or context.second != int(self._clock()):
+            context = self._new_context()
         if _PLAIN.fullmatch(name):
             once = name.replace("=", "%3D")
             twice = name.replace("=", "%253D")
         else:
-            once = escaped(name)
+            once = quote_segment(name)
             twice = quote(once, safe="/~")
-        canonical = f"{second.head}{twice}{second.tail}{payload_sha256}"
+        canonical = f"{context.head}{twice}{context.tail}{payload_sha256}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        signature = hmac.digest(second.key, f"{second.to_sign}{digest}".encode(), "sha256").hex()
-        return Signed(f"{self.prefix}/{once}", [f"{second.authorization}{signature}", *second.headers])
+        signature = hmac.digest(context.key, f"{context.to_sign}{digest}".encode(), "sha256").hex()
+        return SignedRequest(
+            f"{self.prefix}/{once}", [f"{context.authorization}{signature}", *context.headers]
+        )
 
     def renew(self) -> None:
         """Has the credentials asked for again: AWS no longer takes those that it got."""
-        self._second = None
+        self._context = None
 
-    def _renewed(self) -> _Second:
+    def _new_context(self) -> _SigningContext:
         second = int(self._clock())
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         credentials = self._credentials()
@@ -117,10 +119,10 @@ class Signer:
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
         sent = [f"{name}: {value}" for name, value in signed.items() if name != "host"]
-        held = f"{credentials.access_key_id}{credentials.token}"
-        if not (held.isascii() and held.isprintable()):
+        sent_text = f"{credentials.access_key_id}{credentials.token}"
+        if not (sent_text.isascii() and sent_text.isprintable()):
             raise LookupError("the AWS credentials are not the text that they should be")
-        made = _Second(
+        context = _SigningContext(
             second,
             f"{self.method}\n{self._canonical_prefix}/",
             f"\n\n{lines}\n{names}\n",
@@ -130,8 +132,8 @@ class Signer:
             f"SignedHeaders={names}, Signature=",
             sent,
         )
-        self._second = made
-        return made
+        self._context = context
+        return context
 
     def _signing_key(self, day: str, credentials: Credentials) -> bytes:
         known = self._key
@@ -144,7 +146,7 @@ class Signer:
         return key
 
 
-def escaped(name: str) -> str:
+def quote_segment(name: str) -> str:
     """A path's segment as botocore spells it. ValueError for one that means another path."""
     if name in (".", ".."):
         raise ValueError(f"{name!r} is no connection id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import assert_never
 
@@ -11,10 +11,10 @@ from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refu
 from nwchat.delivery.scheduler import Source
 from nwchat.model.rows import Recipient
 
-YOUNG_MS = 20_000
+MIN_ROW_AGE_MS = 20_000
 """410 has been reported for connections that were just being made, so a row is not forgotten that early: some
 seconds, and as long as an answer may be on its way (`nwchat.delivery.asyncio_transport`)."""
-MOST_GONE = 5_000
+MAX_GONE_ROWS = 5_000
 """Rows that wait to be forgotten at once."""
 _MAX_REASONS = 10
 
@@ -75,7 +75,7 @@ class Tally:
         self._retries = 0
         self.reasons = Reasons()
 
-    def settle(self, recipient: Recipient, outcome: Outcome) -> None:
+    def record(self, recipient: Recipient, outcome: Outcome) -> None:
         self._retries += outcome.retries
         match outcome:
             case Delivered() | Open():
@@ -107,9 +107,10 @@ class Tally:
         )
 
 
-def old_enough(recipients: Iterable[Recipient], now_ms: int, young_ms: int = YOUNG_MS) -> list[Recipient]:
-    """Those whose rows may be forgotten; one without a time that can be read is old."""
-    return [each for each in recipients if (made := each.connected_at) is None or now_ms - made >= young_ms]
+def is_deletable(recipient: Recipient, now_ms: int) -> bool:
+    """Whether the row of a closed connection may be deleted: it is old enough, or has no readable time."""
+    connected_at = recipient.connected_at
+    return connected_at is None or now_ms - connected_at >= MIN_ROW_AGE_MS
 
 
 class RecipientSource:
@@ -120,26 +121,26 @@ class RecipientSource:
 
     def __init__(
         self,
-        others: Source[Recipient],
+        source: Source[Recipient],
         *,
-        first: Sequence[Recipient] = (),
+        priority: Sequence[Recipient] = (),
         skip: frozenset[str] = frozenset(),
-        full: Callable[[], bool] = lambda: False,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.ended = False
-        self._others = others
-        self._first = first
-        self._skip = skip | {each.connection_id for each in first}
-        self._full = full
+        self._source = source
+        self._priority = priority
+        self._skip = skip | {each.connection_id for each in priority}
+        self._paused = paused
 
     def next(self) -> Sequence[Recipient] | None:
-        if self._full():
+        if self._paused():
             return None
-        if self._first:
-            first, self._first = self._first, ()
-            return first
+        if self._priority:
+            priority, self._priority = self._priority, ()
+            return priority
         try:
-            found = self._others.next()
+            found = self._source.next()
         except Exception:
             self.ended = True
             raise

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from nwchat.delivery.outcome import Again, Delivered, Gone, Open, Outcome, Refused
-from nwchat.delivery.signing import Credentials, Signed, Signer, sha256_hex
+from nwchat.delivery.outcome import Delivered, Gone, Open, Outcome, Refused, RetryableResponse
+from nwchat.delivery.signing import Credentials, SignedRequest, Signer, sha256_hex
 from nwchat.model.rows import Recipient
 
 _DELIVERED = Delivered()
@@ -19,7 +19,7 @@ _GONE = Gone()
 _MAX_REASON = 300
 
 
-class _Signing:
+class _SignedTarget:
     """What all targets are to a transport, by their signer. `headers` go with every request, unsigned."""
 
     def __init__(self, signer: Signer, headers: tuple[str, ...]) -> None:
@@ -34,7 +34,7 @@ class _Signing:
         self._signer.renew()
 
 
-class ConnectionPosts(_Signing):
+class ConnectionRequests(_SignedTarget):
     """@connections at `url`, the stage's (`https://{api}.execute-api.{region}.amazonaws.com/{stage}`).
 
     POST sends `payload`, GET asks whether a connection is open, DELETE closes it.
@@ -53,21 +53,21 @@ class ConnectionPosts(_Signing):
         self._payload = payload
         self._sha256 = sha256_hex(payload)
 
-    def request(self, item: Recipient) -> tuple[Signed, bytes]:
+    def request(self, item: Recipient) -> tuple[SignedRequest, bytes]:
         """Raises ValueError for an id that no path can end in."""
         return self._signer.sign(item[0], self._sha256), self._payload
 
-    def read(self, status: int, body: bytes, retries: int) -> Outcome | Again:
+    def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
         if 200 <= status < 300:
             if self.method == "GET":
                 return Open(body, retries)
             return Delivered(retries) if retries else _DELIVERED
         if status == 410:
             return Gone(retries) if retries else _GONE
-        return _trouble(status, body, retries)
+        return _error_outcome(status, body, retries)
 
 
-class RowDeletion(_Signing):
+class RowDeletion(_SignedTarget):
     """DeleteItem of the connections table at DynamoDB's `url`: of rows that are still as they were read."""
 
     def __init__(self, url: str, region: str, table: str, credentials: Callable[[], Credentials]) -> None:
@@ -76,17 +76,17 @@ class RowDeletion(_Signing):
         super().__init__(signer, ("content-type: application/x-amz-json-1.0",))
         self._table = table
 
-    def request(self, item: Recipient) -> tuple[Signed, bytes]:
+    def request(self, item: Recipient) -> tuple[SignedRequest, bytes]:
         body = json.dumps(delete_item(self._table, item), separators=(",", ":")).encode()
         return self._signer.sign("", sha256_hex(body)), body
 
-    def read(self, status: int, body: bytes, retries: int) -> Outcome | Again:
+    def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
         """Delivered when the row was deleted, Gone when it is another by now, or none."""
         if status == 200:
             return Delivered(retries)
         if b"ConditionalCheckFailed" in body:
             return Gone(retries)
-        return _trouble(status, body, retries)
+        return _error_outcome(status, body, retries)
 
 
 def delete_item(table: str, recipient: Recipient) -> dict[str, object]:
@@ -106,23 +106,27 @@ def delete_item(table: str, recipient: Recipient) -> dict[str, object]:
     return {**request, "ExpressionAttributeValues": values} if values else request
 
 
-_EXPIRED = (b"ExpiredToken", b"security token included in the request is expired", b"Signature expired")
+_EXPIRED_CREDENTIALS = (
+    b"ExpiredToken",
+    b"security token included in the request is expired",
+    b"Signature expired",
+)
 _THROTTLED = (b"Throttling", b"ThroughputExceeded", b"RequestLimitExceeded", b"TooManyRequests")
 
 
-def _trouble(status: int, body: bytes, retries: int) -> Outcome | Again:
+def _error_outcome(status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
     """An answer that is neither done nor gone."""
-    reason = f"{status} {_said(body)}".strip()
+    reason = f"{status} {_error_message(body)}".strip()
     if status == 429 or (status == 400 and any(each in body for each in _THROTTLED)):
-        return Again(reason, throttled=True)
+        return RetryableResponse(reason, throttled=True)
     if status in (408, 500) or status > 501:
-        return Again(reason)
-    if status in (400, 403) and any(each in body for each in _EXPIRED):
-        return Again(reason, renew=True)
+        return RetryableResponse(reason)
+    if status in (400, 403) and any(each in body for each in _EXPIRED_CREDENTIALS):
+        return RetryableResponse(reason, renew=True)
     return Refused(status, reason, retries)
 
 
-def _said(body: bytes) -> str:
+def _error_message(body: bytes) -> str:
     """The message in an answer's body, whatever that is."""
     try:
         fields = json.loads(body)

@@ -19,7 +19,7 @@ _WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class FailedInvocation:
     """A segment that could not be handed over, and why."""
 
     segment: Segment
@@ -36,7 +36,7 @@ class Invoker:
         self._client = client
         self._function = function
 
-    def hand_over(self, segment: Segment) -> None:
+    def invoke(self, segment: Segment) -> None:
         """Returns when Lambda has queued it. ValueError for what is too large for it; boto3's errors."""
         # UTF-8, as escapes would make more than three times the size of some frames.
         event = json.dumps(to_event(segment), ensure_ascii=False, separators=(",", ":")).encode()
@@ -44,14 +44,14 @@ class Invoker:
             raise ValueError(f"an event of {len(event)} bytes is more than Lambda takes")
         self._client.invoke(FunctionName=self._function, InvocationType="Event", Payload=event)
 
-    def hand_over_all(self, segments: Iterable[Segment]) -> list[Missed]:
+    def invoke_all(self, segments: Iterable[Segment]) -> list[FailedInvocation]:
         """All of them, several at once; those that Lambda did not take come back."""
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="invoke") as pool:
-            return [each for each in pool.map(self._try, segments) if each is not None]
+            return [each for each in pool.map(self._try_invoke, segments) if each is not None]
 
-    def _try(self, segment: Segment) -> Missed | None:
+    def _try_invoke(self, segment: Segment) -> FailedInvocation | None:
         try:
-            self.hand_over(segment)
+            self.invoke(segment)
         except (ClientError, BotoCoreError, ValueError) as error:
-            return Missed(segment, str(error))
+            return FailedInvocation(segment, str(error))
         return None

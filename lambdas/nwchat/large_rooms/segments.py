@@ -10,11 +10,11 @@ from typing import Any
 from nwchat.delivery.tally import NUMBERS, Counts
 from nwchat.model.rows import Row
 
-FEWEST = 4
+MIN_SEGMENTS = 4
 """So many at least, however few rows the table is said to have: its count is up to six hours old (DynamoDB
 API reference, ItemCount), and one function alone does not reach what an account may send."""
 
-MOST = 100
+MAX_SEGMENTS = 100
 """So many at most: each takes a call to invoke it, and an account runs 1,000 functions at once."""
 
 MAX_HOPS = 10
@@ -48,12 +48,12 @@ class Segment:
     report: str | None = None
 
 
-def count(rows: int, segment_size: int) -> int:
+def segment_count(rows: int, segment_size: int) -> int:
     """How many segments `rows` connections are cut into."""
-    return max(FEWEST, min(MOST, math.ceil(rows / segment_size)))
+    return max(MIN_SEGMENTS, min(MAX_SEGMENTS, math.ceil(rows / segment_size)))
 
 
-def cut(
+def split_room(
     frame: str,
     message_id: str,
     *,
@@ -64,7 +64,7 @@ def cut(
     report: str | None = None,
 ) -> tuple[Segment, ...]:
     """All segments of one fan-out. `rate` is that of all together, in posts a second."""
-    segments = count(rows, segment_size)
+    segments = segment_count(rows, segment_size)
     return tuple(
         Segment(
             frame, message_id, each, segments, rate / segments, skip=tuple(sorted(set(skip))), report=report
@@ -73,7 +73,7 @@ def cut(
     )
 
 
-def onward(segment: Segment, last: str) -> Segment | None:
+def remainder_of(segment: Segment, last: str) -> Segment | None:
     """The rest of the segment, after the connection `last`; None when it was handed on too often."""
     if segment.hops >= MAX_HOPS:
         return None
@@ -85,7 +85,7 @@ def to_event(segment: Segment) -> dict[str, Any]:
     return {**asdict(segment), "skip": list(segment.skip)}
 
 
-def of_event(event: object) -> Segment:
+def from_event(event: object) -> Segment:
     """The segment out of the object that `to_event` makes. ValueError naming what doesn't fit."""
     if not isinstance(event, Mapping):
         raise ValueError("the event is not an object")
@@ -133,7 +133,7 @@ def _text_or_none(event: Mapping[str, Any], name: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SegmentProgress:
     """What all segments together have done so far; of so many segments, so many are at their end."""
 
     counts: Counts
@@ -152,7 +152,7 @@ def report_value(counts: Counts, *, done: bool) -> dict[str, Any]:
     return {"M": {**numbers, "reasons": {"M": reasons}, "done": {"BOOL": done}}}
 
 
-def progress_of(row: Row) -> Progress:
+def progress_of(row: Row) -> SegmentProgress:
     """The sum of what the segments wrote into an announcement's row; other attributes are passed over."""
     totals: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
     reasons: dict[str, int] = {}
@@ -160,12 +160,12 @@ def progress_of(row: Row) -> Progress:
     for name, attribute in row.items():
         if not name.startswith(_PREFIX) or "M" not in attribute:
             continue
-        part = attribute["M"]
+        report = attribute["M"]
         for each in NUMBERS:
-            totals[each] += int(part.get(each, {}).get("N", 0))
-        for reason, times in part.get("reasons", {}).get("M", {}).items():
+            totals[each] += int(report.get(each, {}).get("N", 0))
+        for reason, times in report.get("reasons", {}).get("M", {}).items():
             reasons[reason] = reasons.get(reason, 0) + int(times["N"])
-        if part.get("done", {}).get("BOOL"):
+        if report.get("done", {}).get("BOOL"):
             finished.add(name.removeprefix(_PREFIX).partition("_")[0])
     most_first = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
-    return Progress(Counts(**totals, reasons=tuple(most_first)), len(finished))
+    return SegmentProgress(Counts(**totals, reasons=tuple(most_first)), len(finished))

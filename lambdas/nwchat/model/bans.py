@@ -21,16 +21,16 @@ from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
 from nwchat.model.rows import Row, number_in, text_in
 
 ROOM = "bans"
-KEPT_SECONDS = 30 * 86_400
+RETENTION_SECONDS = 30 * 86_400
 """How long the row of an ended ban stays, for whoever wants to know who was banned lately."""
 PREFIX_BITS = 64
 """What one subscriber of IPv6 has at least (RFC 6177); their devices change the rest at will."""
 
-_MOST_CHARS = 200
+_MAX_KEY_CHARS = 200
 """Of a name in a key: a sort key has 1,024 bytes at most, and one letter can stand for 18 (U+FDFA)."""
 
 # What Unicode has programs not show (Default_Ignorable_Code_Point), as far as it is no control or format.
-_UNSEEN = re.compile(
+_INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
@@ -48,7 +48,7 @@ class Ban:
     by: str = ""
     reason: str = ""
 
-    def holds(self, now_ms: int) -> bool:
+    def is_active(self, now_ms: int) -> bool:
         """Whether it has not ended. TTL deletes rows days late, so that their being there says nothing."""
         return self.until is None or self.until > now_ms
 
@@ -61,11 +61,11 @@ def normalized_name(name: str) -> str:
 
     Look-alikes of other alphabets stay what they are.
     """
-    text = unicodedata.normalize("NFKC", clean_name(name, _MOST_CHARS))
-    seen = "".join(each for each in _UNSEEN.sub("", text) if unicodedata.category(each) != "Cf")
+    text = unicodedata.normalize("NFKC", clean_name(name, _MAX_KEY_CHARS))
+    visible = "".join(each for each in _INVISIBLE.sub("", text) if unicodedata.category(each) != "Cf")
     # Folding can undo the normal form, and leaves it to the second round (Unicode, toNFKC_Casefold).
-    folds = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen.casefold()).casefold())
-    return " ".join(folds.split())[:_MOST_CHARS].rstrip()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible.casefold()).casefold())
+    return " ".join(folded.split())[:_MAX_KEY_CHARS].rstrip()
 
 
 def user_key(name: str) -> str:
@@ -119,7 +119,7 @@ def ban_row(ban: Ban) -> dict[str, Any]:
         row["created_at"] = {"N": str(ban.since)}
     if ban.until is not None:
         row["until"] = {"N": str(ban.until)}
-        row["expires_at"] = {"N": str(-(-ban.until // 1000) + KEPT_SECONDS)}
+        row["expires_at"] = {"N": str(-(-ban.until // 1000) + RETENTION_SECONDS)}
     return row
 
 
@@ -138,7 +138,7 @@ def ban_of(row: Row) -> Ban:
 
 def longest_active(rows: Iterable[Row], now_ms: int) -> Ban | None:
     """Of the bans found for one sender the one that lasts longest; None when none holds."""
-    bans = [ban for ban in map(ban_of, rows) if ban.holds(now_ms)]
+    bans = [ban for ban in map(ban_of, rows) if ban.is_active(now_ms)]
     return max(bans, key=lambda ban: (ban.until is None, ban.until or 0), default=None)
 
 
@@ -179,25 +179,25 @@ def active_ban(
     whom the client says. None as well when the bans cannot be read, and then the log has a warning: that the
     banned get a word in does less harm than a chat in which nobody can talk.
     """
-    known = identity_of(request)
-    if known is not None:
-        sender_id, uname = known.sender_id, known.uname
+    identity = identity_of(request)
+    if identity is not None:
+        sender_id, uname = identity.sender_id, identity.uname
     keys = keys_of(sender_id=sender_id, uname=uname, address=_address(request))
     if not keys:
         return None
     try:
         rows = read(keys)
-        if known is not None:
-            rows = [row for row in rows if _is_meant(ban_of(row), known)]
+        if identity is not None:
+            rows = [row for row in rows if _applies_to_identity(ban_of(row), identity)]
         return longest_active(rows, now_ms)
     except Exception:
         log.warning("the bans cannot be read: nobody is kept out", exc_info=True)
         return None
 
 
-def _is_meant(ban: Ban, known: Identity) -> bool:
+def _applies_to_identity(ban: Ban, identity: Identity) -> bool:
     """Whether a ban that the keys of somebody with a token led to is on them."""
-    return not ban.key.startswith("user#") or applies_to(ban, known.sender_id, known.uname, exact=True)
+    return not ban.key.startswith("user#") or applies_to(ban, identity.sender_id, identity.uname, exact=True)
 
 
 def _address(request: Mapping[str, Any]) -> str:

@@ -26,9 +26,11 @@ class Identity:
 
 def identity_of(request: Mapping[str, Any]) -> Identity | None:
     """Whose socket a `requestContext` is about; None in open mode."""
-    known = request.get("authorizer")
-    if not isinstance(known, Mapping) or not known.get("sender_id"):
+    authorizer = request.get("authorizer")
+    if not isinstance(authorizer, Mapping) or not authorizer.get("sender_id"):
         return None
     return Identity(
-        sender_id=str(known["sender_id"]), uname=str(known.get("uname", "")), role=str(known.get("role", ""))
+        sender_id=str(authorizer["sender_id"]),
+        uname=str(authorizer.get("uname", "")),
+        role=str(authorizer.get("role", "")),
     )

@@ -30,7 +30,7 @@ def ulid(now_ms: int, randomness: bytes) -> str:
         raise ValueError(f"not a 48 bit time in ms: {now_ms}")
     if len(randomness) != RANDOM_BYTES:
         raise ValueError(f"an id needs {RANDOM_BYTES} random bytes, not {len(randomness)}")
-    return _spell((now_ms << _RANDOM_BITS) | int.from_bytes(randomness, "big"))
+    return _encode((now_ms << _RANDOM_BITS) | int.from_bytes(randomness, "big"))
 
 
 def first_ulid(now_ms: int) -> str:
@@ -53,7 +53,7 @@ def ulid_time(text: str) -> int:
     return value >> _RANDOM_BITS
 
 
-def _spell(value: int) -> str:
+def _encode(value: int) -> str:
     letters = []
     for _ in range(26):
         value, digit = divmod(value, 32)
@@ -61,7 +61,7 @@ def _spell(value: int) -> str:
     return "".join(reversed(letters))
 
 
-class UlidMaker:
+class UlidGenerator:
     """Makes strictly increasing ids, within one millisecond and when the clock steps back as well.
 
     `clock` gives epoch ms, `random_bytes(n)` gives n bytes. Safe to share between threads.
@@ -75,12 +75,14 @@ class UlidMaker:
 
     def __call__(self) -> str:
         with self._lock:
-            fresh = (self._clock() << _RANDOM_BITS) | int.from_bytes(self._random_bytes(RANDOM_BYTES), "big")
-            if fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS:
-                self._last = fresh
+            candidate = (self._clock() << _RANDOM_BITS) | int.from_bytes(
+                self._random_bytes(RANDOM_BYTES), "big"
+            )
+            if candidate >> _RANDOM_BITS > self._last >> _RANDOM_BITS:
+                self._last = candidate
             else:
                 self._last += 1
-            return _spell(self._last)
+            return _encode(self._last)
 
 
 def dedup_room(scope: str, key: str) -> str:

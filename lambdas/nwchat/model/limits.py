@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 
-from nwchat.model.wire import InvalidFrame, Say, well_formed
+from nwchat.model.wire import InvalidFrame, MessageRequest, well_formed
 
 MAX_SENDER_ID_CHARS = 64
 
@@ -47,35 +47,35 @@ def _without_controls(text: str) -> str:
     return _DROPPED.sub("", well_formed(text)).strip()
 
 
-def check_message(say: Say, limits: Limits) -> Say | InvalidFrame:
+def check_message(request: MessageRequest, limits: Limits) -> MessageRequest | InvalidFrame:
     """The message cleaned, its names cut to length; Bad when nothing is left of it or too much."""
     too_long = InvalidFrame(
-        "too_long", f"a message is at most {limits.max_message_chars} characters", say.client_id
+        "too_long", f"a message is at most {limits.max_message_chars} characters", request.client_id
     )
-    bare = _without_controls(say.message)
+    bare = _without_controls(request.message)
     # Normalizing is quadratic in the length of a run of accents, so what can't fit isn't normalized.
     if len(bare) > limits.max_message_chars * _NFC_SHRINK:
         return too_long
     message = clean(bare)
     if not message:
-        return InvalidFrame("empty", "the message is empty", say.client_id)
+        return InvalidFrame("empty", "the message is empty", request.client_id)
     if len(message) > limits.max_message_chars:
         return too_long
     return replace(
-        say,
+        request,
         message=message,
-        uname=clean_name(say.uname, limits.max_uname_chars),
-        sender_id=clean_name(say.sender_id, MAX_SENDER_ID_CHARS),
+        uname=clean_name(request.uname, limits.max_uname_chars),
+        sender_id=clean_name(request.sender_id, MAX_SENDER_ID_CHARS),
     )
 
 
 def clean_name(text: str, max_chars: int) -> str:
     """One line, cleaned, at most `max_chars` long."""
     bare = _LINE_BREAKS.sub(" ", _without_controls(text))[: max_chars * _NFC_SHRINK]
-    return _cut(clean(bare), max_chars)
+    return _truncate(clean(bare), max_chars)
 
 
-def _cut(text: str, length: int) -> str:
+def _truncate(text: str, length: int) -> str:
     """At most `length` characters, not ending inside a combined one, unless that leaves nothing."""
     if len(text) <= length:
         return text

@@ -18,10 +18,10 @@ def page_of(found: Sequence[Message], limit: int, *, before: str | None, after: 
     The far end's cursor is None when nothing was left there. The near end's is the page's own end, as
     something may lie beyond it, but None for the newest page, beyond which nothing did.
     """
-    kept, more = found[:limit], len(found) > limit
-    if not kept:
+    shown, more = found[:limit], len(found) > limit
+    if not shown:
         return Page()
     if is_forward(after):
-        return Page(tuple(kept), before=kept[0].id, after=kept[-1].id if more else None)
-    near = kept[0].id if before is not None else None
-    return Page(tuple(reversed(kept)), before=kept[-1].id if more else None, after=near)
+        return Page(tuple(shown), before=shown[0].id, after=shown[-1].id if more else None)
+    near = shown[0].id if before is not None else None
+    return Page(tuple(reversed(shown)), before=shown[-1].id if more else None, after=near)

@@ -125,7 +125,7 @@ def expiry_of(row: Row) -> int | None:
     return number_in(row, "expires_at")
 
 
-def between(*, after: str | None, before: str | None) -> dict[str, Any]:
+def range_query(*, after: str | None, before: str | None) -> dict[str, Any]:
     """What a Query asks for of the room's messages: those between two ids, None for no bound. BETWEEN takes
     its bounds in, so whoever reads drops them."""
     bounds = {":after": after, ":before": before}

@@ -10,13 +10,13 @@ SUBPROTOCOL = "nwchat"
 _HEADER = "sec-websocket-protocol"
 
 
-def offered(event: Mapping[str, Any]) -> list[str]:
+def offered_subprotocols(event: Mapping[str, Any]) -> list[str]:
     """Every one, trimmed, of all the headers that name some: a list may be spread over several (RFC 6455,
     4.1). Header names are as the client wrote them."""
-    several, single = event.get("multiValueHeaders"), event.get("headers")
+    multi_value, single = event.get("multiValueHeaders"), event.get("headers")
     lines = [
         str(line)
-        for name, values in (several.items() if isinstance(several, Mapping) else ())
+        for name, values in (multi_value.items() if isinstance(multi_value, Mapping) else ())
         if str(name).lower() == _HEADER
         for line in (values if isinstance(values, list) else [values])
     ] or [

@@ -30,7 +30,7 @@ MessageType: TypeAlias = Literal["message", "announcement"]
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class MessageRequest:
     """A chat message as its client sent it, or cleaned by `limits.check_message`."""
 
     message: str
@@ -63,7 +63,7 @@ class InvalidFrame:
     client_id: str | None = None
 
 
-Frame: TypeAlias = Say | Ping | HistoryRequest | InvalidFrame
+Frame: TypeAlias = MessageRequest | Ping | HistoryRequest | InvalidFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class _Integer(str):
     __slots__ = ()
 
 
-class _Unfit(ValueError):
+class _InvalidField(ValueError):
     """A field has the wrong type; the text is the error's detail."""
 
 
@@ -129,10 +129,10 @@ def parse(body: str | None, *, names: bool = True) -> Frame:
         if size > MAX_FRAME_BYTES:
             return InvalidFrame("too_long", f"a frame is at most {MAX_FRAME_BYTES} bytes", client_id)
         if fields is None:
-            return Say(text)
+            return MessageRequest(text)
         return _frame(fields if names else {**fields, "uname": "", "sender_id": ""}, client_id)
-    except _Unfit as unfit:
-        return InvalidFrame("bad_request", str(unfit), client_id)
+    except _InvalidField as invalid:
+        return InvalidFrame("bad_request", str(invalid), client_id)
 
 
 def _fields(text: str) -> dict[str, object] | None:
@@ -149,12 +149,12 @@ def _frame(fields: Mapping[str, object], client_id: str | None) -> Frame:
         case "ping":
             return Ping(client_id)
         case "history":
-            return _history(fields, client_id)
+            return _history_request(fields, client_id)
         case action:
-            return _say(fields, action, client_id)
+            return _message_request(fields, action, client_id)
 
 
-def _history(fields: Mapping[str, object], client_id: str | None = None) -> HistoryRequest:
+def _history_request(fields: Mapping[str, object], client_id: str | None = None) -> HistoryRequest:
     return HistoryRequest(_limit(fields), _cursor(fields, "before"), _cursor(fields, "after"), client_id)
 
 
@@ -164,21 +164,21 @@ def parse_query(query: Mapping[str, str]) -> HistoryRequest | InvalidFrame:
     A parameter that is given twice has both values with a comma between them (HTTP API, payload format 2.0),
     and so is none. Those that nobody knows are passed over: some clients add one against caches.
     """
-    asked: dict[str, object] = {
+    fields: dict[str, object] = {
         name: _Integer(text) if text.isascii() and text.isdigit() else text for name, text in query.items()
     }
     try:
-        return _history(asked)
-    except _Unfit as unfit:
-        return InvalidFrame("bad_request", str(unfit))
+        return _history_request(fields)
+    except _InvalidField as invalid:
+        return InvalidFrame("bad_request", str(invalid))
 
 
-def _say(fields: Mapping[str, object], action: object, client_id: str | None) -> Say:
+def _message_request(fields: Mapping[str, object], action: object, client_id: str | None) -> MessageRequest:
     message = fields.get("message")
     if not isinstance(message, str) or isinstance(message, _Integer):
         known = action is None or action == "onMessage"
-        raise _Unfit("message must be a string" if known else "unknown action and no message")
-    return Say(well_formed(message), _name(fields, "uname"), _name(fields, "sender_id"), client_id)
+        raise _InvalidField("message must be a string" if known else "unknown action and no message")
+    return MessageRequest(well_formed(message), _name(fields, "uname"), _name(fields, "sender_id"), client_id)
 
 
 def _client_id(fields: Mapping[str, object]) -> str | None:
@@ -187,7 +187,7 @@ def _client_id(fields: Mapping[str, object]) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or isinstance(value, _Integer) or len(value) > MAX_CLIENT_ID_CHARS:
-        raise _Unfit(f"client_id must be a string of at most {MAX_CLIENT_ID_CHARS} characters")
+        raise _InvalidField(f"client_id must be a string of at most {MAX_CLIENT_ID_CHARS} characters")
     return well_formed(value)
 
 
@@ -196,7 +196,7 @@ def _name(fields: Mapping[str, object], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _Unfit(f"{key} must be a string")
+        raise _InvalidField(f"{key} must be a string")
     return well_formed(str(value))
 
 
@@ -205,7 +205,7 @@ def _limit(fields: Mapping[str, object]) -> int:
     if value is None:
         return DEFAULT_HISTORY
     if not isinstance(value, _Integer) or len(value) > 4 or not 1 <= int(value) <= MAX_HISTORY:
-        raise _Unfit(f"limit must be a whole number from 1 to {MAX_HISTORY}")
+        raise _InvalidField(f"limit must be a whole number from 1 to {MAX_HISTORY}")
     return int(value)
 
 
@@ -214,7 +214,7 @@ def _cursor(fields: Mapping[str, object], key: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not is_ulid(value):
-        raise _Unfit(f"{key} must be the id of a message")
+        raise _InvalidField(f"{key} must be the id of a message")
     return str(value)
 
 
@@ -259,20 +259,20 @@ def message_frame(message: Message) -> str:
     return _encode(to_json_dict(message))
 
 
-def ack(client_id: str, message_id: str) -> str:
+def ack_frame(client_id: str, message_id: str) -> str:
     return _encode({"type": "ack", "client_id": client_id, "id": message_id})
 
 
-def pong() -> str:
+def pong_frame() -> str:
     return _encode({"type": "pong"})
 
 
-def error(code: Code, detail: str, client_id: str | None = None) -> str:
+def error_frame(code: Code, detail: str, client_id: str | None = None) -> str:
     frame = {"type": "error", "code": code, "detail": detail}
     return _encode(frame if client_id is None else {**frame, "client_id": client_id})
 
 
-def history(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) -> str:
+def history_frame(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) -> str:
     """The answer to a history request over the socket; as `history_body` but for its type."""
     return '{"type":"history",' + history_body(page, forward=forward, max_bytes=max_bytes)[1:]
 
@@ -286,30 +286,30 @@ def history_body(page: Page, *, forward: bool, max_bytes: int = MAX_BODY_BYTES) 
     """
     near_first = page.messages if forward else page.messages[::-1]
     encoded = [message_frame(message) for message in near_first]
-    kept = _fitting([len(text.encode()) + 1 for text in encoded], max_bytes - 128)
+    fitting = _count_fitting([len(text.encode()) + 1 for text in encoded], max_bytes - 128)
     before, after = page.before, page.after
-    if kept < len(encoded):
-        last = near_first[max(kept, 1) - 1].id
+    if fitting < len(encoded):
+        last = near_first[max(fitting, 1) - 1].id
         before, after = (before, last) if forward else (last, after)
-    chosen: Sequence[str] = encoded[:kept] if forward else encoded[:kept][::-1]
+    chosen: Sequence[str] = encoded[:fitting] if forward else encoded[:fitting][::-1]
     cursors = f'"before":{_encode(before)},"after":{_encode(after)}'
     return f'{{"messages":[{",".join(chosen)}],{cursors}}}'
 
 
-def problem(code: Code, detail: str) -> str:
+def error_body(code: Code, detail: str) -> str:
     """What a request over HTTP is refused with."""
     return _encode({"code": code, "detail": detail})
 
 
-def health(version: str) -> str:
+def health_body(version: str) -> str:
     """What `GET /health` is answered with."""
     return _encode({"status": "ok", "version": version})
 
 
-def _fitting(sizes: Sequence[int], room: int) -> int:
+def _count_fitting(sizes: Sequence[int], remaining: int) -> int:
     for count, size in enumerate(sizes):
-        room -= size
-        if room < 0:
+        remaining -= size
+        if remaining < 0:
             return count
     return len(sizes)
 

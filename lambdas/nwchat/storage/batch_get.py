@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from nwchat.model.rows import Row
 
 ATTEMPTS = 3
-_BASE_SECONDS = 0.05
+_BASE_BACKOFF_SECONDS = 0.05
 
 
-class Unread(Exception):
+class UnprocessedRows(Exception):
     """DynamoDB answered, and left some of the rows out each time."""
 
 
@@ -34,10 +34,10 @@ def read_rows(
     wanted: Any = {"Keys": [{"room": {"S": room}, "id": {"S": each}} for each in ids], "ConsistentRead": True}
     for attempt in range(ATTEMPTS):
         if attempt:
-            sleep(jitter() * _BASE_SECONDS * 2**attempt)
+            sleep(jitter() * _BASE_BACKOFF_SECONDS * 2**attempt)
         answer: Any = client.batch_get_item(RequestItems={table: wanted})
         found += answer.get("Responses", {}).get(table, [])
         wanted = answer.get("UnprocessedKeys", {}).get(table)
         if not wanted:
             return found
-    raise Unread(f"{len(wanted['Keys'])} of {len(ids)} rows were not read")
+    raise UnprocessedRows(f"{len(wanted['Keys'])} of {len(ids)} rows were not read")

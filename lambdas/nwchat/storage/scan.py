@@ -16,11 +16,11 @@ _USER_KEYS = (*CONNECTION_KEYS, "sender_id", "uname")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ScanSegment:
     """One of `of` parts that a table is read in; `start` is the id to go on after, "" for the beginning."""
 
     number: int = 0
-    of: int = 1
+    total: int = 1
     start: str = ""
 
 
@@ -29,13 +29,13 @@ class ScanPage:
     """A page of a part: who it names, and the part as what is left of it, None at its end."""
 
     recipients: Sequence[Recipient]
-    rest: Part | None
+    remainder: ScanSegment | None
 
 
 def scan(
     client: DynamoDBClient,
     table: str,
-    part: Part,
+    segment: ScanSegment,
     now_ms: int,
     *,
     consistent: bool = False,
@@ -56,11 +56,11 @@ def scan(
         "ProjectionExpression": ", ".join(names),
         "ConsistentRead": consistent,
     }
-    if part.of > 1:
-        request |= {"Segment": part.number, "TotalSegments": part.of}
+    if segment.total > 1:
+        request |= {"Segment": segment.number, "TotalSegments": segment.total}
     if page_size is not None:
         request["Limit"] = page_size
-    start = part.start
+    start = segment.start
     while True:
         if start:
             request["ExclusiveStartKey"] = {"connection_id": {"S": start}}
@@ -71,17 +71,17 @@ def scan(
         if not expired:
             rows = [row for row in rows if not is_expired(expiry_of(row), now_ms)]
         if user:
-            rows = [row for row in rows if user in (_said(row, "sender_id"), _said(row, "uname"))]
+            rows = [row for row in rows if user in (_text(row, "sender_id"), _text(row, "uname"))]
         recipients = [Recipient(row["connection_id"]["S"], row) for row in rows]
-        yield ScanPage(recipients, Part(part.number, part.of, start) if start else None)
+        yield ScanPage(recipients, ScanSegment(segment.number, segment.total, start) if start else None)
         if not start:
             return
 
 
-def named(pages: Iterator[ScanPage]) -> Iterator[Sequence[Recipient]]:
+def recipients_of(pages: Iterator[ScanPage]) -> Iterator[Sequence[Recipient]]:
     """Who is named on each of the pages."""
     return (page.recipients for page in pages)
 
 
-def _said(row: Row, name: str) -> object:
+def _text(row: Row, name: str) -> object:
     return row.get(name, {}).get("S")

@@ -18,15 +18,15 @@ from nwchat.model.paging import page_of
 from nwchat.model.rows import Connection
 from nwchat.model.wire import Message, Page
 from nwchat.storage.batch_get import read_rows
-from nwchat.storage.scan import Part, ScanPage, scan
+from nwchat.storage.scan import ScanPage, ScanSegment, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 5
-_BASE_SECONDS = 0.05
+_BASE_BACKOFF_SECONDS = 0.05
 # A transaction that met another on the same item, or a busy partition: worth trying again.
-_PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +164,11 @@ class Store:
                 return
             request["ExclusiveStartKey"] = last
 
-    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+    def scan(self, segment: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
         """The live connections of one part of the table, for a fan-out; see `nwchat.storage.scan`."""
-        return scan(self._client, self._connections, part, now_ms, **options)
+        return scan(self._client, self._connections, segment, now_ms, **options)
 
-    def size(self) -> int:
+    def item_count(self) -> int:
         """How many connections there were some hours ago: DynamoDB counts about every six hours."""
         return int(self._client.describe_table(TableName=self._connections)["Table"].get("ItemCount", 0))
 
@@ -204,12 +204,12 @@ class Store:
         return Stored(message.id)
 
     def _append_once(self, put: Any, message: Message, dedup: Dedup) -> Appended:
-        remember = remembering(self._messages, dedup, message.id, message.date)
-        remember["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        dedup_item = dedup_put(self._messages, dedup, message.id, message.date)
+        dedup_item["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         attempt = 0
         while True:
             try:
-                self._client.transact_write_items(TransactItems=[{"Put": remember}, {"Put": put}])
+                self._client.transact_write_items(TransactItems=[{"Put": dedup_item}, {"Put": put}])
                 return Stored(message.id)
             except self._client.exceptions.TransactionCanceledException as cancelled:
                 reasons = _reasons(cancelled.response)
@@ -217,9 +217,9 @@ class Store:
                 if earlier is not None:
                     return Duplicate(earlier)
                 attempt += 1
-                if not _is_passing(reasons) or attempt == _ATTEMPTS:
+                if not _is_transient(reasons) or attempt == _ATTEMPTS:
                     raise
-                self._sleep(self._jitter() * _BASE_SECONDS * 2**attempt)
+                self._sleep(self._jitter() * _BASE_BACKOFF_SECONDS * 2**attempt)
 
     def page(
         self,
@@ -252,7 +252,7 @@ class Store:
         """The room's rows from the near end on, the bounds' own among them (`rows.between`)."""
         request: dict[str, Any] = {
             "TableName": self._messages,
-            **rows.between(after=after, before=before),
+            **rows.range_query(after=after, before=before),
             "ScanIndexForward": after is not None,
             "Limit": page_size,
             **({"ConsistentRead": True} if consistent else {}),
@@ -265,7 +265,7 @@ class Store:
             request["ExclusiveStartKey"] = last
 
 
-def remembering(table: str, dedup: Dedup, message_id: str, now_ms: int, **more: Any) -> Any:
+def dedup_put(table: str, dedup: Dedup, message_id: str, now_ms: int, **attributes: Any) -> Any:
     """The Put of the row that remembers the use of a key, unless an earlier use of it still counts.
 
     `more` are further attributes of the row, in DynamoDB's typed JSON.
@@ -278,7 +278,7 @@ def remembering(table: str, dedup: Dedup, message_id: str, now_ms: int, **more: 
             "id": {"S": DEDUP_ID},
             "message_id": {"S": message_id},
             "expires_at": {"N": str(now + dedup.seconds)},
-            **more,
+            **attributes,
         },
         "ConditionExpression": "attribute_not_exists(room) OR expires_at <= :now",
         "ExpressionAttributeValues": {":now": {"N": str(now)}},
@@ -299,6 +299,6 @@ def _earlier_id(reasons: list[dict[str, Any]]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _is_passing(reasons: list[dict[str, Any]]) -> bool:
+def _is_transient(reasons: list[dict[str, Any]]) -> bool:
     codes = {reason.get("Code") for reason in reasons} - {"None", None}
-    return bool(codes) and codes <= _PASSING
+    return bool(codes) and codes <= _TRANSIENT

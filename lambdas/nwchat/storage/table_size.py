@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-KEPT_SECONDS = 300.0
+CACHE_SECONDS = 300.0
 """How long an answer is good for: DynamoDB itself counts every six hours only."""
 
 
@@ -15,22 +15,22 @@ class TableSize:
 
     def __init__(
         self,
-        ask: Callable[[], int],
+        count_rows: Callable[[], int],
         log: logging.Logger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = ask
+        self._count_rows = count_rows
         self._log = log
         self._clock = clock
-        self._known = 0
-        self._until = -1.0
+        self._count = 0
+        self._expires_at = -1.0
 
     def at_least(self, seen: int) -> int:
         """How many there may be, where `seen` have been seen. A count that cannot be had is none."""
-        if self._clock() >= self._until:
-            self._until = self._clock() + KEPT_SECONDS
+        if self._clock() >= self._expires_at:
+            self._expires_at = self._clock() + CACHE_SECONDS
             try:
-                self._known = self._ask()
+                self._count = self._count_rows()
             except Exception as error:
                 self._log.warning("the table's size is not known", extra={"why": str(error)})
-        return max(seen, self._known)
+        return max(seen, self._count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nwchat.large_rooms.invoker import Invoker, Missed
+from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
 from nwchatctl.deploy.model.functions import ALIAS, alias_name
 
@@ -47,9 +47,11 @@ def require_function(client: LambdaClient, function: str) -> None:
     client.invoke(FunctionName=alias_name(function), InvocationType="DryRun")
 
 
-def invoke_segments(client: LambdaClient, function: str, segments: Sequence[Segment]) -> list[Missed]:
+def invoke_segments(
+    client: LambdaClient, function: str, segments: Sequence[Segment]
+) -> list[FailedInvocation]:
     """Invokes the live `function` once for each segment, asynchronously; gives back what Lambda did not take.
 
     `segments` are `nwchat.large_rooms.segments.cut`'s.
     """
-    return Invoker(client, alias_name(function)).hand_over_all(segments)
+    return Invoker(client, alias_name(function)).invoke_all(segments)

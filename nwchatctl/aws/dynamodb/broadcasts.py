@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from nwchat.large_rooms import segments
 from nwchat.model.ids import DEDUP_ID, dedup_room, is_expired
 from nwchat.model.rows import expiry_of, message_row
-from nwchat.storage.store import Dedup, remembering
+from nwchat.storage.store import Dedup, dedup_put
 from nwchatctl.chat.broadcast_progress import BroadcastLease, BroadcastRecord, Checkpoint
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Broadcasts:
     def begin(self, state: BroadcastRecord, message: Message, expires_at: int | None, now_ms: int) -> bool:
         """Remembers `state` and stores `message` (unless `expires_at`, epoch seconds, is None), both or
         neither; False when the id was used before."""
-        remember = remembering(
+        remember = dedup_put(
             self._table,
             self._dedup,
             state.message_id,
@@ -75,7 +75,7 @@ class Broadcasts:
             lease=_holder(row),
         )
 
-    def done(self) -> segments.Progress:
+    def done(self) -> segments.SegmentProgress:
         """What the function `fanout` says that it has done of it."""
         answer = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         return segments.progress_of(answer.get("Item", {}))

@@ -124,7 +124,7 @@ class Messages:
             request = {**request, "ExclusiveStartKey": further}
 
     def _query(self, span: Span) -> dict[str, Any]:
-        between = rows.between(after=span.after, before=span.before)
+        between = rows.range_query(after=span.after, before=span.before)
         return {"TableName": self._table, "ConsistentRead": True, **between}
 
     # Writing ----------------------------------------------------------------------------------

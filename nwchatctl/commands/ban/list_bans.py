@@ -37,16 +37,16 @@ def list_bans(
     clock = server_clock(app)
     found = list(bans_table(app).all())
     now_ms = clock.now_ms()
-    shown = [each for each in found if everything or each.holds(now_ms)]
+    shown = [each for each in found if everything or each.is_active(now_ms)]
     return Report(
         data={
-            "bans": [{**shared.as_json(each), "ended": not each.holds(now_ms)} for each in shown],
+            "bans": [{**shared.as_json(each), "ended": not each.is_active(now_ms)} for each in shown],
             "count": len(shown),
         },
         body=(
             TextTable(
                 ("", "who", "until", "since", "by", "reason"),
-                [_cells(each, ended=not each.holds(now_ms)) for each in shown],
+                [_cells(each, ended=not each.is_active(now_ms)) for each in shown],
                 empty="nobody is banned",
             ),
         ),

@@ -52,7 +52,7 @@ def remove(
     try:
         for each, ban in zip(whom, found, strict=True):
             # The row of one that is over stays for `ban list --all`.
-            holds = ban is not None and ban.holds(now_ms)
+            holds = ban is not None and ban.is_active(now_ms)
             gone = ban if dry_run or not holds else table.remove(each.key)
             if gone is None or not holds:
                 missing.append(each.who)

@@ -48,7 +48,7 @@ def issue(
     It is printed alone, and is all that its holder needs to come in: hand it on as you would a password,
     and in no argument of a command: `ps` shows those to everybody on the machine.
     """
-    from nwchat.auth.tokens import MAX_ROLE_CHARS, mint
+    from nwchat.auth.tokens import MAX_ROLE_CHARS, create_token
     from nwchat.model.identity import Identity
     from nwchat.model.limits import clean_name
     from nwchatctl.operations.token_keys import require_keys
@@ -60,7 +60,7 @@ def issue(
     uname = clean_name(name, app.limits.max_uname_chars)
     who = Identity(sub, uname, clean_name(role, MAX_ROLE_CHARS))
     try:
-        token = mint(who, key, now, seconds)
+        token = create_token(who, key, now, seconds)
     except ValueError as error:
         raise usage_error(str(error), "give the player's id as the site knows it") from None
     ends = (now + seconds) * 1000

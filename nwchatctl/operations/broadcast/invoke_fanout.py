@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nwchat.delivery.tally import NUMBERS, Counts
-from nwchat.large_rooms.segments import Progress, cut
+from nwchat.large_rooms.segments import SegmentProgress, split_room
 from nwchat.model.wire import Message, message_frame
-from nwchat.storage.scan import Part
+from nwchat.storage.scan import ScanSegment
 from nwchatctl.aws.awslambda.invoke import invoke_segments
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.operations.broadcast.post import send
@@ -41,10 +41,10 @@ def run_by_function(
 ) -> Counts:
     """Has it sent, and watches until all segments are at their end. What Lambda does not take is sent from
     here, and stays in `ledger` until it is. Raises boto3's errors."""
-    segments = cut(
+    segments = split_room(
         message_frame(message),
         message.id,
-        rows=app.store.size(),
+        rows=app.store.item_count(),
         segment_size=app.settings.fanout.segment_size,
         rate=request.rate,
         report=rows.room,
@@ -53,7 +53,7 @@ def run_by_function(
     missed = invoke_segments(app.aws.client("lambda"), function, segments)
     handed = len(segments) - len(missed)
     app.say(Line(f"{handed} of {len(segments)} segments are with {function}", Mark.DIM))
-    tracker.delegate([Part(each.segment.segment, each.segment.segments) for each in missed])
+    tracker.delegate([ScanSegment(each.segment.segment, each.segment.segments) for each in missed])
     heartbeat.offer(tracker.checkpoint())
     own = None
     if missed:
@@ -63,7 +63,7 @@ def run_by_function(
     return _together(done.counts, own, finished=done.finished >= handed)
 
 
-def _watch(app: App, rows: Broadcasts, segments: int, stop: Stop) -> Progress:
+def _watch(app: App, rows: Broadcasts, segments: int, stop: Stop) -> SegmentProgress:
     """Until all segments are at their end, nothing was heard for too long, or somebody stops it."""
     heard, before = time.monotonic(), None
     with app.bar("sent", roughly(app)) as bar:

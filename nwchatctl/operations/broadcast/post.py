@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nwchat.delivery.tally import Counts
     from nwchat.model.rows import Recipient
-    from nwchat.storage.scan import Part
+    from nwchat.storage.scan import ScanSegment
     from nwchatctl.chat.broadcast_progress import CheckpointTracker
     from nwchatctl.context import App
     from nwchatctl.operations.broadcast.lease import LeaseKeeper
@@ -54,8 +54,8 @@ def send(
                 everybody,
                 message_frame(message).encode(),
                 rate_limiter=RateLimiter(request.rate),
-                tick=tick,
-                settled=tracker.settle,
+                on_progress=tick,
+                on_outcome=tracker.settle,
             )
         except Exception as error:
             if said:
@@ -66,13 +66,13 @@ def send(
 
 
 def _reader(
-    app: App, request: BroadcastRequest, part: Part, tracker: CheckpointTracker
+    app: App, request: BroadcastRequest, part: ScanSegment, tracker: CheckpointTracker
 ) -> Callable[[], Iterator[Sequence[Recipient]]]:
     return lambda: _read(app, request, part, tracker)
 
 
 def _read(
-    app: App, request: BroadcastRequest, part: Part, tracker: CheckpointTracker | None
+    app: App, request: BroadcastRequest, part: ScanSegment, tracker: CheckpointTracker | None
 ) -> Iterator[Sequence[Recipient]]:
     # Consistently: whoever was there before the announcement hears it.
     pages = app.store.scan(part, app.now_ms(), consistent=True, user=request.to_user, page_size=PAGE_ROWS)

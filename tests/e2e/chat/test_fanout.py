@@ -17,7 +17,7 @@ from tests.e2e.support.chat import Chat, Player, connection_row, eventually, uni
 from tests.e2e.support.sandbox import Sandbox
 
 SOCKETS = 40
-PARTS = segments.FEWEST
+PARTS = segments.MIN_SEGMENTS
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +106,13 @@ def test_the_operator_hands_a_message_over_and_sees_what_became_of_it(chat: Chat
     chat.put(chat.messages_table, [{"room": {"S": room}, "id": {"S": "-"}, "message_id": {"S": "m"}}])
     text = unique()
 
-    def progress() -> segments.Progress:
+    def progress() -> segments.SegmentProgress:
         key = {"room": {"S": room}, "id": {"S": "-"}}
         found = chat.dynamodb.get_item(TableName=chat.messages_table, Key=key, ConsistentRead=True)
         return segments.progress_of(found["Item"])
 
     with chat.players(12) as players:
-        parts = segments.cut(
+        parts = segments.split_room(
             json.dumps({"message": text}), "id", rows=14, segment_size=1000, rate=1000, report=room
         )
         assert invoke_segments(chat.sandbox.client("lambda"), chat.function("fanout"), parts) == []
@@ -138,7 +138,7 @@ def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat
     assert f"{PARTS} segments of messages to all were not sent" in said
     assert f"aws sqs receive-message --queue-url {url}" in said
     letter = sqs.receive_message(QueueUrl=url)["Messages"][0]
-    lost = segments.of_event(json.loads(letter["Body"])["requestPayload"])
+    lost = segments.from_event(json.loads(letter["Body"])["requestPayload"])
     assert json.loads(lost.frame)["message"] == text
     sqs.purge_queue(QueueUrl=url)
     assert chat.json("status")["dead_letters"] == 0

@@ -15,7 +15,7 @@ from nwchat.delivery.signing import Credentials
 from nwchat.delivery.tally import Counts
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient
-from nwchat.storage.scan import Part
+from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Store
 from nwchatctl.net.curl_transport import CurlTransport
 from nwchatctl.sandbox.state import DEFAULT_REGION
@@ -93,9 +93,9 @@ def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Trans
         if recipient.connection_id == "stale-rewritten":
             chat.put_connections(rewritten)
 
-    everybody = Prefetcher([lambda: (found.recipients for found in store.scan(Part(), now_ms()))])
+    everybody = Prefetcher([lambda: (found.recipients for found in store.scan(ScanSegment(), now_ms()))])
     with posting(chat, transport) as poster:
-        counts = poster.post_all(everybody, b"hi", settled=settled)
+        counts = poster.post_all(everybody, b"hi", on_outcome=settled)
     assert counts == Counts(recipients=2, gone=2, forgotten=1)
     assert chat.rows() == {"stale-rewritten": rewritten}
     chat.delete_connections("stale-rewritten")

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from nwchat import __version__
-from nwchat.model.ids import UlidMaker, first_ulid
+from nwchat.model.ids import UlidGenerator, first_ulid
 from nwchat.model.rows import message_row
 from nwchat.model.wire import DEFAULT_HISTORY, MAX_HISTORY, Message, to_json_dict
 from tests.e2e.support.chat import Chat, now_ms, unique
@@ -92,7 +92,7 @@ def stored(chat: Chat, messages: Sequence[Message]) -> None:
     chat.put(chat.messages_table, (message_row(each, FOREVER) for each in messages))
 
 
-def said(new_id: UlidMaker, number: int) -> Message:
+def said(new_id: UlidGenerator, number: int) -> Message:
     return Message(new_id(), f"message {number}", "tchalvak", "128274", now_ms())
 
 
@@ -101,7 +101,7 @@ def said(new_id: UlidMaker, number: int) -> Message:
 
 @pytest.fixture(scope="module")
 def few(talk: Chat) -> list[Message]:
-    new_id = UlidMaker(lambda: now_ms() - 7_200_000, bytes)
+    new_id = UlidGenerator(lambda: now_ms() - 7_200_000, bytes)
     made = [said(new_id, number) for number in range(60)]
     stored(talk, made)
     return made
@@ -265,7 +265,7 @@ class Talking:
         self.chat = chat
         self.reader = reader
         self.written: list[str] = []
-        self._new_id = UlidMaker(now_ms, bytes)
+        self._new_id = UlidGenerator(now_ms, bytes)
 
     def page(self, **query: object) -> Any:
         made = [said(self._new_id, len(self.written) + number) for number in range(2)]
@@ -277,7 +277,7 @@ class Talking:
 @pytest.fixture(scope="module")
 def many(talk: Chat) -> list[Message]:
     """The first messages of all."""
-    new_id = UlidMaker(lambda: now_ms() - 86_400_000, bytes)
+    new_id = UlidGenerator(lambda: now_ms() - 86_400_000, bytes)
     made = [said(new_id, number) for number in range(MANY)]
     stored(talk, made)
     return made

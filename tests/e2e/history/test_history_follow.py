@@ -10,7 +10,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from nwchat.model.ids import UlidMaker
+from nwchat.model.ids import UlidGenerator
 from nwchat.model.wire import Message
 from nwchat.storage.store import Store
 from nwchatctl.aws.core.retry import with_retries
@@ -51,7 +51,7 @@ def writer(chat: Chat, number: int, began: float, stored: list[str]) -> None:
     """Every other message or so is stored LATE, after those that were made meanwhile."""
     drawn = random.Random(number)
     skew = drawn.randint(-SKEW_MS, SKEW_MS)
-    new_id = UlidMaker(lambda: now_ms() + skew, os.urandom)
+    new_id = UlidGenerator(lambda: now_ms() + skew, os.urandom)
     store = Store(chat.dynamodb, "", chat.messages_table)
     waiting: list[tuple[float, Message]] = []
     due, until = began, began + SECONDS

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from nwchat.delivery.asyncio_transport import ANSWER_SECONDS, CONNECT_SECONDS
+from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.scheduler import Call, RequestScheduler
 from nwchat.delivery.signing import Credentials
-from nwchat.delivery.targets import ConnectionPosts, RowDeletion
+from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 from nwchat.model.ids import connection_expiry
 from nwchat.model.rows import Recipient, Row
 
@@ -168,10 +168,10 @@ class Scheduled:
         self._tape = tape
         self._happenings = happenings
 
-    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+    def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         flights: list[_Flight] = []
-        while not scheduler.over:
-            if stopped is not None and (reason := stopped()):
+        while not scheduler.done:
+            if stop_reason is not None and (reason := stop_reason()):
                 scheduler.stop(reason)
             match self._tape(6):
                 case 4 if flights:
@@ -184,12 +184,12 @@ class Scheduled:
     def close(self) -> None: ...
 
     def _go_on(self, scheduler: RequestScheduler[Any], flights: list[_Flight]) -> None:
-        if (call := scheduler.take(self._now)) is not None:
+        if (call := scheduler.next_call(self._now)) is not None:
             flights.append(_Flight(call))
         elif flights:
             self._move(scheduler, flights, flights[0])
-        elif not scheduler.over:
-            self._world.wait(max(1, round(scheduler.pause(self._now) * 1000)))
+        elif not scheduler.done:
+            self._world.wait(max(1, round(scheduler.wait_seconds(self._now) * 1000)))
 
     def _move(self, scheduler: RequestScheduler[Any], flights: list[_Flight], flight: _Flight) -> None:
         """One step of it: first it takes effect, or does not; then that is told, or is not."""
@@ -205,11 +205,11 @@ class Scheduled:
                     flight.answer = None if fate == 5 else done
             return
         flights.remove(flight)
-        late = self._now - flight.call.sent_at > CONNECT_SECONDS + ANSWER_SECONDS
+        late = self._now - flight.call.sent_at > CONNECT_TIMEOUT_SECONDS + RESPONSE_TIMEOUT_SECONDS
         if flight.answer is None or late:
-            scheduler.broken(flight.call, "reset", self._now)
+            scheduler.record_failure(flight.call, "reset", self._now)
         else:
-            scheduler.answered(flight.call, *flight.answer, self._now)
+            scheduler.record_response(flight.call, *flight.answer, self._now)
 
     def _take_effect(self, scheduler: RequestScheduler[Any], call: Call[Any]) -> Answer:
         if isinstance(scheduler.target, RowDeletion):
@@ -241,8 +241,8 @@ def keys() -> Credentials:
     return Credentials("AKIAEXAMPLE", "secret")
 
 
-def asking(method: Any, body: bytes = b"") -> ConnectionPosts:
-    return ConnectionPosts(method, URL, "us-east-2", keys, body)
+def asking(method: Any, body: bytes = b"") -> ConnectionRequests:
+    return ConnectionRequests(method, URL, "us-east-2", keys, body)
 
 
 def deleting() -> RowDeletion:

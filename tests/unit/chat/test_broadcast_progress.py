@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.model.rows import Recipient
-from nwchat.storage.scan import Part, ScanPage
+from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchatctl.chat import broadcast_progress
 from nwchatctl.chat.broadcast_progress import (
     LEASE_MS,
@@ -21,11 +21,13 @@ from nwchatctl.chat.broadcast_progress import (
     is_free,
 )
 
-ONE, TWO = Part(0, 2), Part(1, 2)
+ONE, TWO = ScanSegment(0, 2), ScanSegment(1, 2)
 
 
-def page(*names: str, rest: str = "", part: Part = ONE) -> ScanPage:
-    return ScanPage([Recipient(each) for each in names], Part(part.number, part.of, rest) if rest else None)
+def page(*names: str, rest: str = "", part: ScanSegment = ONE) -> ScanPage:
+    return ScanPage(
+        [Recipient(each) for each in names], ScanSegment(part.number, part.total, rest) if rest else None
+    )
 
 
 def settle(
@@ -37,8 +39,8 @@ def settle(
 
 def test_it_begins_with_all_parts_and_is_written_and_read_alike() -> None:
     begun = Checkpoint()
-    assert [(each.number, each.of, each.start) for each in begun.parts] == [(n, 4, "") for n in range(4)]
-    further = Checkpoint((Part(2, 4, 'id="x"/é'),), ("a", "b="))
+    assert [(each.number, each.total, each.start) for each in begun.parts] == [(n, 4, "") for n in range(4)]
+    further = Checkpoint((ScanSegment(2, 4, 'id="x"/é'),), ("a", "b="))
     assert [Checkpoint.from_json(each.to_json()) for each in (begun, further)] == [begun, further]
     assert (begun.finished, further.finished, Checkpoint((), ("a",)).finished) == (False, False, False)
     assert Checkpoint((), ()).finished
@@ -59,16 +61,16 @@ def test_a_part_goes_on_after_the_last_page_with_all_before_it_settled() -> None
     settle(tracker, first[:1])
     assert tracker.checkpoint() == Checkpoint((ONE, TWO))
     settle(tracker, first[1:])
-    assert tracker.checkpoint() == Checkpoint((Part(0, 2, "c"), TWO))
+    assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "c"), TWO))
     settle(tracker, tracker.note_page(page("d", part=TWO), TWO))
-    settle(tracker, tracker.note_page(page("e"), Part(0, 2, "c")))
+    settle(tracker, tracker.note_page(page("e"), ScanSegment(0, 2, "c")))
     assert tracker.checkpoint().finished
 
 
 def test_an_empty_page_is_done_with() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
     tracker.note_page(page(rest="m"), ONE)
-    assert tracker.checkpoint() == Checkpoint((Part(0, 2, "m"),))
+    assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "m"),))
     tracker.note_page(page(), ONE)
     assert tracker.checkpoint().finished
 
@@ -105,7 +107,7 @@ def test_too_many_missed_hold_their_part_back(monkeypatch: pytest.MonkeyPatch) -
     settle(tracker, tracker.note_page(page("a", "b", rest="b"), ONE), Failed("x"))
     settle(tracker, tracker.note_page(page("c", "d", rest="d"), ONE), Failed("x"))
     settle(tracker, tracker.note_page(page("e"), ONE))
-    assert tracker.checkpoint() == Checkpoint((Part(0, 2, "b"),), ("a", "b")), "c and d are read again"
+    assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "b"),), ("a", "b")), "c and d are read again"
 
 
 def test_those_not_reached_before_are_never_forgotten_for_want_of_room(
@@ -124,7 +126,7 @@ def test_what_is_handed_over_is_done_with_but_for_what_is_left_here() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE, TWO), ("a",)))
     tracker.delegate([])
     assert tracker.checkpoint().finished
-    left = Part(7, 9)
+    left = ScanSegment(7, 9)
     tracker.delegate([left])
     assert tracker.checkpoint() == Checkpoint((left,))
     settle(tracker, tracker.note_page(page("b", part=left), left))

@@ -21,9 +21,9 @@ class Watched(Scheduled):
 
     deleting = False
 
-    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+    def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         self.deleting = isinstance(scheduler.target, RowDeletion)
-        super().run(scheduler, stopped)
+        super().run(scheduler, stop_reason)
 
 
 def dead(*names: str) -> World:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nwchat.delivery.outcome import Delivered, Gone, Outcome
 from nwchat.delivery.poster import Poster
 from nwchat.model.rows import Recipient
-from nwchat.storage.scan import Part, ScanPage, scan
+from nwchat.storage.scan import ScanPage, ScanSegment, scan
 from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import Candidates
 from tests.unit.chat.simulated_chat import (
@@ -30,7 +30,7 @@ from tests.unit.chat.simulated_chat import (
 )
 
 IDS = ("a=", "b=", "c/d", "-e", "f")
-PARTS = (Part(0, 2), Part(1, 2))
+PARTS = (ScanSegment(0, 2), ScanSegment(1, 2))
 TEXT = b'{"type":"announcement"}'
 
 numbers = st.lists(st.integers(0, 255), min_size=60, max_size=240)
@@ -67,7 +67,7 @@ class Story:
                 # A row that somebody left there, with no time in it.
                 self.world.rows.setdefault(key, {"connection_id": {"S": key}})
 
-    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+    def scan(self, part: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
         client: Any = self.world
         return scan(client, "connections", part, now_ms, **{**options, "page_size": self.pages})
 
@@ -120,7 +120,7 @@ class Story:
         def settle(recipient: Recipient, outcome: Outcome) -> None:
             outcomes.setdefault(recipient.connection_id, []).append(outcome)
 
-        counts = poster.post_all(source, TEXT, settled=settle)
+        counts = poster.post_all(source, TEXT, on_outcome=settle)
         assert {key: len(each) for key, each in outcomes.items()} == Counter(source.given)
         assert counts.recipients == len(source.given)
         return outcomes

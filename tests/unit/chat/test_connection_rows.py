@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nwchat.model.rows import Recipient
-from nwchat.storage.scan import Part, ScanPage
+from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchatctl.chat.connection_rows import Candidates, RowAge, is_older, row_age
 
 NOW = 1_000_000
@@ -52,16 +52,16 @@ def test_each_page_is_judged_as_of_when_it_was_read() -> None:
     clock = iter([NOW, NOW, NOW + 5000])
     asked: dict[str, Any] = {}
 
-    def scan(part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+    def scan(part: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
         asked.update(options, part=part, now_ms=now_ms)
-        yield ScanPage([row("a", NOW - 500), row("b", 0)], Part(0, 1, "b"))
+        yield ScanPage([row("a", NOW - 500), row("b", 0)], ScanSegment(0, 1, "b"))
         yield ScanPage([row("c", NOW - 500)], None)
 
     chosen = Candidates(scan, lambda: next(clock), 1000, user="x", before_ms=NOW, expired=True)
-    pages = [[(each.connection_id, each.note) for each in page] for page in chosen.pages(Part(0, 1))]
+    pages = [[(each.connection_id, each.note) for each in page] for page in chosen.pages(ScanSegment(0, 1))]
     assert pages == [[("a", RowAge.YOUNG), ("b", RowAge.OLD)], [("c", RowAge.OLD)]]
     assert asked == {
-        "part": Part(0, 1),
+        "part": ScanSegment(0, 1),
         "now_ms": NOW,
         "consistent": True,
         "user": "x",
@@ -72,13 +72,13 @@ def test_each_page_is_judged_as_of_when_it_was_read() -> None:
 
 
 def test_only_the_wanted_are_given() -> None:
-    def scan(part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+    def scan(part: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
         named.append(options["with_names"])
         yield ScanPage([row("new", 100), row("old", 99)], None)
 
     named: list[bool] = []
     chosen = Candidates(scan, lambda: NOW, 0, before_ms=100)
-    assert [[each.connection_id for each in page] for page in chosen.pages(Part())] == [["old"]]
+    assert [[each.connection_id for each in page] for page in chosen.pages(ScanSegment())] == [["old"]]
     chosen = Candidates(scan, lambda: NOW, 0, wanted=lambda each: each.connection_id == "new")
-    assert [[each.connection_id for each in page] for page in chosen.pages(Part())] == [["new"]]
+    assert [[each.connection_id for each in page] for page in chosen.pages(ScanSegment())] == [["new"]]
     assert named == [False, True]

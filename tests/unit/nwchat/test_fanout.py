@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from nwchat.delivery.scheduler import Call
-from nwchat.fanout import HAND_OUT_SECONDS, Invocation, SegmentFailed, fan_out_segment
+from nwchat.fanout import DRAIN_SECONDS, Invocation, SegmentFailed, fan_out_segment
 from nwchat.large_rooms import segments
-from nwchat.large_rooms.feed import DeadlineSource
+from nwchat.large_rooms.deadline_source import DeadlineSource
 from nwchat.large_rooms.segments import MAX_HOPS, Segment
 from nwchat.model.rows import Connection, Recipient
 from nwchat.storage.scan import ScanPage
@@ -120,9 +120,9 @@ def test_what_was_handed_out_and_not_posted_is_a_failure() -> None:
     page = [Recipient(f"c{each:03}") for each in range(200)]
     store.scan = lambda *_, **__: iter([ScanPage(page, None)])  # type: ignore[method-assign]
     # A slice is 50 posts, more than there is time for at the end.
-    function = Function(store, step=HAND_OUT_SECONDS / 40)
+    function = Function(store, step=DRAIN_SECONDS / 40)
     with pytest.raises(SegmentFailed, match="the end came before"):
-        function.runs(WHOLE, HAND_OUT_SECONDS * 1.7)
+        function.runs(WHOLE, DRAIN_SECONDS * 1.7)
     assert 0 < len(function.got) < 200
 
 

@@ -23,7 +23,7 @@ from nwchat.model.paging import page_of
 from nwchat.model.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
 from nwchat.model.wire import Message, Page
 from nwchat.runtime import Response, Services
-from nwchat.storage.scan import Part, ScanPage
+from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchat.storage.store import Appended, Dedup, Duplicate, Store, Stored
 from tests.paths import EVENTS
 from tests.unit.nwchat.delivery import virtual_transport
@@ -83,12 +83,14 @@ class FakeStore(Store):
         self.looked_up.append(keys)
         return [ban_row(self.banned[key]) for key in keys if key in self.banned]
 
-    def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
-        for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[part.number :: part.of]:
-            if each.connection_id > part.start:
+    def scan(self, segment: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+        for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[
+            segment.number :: segment.total
+        ]:
+            if each.connection_id > segment.start:
                 row = connection_row(each)
                 kept = {name: row[name] for name in CONNECTION_KEYS if name in row}
-                yield ScanPage([Recipient(each.connection_id, kept)], part)
+                yield ScanPage([Recipient(each.connection_id, kept)], segment)
         self._may_break("scan")
 
     def append(
@@ -153,6 +155,9 @@ class Chat:
             store,
             now_ms=lambda: NOW,
             new_id=lambda: first_ulid(next(made)),
+            invoke_fanout=lambda segments: [],
+            estimated_size=int,
+            token_keys=tuple,
         )
 
     def says(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:

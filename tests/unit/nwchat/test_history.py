@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import nwchatctl
 from nwchat import __version__, history
 from nwchat.auth.token_keys import TokenKey
-from nwchat.auth.tokens import mint
+from nwchat.auth.tokens import create_token
 from nwchat.model.bans import Ban
 from nwchat.model.identity import Identity
-from nwchat.model.ids import UlidMaker, first_ulid
+from nwchat.model.ids import UlidGenerator, first_ulid
 from nwchat.model.paging import page_of
 from nwchat.model.wire import (
     DEFAULT_HISTORY,
@@ -135,12 +135,12 @@ KEY, OTHER = TokenKey("one", "k" * 43, 1), TokenKey("two", "o" * 43, 2)
 
 def asking_for_tokens(api: Api) -> Api:
     config = replace(api.chat.tools.config, tokens=True)
-    api.chat.tools = replace(api.chat.tools, config=config, keys=lambda: (KEY,))
+    api.chat.tools = replace(api.chat.tools, config=config, token_keys=lambda: (KEY,))
     return api
 
 
 def token(api: Api, key: TokenKey = KEY, seconds: int = 60) -> dict[str, str]:
-    minted = mint(Identity("128274", "tchalvak"), key, api.chat.tools.now_ms() // 1000, seconds)
+    minted = create_token(Identity("128274", "tchalvak"), key, api.chat.tools.now_ms() // 1000, seconds)
     return {"authorization": f"Bearer {minted}"}
 
 
@@ -288,7 +288,7 @@ def test_what_does_not_fit_comes_with_the_next_page(forward: bool) -> None:
 )
 def test_no_gap_and_no_repeat_while_new_ones_arrive(arriving: list[int], limit: int, forward: bool) -> None:
     """Between two pages as many arrive as `arriving` says; each id is larger than those before it."""
-    new_id = UlidMaker(lambda: 1, bytes)
+    new_id = UlidGenerator(lambda: 1, bytes)
     api = Api(*(said(new_id()) for _ in range(100)))
     there = [each.id for each in api.store.messages]
     rest, seen = iter(arriving), list[str]()

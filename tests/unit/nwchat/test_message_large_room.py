@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from nwchat.config import FanOut
-from nwchat.large_rooms.invoker import Missed
+from nwchat.large_rooms.invoker import FailedInvocation
 from nwchat.large_rooms.segments import Segment
-from nwchat.storage.table_size import KEPT_SECONDS, TableSize
+from nwchat.storage.table_size import CACHE_SECONDS, TableSize
 from tests.unit.nwchat.test_handlers import Chat, FakeStore, room
 
 NAMES = ("a", "b", "c", "me", "n")
@@ -26,14 +26,14 @@ class Lambda:
         self.refused = refused
         self.took: list[Segment] = []
 
-    def __call__(self, segments: Sequence[Segment]) -> list[Missed]:
+    def __call__(self, segments: Sequence[Segment]) -> list[FailedInvocation]:
         self.took += [each for each in segments if each.segment not in self.refused]
-        return [Missed(each, "too many") for each in segments if each.segment in self.refused]
+        return [FailedInvocation(each, "too many") for each in segments if each.segment in self.refused]
 
 
 def chat(store: FakeStore, fanout: Lambda, threshold: int, **config: Any) -> Chat:
     made = Chat(store, fan_out=FanOut("f:live", threshold, 10, 400), **config)
-    made.tools = replace(made.tools, hand_over=fanout, size=lambda seen: seen + 90)
+    made.tools = replace(made.tools, invoke_fanout=fanout, estimated_size=lambda seen: seen + 90)
     return made
 
 
@@ -112,6 +112,6 @@ def test_the_size_is_asked_for_now_and_then() -> None:
 
     size = TableSize(ask, logging.Logger("quiet", logging.CRITICAL), lambda: now)
     assert [size.at_least(5), size.at_least(2000), len(asked)] == [1000, 2000, 1]
-    now = KEPT_SECONDS
+    now = CACHE_SECONDS
     # What is not known any better is as it was.
     assert [size.at_least(5), len(asked)] == [1000, 2]

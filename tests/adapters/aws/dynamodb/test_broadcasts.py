@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from nwchat.model.ids import dedup_room
 from nwchat.model.wire import Message
-from nwchat.storage.scan import Part
+from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Dedup, Store
 from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
 from nwchatctl.chat.broadcast_progress import BroadcastLease, BroadcastRecord, Checkpoint
@@ -85,7 +85,7 @@ def test_taken_up_only_from_whom_it_was_seen_with(rows: Broadcasts) -> None:
 
 def test_how_far_it_came_is_written_by_its_holder_alone_and_let_go(rows: Broadcasts) -> None:
     rows.begin(BEGUN, MESSAGE, None, NOW)
-    further = Checkpoint((Part(1, 4, "x"),), ("a",))
+    further = Checkpoint((ScanSegment(1, 4, "x"),), ("a",))
     assert not rows.save(BroadcastRecord(ID, checkpoint=Checkpoint((), ()), lease=YOU), YOU)
     assert rows.save(BroadcastRecord(ID, checkpoint=further, lease=None), ME)
     assert rows.read(NOW) == BroadcastRecord(ID, BEGUN.frame, "7", further, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_SPREAD = """
+_FAN_OUT = """
 import resource, sys
 from collections import deque
 from nwchat.delivery.prefetch import Prefetcher
@@ -15,16 +15,16 @@ from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
 
 class Transport:
-    def run(self, courier, stopped=None):
+    def run(self, scheduler, stop_reason=None):
         now, out = 0.0, deque()
-        while not courier.over:
-            while (call := courier.take(now)) is not None:
+        while not scheduler.done:
+            while (call := scheduler.next_call(now)) is not None:
                 out.append(call)
             now += 0.001
             for _ in range(len(out)):
                 call = out.popleft()
                 gone = call.item.connection_id.endswith("7") and len(call.body) < 10
-                courier.answered(call, 410 if gone else 200, b"", now)
+                scheduler.record_response(call, 410 if gone else 200, b"", now)
 
 def pages(count):
     for start in range(0, count, 1000):
@@ -44,7 +44,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def peak_mb(recipients: int) -> float:
     done = subprocess.run(
-        [sys.executable, "-c", _SPREAD, str(recipients)],
+        [sys.executable, "-c", _FAN_OUT, str(recipients)],
         capture_output=True,
         text=True,
         check=False,

@@ -73,7 +73,7 @@ def test_an_answer_however_it_is_cut(
                 return
 
     stub = serve(script)
-    sent = send(transport, stub.url, ["a", "b"], attempts=2, most_width=1)
+    sent = send(transport, stub.url, ["a", "b"], attempts=2, max_concurrency=1)
     assert sent.said == {"a": outcome, "b": outcome}
     assert len(stub.requests) == 2 * (1 + outcome.retries)
     # Kept, unless the answer says otherwise.
@@ -87,7 +87,7 @@ def test_what_is_sent(serve: Serve, transport: Transport, method: str) -> None:
             peer.send(said("200 OK", b'{"a":1}'))
 
     stub = serve(script)
-    sent = send(transport, stub.url, ["a=", "b/c"], method=method, body="é".encode(), most_width=1)
+    sent = send(transport, stub.url, ["a=", "b/c"], method=method, body="é".encode(), max_concurrency=1)
     assert set(sent.said.values()) == {Open(b'{"a":1}') if method == "GET" else Delivered()}
     first, second = stub.requests
     assert first.head.startswith(f"{method} /prod/@connections/a%3D HTTP/1.1\r\n")
@@ -122,7 +122,7 @@ def test_broken_off_anywhere_it_is_sent_again(
 
     stub = serve(script)
     names = list(first)
-    sent = send(transport, stub.url, names, most_width=8)
+    sent = send(transport, stub.url, names, max_concurrency=8)
     assert sorted(sent.said) == sorted(names)
     for outcome in sent.said.values():
         assert replace(outcome, retries=0) == expected
@@ -150,7 +150,7 @@ def test_a_kept_connection_that_the_server_has_closed_is_nobodys_fault(
     stub = serve(script)
     for turn in range(6):
         names = [f"{turn}-{number}" for number in range(2)]
-        sent = send(transport, stub.url, names, most_width=1, attempts=1)
+        sent = send(transport, stub.url, names, max_concurrency=1, attempts=1)
         assert sent.said == dict.fromkeys(names, Delivered()), f"turn {turn}"
         if how == "closed while idle" and turn % 2:
             time.sleep(0.01)
@@ -160,8 +160,8 @@ def test_a_kept_connection_that_the_server_has_closed_is_nobodys_fault(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
-        monkeypatch.setattr(f"{module}.ANSWER_SECONDS", 0.3)
-        monkeypatch.setattr(f"{module}.CONNECT_SECONDS", 0.3)
+        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 0.3)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -303,7 +303,7 @@ def test_what_comes_unasked_is_not_taken_for_an_answer(serve: Serve, transport: 
         while peer.request():
             peer.send(OK + said("410 Gone"))
 
-    sent = send(transport, serve(script).url, "abcdef", most_width=1)
+    sent = send(transport, serve(script).url, "abcdef", max_concurrency=1)
     assert {type(each) for each in sent.said.values()} <= {Delivered}
 
 

@@ -85,9 +85,9 @@ def test_each_of_many_ends_in_one_outcome(serve: Serve, transport: Transport, sh
     faulty = Faulty(share)
     stub = serve(faulty)
     names = [f"{'gone' if number % 10 == 0 else 'there'}-{number}" for number in range(600)]
-    sent = send(transport, stub.url, names, most_width=16)
+    sent = send(transport, stub.url, names, max_concurrency=16)
     assert sorted(sent.said) == sorted(names)
-    assert sent.scheduler.under_way == 0
+    assert sent.scheduler.in_flight == 0
     assert len(faulty.faults) == 9
     for name, outcome in sent.said.items():
         match outcome:
@@ -125,7 +125,7 @@ def test_credentials_that_expire_half_way(serve: Serve, transport: Transport) ->
         return Credentials("AK", "secret", "old" if answered <= 100 else "new")
 
     stub = serve(script)
-    sent = send(transport, stub.url, map(str, range(300)), credentials=credentials, most_width=8)
+    sent = send(transport, stub.url, map(str, range(300)), credentials=credentials, max_concurrency=8)
     assert sent.kinds == {Delivered: 300}
     assert 0 < sum(outcome.retries for outcome in sent.said.values()) <= 2 * 8
     assert asked <= 40
@@ -167,15 +167,15 @@ def test_a_stop_waits_a_moment_for_what_is_under_way(serve: Serve, transport: Tr
         transport,
         stub.url,
         map(str, range(1000)),
-        most_width=10,
-        stopped=lambda: "interrupted" if time.monotonic() - began > 0.3 else "",
+        max_concurrency=10,
+        stop_reason=lambda: "interrupted" if time.monotonic() - began > 0.3 else "",
     )
     assert 1.5 < sent.seconds < 3
     assert sent.kinds == {Delivered: 50, Failed: 10}
     reasons = {outcome.reason for outcome in sent.said.values() if isinstance(outcome, Failed)}
     assert reasons == {"interrupted: no answer yet"}
     assert sent.scheduler.cut_short
-    assert sent.scheduler.over
+    assert sent.scheduler.done
     assert sent.cpu_seconds < 1.0
     # The transport is as good as new.
     assert send(transport, serve(answering).url, "abc").kinds == {Delivered: 3}
@@ -188,7 +188,7 @@ def test_a_stop_with_nothing_under_way_is_at_once(serve: Serve, transport: Trans
         serve(answering).url,
         map(str, range(1000)),
         rate_limiter=RateLimiter(2.0),
-        stopped=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
+        stop_reason=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
     )
     assert sent.seconds < 1.0
     assert sent.scheduler.cut_short
@@ -196,7 +196,9 @@ def test_a_stop_with_nothing_under_way_is_at_once(serve: Serve, transport: Trans
 
 def test_the_deadline_bounds_it_although_nobody_answers(serve: Serve, transport: Transport) -> None:
     stub = serve(stalling_after(5))
-    sent = send(transport, stub.url, map(str, range(1000)), most_width=10, deadline=time.monotonic() + 0.3)
+    sent = send(
+        transport, stub.url, map(str, range(1000)), max_concurrency=10, deadline=time.monotonic() + 0.3
+    )
     assert 1.5 < sent.seconds < 2.5
     assert sent.kinds == {Delivered: 5, Failed: 10}
 
@@ -208,7 +210,7 @@ def test_a_stop_does_not_wait_for_connections_that_are_never_made(serve: Serve, 
         transport,
         url,
         map(str, range(100)),
-        stopped=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
+        stop_reason=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
     )
     assert sent.seconds < 3
     assert sent.kinds == {Failed: 32}
@@ -223,7 +225,7 @@ def test_the_first_interrupt_ends_it_with_all_that_was_done(serve: Serve, transp
             stub.url,
             map(str, range(100_000)),
             rate_limiter=RateLimiter(200.0),
-            stopped=lambda: stop.reason,
+            stop_reason=lambda: stop.reason,
         )
     assert stop.reason == "timed out"
     assert 0.3 < sent.seconds < 2
@@ -282,9 +284,9 @@ def test_waiting_for_an_answer_costs_nothing(
     serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
-        monkeypatch.setattr(f"{module}.ANSWER_SECONDS", 1.0)
-        monkeypatch.setattr(f"{module}.CONNECT_SECONDS", 0.2)
-    sent = send(transport, serve(stalling_after(0)).url, map(str, range(20)), attempts=1, most_width=20)
+        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 1.0)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.2)
+    sent = send(transport, serve(stalling_after(0)).url, map(str, range(20)), attempts=1, max_concurrency=20)
     assert sent.kinds == {Failed: 20}
     assert sent.seconds >= 1
     assert sent.cpu_seconds < 0.3

@@ -31,8 +31,8 @@ def reason(sent: Sent) -> str:
 def test_with_its_own_authority(serve: Serve, make_transport: MakeTransport, authority: Authority) -> None:
     stub = serve(answering, authority.context)
     transport = make_transport(ca=authority.ca)
-    assert send(transport, stub.url, map(str, range(50)), most_width=4).kinds == {Delivered: 50}
-    assert send(transport, stub.url, map(str, range(50)), most_width=4).kinds == {Delivered: 50}
+    assert send(transport, stub.url, map(str, range(50)), max_concurrency=4).kinds == {Delivered: 50}
+    assert send(transport, stub.url, map(str, range(50)), max_concurrency=4).kinds == {Delivered: 50}
     assert stub.connections <= 4
 
 
@@ -72,18 +72,18 @@ def test_one_that_never_shakes_hands(
     serve: Serve, make_transport: MakeTransport, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
-        monkeypatch.setattr(f"{module}.CONNECT_SECONDS", 0.3)
-        monkeypatch.setattr(f"{module}.ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.3)
+        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 0.3)
     pauses = 0
-    pause = RequestScheduler.pause
+    pause = RequestScheduler.wait_seconds
 
     def counted(scheduler: RequestScheduler[object], now: float) -> float:
         nonlocal pauses
         pauses += 1
         return pause(scheduler, now)
 
-    monkeypatch.setattr(RequestScheduler, "pause", counted)
-    monkeypatch.setattr("nwchat.delivery.asyncio_transport._DIALS_AT_ONCE", 20)
+    monkeypatch.setattr(RequestScheduler, "wait_seconds", counted)
+    monkeypatch.setattr("nwchat.delivery.asyncio_transport._MAX_CONNECTING", 20)
     url = serve(Peer.hold).url.replace("http:", "https:")
     sent = send(make_transport(ca=authority.ca), url, map(str, range(60)), attempts=1)
     assert sent.kinds == {Failed: 60}
@@ -115,7 +115,7 @@ def test_through_a_proxy(serve: Serve, make_transport: MakeTransport, authority:
     proxy = Proxy(b"HTTP/1.1 200 Connection established\r\nx: y\r\n\r\n")
     way = f"http://user:w%40rd@127.0.0.1:{serve(proxy).port}"
     transport = make_transport(ca=authority.ca, proxy=way)
-    sent = send(transport, stub.url, map(str, range(20)), most_width=2)
+    sent = send(transport, stub.url, map(str, range(20)), max_concurrency=2)
     assert sent.kinds == {Delivered: 20}
     assert 1 <= len(proxy.asked) <= 2
     lines = proxy.asked[0].splitlines()

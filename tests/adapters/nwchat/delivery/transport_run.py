@@ -12,7 +12,7 @@ from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Outcome
 from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.signing import Credentials
-from nwchat.delivery.targets import ConnectionPosts
+from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 
 
@@ -47,13 +47,13 @@ def send(
     method: Any = "POST",
     body: bytes = b"hi",
     credentials: Callable[[], Credentials] = lambda: Credentials("AK", "secret"),
-    stopped: Callable[[], str] | None = None,
+    stop_reason: Callable[[], str] | None = None,
     source: Any = None,
     settle: Callable[[str], None] = lambda name: None,
     **options: Any,
 ) -> Sent:
     """Runs it to its end. Retries wait for next to nothing."""
-    target = ConnectionPosts(method, url, "us-east-2", credentials, body if method == "POST" else b"")
+    target = ConnectionRequests(method, url, "us-east-2", credentials, body if method == "POST" else b"")
 
     def note(recipient: Recipient, outcome: Outcome) -> None:
         name = recipient.connection_id
@@ -64,6 +64,6 @@ def send(
     options = {"jitter": lambda: 0.05, **options}
     sent = Sent(RequestScheduler(source or Names(names), target, note, **options))
     began, cpu = time.monotonic(), time.process_time()
-    transport.run(sent.scheduler, stopped)
+    transport.run(sent.scheduler, stop_reason)
     sent.seconds, sent.cpu_seconds = time.monotonic() - began, time.process_time() - cpu
     return sent

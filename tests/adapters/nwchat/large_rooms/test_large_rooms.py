@@ -12,10 +12,10 @@ from botocore.stub import Stubber
 
 from nwchat.delivery.tally import Counts
 from nwchat.large_rooms import segments
-from nwchat.large_rooms.invoker import Invoker, Missed
+from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
 from nwchat.model.rows import Connection
-from nwchat.storage.scan import Part
+from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Store
 from tests.adapters.nwchat.storage.test_store import LIVE, NOW, client, store
 
@@ -33,16 +33,16 @@ def filled(store: Store, names: list[str]) -> None:
 
 
 def read(store: Store, **options: Any) -> list[str]:
-    part = options.pop("part", Part())
+    part = options.pop("part", ScanSegment())
     return [each.connection_id for page in store.scan(part, NOW, **options) for each in page.recipients]
 
 
 def test_a_scan_goes_on_after_a_row_that_may_be_gone(store: Store) -> None:
     filled(store, [f"c{each}" for each in range(6)])
     everybody = read(store)
-    assert read(store, part=Part(start=everybody[1]), page_size=2) == everybody[2:]
+    assert read(store, part=ScanSegment(start=everybody[1]), page_size=2) == everybody[2:]
     store.remove_connection(everybody[1])
-    assert read(store, part=Part(start=everybody[1])) == everybody[2:]
+    assert read(store, part=ScanSegment(start=everybody[1])) == everybody[2:]
 
 
 def test_segments_are_asked_for_as_such() -> None:
@@ -74,13 +74,13 @@ def test_segments_are_asked_for_as_such() -> None:
                 "ExclusiveStartKey": {"connection_id": {"S": "b"}},
             },
         )
-        assert read(Store(real, "connections", "messages"), part=Part(1, 4, "a")) == ["b", "c"]
+        assert read(Store(real, "connections", "messages"), part=ScanSegment(1, 4, "a")) == ["b", "c"]
     real.close()
 
 
 def test_the_tables_own_count(store: Store) -> None:
     filled(store, ["a", "b", "c"])
-    assert store.size() == 3
+    assert store.item_count() == 3
 
 
 def announcement(client: DynamoDBClient) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_reports_go_into_the_announcements_row(client: DynamoDBClient, store: St
         store.report("sent#x", segments.report_name(ONE), value)
     row = announcement(client)
     assert row["message_id"] == {"S": "m"}
-    assert segments.progress_of(row) == segments.Progress(Counts(3, 2, 1, reasons=(("a", 1),)), 1)
+    assert segments.progress_of(row) == segments.SegmentProgress(Counts(3, 2, 1, reasons=(("a", 1),)), 1)
 
 
 def test_a_row_that_is_gone_is_not_made_again(client: DynamoDBClient, store: Store) -> None:
@@ -121,17 +121,17 @@ def test_a_segment_is_one_asynchronous_invocation(invoker: tuple[Invoker, Stubbe
     payload = json.dumps(segments.to_event(segment), ensure_ascii=False, separators=(",", ":")).encode()
     wanted = {"FunctionName": "f:live", "InvocationType": "Event", "Payload": payload}
     stub.add_response("invoke", {"StatusCode": 202}, wanted)
-    calls.hand_over(segment)
+    calls.invoke(segment)
 
 
 def test_what_lambda_does_not_take_comes_back(invoker: tuple[Invoker, Stubber]) -> None:
     calls, stub = invoker
     stub.add_client_error("invoke", "TooManyRequestsException", "Rate Exceeded", 429)
-    (missed,) = calls.hand_over_all([ONE])
+    (missed,) = calls.invoke_all([ONE])
     assert (missed.segment, "Rate Exceeded" in missed.reason) == (ONE, True)
     large = Segment("x" * 1_000_000, "id", 0, 4, 1.0)
-    assert calls.hand_over_all([large]) == [
-        Missed(
+    assert calls.invoke_all([large]) == [
+        FailedInvocation(
             large,
             f"an event of {len(json.dumps(segments.to_event(large), separators=(',', ':')))} bytes "
             "is more than Lambda takes",

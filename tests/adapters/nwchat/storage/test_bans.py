@@ -12,7 +12,7 @@ from moto import mock_aws
 from nwchat.model.bans import Ban, ban_row, keys_of
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
-from nwchat.storage.batch_get import ATTEMPTS, Unread
+from nwchat.storage.batch_get import ATTEMPTS, UnprocessedRows
 from nwchat.storage.store import Store
 from tests.adapters.moto_tables import make_messages
 
@@ -84,6 +84,6 @@ def test_what_is_left_out_is_asked_for_again(client: DynamoDBClient) -> None:
 
 def test_not_for_ever(client: DynamoDBClient) -> None:
     busy, waits = Busy(client, 0), list[float]()
-    with pytest.raises(Unread, match="1 of 1 rows"):
+    with pytest.raises(UnprocessedRows, match="1 of 1 rows"):
         store(busy, waits).bans(("user#bob",))
     assert (busy.calls, sum(waits) < 1) == (ATTEMPTS, True)

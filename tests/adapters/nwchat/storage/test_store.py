@@ -18,7 +18,7 @@ from nwchat.model.ids import dedup_room, first_ulid
 from nwchat.model.limits import Limits
 from nwchat.model.rows import Connection, Recipient, Row
 from nwchat.model.wire import Message, Page
-from nwchat.storage.scan import Part
+from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Dedup, Duplicate, Store, Stored
 from tests.adapters.moto_tables import make_messages
 
@@ -101,7 +101,7 @@ def test_expired_rows_are_nobody(store: Store) -> None:
 
 def only(store: Store) -> Recipient:
     """The one row, as a fan-out reads it."""
-    (found,) = store.scan(Part(), NOW)
+    (found,) = store.scan(ScanSegment(), NOW)
     (recipient,) = found.recipients
     return recipient
 

@@ -14,8 +14,8 @@ import pytest
 from nwchat.auth import tokens
 from nwchat.auth.key_cache import (
     FRESH_SECONDS,
-    PATIENT_SECONDS,
-    SPARING_SECONDS,
+    MAX_WAIT_SECONDS,
+    RETRY_DELAY_SECONDS,
     STALE_SECONDS,
     KeyCache,
     NoKeys,
@@ -25,10 +25,10 @@ from nwchat.auth.tokens import (
     Reason,
     TokenAccepted,
     TokenRefused,
-    bearer,
-    mint,
+    bearer_token,
+    create_token,
+    handshake_token,
     misshapen,
-    of_handshake,
     verify,
     verify_with,
 )
@@ -121,7 +121,7 @@ def test_what_comes_in_and_as_whom(made: str, who: Identity) -> None:
 
 
 def test_what_is_minted_is_good_until_it_ends() -> None:
-    made = mint(Identity("7", "eva", "moderator"), NEW, NOW, 60)
+    made = create_token(Identity("7", "eva", "moderator"), NEW, NOW, 60)
     found = verify(made, KEYS, NOW + 59.9, 40)
     assert isinstance(found, TokenAccepted)
     assert (found.identity, found.kid, found.expires_at) == (
@@ -133,7 +133,7 @@ def test_what_is_minted_is_good_until_it_ends() -> None:
     assert isinstance(late, TokenRefused)
     assert (late.reason, (late.claims or {})["sub"]) == ("expired", "7")
     with pytest.raises(ValueError, match="an id is 1 to 64 characters"):
-        mint(Identity(" 7", ""), NEW, NOW, 60)
+        create_token(Identity(" 7", ""), NEW, NOW, 60)
 
 
 # Where a token is -------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ PROTOCOL = "Sec-WebSocket-Protocol"
     ],
 )  # fmt: skip
 def test_where_a_handshake_has_its_token(event: dict[str, Any], found: str) -> None:
-    seen = of_handshake(event)
+    seen = handshake_token(event)
     assert (seen.reason if isinstance(seen, TokenRefused) else f"={seen}") == found
 
 
@@ -183,7 +183,7 @@ def test_where_a_handshake_has_its_token(event: dict[str, Any], found: str) -> N
     ],
 )
 def test_where_a_request_has_its_token(headers: Any, found: str) -> None:
-    seen = bearer(headers)
+    seen = bearer_token(headers)
     assert (seen.reason if isinstance(seen, TokenRefused) else f"={seen}") == found
 
 
@@ -259,7 +259,7 @@ def test_an_outage_is_gone_through_with_what_was_read_last_for_a_while() -> None
         assert [store.keys(), store.keys()] == [KEYS, KEYS]
     # Less often than when it answers, which leaves its few calls to whoever has no keys.
     assert store.asked == 4
-    assert store.drawn == [SPARING_SECONDS] * 3
+    assert store.drawn == [RETRY_DELAY_SECONDS] * 3
     store.now = read_at + STALE_SECONDS
     assert store.keys() == ()
     assert "secret in here" not in store.output.getvalue()
@@ -285,11 +285,11 @@ def test_whoever_has_no_keys_goes_on_asking_for_a_while() -> None:
     store.fails = 4
     began = store.now
     assert (store.keys(), store.asked) == (KEYS, 5)
-    assert store.now - began < PATIENT_SECONDS
+    assert store.now - began < MAX_WAIT_SECONDS
     store = Store()
     store.says = TimeoutError()
     assert store.keys() == ()
-    assert PATIENT_SECONDS <= store.now - began < PATIENT_SECONDS + 1
+    assert MAX_WAIT_SECONDS <= store.now - began < MAX_WAIT_SECONDS + 1
     # That there are none is an answer.
     store = Store()
     store.says = NoKeys()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nwchat.delivery.http_response import MAX_BODY, MAX_HEAD, HttpResponse, read
+from nwchat.delivery.http_response import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpResponse, parse_response
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 403 x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -39,7 +39,7 @@ CHUNKED = b"HTTP/1.1 403 x\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
 )
 def test_reading(data: bytes, answer: HttpResponse | None) -> None:
-    assert read(data) == answer
+    assert parse_response(data) == answer
 
 
 @pytest.mark.parametrize(
@@ -52,25 +52,25 @@ def test_reading(data: bytes, answer: HttpResponse | None) -> None:
         b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
         CHUNKED + b"none\r\n",
         CHUNKED + b"-5\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"x" * MAX_HEAD,
+        b"HTTP/1.1 200 OK\r\n" + b"x" * MAX_HEAD_BYTES,
     ],
 )
 def test_what_is_none(data: bytes) -> None:
     with pytest.raises(ValueError):
-        read(data)
+        parse_response(data)
 
 
 def test_a_body_is_bounded() -> None:
     head = b"HTTP/1.1 403 x\r\n"
-    many = b"x" * MAX_BODY * 2
+    many = b"x" * MAX_BODY_BYTES * 2
     for data in (
         head + b"\r\n" + many,
         head + b"content-length: 999999\r\n\r\n" + many,
         CHUNKED + b"fffffff\r\n" + many,
     ):
-        answer = read(data)
+        answer = parse_response(data)
         assert answer is not None
-        assert len(answer.body) == MAX_BODY
+        assert len(answer.body) == MAX_BODY_BYTES
 
 
 @settings(deadline=None)
@@ -91,12 +91,12 @@ def test_a_part_of_an_answer_is_never_taken_for_the_whole(
         whole = b"HTTP/1.1 %d x\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
     if status in (204, 304):
         return
-    assert read(whole) == HttpResponse(status, body, True, True)
-    part = read(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    assert part is None or (not part.whole and body.startswith(part.body) and part.status == status)
+    assert parse_response(whole) == HttpResponse(status, body, True, True)
+    part = parse_response(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    assert part is None or (not part.complete and body.startswith(part.body) and part.status == status)
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda rest: b"HTTP/1.1 200 OK\r\n" + rest))
 def test_anything_is_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(ValueError):
-        read(data)
+        parse_response(data)

@@ -13,7 +13,7 @@ def sent(rate_limiter: RateLimiter, begin: float, end: float, step: float = 0.00
     """How many it lets go, asked each `step` for as many as there are."""
     count, steps = 0, round((end - begin) / step)
     for number in range(steps):
-        while rate_limiter.take(begin + number * step) and count < 10**6:
+        while rate_limiter.try_acquire(begin + number * step) and count < 10**6:
             count += 1
     return count
 
@@ -32,11 +32,11 @@ def test_a_rest_is_not_saved_up() -> None:
 @given(st.floats(0.5, 20_000), st.floats(0, 1000))
 def test_after_the_delay_one_may_go(rate: float, now: float) -> None:
     rate_limiter = RateLimiter(rate)
-    while rate_limiter.take(now):
+    while rate_limiter.try_acquire(now):
         pass
     delay = rate_limiter.delay(now)
     assert 0 < delay <= 1 / rate + 1e-9
-    assert rate_limiter.take(now + delay + 1e-6)
+    assert rate_limiter.try_acquire(now + delay + 1e-6)
 
 
 def answers(
@@ -46,7 +46,7 @@ def answers(
     now, number = begin, 0
     while now < begin + seconds:
         number += 1
-        rate_limiter.answered(now, throttled=int(number * throttled) != int((number - 1) * throttled))
+        rate_limiter.record_response(now, throttled=int(number * throttled) != int((number - 1) * throttled))
         now += 1 / min(rate_limiter.rate, most)
     return now
 
@@ -63,7 +63,7 @@ def test_it_backs_off_and_recovers() -> None:
 
 def test_without_a_limit_it_comes_down_from_what_is_known_to_be_too_much() -> None:
     rate_limiter = RateLimiter()
-    assert rate_limiter.take(0) and rate_limiter.delay(0) == 0
+    assert rate_limiter.try_acquire(0) and rate_limiter.delay(0) == 0
     now = answers(rate_limiter, 0.0, 1.0, throttled=1.0)
     assert rate_limiter.rate < 8000
     answers(rate_limiter, now, 30.0, throttled=0.0)
@@ -81,17 +81,17 @@ def test_a_slow_client_alone_keeps_nobody_waiting() -> None:
     """Nine attempts, seconds apart, and nothing else."""
     rate_limiter = RateLimiter()
     for number in range(9):
-        rate_limiter.answered(number * 2.0, throttled=True)
+        rate_limiter.record_response(number * 2.0, throttled=True)
     assert rate_limiter.rate == math.inf
 
 
 def test_an_outage_slows_it_down_and_some_failures_do_not() -> None:
     rate_limiter = RateLimiter(1000.0)
     for number in range(4000):
-        rate_limiter.answered(number / 1000, failed=number % 2 == 0)
+        rate_limiter.record_response(number / 1000, failed=number % 2 == 0)
     assert rate_limiter.rate == 1000.0
     for number in range(4000, 8000):
-        rate_limiter.answered(number / 1000, failed=True)
+        rate_limiter.record_response(number / 1000, failed=True)
     assert rate_limiter.rate < 100
 
 
@@ -108,8 +108,8 @@ def wide(latency: float, *, rate: float = 10_000.0, most: int = 512) -> int:
     width = ConcurrencyLimit(most)
     for number in range(3000):
         now = number / 500
-        width.answered(now - latency, now, rate)
-    return width.now
+        width.record_response(now - latency, now, rate)
+    return width.current
 
 
 @pytest.mark.parametrize(
@@ -137,30 +137,32 @@ def test_it_follows_a_latency_that_changes() -> None:
     for latency, expected in ((0.02, 300), (0.002, 30), (0.02, 300)):
         for _ in range(3000):
             now += 0.002
-            width.answered(now - latency, now, 10_000.0)
-        assert width.now == pytest.approx(expected, abs=1)
+            width.record_response(now - latency, now, 10_000.0)
+        assert width.current == pytest.approx(expected, abs=1)
 
 
 def test_slow_handshakes_are_not_measured() -> None:
     width = ConcurrencyLimit(512)
     for number in range(3000):
-        width.answered(-math.inf, number / 500, 10_000.0)
-    assert width.now == 32
+        width.record_response(-math.inf, number / 500, 10_000.0)
+    assert width.current == 32
 
 
 def test_answers_that_are_given_at_once_do_not_narrow_it() -> None:
     width = ConcurrencyLimit(512)
     for number in range(6000):
         now, quick = number / 500, number % 3 == 0
-        width.answered(now - (0.0005 if quick else 0.02), now, 10_000.0, "gone" if quick else "delivered")
-    assert width.now == pytest.approx(300, abs=1)
+        width.record_response(
+            now - (0.0005 if quick else 0.02), now, 10_000.0, "gone" if quick else "delivered"
+        )
+    assert width.current == pytest.approx(300, abs=1)
 
 
 def test_one_late_answer_of_a_rare_kind_does_not_widen_it() -> None:
     width = ConcurrencyLimit(512)
     for number in range(3000):
         now = number / 500
-        width.answered(now - 0.002, now, 10_000.0, "delivered")
+        width.record_response(now - 0.002, now, 10_000.0, "delivered")
         if number % 1000 == 500:
-            width.answered(now - 7.0, now, 10_000.0, "refused")
-    assert width.now == 30
+            width.record_response(now - 7.0, now, 10_000.0, "refused")
+    assert width.current == 30

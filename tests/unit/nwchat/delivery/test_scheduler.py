@@ -15,13 +15,13 @@ from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.scheduler import (
     ABORT_AFTER,
     GRACE_SECONDS,
-    STARVED_SECONDS,
+    SOURCE_POLL_SECONDS,
     Call,
     DeliveryAborted,
     RequestScheduler,
 )
 from nwchat.delivery.signing import Credentials
-from nwchat.delivery.targets import ConnectionPosts
+from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 from tests.unit.nwchat.delivery.virtual_transport import Answer, Pages, Virtual, people
 
@@ -39,7 +39,7 @@ class World:
         **options: Any,
     ) -> None:
         self.said: dict[str, Outcome] = {}
-        target = ConnectionPosts("POST", "https://gateway.example/prod", "us-east-2", credentials, b"hi")
+        target = ConnectionRequests("POST", "https://gateway.example/prod", "us-east-2", credentials, b"hi")
         self.source = Pages(pages)
         self.scheduler: RequestScheduler[Recipient] = RequestScheduler(
             self.source, target, self.settle, **options
@@ -51,12 +51,12 @@ class World:
 
     def taken(self, now: float) -> list[Call[Recipient]]:
         calls = []
-        while (call := self.scheduler.take(now)) is not None:
+        while (call := self.scheduler.next_call(now)) is not None:
             calls.append(call)
         return calls
 
     def take(self, now: float) -> Call[Recipient]:
-        call = self.scheduler.take(now)
+        call = self.scheduler.next_call(now)
         assert call is not None
         return call
 
@@ -82,15 +82,15 @@ class World:
 )
 def test_what_an_answer_means(method: Any, answer: tuple[int, bytes], outcome: Outcome) -> None:
     said: list[Outcome] = []
-    target = ConnectionPosts(
+    target = ConnectionRequests(
         method, "https://g.example/p", "us-east-2", lambda: Credentials("a", "b"), b"x" * (method == "POST")
     )
     scheduler = RequestScheduler(Pages([people("a")]), target, lambda _, each: said.append(each))
-    call = scheduler.take(0.0)
+    call = scheduler.next_call(0.0)
     assert call is not None
-    scheduler.answered(call, *answer, 1.0)
-    assert scheduler.take(1.0) is None
-    assert (said, scheduler.over) == ([outcome], True)
+    scheduler.record_response(call, *answer, 1.0)
+    assert scheduler.next_call(1.0) is None
+    assert (said, scheduler.done) == ([outcome], True)
 
 
 @pytest.mark.parametrize(
@@ -117,22 +117,22 @@ def test_waits_have_jitter_and_a_ceiling() -> None:
     world = World([people("a")], attempts=99, jitter=lambda: 0.5)
     now = 0.0
     for wait in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5):
-        world.scheduler.broken(world.take(now), "", now)
-        assert world.scheduler.take(now + wait - 0.001) is None
-        assert world.scheduler.pause(now) == pytest.approx(min(wait, 1.0))
+        world.scheduler.record_failure(world.take(now), "", now)
+        assert world.scheduler.next_call(now + wait - 0.001) is None
+        assert world.scheduler.wait_seconds(now) == pytest.approx(min(wait, 1.0))
         now += wait + 0.001
 
 
 def test_a_retry_goes_before_the_rest() -> None:
-    world = World([people(*"abc")], most_width=1, jitter=lambda: 0.0)
-    world.scheduler.broken(world.take(0), "", 0)
+    world = World([people(*"abc")], max_concurrency=1, jitter=lambda: 0.0)
+    world.scheduler.record_failure(world.take(0), "", 0)
     assert [world.take(1).item.connection_id] == ["a"]
 
 
 def test_no_more_are_under_way_than_may_be() -> None:
-    world = World([people(*map(str, range(100)))], most_width=7)
+    world = World([people(*map(str, range(100)))], max_concurrency=7)
     assert len(world.taken(0)) == 7
-    assert world.scheduler.pause(0) == 1.0
+    assert world.scheduler.wait_seconds(0) == 1.0
 
 
 def test_an_id_without_a_path_is_refused_alone() -> None:
@@ -171,39 +171,39 @@ def test_expired_credentials_are_asked_for_again() -> None:
 
 
 def test_the_deadline_is_seen_while_all_are_under_way() -> None:
-    world = World([people(*"abc")], most_width=1, deadline=5.0)
+    world = World([people(*"abc")], max_concurrency=1, deadline=5.0)
     call = world.take(0)
-    assert world.scheduler.pause(4.5) == 0.5
-    assert not world.scheduler.late(4.9)
-    assert world.scheduler.take(5.0) is None
-    assert (world.scheduler.stopped, world.scheduler.cut_short) == ("out of time", True)
-    assert not world.scheduler.late(5.0 + GRACE_SECONDS - 0.1)
-    assert world.scheduler.late(5.0 + GRACE_SECONDS)
-    world.scheduler.broken(call, "no answer yet", 6.5)
+    assert world.scheduler.wait_seconds(4.5) == 0.5
+    assert not world.scheduler.past_grace(4.9)
+    assert world.scheduler.next_call(5.0) is None
+    assert (world.scheduler.stop_reason, world.scheduler.cut_short) == ("out of time", True)
+    assert not world.scheduler.past_grace(5.0 + GRACE_SECONDS - 0.1)
+    assert world.scheduler.past_grace(5.0 + GRACE_SECONDS)
+    world.scheduler.record_failure(call, "no answer yet", 6.5)
     assert world.said == {"a": Failed("no answer yet")}
-    assert world.scheduler.over
+    assert world.scheduler.done
 
 
 def test_a_stop_lets_what_is_under_way_end_for_a_while() -> None:
-    world = World([people(*"abcd")], most_width=3, jitter=lambda: 1.0)
+    world = World([people(*"abcd")], max_concurrency=3, jitter=lambda: 1.0)
     a, b, c = world.taken(0)
-    world.scheduler.broken(a, "reset", 0)
+    world.scheduler.record_failure(a, "reset", 0)
     world.scheduler.stop("interrupted")
     assert world.said == {"a": Failed("interrupted", 1)}
-    assert not world.scheduler.late(1.0)
-    world.scheduler.answered(b, 200, b"", 1.0)
-    world.scheduler.answered(c, 503, b"", 1.0)
+    assert not world.scheduler.past_grace(1.0)
+    world.scheduler.record_response(b, 200, b"", 1.0)
+    world.scheduler.record_response(c, 503, b"", 1.0)
     assert world.said == {"a": Failed("interrupted", 1), "b": Delivered(), "c": Failed("503")}
-    assert world.scheduler.over
+    assert world.scheduler.done
     assert world.scheduler.cut_short
 
 
 def test_a_stop_after_the_last_was_begun_cuts_nothing_short() -> None:
     world = World([people("a")])
     call = world.take(0)
-    assert world.scheduler.take(0) is None
+    assert world.scheduler.next_call(0) is None
     world.scheduler.stop("interrupted")
-    world.scheduler.answered(call, 200, b"", 0)
+    world.scheduler.record_response(call, 200, b"", 0)
     assert (world.scheduler.cut_short, world.said) == (False, {"a": Delivered()})
 
 
@@ -216,35 +216,38 @@ def test_what_the_source_raises_comes_after_what_it_gave() -> None:
 
 @pytest.mark.parametrize(
     ("pages", "pause"),
-    [([people("a")], 0.0), ([(), ()], STARVED_SECONDS), ([()], STARVED_SECONDS)],
+    [([people("a")], 0.0), ([(), ()], SOURCE_POLL_SECONDS), ([()], SOURCE_POLL_SECONDS)],
 )
 def test_how_long_to_wait_for_the_source(pages: list[Sequence[Recipient]], pause: float) -> None:
     world = World([*pages, ()])
     if pages[0]:
-        world.scheduler._fetch()
-    assert world.scheduler.pause(0) == pause
+        world.scheduler._refill()
+    assert world.scheduler.wait_seconds(0) == pause
 
 
 @given(st.integers(1, 5), st.floats(0, 10), st.floats(0.5, 500))
 def test_after_the_pause_there_is_something_to_do(width: int, deadline: float, rate: float) -> None:
     """No busy loop: of two `take`s in a row that give nothing, with the pause between them, none is idle."""
     world = World(
-        [people(*map(str, range(20)))], most_width=width, rate_limiter=RateLimiter(rate), deadline=deadline
+        [people(*map(str, range(20)))],
+        max_concurrency=width,
+        rate_limiter=RateLimiter(rate),
+        deadline=deadline,
     )
     now, idle = 0.0, 0
     for _ in range(400):
-        call = world.scheduler.take(now)
+        call = world.scheduler.next_call(now)
         if call is not None:
             idle = 0
-            world.scheduler.answered(call, 200, b"", now)
-        if world.scheduler.over:
+            world.scheduler.record_response(call, 200, b"", now)
+        if world.scheduler.done:
             break
         if call is None:
-            pause = world.scheduler.pause(now)
+            pause = world.scheduler.wait_seconds(now)
             now += max(pause, 0.000_001)
             idle += pause < 0.9
             assert idle <= 2
-    assert world.scheduler.over
+    assert world.scheduler.done
 
 
 def test_misconfigured_nobody_is_asked_a_million_times() -> None:
@@ -371,40 +374,40 @@ def test_whatever_comes_each_that_was_taken_ends_in_one_outcome(
     if fails:
         full.append(OSError("table away"))
     world = World(
-        full, most_width=width, deadline=deadline, rate_limiter=RateLimiter(rate), jitter=lambda: jitter
+        full, max_concurrency=width, deadline=deadline, rate_limiter=RateLimiter(rate), jitter=lambda: jitter
     )
     scheduler, source = world.scheduler, world.source
     taken: set[str] = set()
     out: list[Call[Recipient]] = []
     now = 0.0
     for _ in range(5000):
-        if scheduler.over:
+        if scheduler.done:
             break
-        if now >= stop_at and not scheduler.stopped:
+        if now >= stop_at and not scheduler.stop_reason:
             scheduler.stop("interrupted")
-        if (call := scheduler.take(now)) is not None:
+        if (call := scheduler.next_call(now)) is not None:
             assert now < min(deadline, math.inf)
-            assert not scheduler.stopped
+            assert not scheduler.stop_reason
             taken.add(call.item.connection_id)
             out.append(call)
             continue
-        assert scheduler.under_way == len(out) <= width
-        if scheduler.late(now):
+        assert scheduler.in_flight == len(out) <= width
+        if scheduler.past_grace(now):
             while out:
-                scheduler.broken(out.pop(), "no answer yet", now)
+                scheduler.record_failure(out.pop(), "no answer yet", now)
         elif out and random.random() < 0.75:
             call = out.pop(random.randrange(len(out)))
             match random.choice(ANSWERS):
                 case str(reason):
-                    scheduler.broken(call, reason, now)
+                    scheduler.record_failure(call, reason, now)
                 case (status, body):
-                    scheduler.answered(call, status, body, now)
+                    scheduler.record_response(call, status, body, now)
         now += random.choice([0.0, 0.01, 0.3, 1.0])
-    assert scheduler.over
-    assert scheduler.under_way == 0
+    assert scheduler.done
+    assert scheduler.in_flight == 0
     assert taken == set(world.said)
     given_by_source = sum(len(each) for each in full[: source.taken] if not isinstance(each, Exception))
     if not scheduler.cut_short:
         assert len(world.said) == given_by_source == sum(pages)
     else:
-        assert scheduler.stopped
+        assert scheduler.stop_reason

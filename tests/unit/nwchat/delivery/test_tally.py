@@ -10,7 +10,7 @@ import pytest
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.delivery.scheduler import Call
-from nwchat.delivery.tally import MOST_GONE, YOUNG_MS, Counts, RecipientSource, Tally, old_enough
+from nwchat.delivery.tally import MAX_GONE_ROWS, MIN_ROW_AGE_MS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.model.rows import Recipient, recipient
 from tests.unit.nwchat.delivery.virtual_transport import (
     FAILED_CONDITION,
@@ -100,7 +100,7 @@ def test_a_row_that_was_not_deleted_is_not_counted_as_forgotten() -> None:
 def test_skipped_and_first() -> None:
     gateway = FakeGateway()
     counts = spread(
-        [people("me", "skipped", "other")], gateway, first=people("me"), skip=frozenset({"skipped"})
+        [people("me", "skipped", "other")], gateway, priority=people("me"), skip=frozenset({"skipped"})
     )
     assert gateway.asked == ["me", "other"]
     assert counts.recipients == 2
@@ -128,7 +128,7 @@ def test_posting_goes_on_while_more_is_read_and_what_waits_is_bounded() -> None:
     settled: list[str] = []
     poster, transport = make_poster(FakeGateway(), seconds=0.02)
     source = Lazy(500, settled)
-    counts = poster.post_all(source, b"hi", settled=lambda each, _: settled.append(each.connection_id))
+    counts = poster.post_all(source, b"hi", on_outcome=lambda each, _: settled.append(each.connection_id))
     assert counts.delivered == len(set(settled)) == 5000
     assert 10 < source.most_ahead <= transport.most_under_way + 10 <= 512 + 10
 
@@ -169,7 +169,7 @@ def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
         return "interrupted" if counts.recipients >= 40 else ""
 
     gateway = FakeGateway({"1": (503, b"busy")})
-    counts = spread([people(*map(str, range(1000)))], gateway, tick=tick)
+    counts = spread([people(*map(str, range(1000)))], gateway, on_progress=tick)
     assert counts.cut_short
     assert counts.recipients == len(set(gateway.asked)) < 200
     assert counts.failed == 1
@@ -184,7 +184,7 @@ def test_once_it_is_stopped_no_rows_are_deleted_any_more() -> None:
         [people(*names)],
         FakeGateway(dict.fromkeys(names, GONE)),
         rows,
-        tick=lambda counts: next(stops, ""),
+        on_progress=lambda counts: next(stops, ""),
     )
     assert counts.cut_short
     assert counts.gone > 0
@@ -201,7 +201,7 @@ def test_deleting_rows_can_be_stopped() -> None:
         asked += 1
         return "interrupted" if asked > 5 else ""
 
-    counts = spread([people(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, tick=tick)
+    counts = spread([people(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, on_progress=tick)
     assert (counts.gone, counts.forgotten) == (3, 0)
     assert asked < 20
 
@@ -225,14 +225,14 @@ def test_progress_ends_with_the_whole() -> None:
     counts = spread(
         [people(*"abcdefgh")],
         FakeGateway({"a": GONE}),
-        tick=watch,
+        on_progress=watch,
     )
     assert counts.forgotten == 1
     assert seen[-1] == counts
 
 
 def test_the_gone_do_not_pile_up() -> None:
-    names = [str(number) for number in range(MOST_GONE * 2 + 10)]
+    names = [str(number) for number in range(MAX_GONE_ROWS * 2 + 10)]
     rows = FakeRows()
     gateway = FakeGateway(dict.fromkeys(names, GONE))
     most = 0
@@ -242,16 +242,16 @@ def test_the_gone_do_not_pile_up() -> None:
         most = max(most, len(gateway.asked) - len(rows.forgotten))
 
     pages = [people(*names[start : start + 100]) for start in range(0, len(names), 100)]
-    counts = spread(pages, gateway, rows, settled=settled)
+    counts = spread(pages, gateway, rows, on_outcome=settled)
     assert (counts.gone, counts.forgotten) == (len(names), len(names))
     assert sorted(rows.forgotten) == sorted(names)
-    assert MOST_GONE < most <= MOST_GONE + 100 + 512
+    assert MAX_GONE_ROWS < most <= MAX_GONE_ROWS + 100 + 512
 
 
 def test_reasons_do_not_grow_with_the_recipients() -> None:
     tally = Tally()
     for number in range(100):
-        tally.settle(Recipient("a"), Failed(f"reason {number}"))
+        tally.record(Recipient("a"), Failed(f"reason {number}"))
     assert tally.counts().failed == 100
     assert len(tally.counts().reasons) == 10
 
@@ -266,7 +266,7 @@ def test_every_outcome_is_one_recipient() -> None:
         Failed("broken", 5),
     ]
     for outcome in outcomes:
-        tally.settle(Recipient("a"), outcome)
+        tally.record(Recipient("a"), outcome)
     counts = tally.counts()
     assert (counts.delivered, counts.gone, counts.refused, counts.failed) == (1, 1, 1, 2)
     assert (counts.recipients, counts.retries) == (5, 15)
@@ -275,21 +275,27 @@ def test_every_outcome_is_one_recipient() -> None:
 
 @pytest.mark.parametrize(
     ("connected_at", "forgotten"),
-    [(None, True), (0, True), (NOW - YOUNG_MS, True), (NOW + 1 - YOUNG_MS, False), (NOW * 2, False)],
+    [
+        (None, True),
+        (0, True),
+        (NOW - MIN_ROW_AGE_MS, True),
+        (NOW + 1 - MIN_ROW_AGE_MS, False),
+        (NOW * 2, False),
+    ],
 )
 def test_the_young_are_spared(connected_at: int | None, forgotten: bool) -> None:
     who = Recipient("a") if connected_at is None else recipient("a", connected_at)
-    assert old_enough([who], NOW) == ([who] if forgotten else [])
+    assert is_deletable(who, NOW) == forgotten
 
 
 def test_a_time_that_is_none_is_old() -> None:
     odd = Recipient("a", {"connected_at": {"S": "yesterday"}})
-    assert old_enough([odd], NOW) == [odd]
+    assert is_deletable(odd, NOW)
 
 
 def test_a_crowd_is_at_its_end_with_the_others_and_not_when_it_is_full() -> None:
     full = True
-    crowd = RecipientSource(Pages([people("a")]), full=lambda: full)
+    crowd = RecipientSource(Pages([people("a")]), paused=lambda: full)
     assert (crowd.next(), crowd.ended) == (None, False)
     full = False
     assert crowd.next() == people("a")

@@ -30,14 +30,14 @@ class Virtual:
     now: float = 0.0
     most_under_way: int = 0
 
-    def run(self, scheduler: RequestScheduler[Any], stopped: Callable[[], str] | None = None) -> None:
+    def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         coming: deque[tuple[float, Call[Any]]] = deque()
         while True:
-            if stopped is not None and (reason := stopped()):
+            if stop_reason is not None and (reason := stop_reason()):
                 scheduler.stop(reason)
-            while (call := scheduler.take(self.now)) is not None:
+            while (call := scheduler.next_call(self.now)) is not None:
                 coming.append((self.now + self.seconds, call))
-            if scheduler.over:
+            if scheduler.done:
                 return
             self.most_under_way = max(self.most_under_way, len(coming))
             if coming:
@@ -45,7 +45,7 @@ class Virtual:
                 self.now = max(self.now, due)
                 self._settle(scheduler, call)
             else:
-                self.now += max(scheduler.pause(self.now), 0.001)
+                self.now += max(scheduler.wait_seconds(self.now), 0.001)
                 # Whoever reads ahead does it in a thread, and in real time.
                 time.sleep(0.0002)
 
@@ -55,9 +55,9 @@ class Virtual:
     def _settle(self, scheduler: RequestScheduler[Any], call: Call[Any]) -> None:
         match self.answer(scheduler.target.host, call):
             case str(reason):
-                scheduler.broken(call, reason, self.now)
+                scheduler.record_failure(call, reason, self.now)
             case (status, body):
-                scheduler.answered(call, status, body, self.now)
+                scheduler.record_response(call, status, body, self.now)
 
 
 @dataclass

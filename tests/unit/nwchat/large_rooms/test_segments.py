@@ -10,21 +10,23 @@ import pytest
 
 from nwchat.delivery.tally import Counts
 from nwchat.large_rooms import segments
-from nwchat.large_rooms.segments import FEWEST, MAX_HOPS, MOST, Segment
+from nwchat.large_rooms.segments import MAX_HOPS, MAX_SEGMENTS, MIN_SEGMENTS, Segment
 
 ONE = Segment("frame", "id", 1, 4, 2000.0, start="c7", hops=2, skip=("a", "b"), report="sent#x")
 
 
 @pytest.mark.parametrize(
     ("rows", "size", "wanted"),
-    [(0, 100, FEWEST), (400, 100, 4), (401, 100, 5), (1_000_000, 25_000, 40), (10**9, 1, MOST)],
+    [(0, 100, MIN_SEGMENTS), (400, 100, 4), (401, 100, 5), (1_000_000, 25_000, 40), (10**9, 1, MAX_SEGMENTS)],
 )
 def test_how_many(rows: int, size: int, wanted: int) -> None:
-    assert segments.count(rows, size) == wanted
+    assert segments.segment_count(rows, size) == wanted
 
 
 def test_together_they_are_the_room_at_the_whole_rate() -> None:
-    made = segments.cut("f", "id", rows=1000, segment_size=200, rate=8000, skip=["b", "a", "b"], report="r")
+    made = segments.split_room(
+        "f", "id", rows=1000, segment_size=200, rate=8000, skip=["b", "a", "b"], report="r"
+    )
     assert [(each.segment, each.segments) for each in made] == [(i, 5) for i in range(5)]
     assert {each.rate for each in made} == {1600.0}
     assert {each.skip for each in made} == {("a", "b")}
@@ -35,7 +37,7 @@ def test_together_they_are_the_room_at_the_whole_rate() -> None:
 
 @pytest.mark.parametrize("segment", [ONE, Segment("f", "id", 0, 4, 0.5), replace(ONE, frame="\u2028 ü")])
 def test_an_event_and_back(segment: Segment) -> None:
-    assert segments.of_event(json.loads(json.dumps(segments.to_event(segment)))) == segment
+    assert segments.from_event(json.loads(json.dumps(segments.to_event(segment)))) == segment
 
 
 @pytest.mark.parametrize(
@@ -61,18 +63,18 @@ def test_an_event_and_back(segment: Segment) -> None:
 )
 def test_what_is_no_segment(fault: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(fault))):
-        segments.of_event({**segments.to_event(ONE), **fault})
+        segments.from_event({**segments.to_event(ONE), **fault})
 
 
 @pytest.mark.parametrize("event", [None, [], "x"])
 def test_what_is_no_event(event: object) -> None:
     with pytest.raises(ValueError, match="not an object"):
-        segments.of_event(event)
+        segments.from_event(event)
 
 
 def test_it_goes_on_only_so_often() -> None:
-    assert segments.onward(ONE, "c9") == replace(ONE, start="c9", hops=3)
-    assert segments.onward(replace(ONE, hops=MAX_HOPS), "c9") is None
+    assert segments.remainder_of(ONE, "c9") == replace(ONE, start="c9", hops=3)
+    assert segments.remainder_of(replace(ONE, hops=MAX_HOPS), "c9") is None
 
 
 def written(*parts: tuple[Segment, Counts, bool]) -> dict[str, Any]:
@@ -95,10 +97,10 @@ def test_reports_are_summed_and_a_retry_counts_once() -> None:
             (second, Counts(1, refused=1), False),
         ),
     }
-    assert segments.progress_of(row) == segments.Progress(
+    assert segments.progress_of(row) == segments.SegmentProgress(
         Counts(8, 5, 1, 1, refused=1, failed=1, retries=2, reasons=(("b", 3), ("a", 2))), finished=1
     )
 
 
 def test_a_row_without_reports() -> None:
-    assert segments.progress_of({}) == segments.Progress(Counts(), 0)
+    assert segments.progress_of({}) == segments.SegmentProgress(Counts(), 0)

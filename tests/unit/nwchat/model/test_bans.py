@@ -12,7 +12,7 @@ import pytest
 from nwchat.connect import connect
 from nwchat.message import message
 from nwchat.model.bans import (
-    KEPT_SECONDS,
+    RETENTION_SECONDS,
     Ban,
     active_ban,
     address_key,
@@ -124,7 +124,7 @@ def test_a_ban_and_its_row(ban: Ban) -> None:
 
 
 def test_a_row_is_kept_after_the_end_and_for_ever_without_one() -> None:
-    assert ban_row(Ban("k", "w", 1_000_001))["expires_at"] == {"N": str(1001 + KEPT_SECONDS)}
+    assert ban_row(Ban("k", "w", 1_000_001))["expires_at"] == {"N": str(1001 + RETENTION_SECONDS)}
     assert "expires_at" not in ban_row(Ban("k", "w"))
 
 

@@ -65,7 +65,7 @@ def ticking(*times: int) -> Callable[[], int]:
 
 def test_ids_increase_within_a_millisecond_and_when_the_clock_steps_back() -> None:
     draws = iter([b"\xff" * 10, bytes(10), bytes(10), bytes(10)])
-    make = ids.UlidMaker(ticking(5, 5, 3, 9), lambda _: next(draws))
+    make = ids.UlidGenerator(ticking(5, 5, 3, 9), lambda _: next(draws))
     made = [make() for _ in range(4)]
     assert made == sorted(set(made))
     assert made[0] == ids.ulid(5, b"\xff" * 10)

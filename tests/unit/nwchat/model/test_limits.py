@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nwchat.model.limits import Limits, Window, check_message, clean, clean_name, rate_window
-from nwchat.model.wire import InvalidFrame, Say
+from nwchat.model.wire import InvalidFrame, MessageRequest
 
 # In pieces, because an alphabet with surrogates in it loses them: hypothesis leaves them out of text().
 PIECES = st.text() | st.sampled_from(list("\ud800\udfff\u202e\x85\u0301\u0323\n e\u200d"))
@@ -56,25 +56,28 @@ LIMITS = Limits(max_message_chars=5, max_uname_chars=4)
 @pytest.mark.parametrize(
     ("say", "checked"),
     [
-        (Say(" 12345 ", "u", "1", "c"), Say("12345", "u", "1", "c")),
-        (Say("123456", client_id="c"), InvalidFrame("too_long", "a message is at most 5 characters", "c")),
-        (Say("e\u0301" * 5), Say("é" * 5)),
-        (Say("\x00" * 100 + "ok"), Say("ok")),
-        (Say("😀" * 5), Say("😀" * 5)),
-        (Say(" \x00 ", client_id="c"), InvalidFrame("empty", "the message is empty", "c")),
-        (Say(""), InvalidFrame("empty", "the message is empty")),
-        (Say("hi", "long name", "9" * 100), Say("hi", "long", "9" * 64)),
-        (Say("hi", " a\nb ", "1\t2"), Say("hi", "a b", "1 2")),
+        (MessageRequest(" 12345 ", "u", "1", "c"), MessageRequest("12345", "u", "1", "c")),
+        (
+            MessageRequest("123456", client_id="c"),
+            InvalidFrame("too_long", "a message is at most 5 characters", "c"),
+        ),
+        (MessageRequest("e\u0301" * 5), MessageRequest("é" * 5)),
+        (MessageRequest("\x00" * 100 + "ok"), MessageRequest("ok")),
+        (MessageRequest("😀" * 5), MessageRequest("😀" * 5)),
+        (MessageRequest(" \x00 ", client_id="c"), InvalidFrame("empty", "the message is empty", "c")),
+        (MessageRequest(""), InvalidFrame("empty", "the message is empty")),
+        (MessageRequest("hi", "long name", "9" * 100), MessageRequest("hi", "long", "9" * 64)),
+        (MessageRequest("hi", " a\nb ", "1\t2"), MessageRequest("hi", "a b", "1 2")),
     ],
 )
-def test_check_message(say: Say, checked: Say | InvalidFrame) -> None:
+def test_check_message(say: MessageRequest, checked: MessageRequest | InvalidFrame) -> None:
     assert check_message(say, LIMITS) == checked
 
 
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
 def test_what_passes_is_within_the_limits(message: str, uname: str, sender_id: str) -> None:
-    checked = check_message(Say(message, uname, sender_id), LIMITS)
-    if isinstance(checked, Say):
+    checked = check_message(MessageRequest(message, uname, sender_id), LIMITS)
+    if isinstance(checked, MessageRequest):
         assert 1 <= len(checked.message) <= 5
         assert len(checked.uname) <= 4
         assert len(checked.sender_id) <= 64
@@ -83,7 +86,7 @@ def test_what_passes_is_within_the_limits(message: str, uname: str, sender_id: s
 
 def test_a_run_of_accents_costs_no_time() -> None:
     started = time.process_time()
-    assert isinstance(check_message(Say("a" + "\u0301\u0323" * 8000), Limits()), InvalidFrame)
+    assert isinstance(check_message(MessageRequest("a" + "\u0301\u0323" * 8000), Limits()), InvalidFrame)
     assert time.process_time() - started < 0.1
 
 

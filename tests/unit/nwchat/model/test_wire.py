@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nwchat.model import wire
 from nwchat.model.ids import ulid
-from nwchat.model.wire import Frame, HistoryRequest, InvalidFrame, Message, Page, Ping, Say
+from nwchat.model.wire import Frame, HistoryRequest, InvalidFrame, Message, MessageRequest, Page, Ping
 from tests.paths import EVENTS
 
 ID_1, ID_2, ID_3 = (ulid(ms, bytes(10)) for ms in (1_000, 2_000, 3_000))
@@ -28,29 +28,29 @@ def obj(**fields: object) -> str:
         (None, InvalidFrame("empty", "the frame is empty")),
         ("", InvalidFrame("empty", "the frame is empty")),
         (" \n ", InvalidFrame("empty", "the frame is empty")),
-        ("hello there", Say("hello there")),
-        ("5", Say("5")),
-        ("null", Say("null")),
-        ("[1, 2]", Say("[1, 2]")),
-        ('"quoted"', Say('"quoted"')),
-        ('{"message": ', Say('{"message": ')),
-        ('{"message": "a"} trailing', Say('{"message": "a"} trailing')),
-        ('{"message": NaN}', Say('{"message": NaN}')),
-        ('{"message": "a", "date": -Infinity}', Say('{"message": "a", "date": -Infinity}')),
+        ("hello there", MessageRequest("hello there")),
+        ("5", MessageRequest("5")),
+        ("null", MessageRequest("null")),
+        ("[1, 2]", MessageRequest("[1, 2]")),
+        ('"quoted"', MessageRequest('"quoted"')),
+        ('{"message": ', MessageRequest('{"message": ')),
+        ('{"message": "a"} trailing', MessageRequest('{"message": "a"} trailing')),
+        ('{"message": NaN}', MessageRequest('{"message": NaN}')),
+        ('{"message": "a", "date": -Infinity}', MessageRequest('{"message": "a", "date": -Infinity}')),
         # Chat messages.
-        (obj(message="hi"), Say("hi")),
-        (obj(message=""), Say("")),
-        (obj(message="hi", uname="u", sender_id="7", date="1681948677627"), Say("hi", "u", "7")),
-        (obj(action="onMessage", message="hi", client_id="c1"), Say("hi", client_id="c1")),
-        (obj(action="shout", message="hi"), Say("hi")),
-        (obj(action=5, message="hi"), Say("hi")),
-        (obj(action=None, message="hi"), Say("hi")),
-        (obj(message="hi", uname=None, sender_id=None, client_id=None), Say("hi")),
-        (obj(message="hi", uname=12, sender_id=128274), Say("hi", "12", "128274")),
-        ('{"message": "hi", "sender_id": ' + "9" * 9000 + "}", Say("hi", sender_id="9" * 9000)),
-        ('{"message": "hi", "date": ' + "9" * 9000 + "}", Say("hi")),
-        ('{"message": "hi", "date": 1e999}', Say("hi")),
-        ('{"message": "a", "message": "b"}', Say("b")),
+        (obj(message="hi"), MessageRequest("hi")),
+        (obj(message=""), MessageRequest("")),
+        (obj(message="hi", uname="u", sender_id="7", date="1681948677627"), MessageRequest("hi", "u", "7")),
+        (obj(action="onMessage", message="hi", client_id="c1"), MessageRequest("hi", client_id="c1")),
+        (obj(action="shout", message="hi"), MessageRequest("hi")),
+        (obj(action=5, message="hi"), MessageRequest("hi")),
+        (obj(action=None, message="hi"), MessageRequest("hi")),
+        (obj(message="hi", uname=None, sender_id=None, client_id=None), MessageRequest("hi")),
+        (obj(message="hi", uname=12, sender_id=128274), MessageRequest("hi", "12", "128274")),
+        ('{"message": "hi", "sender_id": ' + "9" * 9000 + "}", MessageRequest("hi", sender_id="9" * 9000)),
+        ('{"message": "hi", "date": ' + "9" * 9000 + "}", MessageRequest("hi")),
+        ('{"message": "hi", "date": 1e999}', MessageRequest("hi")),
+        ('{"message": "a", "message": "b"}', MessageRequest("b")),
         # Bad fields.
         ("{}", InvalidFrame("bad_request", "message must be a string")),
         (obj(message=None), InvalidFrame("bad_request", "message must be a string")),
@@ -68,16 +68,16 @@ def obj(**fields: object) -> str:
         (obj(message="hi", sender_id=True), InvalidFrame("bad_request", "sender_id must be a string")),
         (obj(message="hi", sender_id=1.5), InvalidFrame("bad_request", "sender_id must be a string")),
         # client_id.
-        (obj(message="hi", client_id="c" * 64), Say("hi", client_id="c" * 64)),
+        (obj(message="hi", client_id="c" * 64), MessageRequest("hi", client_id="c" * 64)),
         (obj(message="hi", client_id="c" * 65), BAD_CLIENT_ID),
         (obj(message="hi", client_id=5), BAD_CLIENT_ID),
         (obj(message="hi", client_id=["c"]), BAD_CLIENT_ID),
-        (obj(message="hi", client_id=""), Say("hi")),
+        (obj(message="hi", client_id=""), MessageRequest("hi")),
         (obj(action="ping", client_id=False), BAD_CLIENT_ID),
         # The other actions.
         (obj(action="ping"), Ping()),
         (obj(action="ping", client_id="c", message="hi"), Ping("c")),
-        (obj(action="Ping", message="hi"), Say("hi")),
+        (obj(action="Ping", message="hi"), MessageRequest("hi")),
         (obj(action="history"), HistoryRequest(50)),
         (obj(action="history", limit=None, before=None, after=None), HistoryRequest(50)),
         (
@@ -101,11 +101,11 @@ def obj(**fields: object) -> str:
             InvalidFrame("bad_request", "after must be the id of a message"),
         ),
         # Lone surrogates, raw and escaped; a pair in two halves is one character.
-        ("a\ud800b", Say("a\ufffdb")),
-        ("\ud83d\ude00", Say("😀")),
-        ('{"message": "\\ud800x", "uname": "\\udfff"}', Say("\ufffdx", "\ufffd")),
-        ('{"message": "\\ud83d\\ude00"}', Say("😀")),
-        ('{"message": "hi", "client_id": "\\ud800"}', Say("hi", client_id="\ufffd")),
+        ("a\ud800b", MessageRequest("a\ufffdb")),
+        ("\ud83d\ude00", MessageRequest("😀")),
+        ('{"message": "\\ud800x", "uname": "\\udfff"}', MessageRequest("\ufffdx", "\ufffd")),
+        ('{"message": "\\ud83d\\ude00"}', MessageRequest("😀")),
+        ('{"message": "hi", "client_id": "\\ud800"}', MessageRequest("hi", client_id="\ufffd")),
     ],
 )
 def test_parse(body: str | None, frame: Frame) -> None:
@@ -114,19 +114,21 @@ def test_parse(body: str | None, frame: Frame) -> None:
 
 def test_the_live_clients_own_message() -> None:
     text = (EVENTS / "client-message.json").read_text()
-    assert wire.parse(text) == Say("test from test event in aws console", "xxxxxxusername", "128274")
+    assert wire.parse(text) == MessageRequest(
+        "test from test event in aws console", "xxxxxxusername", "128274"
+    )
 
 
 def test_nesting_too_deep_to_read_is_text() -> None:
     deep = '{"message":"a","x":' + "[" * 30_000
-    assert wire.parse(deep) == Say(deep)
+    assert wire.parse(deep) == MessageRequest(deep)
     closed = '{"message":"a","x":' + "[" * 15_000 + "]" * 15_000 + "}"
-    assert isinstance(wire.parse(closed), Say)
+    assert isinstance(wire.parse(closed), MessageRequest)
 
 
 def test_a_frame_is_at_most_32_kb_of_utf8() -> None:
     too_long = InvalidFrame("too_long", "a frame is at most 32768 bytes")
-    assert wire.parse("x" * 32_768) == Say("x" * 32_768)
+    assert wire.parse("x" * 32_768) == MessageRequest("x" * 32_768)
     assert wire.parse("x" * 32_769) == too_long
     assert wire.parse("é" * 16_385) == too_long
     assert wire.parse(obj(message="x" * 40_000, client_id="c7")) == InvalidFrame(
@@ -154,7 +156,7 @@ def test_parse_never_raises_and_all_it_gives_encodes(body: str) -> None:
     frame = wire.parse(body)
     repr(frame).encode()
     if isinstance(frame, InvalidFrame):
-        wire.error(frame.code, frame.detail, frame.client_id).encode()
+        wire.error_frame(frame.code, frame.detail, frame.client_id).encode()
 
 
 MESSAGES = st.builds(
@@ -177,8 +179,8 @@ def test_a_message_comes_back_as_it_was(message: Message) -> None:
 def test_frames_always_encode(one: str, other: str) -> None:
     for frame in (
         wire.message_frame(Message(ID_1, one, other, one, 1)),
-        wire.ack(one, other),
-        wire.error("internal", one, other),
+        wire.ack_frame(one, other),
+        wire.error_frame("internal", one, other),
     ):
         assert isinstance(json.loads(frame.encode()), dict)
 
@@ -191,10 +193,10 @@ def test_frames_to_the_letter() -> None:
     )
     announcement = Message(ID_1, "down at 9", "", "", 5, "announcement")
     assert json.loads(wire.message_frame(announcement))["type"] == "announcement"
-    assert wire.ack("c1", ID_1) == '{"type":"ack","client_id":"c1","id":"' + ID_1 + '"}'
-    assert wire.pong() == '{"type":"pong"}'
-    assert wire.error("empty", "why") == '{"type":"error","code":"empty","detail":"why"}'
-    assert wire.error("empty", "why", "c1") == (
+    assert wire.ack_frame("c1", ID_1) == '{"type":"ack","client_id":"c1","id":"' + ID_1 + '"}'
+    assert wire.pong_frame() == '{"type":"pong"}'
+    assert wire.error_frame("empty", "why") == '{"type":"error","code":"empty","detail":"why"}'
+    assert wire.error_frame("empty", "why", "c1") == (
         '{"type":"error","code":"empty","detail":"why","client_id":"c1"}'
     )
 
@@ -228,7 +230,7 @@ def ids(frame: str) -> Sequence[str]:
 
 def test_a_history_that_fits_is_sent_whole() -> None:
     page = Page(big(3, 10), before=ID_1, after=None)
-    frame = json.loads(wire.history(page, forward=False))
+    frame = json.loads(wire.history_frame(page, forward=False))
     assert list(frame) == ["type", "messages", "before", "after"]
     assert frame == {
         "type": "history",
@@ -236,13 +238,16 @@ def test_a_history_that_fits_is_sent_whole() -> None:
         "before": ID_1,
         "after": None,
     }
-    assert wire.history(Page(), forward=True) == '{"type":"history","messages":[],"before":null,"after":null}'
+    assert (
+        wire.history_frame(Page(), forward=True)
+        == '{"type":"history","messages":[],"before":null,"after":null}'
+    )
 
 
 @pytest.mark.parametrize("forward", [False, True])
 def test_a_history_over_128_kb_loses_its_far_end_and_its_cursor_says_so(forward: bool) -> None:
     page = Page(big(30, 4000), before="near or far", after="near or far")
-    frame = wire.history(page, forward=forward)
+    frame = wire.history_frame(page, forward=forward)
     kept = ids(frame)
     every = [message.id for message in page.messages]
     assert len(frame.encode()) <= 128 * 1024
@@ -260,21 +265,21 @@ def test_a_history_over_128_kb_loses_its_far_end_and_its_cursor_says_so(forward:
 def test_paging_gets_past_a_message_too_large_for_any_frame(forward: bool) -> None:
     huge, small = big(1, 70_000)[0], Message(ID_2, "hi", "", "", 2)
     messages = (huge, small) if forward else (small, huge)
-    frame = json.loads(wire.history(Page(messages), forward=forward))
+    frame = json.loads(wire.history_frame(Page(messages), forward=forward))
     assert frame["messages"] == []
     assert frame["after" if forward else "before"] == huge.id
 
 
 @given(st.lists(MESSAGES, max_size=8), st.booleans(), st.integers(200, 2000))
 def test_a_history_never_exceeds_its_size(messages: list[Message], forward: bool, max_bytes: int) -> None:
-    frame = wire.history(Page(tuple(messages), ID_1, ID_2), forward=forward, max_bytes=max_bytes)
+    frame = wire.history_frame(Page(tuple(messages), ID_1, ID_2), forward=forward, max_bytes=max_bytes)
     assert len(frame.encode()) <= max_bytes
 
 
 def test_who_the_client_says_it_is_can_be_left_unread() -> None:
     frame = obj(message="hi", uname=["a"], sender_id={"b": 1}, client_id="c")
-    assert wire.parse(frame, names=False) == Say("hi", "", "", "c")
-    assert wire.parse(obj(message="hi", uname="a", sender_id="7"), names=False) == Say("hi")
+    assert wire.parse(frame, names=False) == MessageRequest("hi", "", "", "c")
+    assert wire.parse(obj(message="hi", uname="a", sender_id="7"), names=False) == MessageRequest("hi")
     assert wire.parse(obj(message=5, uname="a"), names=False) == InvalidFrame(
         "bad_request", "message must be a string"
     )

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from nwchat.delivery.prefetch import Prefetcher
 from nwchat.model.rows import Recipient
-from nwchat.storage.scan import ScanPage, named
+from nwchat.storage.scan import ScanPage, recipients_of
 
-_SLICE = 50
+_MAX_BATCH = 50
 """Connections that are handed out at once; what has been handed out is posted to before a deadline."""
 
 
@@ -24,8 +24,8 @@ class DeadlineSource:
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ahead: Prefetcher[Recipient] = Prefetcher([lambda: named(pages())])
-        self._size = max(1, min(_SLICE, int(rate)))
+        self._prefetcher: Prefetcher[Recipient] = Prefetcher([lambda: recipients_of(pages())])
+        self._batch_size = max(1, min(_MAX_BATCH, int(rate)))
         self._deadline = deadline
         self._clock = clock
         self._page: Sequence[Recipient] = ()
@@ -36,15 +36,15 @@ class DeadlineSource:
 
     def next(self) -> Sequence[Recipient] | None:
         if not self._page:
-            page = self._ahead.next()
+            page = self._prefetcher.next()
             if page is None:
                 self.ended = True
                 return None
             self._page = page
         if self._clock() >= self._deadline:
-            self._ahead.close()
+            self._prefetcher.close()
             return None
-        part, self._page = self._page[: self._size], self._page[self._size :]
-        if part:
-            self.last = part[-1].connection_id
-        return part
+        batch, self._page = self._page[: self._batch_size], self._page[self._batch_size :]
+        if batch:
+            self.last = batch[-1].connection_id
+        return batch
