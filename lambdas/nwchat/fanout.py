@@ -16,7 +16,7 @@ from nwchat.delivery.poster import Poster
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.tally import Counts
 from nwchat.large_rooms import segments
-from nwchat.large_rooms.deadline_source import DeadlineSource
+from nwchat.large_rooms.feed import DeadlineSource
 from nwchat.large_rooms.segments import Segment
 from nwchat.log import Log
 from nwchat.runtime import Event, Services

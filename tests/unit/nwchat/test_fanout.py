@@ -12,7 +12,7 @@ import pytest
 from nwchat.delivery.scheduler import Call
 from nwchat.fanout import DRAIN_SECONDS, Invocation, SegmentFailed, fan_out_segment
 from nwchat.large_rooms import segments
-from nwchat.large_rooms.deadline_source import DeadlineSource
+from nwchat.large_rooms.feed import DeadlineSource
 from nwchat.large_rooms.segments import MAX_HOPS, Segment
 from nwchat.model.rows import Connection, Recipient
 from nwchat.storage.scan import ScanPage
