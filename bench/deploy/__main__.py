@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.deploy.call_chain import Way
-from bench.deploy.delay_proxy import Proxy
-from bench.deploy.table import Run, table
+from bench.deploy.call_chain import ChainLength
+from bench.deploy.delay_proxy import DelayProxy
+from bench.deploy.table import DeployRun, table
 from nwchatctl.commands.sandbox import start
 from nwchatctl.sandbox import file_lock, process
 from nwchatctl.sandbox.state import SandboxPaths, read_info, read_key, write_json, write_key
@@ -28,10 +28,10 @@ CASES = ("first deploy", "nothing to do", "one change")
 
 
 @dataclass(frozen=True)
-class Bench:
+class DeployBench:
     """A sandbox behind a proxy; `environ` is that of a tool which goes there."""
 
-    proxy: Proxy
+    proxy: DelayProxy
     environ: dict[str, str]
     home: Path
 
@@ -39,20 +39,25 @@ class Bench:
         """What makes run `number` of a deploy the case: a chat of its own, the same again, another limit."""
         chat = f"bench-{number}" if case == "first deploy" else "bench-0"
         # One more than the last time, so that each run finds one difference.
-        rate = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
-        return {"NWCHAT_CHAT__NAME": chat, **rate}
+        environment = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
+        return {"NWCHAT_CHAT__NAME": chat, **environment}
 
-    def timed(self, case: str, number: int) -> Run:
+    def measure_run(self, case: str, number: int) -> DeployRun:
         """The unchanged command line in a process of its own, by the clock."""
-        self.proxy.take()
-        began, busy = time.monotonic(), _processor()
+        self.proxy.take_calls()
+        began, cpu_before = time.monotonic(), _children_cpu_seconds()
         self._run("nwchatctl", case, number)
-        return Run(began, time.monotonic() - began, _processor() - busy, tuple(self.proxy.take()))
+        return DeployRun(
+            began,
+            time.monotonic() - began,
+            _children_cpu_seconds() - cpu_before,
+            tuple(self.proxy.take_calls()),
+        )
 
-    def chain(self, case: str, number: int) -> Way:
+    def measure_chain(self, case: str, number: int) -> ChainLength:
         """What of the case had to wait for each other."""
-        calls, making = self._run("bench.deploy.call_chain", case, number).splitlines()[-1].split()
-        return Way(int(calls), float(making))
+        calls, pending_seconds = self._run("bench.deploy.call_chain", case, number).splitlines()[-1].split()
+        return ChainLength(int(calls), float(pending_seconds))
 
     def _run(self, module: str, case: str, number: int) -> str:
         done = subprocess.run(
@@ -70,25 +75,25 @@ class Bench:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
+def start_bench() -> Iterator[DeployBench]:
     """A sandbox of its own in a temporary directory, and the proxy before it; gone afterwards."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
-        real, shown = SandboxPaths(root / "sandbox"), SandboxPaths(root / "proxied")
+        real, proxied = SandboxPaths(root / "sandbox"), SandboxPaths(root / "proxied")
         stack.callback(process.down, real)
         start(real, _free_port())
         info, key = read_info(real), read_key(real)
         assert info is not None, "a sandbox that was started says where it is"
         assert key is not None, "a sandbox that was started has its operator"
-        proxy = stack.enter_context(Proxy(info.port).running())
+        proxy = stack.enter_context(DelayProxy(info.port).serve())
         # `--sandbox` finds its endpoint in a state directory: this one leads to the proxy.
-        shown.make()
-        write_json(shown.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
-        write_key(shown, key)
-        stack.enter_context(file_lock.holding(shown.server_lock, timeout=1))
+        proxied.make()
+        write_json(proxied.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
+        write_key(proxied, key)
+        stack.enter_context(file_lock.holding(proxied.server_lock, timeout=1))
         home = root / "home"
         home.mkdir()
-        yield Bench(proxy, _environ(home, shown), home)
+        yield DeployBench(proxy, _environ(home, proxied), home)
 
 
 def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
@@ -103,7 +108,7 @@ def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
     }
 
 
-def _processor() -> float:
+def _children_cpu_seconds() -> float:
     """Seconds that the ended children of this process have worked; the sandbox has not ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
@@ -115,24 +120,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure(with_: Bench, runs: int) -> Iterator[str]:
+def measure(bench: DeployBench, runs: int) -> Iterator[str]:
     """The table's lines; says on stderr how far it is."""
     rows = []
     for case in CASES:
-        timed = []
+        case_runs = []
         for number in range(runs):
-            timed.append(with_.timed(case, number))
-            sys.stderr.write(f"{case}, run {number + 1} of {runs}: {timed[-1].wall:.2f} s\n")
-        rows.append((case, timed, with_.chain(case, runs)))
+            case_runs.append(bench.measure_run(case, number))
+            sys.stderr.write(f"{case}, run {number + 1} of {runs}: {case_runs[-1].wall:.2f} s\n")
+        rows.append((case, case_runs, bench.measure_chain(case, runs)))
     yield from table(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench-deploy", description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="of each case; medians are shown (7)")
-    asked = parser.parse_args(argv)
-    with bench() as made:
-        for line in measure(made, asked.runs):
+    options = parser.parse_args(argv)
+    with start_bench() as bench:
+        for line in measure(bench, options.runs):
             sys.stdout.write(line + "\n")
     return 0
 

@@ -27,7 +27,7 @@ _NO_BODY = re.compile(rb"HTTP/1\.1 (?:204|304|1\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AwsCall:
     """One AWS call; `began` (it came) and `ended` (its answer is sent) in seconds of `time.monotonic`."""
 
     service: str
@@ -37,21 +37,21 @@ class Call:
 
 
 @dataclass
-class Proxy:
+class DelayProxy:
     """Sends everything on to `upstream`, a port of 127.0.0.1; what came since `take` was called is in it."""
 
     upstream: int
     delay: float = DELAY
     port: int = 0
-    _calls: list[Call] = field(default_factory=list)
+    _calls: list[AwsCall] = field(default_factory=list)
 
-    def take(self) -> list[Call]:
+    def take_calls(self) -> list[AwsCall]:
         """The calls so far, in the order in which they ended; forgets them."""
         calls, self._calls = self._calls, []
         return calls
 
     @contextmanager
-    def running(self) -> Iterator[Proxy]:
+    def serve(self) -> Iterator[DelayProxy]:
         """Listens on a free port, in a thread of its own."""
         loop = asyncio.new_event_loop()
         server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512))
@@ -64,34 +64,34 @@ class Proxy:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             server.close()
-            loop.run_until_complete(_end())
+            loop.run_until_complete(_close_connections())
             loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the client's, and one to AWS for as long as it lasts."""
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
-            answers, ask = await asyncio.open_connection("127.0.0.1", self.upstream)
-            with closing(ask):
+            aws_reader, aws_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+            with closing(aws_writer):
                 while True:
                     head = await reader.readuntil(b"\r\n\r\n")
                     began = time.monotonic()
                     body = await _body(head, reader)
                     await asyncio.sleep(self.delay)
-                    ask.write(head + body)
-                    answer = await answers.readuntil(b"\r\n\r\n")
-                    if not _NO_BODY.match(answer):
-                        answer += await _body(answer, answers)
+                    aws_writer.write(head + body)
+                    response = await aws_reader.readuntil(b"\r\n\r\n")
+                    if not _NO_BODY.match(response):
+                        response += await _body(response, aws_reader)
                     # Noted before it is sent: the client may end, and be looked at, right after.
-                    self._calls.append(Call(*_asked(head, body), began, time.monotonic()))
-                    writer.write(answer)
+                    self._calls.append(AwsCall(*_service_and_operation(head, body), began, time.monotonic()))
+                    writer.write(response)
 
 
-async def _end() -> None:
+async def _close_connections() -> None:
     """Ends the connections that are open still."""
-    serving = asyncio.all_tasks() - {asyncio.current_task()}
-    for each in serving:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in tasks:
         each.cancel()
-    await asyncio.gather(*serving, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     # A closed transport lets go of its socket in one of the loop's next rounds.
     await asyncio.sleep(0.01)
 
@@ -107,7 +107,7 @@ async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int(length[1])) if length else b""
 
 
-def _asked(head: bytes, body: bytes) -> tuple[str, str]:
+def _service_and_operation(head: bytes, body: bytes) -> tuple[str, str]:
     """Service and operation of a request; a REST service's operation is its method and path."""
     service = _SERVICE.search(head)
     name = _TARGET.search(head) or _ACTION.search(body)

@@ -8,7 +8,7 @@ import re
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.I | re.M)
 
 
-class Requests(asyncio.Protocol):
+class HttpServerProtocol(asyncio.Protocol):
     """One connection. A subclass answers each request with `write`."""
 
     def __init__(self) -> None:
@@ -27,9 +27,9 @@ class Requests(asyncio.Protocol):
                 return
             head, body = bytes(self._received[: end + 2]), bytes(self._received[end + 4 : whole])
             del self._received[:whole]
-            self.requested(head, body)
+            self.handle_request(head, body)
 
-    def requested(self, head: bytes, body: bytes) -> None:
+    def handle_request(self, head: bytes, body: bytes) -> None:
         """A whole request came; `head` is its first line and its headers."""
         raise NotImplementedError
 

@@ -21,7 +21,7 @@ CASES = (Case(False, 0), Case(True, 0), Case(False, 20), Case(True, 20))
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class LoadSize:
     """How much a contender does in one run: this part of the posts asked for, so many of them at once."""
 
     share: float
@@ -37,10 +37,10 @@ class Contender:
 
     name: str
     label: str
-    without: Size
-    with_: Size
+    without: LoadSize
+    with_: LoadSize
 
-    def size(self, case: Case) -> Size:
+    def size(self, case: Case) -> LoadSize:
         return self.with_ if case.latency_ms else self.without
 
 
@@ -72,7 +72,7 @@ class Sample:
         return self.posts / self.seconds
 
     @property
-    def per_cpu(self) -> float:
+    def per_cpu_second(self) -> float:
         """Posts for each second of processor."""
         return self.posts / self.cpu_seconds
 

@@ -16,17 +16,17 @@ from itertools import count
 from urllib.parse import unquote_to_bytes
 
 from bench.posts.gateway_stub import PARTLY_GONE, is_gone
-from bench.posts.http_server import Requests
+from bench.posts.http_server import HttpServerProtocol
 
 _numbers = count(1)
 
 
-class _Connection(Requests):
+class _Connection(HttpServerProtocol):
     def __init__(self, delay: float) -> None:
         super().__init__()
         self._delay = delay
 
-    def requested(self, head: bytes, body: bytes) -> None:
+    def handle_request(self, head: bytes, body: bytes) -> None:
         number = next(_numbers)
         if head.startswith(b"GET /count "):
             # As nginx's `stub_status`, in which the tenth word is the number of requests.

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-def posting(client: Any, frame: bytes) -> Callable[[str], bool]:
+def post_function(client: Any, frame: bytes) -> Callable[[str], bool]:
     """Posts `frame` to a connection id; whether that was taken."""
 
     def post(connection_id: str) -> bool:

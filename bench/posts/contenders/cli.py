@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from bench.posts.contenders.common import Send, Task, main
-from bench.posts.contenders.recipients import Pages
+from bench.posts.contenders.common import PostTask, Send, main
+from bench.posts.contenders.recipients import RecipientPages
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.targets import RowDeletion
 from nwchatctl.aws import management_api
@@ -21,7 +21,7 @@ from nwchatctl.net import curl_transport
 REGION = "us-east-2"
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     aws = Aws(Access(region=REGION))
     transport = management_api.transport(aws)
     # Where pycurl is missing the tool has another transport, and this would measure that.
@@ -32,7 +32,7 @@ def prepare(task: Task) -> Send:
     poster = Poster(transport, task.url, REGION, credentials, rows, lambda: time.time_ns() // 1_000_000)
 
     def send(ids: Sequence[str]) -> int:
-        return poster.post_all(Pages(ids), task.frame).delivered
+        return poster.post_all(RecipientPages(ids), task.frame).delivered
 
     return send
 

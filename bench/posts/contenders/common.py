@@ -25,7 +25,7 @@ WARM_UP = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class PostTask:
     """`url` is that of the stage, as `nwchatctl` and boto3 take it."""
 
     url: str
@@ -44,35 +44,35 @@ def connection_ids(count: int, kind: str = "") -> list[str]:
     return [base64.urlsafe_b64encode(each).decode() for each in digests]
 
 
-def main(prepare: Callable[[Task], Send]) -> None:
+def main(prepare: Callable[[PostTask], Send]) -> None:
     """Measures what `prepare` makes."""
     url, posts, at_once, frame = sys.argv[1:]
-    task = Task(url, int(posts), int(at_once), frame.encode())
+    task = PostTask(url, int(posts), int(at_once), frame.encode())
     prepare(task)(connection_ids(min(WARM_UP, task.posts), "warm-up "))
     send, wanted = prepare(task), connection_ids(task.posts)
     gc.collect()
-    began, busy = time.perf_counter(), processor()
+    started, cpu_before = time.perf_counter(), process_cpu_seconds()
     delivered = send(wanted)
-    seconds, cpu_seconds = time.perf_counter() - began, processor() - busy
+    seconds, cpu_seconds = time.perf_counter() - started, process_cpu_seconds() - cpu_before
     report(posts=task.posts, seconds=seconds, cpu_seconds=cpu_seconds, delivered=delivered)
 
 
 def report(*, posts: int, seconds: float, cpu_seconds: float, delivered: int) -> None:
     """The line of JSON that the bench reads."""
-    said = {
+    sample = {
         "posts": posts,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "peak_kb": peak_kb(),
         "delivered": delivered,
     }
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(sample) + "\n")
 
 
-def processor() -> float:
+def process_cpu_seconds() -> float:
     """Seconds of user and system time that this process has used, all its threads together."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_kb() -> int:
@@ -80,6 +80,6 @@ def peak_kb() -> int:
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return held // 1024 if sys.platform == "darwin" else held
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // 1024 if sys.platform == "darwin" else peak
     return int(status.split("VmHWM:")[1].split()[0])

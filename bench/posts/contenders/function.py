@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from bench.posts.contenders.common import Send, Task, main
-from bench.posts.contenders.recipients import Pages
+from bench.posts.contenders.common import PostTask, Send, main
+from bench.posts.contenders.recipients import RecipientPages
 from nwchat import runtime
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     os.environ |= {
         "NWCHAT_ENDPOINT": task.url,
         "NWCHAT_CONNECTIONS_TABLE": "none",
@@ -21,7 +21,7 @@ def prepare(task: Task) -> Send:
     poster = runtime.poster()
 
     def send(ids: Sequence[str]) -> int:
-        return poster.post_all(Pages(ids), task.frame).delivered
+        return poster.post_all(RecipientPages(ids), task.frame).delivered
 
     return send
 

@@ -9,14 +9,14 @@ from nwchat.model.rows import Recipient
 _PAGE = 4000
 
 
-class Pages:
+class RecipientPages:
     """These connections as a source of recipients; each row is made when its page is asked for."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self._ids = ids
-        self._given = 0
+        self._offset = 0
 
     def next(self) -> Sequence[Recipient] | None:
-        page = self._ids[self._given : self._given + _PAGE]
-        self._given += len(page)
+        page = self._ids[self._offset : self._offset + _PAGE]
+        self._offset += len(page)
         return [Recipient(each, {"connection_id": {"S": each}}) for each in page] or None
