@@ -29,21 +29,21 @@ CASES = ("first deploy", "nothing to do", "one change")
 
 @dataclass(frozen=True)
 class DeployBench:
-    """A sandbox behind a proxy; `environ` is that of a tool which goes there."""
+    """A sandbox behind a proxy. `environ` is the environment of a process that uses the proxy."""
 
     proxy: DelayProxy
     environ: dict[str, str]
     home: Path
 
     def settings(self, case: str, number: int) -> dict[str, str]:
-        """What makes run `number` of a deploy the case: a chat of its own, the same again, another limit."""
+        """The settings of run `number` of a case: a new chat, the same chat, or another throttle rate."""
         chat = f"bench-{number}" if case == "first deploy" else "bench-0"
-        # One more than the last time, so that each run finds one difference.
+        # Each run increases the rate, so that it finds one difference.
         environment = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
         return {"NWCHAT_CHAT__NAME": chat, **environment}
 
     def measure_run(self, case: str, number: int) -> DeployRun:
-        """The unchanged command line in a process of its own, by the clock."""
+        """Runs the unchanged command in a new process and measures its times."""
         self.proxy.take_calls()
         began, cpu_before = time.monotonic(), _children_cpu_seconds()
         self._run("nwchatctl", case, number)
@@ -55,7 +55,7 @@ class DeployBench:
         )
 
     def measure_chain(self, case: str, number: int) -> ChainLength:
-        """What of the case had to wait for each other."""
+        """The length of the longest chain of calls in the case."""
         calls, pending_seconds = self._run("bench.deploy.call_chain", case, number).splitlines()[-1].split()
         return ChainLength(int(calls), float(pending_seconds))
 
@@ -76,7 +76,7 @@ class DeployBench:
 
 @contextmanager
 def start_bench() -> Iterator[DeployBench]:
-    """A sandbox of its own in a temporary directory, and the proxy before it; gone afterwards."""
+    """Starts a sandbox in a temporary directory and the proxy in front of it. Removes both at the end."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
         real, proxied = SandboxPaths(root / "sandbox"), SandboxPaths(root / "proxied")
@@ -86,7 +86,7 @@ def start_bench() -> Iterator[DeployBench]:
         assert info is not None, "a sandbox that was started says where it is"
         assert key is not None, "a sandbox that was started has its operator"
         proxy = stack.enter_context(DelayProxy(info.port).serve())
-        # `--sandbox` finds its endpoint in a state directory: this one leads to the proxy.
+        # `--sandbox` reads its endpoint from a state directory: this one points to the proxy.
         proxied.make()
         write_json(proxied.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
         write_key(proxied, key)
@@ -97,7 +97,7 @@ def start_bench() -> Iterator[DeployBench]:
 
 
 def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
-    # Nothing of whoever runs this: no AWS profile, no settings, no editor's debugger in the interpreter.
+    # Nothing from the caller's environment: no AWS profile, no settings, no debugger of an editor.
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),
@@ -109,7 +109,7 @@ def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
 
 
 def _children_cpu_seconds() -> float:
-    """Seconds that the ended children of this process have worked; the sandbox has not ended."""
+    """User and system time (s) of the child processes that have ended. The sandbox has not ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -121,7 +121,7 @@ def _free_port() -> int:
 
 
 def measure(bench: DeployBench, runs: int) -> Iterator[str]:
-    """The table's lines; says on stderr how far it is."""
+    """The lines of the table. Reports progress on stderr."""
     rows = []
     for case in CASES:
         case_runs = []

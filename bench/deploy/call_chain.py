@@ -1,19 +1,21 @@
 """The longest chain of AWS calls that depend on each other, in one run of the tool.
 
-A clock that counts calls instead of seconds: each thread has one, and it goes on by one with each call that
-ends. Work handed to another thread begins at the hour of whoever hands it over; who takes its result turns
-the own clock forward to the hour at which it was done. So one call counts as after another exactly where the
-program could not have begun it earlier, however many ran beside it and however long they took.
+A clock that counts calls instead of seconds. Each thread has a clock, which advances by one with each call
+that ends. Work that is passed to another thread starts at the clock of the thread that passes it on. A
+thread that takes the result advances its own clock to the clock at which the result was ready. So one call
+counts as after another exactly where the program could not have started it earlier, however many calls ran
+at the same time and however long they took.
 
-What AWS takes to make something is no call. Where it is asked and says that it is not ready, that answer
-counts as nothing, and the time since the call before it as AWS's own. How late the tool asks again does not.
+The time that AWS needs to create something is not a call. When AWS answers that a resource is not ready,
+that answer does not count as a call, and the time since the previous call counts as AWS's own. A late next
+request does not count.
 
-Changes are counted each by itself and then put one behind the other as the plan says (`Plan.after`), because
-the executor, which watches all of them, hands a change over when any other has ended.
+Each change is counted separately. The counts are then added along the dependencies of the plan
+(`Plan.after`), because the executor watches all changes and starts the next one when any other has ended.
 
     python -m bench.deploy.call_chain -q deploy --yes
 
-runs the command in this process and prints, on the last line of stderr, the calls and AWS's own seconds.
+runs the command in this process. The last line of stderr is the number of calls and AWS's own seconds.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from nwchatctl.deploy.planner import Plan
 
 @dataclass(frozen=True, slots=True)
 class ChainLength:
-    """Calls one after the other, and how long AWS was making things between them (s)."""
+    """A number of calls in sequence, and the time (s) that AWS needed to create resources between them."""
 
     calls: int = 0
     pending_seconds: float = 0.0
@@ -46,12 +48,12 @@ class ChainLength:
         return ChainLength(self.calls + other.calls, self.pending_seconds + other.pending_seconds)
 
     def seconds(self, latency: float = DELAY) -> float:
-        """How long it takes where each call takes `latency`."""
+        """The duration when each call takes `latency` seconds."""
         return self.calls * latency + self.pending_seconds
 
 
 class Clock(threading.local):
-    """What this thread's work has taken so far, and when its last call ended."""
+    """The length of this thread's chain so far, and when its last call ended (s, monotonic)."""
 
     length: ChainLength = ChainLength()
     last_call_ended: float = 0.0
@@ -61,11 +63,14 @@ _clock = Clock()
 
 
 def longest_chain(after: Mapping[Key, frozenset[Key]], lengths: Mapping[Key, ChainLength]) -> ChainLength:
-    """The longest way through `after` (what comes before what); a change that is not in `ways` took nothing.
+    """The longest chain through `after` (the dependencies of each change).
+
+    A change that is not in `lengths` has length zero.
 
     >>> a, b, c = ("k", "a"), ("k", "b"), ("k", "c")
-    >>> longest({a: frozenset(), b: frozenset({a}), c: frozenset({a})}, {a: Way(1), b: Way(5), c: Way(2)})
-    Way(calls=6, making=0.0)
+    >>> after = {a: frozenset(), b: frozenset({a}), c: frozenset({a})}
+    >>> longest_chain(after, {a: ChainLength(1), b: ChainLength(5), c: ChainLength(2)})
+    ChainLength(calls=6, pending_seconds=0.0)
     """
 
     @cache
@@ -80,14 +85,14 @@ def _longest(lengths: Any) -> ChainLength:
 
 
 def install() -> None:
-    """Has this process count: botocore's calls, what readers hand over, and what the executor carries out."""
+    """Counts in this process: botocore's calls, parallel reads and the executor's changes."""
     _count_calls()
     _follow_parallel_reads()
     executor.execute = _with_counted_changes(executor.execute)
 
 
 def is_pending(answer: Any) -> bool:
-    """Whether AWS says of a function or a table that it is not ready yet."""
+    """Whether a response of AWS says that a function or a table is not ready yet."""
     description = answer.get("Configuration") or answer.get("Table") or answer
     return (
         description.get("State") == "Pending"
@@ -99,7 +104,7 @@ def is_pending(answer: Any) -> bool:
 def _count_calls() -> None:
     from botocore.client import BaseClient
 
-    # The one method that every call of every client goes through.
+    # Every call of every client uses this method.
     call: Any = vars(BaseClient)["_make_api_call"]
 
     def call_and_count(self: Any, operation: str, *args: Any) -> Any:
@@ -109,7 +114,7 @@ def _count_calls() -> None:
             return answer
         finally:
             before, _clock.last_call_ended = _clock.last_call_ended, time.monotonic()
-            # The answer to a create says so as well, and is the end of a call.
+            # The response to a create is pending too, but it is a call.
             if operation.startswith(("Get", "Describe")) and is_pending(answer):
                 _clock.length += ChainLength(pending_seconds=_clock.last_call_ended - before)
             else:
@@ -137,7 +142,7 @@ def _follow_parallel_reads() -> None:
         result = start(self, run_with_clock)
 
         def result_with_clock() -> Any:
-            # Who wants the result may have to do the work: still as if it had been done beside.
+            # The thread that takes the result may have to run the work itself. It still counts as parallel.
             own_length = _clock.length
             try:
                 return result()

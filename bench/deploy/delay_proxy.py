@@ -1,4 +1,4 @@
-"""A proxy on 127.0.0.1 that makes each AWS call take 50 ms longer, and notes when it began and ended.
+"""A proxy on 127.0.0.1 that delays each AWS call by 50 ms and records when it began and ended.
 
 Our own, because microburst, which can delay calls, keeps nothing of a single call (its statistics are sums),
 and runs each through a rule engine on the same two cores that are measured here. This one reads no more of a
@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 DELAY = 0.05
-"""Seconds, before a request goes on to AWS."""
+"""Seconds before a request is forwarded to AWS."""
 
 _TARGET = re.compile(rb"^x-amz-target:\s*\S*?\.?(\w+)\s*$", re.I | re.M)
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
@@ -28,7 +28,7 @@ _NO_BODY = re.compile(rb"HTTP/1\.1 (?:204|304|1\d\d)")
 
 @dataclass(frozen=True, slots=True)
 class AwsCall:
-    """One AWS call; `began` (it came) and `ended` (its answer is sent) in seconds of `time.monotonic`."""
+    """One AWS call. `began` (received) and `ended` (response ready) are seconds of `time.monotonic`."""
 
     service: str
     operation: str
@@ -38,7 +38,7 @@ class AwsCall:
 
 @dataclass
 class DelayProxy:
-    """Sends everything on to `upstream`, a port of 127.0.0.1; what came since `take` was called is in it."""
+    """Forwards everything to `upstream`, a port of 127.0.0.1, and records the calls."""
 
     upstream: int
     delay: float = DELAY
@@ -46,13 +46,13 @@ class DelayProxy:
     _calls: list[AwsCall] = field(default_factory=list)
 
     def take_calls(self) -> list[AwsCall]:
-        """The calls so far, in the order in which they ended; forgets them."""
+        """Returns and clears the recorded calls, in the order in which they ended."""
         calls, self._calls = self._calls, []
         return calls
 
     @contextmanager
     def serve(self) -> Iterator[DelayProxy]:
-        """Listens on a free port, in a thread of its own."""
+        """Listens on a free port, in a separate thread."""
         loop = asyncio.new_event_loop()
         server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512))
         self.port = server.sockets[0].getsockname()[1]
@@ -68,7 +68,7 @@ class DelayProxy:
             loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of the client's, and one to AWS for as long as it lasts."""
+        """Serves one connection of a client through one connection to AWS."""
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
             aws_reader, aws_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
             with closing(aws_writer):
@@ -81,18 +81,18 @@ class DelayProxy:
                     response = await aws_reader.readuntil(b"\r\n\r\n")
                     if not _NO_BODY.match(response):
                         response += await _body(response, aws_reader)
-                    # Noted before it is sent: the client may end, and be looked at, right after.
+                    # Recorded before it is sent: the client may end right after, and its calls be read.
                     self._calls.append(AwsCall(*_service_and_operation(head, body), began, time.monotonic()))
                     writer.write(response)
 
 
 async def _close_connections() -> None:
-    """Ends the connections that are open still."""
+    """Closes the connections that are still open."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    # A closed transport lets go of its socket in one of the loop's next rounds.
+    # A closed transport releases its socket in one of the next iterations of the loop.
     await asyncio.sleep(0.01)
 
 
@@ -108,7 +108,7 @@ async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
 
 
 def _service_and_operation(head: bytes, body: bytes) -> tuple[str, str]:
-    """Service and operation of a request; a REST service's operation is its method and path."""
+    """The service and operation of a request. For a REST service, method and path are the operation."""
     service = _SERVICE.search(head)
     name = _TARGET.search(head) or _ACTION.search(body)
     operation = name[1] if name else b" ".join(head.split(b" ", 2)[:2])

@@ -1,4 +1,4 @@
-"""Runs in, a Markdown table out."""
+"""Converts runs to a Markdown table."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class DeployRun:
-    """One run of the tool: when it was started (monotonic), how long it took in all, how long of that the
-    processor worked for it alone (all in s), and its calls."""
+    """One run of the tool: start (`time.monotonic`), duration and CPU time, all in s, and its calls."""
 
     began: float
     wall: float
@@ -34,17 +33,17 @@ class DeployRun:
 
     @property
     def start_up(self) -> float:
-        """Seconds until the first call came: the interpreter, imports, settings, clients."""
+        """Seconds until the first call: the interpreter, imports, settings, clients."""
         return min(each.began for each in self.calls) - self.began
 
     @property
     def in_aws(self) -> float:
-        """Seconds from the first call's beginning to the last one's end."""
+        """Seconds from the start of the first call to the end of the last one."""
         return max(each.ended for each in self.calls) - min(each.began for each in self.calls)
 
 
 def table(rows: Iterable[tuple[str, Sequence[DeployRun], ChainLength]]) -> Iterator[str]:
-    """A line for each case, its runs and its longest chain of calls; medians of the runs."""
+    """One line per case: medians of its runs, and its longest chain of calls."""
     yield _row(HEADER)
     yield _row(["---", *["---:"] * (len(HEADER) - 1)])
     for case, runs, length in rows:

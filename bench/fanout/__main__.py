@@ -20,11 +20,11 @@ GB_SECOND = 0.0000133334
 INVOCATION = 0.20 / 1e6
 POST = 1.00 / 1e6
 PAGE = 128 * 0.125 / 1e6
-"""1 MB read eventually consistent is 128 read request units."""
+"""An eventually consistent read of 1 MB is 128 read request units."""
 
 
 def segment_size_table(parameters: FanoutParameters) -> Iterator[str]:
-    """A line for each room and segment size."""
+    """One line per room and segment size."""
     yield _row(
         *("connections", "segment size", "segments", "half have it", "all have it", "longest run"),
         *("429s", "Lambda", "reading", "posts", "copies if one is tried again"),
@@ -51,7 +51,7 @@ def segment_size_table(parameters: FanoutParameters) -> Iterator[str]:
 
 
 def threshold_table(parameters: FanoutParameters) -> Iterator[str]:
-    """A line for each room that may be a small one: by `message` itself, or handed over."""
+    """One line per small room: posted by `message` itself, or by `fanout`."""
     yield _row("connections", "by message itself", "by fanout", "by fanout, warm")
     yield _row(*["---:"] * 4)
     message = replace(parameters, memory_mb=MESSAGE_MB)

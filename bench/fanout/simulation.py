@@ -1,7 +1,6 @@
-"""One message to a large room, simulated: segments, their functions, and the quota that all of them share.
+"""Simulates one message to a large room: segments, their functions and the quota that they share.
 
-Pure and without AWS; time goes on in steps. What AWS documents is taken from there, what it does not is a
-round number that `World` names.
+Pure; time advances in steps. Documented quotas are exact; all else is a round number in `FanoutParameters`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ STEP = 0.02
 
 @dataclass(frozen=True)
 class FanoutParameters:
-    """What the room is in.
+    """What the simulation assumes about AWS.
 
     Quotas: API Gateway 10,000 requests a second an account with a bucket of 5,000; Lambda 1,000 functions at
-    once; DynamoDB pages of 1 MB. `others` is what everybody else asks of API Gateway meanwhile. Guessed:
+    once; DynamoDB pages of 1 MB. `other_rate` is the rate of all other requests to API Gateway. Assumed:
     rows of 250 bytes; 60 ms for a page, 20 ms for an invocation (16 of them at once) and 50 ms until it
-    begins, half a second for a cold start, 15 ms for a post. `posts_per_core` is to be measured.
+    starts, half a second for a cold start, 15 ms for a post. `posts_per_core` is to be measured.
     """
 
     account_rate: float = 10_000
@@ -45,16 +44,16 @@ class FanoutParameters:
 
     @property
     def capacity(self) -> float:
-        """Posts a second that one function is able to make: its share of a core grows with its memory."""
+        """Posts per second of one function. Its share of a core grows with its memory."""
         return self.posts_per_core * min(self.memory_mb / self.core_mb, 1.0)
 
 
 @dataclass(frozen=True)
 class Result:
-    """Times in seconds from the message's coming to its being posted to the first half, and to everybody.
+    """`half_seconds` and `last_seconds`: from receiving the message to the post to half, and to all.
 
-    `throttled` are 429s; `longest` is the longest that a function ran; `lost` whom nobody posted to, as
-    their segment went on too often.
+    `throttled` counts 429 responses. `longest_run` is in seconds. `lost` counts connections without a post,
+    because their segment continued too often.
     """
 
     half_seconds: float
@@ -75,7 +74,7 @@ class _Function:
     hops: int = 0
     ends_at: float = math.inf
     posted_before: float = 0.0
-    """Posted by the runs before this one."""
+    """Posts of the earlier runs."""
     seconds: list[float] = field(default_factory=list)
 
     def end_run(self, now: float) -> None:
@@ -83,7 +82,7 @@ class _Function:
 
 
 def simulate(parameters: FanoutParameters, rows: int, segments: int) -> Result:
-    """A message to `rows` connections in so many `segments`, each with its share of the rate."""
+    """Simulates a message to `rows` connections in `segments` segments, each with its share of the rate."""
     functions = [
         _Function(each, _start_time(parameters, number))
         for number, each in enumerate(_segment_rows(rows, segments))
@@ -92,7 +91,7 @@ def simulate(parameters: FanoutParameters, rows: int, segments: int) -> Result:
     running = functions
     while running:
         now += STEP
-        # The bucket fills at the account's rate; everybody else takes from it first.
+        # The bucket fills at the account's rate. Other requests take from it first.
         tokens = min(parameters.bucket, tokens + (parameters.account_rate - parameters.other_rate) * STEP)
         wanted = [_wanted_posts(parameters, each, share, now) for each in running[: parameters.concurrency]]
         served = min(1.0, tokens / sum(wanted)) if any(wanted) else 1.0
@@ -122,7 +121,7 @@ def simulate(parameters: FanoutParameters, rows: int, segments: int) -> Result:
 
 
 def _segment_rows(rows: int, segments: int) -> list[int]:
-    """Hashes spread rows evenly but for chance: one segment in two has some more, the other some less."""
+    """The rows of each segment. Hashes distribute them evenly but for chance: every other one has more."""
     even = rows / segments
     deviation = math.sqrt(even) * 2 if segments > 1 else 0.0
     shares = [round(even + (deviation if each % 2 else -deviation)) for each in range(segments)]
@@ -139,7 +138,7 @@ def _start_time(parameters: FanoutParameters, number: int) -> float:
 
 
 def _wanted_posts(parameters: FanoutParameters, function: _Function, share: float, now: float) -> float:
-    """What the function would post in this step: as much as it is due, is able to, and has read."""
+    """Posts of the function in this step: limited by its rate, its capacity and the rows it has read."""
     ran = now - function.starts_at
     if ran <= 0:
         return 0.0
@@ -159,6 +158,6 @@ def _continue_later(parameters: FanoutParameters, function: _Function, now: floa
 
 
 def seconds_without_fanout(parameters: FanoutParameters, rows: int) -> float:
-    """Seconds until `message` itself has posted to everybody: no invocation, no further cold start."""
+    """Seconds until `message` itself has posted to all: no invocation, no other cold start."""
     pages = math.ceil(rows / parameters.page_rows) * parameters.page_seconds
     return max(pages, rows / parameters.capacity) + parameters.post_seconds

@@ -15,7 +15,7 @@ from bench.posts.model import Case, Sample
 from bench.posts.tools import MissingProgram
 
 CASE = Case(tls=True, latency_ms=20)
-"""How API Gateway is reached from a function."""
+"""How a function reaches API Gateway."""
 
 ROWS = (100, 1_000, 10_000)
 KINDS = ("before", "now")
@@ -26,14 +26,14 @@ def log(text: str) -> None:
 
 
 def run(kind: str, rows: int, stub: GatewayStub, tables_url: str) -> Sample:
-    """One message to so many. SystemExit when the stub had fewer posts than there are recipients."""
+    """Measures one message. Raises SystemExit when the stub received fewer posts than recipients."""
     command = [sys.executable, "-m", "bench.message.contender", kind, stub.url(CASE), str(rows)]
     before = stub.request_count()
     output = contender_process.run_process(
         command, stub.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables_url}
     )
     sample = Sample.of(json.loads(output.splitlines()[-1]))
-    # The message before it, which is not timed, went to as many.
+    # The warm-up message, which is not timed, has the same recipients.
     if (served := stub.request_count() - before - 1) < 2 * sample.posts:
         raise SystemExit(f"{kind}, {rows} rows: the stub had {served} posts, not {2 * sample.posts}")
     return sample
@@ -42,7 +42,7 @@ def run(kind: str, rows: int, stub: GatewayStub, tables_url: str) -> Sample:
 def measure(
     rounds: int, sizes: Sequence[int], stub: GatewayStub, tables_url: str
 ) -> dict[tuple[int, str], list[Sample]]:
-    """Both ways in turn, each size in each round."""
+    """Measures both variants alternately, each size in each round."""
     samples_by_key: dict[tuple[int, str], list[Sample]] = {}
     for number in range(rounds):
         for rows in sizes:

@@ -1,6 +1,6 @@
-"""The former engine: boto3 in 32 threads, rows as its objects. In place of `nwchat.delivery.poster.Poster`.
+"""The former engine: boto3 in 32 threads, in place of `nwchat.delivery.poster.Poster`.
 
-Retries, outcomes and counts as they were, so that nothing is compared that does less.
+It has the same retries, outcomes and counts, so that both do the same work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _QUEUED_PER_WORKER = 4
 
 
 class Boto3Poster:
-    """Posts by `client`, boto3's of API Gateway's management API."""
+    """Posts with `client`, a boto3 client of API Gateway's management API."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -66,7 +66,7 @@ class Boto3Poster:
         skip: frozenset[str] = frozenset(),
         deadline: float = math.inf,
     ) -> Counts:
-        """Posting goes on while the next page is read; what waits is bounded by the workers."""
+        """Posts while the next page is read. The number of workers bounds the pending posts."""
         recipients, tally = RecipientSource(source, first=first, skip=skip), Tally()
         pending: dict[Future[Outcome], Recipient] = {}
 
@@ -78,7 +78,7 @@ class Boto3Poster:
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="fan-out") as pool:
             while (page := recipients.next()) is not None:
                 if not page:
-                    # The next page is on its way.
+                    # The next page is being read.
                     time.sleep(0.001)
                 for each in page:
                     collect_outcomes(WORKERS * _QUEUED_PER_WORKER - 1)

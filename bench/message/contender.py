@@ -1,4 +1,4 @@
-"""The `message` function with one message, in a process of its own.
+"""Runs the `message` function with one message in a separate process.
 
     python -m bench.message.contender before|now URL ROWS
 
@@ -39,7 +39,7 @@ def main() -> int:
     started, cpu_before = time.perf_counter(), process_cpu_seconds()
     _require_success(handle(_event("Hello, everybody")))
     seconds, cpu_seconds = time.perf_counter() - started, process_cpu_seconds() - cpu_before
-    # The stub counts what came; the answer tells only that it went well.
+    # The stub counts the posts; the response only says that the function succeeded.
     posts = int(rows) + 1
     report(posts=posts, seconds=seconds, cpu_seconds=cpu_seconds, delivered=posts)
     return 0
@@ -68,7 +68,7 @@ def _boto3_handler() -> Any:
 
 
 def _event(text: str) -> Event:
-    """A frame from somebody who is not in the table yet, as API Gateway would hand it over."""
+    """The event of a frame from a connection that is not in the table yet."""
     return {
         "requestContext": {
             "connectionId": "L0SM9cOFvHcCIhw=",

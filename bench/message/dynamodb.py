@@ -1,9 +1,9 @@
-"""DynamoDB, as far as the bench needs it: tables read page by page, and writes that succeed.
+"""The part of DynamoDB that the benchmark needs: tables read page by page, and writes that succeed.
 
     python -m bench.message.dynamodb PORT
 
-A table is as large as the number in its name says. Scanned it has connections, in any number of segments;
-queried it has messages of one room, oldest first. Pages are of 1 MB, as AWS's, or of the `Limit` asked for.
+The number in its name is the size of a table. A Scan returns connections, in any number of segments; a Query
+returns messages of one room, oldest first. A page has 1 MB, as on AWS, or `Limit` items.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from nwchat.model.wire import Message
 
 PAGE_BYTES = 1024 * 1024
 CONNECTION_BYTES = 260
-"""What a row with everything in it takes in the table: a page ends by that, whatever is read of each."""
+"""The size of a complete row in the table, which ends a page, whichever attributes are read."""
 MESSAGE_BYTES = 300
 
 _TARGET = re.compile(rb"^x-amz-target:\s*\w+\.(\w+)", re.I | re.M)
 _NUMBER = re.compile(r"\d+")
 _FIRST_MS = 1_764_021_600_000
-# In a year that no bench will see.
+# The year 2100: no row expires.
 _EXPIRES_AT = 4_102_444_800
 
 
 @contextmanager
 def run_dynamodb() -> Iterator[str]:
-    """The URL of one, on the stub's cores."""
+    """Starts a server on the cores of the stub; yields its URL."""
     (port,) = free_ports(1)
     environ = {**os.environ, "PYTHONPATH": str(tools.BENCH.parent)}
     command = [sys.executable, "-m", "bench.message.dynamodb", str(port)]
     with (
         tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder,
-        run_server(command, environ, Path(folder) / "said.txt", [port]),
+        run_server(command, environ, Path(folder) / "output.txt", [port]),
     ):
         yield f"http://127.0.0.1:{port}"
 
@@ -66,7 +66,7 @@ class _DynamoDb(HttpServerProtocol):
 
 
 def response_body(operation: str, request: dict[str, Any]) -> bytes:
-    """The body of the answer to a request."""
+    """The body of the response to a request."""
     after = request.get("ExclusiveStartKey", {})
     limit = request.get("Limit", PAGE_BYTES)
     match operation:
@@ -82,7 +82,7 @@ def response_body(operation: str, request: dict[str, Any]) -> bytes:
 
 @cache
 def scan_page(table: str, segment: int, segments: int, limit: int, start: str) -> bytes:
-    """Connections with the attributes that a fan-out reads, behind the key `start`."""
+    """Connections with the attributes that a fan-out reads, after the key `start`."""
     ids = _ids(table)[segment::segments]
     first = ids.index(start) + 1 if start else 0
     ids_of_page = ids[first : first + min(limit, PAGE_BYTES // CONNECTION_BYTES)]
@@ -95,7 +95,7 @@ def scan_page(table: str, segment: int, segments: int, limit: int, start: str) -
 
 @cache
 def query_page(table: str, limit: int, start: str) -> bytes:
-    """Messages, behind the id `start`."""
+    """Messages after the id `start`."""
     first = _message_number(start) + 1 if start else 0
     end = min(first + min(limit, PAGE_BYTES // MESSAGE_BYTES), _size(table))
     messages = list(map(_message_row, range(first, end)))

@@ -1,4 +1,4 @@
-"""Samples in, a Markdown table out."""
+"""Converts samples to a Markdown table."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ HEADER = ("rows", "", "time", "CPU-s", "peak memory", "time, times less", "CPU, 
 
 
 def table(samples_by_key: Mapping[tuple[int, str], Sequence[Sample]]) -> Iterator[str]:
-    """A line for each number of rows and way (`before`, `now`), medians; how many times less `now` needs is
-    the median over rounds of both ways' own samples of that round."""
+    """One line per number of rows and variant (`before`, `now`), with medians.
+
+    The improvement of `now` is the median of the ratios of each round.
+    """
     yield markdown_row(HEADER)
     yield markdown_row(["---:", "---", *["---:"] * (len(HEADER) - 2)])
     for (rows, kind), samples in sorted(samples_by_key.items()):

@@ -39,7 +39,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def ceiling_function(stub: GatewayStub) -> Callable[[Case], float | None]:
-    """wrk against the stub; None each time where there is no wrk."""
+    """A function that measures the stub with wrk; it returns None where wrk is missing."""
     try:
         wrk = tools.wrk(log)
     except MissingProgram as missing:
@@ -49,7 +49,7 @@ def ceiling_function(stub: GatewayStub) -> Callable[[Case], float | None]:
 
 
 def save(folder: Path, results: Results, svg: str) -> None:
-    """The samples as they came, and the chart."""
+    """Writes the samples in the order of the runs, and the chart."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "posts.svg").write_text(svg)
     runs = [
@@ -66,7 +66,7 @@ def save(folder: Path, results: Results, svg: str) -> None:
 
 
 def render(results: Results, wanted: Sequence[Contender], summary: str) -> str:
-    """Everything for stdout: tables, aims, chart."""
+    """The text for stdout: tables, goals, chart."""
     figures = all_figures(results, contender_process.BASELINE)
     labels = {each.name: each.label for each in wanted}
     lines = [
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     commands[contender.name], contender, case, stub, options.posts
                 )
 
-            # The stub in Python has no ceiling worth knowing: it is in everybody's way.
+            # The ceiling of the stub in Python is useless: it is slower than the fast contenders.
             ceiling = (lambda case: None) if options.fallback else ceiling_function(stub)
             measure(results, run_order(options.rounds, CASES, wanted), run, ceiling, log)
     except MissingProgram as missing:

@@ -1,4 +1,4 @@
-"""The chart as an SVG file: posts per second of processor, a panel for each case, all on one scale."""
+"""The chart as SVG: posts per second of CPU time, one panel per case, all on one scale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def svg(
     cases: Iterable[Case],
     ours: frozenset[str],
 ) -> str:
-    """`ours` are the contenders that are drawn in colour."""
+    """The chart. `ours` are the contenders that are drawn in colour."""
     most = max((each.per_cpu_second for each in figures_by_key.values()), default=1)
     body, y = [], _TOP
     for case in cases:

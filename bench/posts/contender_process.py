@@ -1,4 +1,4 @@
-"""Runs one contender once: a process of its own, on its own core, with nothing of whoever runs the bench."""
+"""Runs one contender once, in a separate process on its own core, without the caller's environment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FRAME = json.dumps(
     },
     separators=(",", ":"),
 )
-"""About as long as announcements are."""
+"""A frame of about the usual length of announcements."""
 
 _TIMEOUT = 600
 _WRK_SECONDS = 2
@@ -53,7 +53,7 @@ wrk.headers["Content-Type"] = "application/octet-stream"
 
 
 def environ(certificate: Path, home: str) -> dict[str, str]:
-    """Fake credentials, no profile, no proxy, and trust in the stub's certificate."""
+    """Environment variables: test credentials, no profile, no proxy, the stub's certificate as trusted."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": home,
@@ -65,14 +65,14 @@ def environ(certificate: Path, home: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "us-east-2",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CA_BUNDLE": str(certificate),
-        # Lambda's Python trusts what OpenSSL finds.
+        # Python in Lambda trusts the certificates that OpenSSL finds.
         "SSL_CERT_FILE": str(certificate),
         "NODE_EXTRA_CA_CERTS": str(certificate),
     }
 
 
 def commands(log: Callable[[str], None], contenders: list[Contender]) -> dict[str, list[str]]:
-    """How to start each of the wanted; those that can't be are left out, and it is said why."""
+    """The command of each contender. Contenders whose programs are missing are left out, and logged."""
     commands_by_name = {}
     for contender in contenders:
         try:
@@ -92,7 +92,10 @@ def _command(name: str, log: Callable[[str], None]) -> list[str]:
 def run_contender(
     command: list[str], contender: Contender, case: Case, stub: GatewayStub, posts: int
 ) -> Sample:
-    """One run of a contender. SystemExit with what it said when it fails, or says more than is true."""
+    """One run of a contender.
+
+    Raises SystemExit with its output when it fails, and when it reports more posts than the stub received.
+    """
     size = contender.size(case)
     count = max(1, round(posts * size.share))
     before = stub.request_count()
@@ -105,7 +108,7 @@ def run_contender(
 
 
 def run_process(command: list[str], certificate: Path, extra: Mapping[str, str] | None = None) -> str:
-    """The stdout of a process on the contender's core. SystemExit with its stderr when it fails."""
+    """The stdout of a process on the contender's core. Raises SystemExit with its stderr when it fails."""
     with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as home, cores.pin_to(cores.contender_cores()):
         done = subprocess.run(
             command,
@@ -125,7 +128,7 @@ def run_process(command: list[str], certificate: Path, extra: Mapping[str, str] 
 def stub_ceiling(
     case: Case, stub: GatewayStub, connections: int, wrk: tuple[Path, Mapping[str, str]]
 ) -> float:
-    """Posts/s that wrk (the program, and its environment) gets out of the stub from the contender's core."""
+    """Posts/s of the stub, measured by `wrk` (the program and its environment) from the contender's core."""
     program, libraries = wrk
     with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="nwchat-bench-") as script:
         script.write(_LUA.format(path="/" + stub.url(case).rpartition("/")[2], frame=FRAME))

@@ -1,5 +1,7 @@
-"""Who works on which core: the contender on the first, the stub on the others, so that neither takes the
-other's time. On a machine with one core, or where processes can't be held to one, they share."""
+"""CPU cores: the contender runs on the first, the stub on the others, so that they do not compete.
+
+On a machine with one core, or without CPU affinity, they share the cores.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def stub_cores() -> frozenset[int]:
 
 @contextmanager
 def pin_to(cores: frozenset[int]) -> Iterator[None]:
-    """What is started in here runs on these cores."""
+    """Processes started in this context run on these cores."""
     if not _CAN_PIN:
         yield
         return

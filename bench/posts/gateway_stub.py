@@ -1,7 +1,7 @@
-"""API Gateway's @connections on this machine: answers each post with an empty 200, whoever it is for.
+"""A stub of API Gateway's @connections on this machine: responds to each post with an empty 200.
 
-nginx, because it does several times what any contender asks of it; or `fallback`, where it can't be had.
-Either listens on a port for each case and ends with whoever started it, however that ends.
+It is nginx, which is several times faster than any contender, or a stub in Python where nginx is missing. It
+listens on one port per case and ends with the process that started it, even when that process is killed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from bench.posts.tools import MissingProgram, Nginx
 
 _STAGE = "production"
 COUNT = "/count"
-"""Where nginx's `stub_status` is: the tenth word of its text is the number of requests."""
+"""The path of nginx's `stub_status`: the tenth word of its text is the number of requests."""
 
 PARTLY_GONE = "-partly-gone"
 _GONE = "[A-P].=$"
 
 
 def is_gone(connection_id: str) -> bool:
-    """A quarter of all, by how their ids end."""
+    """Whether the stub treats the connection as closed: a quarter of all ids, by their last characters."""
     return re.search(_GONE, connection_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayStub:
-    """`what` it is, in words; its `ports` on 127.0.0.1; the `certificate` that clients have to trust."""
+    """A running stub: its `ports` on 127.0.0.1, and the `certificate` that clients have to trust."""
 
     description: str
     ports: Mapping[Case, int]
@@ -50,11 +50,11 @@ class GatewayStub:
         return f"{'https' if case.tls else 'http'}://127.0.0.1:{self.ports[case]}/{_STAGE}"
 
     def partly_gone_url(self, case: Case) -> str:
-        """The URL of a stage where connections are gone that `is_gone` says. Only without latency."""
+        """The URL of a stage in which the connections of `is_gone` are closed. Only without latency."""
         return f"{self.url(case)}{PARTLY_GONE}"
 
     def request_count(self) -> int:
-        """How many requests it has answered so far, this one included, by its own count."""
+        """The number of requests that the stub has served so far, this one included."""
         case = next(each for each in self.ports if not each.tls)
         direct = build_opener(ProxyHandler({}))
         with direct.open(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as response:
@@ -65,7 +65,7 @@ class GatewayStub:
 def run_stub(
     log: Callable[[str], None], *, fallback: bool = False, cases: Sequence[Case] = CASES
 ) -> Iterator[GatewayStub]:
-    """The stub, on cores of its own where there are two. `fallback` does without nginx though it be there."""
+    """Starts the stub, on separate cores where possible. With `fallback` it never uses nginx."""
     with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder:
         home = Path(folder)
         certificate, key = home / "certificate.pem", home / "key.pem"
@@ -78,12 +78,12 @@ def run_stub(
             except MissingProgram as missing:
                 log(f"no {missing}")
                 log("the stub is one in Python then, which is slower than the fast contenders")
-        with run_server(command, environ, home / "said.txt", tuple(ports.values())):
+        with run_server(command, environ, home / "output.txt", tuple(ports.values())):
             yield GatewayStub(description, ports, certificate)
 
 
 def configuration(nginx: Nginx, ports: Mapping[Case, int], home: Path, workers: int) -> str:
-    """nginx.conf: nothing outside of `home`, and the headers that API Gateway answers with."""
+    """The text of nginx.conf: no files outside of `home`, and the response headers of API Gateway."""
     servers = "\n".join(_server(case, port) for case, port in ports.items())
     temporary = "\n".join(
         f'  {each}_temp_path "{home}/{each}";'
@@ -124,14 +124,14 @@ def _server(case: Case, port: int) -> str:
 
 
 def _user() -> str:
-    """As root, workers would be `nobody`, who may not look into a temporary directory."""
+    """The user of the workers. As root, it would be `nobody`, who cannot read a temporary directory."""
     if os.getuid() != 0:
         return ""
     return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};\n"
 
 
 def _nginx(nginx: Nginx, ports: Mapping[Case, int], home: Path) -> tuple[str, list[str], dict[str, str]]:
-    """Raises Missing when this nginx doesn't take the configuration (another version's module, say)."""
+    """The command of nginx. Raises MissingProgram when nginx rejects the configuration."""
     file = home / "nginx.conf"
     file.write_text(configuration(nginx, ports, home, workers=max(1, len(cores.stub_cores()))))
     command = [str(nginx.program), "-p", str(home), "-e", "stderr", "-c", str(file)]
@@ -153,7 +153,7 @@ def _fallback(
 
 
 def _make_certificate(certificate: Path, key: Path) -> None:
-    """Self-signed, RSA with 2048 bits like API Gateway's own. Raises Missing where there is no openssl."""
+    """Creates a self-signed certificate, RSA 2048 like API Gateway's. Raises MissingProgram."""
     output_files = ["-keyout", str(key), "-out", str(certificate)]
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]

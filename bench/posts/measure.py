@@ -1,4 +1,4 @@
-"""Who runs when, and what the samples come to: medians, ratios, aims. The arithmetic is pure."""
+"""The order of runs, and the arithmetic of samples: medians, ratios, goals. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bench.posts.model import Case, Contender, Results, Sample
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Medians of one contender in one case. `cpu` is seconds of processor for 1,000 posts.
+    """Medians of one contender in one case. `cpu_per_1000` is seconds of CPU time for 1,000 posts.
 
-    `ratio` is posts per second of processor against the baseline's in the same round, the median of it over
-    the rounds; None without a baseline. `lost` are the posts of all rounds that were not delivered.
+    `ratio` compares posts per second of CPU time with the baseline of the same round. It is the median over
+    the rounds, and None without a baseline. `lost` counts the posts of all rounds that were not delivered.
     """
 
     rate: float
@@ -27,7 +27,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a contender is to reach in a case: `times` the baseline's posts per CPU-second, or a `rate`."""
+    """The goal of a contender in a case: a ratio to the baseline's posts per CPU second, or posts/s."""
 
     case: Case
     name: str
@@ -38,7 +38,7 @@ class Goal:
         return figures.ratio if self.min_ratio is not None else figures.rate
 
     def is_reached(self, figures: Figures) -> bool | None:
-        """None when it can't be told, for want of a baseline."""
+        """Whether the goal is reached; None without a baseline."""
         value, wanted = self.value(figures), self.min_ratio if self.min_ratio is not None else self.min_rate
         return None if value is None or wanted is None else value >= wanted
 
@@ -54,7 +54,7 @@ GOALS = (
 
 
 def figures(samples: Sequence[Sample], baseline: Sequence[Sample]) -> Figures:
-    """Of the same rounds, in their order; `baseline` may be empty."""
+    """The figures of samples of the same rounds, in their order. `baseline` may be empty."""
     ratios = [
         own.per_cpu_second / other.per_cpu_second for own, other in zip(samples, baseline, strict=False)
     ]
@@ -69,7 +69,7 @@ def figures(samples: Sequence[Sample], baseline: Sequence[Sample]) -> Figures:
 
 
 def all_figures(results: Results, baseline: str) -> dict[tuple[Case, str], Figures]:
-    """Of every contender in every case in which it ran."""
+    """The figures of every contender in every case in which it ran."""
     return {
         (case, name): figures(samples, results.samples.get((case, baseline), ()))
         for (case, name), samples in results.samples.items()
@@ -81,7 +81,7 @@ def run_order(
 ) -> Iterator[tuple[int, Case, Contender | None]]:
     """The order of runs: in each round each case, in each case wrk (None) and each contender once.
 
-    Each round begins with another contender, so that none always runs after the same one.
+    Each round starts with another contender, so that none always runs after the same one.
     """
     for number in range(rounds):
         first = number % max(1, len(contenders))
@@ -98,7 +98,7 @@ def measure(
     ceiling: Callable[[Case], float | None],
     log: Callable[[str], None],
 ) -> None:
-    """Runs everything in that order, into `results`."""
+    """Runs everything in that order and adds the samples to `results`."""
     for number, case, contender in order:
         if contender is None:
             if (rate := ceiling(case)) is not None:

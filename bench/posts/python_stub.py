@@ -1,8 +1,8 @@
-"""The stub where there is no nginx: asyncio, so by far slower, and as fast as the contenders at most.
+"""The stub for machines without nginx. It uses asyncio and is slower than the fast contenders.
 
     python -m bench.posts.python_stub CERTIFICATE KEY PORT:TLS:MS...
 
-listens on these ports of 127.0.0.1, over TLS where TLS is 1, and answers each request after MS.
+listens on these ports of 127.0.0.1, over TLS where TLS is 1, and responds to each request after MS.
 """
 
 from __future__ import annotations

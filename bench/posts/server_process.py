@@ -1,4 +1,4 @@
-"""Servers for as long as they are wanted: on cores of their own, and gone with whoever started them."""
+"""Runs a server process during a context, on separate cores. It ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from bench.posts import cores
 from bench.posts.tools import MissingProgram
 
 _START_TIMEOUT = 10.0
-"""Seconds until a server that doesn't listen has failed."""
+"""Seconds after which a server that does not listen has failed."""
 
 _RUN_UNTIL_STDIN_ENDS = '"$@" & child=$!; cat >/dev/null; kill "$child" 2>/dev/null; wait "$child"'
-"""Runs a command until stdin ends, which it does when we end, killed or not."""
+"""Runs a command until stdin ends. That happens when the parent process ends, even when it is killed."""
 
 
 @contextmanager
 def run_server(
     command: Sequence[str], environ: Mapping[str, str], log_file: Path, ports: Sequence[int]
 ) -> Iterator[None]:
-    """The command, which listens on these ports; its output goes to `said`. Missing when it doesn't."""
+    """Runs a command that listens on these ports. Its output goes to `log_file`.
+
+    Raises MissingProgram when it does not listen in time.
+    """
     with log_file.open("wb") as log, cores.pin_to(cores.stub_cores()):
         process = subprocess.Popen(
             ["sh", "-c", _RUN_UNTIL_STDIN_ENDS, "sh", *command],
@@ -31,7 +34,7 @@ def run_server(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            # Ctrl-C is for us, who end it.
+            # Ctrl-C ends the parent process, which then ends this one.
             start_new_session=True,
         )
     assert process.stdin is not None
@@ -56,7 +59,7 @@ def _wait_for(port: int, log_file: Path) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones: all are taken before any is let go."""
+    """Distinct free ports: all are opened before any is closed."""
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in servers]
     for each in servers:

@@ -1,4 +1,4 @@
-"""Figures in, Markdown and a chart in text out."""
+"""Converts figures to Markdown tables and a text chart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def summary_line(results: Results, rounds: int, posts: int) -> str:
-    """What was measured, in one line."""
+    """The conditions of the measurement in one line."""
     busy = f"load of the machine at the start: {results.load:.1f}"
     return f"{rounds} rounds of {posts:,} posts, slow contenders a part of that; stub: {results.stub}; {busy}"
 
@@ -22,7 +22,7 @@ def summary_line(results: Results, rounds: int, posts: int) -> str:
 def case_tables(
     results: Results, figures_by_key: Mapping[tuple[Case, str], Figures], contenders: Sequence[Contender]
 ) -> Iterator[str]:
-    """A table for each case: a line for each contender, in their order, and the stub's own ceiling."""
+    """One table per case: one line per contender, in their order, and the ceiling of the stub."""
     for case in sorted({case for case, _ in figures_by_key}, key=lambda each: (each.latency_ms, each.tls)):
         yield f"### {case}"
         yield ""
@@ -52,7 +52,7 @@ def _cells(label: str, figures: Figures) -> list[str]:
 def goal_table(
     wanted: Iterable[Goal], figures_by_key: Mapping[tuple[Case, str], Figures], labels: Mapping[str, str]
 ) -> Iterator[str]:
-    """A table of the aims whose contenders ran; nothing when there is none."""
+    """The table of the goals whose contenders ran; nothing when there are none."""
     rows = [
         (goal, figures_by_key[goal.case, goal.name])
         for goal in wanted
@@ -78,7 +78,7 @@ def _goal_and_value(goal: Goal, figures: Figures) -> tuple[str, str]:
 def chart(
     figures_by_key: Mapping[tuple[Case, str], Figures], contenders: Sequence[Contender], cases: Iterable[Case]
 ) -> Iterator[str]:
-    """Posts per second of processor, a bar for each contender; all cases on one scale."""
+    """Posts per second of CPU time, one bar per contender; all cases on one scale."""
     most = max((each.per_cpu_second for each in figures_by_key.values()), default=0)
     width = max((len(each.label) for each in contenders), default=0)
     yield "Posts per CPU-second"
@@ -96,7 +96,7 @@ def chart(
 
 
 def bar(part: float, width: int = _BAR) -> str:
-    """A bar that is `part` of `width` characters long, to an eighth of one.
+    """A bar of length `part` times `width` characters, rounded to an eighth of a character.
 
     >>> bar(0.5, 3)
     '█▌'

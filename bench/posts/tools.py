@@ -1,7 +1,7 @@
-"""The programs that the bench needs and the tool does not: nginx, wrk, aiobotocore, the AWS SDK for Node.
+"""Programs that only the benchmarks need: nginx, wrk, aiobotocore, the AWS SDK for Node.js.
 
-What is not installed is fetched into folders of the bench's own, which git ignores; nothing is installed on
-the machine and nothing is started. What can't be had raises `Missing`, and the bench goes on without it.
+Missing programs are downloaded into folders that git ignores. Nothing is installed on the machine or started.
+A program that cannot be downloaded raises `MissingProgram`, and the benchmark continues without it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ECHO = "ngx_http_echo_module.so"
 
 
 class MissingProgram(Exception):
-    """Something is not here and can't be fetched; the text says what, and what would help."""
+    """A program is missing and cannot be downloaded. The text says which, and how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
-    """The program, and the module that makes it wait."""
+    """nginx: the program, and the module that delays responses."""
 
     program: Path
     echo: Path
@@ -42,7 +42,7 @@ class Nginx:
 
 
 def nginx(log: Callable[[str], None]) -> Nginx:
-    """nginx with its echo module: the machine's, or unpacked here. Raises Missing."""
+    """nginx with its echo module: the machine's, or unpacked here. Raises MissingProgram."""
     for root in _search_roots(("nginx-light", "libnginx-mod-http-echo"), log):
         program = _program(root, "nginx")
         echo = next((each for each in root.glob(f"usr/lib*/nginx/modules/{_ECHO}")), None)
@@ -52,7 +52,7 @@ def nginx(log: Callable[[str], None]) -> Nginx:
 
 
 def wrk(log: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
-    """wrk and its environment: the machine's, or unpacked here. Raises Missing."""
+    """wrk and its environment: the machine's, or unpacked here. Raises MissingProgram."""
     for root in _search_roots(("wrk",), log):
         if program := _program(root, "wrk"):
             return program, _environ(program)
@@ -60,7 +60,7 @@ def wrk(log: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
 
 
 def aiobotocore_python(log: Callable[[str], None]) -> Path:
-    """The interpreter of bench/.venv, which has aiobotocore. Raises Missing."""
+    """The interpreter of bench/.venv, which has aiobotocore. Raises MissingProgram."""
     python, ready = _VENV / "bin" / "python", _VENV / ".ready"
     expected = _REQUIREMENTS.read_text()
     if not ready.is_file() or ready.read_text() != expected:
@@ -72,7 +72,7 @@ def aiobotocore_python(log: Callable[[str], None]) -> Path:
 
 
 def node(log: Callable[[str], None]) -> Path:
-    """Node.js, with the AWS SDK in bench/posts/node/node_modules. Raises Missing."""
+    """Node.js, with the AWS SDK in bench/posts/node/node_modules. Raises MissingProgram."""
     program = shutil.which("node")
     if program is None:
         raise MissingProgram("Node.js: install version 20 or newer, with npm")
@@ -87,7 +87,7 @@ def node(log: Callable[[str], None]) -> Path:
 
 
 def _search_roots(packages: Sequence[str], log: Callable[[str], None]) -> Iterator[Path]:
-    """Where to look: on the machine; in what was unpacked; there again when it was fetched."""
+    """Directories to search: the machine, the unpacked packages, and those again after a download."""
     yield Path("/")
     yield UNPACKED
     unpack_packages(packages, UNPACKED, log)
@@ -102,7 +102,7 @@ def _program(root: Path, name: str) -> Path | None:
 
 
 def _environ(program: Path) -> dict[str, str]:
-    """Unpacked programs find unpacked libraries."""
+    """Environment in which an unpacked program finds unpacked libraries."""
     if UNPACKED not in program.parents:
         return {}
     folders = [each for each in UNPACKED.glob("*/lib/*-linux-*") if each.is_dir()]
@@ -110,7 +110,7 @@ def _environ(program: Path) -> dict[str, str]:
 
 
 def unpack_packages(packages: Sequence[str], folder: Path, log: Callable[[str], None], *options: str) -> None:
-    """Unpacks Debian packages, and those that they need and the machine has not, into `to`. Raises Missing.
+    """Unpacks Debian packages with their missing dependencies into `folder`. Raises MissingProgram.
 
     `options` are apt's own.
     """
@@ -124,7 +124,7 @@ def unpack_packages(packages: Sequence[str], folder: Path, log: Callable[[str], 
     except MissingProgram:
         if os.getuid() != 0:
             raise
-        # A container has no package lists until somebody asks for them.
+        # A container has no package lists before the first update.
         _run(["apt-get", "update", "-qq"])
         to_download = _with_dependencies(packages, options)
     with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as downloads:
@@ -135,7 +135,7 @@ def unpack_packages(packages: Sequence[str], folder: Path, log: Callable[[str], 
 
 
 def _with_dependencies(packages: Sequence[str], options: Sequence[str]) -> list[str]:
-    """These packages and what apt would install with them, as `name=version` or the bare name."""
+    """These packages and their missing dependencies, as `name=version` or the bare name."""
     output = _run(["apt-get", *options, "-s", "--no-install-recommends", "install", *packages])
     # Inst libluajit-5.1-2 (2.1.0~beta3+git20220320+dfsg-4.1 Debian:12.14/oldstable [amd64])
     planned = [line.split() for line in output.splitlines() if line.startswith("Inst ")]
@@ -144,7 +144,7 @@ def _with_dependencies(packages: Sequence[str], options: Sequence[str]) -> list[
 
 
 def _run(command: Sequence[str | Path], cwd: str | None = None) -> str:
-    """Its stdout. Raises Missing with the last of what it said on stderr."""
+    """The stdout of a command. Raises MissingProgram with the last line of its stderr."""
     environ = {**os.environ, "LC_ALL": "C"}
     try:
         result = subprocess.run(

@@ -26,7 +26,7 @@ def log(text: str) -> None:
 
 
 def run(kind: str, rows: int, stub: GatewayStub, tables_url: str) -> Sample:
-    """One run. SystemExit when not all rows were dealt with as they are."""
+    """One run. Raises SystemExit when not all rows were processed correctly."""
     command = [sys.executable, "-m", "bench.rows.contender", kind, stub.partly_gone_url(CASE), str(rows)]
     output = contender_process.run_process(
         command, stub.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables_url}
@@ -38,7 +38,7 @@ def run(kind: str, rows: int, stub: GatewayStub, tables_url: str) -> Sample:
 
 
 def table(samples_by_key: Mapping[tuple[str, int], Sequence[Sample]]) -> Iterator[str]:
-    """A line for each command and number of rows; medians."""
+    """One line per command and number of rows, with medians."""
     yield markdown_row(HEADER)
     yield markdown_row(["---", *["---:"] * (len(HEADER) - 1)])
     for (kind, rows), samples in samples_by_key.items():

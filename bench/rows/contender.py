@@ -1,4 +1,4 @@
-"""`connections prune` and `history export`, in a process of their own.
+"""Runs `connections prune` or `history export` in a separate process.
 
     python -m bench.rows.contender prune|export URL ROWS
 
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def prune(rows: int, url: str) -> int:
-    """All of them asked about, at the command's own rate, and the rows of the gone deleted."""
+    """Asks about all connections at the command's rate and deletes the rows of closed ones."""
     app = _app(rows)
     requests = ConnectionPosts("GET", url, os.environ["AWS_REGION"], app.credentials)
     recipients = candidates(app, None, expired=True)
@@ -57,7 +57,7 @@ def prune(rows: int, url: str) -> int:
 
 
 def export(rows: int, url: str) -> int:
-    """All of them written to a file."""
+    """Exports all messages to a file."""
     count = 0
 
     def count_messages(messages: int) -> None:

@@ -18,7 +18,7 @@ from bench.startup.dynamodb_stub import run_dynamodb_stub
 from bench.startup.table import RatioLimit, table
 
 MIN_RUNS = 15
-"""Runs of each command: with fewer, a median on a busy machine says nothing."""
+"""The minimum number of runs: with fewer, a median on a busy machine has no meaning."""
 
 VERSION = "nwchatctl --version"
 HELP = "nwchatctl --help"
@@ -40,7 +40,7 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class StartupBench:
-    """Commands by the name that the table has for them, and the environment that all of them run in."""
+    """Commands by their name in the table, and the environment that all of them run in."""
 
     commands: Mapping[str, Sequence[str]]
     environ: Mapping[str, str]
@@ -66,7 +66,7 @@ class StartupBench:
 
 @contextmanager
 def start_bench(awscli: Path | None) -> Iterator[StartupBench]:
-    """All commands, and the DynamoDB that two of them ask. `awscli` is the AWS CLI's folder, if any."""
+    """Prepares the commands and the DynamoDB stub that two of them use. `awscli` is the AWS CLI's folder."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
         tool = str(Path(sys.executable).with_name("nwchatctl"))
@@ -93,7 +93,7 @@ def start_bench(awscli: Path | None) -> Iterator[StartupBench]:
 
 
 def _environ(home: Path, endpoint: str) -> dict[str, str]:
-    # Nothing of whoever runs this: no AWS profile, no settings, no editor's debugger in the interpreter.
+    # Nothing from the caller's environment: no AWS profile, no settings, no debugger of an editor.
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),
@@ -107,10 +107,10 @@ def _environ(home: Path, endpoint: str) -> dict[str, str]:
 
 
 def measure(bench: StartupBench, runs: int) -> dict[str, list[float]]:
-    """The seconds of each command's runs. All are run in turn, so that a busy moment is everybody's."""
+    """The seconds of each command's runs. The commands alternate, so that a busy moment affects all."""
     times: dict[str, list[float]] = {name: [] for name in bench.commands}
     for name in bench.commands:
-        # Once for the bytecode and the disk.
+        # One warm-up run, for the bytecode and the disk cache.
         bench.measure(name)
     for number in range(runs):
         sys.stderr.write(f"run {number + 1} of {runs}\n")

@@ -1,4 +1,4 @@
-"""As much of DynamoDB as `connections list` asks for: a Scan, answered with three connections."""
+"""The part of DynamoDB that `connections list` needs: a Scan that returns three connections."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CONNECTIONS = tuple(
 
 class _ScanHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # The headers and the body are two writes, and must not wait for each other's acknowledgement.
+    # The headers and the body are two writes, which must not wait for an acknowledgement in between.
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         is_scan = self.headers["X-Amz-Target"] == "DynamoDB_20120810.Scan"
-        # A parallel scan finds all of them in its first segment.
+        # The first segment of a parallel scan returns all of them.
         rows = [connection_row(each) for each in CONNECTIONS] if not request.get("Segment") else []
         response: dict[str, object] = {"Items": rows, "Count": len(rows), "ScannedCount": len(rows)}
         body = json.dumps(response if is_scan else {"__type": "com.amazon.coral#UnknownOperation"}).encode()
@@ -42,7 +42,7 @@ class _ScanHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def run_dynamodb_stub() -> Iterator[str]:
-    """Its URL, on a free port of 127.0.0.1, as long as the context lasts."""
+    """Starts the stub on a free port of 127.0.0.1; yields its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _ScanHandler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

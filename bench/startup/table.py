@@ -1,4 +1,4 @@
-"""Times in, a Markdown table of medians and ratios out."""
+"""Converts times to a Markdown table of medians and ratios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADER = ("command", "median", "beside", "median", "ratio", "aim", "met")
 
 @dataclass(frozen=True)
 class RatioLimit:
-    """`command` is to take at most `limit` times as long as `beside`; less than that where it is `under`."""
+    """`command` takes at most `limit` times as long as `baseline`; less than that with `exclusive`."""
 
     command: str
     baseline: str
@@ -19,7 +19,7 @@ class RatioLimit:
     exclusive: bool = False
 
     def is_met(self, ratio: float) -> bool:
-        """Whether that ratio of the medians is what was aimed at."""
+        """Whether the ratio of the medians is within the limit."""
         return ratio < self.limit if self.exclusive else ratio <= self.limit
 
 

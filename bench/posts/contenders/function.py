@@ -1,4 +1,4 @@
-"""Ours, as the functions make it: the `Poster` of a cold start, requests over the standard library."""
+"""The engine as the functions use it: the `Poster` of a cold start, requests over the standard library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def prepare(task: PostTask) -> Send:
         "NWCHAT_CONNECTIONS_TABLE": "none",
         "NWCHAT_MESSAGES_TABLE": "none",
     }
-    # As after another cold start: no connection of the warm-up is left.
+    # As after another cold start: connections of the warm-up are not reused.
     runtime.poster.cache_clear()
     poster = runtime.poster()
 

@@ -1,4 +1,4 @@
-"""boto3, one post after the other."""
+"""boto3, one post after another."""
 
 from __future__ import annotations
 

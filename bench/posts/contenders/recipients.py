@@ -1,4 +1,4 @@
-"""Recipients for our own engine, as a scan of the table gives them: a page at a time."""
+"""Recipients for our engine in pages, as a scan of the table returns them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PAGE = 4000
 
 
 class RecipientPages:
-    """These connections as a source of recipients; each row is made when its page is asked for."""
+    """A source of recipients from connection ids. Rows are created when their page is read."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self._ids = ids

@@ -1,4 +1,4 @@
-"""boto3 with one client and a pool of threads: the way it is usually made faster."""
+"""boto3 with one client and a thread pool, the usual optimization."""
 
 from __future__ import annotations
 

@@ -66,6 +66,14 @@ def test_a_quarter_is_gone() -> None:
     assert 900 < sum(map(is_gone, ids)) < 1100
 
 
+def test_every_contender_has_a_program_of_its_name() -> None:
+    for contender in contender_process.CONTENDERS:
+        if contender.name == "node":
+            assert (tools.NODE / "sample.mjs").is_file()
+        else:
+            assert (tools.BENCH / "posts" / "contenders" / f"{contender.name}.py").is_file()
+
+
 def test_urls_are_the_stages(stub: GatewayStub) -> None:
     case = Case(True, 20)
     assert stub.url(case) == f"https://127.0.0.1:{stub.ports[case]}/production"
