@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.deploy.call_chain import Way
-from bench.deploy.delay_proxy import Proxy
-from bench.deploy.table import Run, table
+from bench.deploy.call_chain import ChainLength
+from bench.deploy.delay_proxy import DelayProxy
+from bench.deploy.table import DeployRun, table
 from nwchatctl.commands.sandbox import start
 from nwchatctl.sandbox import file_lock, process
 from nwchatctl.sandbox.state import SandboxPaths, read_info, read_key, write_json, write_key
@@ -28,31 +28,36 @@ CASES = ("first deploy", "nothing to do", "one change")
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A sandbox behind a proxy; `environ` is that of a tool which goes there."""
+class DeployBench:
+    """A sandbox behind a proxy. `environ` is the environment of a process that uses the proxy."""
 
-    proxy: Proxy
+    proxy: DelayProxy
     environ: dict[str, str]
     home: Path
 
     def settings(self, case: str, number: int) -> dict[str, str]:
-        """What makes run `number` of a deploy the case: a chat of its own, the same again, another limit."""
+        """The settings of run `number` of a case: a new chat, the same chat, or another throttle rate."""
         chat = f"bench-{number}" if case == "first deploy" else "bench-0"
-        # One more than the last time, so that each run finds one difference.
-        rate = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
-        return {"NWCHAT_CHAT__NAME": chat, **rate}
+        # Each run increases the rate, so that it finds one difference.
+        environment = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
+        return {"NWCHAT_CHAT__NAME": chat, **environment}
 
-    def timed(self, case: str, number: int) -> Run:
-        """The unchanged command line in a process of its own, by the clock."""
-        self.proxy.take()
-        began, busy = time.monotonic(), _processor()
+    def measure_run(self, case: str, number: int) -> DeployRun:
+        """Runs the unchanged command in a new process and measures its times."""
+        self.proxy.take_calls()
+        began, cpu_before = time.monotonic(), _children_cpu_seconds()
         self._run("nwchatctl", case, number)
-        return Run(began, time.monotonic() - began, _processor() - busy, tuple(self.proxy.take()))
+        return DeployRun(
+            began,
+            time.monotonic() - began,
+            _children_cpu_seconds() - cpu_before,
+            tuple(self.proxy.take_calls()),
+        )
 
-    def chain(self, case: str, number: int) -> Way:
-        """What of the case had to wait for each other."""
-        calls, making = self._run("bench.deploy.call_chain", case, number).splitlines()[-1].split()
-        return Way(int(calls), float(making))
+    def measure_chain(self, case: str, number: int) -> ChainLength:
+        """The length of the longest chain of calls in the case."""
+        calls, pending_seconds = self._run("bench.deploy.call_chain", case, number).splitlines()[-1].split()
+        return ChainLength(int(calls), float(pending_seconds))
 
     def _run(self, module: str, case: str, number: int) -> str:
         done = subprocess.run(
@@ -70,29 +75,29 @@ class Bench:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
-    """A sandbox of its own in a temporary directory, and the proxy before it; gone afterwards."""
+def start_bench() -> Iterator[DeployBench]:
+    """Starts a sandbox in a temporary directory and the proxy in front of it. Removes both at the end."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
-        real, shown = SandboxPaths(root / "sandbox"), SandboxPaths(root / "proxied")
+        real, proxied = SandboxPaths(root / "sandbox"), SandboxPaths(root / "proxied")
         stack.callback(process.down, real)
         start(real, _free_port())
         info, key = read_info(real), read_key(real)
         assert info is not None, "a sandbox that was started says where it is"
         assert key is not None, "a sandbox that was started has its operator"
-        proxy = stack.enter_context(Proxy(info.port).running())
-        # `--sandbox` finds its endpoint in a state directory: this one leads to the proxy.
-        shown.make()
-        write_json(shown.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
-        write_key(shown, key)
-        stack.enter_context(file_lock.holding(shown.server_lock, timeout=1))
+        proxy = stack.enter_context(DelayProxy(info.port).serve())
+        # `--sandbox` reads its endpoint from a state directory: this one points to the proxy.
+        proxied.make()
+        write_json(proxied.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
+        write_key(proxied, key)
+        stack.enter_context(file_lock.holding(proxied.server_lock, timeout=1))
         home = root / "home"
         home.mkdir()
-        yield Bench(proxy, _environ(home, shown), home)
+        yield DeployBench(proxy, _environ(home, proxied), home)
 
 
 def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
-    # Nothing of whoever runs this: no AWS profile, no settings, no editor's debugger in the interpreter.
+    # Nothing from the caller's environment: no AWS profile, no settings, no debugger of an editor.
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),
@@ -103,8 +108,8 @@ def _environ(home: Path, sandbox: SandboxPaths) -> dict[str, str]:
     }
 
 
-def _processor() -> float:
-    """Seconds that the ended children of this process have worked; the sandbox has not ended."""
+def _children_cpu_seconds() -> float:
+    """User and system time (s) of the child processes that have ended. The sandbox has not ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -115,24 +120,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure(with_: Bench, runs: int) -> Iterator[str]:
-    """The table's lines; says on stderr how far it is."""
+def measure(bench: DeployBench, runs: int) -> Iterator[str]:
+    """The lines of the table. Reports progress on stderr."""
     rows = []
     for case in CASES:
-        timed = []
+        case_runs = []
         for number in range(runs):
-            timed.append(with_.timed(case, number))
-            sys.stderr.write(f"{case}, run {number + 1} of {runs}: {timed[-1].wall:.2f} s\n")
-        rows.append((case, timed, with_.chain(case, runs)))
+            case_runs.append(bench.measure_run(case, number))
+            sys.stderr.write(f"{case}, run {number + 1} of {runs}: {case_runs[-1].wall:.2f} s\n")
+        rows.append((case, case_runs, bench.measure_chain(case, runs)))
     yield from table(rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench-deploy", description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="of each case; medians are shown (7)")
-    asked = parser.parse_args(argv)
-    with bench() as made:
-        for line in measure(made, asked.runs):
+    options = parser.parse_args(argv)
+    with start_bench() as bench:
+        for line in measure(bench, options.runs):
             sys.stdout.write(line + "\n")
     return 0
 

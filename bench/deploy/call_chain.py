@@ -1,19 +1,21 @@
 """The longest chain of AWS calls that depend on each other, in one run of the tool.
 
-A clock that counts calls instead of seconds: each thread has one, and it goes on by one with each call that
-ends. Work handed to another thread begins at the hour of whoever hands it over; who takes its result turns
-the own clock forward to the hour at which it was done. So one call counts as after another exactly where the
-program could not have begun it earlier, however many ran beside it and however long they took.
+A clock that counts calls instead of seconds. Each thread has a clock, which advances by one with each call
+that ends. Work that is passed to another thread starts at the clock of the thread that passes it on. A
+thread that takes the result advances its own clock to the clock at which the result was ready. So one call
+counts as after another exactly where the program could not have started it earlier, however many calls ran
+at the same time and however long they took.
 
-What AWS takes to make something is no call. Where it is asked and says that it is not ready, that answer
-counts as nothing, and the time since the call before it as AWS's own. How late the tool asks again does not.
+The time that AWS needs to create something is not a call. When AWS answers that a resource is not ready,
+that answer does not count as a call, and the time since the previous call counts as AWS's own. A late next
+request does not count.
 
-Changes are counted each by itself and then put one behind the other as the plan says (`Plan.after`), because
-the executor, which watches all of them, hands a change over when any other has ended.
+Each change is counted separately. The counts are then added along the dependencies of the plan
+(`Plan.after`), because the executor watches all changes and starts the next one when any other has ended.
 
     python -m bench.deploy.call_chain -q deploy --yes
 
-runs the command in this process and prints, on the last line of stderr, the calls and AWS's own seconds.
+runs the command in this process. The last line of stderr is the number of calls and AWS's own seconds.
 """
 
 from __future__ import annotations
@@ -36,135 +38,138 @@ from nwchatctl.deploy.planner import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Calls one after the other, and how long AWS was making things between them (s)."""
+class ChainLength:
+    """A number of calls in sequence, and the time (s) that AWS needed to create resources between them."""
 
     calls: int = 0
-    making: float = 0.0
+    pending_seconds: float = 0.0
 
-    def __add__(self, other: Way) -> Way:
-        return Way(self.calls + other.calls, self.making + other.making)
+    def __add__(self, other: ChainLength) -> ChainLength:
+        return ChainLength(self.calls + other.calls, self.pending_seconds + other.pending_seconds)
 
     def seconds(self, latency: float = DELAY) -> float:
-        """How long it takes where each call takes `latency`."""
-        return self.calls * latency + self.making
+        """The duration when each call takes `latency` seconds."""
+        return self.calls * latency + self.pending_seconds
 
 
 class Clock(threading.local):
-    """What this thread's work has taken so far, and when its last call ended."""
+    """The length of this thread's chain so far, and when its last call ended (s, monotonic)."""
 
-    way: Way = Way()
-    last: float = 0.0
+    length: ChainLength = ChainLength()
+    last_call_ended: float = 0.0
 
 
 _clock = Clock()
 
 
-def longest(after: Mapping[Key, frozenset[Key]], ways: Mapping[Key, Way]) -> Way:
-    """The longest way through `after` (what comes before what); a change that is not in `ways` took nothing.
+def longest_chain(after: Mapping[Key, frozenset[Key]], lengths: Mapping[Key, ChainLength]) -> ChainLength:
+    """The longest chain through `after` (the dependencies of each change).
+
+    A change that is not in `lengths` has length zero.
 
     >>> a, b, c = ("k", "a"), ("k", "b"), ("k", "c")
-    >>> longest({a: frozenset(), b: frozenset({a}), c: frozenset({a})}, {a: Way(1), b: Way(5), c: Way(2)})
-    Way(calls=6, making=0.0)
+    >>> after = {a: frozenset(), b: frozenset({a}), c: frozenset({a})}
+    >>> longest_chain(after, {a: ChainLength(1), b: ChainLength(5), c: ChainLength(2)})
+    ChainLength(calls=6, pending_seconds=0.0)
     """
 
     @cache
-    def until(where: Key) -> Way:
-        return ways.get(where, Way()) + _later(map(until, after[where]))
+    def length_up_to(key: Key) -> ChainLength:
+        return lengths.get(key, ChainLength()) + _longest(map(length_up_to, after[key]))
 
-    return _later(map(until, after))
+    return _longest(map(length_up_to, after))
 
 
-def _later(ways: Any) -> Way:
-    return max(ways, key=Way.seconds, default=Way())
+def _longest(lengths: Any) -> ChainLength:
+    return max(lengths, key=ChainLength.seconds, default=ChainLength())
 
 
 def install() -> None:
-    """Has this process count: botocore's calls, what readers hand over, and what the executor carries out."""
+    """Counts in this process: botocore's calls, parallel reads and the executor's changes."""
     _count_calls()
-    _follow_readers()
-    executor.execute = _counted(executor.execute)
+    _follow_parallel_reads()
+    executor.execute = _with_counted_changes(executor.execute)
 
 
-def being_made(answer: Any) -> bool:
-    """Whether AWS says of a function or a table that it is not ready yet."""
-    about = answer.get("Configuration") or answer.get("Table") or answer
+def is_pending(answer: Any) -> bool:
+    """Whether a response of AWS says that a function or a table is not ready yet."""
+    description = answer.get("Configuration") or answer.get("Table") or answer
     return (
-        about.get("State") == "Pending"
-        or about.get("LastUpdateStatus") == "InProgress"
-        or about.get("TableStatus") in ("CREATING", "UPDATING")
+        description.get("State") == "Pending"
+        or description.get("LastUpdateStatus") == "InProgress"
+        or description.get("TableStatus") in ("CREATING", "UPDATING")
     )
 
 
 def _count_calls() -> None:
     from botocore.client import BaseClient
 
-    # The one method that every call of every client goes through.
+    # Every call of every client uses this method.
     call: Any = vars(BaseClient)["_make_api_call"]
 
-    def counted(self: Any, operation: str, *args: Any) -> Any:
+    def call_and_count(self: Any, operation: str, *args: Any) -> Any:
         answer: Any = {}
         try:
             answer = call(self, operation, *args)
             return answer
         finally:
-            before, _clock.last = _clock.last, time.monotonic()
-            # The answer to a create says so as well, and is the end of a call.
-            if operation.startswith(("Get", "Describe")) and being_made(answer):
-                _clock.way += Way(making=_clock.last - before)
+            before, _clock.last_call_ended = _clock.last_call_ended, time.monotonic()
+            # The response to a create is pending too, but it is a call.
+            if operation.startswith(("Get", "Describe")) and is_pending(answer):
+                _clock.length += ChainLength(pending_seconds=_clock.last_call_ended - before)
             else:
-                _clock.way += Way(calls=1)
+                _clock.length += ChainLength(calls=1)
 
-    BaseClient._make_api_call = counted  # type: ignore[attr-defined]
+    BaseClient._make_api_call = call_and_count  # type: ignore[attr-defined]
 
 
-def _follow_readers() -> None:
+def _follow_parallel_reads() -> None:
     start: Any = ParallelReads.__call__
 
-    def following(
-        self: ParallelReads, call: Callable[..., Any], /, *args: Any, **named: Any
+    def start_and_follow(
+        self: ParallelReads, call: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Callable[[], Any]:
-        began = done = _clock.way
+        length_before = length_after = _clock.length
 
-        def timed() -> Any:
-            nonlocal done
-            _clock.way = began
+        def run_with_clock() -> Any:
+            nonlocal length_after
+            _clock.length = length_before
             try:
-                return call(*args, **named)
+                return call(*args, **kwargs)
             finally:
-                done = _clock.way
+                length_after = _clock.length
 
-        result = start(self, timed)
+        result = start(self, run_with_clock)
 
-        def taken() -> Any:
-            # Who wants the result may have to do the work: still as if it had been done beside.
-            own = _clock.way
+        def result_with_clock() -> Any:
+            # The thread that takes the result may have to run the work itself. It still counts as parallel.
+            own_length = _clock.length
             try:
                 return result()
             finally:
-                _clock.way = _later([own, done])
+                _clock.length = _longest([own_length, length_after])
 
-        return taken
+        return result_with_clock
 
-    ParallelReads.__call__ = following  # type: ignore[method-assign]
+    ParallelReads.__call__ = start_and_follow  # type: ignore[method-assign]
 
 
-def _counted(execute: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    def counting(plan: Plan, apply: Callable[[Change], None], *args: Any, **named: Any) -> Outcome:
-        before, ways = _clock.way, {}
+def _with_counted_changes(execute: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    def execute_and_count(plan: Plan, apply: Callable[[Change], None], *args: Any, **kwargs: Any) -> Outcome:
+        before, lengths = _clock.length, {}
 
-        def one(change: Change) -> None:
-            _clock.way = Way()
+        def apply_and_count(change: Change) -> None:
+            _clock.length = ChainLength()
             try:
                 apply(change)
             finally:
-                ways[changed_key(change)] = _clock.way
+                lengths[changed_key(change)] = _clock.length
 
-        outcome = execute(plan, one, *args, **named)
-        _clock.way = before + longest(plan.after, ways)
+        outcome = execute(plan, apply_and_count, *args, **kwargs)
+        _clock.length = before + longest_chain(plan.after, lengths)
         return outcome
 
-    return counting
+    return execute_and_count
 
 
 def main() -> int:
@@ -172,7 +177,7 @@ def main() -> int:
     from nwchatctl.cli import run
 
     code = run(sys.argv[1:])
-    sys.stderr.write(f"{_clock.way.calls} {_clock.way.making:.3f}\n")
+    sys.stderr.write(f"{_clock.length.calls} {_clock.length.pending_seconds:.3f}\n")
     return code
 
 

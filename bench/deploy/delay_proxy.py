@@ -1,4 +1,4 @@
-"""A proxy on 127.0.0.1 that makes each AWS call take 50 ms longer, and notes when it began and ended.
+"""A proxy on 127.0.0.1 that delays each AWS call by 50 ms and records when it began and ended.
 
 Our own, because microburst, which can delay calls, keeps nothing of a single call (its statistics are sums),
 and runs each through a rule engine on the same two cores that are measured here. This one reads no more of a
@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 DELAY = 0.05
-"""Seconds, before a request goes on to AWS."""
+"""Seconds before a request is forwarded to AWS."""
 
 _TARGET = re.compile(rb"^x-amz-target:\s*\S*?\.?(\w+)\s*$", re.I | re.M)
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
@@ -27,8 +27,8 @@ _NO_BODY = re.compile(rb"HTTP/1\.1 (?:204|304|1\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One AWS call; `began` (it came) and `ended` (its answer is sent) in seconds of `time.monotonic`."""
+class AwsCall:
+    """One AWS call. `began` (received) and `ended` (response ready) are seconds of `time.monotonic`."""
 
     service: str
     operation: str
@@ -37,22 +37,22 @@ class Call:
 
 
 @dataclass
-class Proxy:
-    """Sends everything on to `upstream`, a port of 127.0.0.1; what came since `take` was called is in it."""
+class DelayProxy:
+    """Forwards everything to `upstream`, a port of 127.0.0.1, and records the calls."""
 
     upstream: int
     delay: float = DELAY
     port: int = 0
-    _calls: list[Call] = field(default_factory=list)
+    _calls: list[AwsCall] = field(default_factory=list)
 
-    def take(self) -> list[Call]:
-        """The calls so far, in the order in which they ended; forgets them."""
+    def take_calls(self) -> list[AwsCall]:
+        """Returns and clears the recorded calls, in the order in which they ended."""
         calls, self._calls = self._calls, []
         return calls
 
     @contextmanager
-    def running(self) -> Iterator[Proxy]:
-        """Listens on a free port, in a thread of its own."""
+    def serve(self) -> Iterator[DelayProxy]:
+        """Listens on a free port, in a separate thread."""
         loop = asyncio.new_event_loop()
         server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512))
         self.port = server.sockets[0].getsockname()[1]
@@ -64,35 +64,35 @@ class Proxy:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             server.close()
-            loop.run_until_complete(_end())
+            loop.run_until_complete(_close_connections())
             loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of the client's, and one to AWS for as long as it lasts."""
+        """Serves one connection of a client through one connection to AWS."""
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
-            answers, ask = await asyncio.open_connection("127.0.0.1", self.upstream)
-            with closing(ask):
+            aws_reader, aws_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+            with closing(aws_writer):
                 while True:
                     head = await reader.readuntil(b"\r\n\r\n")
                     began = time.monotonic()
                     body = await _body(head, reader)
                     await asyncio.sleep(self.delay)
-                    ask.write(head + body)
-                    answer = await answers.readuntil(b"\r\n\r\n")
-                    if not _NO_BODY.match(answer):
-                        answer += await _body(answer, answers)
-                    # Noted before it is sent: the client may end, and be looked at, right after.
-                    self._calls.append(Call(*_asked(head, body), began, time.monotonic()))
-                    writer.write(answer)
+                    aws_writer.write(head + body)
+                    response = await aws_reader.readuntil(b"\r\n\r\n")
+                    if not _NO_BODY.match(response):
+                        response += await _body(response, aws_reader)
+                    # Recorded before it is sent: the client may end right after, and its calls be read.
+                    self._calls.append(AwsCall(*_service_and_operation(head, body), began, time.monotonic()))
+                    writer.write(response)
 
 
-async def _end() -> None:
-    """Ends the connections that are open still."""
-    serving = asyncio.all_tasks() - {asyncio.current_task()}
-    for each in serving:
+async def _close_connections() -> None:
+    """Closes the connections that are still open."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in tasks:
         each.cancel()
-    await asyncio.gather(*serving, return_exceptions=True)
-    # A closed transport lets go of its socket in one of the loop's next rounds.
+    await asyncio.gather(*tasks, return_exceptions=True)
+    # A closed transport releases its socket in one of the next iterations of the loop.
     await asyncio.sleep(0.01)
 
 
@@ -107,8 +107,8 @@ async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int(length[1])) if length else b""
 
 
-def _asked(head: bytes, body: bytes) -> tuple[str, str]:
-    """Service and operation of a request; a REST service's operation is its method and path."""
+def _service_and_operation(head: bytes, body: bytes) -> tuple[str, str]:
+    """The service and operation of a request. For a REST service, method and path are the operation."""
     service = _SERVICE.search(head)
     name = _TARGET.search(head) or _ACTION.search(body)
     operation = name[1] if name else b" ".join(head.split(b" ", 2)[:2])

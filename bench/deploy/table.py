@@ -1,4 +1,4 @@
-"""Runs in, a Markdown table out."""
+"""Converts runs to a Markdown table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.deploy.call_chain import Way
-from bench.deploy.delay_proxy import Call
+from bench.deploy.call_chain import ChainLength
+from bench.deploy.delay_proxy import AwsCall
 
-HEAD = (
+HEADER = (
     "case",
     "wall time",
     "of it start-up",
@@ -23,36 +23,35 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of the tool: when it was started (monotonic), how long it took in all, how long of that the
-    processor worked for it alone (all in s), and its calls."""
+class DeployRun:
+    """One run of the tool: start (`time.monotonic`), duration and CPU time, all in s, and its calls."""
 
     began: float
     wall: float
     processor: float
-    calls: tuple[Call, ...]
+    calls: tuple[AwsCall, ...]
 
     @property
     def start_up(self) -> float:
-        """Seconds until the first call came: the interpreter, imports, settings, clients."""
+        """Seconds until the first call: the interpreter, imports, settings, clients."""
         return min(each.began for each in self.calls) - self.began
 
     @property
     def in_aws(self) -> float:
-        """Seconds from the first call's beginning to the last one's end."""
+        """Seconds from the start of the first call to the end of the last one."""
         return max(each.ended for each in self.calls) - min(each.began for each in self.calls)
 
 
-def table(rows: Iterable[tuple[str, Sequence[Run], Way]]) -> Iterator[str]:
-    """A line for each case, its runs and its longest chain of calls; medians of the runs."""
-    yield _line(HEAD)
-    yield _line(["---", *["---:"] * (len(HEAD) - 1)])
-    for case, runs, way in rows:
+def table(rows: Iterable[tuple[str, Sequence[DeployRun], ChainLength]]) -> Iterator[str]:
+    """One line per case: medians of its runs, and its longest chain of calls."""
+    yield _row(HEADER)
+    yield _row(["---", *["---:"] * (len(HEADER) - 1)])
+    for case, runs, length in rows:
         latency = median(each.ended - each.began for run in runs for each in run.calls)
         in_aws = median(each.in_aws for each in runs)
-        critical = way.seconds(latency)
-        making = f" + {way.making:.2f} s" if way.making else ""
-        yield _line(
+        critical = length.seconds(latency)
+        pending = f" + {length.pending_seconds:.2f} s" if length.pending_seconds else ""
+        yield _row(
             [
                 case,
                 f"{median(each.wall for each in runs):.2f} s",
@@ -60,12 +59,12 @@ def table(rows: Iterable[tuple[str, Sequence[Run], Way]]) -> Iterator[str]:
                 f"{in_aws:.2f} s",
                 f"{median(each.processor for each in runs):.2f} s",
                 f"{median(len(each.calls) for each in runs):g}",
-                f"{way.calls} calls{making}",
+                f"{length.calls} calls{pending}",
                 f"{critical:.2f} s",
                 f"{in_aws / critical:.2f}",
             ]
         )
 
 
-def _line(cells: Iterable[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"

@@ -10,45 +10,47 @@ from collections.abc import Sequence
 from bench.message import dynamodb
 from bench.message.table import table
 from bench.posts import contender_process, gateway_stub
-from bench.posts.gateway_stub import Stub
+from bench.posts.gateway_stub import GatewayStub
 from bench.posts.model import Case, Sample
-from bench.posts.tools import Missing
+from bench.posts.tools import MissingProgram
 
 CASE = Case(tls=True, latency_ms=20)
-"""How API Gateway is reached from a function."""
+"""How a function reaches API Gateway."""
 
 ROWS = (100, 1_000, 10_000)
 KINDS = ("before", "now")
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def run(kind: str, rows: int, made: Stub, tables: str) -> Sample:
-    """One message to so many. SystemExit when the stub had fewer posts than there are recipients."""
-    command = [sys.executable, "-m", "bench.message.contender", kind, made.url(CASE), str(rows)]
-    before = made.served()
-    said = contender_process.start(command, made.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables})
-    sample = Sample.of(json.loads(said.splitlines()[-1]))
-    # The message before it, which is not timed, went to as many.
-    if (served := made.served() - before - 1) < 2 * sample.posts:
+def run(kind: str, rows: int, stub: GatewayStub, tables_url: str) -> Sample:
+    """Measures one message. Raises SystemExit when the stub received fewer posts than recipients."""
+    command = [sys.executable, "-m", "bench.message.contender", kind, stub.url(CASE), str(rows)]
+    before = stub.request_count()
+    output = contender_process.run_process(
+        command, stub.certificate, {"AWS_ENDPOINT_URL_DYNAMODB": tables_url}
+    )
+    sample = Sample.of(json.loads(output.splitlines()[-1]))
+    # The warm-up message, which is not timed, has the same recipients.
+    if (served := stub.request_count() - before - 1) < 2 * sample.posts:
         raise SystemExit(f"{kind}, {rows} rows: the stub had {served} posts, not {2 * sample.posts}")
     return sample
 
 
 def measure(
-    rounds: int, sizes: Sequence[int], made: Stub, tables: str
+    rounds: int, sizes: Sequence[int], stub: GatewayStub, tables_url: str
 ) -> dict[tuple[int, str], list[Sample]]:
-    """Both ways in turn, each size in each round."""
-    found: dict[tuple[int, str], list[Sample]] = {}
+    """Measures both variants alternately, each size in each round."""
+    samples_by_key: dict[tuple[int, str], list[Sample]] = {}
     for number in range(rounds):
         for rows in sizes:
             for kind in KINDS if number % 2 == 0 else KINDS[::-1]:
-                sample = run(kind, rows, made, tables)
-                found.setdefault((rows, kind), []).append(sample)
-                say(f"round {number + 1}, {rows:,} rows, {kind}: {sample.seconds:.2f} s")
-    return found
+                sample = run(kind, rows, stub, tables_url)
+                samples_by_key.setdefault((rows, kind), []).append(sample)
+                log(f"round {number + 1}, {rows:,} rows, {kind}: {sample.seconds:.2f} s")
+    return samples_by_key
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,16 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, help="how often everything runs; medians are shown (3)")
     parser.add_argument("--quick", action="store_true", help="1 round of 20 and 100 rows: that it works")
     parser.add_argument("--fallback", action="store_true", help="the stub in Python, even with nginx here")
-    asked = parser.parse_args(argv)
-    sizes = (20, 100) if asked.quick else ROWS
+    options = parser.parse_args(argv)
+    sizes = (20, 100) if options.quick else ROWS
     try:
-        with gateway_stub.running(say, fallback=asked.fallback) as made, dynamodb.running() as tables:
-            found = measure(asked.rounds or (1 if asked.quick else 3), sizes, made, tables)
-    except Missing as missing:
-        say(f"error: there is no {missing}")
+        with (
+            gateway_stub.run_stub(log, fallback=options.fallback) as stub,
+            dynamodb.run_dynamodb() as tables_url,
+        ):
+            samples_by_key = measure(options.rounds or (1 if options.quick else 3), sizes, stub, tables_url)
+    except MissingProgram as missing:
+        log(f"error: there is no {missing}")
         return 1
     sys.stdout.write(f"### One message through the `message` function, {CASE}\n\n")
-    sys.stdout.write("\n".join(table(found)) + "\n")
+    sys.stdout.write("\n".join(table(samples_by_key)) + "\n")
     return 0
 
 

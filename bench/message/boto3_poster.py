@@ -1,6 +1,6 @@
-"""The former engine: boto3 in 32 threads, rows as its objects. In place of `nwchat.delivery.poster.Poster`.
+"""The former engine: boto3 in 32 threads, in place of `nwchat.delivery.poster.Poster`.
 
-Retries, outcomes and counts as they were, so that nothing is compared that does less.
+It has the same retries, outcomes and counts, so that both do the same work.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NotConnected
+from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused
 from nwchat.delivery.scheduler import Source
@@ -25,8 +25,8 @@ _ATTEMPTS = 5
 _QUEUED_PER_WORKER = 4
 
 
-class OldPoster:
-    """Posts by `client`, boto3's of API Gateway's management API."""
+class Boto3Poster:
+    """Posts with `client`, a boto3 client of API Gateway's management API."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -34,14 +34,14 @@ class OldPoster:
     def post(self, connection_id: str, data: bytes, deadline: float = math.inf) -> Outcome:
         retries = 0
         while True:
-            outcome, again = self._once(connection_id, data, retries)
+            outcome, retryable = self._try_once(connection_id, data, retries)
             pause = random.random() * min(2.0, 0.1 * 2**retries)  # noqa: S311
-            if not again or retries + 1 >= _ATTEMPTS or time.monotonic() + pause >= deadline:
+            if not retryable or retries + 1 >= _ATTEMPTS or time.monotonic() + pause >= deadline:
                 return outcome
             time.sleep(pause)
             retries += 1
 
-    def _once(self, connection_id: str, data: bytes, retries: int) -> tuple[Outcome, bool]:
+    def _try_once(self, connection_id: str, data: bytes, retries: int) -> tuple[Outcome, bool]:
         try:
             self._client.post_to_connection(ConnectionId=connection_id, Data=data)
         except ClientError as error:
@@ -51,7 +51,7 @@ class OldPoster:
             if status in (408, 429) or status >= 500:
                 return Failed(str(error), retries), True
             return Refused(status, str(error), retries), False
-        except (HTTPClientError, NotConnected) as error:
+        except (HTTPClientError, ConnectionFailed) as error:
             return Failed(type(error).__name__, retries), True
         except BotoCoreError as error:
             return Failed(type(error).__name__, retries), False
@@ -66,22 +66,22 @@ class OldPoster:
         skip: frozenset[str] = frozenset(),
         deadline: float = math.inf,
     ) -> Counts:
-        """Posting goes on while the next page is read; what waits is bounded by the workers."""
-        crowd, tally = RecipientSource(source, priority=first, skip=skip), Tally()
+        """Posts while the next page is read. The number of workers bounds the pending posts."""
+        recipients, tally = RecipientSource(source, priority=first, skip=skip), Tally()
         pending: dict[Future[Outcome], Recipient] = {}
 
-        def collect(room_for: int) -> None:
-            while len(pending) > room_for:
+        def collect_outcomes(max_pending: int) -> None:
+            while len(pending) > max_pending:
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     tally.record(pending.pop(future), future.result())
 
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="fan-out") as pool:
-            while (page := crowd.next()) is not None:
+            while (page := recipients.next()) is not None:
                 if not page:
-                    # The next page is on its way.
+                    # The next page is being read.
                     time.sleep(0.001)
                 for each in page:
-                    collect(WORKERS * _QUEUED_PER_WORKER - 1)
+                    collect_outcomes(WORKERS * _QUEUED_PER_WORKER - 1)
                     pending[pool.submit(self.post, each.connection_id, data, deadline)] = each
-            collect(0)
+            collect_outcomes(0)
         return tally.counts()

@@ -1,9 +1,9 @@
-"""DynamoDB, as far as the bench needs it: tables read page by page, and writes that succeed.
+"""The part of DynamoDB that the benchmark needs: tables read page by page, and writes that succeed.
 
     python -m bench.message.dynamodb PORT
 
-A table is as large as the number in its name says. Scanned it has connections, in any number of segments;
-queried it has messages of one room, oldest first. Pages are of 1 MB, as AWS's, or of the `Limit` asked for.
+The number in its name is the size of a table. A Scan returns connections, in any number of segments; a Query
+returns messages of one room, oldest first. A page has 1 MB, as on AWS, or `Limit` items.
 """
 
 from __future__ import annotations
@@ -23,79 +23,84 @@ from typing import Any
 
 from bench.posts import tools
 from bench.posts.contenders.common import connection_ids
-from bench.posts.http_server import Requests
-from bench.posts.server_process import free_ports, kept
+from bench.posts.http_server import HttpServerProtocol
+from bench.posts.server_process import free_ports, run_server
 from nwchat.model.ids import ulid, ulid_time
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 
 PAGE_BYTES = 1024 * 1024
 CONNECTION_BYTES = 260
-"""What a row with everything in it takes in the table: a page ends by that, whatever is read of each."""
+"""The size of a complete row in the table, which ends a page, whichever attributes are read."""
 MESSAGE_BYTES = 300
 
 _TARGET = re.compile(rb"^x-amz-target:\s*\w+\.(\w+)", re.I | re.M)
 _NUMBER = re.compile(r"\d+")
-_BEGAN_MS = 1_764_021_600_000
-# In a year that no bench will see.
-_EXPIRES = 4_102_444_800
+_FIRST_MS = 1_764_021_600_000
+# The year 2100: no row expires.
+_EXPIRES_AT = 4_102_444_800
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The URL of one, on the stub's cores."""
+def run_dynamodb() -> Iterator[str]:
+    """Starts a server on the cores of the stub; yields its URL."""
     (port,) = free_ports(1)
     environ = {**os.environ, "PYTHONPATH": str(tools.BENCH.parent)}
     command = [sys.executable, "-m", "bench.message.dynamodb", str(port)]
     with (
         tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder,
-        kept(command, environ, Path(folder) / "said.txt", [port]),
+        run_server(command, environ, Path(folder) / "output.txt", [port]),
     ):
         yield f"http://127.0.0.1:{port}"
 
 
-class _DynamoDb(Requests):
-    def requested(self, head: bytes, body: bytes) -> None:
-        found = _TARGET.search(head)
+class _DynamoDb(HttpServerProtocol):
+    def handle_request(self, head: bytes, body: bytes) -> None:
+        match = _TARGET.search(head)
         self.write(
             "Content-Type: application/x-amz-json-1.0",
             "x-amzn-RequestId: 0",
             f"Date: {formatdate(usegmt=True)}",
-            body=answer(found[1].decode() if found else "", json.loads(body or b"{}")),
+            body=response_body(match[1].decode() if match else "", json.loads(body or b"{}")),
         )
 
 
-def answer(operation: str, asked: dict[str, Any]) -> bytes:
-    """The body of the answer to a request."""
-    after = asked.get("ExclusiveStartKey", {})
-    limit = asked.get("Limit", PAGE_BYTES)
+def response_body(operation: str, request: dict[str, Any]) -> bytes:
+    """The body of the response to a request."""
+    after = request.get("ExclusiveStartKey", {})
+    limit = request.get("Limit", PAGE_BYTES)
     match operation:
         case "Scan":
-            part = asked.get("Segment", 0), asked.get("TotalSegments", 1)
-            return scanned(asked["TableName"], *part, limit, after.get("connection_id", {}).get("S", ""))
+            segment = request.get("Segment", 0), request.get("TotalSegments", 1)
+            return scan_page(
+                request["TableName"], *segment, limit, after.get("connection_id", {}).get("S", "")
+            )
         case "Query":
-            return queried(asked["TableName"], limit, after.get("id", {}).get("S", ""))
+            return query_page(request["TableName"], limit, after.get("id", {}).get("S", ""))
     return b"{}"
 
 
 @cache
-def scanned(table: str, segment: int, segments: int, limit: int, start: str) -> bytes:
-    """Connections with the attributes that a fan-out reads, behind the key `start`."""
+def scan_page(table: str, segment: int, segments: int, limit: int, start: str) -> bytes:
+    """Connections with the attributes that a fan-out reads, after the key `start`."""
     ids = _ids(table)[segment::segments]
-    begin = ids.index(start) + 1 if start else 0
-    wanted = ids[begin : begin + min(limit, PAGE_BYTES // CONNECTION_BYTES)]
-    further = begin + len(wanted) < len(ids)
-    return _page(list(map(_connection, wanted)), {"connection_id": {"S": wanted[-1]}} if further else None)
+    first = ids.index(start) + 1 if start else 0
+    ids_of_page = ids[first : first + min(limit, PAGE_BYTES // CONNECTION_BYTES)]
+    has_more = first + len(ids_of_page) < len(ids)
+    return _page(
+        list(map(_connection_row, ids_of_page)),
+        {"connection_id": {"S": ids_of_page[-1]}} if has_more else None,
+    )
 
 
 @cache
-def queried(table: str, limit: int, start: str) -> bytes:
-    """Messages, behind the id `start`."""
-    begin = _message_number(start) + 1 if start else 0
-    end = min(begin + min(limit, PAGE_BYTES // MESSAGE_BYTES), _size(table))
-    found = list(map(_message, range(begin, end)))
-    last = {name: found[-1][name] for name in ("room", "id")} if end < _size(table) else None
-    return _page(found, last)
+def query_page(table: str, limit: int, start: str) -> bytes:
+    """Messages after the id `start`."""
+    first = _message_number(start) + 1 if start else 0
+    end = min(first + min(limit, PAGE_BYTES // MESSAGE_BYTES), _size(table))
+    messages = list(map(_message_row, range(first, end)))
+    last = {name: messages[-1][name] for name in ("room", "id")} if end < _size(table) else None
+    return _page(messages, last)
 
 
 def _page(items: Sequence[dict[str, Any]], last: dict[str, Any] | None) -> bytes:
@@ -106,8 +111,8 @@ def _page(items: Sequence[dict[str, Any]], last: dict[str, Any] | None) -> bytes
 
 
 def _size(table: str) -> int:
-    found = _NUMBER.search(table)
-    return int(found[0]) if found else 0
+    match = _NUMBER.search(table)
+    return int(match[0]) if match else 0
 
 
 @cache
@@ -115,20 +120,20 @@ def _ids(table: str) -> list[str]:
     return connection_ids(_size(table))
 
 
-def _connection(connection_id: str) -> dict[str, Any]:
-    numbers = {"connected_at": _BEGAN_MS, "last_seen_at": _BEGAN_MS, "expires_at": _EXPIRES}
+def _connection_row(connection_id: str) -> dict[str, Any]:
+    numbers = {"connected_at": _FIRST_MS, "last_seen_at": _FIRST_MS, "expires_at": _EXPIRES_AT}
     return {"connection_id": {"S": connection_id}} | {name: {"N": str(n)} for name, n in numbers.items()}
 
 
-def _message(number: int) -> dict[str, Any]:
-    made_ms = _BEGAN_MS + number
+def _message_row(number: int) -> dict[str, Any]:
+    date_ms = _FIRST_MS + number
     text = f"Penguin {number} says that the park is full, and that everybody should bring a hat."
-    said = Message(ulid(made_ms, bytes(10)), text, f"penguin-{number % 500}", f"p{number % 500}", made_ms)
-    return message_row(said, _EXPIRES)
+    message = Message(ulid(date_ms, bytes(10)), text, f"penguin-{number % 500}", f"p{number % 500}", date_ms)
+    return message_row(message, _EXPIRES_AT)
 
 
 def _message_number(key: str) -> int:
-    return ulid_time(key) - _BEGAN_MS
+    return ulid_time(key) - _FIRST_MS
 
 
 async def serve(port: int) -> None:

@@ -1,4 +1,4 @@
-"""Samples in, a Markdown table out."""
+"""Converts samples to a Markdown table."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from bench.posts.model import Sample
-from bench.posts.table import line
+from bench.posts.table import markdown_row
 
-HEAD = ("rows", "", "time", "CPU-s", "peak memory", "time, times less", "CPU, times less")
+HEADER = ("rows", "", "time", "CPU-s", "peak memory", "time, times less", "CPU, times less")
 
 
-def table(found: Mapping[tuple[int, str], Sequence[Sample]]) -> Iterator[str]:
-    """A line for each number of rows and way (`before`, `now`), medians; how many times less `now` needs is
-    the median over rounds of both ways' own samples of that round."""
-    yield line(HEAD)
-    yield line(["---:", "---", *["---:"] * (len(HEAD) - 2)])
-    for (rows, kind), samples in sorted(found.items()):
-        yield line(
+def table(samples_by_key: Mapping[tuple[int, str], Sequence[Sample]]) -> Iterator[str]:
+    """One line per number of rows and variant (`before`, `now`), with medians.
+
+    The improvement of `now` is the median of the ratios of each round.
+    """
+    yield markdown_row(HEADER)
+    yield markdown_row(["---:", "---", *["---:"] * (len(HEADER) - 2)])
+    for (rows, kind), samples in sorted(samples_by_key.items()):
+        yield markdown_row(
             [
                 f"{rows:,}",
                 kind,
                 f"{median(each.seconds for each in samples):.2f} s",
                 f"{median(each.cpu_seconds for each in samples):.2f}",
                 f"{median(each.peak_kb for each in samples) / 1024:.0f} MB",
-                *(_times_less(found.get((rows, "before"), ()), samples) if kind == "now" else ("", "")),
+                *(
+                    _improvement(samples_by_key.get((rows, "before"), ()), samples)
+                    if kind == "now"
+                    else ("", "")
+                ),
             ]
         )
 
 
-def _times_less(before: Sequence[Sample], now: Sequence[Sample]) -> tuple[str, str]:
+def _improvement(before: Sequence[Sample], now: Sequence[Sample]) -> tuple[str, str]:
     pairs = list(zip(before, now, strict=False))
     if not pairs:
         return "–", "–"

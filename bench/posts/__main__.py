@@ -11,19 +11,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.posts import chart, contender_process, gateway_stub, table, tools
-from bench.posts.gateway_stub import Stub
-from bench.posts.measure import AIMS, all_figures, interleaved, measure
+from bench.posts.gateway_stub import GatewayStub
+from bench.posts.measure import GOALS, all_figures, measure, run_order
 from bench.posts.model import CASES, Case, Contender, Results, Sample
-from bench.posts.tools import BENCH, Missing
+from bench.posts.tools import BENCH, MissingProgram
 
-OURS = frozenset({"cli", "function"})
+OWN_CONTENDERS = frozenset({"cli", "function"})
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     names = [each.name for each in contender_process.CONTENDERS]
     parser = argparse.ArgumentParser(prog="python -m bench.posts", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how often everything runs; medians are shown (5)")
@@ -32,80 +32,82 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="1 round of 1,000: that it works, no more")
     parser.add_argument("--fallback", action="store_true", help="the stub in Python, even with nginx here")
     parser.add_argument("--out", type=Path, default=BENCH / "out", help="where chart and samples go")
-    asked = parser.parse_args(argv)
-    asked.rounds = asked.rounds or (1 if asked.quick else 5)
-    asked.posts = asked.posts or (1000 if asked.quick else 40_000)
-    return asked
+    options = parser.parse_args(argv)
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.posts = options.posts or (1000 if options.quick else 40_000)
+    return options
 
 
-def ceilings(made: Stub) -> Callable[[Case], float | None]:
-    """wrk against the stub; None each time where there is no wrk."""
+def ceiling_function(stub: GatewayStub) -> Callable[[Case], float | None]:
+    """A function that measures the stub with wrk; it returns None where wrk is missing."""
     try:
-        wrk = tools.wrk(say)
-    except Missing as missing:
-        say(f"the stub's ceiling is not measured: {missing}")
+        wrk = tools.wrk(log)
+    except MissingProgram as missing:
+        log(f"the stub's ceiling is not measured: {missing}")
         return lambda case: None
-    return lambda case: contender_process.ceiling(case, made, 500 if case.latency_ms else 32, wrk)
+    return lambda case: contender_process.stub_ceiling(case, stub, 500 if case.latency_ms else 32, wrk)
 
 
-def save(to: Path, results: Results, drawing: str) -> None:
-    """The samples as they came, and the chart."""
-    to.mkdir(parents=True, exist_ok=True)
-    (to / "posts.svg").write_text(drawing)
+def save(folder: Path, results: Results, svg: str) -> None:
+    """Writes the samples in the order of the runs, and the chart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "posts.svg").write_text(svg)
     runs = [
         {"case": str(case), "contender": name, "samples": [asdict(each) for each in samples]}
         for (case, name), samples in results.samples.items()
     ]
-    found = {
+    document = {
         "stub": results.stub,
         "load": results.load,
         "runs": runs,
         "ceilings": {str(case): each for case, each in results.ceilings.items()},
     }
-    (to / "posts.json").write_text(json.dumps(found, indent=1) + "\n")
+    (folder / "posts.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
-def show(results: Results, wanted: Sequence[Contender], about: str) -> str:
-    """Everything for stdout: tables, aims, chart."""
-    found = all_figures(results, contender_process.BASELINE)
+def render(results: Results, wanted: Sequence[Contender], summary: str) -> str:
+    """The text for stdout: tables, goals, chart."""
+    figures = all_figures(results, contender_process.BASELINE)
     labels = {each.name: each.label for each in wanted}
     lines = [
-        about,
+        summary,
         "",
-        *table.tables(results, found, wanted),
-        *table.aims(AIMS, found, labels),
+        *table.case_tables(results, figures, wanted),
+        *table.goal_table(GOALS, figures, labels),
         "```",
-        *table.chart(found, wanted, CASES),
+        *table.chart(figures, wanted, CASES),
         "```",
     ]
     return "\n".join(lines) + "\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    asked, load = parse(argv), os.getloadavg()[0]
-    wanted = [each for each in contender_process.CONTENDERS if not asked.only or each.name in asked.only]
+    options, load = parse_options(argv), os.getloadavg()[0]
+    wanted = [each for each in contender_process.CONTENDERS if not options.only or each.name in options.only]
     try:
-        with gateway_stub.running(say, fallback=asked.fallback) as made:
-            say(f"the stub is {made.what}")
-            commands = contender_process.commands(say, wanted)
+        with gateway_stub.run_stub(log, fallback=options.fallback) as stub:
+            log(f"the stub is {stub.description}")
+            commands = contender_process.commands(log, wanted)
             wanted = [each for each in wanted if each.name in commands]
-            results = Results(made.what, load=load)
+            results = Results(stub.description, load=load)
 
             def run(case: Case, contender: Contender) -> Sample:
-                return contender_process.run(commands[contender.name], contender, case, made, asked.posts)
+                return contender_process.run_contender(
+                    commands[contender.name], contender, case, stub, options.posts
+                )
 
-            # The stub in Python has no ceiling worth knowing: it is in everybody's way.
-            ceiling = (lambda case: None) if asked.fallback else ceilings(made)
-            measure(results, interleaved(asked.rounds, CASES, wanted), run, ceiling, say)
-    except Missing as missing:
-        say(f"error: there is no {missing}")
+            # The ceiling of the stub in Python is useless: it is slower than the fast contenders.
+            ceiling = (lambda case: None) if options.fallback else ceiling_function(stub)
+            measure(results, run_order(options.rounds, CASES, wanted), run, ceiling, log)
+    except MissingProgram as missing:
+        log(f"error: there is no {missing}")
         return 1
-    found = all_figures(results, contender_process.BASELINE)
-    save(asked.out, results, chart.svg(found, wanted, CASES, OURS))
-    sys.stdout.write(show(results, wanted, table.about(results, asked.rounds, asked.posts)))
-    lost = sum(each.lost for each in found.values())
+    figures = all_figures(results, contender_process.BASELINE)
+    save(options.out, results, chart.svg(figures, wanted, CASES, OWN_CONTENDERS))
+    sys.stdout.write(render(results, wanted, table.summary_line(results, options.rounds, options.posts)))
+    lost = sum(each.lost for each in figures.values())
     if lost:
-        say(f"error: {lost} posts were not delivered, so this measures nothing")
+        log(f"error: {lost} posts were not delivered, so this measures nothing")
     return 1 if lost else 0
 
 

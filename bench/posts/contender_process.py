@@ -1,4 +1,4 @@
-"""Runs one contender once: a process of its own, on its own core, with nothing of whoever runs the bench."""
+"""Runs one contender once, in a separate process on its own core, without the caller's environment."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 
 from bench.posts import cores, tools
 from bench.posts.contenders.common import WARM_UP
-from bench.posts.gateway_stub import Stub
-from bench.posts.model import Case, Contender, Sample, Size
-from bench.posts.tools import Missing
+from bench.posts.gateway_stub import GatewayStub
+from bench.posts.model import Case, Contender, LoadSize, Sample
+from bench.posts.tools import MissingProgram
 
 CONTENDERS = (
-    Contender("cli", "nwchatctl (pycurl multi)", Size(1, 32), Size(1, 500)),
-    Contender("function", "nwchat in Lambda (asyncio)", Size(1, 32), Size(1, 500)),
-    Contender("loop", "boto3, a loop", Size(0.05, 1), Size(0.005, 1)),
-    Contender("threads", "boto3, 32 threads", Size(0.05, 32), Size(0.05, 32)),
-    Contender("aio", "aiobotocore", Size(0.05, 32), Size(0.05, 500)),
-    Contender("node", "AWS sample, Node.js, SDK v3", Size(0.05, 50), Size(0.05, 50)),
+    Contender("cli", "nwchatctl (pycurl multi)", LoadSize(1, 32), LoadSize(1, 500)),
+    Contender("function", "nwchat in Lambda (asyncio)", LoadSize(1, 32), LoadSize(1, 500)),
+    Contender("loop", "boto3, a loop", LoadSize(0.05, 1), LoadSize(0.005, 1)),
+    Contender("threads", "boto3, 32 threads", LoadSize(0.05, 32), LoadSize(0.05, 32)),
+    Contender("aio", "aiobotocore", LoadSize(0.05, 32), LoadSize(0.05, 500)),
+    Contender("node", "AWS sample, Node.js, SDK v3", LoadSize(0.05, 50), LoadSize(0.05, 50)),
 )
 BASELINE = "threads"
 
@@ -39,7 +39,7 @@ FRAME = json.dumps(
     },
     separators=(",", ":"),
 )
-"""About as long as announcements are."""
+"""A frame of about the usual length of announcements."""
 
 _TIMEOUT = 600
 _WRK_SECONDS = 2
@@ -53,7 +53,7 @@ wrk.headers["Content-Type"] = "application/octet-stream"
 
 
 def environ(certificate: Path, home: str) -> dict[str, str]:
-    """Fake credentials, no profile, no proxy, and trust in the stub's certificate."""
+    """Environment variables: test credentials, no profile, no proxy, the stub's certificate as trusted."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": home,
@@ -65,46 +65,51 @@ def environ(certificate: Path, home: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "us-east-2",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CA_BUNDLE": str(certificate),
-        # Lambda's Python trusts what OpenSSL finds.
+        # Python in Lambda trusts the certificates that OpenSSL finds.
         "SSL_CERT_FILE": str(certificate),
         "NODE_EXTRA_CA_CERTS": str(certificate),
     }
 
 
-def commands(say: Callable[[str], None], wanted: list[Contender]) -> dict[str, list[str]]:
-    """How to start each of the wanted; those that can't be are left out, and it is said why."""
-    found = {}
-    for contender in wanted:
+def commands(log: Callable[[str], None], contenders: list[Contender]) -> dict[str, list[str]]:
+    """The command of each contender. Contenders whose programs are missing are left out, and logged."""
+    commands_by_name = {}
+    for contender in contenders:
         try:
-            found[contender.name] = _command(contender.name, say)
-        except Missing as missing:
-            say(f"without {contender.label}: {missing}")
-    return found
+            commands_by_name[contender.name] = _command(contender.name, log)
+        except MissingProgram as missing:
+            log(f"without {contender.label}: {missing}")
+    return commands_by_name
 
 
-def _command(name: str, say: Callable[[str], None]) -> list[str]:
+def _command(name: str, log: Callable[[str], None]) -> list[str]:
     if name == "node":
-        return [str(tools.node(say)), str(tools.NODE / "sample.mjs")]
-    python = str(tools.other_python(say)) if name == "aio" else sys.executable
+        return [str(tools.node(log)), str(tools.NODE / "sample.mjs")]
+    python = str(tools.aiobotocore_python(log)) if name == "aio" else sys.executable
     return [python, "-m", f"bench.posts.contenders.{name}"]
 
 
-def run(command: list[str], contender: Contender, case: Case, stub: Stub, posts: int) -> Sample:
-    """One run of a contender. SystemExit with what it said when it fails, or says more than is true."""
+def run_contender(
+    command: list[str], contender: Contender, case: Case, stub: GatewayStub, posts: int
+) -> Sample:
+    """One run of a contender.
+
+    Raises SystemExit with its output when it fails, and when it reports more posts than the stub received.
+    """
     size = contender.size(case)
     count = max(1, round(posts * size.share))
-    before = stub.served()
-    said = start([*command, stub.url(case), str(count), str(size.at_once), FRAME], stub.certificate)
-    sample = Sample.of(json.loads(said.splitlines()[-1]))
-    served = stub.served() - before - 1 - min(WARM_UP, count)
+    before = stub.request_count()
+    output = run_process([*command, stub.url(case), str(count), str(size.at_once), FRAME], stub.certificate)
+    sample = Sample.of(json.loads(output.splitlines()[-1]))
+    served = stub.request_count() - before - 1 - min(WARM_UP, count)
     if served < sample.delivered:
         raise SystemExit(f"{contender.label} says {sample.delivered} delivered, the stub had {served} posts")
     return sample
 
 
-def start(command: list[str], certificate: Path, extra: Mapping[str, str] | None = None) -> str:
-    """The stdout of a process on the contender's core. SystemExit with its stderr when it fails."""
-    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as home, cores.on(cores.contender()):
+def run_process(command: list[str], certificate: Path, extra: Mapping[str, str] | None = None) -> str:
+    """The stdout of a process on the contender's core. Raises SystemExit with its stderr when it fails."""
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as home, cores.pin_to(cores.contender_cores()):
         done = subprocess.run(
             command,
             cwd=tools.BENCH.parent,
@@ -120,15 +125,17 @@ def start(command: list[str], certificate: Path, extra: Mapping[str, str] | None
     return done.stdout
 
 
-def ceiling(case: Case, stub: Stub, at_once: int, wrk: tuple[Path, Mapping[str, str]]) -> float:
-    """Posts/s that wrk (the program, and its environment) gets out of the stub from the contender's core."""
+def stub_ceiling(
+    case: Case, stub: GatewayStub, connections: int, wrk: tuple[Path, Mapping[str, str]]
+) -> float:
+    """Posts/s of the stub, measured by `wrk` (the program and its environment) from the contender's core."""
     program, libraries = wrk
     with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="nwchat-bench-") as script:
         script.write(_LUA.format(path="/" + stub.url(case).rpartition("/")[2], frame=FRAME))
         script.flush()
-        shape = ["-t1", f"-c{at_once}", f"-d{_WRK_SECONDS}s", "-s", script.name]
-        said = start([str(program), *shape, stub.url(case)], stub.certificate, libraries)
-    found = _REQUESTS.search(said)
-    if found is None:
-        raise SystemExit(f"wrk did not say how much it did: {said[-300:]}")
-    return float(found[1])
+        shape = ["-t1", f"-c{connections}", f"-d{_WRK_SECONDS}s", "-s", script.name]
+        output = run_process([str(program), *shape, stub.url(case)], stub.certificate, libraries)
+    match = _REQUESTS.search(output)
+    if match is None:
+        raise SystemExit(f"wrk did not say how much it did: {output[-300:]}")
+    return float(match[1])

@@ -1,5 +1,7 @@
-"""Who works on which core: the contender on the first, the stub on the others, so that neither takes the
-other's time. On a machine with one core, or where processes can't be held to one, they share."""
+"""CPU cores: the contender runs on the first, the stub on the others, so that they do not compete.
+
+On a machine with one core, or without CPU affinity, they share the cores.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +9,28 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_CAN = hasattr(os, "sched_setaffinity")
+_CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
-def _all() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if _CAN else [0]
+def _available_cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if _CAN_PIN else [0]
 
 
-_FOUND = _all()
+_CORES = _available_cores()
 
 
-def contender() -> frozenset[int]:
-    return frozenset(_FOUND[:1])
+def contender_cores() -> frozenset[int]:
+    return frozenset(_CORES[:1])
 
 
-def stub() -> frozenset[int]:
-    return frozenset(_FOUND[1:5] or _FOUND)
+def stub_cores() -> frozenset[int]:
+    return frozenset(_CORES[1:5] or _CORES)
 
 
 @contextmanager
-def on(cores: frozenset[int]) -> Iterator[None]:
-    """What is started in here runs on these cores."""
-    if not _CAN:
+def pin_to(cores: frozenset[int]) -> Iterator[None]:
+    """Processes started in this context run on these cores."""
+    if not _CAN_PIN:
         yield
         return
     before = os.sched_getaffinity(0)

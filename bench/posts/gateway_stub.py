@@ -1,7 +1,7 @@
-"""API Gateway's @connections on this machine: answers each post with an empty 200, whoever it is for.
+"""A stub of API Gateway's @connections on this machine: responds to each post with an empty 200.
 
-nginx, because it does several times what any contender asks of it; or `fallback`, where it can't be had.
-Either listens on a port for each case and ends with whoever started it, however that ends.
+It is nginx, which is several times faster than any contender, or a stub in Python where nginx is missing. It
+listens on one port per case and ends with the process that started it, even when that process is killed.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from urllib.request import ProxyHandler, build_opener
 
 from bench.posts import cores, tools
 from bench.posts.model import CASES, Case
-from bench.posts.server_process import free_ports, kept
-from bench.posts.tools import Missing, Nginx
+from bench.posts.server_process import free_ports, run_server
+from bench.posts.tools import MissingProgram, Nginx
 
 _STAGE = "production"
 COUNT = "/count"
-"""Where nginx's `stub_status` is: the tenth word of its text is the number of requests."""
+"""The path of nginx's `stub_status`: the tenth word of its text is the number of requests."""
 
 PARTLY_GONE = "-partly-gone"
 _GONE = "[A-P].=$"
 
 
 def is_gone(connection_id: str) -> bool:
-    """A quarter of all, by how their ids end."""
+    """Whether the stub treats the connection as closed: a quarter of all ids, by their last characters."""
     return re.search(_GONE, connection_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Stub:
-    """`what` it is, in words; its `ports` on 127.0.0.1; the `certificate` that clients have to trust."""
+class GatewayStub:
+    """A running stub: its `ports` on 127.0.0.1, and the `certificate` that clients have to trust."""
 
-    what: str
+    description: str
     ports: Mapping[Case, int]
     certificate: Path
 
@@ -49,41 +49,41 @@ class Stub:
         """The stage's URL, as `PostToConnection` wants it."""
         return f"{'https' if case.tls else 'http'}://127.0.0.1:{self.ports[case]}/{_STAGE}"
 
-    def partly_gone(self, case: Case) -> str:
-        """The URL of a stage where connections are gone that `is_gone` says. Only without latency."""
+    def partly_gone_url(self, case: Case) -> str:
+        """The URL of a stage in which the connections of `is_gone` are closed. Only without latency."""
         return f"{self.url(case)}{PARTLY_GONE}"
 
-    def served(self) -> int:
-        """How many requests it has answered so far, this one included, by its own count."""
+    def request_count(self) -> int:
+        """The number of requests that the stub has served so far, this one included."""
         case = next(each for each in self.ports if not each.tls)
         direct = build_opener(ProxyHandler({}))
-        with direct.open(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as answer:
-            return int(answer.read().split()[9])
+        with direct.open(f"http://127.0.0.1:{self.ports[case]}{COUNT}", timeout=10) as response:
+            return int(response.read().split()[9])
 
 
 @contextmanager
-def running(
-    say: Callable[[str], None], *, fallback: bool = False, cases: Sequence[Case] = CASES
-) -> Iterator[Stub]:
-    """The stub, on cores of its own where there are two. `fallback` does without nginx though it be there."""
+def run_stub(
+    log: Callable[[str], None], *, fallback: bool = False, cases: Sequence[Case] = CASES
+) -> Iterator[GatewayStub]:
+    """Starts the stub, on separate cores where possible. With `fallback` it never uses nginx."""
     with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder:
         home = Path(folder)
         certificate, key = home / "certificate.pem", home / "key.pem"
         _make_certificate(certificate, key)
         ports = dict(zip(cases, free_ports(len(cases)), strict=True))
-        what, command, environ = _fallback(ports, certificate, key)
+        description, command, environ = _fallback(ports, certificate, key)
         if not fallback:
             try:
-                what, command, environ = _nginx(tools.nginx(say), ports, home)
-            except Missing as missing:
-                say(f"no {missing}")
-                say("the stub is one in Python then, which is slower than the fast contenders")
-        with kept(command, environ, home / "said.txt", tuple(ports.values())):
-            yield Stub(what, ports, certificate)
+                description, command, environ = _nginx(tools.nginx(log), ports, home)
+            except MissingProgram as missing:
+                log(f"no {missing}")
+                log("the stub is one in Python then, which is slower than the fast contenders")
+        with run_server(command, environ, home / "output.txt", tuple(ports.values())):
+            yield GatewayStub(description, ports, certificate)
 
 
 def configuration(nginx: Nginx, ports: Mapping[Case, int], home: Path, workers: int) -> str:
-    """nginx.conf: nothing outside of `home`, and the headers that API Gateway answers with."""
+    """The text of nginx.conf: no files outside of `home`, and the response headers of API Gateway."""
     servers = "\n".join(_server(case, port) for case, port in ports.items())
     temporary = "\n".join(
         f'  {each}_temp_path "{home}/{each}";'
@@ -124,21 +124,21 @@ def _server(case: Case, port: int) -> str:
 
 
 def _user() -> str:
-    """As root, workers would be `nobody`, who may not look into a temporary directory."""
+    """The user of the workers. As root, it would be `nobody`, who cannot read a temporary directory."""
     if os.getuid() != 0:
         return ""
     return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};\n"
 
 
 def _nginx(nginx: Nginx, ports: Mapping[Case, int], home: Path) -> tuple[str, list[str], dict[str, str]]:
-    """Raises Missing when this nginx doesn't take the configuration (another version's module, say)."""
+    """The command of nginx. Raises MissingProgram when nginx rejects the configuration."""
     file = home / "nginx.conf"
-    file.write_text(configuration(nginx, ports, home, workers=max(1, len(cores.stub()))))
+    file.write_text(configuration(nginx, ports, home, workers=max(1, len(cores.stub_cores()))))
     command = [str(nginx.program), "-p", str(home), "-e", "stderr", "-c", str(file)]
     environ = {**os.environ, **nginx.environ}
-    checked = subprocess.run([*command, "-t"], env=environ, capture_output=True, text=True, check=False)
-    if checked.returncode:
-        raise Missing(f"nginx that works: {checked.stderr.strip()}")
+    check = subprocess.run([*command, "-t"], env=environ, capture_output=True, text=True, check=False)
+    if check.returncode:
+        raise MissingProgram(f"nginx that works: {check.stderr.strip()}")
     version = subprocess.run([*command, "-v"], env=environ, capture_output=True, text=True, check=False)
     return version.stderr.strip().rpartition(" ")[2], command, environ
 
@@ -146,20 +146,21 @@ def _nginx(nginx: Nginx, ports: Mapping[Case, int], home: Path) -> tuple[str, li
 def _fallback(
     ports: Mapping[Case, int], certificate: Path, key: Path
 ) -> tuple[str, list[str], dict[str, str]]:
-    spelled = [f"{port}:{int(case.tls)}:{case.latency_ms}" for case, port in ports.items()]
-    command = [sys.executable, "-m", "bench.posts.python_stub", str(certificate), str(key), *spelled]
+    port_arguments = [f"{port}:{int(case.tls)}:{case.latency_ms}" for case, port in ports.items()]
+    command = [sys.executable, "-m", "bench.posts.python_stub", str(certificate), str(key), *port_arguments]
     environ = {**os.environ, "PYTHONPATH": str(tools.BENCH.parent)}
     return "the stub in Python, slower than the fast contenders", command, environ
 
 
 def _make_certificate(certificate: Path, key: Path) -> None:
-    """Self-signed, RSA with 2048 bits like API Gateway's own. Raises Missing where there is no openssl."""
-    made = ["-keyout", str(key), "-out", str(certificate)]
+    """Creates a self-signed certificate, RSA 2048 like API Gateway's. Raises MissingProgram."""
+    output_files = ["-keyout", str(key), "-out", str(certificate)]
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *made, *names]
+    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command = ["openssl", "req", *kind, *output_files, *names]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise Missing("openssl, which makes the stub's certificate: install it") from error
-    if done.returncode:
-        raise Missing(f"openssl that works: {done.stderr.strip()}")
+        raise MissingProgram("openssl, which makes the stub's certificate: install it") from error
+    if result.returncode:
+        raise MissingProgram(f"openssl that works: {result.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 of the simplest kind, for stubs in Python: whole requests in, answers out, connections kept."""
+"""A minimal HTTP/1.1 server for stubs in Python: complete requests, responses, persistent connections."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import re
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.I | re.M)
 
 
-class Requests(asyncio.Protocol):
-    """One connection. A subclass answers each request with `write`."""
+class HttpServerProtocol(asyncio.Protocol):
+    """One connection. A subclass responds to each request with `write`."""
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -27,13 +27,13 @@ class Requests(asyncio.Protocol):
                 return
             head, body = bytes(self._received[: end + 2]), bytes(self._received[end + 4 : whole])
             del self._received[:whole]
-            self.requested(head, body)
+            self.handle_request(head, body)
 
-    def requested(self, head: bytes, body: bytes) -> None:
-        """A whole request came; `head` is its first line and its headers."""
+    def handle_request(self, head: bytes, body: bytes) -> None:
+        """Handles a complete request. `head` is its first line and its headers."""
         raise NotImplementedError
 
     def write(self, *headers: str, body: bytes = b"", status: str = "200 OK") -> None:
-        """An answer with these headers."""
+        """Sends a response with these headers."""
         head = "".join(f"{each}\r\n" for each in (*headers, f"Content-Length: {len(body)}"))
         self._transport.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body)

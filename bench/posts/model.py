@@ -1,4 +1,4 @@
-"""What is measured: cases, contenders, samples. Data alone."""
+"""Cases, contenders and samples. Data only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, order=True)
 class Case:
-    """How posts go: over TLS or not, and how many ms the stub waits before it answers."""
+    """The conditions of a run: TLS or not, and the delay of the stub in ms."""
 
     tls: bool
     latency_ms: int
@@ -21,8 +21,8 @@ CASES = (Case(False, 0), Case(True, 0), Case(False, 20), Case(True, 20))
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How much a contender does in one run: this part of the posts asked for, so many of them at once."""
+class LoadSize:
+    """The load of one run: the share of the requested posts, and how many are in flight at once."""
 
     share: float
     at_once: int
@@ -30,24 +30,24 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A program that posts; `without` and `with_` say how much it does without and with latency.
+    """A program that posts, with its load without and with latency.
 
-    Slow ones do fewer posts, so that each run takes about as long.
+    Slow contenders send fewer posts, so that each run takes about as long.
     """
 
     name: str
     label: str
-    without: Size
-    with_: Size
+    direct_size: LoadSize
+    latency_size: LoadSize
 
-    def size(self, case: Case) -> Size:
-        return self.with_ if case.latency_ms else self.without
+    def size(self, case: Case) -> LoadSize:
+        return self.latency_size if case.latency_ms else self.direct_size
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run. `cpu_seconds` are user and system time of the contender's process in the `seconds` of its
-    posts; `peak_kb` is the most memory that it held since its start."""
+    """One run. `cpu_seconds` is the user and system time of the contender's process in the `seconds` of its
+    posts. `peak_kb` is its peak memory since its start."""
 
     posts: int
     seconds: float
@@ -56,33 +56,33 @@ class Sample:
     delivered: int
 
     @classmethod
-    def of(cls, said: Mapping[str, float]) -> Sample:
-        """Of a contender's line of JSON. KeyError when something is missing."""
+    def of(cls, fields: Mapping[str, float]) -> Sample:
+        """Reads a contender's line of JSON. Raises KeyError when a field is missing."""
         return cls(
-            posts=int(said["posts"]),
-            seconds=float(said["seconds"]),
-            cpu_seconds=float(said["cpu_seconds"]),
-            peak_kb=int(said["peak_kb"]),
-            delivered=int(said["delivered"]),
+            posts=int(fields["posts"]),
+            seconds=float(fields["seconds"]),
+            cpu_seconds=float(fields["cpu_seconds"]),
+            peak_kb=int(fields["peak_kb"]),
+            delivered=int(fields["delivered"]),
         )
 
     @property
     def rate(self) -> float:
-        """Posts a second."""
+        """Posts per second."""
         return self.posts / self.seconds
 
     @property
-    def per_cpu(self) -> float:
-        """Posts for each second of processor."""
+    def per_cpu_second(self) -> float:
+        """Posts per second of CPU time."""
         return self.posts / self.cpu_seconds
 
 
 @dataclass
 class Results:
-    """What was measured, in the order of rounds; `ceilings` is posts/s that wrk got out of the stub.
+    """All samples in the order of rounds. `ceilings` is posts/s of the stub, measured by wrk.
 
-    `load` is how many processes wanted the machine when it began: above a few tenths, wall times (posts/s)
-    say more of the others than of the contenders.
+    `load` is the load average at the start. Above a few tenths, wall times (posts/s) depend more on other
+    processes than on the contenders.
     """
 
     stub: str

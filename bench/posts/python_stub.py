@@ -1,8 +1,8 @@
-"""The stub where there is no nginx: asyncio, so by far slower, and as fast as the contenders at most.
+"""The stub for machines without nginx. It uses asyncio and is slower than the fast contenders.
 
     python -m bench.posts.python_stub CERTIFICATE KEY PORT:TLS:MS...
 
-listens on these ports of 127.0.0.1, over TLS where TLS is 1, and answers each request after MS.
+listens on these ports of 127.0.0.1, over TLS where TLS is 1, and responds to each request after MS.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from itertools import count
 from urllib.parse import unquote_to_bytes
 
 from bench.posts.gateway_stub import PARTLY_GONE, is_gone
-from bench.posts.http_server import Requests
+from bench.posts.http_server import HttpServerProtocol
 
 _numbers = count(1)
 
 
-class _Connection(Requests):
+class _Connection(HttpServerProtocol):
     def __init__(self, delay: float) -> None:
         super().__init__()
         self._delay = delay
 
-    def requested(self, head: bytes, body: bytes) -> None:
+    def handle_request(self, head: bytes, body: bytes) -> None:
         number = next(_numbers)
         if head.startswith(b"GET /count "):
             # As nginx's `stub_status`, in which the tenth word is the number of requests.

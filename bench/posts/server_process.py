@@ -1,4 +1,4 @@
-"""Servers for as long as they are wanted: on cores of their own, and gone with whoever started them."""
+"""Runs a server process during a context, on separate cores. It ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -10,55 +10,58 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.posts import cores
-from bench.posts.tools import Missing
+from bench.posts.tools import MissingProgram
 
-_PATIENCE = 10.0
-"""Seconds until a server that doesn't listen has failed."""
+_START_TIMEOUT = 10.0
+"""Seconds after which a server that does not listen has failed."""
 
-_KEEPER = '"$@" & child=$!; cat >/dev/null; kill "$child" 2>/dev/null; wait "$child"'
-"""Runs a command until stdin ends, which it does when we end, killed or not."""
+_RUN_UNTIL_STDIN_ENDS = '"$@" & child=$!; cat >/dev/null; kill "$child" 2>/dev/null; wait "$child"'
+"""Runs a command until stdin ends. That happens when the parent process ends, even when it is killed."""
 
 
 @contextmanager
-def kept(
-    command: Sequence[str], environ: Mapping[str, str], said: Path, ports: Sequence[int]
+def run_server(
+    command: Sequence[str], environ: Mapping[str, str], log_file: Path, ports: Sequence[int]
 ) -> Iterator[None]:
-    """The command, which listens on these ports; its output goes to `said`. Missing when it doesn't."""
-    with said.open("wb") as log, cores.on(cores.stub()):
-        heartbeat = subprocess.Popen(
-            ["sh", "-c", _KEEPER, "sh", *command],
+    """Runs a command that listens on these ports. Its output goes to `log_file`.
+
+    Raises MissingProgram when it does not listen in time.
+    """
+    with log_file.open("wb") as log, cores.pin_to(cores.stub_cores()):
+        process = subprocess.Popen(
+            ["sh", "-c", _RUN_UNTIL_STDIN_ENDS, "sh", *command],
             env=environ,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            # Ctrl-C is for us, who end it.
+            # Ctrl-C ends the parent process, which then ends this one.
             start_new_session=True,
         )
-    assert heartbeat.stdin is not None
+    assert process.stdin is not None
     try:
         for port in ports:
-            _wait_for(port, said)
+            _wait_for(port, log_file)
         yield
     finally:
-        heartbeat.stdin.close()
-        heartbeat.wait()
+        process.stdin.close()
+        process.wait()
 
 
-def _wait_for(port: int, said: Path) -> None:
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until:
+def _wait_for(port: int, log_file: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.02)
-    raise Missing(f"stub on port {port}: {said.read_text(errors='replace').strip()[-500:]}")
+    raise MissingProgram(f"stub on port {port}: {log_file.read_text(errors='replace').strip()[-500:]}")
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones: all are taken before any is let go."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in held]
-    for each in held:
+    """Distinct free ports: all are opened before any is closed."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in servers]
+    for each in servers:
         each.close()
     return ports

@@ -1,7 +1,7 @@
-"""The programs that the bench needs and the tool does not: nginx, wrk, aiobotocore, the AWS SDK for Node.
+"""Programs that only the benchmarks need: nginx, wrk, aiobotocore, the AWS SDK for Node.js.
 
-What is not installed is fetched into folders of the bench's own, which git ignores; nothing is installed on
-the machine and nothing is started. What can't be had raises `Missing`, and the bench goes on without it.
+Missing programs are downloaded into folders that git ignores. Nothing is installed on the machine or started.
+A program that cannot be downloaded raises `MissingProgram`, and the benchmark continues without it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _REQUIREMENTS = BENCH / "posts" / "requirements.txt"
 _ECHO = "ngx_http_echo_module.so"
 
 
-class Missing(Exception):
-    """Something is not here and can't be fetched; the text says what, and what would help."""
+class MissingProgram(Exception):
+    """A program is missing and cannot be downloaded. The text says which, and how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
-    """The program, and the module that makes it wait."""
+    """nginx: the program, and the module that delays responses."""
 
     program: Path
     echo: Path
@@ -41,56 +41,56 @@ class Nginx:
         return _environ(self.program)
 
 
-def nginx(say: Callable[[str], None]) -> Nginx:
-    """nginx with its echo module: the machine's, or unpacked here. Raises Missing."""
-    for root in _roots(("nginx-light", "libnginx-mod-http-echo"), say):
+def nginx(log: Callable[[str], None]) -> Nginx:
+    """nginx with its echo module: the machine's, or unpacked here. Raises MissingProgram."""
+    for root in _search_roots(("nginx-light", "libnginx-mod-http-echo"), log):
         program = _program(root, "nginx")
         echo = next((each for each in root.glob(f"usr/lib*/nginx/modules/{_ECHO}")), None)
         if program and echo:
             return Nginx(program, echo)
-    raise Missing("nginx with its echo module: install nginx-light and libnginx-mod-http-echo")
+    raise MissingProgram("nginx with its echo module: install nginx-light and libnginx-mod-http-echo")
 
 
-def wrk(say: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
-    """wrk and its environment: the machine's, or unpacked here. Raises Missing."""
-    for root in _roots(("wrk",), say):
+def wrk(log: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
+    """wrk and its environment: the machine's, or unpacked here. Raises MissingProgram."""
+    for root in _search_roots(("wrk",), log):
         if program := _program(root, "wrk"):
             return program, _environ(program)
-    raise Missing("wrk, which measures how much the stub can do: install it")
+    raise MissingProgram("wrk, which measures how much the stub can do: install it")
 
 
-def other_python(say: Callable[[str], None]) -> Path:
-    """The interpreter of bench/.venv, which has aiobotocore. Raises Missing."""
+def aiobotocore_python(log: Callable[[str], None]) -> Path:
+    """The interpreter of bench/.venv, which has aiobotocore. Raises MissingProgram."""
     python, ready = _VENV / "bin" / "python", _VENV / ".ready"
-    wanted = _REQUIREMENTS.read_text()
-    if not ready.is_file() or ready.read_text() != wanted:
-        say("setting up bench/.venv (aiobotocore)")
+    expected = _REQUIREMENTS.read_text()
+    if not ready.is_file() or ready.read_text() != expected:
+        log("setting up bench/.venv (aiobotocore)")
         venv.create(_VENV, clear=True, with_pip=True)
         _run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", _REQUIREMENTS])
-        ready.write_text(wanted)
+        ready.write_text(expected)
     return python
 
 
-def node(say: Callable[[str], None]) -> Path:
-    """Node.js, with the AWS SDK in bench/posts/node/node_modules. Raises Missing."""
+def node(log: Callable[[str], None]) -> Path:
+    """Node.js, with the AWS SDK in bench/posts/node/node_modules. Raises MissingProgram."""
     program = shutil.which("node")
     if program is None:
-        raise Missing("Node.js: install version 20 or newer, with npm")
-    ready, wanted = NODE / "node_modules" / ".ready", (NODE / "package-lock.json").read_text()
-    if not ready.is_file() or ready.read_text() != wanted:
+        raise MissingProgram("Node.js: install version 20 or newer, with npm")
+    ready, expected = NODE / "node_modules" / ".ready", (NODE / "package-lock.json").read_text()
+    if not ready.is_file() or ready.read_text() != expected:
         if shutil.which("npm") is None:
-            raise Missing("npm: install it with Node.js")
-        say("setting up bench/posts/node/node_modules (the AWS SDK)")
+            raise MissingProgram("npm: install it with Node.js")
+        log("setting up bench/posts/node/node_modules (the AWS SDK)")
         _run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", NODE])
-        ready.write_text(wanted)
+        ready.write_text(expected)
     return Path(program)
 
 
-def _roots(packages: Sequence[str], say: Callable[[str], None]) -> Iterator[Path]:
-    """Where to look: on the machine; in what was unpacked; there again when it was fetched."""
+def _search_roots(packages: Sequence[str], log: Callable[[str], None]) -> Iterator[Path]:
+    """Directories to search: the machine, the unpacked packages, and those again after a download."""
     yield Path("/")
     yield UNPACKED
-    fetch(packages, UNPACKED, say)
+    unpack_packages(packages, UNPACKED, log)
     yield UNPACKED
 
 
@@ -102,51 +102,53 @@ def _program(root: Path, name: str) -> Path | None:
 
 
 def _environ(program: Path) -> dict[str, str]:
-    """Unpacked programs find unpacked libraries."""
+    """Environment in which an unpacked program finds unpacked libraries."""
     if UNPACKED not in program.parents:
         return {}
     folders = [each for each in UNPACKED.glob("*/lib/*-linux-*") if each.is_dir()]
     return {"LD_LIBRARY_PATH": ":".join(map(str, (*folders, *UNPACKED.glob("lib/*-linux-*"))))}
 
 
-def fetch(packages: Sequence[str], to: Path, say: Callable[[str], None], *options: str) -> None:
-    """Unpacks Debian packages, and those that they need and the machine has not, into `to`. Raises Missing.
+def unpack_packages(packages: Sequence[str], folder: Path, log: Callable[[str], None], *options: str) -> None:
+    """Unpacks Debian packages with their missing dependencies into `folder`. Raises MissingProgram.
 
     `options` are apt's own.
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise Missing(f"{' and '.join(packages)}: there is no apt-get here, so install them another way")
-    say(f"fetching {' and '.join(packages)} into bench/{to.name}")
+        raise MissingProgram(
+            f"{' and '.join(packages)}: there is no apt-get here, so install them another way"
+        )
+    log(f"fetching {' and '.join(packages)} into bench/{folder.name}")
     try:
-        wanted = _with_needs(packages, options)
-    except Missing:
+        to_download = _with_dependencies(packages, options)
+    except MissingProgram:
         if os.getuid() != 0:
             raise
-        # A container has no package lists until somebody asks for them.
+        # A container has no package lists before the first update.
         _run(["apt-get", "update", "-qq"])
-        wanted = _with_needs(packages, options)
-    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as folder:
-        _run(["apt-get", "download", "-q", *wanted], cwd=folder)
-        to.mkdir(parents=True, exist_ok=True)
-        for package in sorted(Path(folder).glob("*.deb")):
-            _run(["dpkg", "-x", package, to])
+        to_download = _with_dependencies(packages, options)
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as downloads:
+        _run(["apt-get", "download", "-q", *to_download], cwd=downloads)
+        folder.mkdir(parents=True, exist_ok=True)
+        for package in sorted(Path(downloads).glob("*.deb")):
+            _run(["dpkg", "-x", package, folder])
 
 
-def _with_needs(packages: Sequence[str], options: Sequence[str]) -> list[str]:
-    """These packages and what apt would install with them, as `name=version` or the bare name."""
-    said = _run(["apt-get", *options, "-s", "--no-install-recommends", "install", *packages])
+def _with_dependencies(packages: Sequence[str], options: Sequence[str]) -> list[str]:
+    """These packages and their missing dependencies, as `name=version` or the bare name."""
+    output = _run(["apt-get", *options, "-s", "--no-install-recommends", "install", *packages])
     # Inst libluajit-5.1-2 (2.1.0~beta3+git20220320+dfsg-4.1 Debian:12.14/oldstable [amd64])
-    planned = [line.split() for line in said.splitlines() if line.startswith("Inst ")]
-    needs = [words[1] for words in planned]
-    return [*needs, *(each for each in packages if each not in needs)]
+    planned = [line.split() for line in output.splitlines() if line.startswith("Inst ")]
+    dependencies = [words[1] for words in planned]
+    return [*dependencies, *(each for each in packages if each not in dependencies)]
 
 
-def _run(words: Sequence[str | Path], cwd: str | None = None) -> str:
-    """Its stdout. Raises Missing with the last of what it said on stderr."""
+def _run(command: Sequence[str | Path], cwd: str | None = None) -> str:
+    """The stdout of a command. Raises MissingProgram with the last line of its stderr."""
     environ = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            words,
+        result = subprocess.run(
+            command,
             cwd=cwd,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -156,8 +158,8 @@ def _run(words: Sequence[str | Path], cwd: str | None = None) -> str:
             timeout=600,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(str(error)) from error
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-        raise Missing(f"{' '.join(map(str, words[:3]))}: {said[-1]}")
-    return done.stdout
+        raise MissingProgram(str(error)) from error
+    if result.returncode:
+        output = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()
+        raise MissingProgram(f"{' '.join(map(str, command[:3]))}: {output[-1]}")
+    return result.stdout

@@ -1,4 +1,4 @@
-"""`connections prune` and `history export`, in a process of their own.
+"""Runs `connections prune` or `history export` in a separate process.
 
     python -m bench.rows.contender prune|export URL ROWS
 
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from bench.posts.contenders.common import connection_ids, processor, report
+from bench.posts.contenders.common import connection_ids, process_cpu_seconds, report
 from bench.posts.gateway_stub import is_gone
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.targets import ConnectionRequests
@@ -29,27 +29,27 @@ _WARM_UP = 100
 
 
 def main() -> int:
-    kind, url, rows = sys.argv[1:]
-    work: Callable[[int, str], int] = prune if kind == "prune" else export
-    work(_WARM_UP, url)
-    began, busy = time.perf_counter(), processor()
-    done = work(int(rows), url)
-    seconds, cpu_seconds = time.perf_counter() - began, processor() - busy
-    report(posts=int(rows), seconds=seconds, cpu_seconds=cpu_seconds, delivered=done)
+    workload_name, url, rows = sys.argv[1:]
+    workload: Callable[[int, str], int] = prune if workload_name == "prune" else export
+    workload(_WARM_UP, url)
+    started, cpu_before = time.perf_counter(), process_cpu_seconds()
+    rows_processed = workload(int(rows), url)
+    seconds, cpu_seconds = time.perf_counter() - started, process_cpu_seconds() - cpu_before
+    report(posts=int(rows), seconds=seconds, cpu_seconds=cpu_seconds, delivered=rows_processed)
     return 0
 
 
 def prune(rows: int, url: str) -> int:
-    """All of them asked about, at the command's own rate, and the rows of the gone deleted."""
+    """Asks about all connections at the command's rate and deletes the rows of closed ones."""
     app = _app(rows)
-    asked = ConnectionRequests("GET", url, os.environ["AWS_REGION"], app.credentials)
-    found = candidates(app, None, expired=True)
+    requests = ConnectionRequests("GET", url, os.environ["AWS_REGION"], app.credentials)
+    recipients = candidates(app, None, expired=True)
     try:
         result = connection_prune.prune(
-            app.transport, asked, app.rows, found, rate_limiter=RateLimiter(app.sending_rate)
+            app.transport, requests, app.rows, recipients, rate_limiter=RateLimiter(app.sending_rate)
         )
     finally:
-        found.close()
+        recipients.close()
     expected = sum(map(is_gone, connection_ids(rows)))
     if (result.checked, result.deleted, result.alive) != (rows, expected, rows - expected):
         raise SystemExit(f"{expected} of {rows} are gone, and not so: {result}")
@@ -57,15 +57,15 @@ def prune(rows: int, url: str) -> int:
 
 
 def export(rows: int, url: str) -> int:
-    """All of them written to a file."""
+    """Exports all messages to a file."""
     count = 0
 
-    def written(messages: int) -> None:
+    def count_messages(messages: int) -> None:
         nonlocal count
         count += messages
 
     with tempfile.TemporaryFile() as file:
-        history_export.write(_app(rows).messages().oldest_first(Span()), file, written)
+        history_export.write(_app(rows).messages().oldest_first(Span()), file, count_messages)
         lines = _lines(file)
     if lines != count:
         raise SystemExit(f"{lines} lines of {count} messages")

@@ -14,39 +14,39 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.startup import baselines
-from bench.startup.dynamodb_stub import serving
-from bench.startup.table import Aim, table
+from bench.startup.dynamodb_stub import run_dynamodb_stub
+from bench.startup.table import RatioLimit, table
 
-LEAST = 15
-"""Runs of each command: with fewer, a median on a busy machine says nothing."""
+MIN_RUNS = 15
+"""The minimum number of runs: with fewer, a median on a busy machine has no meaning."""
 
 VERSION = "nwchatctl --version"
 HELP = "nwchatctl --help"
 LIST = "nwchatctl connections list --json"
 TYPER = f"`python -c '{baselines.TYPER}'`"
-RICH = "a one-command Typer app's `--help`"
-PLAIN = "the same app's without rich"
+WITH_RICH = "a one-command Typer app's `--help`"
+WITHOUT_RICH = "the same app's without rich"
 AWS = "`aws --version`"
 SCAN = "a boto3 script that scans once"
 
-AIMS = (
-    Aim(VERSION, TYPER, 1.2),
-    Aim(HELP, RICH, 1.2),
-    Aim(HELP, PLAIN, 1.2),
-    Aim(HELP, AWS, 0.6, under=True),
-    Aim(LIST, SCAN, 1.8),
+LIMITS = (
+    RatioLimit(VERSION, TYPER, 1.2),
+    RatioLimit(HELP, WITH_RICH, 1.2),
+    RatioLimit(HELP, WITHOUT_RICH, 1.2),
+    RatioLimit(HELP, AWS, 0.6, exclusive=True),
+    RatioLimit(LIST, SCAN, 1.8),
 )
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Commands by the name that the table has for them, and the environment that all of them run in."""
+class StartupBench:
+    """Commands by their name in the table, and the environment that all of them run in."""
 
     commands: Mapping[str, Sequence[str]]
     environ: Mapping[str, str]
     home: Path
 
-    def timed(self, name: str) -> float:
+    def measure(self, name: str) -> float:
         """Seconds from the start of the process to its end. Raises SystemExit when it failed."""
         began = time.perf_counter()
         done = subprocess.run(
@@ -58,15 +58,15 @@ class Bench:
             text=True,
             check=False,
         )
-        took = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         if done.returncode or not (done.stdout or name == TYPER):
             raise SystemExit(f"{name}: exit code {done.returncode}\n{done.stderr}")
-        return took
+        return seconds
 
 
 @contextmanager
-def bench(awscli: Path | None) -> Iterator[Bench]:
-    """All commands, and the DynamoDB that two of them ask. `awscli` is the AWS CLI's folder, if any."""
+def start_bench(awscli: Path | None) -> Iterator[StartupBench]:
+    """Prepares the commands and the DynamoDB stub that two of them use. `awscli` is the AWS CLI's folder."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
         tool = str(Path(sys.executable).with_name("nwchatctl"))
@@ -74,8 +74,11 @@ def bench(awscli: Path | None) -> Iterator[Bench]:
             VERSION: [tool, "--version"],
             TYPER: [sys.executable, "-c", baselines.TYPER],
             HELP: [tool, "--help"],
-            RICH: [*baselines.script(home, "one.py", baselines.ONE_COMMAND.format(options="")), "--help"],
-            PLAIN: [
+            WITH_RICH: [
+                *baselines.script(home, "one.py", baselines.ONE_COMMAND.format(options="")),
+                "--help",
+            ],
+            WITHOUT_RICH: [
                 *baselines.script(
                     home, "bare.py", baselines.ONE_COMMAND.format(options="rich_markup_mode=None")
                 ),
@@ -86,11 +89,11 @@ def bench(awscli: Path | None) -> Iterator[Bench]:
         }
         if awscli is not None:
             commands[AWS] = [str(baselines.aws(awscli)), "--version"]
-        yield Bench(commands, _environ(home, stack.enter_context(serving())), home)
+        yield StartupBench(commands, _environ(home, stack.enter_context(run_dynamodb_stub())), home)
 
 
 def _environ(home: Path, endpoint: str) -> dict[str, str]:
-    # Nothing of whoever runs this: no AWS profile, no settings, no editor's debugger in the interpreter.
+    # Nothing from the caller's environment: no AWS profile, no settings, no debugger of an editor.
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),
@@ -103,31 +106,31 @@ def _environ(home: Path, endpoint: str) -> dict[str, str]:
     }
 
 
-def measure(with_: Bench, runs: int) -> dict[str, list[float]]:
-    """The seconds of each command's runs. All are run in turn, so that a busy moment is everybody's."""
-    times: dict[str, list[float]] = {name: [] for name in with_.commands}
-    for name in with_.commands:
-        # Once for the bytecode and the disk.
-        with_.timed(name)
+def measure(bench: StartupBench, runs: int) -> dict[str, list[float]]:
+    """The seconds of each command's runs. The commands alternate, so that a busy moment affects all."""
+    times: dict[str, list[float]] = {name: [] for name in bench.commands}
+    for name in bench.commands:
+        # One warm-up run, for the bytecode and the disk cache.
+        bench.measure(name)
     for number in range(runs):
         sys.stderr.write(f"run {number + 1} of {runs}\n")
-        for name in with_.commands:
-            times[name].append(with_.timed(name))
+        for name in bench.commands:
+            times[name].append(bench.measure(name))
     return times
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench-startup", description=__doc__)
     parser.add_argument(
-        "--runs", type=int, default=21, help=f"of each; medians are shown (21, {LEAST} at least)"
+        "--runs", type=int, default=21, help=f"of each; medians are shown (21, {MIN_RUNS} at least)"
     )
     parser.add_argument("--no-aws", action="store_true", help="without the AWS CLI, which pip has to install")
-    asked = parser.parse_args(argv)
-    if asked.runs < LEAST:
-        parser.error(f"--runs is {LEAST} at least")
-    with bench(None if asked.no_aws else Path(sys.prefix) / "bench" / "awscli") as made:
-        times = measure(made, asked.runs)
-    for line in table((each for each in AIMS if each.beside in times), times):
+    options = parser.parse_args(argv)
+    if options.runs < MIN_RUNS:
+        parser.error(f"--runs is {MIN_RUNS} at least")
+    with start_bench(None if options.no_aws else Path(sys.prefix) / "bench" / "awscli") as bench:
+        times = measure(bench, options.runs)
+    for line in table((each for each in LIMITS if each.baseline in times), times):
         sys.stdout.write(line + "\n")
     return 0
 

@@ -1,4 +1,4 @@
-"""What the tool is measured beside: small programs as their users would write them, and the AWS CLI."""
+"""What the tool is compared with: small programs as users would write them, and the AWS CLI."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main(name: str = "world") -> None:
 if __name__ == "__main__":
     app()
 '''
-"""A Typer app as its documentation begins."""
+"""The first app of Typer's documentation."""
 
 SCAN = """\
 import json
@@ -35,7 +35,7 @@ print(json.dumps(client.scan(TableName="bench-connections")["Items"]))
 """
 
 AWSCLI = "awscli>=1.40,<2"
-"""The AWS CLI that pip installs; the second version comes with an interpreter of its own."""
+"""The AWS CLI that pip installs. Version 2 has its own interpreter."""
 
 
 def script(folder: Path, name: str, text: str) -> list[str]:
@@ -46,7 +46,7 @@ def script(folder: Path, name: str, text: str) -> list[str]:
 
 
 def aws(folder: Path) -> Path:
-    """The `aws` of a virtual environment at `folder`, which is made where there is none yet.
+    """The `aws` of a virtual environment at `folder`, which is created if it does not exist.
 
     Raises CalledProcessError where pip cannot install it.
     """

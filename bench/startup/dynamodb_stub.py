@@ -1,4 +1,4 @@
-"""As much of DynamoDB as `connections list` asks for: a Scan, answered with three connections."""
+"""The part of DynamoDB that `connections list` needs: a Scan that returns three connections."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ CONNECTIONS = tuple(
 )
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _ScanHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # The headers and the body are two writes, and must not wait for each other's acknowledgement.
+    # The headers and the body are two writes, which must not wait for an acknowledgement in between.
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        scanning = self.headers["X-Amz-Target"] == "DynamoDB_20120810.Scan"
-        # A parallel scan finds all of them in its first segment.
-        rows = [connection_row(each) for each in CONNECTIONS] if not asked.get("Segment") else []
-        answer: dict[str, object] = {"Items": rows, "Count": len(rows), "ScannedCount": len(rows)}
-        body = json.dumps(answer if scanning else {"__type": "com.amazon.coral#UnknownOperation"}).encode()
-        self.send_response(200 if scanning else 400)
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        is_scan = self.headers["X-Amz-Target"] == "DynamoDB_20120810.Scan"
+        # The first segment of a parallel scan returns all of them.
+        rows = [connection_row(each) for each in CONNECTIONS] if not request.get("Segment") else []
+        response: dict[str, object] = {"Items": rows, "Count": len(rows), "ScannedCount": len(rows)}
+        body = json.dumps(response if is_scan else {"__type": "com.amazon.coral#UnknownOperation"}).encode()
+        self.send_response(200 if is_scan else 400)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amz-crc32", str(zlib.crc32(body)))
@@ -41,9 +41,9 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Its URL, on a free port of 127.0.0.1, as long as the context lasts."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+def run_dynamodb_stub() -> Iterator[str]:
+    """Starts the stub on a free port of 127.0.0.1; yields its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _ScanHandler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -1,4 +1,4 @@
-"""Times in, a Markdown table of medians and ratios out."""
+"""Converts times to a Markdown table of medians and ratios."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-HEAD = ("command", "median", "beside", "median", "ratio", "aim", "met")
+HEADER = ("command", "median", "beside", "median", "ratio", "aim", "met")
 
 
 @dataclass(frozen=True)
-class Aim:
-    """`command` is to take at most `limit` times as long as `beside`; less than that where it is `under`."""
+class RatioLimit:
+    """`command` takes at most `limit` times as long as `baseline`; less than that with `exclusive`."""
 
     command: str
-    beside: str
+    baseline: str
     limit: float
-    under: bool = False
+    exclusive: bool = False
 
-    def met(self, ratio: float) -> bool:
-        """Whether that ratio of the medians is what was aimed at."""
-        return ratio < self.limit if self.under else ratio <= self.limit
+    def is_met(self, ratio: float) -> bool:
+        """Whether the ratio of the medians is within the limit."""
+        return ratio < self.limit if self.exclusive else ratio <= self.limit
 
 
-def table(aims: Iterable[Aim], times: Mapping[str, Sequence[float]]) -> Iterator[str]:
+def table(limits: Iterable[RatioLimit], times: Mapping[str, Sequence[float]]) -> Iterator[str]:
     """A line for each aim; `times` has the seconds of every run, by command."""
-    yield _line(HEAD)
-    yield _line(("---", "---:", "---", "---:", "---:", "---:", "---"))
-    for each in aims:
-        own, other = median(times[each.command]), median(times[each.beside])
-        ratio = own / other
-        yield _line(
+    yield _row(HEADER)
+    yield _row(("---", "---:", "---", "---:", "---:", "---:", "---"))
+    for each in limits:
+        own_median, baseline_median = median(times[each.command]), median(times[each.baseline])
+        ratio = own_median / baseline_median
+        yield _row(
             (
                 f"`{each.command}`",
-                f"{own * 1000:.0f} ms",
-                each.beside,
-                f"{other * 1000:.0f} ms",
+                f"{own_median * 1000:.0f} ms",
+                each.baseline,
+                f"{baseline_median * 1000:.0f} ms",
                 f"{ratio:.2f}",
-                f"{'<' if each.under else '≤'} {each.limit:g}",
-                "yes" if each.met(ratio) else "**no**",
+                f"{'<' if each.exclusive else '≤'} {each.limit:g}",
+                "yes" if each.is_met(ratio) else "**no**",
             )
         )
 
 
-def _line(cells: Iterable[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.startup.baselines import SCAN
-from bench.startup.dynamodb_stub import CONNECTIONS, serving
+from bench.startup.dynamodb_stub import CONNECTIONS, run_dynamodb_stub
 from nwchatctl.cli import COMMANDS
 from nwchatctl.command_tree import CommandEntry
 from tests.unit.subprocesses import environment
@@ -89,7 +89,7 @@ def test_a_shell_that_completes_imports_no_command(tmp_path: Path) -> None:
 
 
 def test_a_list_of_connections_imports_no_more_than_it_needs(tmp_path: Path) -> None:
-    with serving() as endpoint:
+    with run_dynamodb_stub() as endpoint:
         environ = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "x",

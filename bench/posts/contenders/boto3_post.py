@@ -1,4 +1,4 @@
-"""A post by boto3, as both of its contenders make it."""
+"""A post with boto3, shared by both boto3 contenders."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-def posting(client: Any, frame: bytes) -> Callable[[str], bool]:
-    """Posts `frame` to a connection id; whether that was taken."""
+def post_function(client: Any, frame: bytes) -> Callable[[str], bool]:
+    """A function that posts `frame` to a connection id and returns whether it was delivered."""
 
     def post(connection_id: str) -> bool:
         try:

@@ -1,7 +1,6 @@
-"""Ours, as `broadcast` uses it: credentials and trust by boto3's rules, requests over libcurl.
+"""The engine as `broadcast` uses it: credentials and trust by boto3's rules, requests over libcurl.
 
-How many posts are under way at once is the engine's own choice. There is no `--rate` here: how fast it can be
-is what is asked.
+The engine chooses how many posts are in flight. There is no `--rate`, because the maximum is measured.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from bench.posts.contenders.common import Send, Task, main
-from bench.posts.contenders.recipients import Pages
+from bench.posts.contenders.common import PostTask, Send, main
+from bench.posts.contenders.recipients import RecipientPages
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.targets import RowDeletion
 from nwchatctl.aws import management_api
@@ -21,18 +20,18 @@ from nwchatctl.net import curl_transport
 REGION = "us-east-2"
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     aws = Aws(Access(region=REGION))
     transport = management_api.transport(aws)
-    # Where pycurl is missing the tool has another transport, and this would measure that.
+    # Without pycurl the tool uses another transport, and this would measure that one.
     assert isinstance(transport, curl_transport.CurlTransport)
     credentials = partial(management_api.credentials, aws)
-    # Nobody is gone here, so no row is deleted.
+    # All connections are open, so no row is deleted.
     rows = RowDeletion("http://127.0.0.1", REGION, "none", credentials)
     poster = Poster(transport, task.url, REGION, credentials, rows, lambda: time.time_ns() // 1_000_000)
 
     def send(ids: Sequence[str]) -> int:
-        return poster.post_all(Pages(ids), task.frame).delivered
+        return poster.post_all(RecipientPages(ids), task.frame).delivered
 
     return send
 

@@ -1,27 +1,27 @@
-"""Ours, as the functions make it: the `Poster` of a cold start, requests over the standard library."""
+"""The engine as the functions use it: the `Poster` of a cold start, requests over the standard library."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 
-from bench.posts.contenders.common import Send, Task, main
-from bench.posts.contenders.recipients import Pages
+from bench.posts.contenders.common import PostTask, Send, main
+from bench.posts.contenders.recipients import RecipientPages
 from nwchat import runtime
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     os.environ |= {
         "NWCHAT_ENDPOINT": task.url,
         "NWCHAT_CONNECTIONS_TABLE": "none",
         "NWCHAT_MESSAGES_TABLE": "none",
     }
-    # As after another cold start: no connection of the warm-up is left.
+    # As after another cold start: connections of the warm-up are not reused.
     runtime.poster.cache_clear()
     poster = runtime.poster()
 
     def send(ids: Sequence[str]) -> int:
-        return poster.post_all(Pages(ids), task.frame).delivered
+        return poster.post_all(RecipientPages(ids), task.frame).delivered
 
     return send
 

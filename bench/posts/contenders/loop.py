@@ -1,4 +1,4 @@
-"""boto3, one post after the other."""
+"""boto3, one post after another."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import boto3
 
-from bench.posts.contenders.boto3_post import posting
-from bench.posts.contenders.common import Send, Task, main
+from bench.posts.contenders.boto3_post import post_function
+from bench.posts.contenders.common import PostTask, Send, main
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     client = boto3.client("apigatewaymanagementapi", endpoint_url=task.url)
 
-    post = posting(client, task.frame)
+    post = post_function(client, task.frame)
 
     def send(ids: Sequence[str]) -> int:
         return sum(map(post, ids))

@@ -1,4 +1,4 @@
-"""Recipients for our own engine, as a scan of the table gives them: a page at a time."""
+"""Recipients for our engine in pages, as a scan of the table returns them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from nwchat.model.rows import Recipient
 _PAGE = 4000
 
 
-class Pages:
-    """These connections as a source of recipients; each row is made when its page is asked for."""
+class RecipientPages:
+    """A source of recipients from connection ids. Rows are created when their page is read."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self._ids = ids
-        self._given = 0
+        self._offset = 0
 
     def next(self) -> Sequence[Recipient] | None:
-        page = self._ids[self._given : self._given + _PAGE]
-        self._given += len(page)
+        page = self._ids[self._offset : self._offset + _PAGE]
+        self._offset += len(page)
         return [Recipient(each, {"connection_id": {"S": each}}) for each in page] or None

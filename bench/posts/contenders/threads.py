@@ -1,4 +1,4 @@
-"""boto3 with one client and a pool of threads: the way it is usually made faster."""
+"""boto3 with one client and a thread pool, the usual optimization."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.config import Config
 
-from bench.posts.contenders.boto3_post import posting
-from bench.posts.contenders.common import Send, Task, main
+from bench.posts.contenders.boto3_post import post_function
+from bench.posts.contenders.common import PostTask, Send, main
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     client = boto3.client(
         "apigatewaymanagementapi",
         endpoint_url=task.url,
         config=Config(max_pool_connections=task.at_once),
     )
 
-    post = posting(client, task.frame)
+    post = post_function(client, task.frame)
 
     def send(ids: Sequence[str]) -> int:
         with ThreadPoolExecutor(task.at_once) as pool:

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import Any
 
-from bench.deploy.call_chain import Way, being_made, longest
+from bench.deploy.call_chain import ChainLength, is_pending, longest_chain
 from tests.paths import ROOT
 
 PRELUDE = """
@@ -47,28 +47,34 @@ def test_the_longest_way_is_the_one_with_most_calls() -> None:
         function: frozenset({role, group}),
         stage: frozenset({function, api}),
     }
-    ways = {api: Way(1), group: Way(2), role: Way(2), function: Way(3, 0.5), stage: Way(1)}
-    assert longest(after, ways) == Way(1 + 2 + 3 + 1, 0.5)
-    assert longest(after, {**ways, group: Way(9)}) == Way(9 + 3 + 1, 0.5)
+    ways = {
+        api: ChainLength(1),
+        group: ChainLength(2),
+        role: ChainLength(2),
+        function: ChainLength(3, 0.5),
+        stage: ChainLength(1),
+    }
+    assert longest_chain(after, ways) == ChainLength(1 + 2 + 3 + 1, 0.5)
+    assert longest_chain(after, {**ways, group: ChainLength(9)}) == ChainLength(9 + 3 + 1, 0.5)
     # Longer by time, with fewer calls.
-    assert longest(after, {**ways, group: Way(1, 2.0)}) == Way(1 + 3 + 1, 2.5)
+    assert longest_chain(after, {**ways, group: ChainLength(1, 2.0)}) == ChainLength(1 + 3 + 1, 2.5)
     # What a failure left undone made no calls.
-    assert longest(after, {api: Way(1)}) == Way(1)
-    assert longest({}, {}) == Way()
+    assert longest_chain(after, {api: ChainLength(1)}) == ChainLength(1)
+    assert longest_chain({}, {}) == ChainLength()
 
 
 def test_calls_in_a_row_count_each_and_calls_at_once_count_once() -> None:
     assert counted(
         """
         call(); call()
-        row = call_chain._clock.way.calls
+        row = call_chain._clock.length.calls
         with ParallelReads(4) as start:
             started = [start(call) for _ in range(4)]
             [each() for each in started]
-            at_once = call_chain._clock.way.calls
+            at_once = call_chain._clock.length.calls
             long, short = start(lambda: (call(), call(), call())), start(call)
             short(); long()
-        print(json.dumps([row, at_once, call_chain._clock.way.calls]))
+        print(json.dumps([row, at_once, call_chain._clock.length.calls]))
         """
     ) == [2, 3, 6]
 
@@ -84,7 +90,7 @@ def test_a_read_that_begins_others_counts_on_from_its_own_hour() -> None:
             with ParallelReads(1) as start:
                 waiting = [start(api), start(call)]
                 [each() for each in waiting]
-            print(call_chain._clock.way.calls)
+            print(call_chain._clock.length.calls)
             """
         )
         == 2
@@ -107,10 +113,10 @@ def test_a_plan_counts_by_what_waits_for_what_and_not_by_what_happened_to_end_fi
                 call()
         call()
         executor.execute(plan, apply)
-        first = call_chain._clock.way.calls
+        first = call_chain._clock.length.calls
         # One worker: all in a row by the clock on the wall, and not by need.
         executor.execute(plan, apply, workers=1)
-        print(json.dumps([first, call_chain._clock.way.calls]))
+        print(json.dumps([first, call_chain._clock.length.calls]))
         """
     ) == [1 + 4, 1 + 4 + 4]
 
@@ -126,15 +132,15 @@ def test_an_answer_that_it_is_being_made_is_no_call_but_time_of_awss_own() -> No
         for answer in ("Pending", "Pending", "Active"):
             now[0] += 0.25
             client._make_api_call("GetFunction", {"Configuration": {"State": answer}})
-        print(json.dumps([call_chain._clock.way.calls, call_chain._clock.way.making]))
+        print(json.dumps([call_chain._clock.length.calls, call_chain._clock.length.pending_seconds]))
         """
         # The third pause is the tool's.
     ) == [2, 0.5]
 
 
 def test_what_is_being_made() -> None:
-    assert being_made({"Configuration": {"State": "Active", "LastUpdateStatus": "InProgress"}})
-    assert being_made({"Table": {"TableStatus": "CREATING"}})
-    assert not being_made({"Configuration": {"State": "Active", "LastUpdateStatus": "Successful"}})
-    assert not being_made({"Table": {"TableStatus": "ACTIVE"}})
-    assert not being_made({"Items": []})
+    assert is_pending({"Configuration": {"State": "Active", "LastUpdateStatus": "InProgress"}})
+    assert is_pending({"Table": {"TableStatus": "CREATING"}})
+    assert not is_pending({"Configuration": {"State": "Active", "LastUpdateStatus": "Successful"}})
+    assert not is_pending({"Table": {"TableStatus": "ACTIVE"}})
+    assert not is_pending({"Items": []})

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench.deploy.delay_proxy import Proxy
+from bench.deploy.delay_proxy import DelayProxy
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-2/{}/aws4_request, SignedHeaders=host"
 
@@ -58,7 +58,7 @@ def asked(client: http.client.HTTPConnection, method: str, path: str, body: str,
 
 
 def test_every_call_of_a_connection_is_passed_on_whole_delayed_and_noted(aws: int) -> None:
-    with Proxy(aws, delay=0.02).running() as proxy:
+    with DelayProxy(aws, delay=0.02).serve() as proxy:
         client = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
         table = {"Authorization": SIGNED.format("dynamodb"), "X_Amz_Target": "DynamoDB_20120810.CreateTable"}
         assert asked(client, "POST", "/", "x" * 200_000, **table) == b"x" * 200_000
@@ -69,7 +69,7 @@ def test_every_call_of_a_connection_is_passed_on_whole_delayed_and_noted(aws: in
         assert asked(client, "DELETE", "/nothing", "", Authorization=SIGNED.format("lambda")) == b""
         assert asked(client, "GET", "/v2/apis", "", Authorization=SIGNED.format("apigateway")) == b""
         client.close()
-        calls = proxy.take()
+        calls = proxy.take_calls()
     assert [(each.service, each.operation) for each in calls] == [
         ("dynamodb", "CreateTable"),
         ("sts", "GetCaller"),
@@ -78,25 +78,25 @@ def test_every_call_of_a_connection_is_passed_on_whole_delayed_and_noted(aws: in
     ]
     assert all(each.ended - each.began >= 0.02 for each in calls)
     assert all(one.ended <= next_.began for one, next_ in pairwise(calls))
-    assert proxy.take() == []
+    assert proxy.take_calls() == []
 
 
 def test_calls_of_several_connections_wait_beside_each_other(aws: int) -> None:
-    with Proxy(aws, delay=0.2).running() as proxy:
+    with DelayProxy(aws, delay=0.2).serve() as proxy:
         clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10) for _ in range(4)]
         for each in clients:
             each.request("GET", "/")
         for each in clients:
             each.getresponse().read()
             each.close()
-        calls = proxy.take()
+        calls = proxy.take_calls()
     assert len(calls) == 4
     # All had come before the first was answered.
     assert max(each.began for each in calls) < min(each.ended for each in calls)
 
 
 def test_it_leaves_nothing_running(aws: int) -> None:
-    with Proxy(aws).running() as proxy:
+    with DelayProxy(aws).serve() as proxy:
         open_still = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
         assert asked(open_still, "GET", "/", "") == b""
     assert "proxy" not in {each.name for each in threading.enumerate()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.message.dynamodb import answer
+from bench.message.dynamodb import response_body
 from nwchat.model.ids import is_expired
 from nwchat.model.rows import expiry_of, message_of
 
@@ -18,7 +18,7 @@ LATER_MS = 2_500_000_000_000
 def pages(operation: str, table: str, **asked: Any) -> Iterator[dict[str, Any]]:
     request = {"TableName": table, **asked}
     while True:
-        page = json.loads(answer(operation, request))
+        page = json.loads(response_body(operation, request))
         yield page
         if not (last := page.get("LastEvaluatedKey")):
             return
@@ -55,4 +55,4 @@ def test_nothing_in_it_has_expired_and_writes_succeed() -> None:
         (page,) = pages(operation, "rows-1")
         (row,) = page["Items"]
         assert not is_expired(expiry_of(row), LATER_MS)
-    assert answer("DeleteItem", {"TableName": "rows-1"}) == b"{}"
+    assert response_body("DeleteItem", {"TableName": "rows-1"}) == b"{}"

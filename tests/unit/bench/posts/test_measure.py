@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.posts.measure import Aim, all_figures, figures, interleaved, measure
-from bench.posts.model import Case, Contender, Results, Sample, Size
+from bench.posts.measure import Goal, all_figures, figures, measure, run_order
+from bench.posts.model import Case, Contender, LoadSize, Results, Sample
 
 PLAIN, SLOW = Case(False, 0), Case(True, 20)
 
@@ -15,7 +15,7 @@ def sample(posts: int, seconds: float, cpu: float, peak_mb: float = 50, lost: in
 
 
 def contender(name: str) -> Contender:
-    return Contender(name, f"the {name}", Size(1, 32), Size(0.5, 500))
+    return Contender(name, f"the {name}", LoadSize(1, 32), LoadSize(0.5, 500))
 
 
 def test_medians_are_of_the_rounds_and_the_ratio_is_the_median_of_each_rounds_own() -> None:
@@ -24,8 +24,8 @@ def test_medians_are_of_the_rounds_and_the_ratio_is_the_median_of_each_rounds_ow
     other = [sample(100, 1.0, 0.5), sample(100, 1.0, 1.0), sample(100, 1.0, 0.4)]
     found = figures(own, other)
     assert found.rate == 500
-    assert found.cpu == pytest.approx(0.5)
-    assert found.per_cpu == 2000
+    assert found.cpu_per_1000 == pytest.approx(0.5)
+    assert found.per_cpu_second == 2000
     assert found.peak_mb == 60
     # 2000 / 200, 1000 / 100 and 10000 / 250.
     assert found.ratio == pytest.approx(10)
@@ -46,16 +46,16 @@ def test_without_a_baseline_there_is_no_ratio() -> None:
 
 def test_an_aim_is_reached_by_its_own_measure() -> None:
     found = figures([sample(1000, 1.0, 0.1)], [sample(1000, 1.0, 1.0)])
-    assert Aim(PLAIN, "cli", times=10).reached(found) is True
-    assert Aim(PLAIN, "cli", times=10.5).reached(found) is False
-    assert Aim(PLAIN, "cli", rate=1000).reached(found) is True
-    assert Aim(PLAIN, "cli", rate=1001).reached(found) is False
+    assert Goal(PLAIN, "cli", min_ratio=10).is_reached(found) is True
+    assert Goal(PLAIN, "cli", min_ratio=10.5).is_reached(found) is False
+    assert Goal(PLAIN, "cli", min_rate=1000).is_reached(found) is True
+    assert Goal(PLAIN, "cli", min_rate=1001).is_reached(found) is False
     alone = figures([sample(1000, 1.0, 0.1)], ())
-    assert Aim(PLAIN, "cli", times=1).reached(alone) is None
+    assert Goal(PLAIN, "cli", min_ratio=1).is_reached(alone) is None
 
 
 def test_every_round_runs_everything_and_begins_with_another_contender() -> None:
-    order = list(interleaved(3, (PLAIN, SLOW), (contender("a"), contender("b"))))
+    order = list(run_order(3, (PLAIN, SLOW), (contender("a"), contender("b"))))
     spelled = [(number, case, each.name if each else "wrk") for number, case, each in order]
     assert spelled[:6] == [
         (0, PLAIN, "wrk"),
@@ -74,7 +74,7 @@ def test_measuring_keeps_each_rounds_samples_in_order_and_ceilings_where_there_a
     rates = iter([1.0, 2.0, 3.0, 4.0])
     measure(
         results,
-        interleaved(2, (PLAIN, SLOW), (contender("a"),)),
+        run_order(2, (PLAIN, SLOW), (contender("a"),)),
         lambda case, each: sample(100, next(rates), 1.0),
         lambda case: 50_000.0 if case == PLAIN else None,
         said.append,

@@ -11,14 +11,14 @@ import pytest
 
 from bench.posts import contender_process, gateway_stub, tools
 from bench.posts.contenders.common import connection_ids
-from bench.posts.gateway_stub import Stub, configuration, is_gone
-from bench.posts.model import CASES, Case, Contender, Size
-from bench.posts.tools import Missing, Nginx
+from bench.posts.gateway_stub import GatewayStub, configuration, is_gone
+from bench.posts.model import CASES, Case, Contender, LoadSize
+from bench.posts.tools import MissingProgram, Nginx
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Stub]:
-    with gateway_stub.running(lambda text: None, fallback=True) as running_stub:
+def stub() -> Iterator[GatewayStub]:
+    with gateway_stub.run_stub(lambda text: None, fallback=True) as running_stub:
         yield running_stub
 
 
@@ -27,17 +27,17 @@ def claiming(delivered: int) -> list[str]:
     return [sys.executable, "-c", f"print({json.dumps(json.dumps(said))})"]
 
 
-def test_who_says_to_have_delivered_what_the_stub_has_not_seen_ends_the_run(made: Stub) -> None:
-    contender = Contender("liar", "a liar", Size(1, 1), Size(1, 1))
+def test_who_says_to_have_delivered_what_the_stub_has_not_seen_ends_the_run(stub: GatewayStub) -> None:
+    contender = Contender("liar", "a liar", LoadSize(1, 1), LoadSize(1, 1))
     with pytest.raises(SystemExit, match=r"a liar says 10 delivered, the stub had -?[0-9]+ posts"):
-        contender_process.run(claiming(10), contender, CASES[0], made, 10)
+        contender_process.run_contender(claiming(10), contender, CASES[0], stub, 10)
 
 
-def test_a_contender_that_fails_says_why(made: Stub) -> None:
+def test_a_contender_that_fails_says_why(stub: GatewayStub) -> None:
     with pytest.raises(SystemExit, match="no luck"):
-        contender_process.start([sys.executable, "-c", "raise SystemExit('no luck')"], made.certificate)
+        contender_process.run_process([sys.executable, "-c", "raise SystemExit('no luck')"], stub.certificate)
     with pytest.raises(SystemExit, match="it said nothing"):
-        contender_process.start([sys.executable, "-c", ""], made.certificate)
+        contender_process.run_process([sys.executable, "-c", ""], stub.certificate)
 
 
 def test_the_configuration_listens_for_every_case_and_waits_where_there_is_latency(tmp_path: Path) -> None:
@@ -66,15 +66,23 @@ def test_a_quarter_is_gone() -> None:
     assert 900 < sum(map(is_gone, ids)) < 1100
 
 
-def test_urls_are_the_stages(made: Stub) -> None:
+def test_every_contender_has_a_program_of_its_name() -> None:
+    for contender in contender_process.CONTENDERS:
+        if contender.name == "node":
+            assert (tools.NODE / "sample.mjs").is_file()
+        else:
+            assert (tools.BENCH / "posts" / "contenders" / f"{contender.name}.py").is_file()
+
+
+def test_urls_are_the_stages(stub: GatewayStub) -> None:
     case = Case(True, 20)
-    assert made.url(case) == f"https://127.0.0.1:{made.ports[case]}/production"
+    assert stub.url(case) == f"https://127.0.0.1:{stub.ports[case]}/production"
 
 
 def test_without_apt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Missing, match="wrk: there is no apt-get here"):
-        tools.fetch(("wrk",), tmp_path / "tools", lambda text: None)
-    with pytest.raises(Missing, match=r"Node\.js: install version 20"):
+    with pytest.raises(MissingProgram, match="wrk: there is no apt-get here"):
+        tools.unpack_packages(("wrk",), tmp_path / "tools", lambda text: None)
+    with pytest.raises(MissingProgram, match=r"Node\.js: install version 20"):
         tools.node(lambda text: None)
     assert list(tmp_path.iterdir()) == []

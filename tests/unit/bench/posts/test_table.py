@@ -5,12 +5,12 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from bench.posts import chart as svg_chart
-from bench.posts.measure import Aim, Figures
-from bench.posts.model import Case, Contender, Results, Size
-from bench.posts.table import about, aims, bar, chart, tables
+from bench.posts.measure import Figures, Goal
+from bench.posts.model import Case, Contender, LoadSize, Results
+from bench.posts.table import bar, case_tables, chart, goal_table, summary_line
 
 PLAIN, TLS, SLOW = Case(False, 0), Case(True, 0), Case(False, 20)
-SIZE = Size(1, 1)
+SIZE = LoadSize(1, 1)
 FAST, MISSING, BASE = (
     Contender("cli", "ours", SIZE, SIZE),
     Contender("node", "Node & co", SIZE, SIZE),
@@ -27,7 +27,7 @@ FOUND = {
 
 def test_a_table_for_each_case_in_which_somebody_ran() -> None:
     results = Results("nginx/1.22.1", ceilings={PLAIN: [70_000.0, 60_000.0, 10.0]})
-    assert list(tables(results, FOUND, ALL)) == [
+    assert list(case_tables(results, FOUND, ALL)) == [
         "### plain HTTP, 0 ms",
         "",
         "| contender | posts/s | CPU-s per 1,000 | posts per CPU-s | ratio | peak memory |",
@@ -47,15 +47,19 @@ def test_a_table_for_each_case_in_which_somebody_ran() -> None:
 
 
 def test_what_was_measured_is_said_with_how_busy_the_machine_was() -> None:
-    assert about(Results("nginx/1.22.1", load=2.46), 5, 40_000) == (
+    assert summary_line(Results("nginx/1.22.1", load=2.46), 5, 40_000) == (
         "5 rounds of 40,000 posts, slow contenders a part of that; stub: nginx/1.22.1; "
         "load of the machine at the start: 2.5"
     )
 
 
 def test_aims_say_whether_they_were_reached() -> None:
-    wanted = [Aim(PLAIN, "cli", times=20), Aim(SLOW, "cli", rate=10_000), Aim(SLOW, "cli", times=2)]
-    assert list(aims([*wanted, Aim(TLS, "cli", times=12)], FOUND, {"cli": "ours"})) == [
+    wanted = [
+        Goal(PLAIN, "cli", min_ratio=20),
+        Goal(SLOW, "cli", min_rate=10_000),
+        Goal(SLOW, "cli", min_ratio=2),
+    ]
+    assert list(goal_table([*wanted, Goal(TLS, "cli", min_ratio=12)], FOUND, {"cli": "ours"})) == [
         "| aim | wanted | found |  |",
         "| --- | ---: | ---: | --- |",
         "| ours, plain HTTP, 0 ms | 20× | 25.00× | reached |",
@@ -63,7 +67,7 @@ def test_aims_say_whether_they_were_reached() -> None:
         "| ours, plain HTTP, 20 ms | 2× | – | not measured |",
         "",
     ]
-    assert list(aims([Aim(TLS, "cli", times=12)], FOUND, {"cli": "ours"})) == []
+    assert list(goal_table([Goal(TLS, "cli", min_ratio=12)], FOUND, {"cli": "ours"})) == []
 
 
 def test_bars_are_on_one_scale() -> None:

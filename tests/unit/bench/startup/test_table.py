@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from bench.startup.__main__ import AIMS, LEAST, main
-from bench.startup.table import Aim, table
+from bench.startup.__main__ import LIMITS, MIN_RUNS, main
+from bench.startup.table import RatioLimit, table
 
 
 def test_ratios_are_those_of_medians() -> None:
     times = {"a": [0.060, 9.0, 0.040], "b": [0.100, 0.020, 0.030], "c": [0.1]}
-    lines = list(table([Aim("a", "b", 2.0), Aim("a", "c", 0.6, under=True), Aim("c", "b", 3.3)], times))
+    lines = list(
+        table(
+            [RatioLimit("a", "b", 2.0), RatioLimit("a", "c", 0.6, exclusive=True), RatioLimit("c", "b", 3.3)],
+            times,
+        )
+    )
     assert lines[2:] == [
         "| `a` | 60 ms | b | 30 ms | 2.00 | ≤ 2 | yes |",
         "| `a` | 60 ms | c | 100 ms | 0.60 | < 0.6 | **no** |",
@@ -20,20 +25,20 @@ def test_ratios_are_those_of_medians() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aim", "ratio", "met"),
+    ("limit", "ratio", "is_met"),
     [
-        (Aim("a", "b", 1.2), 1.2, True),
-        (Aim("a", "b", 1.2), 1.2001, False),
-        (Aim("a", "b", 0.6, under=True), 0.6, False),
-        (Aim("a", "b", 0.6, under=True), 0.5999, True),
+        (RatioLimit("a", "b", 1.2), 1.2, True),
+        (RatioLimit("a", "b", 1.2), 1.2001, False),
+        (RatioLimit("a", "b", 0.6, exclusive=True), 0.6, False),
+        (RatioLimit("a", "b", 0.6, exclusive=True), 0.5999, True),
     ],
 )
-def test_the_limit_itself(aim: Aim, ratio: float, met: bool) -> None:
-    assert aim.met(ratio) is met
+def test_the_limit_itself(limit: RatioLimit, ratio: float, is_met: bool) -> None:
+    assert limit.is_met(ratio) is is_met
 
 
 def test_what_is_aimed_at() -> None:
-    assert [(each.command, each.limit) for each in AIMS] == [
+    assert [(each.command, each.limit) for each in LIMITS] == [
         ("nwchatctl --version", 1.2),
         ("nwchatctl --help", 1.2),
         ("nwchatctl --help", 1.2),
@@ -44,5 +49,5 @@ def test_what_is_aimed_at() -> None:
 
 def test_too_few_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["--runs", str(LEAST - 1)])
+        main(["--runs", str(MIN_RUNS - 1)])
     assert "is 15 at least" in capsys.readouterr().err

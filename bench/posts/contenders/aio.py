@@ -9,17 +9,17 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bench.posts.contenders.common import Send, Task, main
+from bench.posts.contenders.common import PostTask, Send, main
 
 
-def prepare(task: Task) -> Send:
+def prepare(task: PostTask) -> Send:
     runner = asyncio.Runner()
-    making = get_session().create_client(
+    client_context = get_session().create_client(
         "apigatewaymanagementapi",
         endpoint_url=task.url,
         config=AioConfig(max_pool_connections=task.at_once),
     )
-    client = runner.run(making.__aenter__())
+    client = runner.run(client_context.__aenter__())
 
     async def worker(ids: Sequence[str]) -> int:
         delivered = 0
@@ -31,14 +31,14 @@ def prepare(task: Task) -> Send:
             delivered += 1
         return delivered
 
-    async def all_of(ids: Sequence[str]) -> int:
+    async def post_all(ids: Sequence[str]) -> int:
         return sum(
             await asyncio.gather(*(worker(ids[first :: task.at_once]) for first in range(task.at_once)))
         )
 
     def send(ids: Sequence[str]) -> int:
-        delivered: int = runner.run(all_of(ids))
-        runner.run(making.__aexit__(None, None, None))
+        delivered: int = runner.run(post_all(ids))
+        runner.run(client_context.__aexit__(None, None, None))
         runner.close()
         return delivered
 
