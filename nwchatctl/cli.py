@@ -153,12 +153,7 @@ def _run(app: App, argv: list[str]) -> int:
         return Exit.USAGE
     with commands.make_context(PROGRAM, argv, obj=app) as ctx:
         result: Any = commands.invoke(ctx)
-        from nwchatctl.report import Report, Stream
-
-        if isinstance(result, Report | Stream):
-            return app.finish(result)
-        assert result is None, f"a command returned {type(result).__name__}, which nothing prints"
-        return Exit.DONE
+        return Exit.DONE if result is None else app.finish(result)
 
 
 def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
@@ -175,12 +170,11 @@ def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
         app.streams.flush()
     except (OutputClosed, ChatError):
         _forget_stdout()
-    from nwchatctl.output import human
-    from nwchatctl.output.untrusted import lines_kept
+    from nwchatctl.output import human, untrusted
 
     known = _with_notes(_explained(app, argv, error), error)
     if app.options.debug:
-        app.streams.write_error(lines_kept("".join(traceback.format_exception(error))))
+        app.streams.write_error(untrusted.lines_kept("".join(traceback.format_exception(error))))
     human.print_error(known, app.streams, json=app.json or "--json" in argv)
     return known.exit_code
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output.streams import Streams, open_streams
 
 if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from nwchatctl.aws.dynamodb.messages import Messages
     from nwchatctl.config import Loaded, Settings
     from nwchatctl.deploy.domains.facts import DomainConfig
+    from nwchatctl.deploy.names import ResourceNames
     from nwchatctl.output.progress import Progress
-    from nwchatctl.output.streams import Streams
+    from nwchatctl.output.terminal import Terminal
     from nwchatctl.report import Line, Report, Stream
 
 _TRUE = ("1", "true", "yes", "on")
@@ -108,6 +110,13 @@ class App:
         """The settings; defaults alone where nothing is configured. Raises as `loaded`."""
         return self.loaded.settings
 
+    @cached_property
+    def names(self) -> ResourceNames:
+        """What the chat's resources are called. Raises as `loaded`."""
+        from nwchatctl.deploy.names import ResourceNames
+
+        return ResourceNames(self.settings.chat.name)
+
     def require_config(self) -> None:
         """For what touches AWS: raises ChatError `config_missing`, exit 3, when nobody said which chat.
 
@@ -158,19 +167,14 @@ class App:
         """Where a line for each AWS call goes under --debug, whatever else is silent."""
         if not self.options.debug:
             return None
-        from nwchatctl.output import human
-        from nwchatctl.report import Line, Mark
-
-        return lambda line: human.say(self.streams, Line(f"aws: {line}", Mark.DIM))
+        return lambda line: self._terminal.trace(f"aws: {line}")
 
     @cached_property
     def cloud(self) -> Cloud:
         """The chat on AWS, which is asked for the account when that is first wanted. Raises as `aws`."""
         from nwchatctl.aws.cloud import Cloud
-        from nwchatctl.deploy.names import ResourceNames
 
-        names = ResourceNames(self.settings.chat.name)
-        cloud = Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
+        cloud = Cloud(self.aws, None, self.names, self.settings.stage.name, self.now_ms)
         cloud.reads_token_keys = self.settings.auth.mode == "token"
         cloud.wanted_names = self._wanted_names
         return cloud
@@ -184,19 +188,16 @@ class App:
     def store(self) -> Store:
         """The two tables. Raises as `aws`."""
         from nwchat.storage.store import Store
-        from nwchatctl.deploy.names import ResourceNames
 
-        names = ResourceNames(self.settings.chat.name)
-        return Store(self.aws.client("dynamodb"), names.connections, names.messages)
+        return Store(self.aws.client("dynamodb"), self.names.connections, self.names.messages)
 
     def messages(self, *, retries: bool = True) -> Messages:
         """The messages by the thousand. Without `retries` of botocore's, for who has patience of their own.
         Raises as `aws`."""
         from nwchatctl.aws.dynamodb.messages import Messages
-        from nwchatctl.deploy.names import ResourceNames
 
         client = self.aws.client("dynamodb", retries=retries)
-        return Messages(client, ResourceNames(self.settings.chat.name).messages, self.now_ms)
+        return Messages(client, self.names.messages, self.now_ms)
 
     @cached_property
     def transport(self) -> Transport:
@@ -223,11 +224,9 @@ class App:
     def rows(self) -> RowDeletion:
         """Deletes rows of the connections table. Raises as `aws`."""
         from nwchat.delivery.targets import RowDeletion
-        from nwchatctl.deploy.names import ResourceNames
 
         about = self.aws.client("dynamodb").meta
-        table = ResourceNames(self.settings.chat.name).connections
-        return RowDeletion(about.endpoint_url, about.region_name, table, self.credentials)
+        return RowDeletion(about.endpoint_url, about.region_name, self.names.connections, self.credentials)
 
     @property
     def sending_rate(self) -> float:
@@ -249,76 +248,56 @@ class App:
         chat = self.settings.chat
         return Limits(chat.max_message_chars, chat.max_uname_chars, chat.rate_messages, chat.rate_seconds)
 
-    def print_target(self) -> None:
-        """What a mutation says first: where it will act."""
-        from nwchatctl.report import Line, Mark
-
-        where, chat = self.cloud.location, self.settings.chat.name
-        stage = self.settings.stage.name
-        account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
-        self.say(Line(f"{account}: chat {chat}, stage {stage}", Mark.DIM))
-
     # People -----------------------------------------------------------------------------------
 
     @cached_property
     def streams(self) -> Streams:
         """stdin, stdout and stderr."""
-        from nwchatctl.output.streams import open_streams
-
         return open_streams(sys.stdin, sys.stdout, sys.stderr, self.environ, self.options.color)
 
     @property
+    def _terminal(self) -> Terminal:
+        from nwchatctl.output.terminal import Terminal
+
+        dumb = self.environ.get("TERM") == "dumb"
+        return Terminal(self.streams, self.options.quiet, self.json, dumb)
+
+    @property
     def silent(self) -> bool:
-        """Whether nothing is said on the way: under -q, and for scripts."""
+        """Whether nothing is printed while a command runs: under -q, and for scripts."""
         return self.options.quiet or self.json
+
+    def print_target(self) -> None:
+        """What a mutation says first: where it will act."""
+        where, chat = self.cloud.location, self.settings.chat.name
+        stage = self.settings.stage.name
+        account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
+        self._terminal.say_dim(f"{account}: chat {chat}, stage {stage}")
 
     def say(self, *lines: Line) -> None:
         """Lines on stderr, for people only."""
-        if not self.silent:
-            from nwchatctl.output import human
-
-            human.say(self.streams, *lines)
+        self._terminal.say(*lines)
 
     def warn(self, text: str) -> None:
         """A warning on stderr, also for scripts; not under -q."""
-        if not self.options.quiet:
-            from nwchatctl.output import human
-
-            human.print_warning(text, self.streams)
+        self._terminal.warn(text)
 
     def confirm(self, question: str, *, given: bool, flag: str = "--yes") -> None:
         """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
-        from nwchatctl.output import prompt
-
-        prompt.confirm(self.streams, question, given=given, flag=flag, json=self.json)
+        self._terminal.confirm(question, given=given, flag=flag)
 
     def confirm_name(self, name: str, *, given: str, flag: str = "--confirm") -> None:
         """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
-        from nwchatctl.output import prompt
-
-        prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json)
+        self._terminal.confirm_name(name, given=given, flag=flag)
 
     def progress(self, total: int | None = None) -> Progress:
         """A context manager for steps that start and end, `total` of them."""
-        return self._progress("", total)
+        return self._terminal.progress("", total)
 
     def bar(self, label: str, total: int | None = None) -> Progress:
-        """A context manager for a count of `total`, which `update` is told of."""
-        return self._progress(label, total)
-
-    def _progress(self, label: str, total: int | None) -> Progress:
-        from nwchatctl.output.progress import make_progress
-
-        dumb = self.environ.get("TERM") == "dumb"
-        return make_progress(self.streams, label=label, total=total, silent=self.silent, dumb=dumb)
+        """A context manager for a count of `total`, which `update` is given."""
+        return self._terminal.progress(label, total)
 
     def finish(self, result: Report | Stream) -> int:
         """Prints what a command returned; its exit code."""
-        from nwchatctl.output import human
-        from nwchatctl.report import Stream
-
-        if isinstance(result, Stream):
-            human.print_stream(result, self.streams, json=self.json or result.json)
-        else:
-            human.print_report(result, self.streams, json=self.json, quiet=self.options.quiet)
-        return int(result.exit_code)
+        return self._terminal.finish(result)

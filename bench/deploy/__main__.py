@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.deploy.call_chain import ChainLength
 from bench.deploy.delay_proxy import DelayProxy
 from bench.deploy.table import DeployRun, table
-from nwchatctl.commands.sandbox import start
+from nwchatctl.operations.sandbox import start
 from nwchatctl.sandbox import file_lock, process
 from nwchatctl.sandbox.state import SandboxPaths, read_info, read_key, write_json, write_key
 

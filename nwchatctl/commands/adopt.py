@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from nwchatctl.operations.adoption import read_adoption, take_over
-
-if TYPE_CHECKING:
-    from nwchatctl.operations.adoption import Adoption
-
+import shlex
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.output.plan_view import as_json, as_lines, summary
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.deploy.adoption import Copied
+    from nwchatctl.deploy.adoption import Copied, LegacyTable
+    from nwchatctl.operations.adoption import AdoptionOutcome, LegacyChat
 
 HELP = examples(
     ("be asked which API, table and functions it is", "nwchatctl adopt"),
@@ -61,78 +57,45 @@ def adopt(
     tables, made beside the old ones, and whoever is connected is taken over from the old table. The old
     functions and table stay as they are, unused, but for a tag. Safe to stop and to repeat at any moment.
     """
-    from nwchatctl.operations.adoption import find_legacy_chat, legacy_names
-    from nwchatctl.output.plan_view import as_lines, summary
+    from nwchatctl.operations import adoption
 
     app: App = ctx.obj
     began = time.monotonic()
     asks = app.streams.asks and not app.json and not yes
     given = {"table": table, "connect": connect, "disconnect": disconnect, "message": message}
-    names = legacy_names(app, api_id, given, asks=asks)
+    names = adoption.legacy_names(app, api_id, given, asks=asks)
     app.print_target()
-    adoption = read_adoption(app, find_legacy_chat(app, names, table_key), dry_run=dry_run)
+    old = adoption.find_legacy_chat(app, names, table_key)
+    found = adoption.read_adoption(app, old, dry_run=dry_run)
     if dry_run:
-        return _report(app, adoption, 0, None, began, dry_run=True)
-    if adoption.todo:
-        changes = adoption.found.plan.changes
+        return _report(app, adoption.read_outcome(app, found, 0, None), began, dry_run=True)
+    if found.todo:
+        changes = found.found.plan.changes
         app.say(*as_lines(changes, verbose=app.options.verbose), Line(summary(changes), Mark.HEAD))
-        app.say(*_besides(app, adoption))
-        found = adoption.old.api
-        app.confirm(f"Take over API {found.id} ({found.api.display_name})?", given=yes)
-    applied, copied = take_over(app, adoption)
-    return _report(app, adoption, applied, copied, began, dry_run=False)
+        app.say(*map(Line, adoption.further_steps(app, found)))
+        app.confirm(f"Take over API {old.api.id} ({old.api.api.display_name})?", given=yes)
+    applied, copied = adoption.take_over(app, found)
+    return _report(app, adoption.read_outcome(app, found, applied, copied), began, dry_run=False)
 
 
-def _besides(app: App, adoption: Adoption) -> tuple[Line, ...]:
-    """What else will be done, in words."""
-    from nwchatctl.deploy.adoption import ADOPTED_BY
-
-    old, lines = adoption.old, []
-    if old.table is not None and adoption.rows is not None:
-        lines.append(Line(f"{adoption.rows} rows of table {old.table.name} to be taken over"))
-    if old.untagged:
-        tagged = ", ".join(each.name for each in old.untagged)
-        lines.append(Line(f"the tag {ADOPTED_BY}={app.settings.chat.name} on {tagged}"))
-    if adoption.served:
-        lines.append(Line(f"deployment {adoption.served} is kept, to go back to"))
-    return tuple(lines)
-
-
-def _report(
-    app: App, adoption: Adoption, applied: int, copied: Copied | None, began: float, *, dry_run: bool
-) -> Report:
-    from nwchatctl.deploy.adoption import ways_back
-    from nwchatctl.operations.adoption import left, rows_line, way_back
-    from nwchatctl.operations.planning import endpoints, whereabouts
-    from nwchatctl.output.plan_view import as_json
-
+def _report(app: App, outcome: AdoptionOutcome, began: float, *, dry_run: bool) -> Report:
+    adoption, copied = outcome.adoption, outcome.copied
     old, done = adoption.old, adoption.todo and not dry_run
-    links = endpoints(app, old.api.id)
-    back = (adoption.served,) if adoption.served else ways_back(adoption.found.live.state)
     return Report(
         data={
-            **whereabouts(app),
+            **outcome.chat,
             "api_id": old.api.id,
             "changes": as_json(adoption.found.plan.changes),
-            "applied": applied,
+            "applied": outcome.applied,
             "tagged": [each.name for each in old.untagged],
             "rows": {"found": adoption.rows, **(copied.as_data() if copied else {})},
-            "left": [each.name for each in old.things],
-            "way_back": list(back),
-            "endpoints": links,
+            "left": [each.name for each in old.leftovers],
+            "way_back": list(outcome.way_back),
+            "endpoints": outcome.endpoints,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(
-            *_outcome(app, adoption, applied, dry_run=dry_run),
-            *rows_line(old.table, adoption.rows, copied, dry_run=dry_run),
-            *(() if dry_run else left(old, app.cloud.location.region)),
-            *(
-                ()
-                if dry_run
-                else way_back(old.api.id, app.settings.stage.name, back, app.cloud.location.region)
-            ),
-        ),
+        body=_plan_lines(app, outcome) if dry_run else _outcome_lines(app, outcome),
         warnings=old.warnings,
         notes=(
             "run it once more in a minute: it takes over whoever connected while the stage moved",
@@ -143,15 +106,63 @@ def _report(
     )
 
 
-def _outcome(app: App, adoption: Adoption, applied: int, *, dry_run: bool) -> tuple[Line, ...]:
-    from nwchatctl.output.plan_view import as_lines, summary
+def _plan_lines(app: App, outcome: AdoptionOutcome) -> tuple[Line, ...]:
+    """What would be done."""
+    changes = outcome.adoption.found.plan.changes
+    shown = as_lines(changes, verbose=app.options.verbose)
+    return (*shown, Line(summary(changes), Mark.HEAD), *map(Line, outcome.steps))
 
-    changes = adoption.found.plan.changes
-    if dry_run:
-        shown = as_lines(changes, verbose=app.options.verbose)
-        return (*shown, Line(summary(changes), Mark.HEAD), *_besides(app, adoption))
-    if not adoption.todo:
-        return (Line("nothing to do: the chat is adopted, and as configured", Mark.GOOD),)
-    url = app.cloud.location.websocket_url(adoption.old.api.id, app.settings.stage.name)
-    made = f"{applied} change{'s' if applied != 1 else ''} made"
-    return (Line(f"adopted: {made}, the address stays {url}", Mark.GOOD),)
+
+def _outcome_lines(app: App, outcome: AdoptionOutcome) -> tuple[Line, ...]:
+    """What was done, what is left of the old chat, and the way back to it."""
+    adoption, region = outcome.adoption, app.cloud.location.region
+    return (
+        _result_line(app, outcome),
+        *_row_lines(adoption.old.table, adoption.rows, outcome.copied),
+        *_leftover_lines(adoption.old, region),
+        *_way_back_lines(adoption.old.api.id, app.settings.stage.name, outcome.way_back, region),
+    )
+
+
+def _result_line(app: App, outcome: AdoptionOutcome) -> Line:
+    if not outcome.adoption.todo:
+        return Line("nothing to do: the chat is adopted, and as configured", Mark.GOOD)
+    url = app.cloud.location.websocket_url(outcome.adoption.old.api.id, app.settings.stage.name)
+    made = f"{outcome.applied} change{'s' if outcome.applied != 1 else ''} made"
+    return Line(f"adopted: {made}, the address stays {url}", Mark.GOOD)
+
+
+def _row_lines(table: LegacyTable | None, rows: int | None, copied: Copied | None) -> tuple[Line, ...]:
+    """What became of the rows of the old table."""
+    if table is None:
+        return ()
+    if rows is None or copied is None:
+        return (Line(f"table {table.name}: every socket in it is closed by now, so no row was looked at"),)
+    parts = [f"{copied.copied} taken over", f"{copied.present} there already"]
+    if copied.expired:
+        parts.append(f"{copied.expired} too old to be connected")
+    if copied.unusable:
+        parts.append(f"{copied.unusable} without a usable connection id")
+    return (Line(f"rows of table {table.name}: {', '.join(parts)}"),)
+
+
+def _leftover_lines(old: LegacyChat, region: str) -> list[Line]:
+    """The resources that are left, and the commands that remove them."""
+    removals = [("table", each.name, ("dynamodb", "delete-table", "--table-name")) for each in old.tables]
+    removals += [
+        ("function", each.name, ("lambda", "delete-function", "--function-name")) for each in old.functions
+    ]
+    return [
+        Line(f"left: {kind} {name}; to remove it: {_aws(*words, name, region=region)}", Mark.DIM)
+        for kind, name, words in removals
+    ]
+
+
+def _way_back_lines(api_id: str, stage: str, deployments: tuple[str, ...], region: str) -> list[Line]:
+    """The commands that move the stage back to the old chat, while its functions and table exist."""
+    words = ("apigatewayv2", "update-stage", "--api-id", api_id, "--stage-name", stage, "--deployment-id")
+    return [Line(f"the way back: {_aws(*words, each, region=region)}", Mark.DIM) for each in deployments]
+
+
+def _aws(*words: str, region: str) -> str:
+    return shlex.join(("aws", *words, "--region", region))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from enum import StrEnum
@@ -75,11 +74,7 @@ def broadcast(
     some could not be reached though they are connected; with --id, the same command again goes on with those
     who were not reached.
     """
-    from nwchat.model.ids import ulid
-    from nwchatctl.chat import broadcast_message
-    from nwchatctl.operations.broadcast.request import BroadcastRequest
-    from nwchatctl.operations.broadcast.run import preview, run
-    from nwchatctl.operations.deployed_api import require_api
+    from nwchatctl.operations.broadcast import request, run
 
     app: App = ctx.obj
     app.require_config()
@@ -91,20 +86,15 @@ def broadcast(
         raise usage_error(
             "--via lambda sends to everybody, not to one user", "leave one of --via and --to-user out"
         )
-    now_ms = app.now_ms()
-    said = stdin_bytes().read(_MAX_STDIN).decode("utf-8", "replace") if text == "-" else text
-    message = broadcast_message.compose(
-        said, sender, app.limits, new_id=ulid(now_ms, os.urandom(10)), now_ms=now_ms
-    )
-    app.print_target()
-    require_api(app)
-    request = BroadcastRequest(
-        message, key or "", to_user or "", ephemeral or bool(to_user), rate or app.sending_rate, via.value
+    if text == "-":
+        text = stdin_bytes().read(_MAX_STDIN).decode("utf-8", "replace")
+    asked = request.make_request(
+        app, text, sender, key=key or "", to_user=to_user or "", ephemeral=ephemeral, rate=rate, via=via.value
     )
     began = time.monotonic()
     if dry_run:
-        return _report(preview(app, request), began, dry_run=True)
-    return _report(run(app, request), began, dry_run=False)
+        return _report(run.preview(app, asked), began, dry_run=True)
+    return _report(run.run(app, asked), began, dry_run=False)
 
 
 def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:

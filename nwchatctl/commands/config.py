@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.config import find
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.redaction import looks_secret
 from nwchatctl.report import Line, Report, TextTable
 
 if TYPE_CHECKING:
@@ -58,8 +60,6 @@ def show(ctx: typer.Context, json: JsonOption = False) -> Report:
 @group.command(epilog=_PATH)
 def path(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Print the path of the configuration file that is read."""
-    from nwchatctl.config import find
-
     app: App = ctx.obj
     found = find(app.options.config, cwd=app.cwd, environ=app.environ)
     if found is None:
@@ -74,8 +74,6 @@ def path(ctx: typer.Context, json: JsonOption = False) -> Report:
 
 def _values(loaded: Loaded) -> list[tuple[str, object]]:
     """The value of everything that has an origin; what looks like a secret is masked."""
-    from nwchatctl.redaction import looks_secret
-
     dumped = loaded.settings.model_dump(mode="json")
     values: list[tuple[str, object]] = []
     for name in loaded.origins:

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.output.domain_view import (
+    certificate_wait_lines,
+    dns_json,
+    dns_lines,
+    dns_notes,
+    unread_domains,
+)
+from nwchatctl.output.plan_view import as_json, as_lines, summary
 from nwchatctl.report import Line, Mark, Report, TextTable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from nwchatctl.context import App
     from nwchatctl.deploy.logging_role import Logging
-    from nwchatctl.deploy.planner import Plan
-    from nwchatctl.operations.planning import Planned
+    from nwchatctl.operations.deploy import DeployOutcome
 
 HELP = examples(
     ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
@@ -53,121 +60,77 @@ def deploy(
     and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
     refused, naming who is at it.
     """
-    from nwchatctl.deploy.adoption import refuse_unfinished
-    from nwchatctl.operations.apply import changing
-    from nwchatctl.operations.lock import refuse_locked, settle
-    from nwchatctl.operations.logging_role import consent, logging, set_role
-    from nwchatctl.operations.planning import planned
-    from nwchatctl.output.domain_view import waits
-    from nwchatctl.output.plan_view import as_lines, summary
+    from nwchatctl.operations import apply, deploy, lock, logging_role, planning
 
     app: App = ctx.obj
     began = time.monotonic()
     app.cloud.prepare()
     app.print_target()
-    found = planned(app)
-    plan = _limited(found, only) if only else found.plan
-    role = logging(app, plan, asked=set_account_logging_role, dry_run=dry_run)
+    found = planning.read_and_plan(app)
+    plan = deploy.partial_plan(found, _known_kinds(only, deploy.KINDS)) if only else found.plan
+    role = logging_role.check_role(app, plan, asked=set_account_logging_role, dry_run=dry_run)
     if dry_run:
-        return _report(app, found, plan, applied=0, began=began, dry_run=True, role=role)
-    refuse_unfinished(found.live.state, app.settings.stage.name, found.live.api_id)
-    seen = refuse_locked(app, found.live.rows.lock, force=force_unlock)
+        return _report(app, deploy.read_outcome(app, found, plan), began, dry_run=True, role=role)
+    deploy.refuse_unfinished_adoption(app, found)
+    seen = lock.refuse_locked(app, found.live.rows.lock, force=force_unlock)
     if not (plan or role.sets):
-        settle(app, seen)
-        return _report(app, found, plan, applied=0, began=began, dry_run=False)
+        lock.release_lock(app, seen)
+        return _report(app, deploy.read_outcome(app, found, plan), began)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
-    app.say(*waits(plan))
-    _consent(app, plan, yes)
-    consent(app, role, yes=yes)
+    app.say(*certificate_wait_lines(deploy.certificates_to_validate(plan)))
+    if removed := deploy.removal_count(plan):
+        app.confirm(f"{removed} of these changes remove something. Deploy?", given=yes, flag="--yes")
+    logging_role.confirm_role(app, role, yes=yes)
     if force_unlock:
         # As its holder has renewed it while the plan was read and agreed to.
         seen = app.cloud.deploy_table.read().lock
-    with changing(app, found, seen, "deploy") as changes:
-        set_role(app, role)
+    with apply.changing(app, found, seen, "deploy") as changes:
+        logging_role.set_role(app, role)
         changes.carry_out(plan)
-    return _report(app, found, plan, applied=changes.made, began=began, dry_run=False, role=role)
+    return _report(app, deploy.read_outcome(app, found, plan), began, applied=changes.made, role=role)
 
 
-def _consent(app: App, plan: Plan, yes: bool) -> None:
-    from nwchatctl.deploy.safety import removals
-
-    gone = removals(plan)
-    if gone:
-        app.confirm(f"{len(gone)} of these changes remove something. Deploy?", given=yes, flag="--yes")
-
-
-def _limited(found: Planned, only: Collection[str]) -> Plan:
-    """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
-    from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.partial import limited
-    from nwchatctl.deploy.planner import ORDER
-
-    plan = found.plan
-    unknown = sorted(set(only) - set(ORDER))
+def _known_kinds(kinds: Collection[str], known: Sequence[str]) -> Collection[str]:
+    """`kinds`. Raises BadParameter where one of them is not `known`."""
+    unknown = sorted(set(kinds) - set(known))
     if unknown:
-        raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
-    keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in only}
-    if keys and not found.live.rows.there:
-        # Nothing is changed without the table for the lock.
-        keys |= {("table", found.cloud.names.deploys)} & plan.after.keys()
-    # What moves all that a release is made of makes that release.
-    keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
-    return limited(plan, keys)
+        raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(known)}")
+    return kinds
 
 
 def _report(
     app: App,
-    found: Planned,
-    plan: Plan,
-    *,
-    applied: int,
+    outcome: DeployOutcome,
     began: float,
-    dry_run: bool,
+    *,
+    applied: int = 0,
+    dry_run: bool = False,
     role: Logging | None = None,
 ) -> Report:
-    from nwchatctl.operations.planning import endpoints, unread, whereabouts
-    from nwchatctl.output.domain_view import dns_json, dns_lines, dns_notes, unread_domains
-    from nwchatctl.output.plan_view import as_json, as_lines, summary
-
-    api_id, release = found.cloud.websocket_api.ids.api, _released(app, found, plan)
-    links = endpoints(app, api_id)
-    body: tuple[Line | TextTable, ...]
-    if dry_run:
-        body = (*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
-    elif not plan:
-        body = (Line(summary(()), Mark.GOOD), _links(links))
-    else:
-        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release}"
-        body = (Line(done, Mark.GOOD), _links(links))
+    changes, records = outcome.plan.changes, outcome.found.dns_records
     return Report(
         data={
-            **whereabouts(app),
-            "changes": as_json(plan.changes),
+            **outcome.chat,
+            "changes": as_json(changes),
             "applied": applied,
-            "release": release if api_id else None,
-            "endpoints": links,
-            "dns": dns_json(found.dns_records),
+            "release": outcome.release if outcome.api_id else None,
+            "endpoints": outcome.endpoints,
+            "dns": dns_json(records),
             # What is set for the whole account, null for most deploys.
             "account_logging_role": app.cloud.logging_role.own_role if role and role.sets else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(*body, *dns_lines(found.dns_records)),
-        notes=() if dry_run else dns_notes(found.dns_records),
-        warnings=(*unread(app), *unread_domains(found.live.facts)),
+        body=(*_body(app, outcome, applied, dry_run), *dns_lines(records)),
+        notes=() if dry_run else dns_notes(records),
+        warnings=(*outcome.warnings, *unread_domains(outcome.found.live.facts)),
     )
 
 
-def _released(app: App, found: Planned, plan: Plan) -> str | None:
-    """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
-    from nwchatctl.deploy.desired.chat import release
-    from nwchatctl.deploy.releases import running
-
-    moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
-    if moving <= plan.after.keys():
-        return release(found.wanted)
-    return running(found.live.state, app.settings.stage.name, found.live.rows.records)
-
-
-def _links(links: dict[str, str | None]) -> TextTable:
-    return TextTable((), [(name, url) for name, url in links.items() if url])
+def _body(app: App, outcome: DeployOutcome, applied: int, dry_run: bool) -> tuple[Line | TextTable, ...]:
+    changes = outcome.plan.changes
+    if dry_run:
+        return (*as_lines(changes, verbose=app.options.verbose), Line(summary(changes), Mark.HEAD))
+    done = f"{applied} change{'s' if applied != 1 else ''} made, release {outcome.release}"
+    urls = [(name, url) for name, url in outcome.endpoints.items() if url]
+    return (Line(done if outcome.plan else summary(()), Mark.GOOD), TextTable((), urls))

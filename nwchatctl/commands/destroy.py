@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.output.domain_view import unread_domains
+from nwchatctl.output.plan_view import as_json, as_lines, summary
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.deploy.changes import Change
-    from nwchatctl.deploy.live import Live
-    from nwchatctl.deploy.lock import LockState
     from nwchatctl.deploy.model.state import Key
-    from nwchatctl.deploy.planner import Plan
+    from nwchatctl.operations.destroy import Destruction
 
 HELP = examples(
     ("what would go, and what would stay?", "nwchatctl destroy --dry-run"),
@@ -44,10 +43,7 @@ def destroy(
     --delete-data, logs go unless --keep-logs. The name is to be typed, or given with --confirm; --yes will
     do where no data goes.
     """
-    from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.safety import destruction
-    from nwchatctl.operations.lock import refuse_locked
-    from nwchatctl.output.plan_view import as_lines, summary
+    from nwchatctl.operations import destroy, logging_role, planning
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -55,68 +51,53 @@ def destroy(
     app.cloud.reads_token_keys = True
     app.cloud.prepare()
     app.print_target()
-    live = app.cloud.read()
-    own = app.cloud.names.deploys
-    plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
-    left += live.foreign
+    found = destroy.plan_destruction(app, delete_data=delete_data, keep_logs=keep_logs)
+
+    def report(applied: int) -> Report:
+        left = found.left + logging_role.account_role(app)
+        return _report(app, found, planning.chat_identity(app), left, applied, began, dry_run=dry_run)
+
     if dry_run:
-        return _report(app, live, plan.changes, left, applied=0, began=began, dry_run=True)
-    seen = refuse_locked(app, live.rows.lock)
-    if not plan:
-        return _report(app, live, plan.changes, left, applied=0, began=began)
-    app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
-    losing = any(changed_key(each)[0] == "table" and changed_key(each)[1] != own for each in plan.changes)
-    if losing or not yes:
-        flag = "--confirm" if losing else "--yes"
+        return report(0)
+    lock = destroy.take_lock(app, found)
+    if not found.plan:
+        return report(0)
+    changes = found.plan.changes
+    app.say(*as_lines(changes, verbose=app.options.verbose), Line(summary(changes), Mark.HEAD))
+    if found.loses_data or not yes:
+        flag = "--confirm" if found.loses_data else "--yes"
         app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
-    applied = _carry_out(app, plan, live.rows.there and seen)
-    return _report(app, live, plan.changes, left, applied=applied, began=began)
-
-
-def _carry_out(app: App, plan: Plan, seen: LockState | Literal[False]) -> int:
-    """Makes the changes, under the lock; `seen` is False where there is no table to hold one."""
-    from nwchatctl.operations.apply import carry_out
-    from nwchatctl.operations.lock import locked
-
-    if not seen:
-        return carry_out(app, plan, lambda: None)
-    with locked(app, seen, "destroy") as guard:
-        return carry_out(app, plan, guard)
+    return report(destroy.destroy(app, found, lock))
 
 
 def _report(
     app: App,
-    live: Live,
-    changes: tuple[Change, ...],
+    found: Destruction,
+    chat: dict[str, object],
     left: tuple[Key, ...],
-    *,
     applied: int,
     began: float,
-    dry_run: bool = False,
+    *,
+    dry_run: bool,
 ) -> Report:
-    from nwchatctl.operations.logging_role import account_role
-    from nwchatctl.operations.planning import whereabouts
-    from nwchatctl.output.domain_view import unread_domains
-    from nwchatctl.output.plan_view import as_json, as_lines
-
+    changes = found.plan.changes
     if applied:
-        said = [Line(f"{applied} resources removed", Mark.GOOD)]
+        shown = [Line(f"{applied} resources removed", Mark.GOOD)]
     elif changes:
-        said = list(as_lines(changes, verbose=app.options.verbose))
+        shown = list(as_lines(changes, verbose=app.options.verbose))
     else:
-        gone = "the rest is gone already" if left else "none of this chat is there"
-        said = [Line(f"nothing to do: {gone}", Mark.GOOD)]
-    left += account_role(app)
+        gone = "the rest is gone already" if found.left else "none of this chat is there"
+        shown = [Line(f"nothing to do: {gone}", Mark.GOOD)]
     kept = [Line(f"left: {kind} {name}", Mark.DIM) for kind, name in left]
     return Report(
         data={
-            **whereabouts(app),
+            **chat,
             "changes": as_json(changes),
             "applied": applied,
             "left": [{"kind": kind, "name": name} for kind, name in left],
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(*said, *kept),
-        warnings=unread_domains(live.facts),
+        body=(*shown, *kept),
+        warnings=unread_domains(found.live.facts),
     )

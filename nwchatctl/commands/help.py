@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.config import PREFIX, RESERVED
 from nwchatctl.errors import Exit, usage_error
 from nwchatctl.report import Report, TextTable
 
@@ -45,10 +46,15 @@ def _exit_codes() -> Report:
     return Report(data, (TextTable(("code", "meaning"), rows),))
 
 
-def _config() -> Report:
+def _settings() -> tuple[tuple[str, str, str], ...]:
+    """The name, default and meaning of each setting."""
     from nwchatctl.config.template import described
 
-    rows = tuple(described())
+    return tuple(described())
+
+
+def _config() -> Report:
+    rows = _settings()
     data = {"settings": [{"name": name, "default": default, "meaning": text} for name, default, text in rows]}
     return Report(
         data,
@@ -61,12 +67,9 @@ def _config() -> Report:
 
 
 def _environment() -> Report:
-    from nwchatctl.config import PREFIX, RESERVED
-    from nwchatctl.config.template import described
-
     settings = {
         PREFIX + (f"{section.upper()}__{key if key == 'KEY' else key.upper()}"): meaning
-        for section, key, meaning in ((*name.split("."), meaning) for name, _, meaning in described())
+        for section, key, meaning in ((*name.split("."), meaning) for name, _, meaning in _settings())
     }
     variables = {**RESERVED, **settings, **_OTHERS}
     data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}

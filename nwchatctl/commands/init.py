@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.config import FILE_NAME
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output import prompt
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from nwchatctl.context import App
 
 HELP = examples(
@@ -50,7 +54,7 @@ def init(
 
     It has every setting with its meaning and default. Asks on a terminal; takes the defaults under --yes.
     """
-    from nwchatctl.config.template import template
+    from nwchatctl.config import loader, template
 
     app: App = ctx.obj
     target = _target(app, path)
@@ -58,7 +62,9 @@ def init(
         raise _exists(target)
     options = app.options
     flags = {"chat.name": name, "aws.profile": options.profile or "", "aws.region": options.region or ""}
-    text = template(_chosen(app, {key: value for key, value in flags.items() if value}, asks=not yes))
+    given = {key: value for key, value in flags.items() if value}
+    chosen = _chosen(app, given, template.defaults(), loader.complaint, asks=not yes)
+    text = template.template(chosen)
     if not dry_run:
         _write(target, text, force=force)
     said = Line(f"wrote {target}", Mark.GOOD)
@@ -70,22 +76,24 @@ def init(
 
 
 def _target(app: App, path: Path | None) -> Path:
-    from nwchatctl.config import FILE_NAME
-
     wanted = app.cwd / (path or app.options.config or Path(FILE_NAME)).expanduser()
     return wanted / FILE_NAME if wanted.is_dir() else wanted
 
 
-def _chosen(app: App, given: dict[str, str], *, asks: bool) -> dict[str, str]:
-    """What is set, as text by `section.key`. Raises ChatError for a bad flag, or with nobody to ask."""
-    from nwchatctl.config.loader import complaint
-    from nwchatctl.config.template import defaults
-    from nwchatctl.output import prompt
-
+def _chosen(
+    app: App,
+    given: dict[str, str],
+    defaults: Mapping[str, str],
+    complaint: Callable[[str, str], str],
+    *,
+    asks: bool,
+) -> dict[str, str]:
+    """The settings that are set, as text by `section.key`; `complaint` says what is wrong with one, "" for
+    nothing. Raises BadParameter for a bad flag, and ChatError where nobody can be asked."""
     for key, value in given.items():
         if wrong := complaint(key, value):
             raise typer.BadParameter(wrong)
-    chosen = {"chat.name": defaults()["chat.name"], **given}
+    chosen = {"chat.name": defaults["chat.name"], **given}
     if not asks:
         return chosen
     if app.json or not app.streams.asks:
@@ -97,7 +105,7 @@ def _chosen(app: App, given: dict[str, str], *, asks: bool) -> dict[str, str]:
         )
     for key, question in _QUESTIONS:
         if key not in given:
-            default = defaults()[key]
+            default = defaults[key]
             answer = prompt.ask(app.streams, question, default, partial(complaint, key))
             if answer != default or key in chosen:
                 chosen[key] = answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,18 +43,15 @@ def invoke(
 
     Prints its result and the end of its log. Exit code 1 when the function raised an error.
     """
-    from nwchatctl.aws.awslambda.invoke import invoke as run
-    from nwchatctl.deploy.desired.functions import FUNCTIONS
+    from nwchatctl.operations import invoke
 
     app: App = ctx.obj
-    if function not in FUNCTIONS:
-        raise typer.BadParameter(f"no function {function!r}; there are {', '.join(FUNCTIONS)}")
+    if function not in invoke.FUNCTION_NAMES:
+        known = ", ".join(invoke.FUNCTION_NAMES)
+        raise typer.BadParameter(f"no function {function!r}; there are {known}")
     payload = _event(event) if event else b"{}"
-    name = app.cloud.names.function(function)
-    client = app.aws.client("lambda", slow=True)
-    began = time.monotonic()
-    answer = run(client, name, payload)
-    return _report(function, answer, round((time.monotonic() - began) * 1000, 1))
+    result, took_ms = invoke.invoke_function(app, function, payload)
+    return _report(function, result, took_ms)
 
 
 def _event(source: str) -> bytes:

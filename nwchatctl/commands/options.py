@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ def parse_seconds(text: str) -> float:
     if not 0 < seconds <= LAST_MS / 1000:
         raise typer.BadParameter(f"{text!r} is no length of time; give seconds, or 90s, 15m, 2h, 7d")
     return seconds
+
+
+def parse_length(text: str) -> float:
+    """A length of time in seconds, or `forever`. Raises BadParameter for anything else."""
+    return math.inf if text.strip() == "forever" else parse_seconds(text)
 
 
 def parse_when(text: str) -> When:

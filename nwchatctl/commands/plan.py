@@ -8,6 +8,8 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.errors import Exit
+from nwchatctl.output.domain_view import unread_domains
+from nwchatctl.output.plan_view import as_json, as_lines, summary
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -26,26 +28,22 @@ def plan(
     json: JsonOption = False,
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
-    from nwchatctl.operations.lock import at_it
-    from nwchatctl.operations.logging_role import lacking
-    from nwchatctl.operations.planning import planned, unread, whereabouts
-    from nwchatctl.output.domain_view import unread_domains
-    from nwchatctl.output.plan_view import as_json, as_lines, summary
+    from nwchatctl.operations import lock, logging_role, planning
 
     app: App = ctx.obj
-    found = planned(app)
+    found = planning.read_and_plan(app)
     changes = found.plan.changes
     return Report(
-        data={**whereabouts(app), "changes": as_json(changes)},
+        data={**planning.chat_identity(app), "changes": as_json(changes)},
         body=(
             *as_lines(changes, verbose=app.options.verbose),
             Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
         ),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
         warnings=(
-            *lacking(app),
-            *unread(app),
+            *logging_role.missing_role_warnings(app),
+            *planning.origins_without_history(app),
             *unread_domains(found.live.facts),
-            *(f"{name}: {said}" for name, said in at_it(app, found.live.rows.lock)),
+            *(f"{label}: {text}" for label, text in lock.lock_holder_rows(app, found.live.rows.lock)),
         ),
     )

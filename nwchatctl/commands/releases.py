@@ -8,6 +8,7 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.report import Report, TextTable
+from nwchatctl.timestamps import iso, local
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -34,16 +35,10 @@ def releases(
 
     The last ten versions of each function and the last five deployments are kept, and so can be gone back to.
     """
-    from nwchatctl.deploy.releases import entries
-    from nwchatctl.operations.deployed_api import not_deployed
-    from nwchatctl.timestamps import iso
+    from nwchatctl.operations.releases import list_releases
 
     app: App = ctx.obj
-    app.cloud.reads_domains = False
-    live = app.cloud.read()
-    if not live.api_id:
-        raise not_deployed(app)
-    found = entries(live.rows.records, live.state, app.settings.stage.name)[:limit]
+    found = list_releases(app, limit)
     return Report(
         data={
             "releases": [
@@ -70,12 +65,10 @@ def releases(
 
 
 def _row(entry: Entry, *, whole: bool) -> tuple[str, ...]:
-    from nwchatctl.timestamps import local
-
     release = entry.record.release
     state = "current" if entry.current else "" if entry.available else "gone"
     changed = entry.changed if whole else entry.changed[:_SHOWN]
     more = len(entry.changed) - len(changed)
-    said = "; ".join((*changed, *([f"{more} more"] if more else [])))
+    text = "; ".join((*changed, *([f"{more} more"] if more else [])))
     when = local(entry.record.created_at)
-    return (release.name, state, when, entry.record.by, release.code_sha256[:8], said or "-")
+    return (release.name, state, when, entry.record.by, release.code_sha256[:8], text or "-")

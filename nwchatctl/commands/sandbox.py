@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
-from nwchatctl.errors import ChatError
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -54,7 +53,9 @@ def up(
     json: JsonOption = False,
 ) -> Report:
     """Start it in the background. It stops by itself after 8 hours with nobody there."""
-    status, started = start(_state(ctx), port)
+    from nwchatctl.operations import sandbox
+
+    status, started = sandbox.start(_paths(ctx), port)
     return _report(
         status,
         did="started" if started else "already_running",
@@ -68,7 +69,7 @@ def down(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Stop it. What is in it is kept for the next `sandbox up`."""
     from nwchatctl.sandbox import process
 
-    status, stopped = process.down(_state(ctx))
+    status, stopped = process.down(_paths(ctx))
     text = "the sandbox is stopped; what it holds is kept" if stopped else "the sandbox was not running"
     return _report(status, did="stopped" if stopped else "not_running", text=text)
 
@@ -78,7 +79,7 @@ def status(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Say whether it runs, where, and where its log is."""
     from nwchatctl.sandbox import process
 
-    now = process.status(_state(ctx))
+    now = process.status(_paths(ctx))
     text = f"running on {now.endpoint} (pid {now.pid})" if now.running else "not running"
     return _report(now, text=text, notes=() if now.running else ("next: nwchatctl sandbox up",))
 
@@ -88,49 +89,20 @@ def reset(
     ctx: typer.Context, yes: YesOption = False, dry_run: DryRunOption = False, json: JsonOption = False
 ) -> Report:
     """Throw away all that it holds: chats, messages, functions, users."""
-    from nwchatctl.sandbox import process
+    from nwchatctl.operations import sandbox
 
     app: App = ctx.obj
-    where = _state(ctx)
+    where = _paths(ctx)
     what = f"all that the sandbox in {where.root} holds"
     if dry_run:
-        return _report(process.status(where), did="nothing", text=f"would throw away {what}")
+        return _report(sandbox.reset(where, dry_run=True)[0], did="nothing", text=f"would throw away {what}")
     app.confirm(f"Throw away {what}?", given=yes)
-    status, started = process.reset(where)
-    if started:
-        _ensure_operator(where)
+    status, started = sandbox.reset(where)
     text = "the sandbox is empty" + (f", and up again on {status.endpoint}" if started else "")
     return _report(status, did="reset", text=text)
 
 
-def start(where: SandboxPaths, port: int | None = None) -> tuple[Status, bool]:
-    """A sandbox that runs, with the operator's user in it; (its status, whether it was started now)."""
-    from nwchatctl.sandbox import process
-
-    status, started = process.up(where, port=port)
-    _ensure_operator(where)
-    return status, started
-
-
-def _ensure_operator(where: SandboxPaths) -> None:
-    from nwchatctl.aws.core.session import StaticCredentials
-    from nwchatctl.aws.operator_user import ADOPTION, ensure_operator
-    from nwchatctl.sandbox import state
-    from nwchatctl.sandbox.policies import adopt_policy, operator_policy
-
-    info, key = state.running(where), state.read_key(where)
-    if info is None:
-        raise ChatError(
-            "the sandbox has stopped again", hint=f"its log may say why: {where.log}", code="sandbox_start"
-        )
-    stored = StaticCredentials(key.access_key_id, key.secret_access_key) if key else None
-    further = {ADOPTION: adopt_policy()}
-    made = ensure_operator(info.endpoint, info.region, operator_policy(), stored, further)
-    if made != stored:
-        state.write_key(where, state.AccessKey(made.access_key_id, made.secret_access_key))
-
-
-def _state(ctx: typer.Context) -> SandboxPaths:
+def _paths(ctx: typer.Context) -> SandboxPaths:
     from nwchatctl.sandbox.state import locate
 
     app: App = ctx.obj

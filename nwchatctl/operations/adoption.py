@@ -1,4 +1,4 @@
-"""The chat that `adopt` takes over: what it is called, whether it is there, and what is left of it."""
+"""Takes over a chat that was made in the console: finds it, changes it in safe order, copies its rows."""
 
 from __future__ import annotations
 
@@ -24,28 +24,22 @@ from nwchatctl.deploy.adoption import (
     require_stage,
     rows_are_past,
     served_before,
+    ways_back,
 )
 from nwchatctl.deploy.model.websocket import Deployment
 from nwchatctl.deploy.planner import split
+from nwchatctl.errors import ChatError, Exit, usage_error
 from nwchatctl.operations.apply import changing
 from nwchatctl.operations.lock import refuse_locked
-from nwchatctl.operations.planning import Planned, planned
+from nwchatctl.operations.planning import Planned, chat_identity, endpoints, read_and_plan
 from nwchatctl.output import prompt
+from nwchatctl.report import Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nwchatctl.context import App
     from nwchatctl.deploy.lock import LockState
-
-import shlex
-from typing import TYPE_CHECKING
-
-from nwchatctl.errors import ChatError, Exit, usage_error
-from nwchatctl.report import Line, Mark
-
-if TYPE_CHECKING:
-    from nwchatctl.context import App
 
 DEFAULTS = {
     "table": "chat",
@@ -90,14 +84,19 @@ class LegacyChat:
     warnings: tuple[str, ...]
 
     @property
-    def things(self) -> tuple[LegacyTable | LegacyFunction, ...]:
-        """All of it that stays behind."""
-        return (*((self.table,) if self.table else ()), *self.functions)
+    def leftovers(self) -> tuple[LegacyTable | LegacyFunction, ...]:
+        """The resources that are kept and no longer used."""
+        return (*self.tables, *self.functions)
+
+    @property
+    def tables(self) -> tuple[LegacyTable, ...]:
+        """The table, where there is one."""
+        return () if self.table is None else (self.table,)
 
     @property
     def untagged(self) -> tuple[LegacyTable | LegacyFunction, ...]:
-        """What does not say yet that it was adopted."""
-        return tuple(each for each in self.things if ADOPTED_BY not in each.tags)
+        """Those without the tag that says that they were adopted."""
+        return tuple(each for each in self.leftovers if ADOPTED_BY not in each.tags)
 
 
 def legacy_names(app: App, api_id: str, given: Mapping[str, str], *, asks: bool) -> LegacyNames:
@@ -172,65 +171,11 @@ def find_legacy_chat(app: App, names: LegacyNames, table_key: str) -> LegacyChat
     return LegacyChat(api, table, tuple(functions), tuple(each.message for each in gone))
 
 
-# How it reads -----------------------------------------------------------------------------------
-
-
-def rows_line(
-    table: LegacyTable | None, rows: int | None, copied: Copied | None, *, dry_run: bool
-) -> tuple[Line, ...]:
-    """What became of the old table's rows."""
-    if table is None or dry_run:
-        return ()
-    if rows is None or copied is None:
-        return (Line(f"table {table.name}: every socket in it is closed by now, so no row was looked at"),)
-    parts = [f"{copied.copied} taken over", f"{copied.present} there already"]
-    if copied.expired:
-        parts.append(f"{copied.expired} too old to be connected")
-    if copied.unusable:
-        parts.append(f"{copied.unusable} without a usable connection id")
-    return (Line(f"rows of table {table.name}: {', '.join(parts)}"),)
-
-
-def left(old: LegacyChat, region: str) -> tuple[Line, ...]:
-    """What is left behind, and the commands that remove it."""
-    lines = []
-    for each in old.things:
-        if isinstance(each, LegacyTable):
-            kind, command = "table", ("dynamodb", "delete-table", "--table-name", each.name)
-        else:
-            kind, command = "function", ("lambda", "delete-function", "--function-name", each.name)
-        lines.append(
-            Line(f"left: {kind} {each.name}; to remove it: {_aws(*command, region=region)}", Mark.DIM)
-        )
-    return tuple(lines)
-
-
-def way_back(api_id: str, stage: str, deployments: tuple[str, ...], region: str) -> tuple[Line, ...]:
-    """The command that leads the stage to the old chat again, while its functions and table are there."""
-    return tuple(
-        Line(
-            "the way back: "
-            + _aws(
-                "apigatewayv2",
-                "update-stage",
-                *("--api-id", api_id, "--stage-name", stage, "--deployment-id", each),
-                region=region,
-            ),
-            Mark.DIM,
-        )
-        for each in deployments
-    )
-
-
-def _aws(*words: str, region: str) -> str:
-    return shlex.join(("aws", *words, "--region", region))
-
-
 @dataclass(frozen=True)
 class Adoption:
-    """One reading of both: the old chat, and the way to ours. `served` is AWS's id of the deployment that is
-    to be kept as a way back, "" where the stage serves ours; `rows` is how many the old table has, None where
-    none of them matters any more."""
+    """One reading of both chats: the old one, and the plan that leads to ours. `served` is AWS's id of the
+    deployment that is kept as a way back, "" where the stage serves ours; `rows` is how many the old table
+    has, None where none of them is copied any more."""
 
     found: Planned
     old: LegacyChat
@@ -240,12 +185,14 @@ class Adoption:
 
     @property
     def todo(self) -> bool:
+        """Whether anything but rows is to be changed."""
         return bool(self.found.plan or self.old.untagged or self.served)
 
 
 def read_adoption(app: App, old: LegacyChat, *, dry_run: bool) -> Adoption:
+    """Reads both chats and plans the adoption. Raises as `read_and_plan` and `refuse_locked`."""
     app.cloud.adopted_api = old.api
-    found = planned(app)
+    found = read_and_plan(app)
     seen = found.live.rows.lock if dry_run else refuse_locked(app, found.live.rows.lock)
     live, stage = found.live.state, app.settings.stage.name
     served = served_before(live, stage)
@@ -256,6 +203,49 @@ def read_adoption(app: App, old: LegacyChat, *, dry_run: bool) -> Adoption:
     # What the stage served stays, by another name, as a way back.
     kept = split(found.plan, {(Deployment.kind, served)})[1]
     return Adoption(dataclasses.replace(found, plan=kept), old, served, rows, seen)
+
+
+@dataclass(frozen=True)
+class AdoptionOutcome:
+    """The chat after an adoption, or before it in a dry run.
+
+    `applied` is how many changes were made, `copied` what became of the rows; `steps` says what is done
+    beside the changes, and `way_back` are AWS's ids of the deployments that serve the old chat.
+    """
+
+    adoption: Adoption
+    applied: int
+    copied: Copied | None
+    steps: tuple[str, ...]
+    way_back: tuple[str, ...]
+    chat: dict[str, object]
+    endpoints: dict[str, str | None]
+
+
+def read_outcome(app: App, adoption: Adoption, applied: int, copied: Copied | None) -> AdoptionOutcome:
+    """The chat as it is now, without asking AWS again."""
+    return AdoptionOutcome(
+        adoption,
+        applied,
+        copied,
+        further_steps(app, adoption),
+        (adoption.served,) if adoption.served else ways_back(adoption.found.live.state),
+        chat_identity(app),
+        endpoints(app, adoption.old.api.id),
+    )
+
+
+def further_steps(app: App, adoption: Adoption) -> tuple[str, ...]:
+    """What is done beside the changes of the plan, a line each."""
+    old, steps = adoption.old, []
+    if old.table is not None and adoption.rows is not None:
+        steps.append(f"{adoption.rows} rows of table {old.table.name} to be taken over")
+    if old.untagged:
+        tagged = ", ".join(each.name for each in old.untagged)
+        steps.append(f"the tag {ADOPTED_BY}={app.settings.chat.name} on {tagged}")
+    if adoption.served:
+        steps.append(f"deployment {adoption.served} is kept, to go back to")
+    return tuple(steps)
 
 
 def take_over(app: App, adoption: Adoption) -> tuple[int, Copied | None]:
@@ -286,6 +276,7 @@ def take_over(app: App, adoption: Adoption) -> tuple[int, Copied | None]:
 
 
 def copy_rows(app: App, adoption: Adoption) -> Copied | None:
+    """Copies the rows of the old table; None where none is copied any more."""
     table = adoption.old.table
     if table is None or adoption.rows is None:
         return None

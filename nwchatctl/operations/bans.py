@@ -1,40 +1,79 @@
-"""Bans players and addresses, for `ban add` and `connections kick --ban`."""
+"""Bans players and addresses, and removes bans: `ban` and `connections kick --ban`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from nwchatctl.aws.dynamodb.bans import Bans
+from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, change_ban
-from nwchatctl.deploy.names import ResourceNames
+from nwchatctl.errors import usage_error
 from nwchatctl.operations.connections import server_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from nwchat.model.bans import Ban
     from nwchatctl.context import App
 
 
 def exact_ids(app: App) -> bool:
-    """Whether ids that only look the same are those of two players, as they are with tokens."""
+    """Whether ids that only look the same belong to two players, as they do with tokens."""
     return app.settings.auth.mode == "token"
 
 
 def bans_table(app: App) -> Bans:
     """The bans of the chat. Raises as `App.aws`."""
-    return Bans(app.aws.client("dynamodb"), ResourceNames(app.settings.chat.name).messages)
+    return Bans(app.aws.client("dynamodb"), app.names.messages)
 
 
-def ban_all(app: App, whom: Sequence[BanTarget], end: BanEnd, reason: str, dry_run: bool) -> list[BanChange]:
-    """Bans each of them, but in a dry run. Its failure says who is banned already."""
-    # The functions look at AWS's clock.
+def ban_targets(app: App, users: Iterable[str], addresses: Iterable[str]) -> list[BanTarget]:
+    """The targets that --user and --address name, as `distinct_targets`. Raises ChatError, exit 2, also for
+    a text that can be no user or address."""
+    most = app.limits.max_uname_chars
+    found = [
+        *(_target(lambda text: bans.user(text, most), each, "--user") for each in users),
+        *(_target(bans.address, each, "--address") for each in addresses),
+    ]
+    return distinct_targets(app, found)
+
+
+def distinct_targets(app: App, targets: Iterable[BanTarget]) -> list[BanTarget]:
+    """Each once, by key. Raises ChatError, exit 2, for two ids of tokens that look the same: they share one
+    ban, so that they cannot both be banned."""
+    made: dict[str, BanTarget] = {}
+    for each in targets:
+        before = made.get(each.key, each)
+        if before.who != each.who and exact_ids(app):
+            raise usage_error(
+                f"{before.who} and {each.who} look alike, and only one of such ids can be banned",
+                f"ban one of them by address: {app.command('ban', 'add', '--address', 'IP', '--for', '1h')}",
+            )
+        made[each.key] = each
+    return list(made.values())
+
+
+def _target(make: Callable[[str], BanTarget], text: str, option: str) -> BanTarget:
+    try:
+        return make(text)
+    except ValueError as error:
+        raise usage_error(
+            f"{option}: {error}", f"give {option} as `nwchatctl connections list` has it"
+        ) from None
+
+
+def ban_all(
+    app: App, targets: Sequence[BanTarget], end: BanEnd, reason: str, dry_run: bool
+) -> list[BanChange]:
+    """Bans each target, but in a dry run. The error of a failure notes those that are banned by then."""
+    # The functions use the clock of AWS.
     table, clock, by = bans_table(app), server_clock(app), app.cloud.caller.name
-    found = [table.get(each.key) for each in whom]
+    found = [table.get(each.key) for each in targets]
     now_ms = clock.now_ms()
     until, exact = end.epoch_ms(now_ms), exact_ids(app)
     made = [
         change_ban(each, before, until=until, by=by, reason=reason, now_ms=now_ms, exact=exact)
-        for each, before in zip(whom, found, strict=True)
+        for each, before in zip(targets, found, strict=True)
     ]
     done: list[str] = []
     try:
@@ -47,3 +86,35 @@ def ban_all(app: App, whom: Sequence[BanTarget], end: BanEnd, reason: str, dry_r
             error.add_note(f"{', '.join(done)} banned")
         raise
     return made
+
+
+def list_bans(app: App, *, ended: bool) -> list[tuple[Ban, bool]]:
+    """The bans, each with whether it still applies; with `ended`, also those that do not."""
+    clock = server_clock(app)
+    found = list(bans_table(app).all())
+    now_ms = clock.now_ms()
+    return [(each, each.is_active(now_ms)) for each in found if ended or each.holds(now_ms)]
+
+
+def remove_bans(app: App, targets: Sequence[BanTarget], dry_run: bool) -> tuple[list[Ban], list[str]]:
+    """Removes the bans on these targets, but in a dry run; the bans, and the targets that have none. The
+    error of a failure notes those that are removed by then."""
+    table, clock = bans_table(app), server_clock(app)
+    found = [table.get(each.key) for each in targets]
+    now_ms = clock.now_ms()
+    removed: list[Ban] = []
+    missing: list[str] = []
+    try:
+        for each, ban in zip(targets, found, strict=True):
+            # The row of one that is over stays for `ban list --all`.
+            holds = ban is not None and ban.is_active(now_ms)
+            gone = ban if dry_run or not holds else table.remove(each.key)
+            if gone is None or not holds:
+                missing.append(each.who)
+            else:
+                removed.append(gone)
+    except BaseException as error:
+        if removed and not dry_run:
+            error.add_note(f"{', '.join(each.who for each in removed)} no longer banned")
+        raise
+    return removed, missing

@@ -1,37 +1,41 @@
-"""What the commands about connections share: reading the table, and asking API Gateway."""
+"""Reads rows of the connections table, and asks API Gateway about connections."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from nwchat.delivery.outcome import Open
 from nwchat.delivery.prefetch import Prefetcher
+from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.targets import ConnectionRequests
-from nwchat.model.rows import Connection, Recipient, Row
+from nwchat.model.rows import Connection, Recipient, Row, connection_of
 from nwchatctl.aws.core.server_clock import ServerClock
 from nwchatctl.aws.dynamodb.connections import read_row
 from nwchatctl.aws.dynamodb.keys import can_be_key
+from nwchatctl.chat import connection_status
 from nwchatctl.chat.connection_rows import WHOLE, Candidates, RowAge, row_age
-from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.operations.deployed_api import require_api
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from nwchatctl.chat.connection_status import About
     from nwchatctl.context import App
 
 GRACE_SECONDS = 120.0
-"""Of --grace: a socket is made within seconds, and clocks may differ."""
+"""The default of --grace: a connection is made within seconds, and clocks may differ."""
 
 
-def asking(app: App, method: Literal["GET", "DELETE"]) -> ConnectionRequests:
+def connection_requests(app: App, method: Literal["GET", "DELETE"]) -> ConnectionRequests:
     """Requests to the deployed API's connections. Raises ChatError `not_deployed`, exit 4."""
     require_api(app)
     return ConnectionRequests(method, app.connections_url, app.cloud.location.region, app.credentials)
 
 
 def server_clock(app: App) -> ServerClock:
-    """AWS's clock, as DynamoDB's answers tell it from now on: a wrong one here makes nothing old."""
+    """The clock of AWS, read from DynamoDB's answers: a wrong clock on this machine makes no row look old."""
     return ServerClock(app.aws.client("dynamodb"), app.now_ms)
 
 
@@ -44,7 +48,7 @@ def candidates(
     expired: bool = False,
     wanted: Callable[[Connection], bool] | None = None,
 ) -> Prefetcher[Recipient]:
-    """The rows of the table with their Standing, read ahead: those that `Candidates` says. To be closed."""
+    """The rows that `Candidates` selects, each with its age, read ahead. The caller closes it."""
     clock = server_clock(app)
     chosen = Candidates(
         app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired, wanted
@@ -52,13 +56,13 @@ def candidates(
     return Prefetcher([partial(chosen.pages, part) for part in WHOLE], depth=1)
 
 
-def can_be_one(connection_id: str) -> bool:
-    """Whether there can be a connection of that id: what a request refuses is no answer about one."""
+def is_valid_id(connection_id: str) -> bool:
+    """Whether a connection can have that id: a request that AWS refuses says nothing about a connection."""
     return can_be_key(connection_id) and connection_id not in (".", "..")
 
 
-def looked_up(app: App, ids: Sequence[str]) -> list[Recipient]:
-    """The rows of those ids, with their Standing; also of ids that have none."""
+def find_rows(app: App, ids: Sequence[str]) -> list[Recipient]:
+    """The rows of those ids, each with its age; an id without a row has the age ABSENT."""
     clock = server_clock(app)
     found = []
     for each in ids:
@@ -72,18 +76,58 @@ def looked_up(app: App, ids: Sequence[str]) -> list[Recipient]:
 
 
 def find_row(app: App, connection_id: str) -> Row | None:
-    """The row of that id as it is now; None for none."""
-    table = ResourceNames(app.settings.chat.name).connections
-    return read_row(app.aws.client("dynamodb"), table, connection_id)
+    """The row of that id as it is now; None where there is none."""
+    return read_row(app.aws.client("dynamodb"), app.names.connections, connection_id)
 
 
 def grace_ms(seconds: float | None) -> int:
-    """What --grace says, or its default."""
+    """The value of --grace, or its default, in ms."""
     return round((GRACE_SECONDS if seconds is None else seconds) * 1000)
 
 
-def roughly(app: App) -> int | None:
-    """How many connections there may be, for somebody who watches: DynamoDB counts every six hours."""
+def approximate_count(app: App) -> int | None:
+    """How many connections there may be, where a bar shows it: DynamoDB counts every six hours."""
     if app.silent or not app.streams.err_terminal:
         return None
     return app.store.item_count() or None
+
+
+@dataclass(frozen=True)
+class FoundConnection:
+    """A connection as the table has it (`row`) and as API Gateway does. `open` is None where API Gateway does
+    not say, for this `reason`; `about` is what it says of an open one."""
+
+    connection_id: str
+    row: Connection | None
+    open: bool | None
+    about: About | None
+    reason: str
+
+    @property
+    def shown(self) -> Connection:
+        """The row, or one that has only the id."""
+        return self.row or Connection(self.connection_id)
+
+
+def find_connection(app: App, connection_id: str) -> FoundConnection:
+    """Asks API Gateway and the table. Raises ChatError `not_deployed`, exit 4."""
+    if not is_valid_id(connection_id):
+        return FoundConnection(connection_id, None, False, None, "")
+    requests = connection_requests(app, "GET")
+    outcome = connection_status.ask(app.transport, requests, [connection_id], RateLimiter())[connection_id]
+    row = find_row(app, connection_id)
+    return FoundConnection(
+        connection_id,
+        None if row is None else connection_of(row),
+        connection_status.verified(outcome),
+        connection_status.about(outcome.about) if isinstance(outcome, Open) else None,
+        getattr(outcome, "reason", ""),
+    )
+
+
+def verify(
+    app: App, chosen: Iterator[Connection], rate: float | None
+) -> Iterator[tuple[Connection, bool | None]]:
+    """Each connection, and whether API Gateway says that it is open. Raises ChatError `not_deployed`."""
+    limiter = RateLimiter(rate or app.sending_rate)
+    return connection_status.verify(app.transport, connection_requests(app, "GET"), chosen, limiter)

@@ -1,10 +1,9 @@
-"""Changing the chat while nobody else does: the lock is taken as it was read, kept, and let go."""
+"""The deploy lock: only one process changes the chat at a time."""
 
 from __future__ import annotations
 
 import dataclasses
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from nwchatctl.deploy.lock import (
     lock_lost,
     refuse_held,
 )
+from nwchatctl.operations.heartbeat import Heartbeat
 from nwchatctl.process_id import host, is_dead, this_process
 from nwchatctl.timestamps import local
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from nwchatctl.context import App
 
 Guard = Callable[[], None]
-"""Raises ChatError `lock_lost` once the lock is somebody else's."""
+"""Raises ChatError `lock_lost` once another process holds the lock."""
 
 
 def refuse_locked(app: App, seen: LockState, *, force: bool = False) -> LockState:
-    """The lock as it is to be taken. Raises ChatError `locked` while somebody alive holds it.
+    """The lock as it is to be taken. Raises ChatError `locked` while a live process holds it.
 
-    With `force` nobody is refused: taking it takes it away from whoever was seen to hold it.
+    With `force` it is taken away from the holder that was seen.
     """
     holder = seen.holder
     if holder is None:
@@ -48,52 +48,54 @@ def refuse_locked(app: App, seen: LockState, *, force: bool = False) -> LockStat
     return seen
 
 
-def settle(app: App, seen: LockState) -> None:
-    """Lets go of the lock of whoever was seen to hold it, when nothing else is left to do; `seen` is what
-    `refuse_locked` gave."""
+def release_lock(app: App, seen: LockState) -> None:
+    """Releases the lock of the holder that was seen, when nothing else is left to do; `seen` is what
+    `refuse_locked` returned."""
     if seen.holder is not None:
         app.cloud.deploy_table.unlock(seen)
 
 
-def at_it(app: App, seen: LockState) -> list[tuple[str, str]]:
-    """Who is changing the chat now, or died at it, as a name and what there is to say; empty for nobody."""
+def lock_holder_rows(app: App, seen: LockState) -> list[tuple[str, str]]:
+    """Label and text about the holder of the lock, who changes the chat now or has died; empty for none."""
     holder = seen.holder
     if holder is None:
         return []
     over = is_dead(holder.process) or holder.expires_at <= app.now_ms()
-    said = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
-    return [("unfinished" if over else "at it now", said)]
+    text = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
+    return [("unfinished" if over else "at it now", text)]
 
 
 @contextmanager
 def locked(app: App, seen: LockState, command: str, target: str = "") -> Iterator[Guard]:
-    """Within, the lock is ours; the table for it has to be there. `seen` is what `refuse_locked` gave.
+    """Within, this process holds the lock; its table has to exist. `seen` is what `refuse_locked` returned.
 
-    Who fails on the way to a `target` leaves it in the lock, for the same command to take it up again.
+    A command that fails on the way to a `target` leaves the target in the lock, where its next run resumes.
 
-    Raises ChatError `locked` where somebody else was quicker, `changed_meanwhile` where that one is done.
+    Raises ChatError `locked` where another process took the lock first, `changed_meanwhile` where that one
+    has finished.
     """
     deploys = app.cloud.deploy_table
     holder = _holder(app, command, target)
     if not deploys.take(holder, seen):
         refuse_locked(app, deploys.read().lock)
         raise changed_meanwhile()
-    heartbeat = _Keeper(deploys, holder, app.now_ms)
-    heartbeat.start()
+    lock = _HeldLock(deploys, holder, app.now_ms)
+    lock.heartbeat.start()
     unfinished = bool(target)
     try:
-        yield heartbeat.check
+        yield lock.check
         unfinished = False
     except KeyboardInterrupt:
         stop_retrying()
         raise
     finally:
-        heartbeat.stop()
+        lock.heartbeat.stop()
+        lock.heartbeat.join()
         if not unfinished:
-            _let_go(app, holder)
+            _drop(app, holder)
 
 
-def _let_go(app: App, holder: LockHolder) -> None:
+def _drop(app: App, holder: LockHolder) -> None:
     try:
         app.cloud.deploy_table.drop(holder)
     except Exception as error:
@@ -114,35 +116,26 @@ def _holder(app: App, command: str, target: str) -> LockHolder:
     )
 
 
-class _Keeper(threading.Thread):
-    """Puts off the end of the lock for as long as the command runs."""
+class _HeldLock:
+    """The lock while this process holds it: a heartbeat puts off its end."""
 
     def __init__(self, deploys: DeployTable, holder: LockHolder, now_ms: Callable[[], int]) -> None:
-        super().__init__(name="lock", daemon=True)
+        self.heartbeat = Heartbeat(self._renew, RENEW_SECONDS, name="lock")
         self._deploys = deploys
         self._holder = holder
         self._now_ms = now_ms
         self._expires_at = holder.expires_at
-        self._done = threading.Event()
-        self._lost = False
 
-    def run(self) -> None:
-        while not self._done.wait(RENEW_SECONDS):
-            self._renew()
-
-    def _renew(self) -> None:
+    def _renew(self) -> bool:
         renewed = dataclasses.replace(self._holder, expires_at=self._now_ms() + LEASE_MS)
         try:
-            self._lost |= not self._deploys.renew(renewed)
+            held = self._deploys.renew(renewed)
         except Exception:
-            return
+            return True
         self._expires_at = renewed.expires_at
+        return held
 
     def check(self) -> None:
         """Raises ChatError `lock_lost` where the lock is not ours any more."""
-        if self._lost or self._now_ms() > self._expires_at:
+        if self.heartbeat.lost or self._now_ms() > self._expires_at:
             raise lock_lost()
-
-    def stop(self) -> None:
-        self._done.set()
-        self.join()

@@ -1,4 +1,4 @@
-"""The account's logging role in front of the operator: what is lacking, what will be set, leave to set it."""
+"""The logging role of the account: whether it is missing, whether this deploy sets it, and setting it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 FLAG = "--set-account-logging-role"
 
 
-def lacking(app: App) -> tuple[str, ...]:
-    """The warning of a plan whose access logs nothing would write; AWS is asked only if they are wanted."""
+def missing_role_warnings(app: App) -> tuple[str, ...]:
+    """The warning of a plan whose access logs API Gateway cannot write. Asks AWS only if they are on."""
     if not app.settings.logs.access or app.cloud.logging_role.logging_role():
         return ()
     return (_warning(app),)
 
 
-def logging(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
-    """What this deploy finds and does about the role, said to the operator before anything is done.
+def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
+    """The role as this deploy finds it and what it does about it, printed before anything is changed.
 
     Raises ChatError `account_logging_role` where AWS would refuse the plan for lack of a role.
     """
@@ -50,7 +50,7 @@ def logging(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
     return found
 
 
-def consent(app: App, role: Logging, *, yes: bool) -> None:
+def confirm_role(app: App, role: Logging, *, yes: bool) -> None:
     """Asks before the account's setting is changed. Raises ChatError, exit 7."""
     if role.sets:
         app.confirm(f"Set the logging role for {_everything(app)}?", given=yes, flag="--yes")

@@ -1,4 +1,4 @@
-"""What the deploying commands share: the chat as wanted and as it is, and how a plan reads."""
+"""Reads the chat and plans what would bring it to its configuration: `plan`, `deploy`, `status`, `adopt`."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Planned:
         )
 
 
-def planned(app: App, *, lenient: bool = False) -> Planned:
-    """Reads AWS and plans. Raises ChatError for what is in the way, and boto3's errors.
+def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
+    """Reads AWS and plans. Raises ChatError for what prevents a deploy, and boto3's errors.
 
-    Where it is `lenient`, what is in the way of a name is told in `addresses`, and nothing planned for it.
+    With `lenient`, the problems of a domain are in `domains.problems`, and nothing is planned for it.
     """
     cloud = app.cloud
     live = cloud.read()
-    names = plan_domains(
+    domains = plan_domains(
         cloud.wanted_names(),
         live.facts,
         live.state,
@@ -64,26 +64,26 @@ def planned(app: App, *, lenient: bool = False) -> Planned:
         cloud.names.tags,
         app.now_ms(),
     )
-    if names.problems and not lenient:
-        raise names.problems[0]
+    if domains.problems and not lenient:
+        raise domains.problems[0]
     wanted = desired(
         app.settings,
         cloud.location,
         cloud.package.sha256,
         live.api_id or API_ID,
         live.history_id or HISTORY_API_ID,
-        names.resources,
+        domains.resources,
     )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
     live = live.ours()
     changes = plan(wanted, live.state)
     refuse_other_keys(changes)
-    return Planned(cloud, live, wanted, changes, names)
+    return Planned(cloud, live, wanted, changes, domains)
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:
-    """Where clients go, as far as was read; None for what this chat has not."""
+    """The URLs that clients connect to, as far as they were read; None for those that this chat lacks."""
     name, stage = app.settings.domain.name, app.settings.stage.name
     where, history_id = app.cloud.location, app.cloud.history_api.id
     roots = app.cloud.domains.roots
@@ -99,15 +99,15 @@ def endpoints(app: App, api_id: str) -> dict[str, str | None]:
     }
 
 
-def unread(app: App) -> tuple[str, ...]:
-    """A warning for allowed origins whose pages API Gateway lets read no history."""
+def origins_without_history(app: App) -> tuple[str, ...]:
+    """A warning for allowed origins whose pages cannot read the history API; empty for none."""
     left_out = unreadable_from(app.settings.chat.allowed_origins) if app.settings.history.enabled else ()
     if not left_out:
         return ()
     return (f"pages of {', '.join(left_out)} cannot read the history API: it knows http and https only",)
 
 
-def whereabouts(app: App) -> dict[str, object]:
+def chat_identity(app: App) -> dict[str, object]:
     """The keys that name the chat in every report."""
     where = app.cloud.location
     return {

@@ -1,4 +1,4 @@
-"""Where `smoke` dials: the chat's own name where it leads to the chat, else AWS's."""
+"""The clients of the smoke test: they use the domain of the chat where it leads there, else AWS's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def chat_client(app: App, api_id: str) -> tuple[str, Connect, tuple[str, ...]]:
     def connect(spoken: Sequence[str]) -> WebSocket:
         return WebSocket.open(address, direct=app.sandbox, address=at, subprotocols=spoken)
 
-    return url, lambda spoken: _named(app, name, lambda: connect(spoken)), ()
+    return url, lambda spoken: _explain_domain_errors(app, name, lambda: connect(spoken)), ()
 
 
 def history_client(app: App, token: str) -> Callable[[str, float], HttpAnswer]:
@@ -61,8 +61,8 @@ def history_client(app: App, token: str) -> Callable[[str, float], HttpAnswer]:
     return lambda path, seconds: get(base + path, seconds, direct=app.sandbox, host=host, token=token)
 
 
-def _named(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
-    """`connect`, whose failures say what is wrong with the name. Raises OSError and SocketClosed."""
+def _explain_domain_errors(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
+    """Connects; an error says what is wrong with the domain. Raises OSError and SocketClosed."""
     status = f"`{app.command('status')}` shows the record that it needs"
     try:
         return connect()
@@ -75,5 +75,5 @@ def _named(app: App, name: str, connect: Callable[[], WebSocket]) -> WebSocket:
             f"{name} leads to somebody who has no certificate for it ({error}): {status}"
         ) from error
     except SocketClosed as error:
-        said = f"{error}, at {name}: if that leads elsewhere, {status}"
-        raise SocketClosed(said, error.status) from error
+        text = f"{error}, at {name}: if that leads elsewhere, {status}"
+        raise SocketClosed(text, error.status) from error

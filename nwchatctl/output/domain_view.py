@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nwchatctl.report import Line, Mark
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
-    from nwchatctl.deploy.changes import Change
     from nwchatctl.deploy.domains.facts import DomainFacts
     from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlan
-    from nwchatctl.deploy.planner import Plan
+    from nwchatctl.deploy.model.state import Key
     from nwchatctl.errors import ChatError
 
 
@@ -48,32 +48,20 @@ def unread_domains(facts: DomainFacts) -> tuple[str, ...]:
     )
 
 
-def waits(plan: Plan) -> tuple[Line, ...]:
-    """What takes long, said before it begins."""
-    from nwchatctl.deploy.changes import Create, Update
-    from nwchatctl.deploy.domains.facts import ISSUED
-    from nwchatctl.deploy.model.domains import Certificate
-
-    names = []
-    for each in plan.changes:
-        match each:
-            case Create(Certificate(name=name)):
-                names.append(name)
-            case Update(Certificate(name=name, status=status)) if status != ISSUED:
-                names.append(name)
-            case _:
-                pass
-    said = "is waited for until ACM has validated it, which takes minutes"
-    return tuple(Line(f"the certificate for {each} {said}", Mark.DIM) for each in names)
+def certificate_wait_lines(names: Iterable[str]) -> tuple[Line, ...]:
+    """A line before a deploy for each certificate that ACM still has to validate."""
+    text = "is waited for until ACM has validated it, which takes minutes"
+    return tuple(Line(f"the certificate for {each} {text}", Mark.DIM) for each in names)
 
 
-def domain_rows(plans: Iterable[DomainPlan], changes: Sequence[Change]) -> Iterator[tuple[str, str]]:
-    """Label and words about each name's certificate, domain and DNS."""
+def domain_rows(plans: Iterable[DomainPlan], changed: Container[Key]) -> Iterator[tuple[str, str]]:
+    """Label and text about the certificate, the domain name and the DNS of each domain; `changed` has the
+    keys of the resources that differ."""
     for plan in plans:
         name = plan.config.name
         yield f"certificate {name}", _certificate(plan)
         yield f"domain {name}", _domain(plan)
-        yield f"dns {name}", _dns(plan, changes)
+        yield f"dns {name}", _dns(plan, changed)
 
 
 def problem_lines(problems: Iterable[ChatError]) -> tuple[Line, ...]:
@@ -95,8 +83,6 @@ def _problem(each: ChatError) -> dict[str, str]:
 
 
 def _certificate(plan: DomainPlan) -> str:
-    from nwchatctl.timestamps import local
-
     found = plan.certificate
     if found is None:
         return "to be requested"
@@ -111,11 +97,8 @@ def _domain(plan: DomainPlan) -> str:
     return f"{plan.domain.status.lower()}{leads}"
 
 
-def _dns(plan: DomainPlan, changes: Sequence[Change]) -> str:
-    from nwchatctl.deploy.changes import changed_key
-
+def _dns(plan: DomainPlan, changed: Container[Key]) -> str:
     if not plan.zone:
         return "elsewhere"
-    changed = {changed_key(each) for each in changes}
-    wanted = {(each.kind, each.name) for each in plan.resources if each.kind == "record"}
-    return f"alias {'differs' if wanted & changed else 'ok'} in hosted zone {plan.zone}"
+    differs = any((each.kind, each.name) in changed for each in plan.resources if each.kind == "record")
+    return f"alias {'differs' if differs else 'ok'} in hosted zone {plan.zone}"

@@ -9,7 +9,7 @@ from nwchatctl.report import Line, Mark
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nwchatctl.deploy.changes import Change
+    from nwchatctl.deploy.changes import Change, Field
 
 
 _SHOWN = 72
@@ -21,19 +21,18 @@ _SIGNS = {"create": ("+", Mark.ADD), "update": ("~", Mark.CHANGE), "delete": ("-
 
 def as_json(changes: Iterable[Change]) -> list[dict[str, object]]:
     """Changes as the contract has them; `fields` is a list of `{"name", "before", "after"}`."""
-    from nwchatctl.deploy.changes import changed_key, fields
-
+    described = ((each.action, *_described(each)) for each in changes)
     return [
         {
-            "action": each.action,
-            "kind": changed_key(each)[0],
-            "name": changed_key(each)[1],
+            "action": action,
+            "kind": kind,
+            "name": name,
             "fields": [
-                {"name": field.name, "before": field.before or None, "after": field.after or None}
-                for field in fields(each)
+                {"name": each.name, "before": each.before or None, "after": each.after or None}
+                for each in fields
             ],
         }
-        for each in changes
+        for action, kind, name, fields in described
     ]
 
 
@@ -46,20 +45,23 @@ def as_lines(changes: Sequence[Change], *, verbose: bool = False) -> tuple[Line,
 
 
 def _lines(change: Change, verbose: bool) -> list[Line]:
-    from nwchatctl.deploy.changes import changed_key, fields
-
     sign, mark = _SIGNS[change.action]
-    kind, name = changed_key(change)
+    kind, name, fields = _described(change)
     head = f"{sign} {kind} {name}"
     if change.action != "update":
-        shown = fields(change) if verbose else ()
+        shown = fields if verbose else ()
         return [Line(head, mark), *(Line(f"    {each.name} {each.after}", mark) for each in shown)]
-    texts = [
-        f"{each.name} {_short(each.before, verbose)} → {_short(each.after, verbose)}"
-        for each in fields(change)
-    ]
+    texts = [f"{each.name} {_short(each.before, verbose)} → {_short(each.after, verbose)}" for each in fields]
     first, *more = texts
     return [Line(f"{head}  {first}", mark), *(Line(f"    {each}", mark) for each in more)]
+
+
+def _described(change: Change) -> tuple[str, str, tuple[Field, ...]]:
+    """The kind and name of the resource, and its attributes before and after."""
+    from nwchatctl.deploy.changes import changed_key, fields
+
+    kind, name = changed_key(change)
+    return kind, name, fields(change)
 
 
 def _short(value: str, verbose: bool) -> str:

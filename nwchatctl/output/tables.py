@@ -43,13 +43,10 @@ def _print_plain(rows: Iterable[Sequence[str]], streams: Streams) -> int:
 
 def _print_page(headings: Sequence[str], rows: Sequence[Sequence[str]], streams: Streams) -> None:
     # rich costs 50 ms to import, which only a table on a terminal is worth.
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
+    from rich import box, console, table, text
 
     printed = StringIO()
-    console = Console(
+    terminal = console.Console(
         file=printed,
         width=streams.width,
         color_system="standard" if streams.out_color else None,
@@ -62,12 +59,14 @@ def _print_page(headings: Sequence[str], rows: Sequence[Sequence[str]], streams:
         _environ={},
     )
     looks = box.SIMPLE_HEAD if headings else None
-    grid = Grid(box=looks, show_edge=False, show_header=bool(headings), pad_edge=False, header_style="bold")
+    grid = table.Table(
+        box=looks, show_edge=False, show_header=bool(headings), pad_edge=False, header_style="bold"
+    )
     for heading in headings or ("",) * len(rows[0]):
-        grid.add_column(Text(heading), overflow="fold")
+        grid.add_column(text.Text(heading), overflow="fold")
     for cells in rows:
-        grid.add_row(*(Text(untrusted(cell)) for cell in cells))
-    console.print(grid)
+        grid.add_row(*(text.Text(untrusted(cell)) for cell in cells))
+    terminal.print(grid)
     # Through our own door, which knows a closed pipe; and without the spaces that pad the last column.
     streams.write("".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines()))
 

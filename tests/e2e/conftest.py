@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nwchatctl.commands import sandbox as commands
+from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import process
 from nwchatctl.sandbox.state import SandboxPaths
 from tests.e2e.support.chat import Chat
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One for all tests of this process; each test makes a chat of its own name in it."""
     made = Sandbox(SandboxPaths(tmp_path_factory.mktemp("e2e") / "a sandbox"), free_port())
-    commands.start(made.state, made.port)
+    operations.start(made.state, made.port)
     yield made
     process.down(made.state)
 

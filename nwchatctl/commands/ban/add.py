@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.ban.shared import AddressesOption, UsersOption, no_target
+from nwchatctl.commands.ban.shared import (
+    AddressesOption,
+    UsersOption,
+    ban_end,
+    ban_reason,
+    no_target,
+)
 from nwchatctl.commands.options import (
     DryRunOption,
     JsonOption,
@@ -15,6 +21,7 @@ from nwchatctl.commands.options import (
     parse_seconds,
     parse_when,
 )
+from nwchatctl.output.ban_view import change_json, change_line, kind
 from nwchatctl.report import Report
 
 if TYPE_CHECKING:
@@ -55,31 +62,28 @@ def add(
     banned user. Sockets that are open stay open. Whoever is banned already gets the new end. In open mode
     names are what clients say they are: there an address is what keeps somebody out.
     """
-    from nwchatctl.commands.ban import shared
-    from nwchatctl.operations.bans import ban_all
+    from nwchatctl.operations import bans
 
     app: App = ctx.obj
     app.require_config()
-    end = shared.end_of(length, until, forever)
-    # Ends that are over are told before anything is asked of AWS.
+    end = ban_end(length, until, forever)
+    # Ends that are over are refused before anything is asked of AWS.
     end.epoch_ms(app.now_ms())
-    whom = shared.ban_targets(app, user or (), address or ())
-    if not whom:
+    targets = bans.ban_targets(app, user or (), address or ())
+    if not targets:
         raise no_target("ban", "--for 1h")
-    why = shared.reason_of(reason)
+    why = ban_reason(reason)
     app.print_target()
-    made = ban_all(app, whom, end, why, dry_run)
+    made = bans.ban_all(app, targets, end, why, dry_run)
     return Report(
-        data={"bans": [shared.banned_json(each) for each in made], "dry_run": dry_run},
-        body=tuple(shared.banned_line(each, dry_run) for each in made),
+        data={"bans": [change_json(each) for each in made], "dry_run": dry_run},
+        body=tuple(change_line(each, dry_run) for each in made),
         notes=() if dry_run else tuple(_still_open(app, made)),
     )
 
 
 def _still_open(app: App, made: list[BanChange]) -> list[str]:
     """The commands that close the sockets which a ban leaves open."""
-    from nwchatctl.commands.ban.shared import kind
-
     users = [each.ban.who for each in made if kind(each.ban) == "user"]
     notes = [f"open sockets stay: {app.command('connections', 'kick', '--user', who)}" for who in users]
     if len(users) < len(made):

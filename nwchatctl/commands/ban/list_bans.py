@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
+from nwchatctl.output.ban_view import FOREVER, as_json, kind
 from nwchatctl.report import Report, TextTable
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
     from nwchat.model.bans import Ban
     from nwchatctl.context import App
-
 
 HELP = examples(
     ("who is banned?", "nwchatctl ban list"),
@@ -28,25 +29,20 @@ def list_bans(
     json: JsonOption = False,
 ) -> Report:
     """Show who is banned."""
-    from nwchatctl.commands.ban import shared
-    from nwchatctl.operations.bans import bans_table
-    from nwchatctl.operations.connections import server_clock
+    from nwchatctl.operations import bans
 
     app: App = ctx.obj
     app.require_config()
-    clock = server_clock(app)
-    found = list(bans_table(app).all())
-    now_ms = clock.now_ms()
-    shown = [each for each in found if everything or each.is_active(now_ms)]
+    shown = bans.list_bans(app, ended=everything)
     return Report(
         data={
-            "bans": [{**shared.as_json(each), "ended": not each.is_active(now_ms)} for each in shown],
+            "bans": [{**as_json(each), "ended": not holds} for each, holds in shown],
             "count": len(shown),
         },
         body=(
             TextTable(
                 ("", "who", "until", "since", "by", "reason"),
-                [_cells(each, ended=not each.is_active(now_ms)) for each in shown],
+                [_cells(each, ended=not holds) for each, holds in shown],
                 empty="nobody is banned",
             ),
         ),
@@ -54,8 +50,5 @@ def list_bans(
 
 
 def _cells(ban: Ban, *, ended: bool) -> tuple[str, ...]:
-    from nwchatctl.commands.ban.shared import FOREVER, kind
-    from nwchatctl.timestamps import local
-
     end = FOREVER if ban.until is None else f"{local(ban.until)}{' (ended)' if ended else ''}"
     return (kind(ban), ban.who, end, local(ban.since), ban.by or "-", ban.reason or "-")

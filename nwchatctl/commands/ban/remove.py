@@ -9,12 +9,12 @@ import typer
 from nwchatctl.commands.ban.shared import AddressesOption, UsersOption, no_target
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output.ban_view import as_json, ends
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchat.model.bans import Ban
     from nwchatctl.context import App
-
 
 HELP = examples(
     ("a player may come back", "nwchatctl ban remove --user 128274"),
@@ -34,40 +34,19 @@ def remove(
     Exit code 4 when none of them is banned (any more), 5 when some are not. Only that very ban ends: who is
     banned by name and by address needs both to be removed.
     """
-    from nwchatctl.commands.ban import shared
-    from nwchatctl.operations.bans import bans_table
-    from nwchatctl.operations.connections import server_clock
+    from nwchatctl.operations import bans
 
     app: App = ctx.obj
     app.require_config()
-    whom = shared.ban_targets(app, user or (), address or ())
-    if not whom:
+    targets = bans.ban_targets(app, user or (), address or ())
+    if not targets:
         raise no_target("ban remove", "")
     app.print_target()
-    table, clock = bans_table(app), server_clock(app)
-    found = [table.get(each.key) for each in whom]
-    now_ms = clock.now_ms()
-    removed: list[Ban] = []
-    missing: list[str] = []
-    try:
-        for each, ban in zip(whom, found, strict=True):
-            # The row of one that is over stays for `ban list --all`.
-            holds = ban is not None and ban.is_active(now_ms)
-            gone = ban if dry_run or not holds else table.remove(each.key)
-            if gone is None or not holds:
-                missing.append(each.who)
-            else:
-                removed.append(gone)
-    except BaseException as error:
-        if removed and not dry_run:
-            error.add_note(f"{', '.join(each.who for each in removed)} no longer banned")
-        raise
-    return _removed(app, removed, missing, dry_run)
+    removed, missing = bans.remove_bans(app, targets, dry_run)
+    return _report(app, removed, missing, dry_run)
 
 
-def _removed(app: App, removed: list[Ban], missing: list[str], dry_run: bool) -> Report:
-    from nwchatctl.commands.ban import shared
-
+def _report(app: App, removed: list[Ban], missing: list[str], dry_run: bool) -> Report:
     if not removed:
         raise ChatError(
             f"there is no ban on {', '.join(missing)}",
@@ -78,13 +57,13 @@ def _removed(app: App, removed: list[Ban], missing: list[str], dry_run: bool) ->
     verb = "would no longer be" if dry_run else "is no longer"
     return Report(
         data={
-            "removed": [shared.as_json(each) for each in removed],
+            "removed": [as_json(each) for each in removed],
             "not_found": missing,
             "dry_run": dry_run,
         },
         body=tuple(
             Line(
-                f"{each.who} {verb} banned; it was {shared.ends(each)}",
+                f"{each.who} {verb} banned; it was {ends(each)}",
                 Mark.PLAIN if dry_run else Mark.GOOD,
             )
             for each in removed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,11 +64,13 @@ def list_connections(
     Longest connected first; a name is known once its owner has said something. More than 10,000 are shown as
     they come, unless --limit says less. With --verify, whether each socket is there is shown too.
     """
+    from nwchatctl.operations import connection_list
+
     app: App = ctx.obj
     app.require_config()
     now_ms = app.now_ms()
     before_ms = None if older_than is None else older_than.epoch_ms(now_ms)
-    chosen = _sorted(app, _wanted(app, now_ms, user, before_ms), sort, limit)
+    chosen = connection_list.list_connections(app, now_ms, user, before_ms, sort, limit)
     judged: Iterator[Judged] = _verified(app, chosen, rate) if verify else ((each, None) for each in chosen)
     # What goes wrong does so before anything is printed, mostly.
     judged = chain([first], judged) if (first := next(judged, None)) is not None else iter(())
@@ -81,30 +82,10 @@ def list_connections(
     )
 
 
-def _wanted(app: App, now_ms: int, user: str, before_ms: int | None) -> Iterator[Connection]:
-    from nwchatctl.chat.connection_rows import is_older
-
-    for page in app.store.connections(now_ms, full=True):
-        for each in page:
-            if (not user or user in (each.sender_id, each.uname)) and is_older(
-                each.connected_at, each.last_seen_at, before_ms
-            ):
-                yield each
-
-
-def _sorted(app: App, found: Iterator[Connection], sort: Sort, limit: int | None) -> Iterator[Connection]:
-    from nwchatctl.chat.connection_order import KEYS, MOST_SORTED, ordered
-
-    note = partial(app.warn, f"more than {MOST_SORTED} connections: they are not in order")
-    return ordered(found, KEYS.get(sort), limit, unsorted=note)
-
-
 def _verified(app: App, chosen: Iterator[Connection], rate: float | None) -> Iterator[Judged]:
-    from nwchat.delivery.rate_limit import RateLimiter
-    from nwchatctl.chat.connection_status import verify
-    from nwchatctl.operations.connections import asking
+    from nwchatctl.operations.connections import verify
 
-    return verify(app.transport, asking(app, "GET"), chosen, RateLimiter(rate or app.sending_rate))
+    return verify(app, chosen, rate)
 
 
 def _cells(connection: Connection, known: bool | None, verify: bool) -> tuple[str, ...]:

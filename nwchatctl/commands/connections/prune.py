@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.connections.shared import GraceOption, RateOption
+from nwchatctl.commands.connections.shared import GraceOption, RateOption, exit_code, warnings
 from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when
 from nwchatctl.report import Line, Mark, Report
 
@@ -41,63 +41,27 @@ def prune(
     still as it was read is deleted. Safe to run at any time and as often as one likes: after Ctrl-C or
     --timeout, the same command goes on. Exit code 5 when API Gateway did not answer about some, which stay.
     """
+    from nwchatctl.operations.prune import prune_rows
+
     app: App = ctx.obj
     app.require_config()
     app.print_target()
     began = time.monotonic()
     before_ms = None if older_than is None else older_than.epoch_ms(app.now_ms())
-    result, stopped = _pruned(app, grace, before_ms, rate, dry_run)
+    result, stopped = prune_rows(app, grace, before_ms, rate, dry_run=dry_run)
     return _report(result, stopped, began, dry_run=dry_run)
 
 
-def _pruned(
-    app: App, grace: float | None, before_ms: int | None, rate: float | None, dry_run: bool
-) -> tuple[PruneResult, str]:
-    """What became of the rows, and why it was stopped, if it was."""
-    from nwchat.delivery.rate_limit import RateLimiter
-    from nwchatctl.chat.connection_prune import prune
-    from nwchatctl.operations.connections import asking, candidates, roughly
-    from nwchatctl.signals import graceful_stop
-
-    asked = asking(app, "GET")
-    total = roughly(app)
-    with graceful_stop() as stop, app.bar("checked", total) as bar:
-        found = candidates(app, grace, before_ms=before_ms, expired=True)
-
-        def tick(result: PruneResult) -> str:
-            bar.update(
-                result.checked, f"{result.gone} gone, {result.deleted} deleted, {result.failed} failed"
-            )
-            return stop.reason
-
-        try:
-            rows = None if dry_run else app.rows
-            result = prune(
-                app.transport,
-                asked,
-                rows,
-                found,
-                rate_limiter=RateLimiter(rate or app.sending_rate),
-                tick=tick,
-            )
-        finally:
-            found.close()
-        bar.update(result.checked)
-    return result, stop.reason if result.cut_short else ""
-
-
 def _report(result: PruneResult, stopped: str, began: float, *, dry_run: bool) -> Report:
-    from nwchatctl.commands.connections.shared import ended, warnings
-
-    went = f"{result.left} would be deleted" if dry_run else f"{result.deleted} deleted"
+    deleted = f"{result.left} would be deleted" if dry_run else f"{result.deleted} deleted"
     others = (
         ("too young to go", result.kept_young),
         ("changed or gone meanwhile", result.changed),
         ("left", 0 if dry_run else result.left),
         ("failed", result.failed),
     )
-    said = [went, *(f"{count} {text}" for text, count in others if count)]
-    text = f"{result.checked} checked, {result.gone} gone: {', '.join(said)}"
+    parts = [deleted, *(f"{count} {text}" for text, count in others if count)]
+    text = f"{result.checked} checked, {result.gone} gone: {', '.join(parts)}"
     return Report(
         data={
             "checked": result.checked,
@@ -114,6 +78,6 @@ def _report(result: PruneResult, stopped: str, began: float, *, dry_run: bool) -
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(Line(text, Mark.WARN if result.failed or stopped else Mark.GOOD),),
-        exit_code=ended(result, stopped),
+        exit_code=exit_code(result, stopped),
         warnings=tuple(warnings(result, stopped, "goes on")),
     )

@@ -37,8 +37,8 @@ GraceOption = Annotated[
 ]
 
 
-def ended(result: PruneResult, reason: str) -> Exit:
-    """The exit code of a run that `reason` stopped, if it is not ""."""
+def exit_code(result: PruneResult, reason: str) -> Exit:
+    """The exit code of a run; `reason` is why it was stopped, "" where it was not."""
     return STOPPED.get(reason, Exit.PARTLY if result.failed else Exit.DONE)
 
 

@@ -9,11 +9,11 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report, TextTable
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
-    from nwchat.model.wire import Message
     from nwchatctl.context import App
-
+    from nwchatctl.operations.history_delete import DeletedMessages
 
 HELP = examples(
     ("find it", "nwchatctl history tail --grep 'bad word' --json | jq -r .id"),
@@ -34,30 +34,16 @@ def delete(
     there, 5 when some were not. Browsers that show a message go on doing so until they ask for the history
     again.
     """
+    from nwchatctl.operations.history_delete import delete_by_id
+
     app: App = ctx.obj
     app.require_config()
     app.print_target()
-    messages = app.messages()
-    found: list[Message] = []
-    missing: list[str] = []
-    try:
-        for key in dict.fromkeys(ids):
-            message = messages.get(key) if dry_run else messages.take_out(key)
-            if message is None:
-                missing.append(key)
-            else:
-                found.append(message)
-    except BaseException as error:
-        if found and not dry_run:
-            error.add_note(f"{', '.join(each.id for each in found)} deleted")
-        raise
-    return _deleted(found, missing, dry_run)
+    return _report(delete_by_id(app, ids, dry_run), dry_run)
 
 
-def _deleted(found: list[Message], missing: list[str], dry_run: bool) -> Report:
-    from nwchatctl.chat.history_export import fields
-    from nwchatctl.timestamps import local
-
+def _report(deleted: DeletedMessages, dry_run: bool) -> Report:
+    found, missing = deleted.found, deleted.missing
     if not found:
         raise ChatError(
             f"there is no message {', '.join(missing)}",
@@ -68,7 +54,7 @@ def _deleted(found: list[Message], missing: list[str], dry_run: bool) -> Report:
     rows = ((each.id, local(each.date), each.uname or each.sender_id, each.message) for each in found)
     verb = "would be deleted" if dry_run else "deleted"
     return Report(
-        data={"deleted": [fields(each) for each in found], "not_found": missing, "dry_run": dry_run},
+        data={"deleted": deleted.data, "not_found": missing, "dry_run": dry_run},
         body=(
             TextTable((), rows),
             Line(f"{len(found)} messages {verb}", Mark.PLAIN if dry_run else Mark.GOOD),

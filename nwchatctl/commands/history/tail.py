@@ -1,10 +1,8 @@
-"""`history`: what was said."""
+"""`history tail`: show the last messages, and follow the new ones."""
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +10,12 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, SinceOption, UntilOption, examples, parse_seconds, when_ms
 from nwchatctl.errors import usage_error
-from nwchatctl.report import Item, Line, Mark, Stream
+from nwchatctl.report import Item, Stream
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
-    from nwchat.model.wire import Message
-    from nwchatctl.chat.history_filter import MessageFilter, Span
-    from nwchatctl.chat.history_tail import Patience
     from nwchatctl.context import App
-
+    from nwchatctl.operations.history_tail import Shown
 
 HELP = examples(
     ("the last 50 messages", "nwchatctl history tail"),
@@ -73,60 +69,18 @@ def tail(
     Oldest first; with -f, each new one as it comes, a message once, through whatever outages there are. With
     --json, each line is a message as it travels over the socket: `date` is epoch milliseconds.
     """
-    from nwchatctl.chat import history_filter
+    from nwchatctl.operations.history_tail import follow_messages, recent_messages
 
     app: App = ctx.obj
     app.require_config()
     now_ms = app.now_ms()
     if follow and until is not None:
         raise usage_error("--until ends in the past, and -f goes on into the future", "give one of them")
-    span = history_filter.span(when_ms(since, now_ms), when_ms(until, now_ms))
-    wanted = history_filter.MessageFilter(user, _pattern(grep))
+    since_ms, until_ms = when_ms(since, now_ms), when_ms(until, now_ms)
+    pattern = _pattern(grep)
     if follow:
-        return Stream(_items(_following(app, span, wanted, number, settle)))
-    messages = app.messages()
-    if number is None and since is not None:
-        return Stream(_items(history_filter.pick(messages.oldest_first(span), wanted)))
-    limit = _USUAL if number is None else number
-    newest = messages.newest_first(span, None if wanted else limit + 3)
-    return Stream(_items(iter(history_filter.last(newest, wanted, limit) if limit else ())))
-
-
-def _following(
-    app: App, span: Span, wanted: MessageFilter, number: int | None, settle: float | None
-) -> Iterator[Message]:
-    from nwchatctl.chat import history_filter, history_tail
-
-    # One query a poll: an outage is waited for here, and not in botocore as well.
-    messages = app.messages(retries=False)
-    held = history_tail.SETTLE_SECONDS if settle is None else settle
-    tail = history_tail.Tail(messages.read, messages.last, app.now_ms, time.monotonic, held)
-
-    def begin() -> list[Message]:
-        if span.after is None:
-            return tail.begin(_USUAL if number is None else number, wanted)
-        if number is None:
-            tail.begin_after(span.after)
-            return []
-        chosen = tail.begin(number, wanted)
-        return [each for each in chosen if each.id > span.after]
-
-    return history_filter.pick(((each,) for each in history_tail.follow(tail, begin, _patience(app))), wanted)
-
-
-def _patience(app: App) -> Patience:
-    from nwchatctl.aws.core.errors import explained
-    from nwchatctl.aws.core.retry import is_transient
-    from nwchatctl.chat.history_tail import Patience
-
-    def lost(error: Exception) -> None:
-        known = explained(error)
-        app.warn(f"{known.message if known else error}; going on when it has passed")
-
-    def back() -> None:
-        app.say(Line("AWS answers again: nothing is missing", Mark.DIM))
-
-    return Patience(is_transient, lost, back, time.sleep, random.random)
+        return Stream(_items(follow_messages(app, since_ms, user, pattern, number, settle)))
+    return Stream(_items(recent_messages(app, since_ms, until_ms, user, pattern, number)))
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:
@@ -136,10 +90,7 @@ def _pattern(text: str) -> re.Pattern[str] | None:
         raise typer.BadParameter(f"{text!r} is no regular expression: {error}") from None
 
 
-def _items(messages: Iterator[Message]) -> Iterator[Item]:
-    from nwchatctl.chat.history_export import fields
-    from nwchatctl.timestamps import local
-
-    for each in messages:
-        said = each.uname or each.sender_id or each.type
-        yield Item(fields(each), (local(each.date), said, each.message))
+def _items(messages: Iterator[Shown]) -> Iterator[Item]:
+    for each, data in messages:
+        sender = each.uname or each.sender_id or each.type
+        yield Item(data, (local(each.date), sender, each.message))

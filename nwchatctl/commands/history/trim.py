@@ -1,4 +1,4 @@
-"""`history trim` and `history delete`: messages go for good."""
+"""`history trim`: delete old messages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when
+from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when, when_ms
 from nwchatctl.errors import usage_error
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
-    from nwchatctl.aws.dynamodb.messages import Messages
     from nwchatctl.context import App
 
 HELP = examples(
@@ -45,50 +44,24 @@ def trim(
     Oldest first; after Ctrl-C, the same command goes on. What comes meanwhile stays. The chat's name is to be
     typed, or given with --confirm.
     """
+    from nwchatctl.operations.history_delete import delete_old_messages, find_old_messages
+
     app: App = ctx.obj
     app.require_config()
     if (keep is None) == (before is None):
         raise usage_error("trim needs to know what stays: --keep N, or --before TIME", "give one of them")
     began = time.monotonic()
     app.print_target()
-    messages = app.messages()
-    limit = _limit(app, messages, keep, before)
-    found = messages.count(limit) if limit else 0
+    old = find_old_messages(app, keep, when_ms(before, app.now_ms()))
     deleted = 0
-    if found and not dry_run:
-        app.say(Line(f"{found} messages are to be deleted", Mark.REMOVE))
+    if old.count and not dry_run:
+        app.say(Line(f"{old.count} messages are to be deleted", Mark.REMOVE))
         app.confirm_name(app.settings.chat.name, given=confirm)
-        deleted = _delete(app, messages, limit, found)
-    return _trimmed(found, deleted, began, dry_run)
+        deleted = delete_old_messages(app, old)
+    return _report(old.count, deleted, began, dry_run)
 
 
-def _limit(app: App, messages: Messages, keep: int | None, before: WhenOption) -> str:
-    """The id that the first message to stay has; "" when all stay."""
-    from nwchat.model.ids import first_ulid
-
-    if before is not None:
-        return first_ulid(before.epoch_ms(app.now_ms()))
-    if keep:
-        return messages.oldest_of_newest(keep) or ""
-    # Whoever keeps none wants an empty room, not one without what is being said now.
-    return first_ulid(app.now_ms() + 1)
-
-
-def _delete(app: App, messages: Messages, limit: str, found: int) -> int:
-    deleted = 0
-    with app.bar("deleted", found) as bar:
-        try:
-            for count in messages.delete(messages.keys(limit)):
-                deleted += count
-                bar.update(deleted)
-        except BaseException as error:
-            if deleted:
-                error.add_note(f"{deleted} of {found} messages are deleted; the same command goes on")
-            raise
-    return deleted
-
-
-def _trimmed(found: int, deleted: int, began: float, dry_run: bool) -> Report:
+def _report(found: int, deleted: int, began: float, dry_run: bool) -> Report:
     if not found:
         line = Line("nothing to do: no message is that old", Mark.GOOD)
     elif dry_run:

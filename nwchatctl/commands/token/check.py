@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +11,13 @@ import typer
 from nwchatctl.commands.options import JsonOption, examples, stdin_bytes
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nwchat.auth.tokens import Reason, TokenAccepted, TokenRefused
     from nwchatctl.context import App
-
 
 HELP = examples(
     ("from a file", "nwchatctl token check token.txt"),
@@ -51,26 +52,26 @@ def check(
 
     Exit 1 where it is not. The token itself is not taken from the command line, which others can read.
     """
-    from nwchat.auth.tokens import verify
+    from nwchat.auth.tokens import MAX_TOKEN_CHARS, TokenAccepted, verify
     from nwchatctl.operations.token_keys import require_keys
 
     app: App = ctx.obj
     keys = require_keys(app)
-    token = _read(source)
+    token = _read(source, 2 * MAX_TOKEN_CHARS)
     now = app.now_ms() / 1000
-    return _checked(verify(token, keys, now, app.limits.max_uname_chars))
+    found = verify(token, keys, now, app.limits.max_uname_chars)
+    return _accepted(found) if isinstance(found, TokenAccepted) else _refused(found)
 
 
-def _read(source: str) -> str:
-    """What is there, less the white space around it. Nothing of `source` is repeated: it may be the token."""
-    from nwchat.auth.tokens import MAX_TOKEN_CHARS
-
+def _read(source: str, limit: int) -> str:
+    """At most `limit` bytes, without the white space around them. An error repeats nothing of `source`: it
+    may be the token."""
     try:
         if source == "-":
-            raw = stdin_bytes().read(2 * MAX_TOKEN_CHARS)
+            raw = stdin_bytes().read(limit)
         else:
             with Path(source).open("rb") as file:
-                raw = file.read(2 * MAX_TOKEN_CHARS)
+                raw = file.read(limit)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a file's name"
         raise ChatError(
@@ -84,32 +85,29 @@ def _read(source: str) -> str:
 
 def _plain(claims: Mapping[str, Any]) -> Any:
     """As JSON has it: a site's may say NaN or Infinity, which JSON has not, and which are texts then."""
-    from json import dumps, loads
-
-    return loads(dumps(dict(claims)), parse_constant=str)
+    return jsonlib.loads(jsonlib.dumps(dict(claims)), parse_constant=str)
 
 
-def _checked(found: TokenAccepted | TokenRefused) -> Report:
-    from nwchat.auth.tokens import TokenAccepted
-    from nwchatctl.timestamps import local
+def _accepted(found: TokenAccepted) -> Report:
+    who = found.identity
+    lines = [f"good until {local(round(found.expires_at * 1000))}, signed with key {found.kid}"]
+    lines += [f"sender_id {who.sender_id}", f"uname {who.uname}"]
+    lines += [f"role {who.role}"] if who.role else []
+    return Report(
+        data={
+            "valid": True,
+            "reason": None,
+            "sender_id": who.sender_id,
+            "uname": who.uname,
+            "role": who.role or None,
+            "kid": found.kid,
+            "claims": _plain(found.claims),
+        },
+        body=(Line(lines[0], Mark.GOOD), *map(Line, lines[1:])),
+    )
 
-    if isinstance(found, TokenAccepted):
-        who = found.identity
-        said = [f"good until {local(round(found.expires_at * 1000))}, signed with key {found.kid}"]
-        said += [f"sender_id {who.sender_id}", f"uname {who.uname}"]
-        said += [f"role {who.role}"] if who.role else []
-        return Report(
-            data={
-                "valid": True,
-                "reason": None,
-                "sender_id": who.sender_id,
-                "uname": who.uname,
-                "role": who.role or None,
-                "kid": found.kid,
-                "claims": _plain(found.claims),
-            },
-            body=(Line(said[0], Mark.GOOD), *map(Line, said[1:])),
-        )
+
+def _refused(found: TokenRefused) -> Report:
     claims = found.claims
     return Report(
         data={"valid": False, "reason": found.reason, "claims": _plain(claims) if claims else None},

@@ -1,4 +1,4 @@
-"""`token`: who comes into a chat of `auth.mode = "token"`."""
+"""`token issue`: make a token for a player."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples, parse_seconds
-from nwchatctl.errors import usage_error
 from nwchatctl.report import Line, Report
+from nwchatctl.timestamps import iso, local
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-
 
 HELP = examples(
     ("for one player, for 12 hours", "nwchatctl token issue 128274 --name tchalvak"),
@@ -48,31 +47,19 @@ def issue(
     It is printed alone, and is all that its holder needs to come in: hand it on as you would a password,
     and in no argument of a command: `ps` shows those to everybody on the machine.
     """
-    from nwchat.auth.tokens import MAX_ROLE_CHARS, create_token
-    from nwchat.model.identity import Identity
-    from nwchat.model.limits import clean_name
-    from nwchatctl.operations.token_keys import require_keys
-    from nwchatctl.timestamps import iso, local
+    from nwchatctl.operations.tokens import issue_token
 
     app: App = ctx.obj
-    key = require_keys(app)[0]
-    now, seconds = app.now_ms() // 1000, math.floor(lifetime)
-    uname = clean_name(name, app.limits.max_uname_chars)
-    who = Identity(sub, uname, clean_name(role, MAX_ROLE_CHARS))
-    try:
-        token = create_token(who, key, now, seconds)
-    except ValueError as error:
-        raise usage_error(str(error), "give the player's id as the site knows it") from None
-    ends = (now + seconds) * 1000
+    issued = issue_token(app, sub, name, role, math.floor(lifetime))
     return Report(
         data={
-            "token": token,
+            "token": issued.token,
             "sub": sub,
-            "name": uname or None,
-            "role": who.role or None,
-            "expires_at": iso(ends),
-            "kid": key.kid,
+            "name": issued.identity.uname or None,
+            "role": issued.identity.role or None,
+            "expires_at": iso(issued.expires_at),
+            "kid": issued.kid,
         },
-        body=(Line(token),),
-        notes=(f"good until {local(ends)}",),
+        body=(Line(issued.token),),
+        notes=(f"good until {local(issued.expires_at)}",),
     )

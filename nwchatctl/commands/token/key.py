@@ -8,10 +8,10 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.report import Line, Report
+from nwchatctl.timestamps import iso
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-
 
 HELP = examples(
     ("into a file that only the site reads", "(umask 077; nwchatctl token key > chat.key)"),
@@ -25,7 +25,6 @@ def key(ctx: typer.Context, json: JsonOption = False) -> Report:
     For the configuration of the site that makes them (docs/tokens.md). Whoever has it can be anybody.
     """
     from nwchatctl.operations.token_keys import require_keys
-    from nwchatctl.timestamps import iso
 
     app: App = ctx.obj
     newest = require_keys(app)[0]

@@ -1,4 +1,4 @@
-"""An announcement that the chat's own function `fanout` sends, so that a million sockets are AWS's work."""
+"""Sends a broadcast by the chat's own function `fanout`: AWS posts to the connections, not this machine."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from nwchat.large_rooms.segments import SegmentProgress, split_room
 from nwchat.model.wire import Message, message_frame
 from nwchat.storage.scan import ScanSegment
 from nwchatctl.aws.awslambda.invoke import invoke_segments
-from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.operations.broadcast.post import send
-from nwchatctl.operations.connections import roughly
+from nwchatctl.operations.connections import approximate_count
 from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
     from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
     from nwchatctl.chat.broadcast_progress import CheckpointTracker
     from nwchatctl.context import App
-    from nwchatctl.operations.broadcast.lease import LeaseKeeper
+    from nwchatctl.operations.broadcast.lease import HeldLease
     from nwchatctl.operations.broadcast.request import BroadcastRequest
     from nwchatctl.signals import Stop
 
 _LOOK_SECONDS = 0.5
 SILENT_SECONDS = 240.0
-"""How long nothing may be heard of the segments: Lambda tries one that failed again after one minute, and
+"""How long the segments may make no progress: Lambda tries one that failed again after one minute, and
 after two more (asynchronous invocation, Lambda developer guide)."""
 
 
@@ -37,10 +36,10 @@ def run_by_function(
     tracker: CheckpointTracker,
     stop: Stop,
     rows: Broadcasts,
-    heartbeat: LeaseKeeper,
+    lease: HeldLease,
 ) -> Counts:
-    """Has it sent, and watches until all segments are at their end. What Lambda does not take is sent from
-    here, and stays in `ledger` until it is. Raises boto3's errors."""
+    """Invokes the function for each segment, and waits until all of them have ended. Segments that Lambda
+    does not accept are sent from here, and stay in `tracker` until then. Raises boto3's errors."""
     segments = split_room(
         message_frame(message),
         message.id,
@@ -49,32 +48,32 @@ def run_by_function(
         rate=request.rate,
         report=rows.room,
     )
-    function = ResourceNames(app.settings.chat.name).function("fanout")
+    function = app.names.function("fanout")
     missed = invoke_segments(app.aws.client("lambda"), function, segments)
     handed = len(segments) - len(missed)
     app.say(Line(f"{handed} of {len(segments)} segments are with {function}", Mark.DIM))
     tracker.delegate([ScanSegment(each.segment.segment, each.segment.segments) for each in missed])
-    heartbeat.offer(tracker.checkpoint())
+    lease.offer(tracker.checkpoint())
     own = None
     if missed:
         app.warn(f"{len(missed)} segments are sent from here: {missed[0].reason}")
-        own = send(app, request, message, tracker, stop, heartbeat)
+        own = send(app, request, message, tracker, stop, lease)
     done = _watch(app, rows, handed, stop)
     return _together(done.counts, own, finished=done.finished >= handed)
 
 
 def _watch(app: App, rows: Broadcasts, segments: int, stop: Stop) -> SegmentProgress:
-    """Until all segments are at their end, nothing was heard for too long, or somebody stops it."""
-    heard, before = time.monotonic(), None
-    with app.bar("sent", roughly(app)) as bar:
+    """Waits until all segments have ended, make no progress for too long, or the operator stops it."""
+    changed_at, before = time.monotonic(), None
+    with app.bar("sent", approximate_count(app)) as bar:
         while True:
             done = rows.done()
             counts = done.counts
-            said = f"{done.finished} of {segments} segments, {counts.delivered} delivered, {counts.gone} gone"
-            bar.update(counts.recipients, said)
+            text = f"{done.finished} of {segments} segments, {counts.delivered} delivered, {counts.gone} gone"
+            bar.update(counts.recipients, text)
             if done != before:
-                heard, before = time.monotonic(), done
-            if done.finished >= segments or stop.reason or time.monotonic() - heard > SILENT_SECONDS:
+                changed_at, before = time.monotonic(), done
+            if done.finished >= segments or stop.reason or time.monotonic() - changed_at > SILENT_SECONDS:
                 return done
             time.sleep(_LOOK_SECONDS)
 

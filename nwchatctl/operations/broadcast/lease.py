@@ -1,8 +1,7 @@
-"""Who is at an announcement, and how far it has come, written down while it is sent."""
+"""The lease of a broadcast: which process sends it, and how far it has come, saved while it is sent."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from nwchatctl.chat.broadcast_progress import (
     BroadcastRecord,
     Checkpoint,
 )
+from nwchatctl.operations.heartbeat import Heartbeat
 from nwchatctl.process_id import host, this_process
 
 if TYPE_CHECKING:
@@ -21,51 +21,53 @@ if TYPE_CHECKING:
 
 
 def own_lease(app: App) -> BroadcastLease:
-    """This process, as the one who is at it from now on."""
+    """A lease for this process, from now on."""
     return BroadcastLease(this_process(), f"{app.cloud.caller.name} on {host()}", app.now_ms() + LEASE_MS)
 
 
-class LeaseKeeper:
-    """Writes down how far it is, and that somebody is at it, from a thread: so posting never waits for it."""
+class HeldLease:
+    """The lease while this process holds it: a heartbeat renews it and saves the newest checkpoint, so that
+    posting never waits for that."""
 
-    def __init__(self, app: App, rows: Broadcasts, state: BroadcastRecord) -> None:
-        self.lost = False
+    def __init__(self, app: App, rows: Broadcasts, record: BroadcastRecord) -> None:
         self._app = app
         self._rows = rows
-        self._state = state
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._record = record
+        self._heartbeat = Heartbeat(self._save, SAVE_SECONDS, name="broadcast lease")
 
-    def __enter__(self) -> LeaseKeeper:
-        self._thread.start()
+    def __enter__(self) -> HeldLease:
+        self._heartbeat.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wake.set()
+        self._heartbeat.stop()
 
-    def offer(self, progress: Checkpoint) -> None:
-        self._state = replace(self._state, checkpoint=progress)
+    @property
+    def lost(self) -> bool:
+        """Whether another process has taken the broadcast over."""
+        return self._heartbeat.lost
 
-    def close(self, progress: Checkpoint) -> None:
-        """Writes the last word, and lets go of it. What can't be written costs a repetition, no more."""
-        self._wake.set()
-        self._thread.join()
-        self._state = replace(self._state, checkpoint=progress)
-        holder = self._state.lease
-        assert holder is not None
+    def offer(self, checkpoint: Checkpoint) -> None:
+        """Has the checkpoint saved with the next renewal."""
+        self._record = replace(self._record, checkpoint=checkpoint)
+
+    def close(self, checkpoint: Checkpoint) -> None:
+        """Saves the last checkpoint and releases the lease. A failure costs a repetition, no more."""
+        self._heartbeat.stop()
+        self._heartbeat.join()
+        self.offer(checkpoint)
+        lease = self._record.lease
+        assert lease is not None
         if self.lost:
             return
         try:
-            self._rows.save(replace(self._state, lease=None), holder)
+            self._rows.save(replace(self._record, lease=None), lease)
         except NotSaved as error:
             self._app.warn(f"how far it came could not be written down: {error}")
 
-    def _keep(self) -> None:
-        while not self._wake.wait(SAVE_SECONDS):
-            holder = own_lease(self._app)
-            try:
-                self.lost = not self._rows.save(replace(self._state, lease=holder), holder)
-            except NotSaved:
-                continue
-            if self.lost:
-                return
+    def _save(self) -> bool:
+        lease = own_lease(self._app)
+        try:
+            return self._rows.save(replace(self._record, lease=lease), lease)
+        except NotSaved:
+            return True

@@ -8,7 +8,7 @@ from nwchat.delivery.prefetch import Prefetcher
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.model.wire import Message, message_frame
 from nwchatctl.chat.connection_rows import PAGE_ROWS
-from nwchatctl.operations.connections import roughly
+from nwchatctl.operations.connections import approximate_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nwchat.storage.scan import ScanSegment
     from nwchatctl.chat.broadcast_progress import CheckpointTracker
     from nwchatctl.context import App
-    from nwchatctl.operations.broadcast.lease import LeaseKeeper
+    from nwchatctl.operations.broadcast.lease import HeldLease
     from nwchatctl.operations.broadcast.request import BroadcastRequest
     from nwchatctl.signals import Stop
 
@@ -29,52 +29,53 @@ def send(
     message: Message,
     tracker: CheckpointTracker,
     stop: Stop,
-    heartbeat: LeaseKeeper | None = None,
+    lease: HeldLease | None = None,
 ) -> Counts:
-    """Sends to all that the ledger has left, read while it is sent."""
+    """Posts to all connections that `tracker` still has to reach, and reads the next ones meanwhile."""
     parts = tracker.checkpoint().parts
     readers = [tracker.retries, *(_reader(app, request, part, tracker) for part in parts)]
-    everybody: Prefetcher[Recipient] = Prefetcher(readers, depth=1)
-    said = ""
-    with app.bar("sent", roughly(app)) as bar:
+    recipients: Prefetcher[Recipient] = Prefetcher(readers, depth=1)
+    progress = ""
+    with app.bar("sent", approximate_count(app)) as bar:
 
         def tick(counts: Counts) -> str:
-            nonlocal said
+            nonlocal progress
             failed = counts.failed + counts.refused
-            said = f"{counts.delivered} delivered, {counts.gone} gone, {failed} failed"
-            bar.update(counts.recipients, said)
-            if heartbeat is not None:
-                heartbeat.offer(tracker.checkpoint())
-                if heartbeat.lost:
+            progress = f"{counts.delivered} delivered, {counts.gone} gone, {failed} failed"
+            bar.update(counts.recipients, progress)
+            if lease is not None:
+                lease.offer(tracker.checkpoint())
+                if lease.lost:
                     return "taken over"
             return stop.reason
 
         try:
             return app.poster.post_all(
-                everybody,
+                recipients,
                 message_frame(message).encode(),
                 rate_limiter=RateLimiter(request.rate),
                 on_progress=tick,
                 on_outcome=tracker.settle,
             )
         except Exception as error:
-            if said:
-                error.add_note(said)
+            if progress:
+                error.add_note(progress)
             raise
         finally:
-            everybody.close()
+            recipients.close()
 
 
 def _reader(
     app: App, request: BroadcastRequest, part: ScanSegment, tracker: CheckpointTracker
 ) -> Callable[[], Iterator[Sequence[Recipient]]]:
-    return lambda: _read(app, request, part, tracker)
+    return lambda: read_recipients(app, request, part, tracker)
 
 
-def _read(
+def read_recipients(
     app: App, request: BroadcastRequest, part: ScanSegment, tracker: CheckpointTracker | None
 ) -> Iterator[Sequence[Recipient]]:
-    # Consistently: whoever was there before the announcement hears it.
+    """The connections of one part of the table, page by page; `tracker` notes each page."""
+    # A consistent read, so that a connection made before the broadcast receives it.
     pages = app.store.scan(part, app.now_ms(), consistent=True, user=request.to_user, page_size=PAGE_ROWS)
     for found in pages:
         yield found.recipients if tracker is None else tracker.note_page(found, part)

@@ -1,20 +1,26 @@
-"""What a broadcast is asked to send, and how."""
+"""What a broadcast sends, and how."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from nwchat.model.ids import ulid
+from nwchatctl.chat.broadcast_message import compose
+from nwchatctl.operations.deployed_api import require_api
+
 if TYPE_CHECKING:
     from nwchat.model.wire import Message
+    from nwchatctl.context import App
 
 Via = Literal["here", "lambda"]
 
 
 @dataclass(frozen=True)
 class BroadcastRequest:
-    """What is to be sent, and how. `key` is the id it is sent once under, "" for none; `to_user` whom it is
-    for, "" for everybody; `rate` is posts a second at most; `via` is who posts."""
+    """What to send, and how. `key` is the id under which it is sent once, "" for none; `to_user` is the
+    recipient, "" for all connections; `rate` is the maximum of posts per second; `via` is who posts."""
 
     message: Message
     key: str
@@ -22,3 +28,23 @@ class BroadcastRequest:
     ephemeral: bool
     rate: float
     via: Via = "here"
+
+
+def make_request(
+    app: App,
+    text: str,
+    sender: str,
+    *,
+    key: str,
+    to_user: str,
+    ephemeral: bool,
+    rate: float | None,
+    via: Via,
+) -> BroadcastRequest:
+    """A request to send `text` under the name `sender`, at the rate of the settings where `rate` is None.
+    Raises ChatError, exit 2, for a text that players could not send, and `not_deployed`, exit 4."""
+    now_ms = app.now_ms()
+    message = compose(text, sender, app.limits, new_id=ulid(now_ms, os.urandom(10)), now_ms=now_ms)
+    app.print_target()
+    require_api(app)
+    return BroadcastRequest(message, key, to_user, ephemeral or bool(to_user), rate or app.sending_rate, via)

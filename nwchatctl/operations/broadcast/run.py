@@ -1,5 +1,5 @@
-"""An announcement on its way: stored, sent to all who are connected, and under an id, to each of them once
-whoever is at it and however often it begins anew."""
+"""Runs a broadcast: stores it and sends it to all connections. With an id, each connection gets it once,
+whichever process sends it and however often it is started."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ from nwchatctl.chat.broadcast_progress import (
     CheckpointTracker,
     is_free,
 )
-from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.broadcast import invoke_fanout
-from nwchatctl.operations.broadcast.lease import LeaseKeeper, own_lease
-from nwchatctl.operations.broadcast.post import _read, send
+from nwchatctl.operations.broadcast.lease import HeldLease, own_lease
+from nwchatctl.operations.broadcast.post import read_recipients, send
 from nwchatctl.process_id import is_dead
 from nwchatctl.report import Line, Mark
 from nwchatctl.signals import Stop, graceful_stop
@@ -45,7 +44,7 @@ def run(app: App, request: BroadcastRequest) -> Sent:
     """Sends it. Raises ChatError, and boto3's errors."""
     if request.via == "lambda":
         # Where there is no such function, before anything is stored.
-        require_function(app.aws.client("lambda"), ResourceNames(app.settings.chat.name).function("fanout"))
+        require_function(app.aws.client("lambda"), app.names.function("fanout"))
         # Under an id in any case: what the function's invocations have done is written into that row.
         return _run_once(app, request if request.key else replace(request, key=request.message.id))
     if request.key:
@@ -65,96 +64,100 @@ def run(app: App, request: BroadcastRequest) -> Sent:
 
 
 def preview(app: App, request: BroadcastRequest) -> Sent:
-    """What `announce` would do at this moment, `recipients` those it would be sent to. Raises as it does."""
-    state = _rows(app, request).read(app.now_ms()) if request.key else None
-    if state is not None and state.to_user != request.to_user:
-        raise _of_another(request, state)
-    if state is not None and state.checkpoint.finished:
-        return Sent(state.message_id, already_sent=True)
-    progress = Checkpoint() if state is None else state.checkpoint
-    pages = (page for part in progress.parts for page in _read(app, request, part, None))
+    """What `run` would do now; `recipients` is how many it would be sent to. Raises as `run`."""
+    record = _rows(app, request).read(app.now_ms()) if request.key else None
+    if record is not None and record.to_user != request.to_user:
+        raise _used_for_another(request, record)
+    if record is not None and record.checkpoint.finished:
+        return Sent(record.message_id, already_sent=True)
+    progress = Checkpoint() if record is None else record.checkpoint
+    pages = (page for part in progress.parts for page in read_recipients(app, request, part, None))
     counts = Counts(recipients=len(progress.retries) + sum(map(len, pages)))
-    return Sent(request.message.id if state is None else state.message_id, counts, resumed=state is not None)
+    return Sent(
+        request.message.id if record is None else record.message_id, counts, resumed=record is not None
+    )
 
 
 def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
-    table = ResourceNames(app.settings.chat.name).messages
+    table = app.names.messages
     return Broadcasts(app.aws.client("dynamodb"), table, Dedup(SCOPE, request.key, ID_SECONDS))
 
 
 def _run_once(app: App, request: BroadcastRequest) -> Sent:
     rows = _rows(app, request)
-    new = BroadcastRecord(request.message.id, _kept(request.message), request.to_user, lease=own_lease(app))
+    new = BroadcastRecord(request.message.id, _frame(request.message), request.to_user, lease=own_lease(app))
     expires_at = None if request.ephemeral else _expiry(app, request.message)
-    state: BroadcastRecord | None = None
+    record: BroadcastRecord | None = None
     for _ in range(_TRIES):
         began = rows.begin(new, request.message, expires_at, app.now_ms())
-        if state := new if began else _wait_or_take_over(app, rows, request):
+        if record := new if began else _wait_or_take_over(app, rows, request):
             break
         # Two that began at the same moment have both been sent away.
         time.sleep(random.random())  # noqa: S311 - no secret
-    if state is None:
-        raise _again(request)
-    if state.checkpoint.finished:
-        return Sent(state.message_id, already_sent=True)
-    resumed = state.message_id != new.message_id
-    message = _message(state) if resumed else request.message
-    tracker = CheckpointTracker(state.checkpoint)
-    heartbeat = LeaseKeeper(app, rows, state)
-    with graceful_stop() as stop, heartbeat:
+    if record is None:
+        raise _still_sending(request)
+    if record.checkpoint.finished:
+        return Sent(record.message_id, already_sent=True)
+    resumed = record.message_id != new.message_id
+    message = _stored_message(record) if resumed else request.message
+    tracker = CheckpointTracker(record.checkpoint)
+    lease = HeldLease(app, rows, record)
+    with graceful_stop() as stop, lease:
         try:
             # Of what was begun before, the rest is no more than this machine can send.
-            if request.via == "lambda" and state.checkpoint == Checkpoint():
-                counts = invoke_fanout.run_by_function(app, request, message, tracker, stop, rows, heartbeat)
+            if request.via == "lambda" and record.checkpoint == Checkpoint():
+                counts = invoke_fanout.run_by_function(app, request, message, tracker, stop, rows, lease)
             else:
-                counts = send(app, request, message, tracker, stop, heartbeat)
+                counts = send(app, request, message, tracker, stop, lease)
         finally:
-            heartbeat.close(tracker.checkpoint())
-    if heartbeat.lost:
+            lease.close(tracker.checkpoint())
+    if lease.lost:
         raise ChatError(
             f"another process took announcement {request.key} over",
             hint="run the command again: it waits for the other one",
             code="taken_over",
         )
-    return Sent(state.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
+    return Sent(record.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
 
 
 def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) -> BroadcastRecord | None:
-    """The announcement that was begun under the id before, once nobody else is at it: taken up, unless it is
-    finished; None when there is none. Raises ChatError when somebody is at it for too long, or it was meant
-    for somebody else."""
-    began = heard = time.monotonic()
+    """The record of the broadcast that was started under this id before, once no other process sends it.
+
+    It is taken over, unless it is finished; None where there is none. Raises ChatError where another process
+    sends it for too long, or it was for other recipients.
+    """
+    began = changed_at = time.monotonic()
     before: BroadcastLease | None = None
     while True:
-        state = rows.read(app.now_ms())
-        if state is None:
+        record = rows.read(app.now_ms())
+        if record is None:
             return None
-        if state.to_user != request.to_user:
-            raise _of_another(request, state)
-        holder = own_lease(app)
-        if state.checkpoint.finished or (state.lease and state.lease.process == holder.process):
-            return state
+        if record.to_user != request.to_user:
+            raise _used_for_another(request, record)
+        own = own_lease(app)
+        if record.checkpoint.finished or (record.lease and record.lease.process == own.process):
+            return record
         now = time.monotonic()
-        if state.lease != before:
-            if before is None and state.lease is not None:
-                app.say(Line(f"{state.lease.owner} is sending it already: waiting", Mark.DIM))
-            before, heard = state.lease, now
-        dead = state.lease is not None and is_dead(state.lease.process)
-        if is_free(state, app.now_ms(), dead=dead, silent_ms=round((now - heard) * 1000)):
-            if rows.take_over(state, holder):
-                app.say(Line(f"going on with {state.message_id}, which was begun before", Mark.DIM))
-                return replace(state, lease=holder)
+        if record.lease != before:
+            if before is None and record.lease is not None:
+                app.say(Line(f"{record.lease.owner} is sending it already: waiting", Mark.DIM))
+            before, changed_at = record.lease, now
+        dead = record.lease is not None and is_dead(record.lease.process)
+        if is_free(record, app.now_ms(), dead=dead, silent_ms=round((now - changed_at) * 1000)):
+            if rows.take_over(record, own):
+                app.say(Line(f"going on with {record.message_id}, which was begun before", Mark.DIM))
+                return replace(record, lease=own)
         elif now - began > _WAIT_SECONDS:
-            raise _again(request)
+            raise _still_sending(request)
         time.sleep(_LOOK_SECONDS)
 
 
-def _kept(message: Message) -> str:
+def _frame(message: Message) -> str:
     return json.dumps(to_json_dict(message), ensure_ascii=False)
 
 
-def _message(state: BroadcastRecord) -> Message:
-    return from_json_dict(json.loads(state.frame))
+def _stored_message(record: BroadcastRecord) -> Message:
+    return from_json_dict(json.loads(record.frame))
 
 
 def _expiry(app: App, message: Message) -> int:
@@ -165,7 +168,7 @@ def _stopped(stop: Stop, counts: Counts) -> str:
     return stop.reason if counts.cut_short else ""
 
 
-def _again(request: BroadcastRequest) -> ChatError:
+def _still_sending(request: BroadcastRequest) -> ChatError:
     return ChatError(
         f"announcement {request.key} is still being sent by another process",
         hint="run the command again later: it goes on if that one has died",
@@ -173,8 +176,8 @@ def _again(request: BroadcastRequest) -> ChatError:
     )
 
 
-def _of_another(request: BroadcastRequest, state: BroadcastRecord) -> ChatError:
-    whom = f"user {state.to_user}" if state.to_user else "everybody"
+def _used_for_another(request: BroadcastRequest, record: BroadcastRecord) -> ChatError:
+    whom = f"user {record.to_user}" if record.to_user else "everybody"
     return ChatError(
         f"id {request.key} was used for an announcement to {whom}",
         hint="give another --id",

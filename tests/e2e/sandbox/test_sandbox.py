@@ -20,8 +20,8 @@ from botocore.exceptions import ClientError
 
 from nwchatctl.aws.core.session import StaticCredentials
 from nwchatctl.aws.operator_user import ensure_operator
-from nwchatctl.commands import sandbox as commands
 from nwchatctl.errors import ChatError
+from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import file_lock, process, state
 from tests.e2e.support.sandbox import Sandbox, echo_chat, free_port, invoke, make_function
 
@@ -63,13 +63,13 @@ def check_things(sandbox: Sandbox, api_id: str, *items: str) -> None:
 
 
 def test_state_survives_a_stop_and_a_kill(lone_sandbox: Sandbox) -> None:
-    commands.start(lone_sandbox.state, lone_sandbox.port)
+    operations.start(lone_sandbox.state, lone_sandbox.port)
     key = lone_sandbox.target.access_key_id
     api_id = make_things(lone_sandbox)
 
     assert process.down(lone_sandbox.state)[1] is True
     assert process.down(lone_sandbox.state)[1] is False
-    commands.start(lone_sandbox.state)
+    operations.start(lone_sandbox.state)
     check_things(lone_sandbox, api_id, "before")
 
     tables = lone_sandbox.client("dynamodb", root=True)
@@ -80,18 +80,18 @@ def test_state_survives_a_stop_and_a_kill(lone_sandbox: Sandbox) -> None:
     assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=5)
     assert process.status(lone_sandbox.state).running is False
 
-    status, started = commands.start(lone_sandbox.state)
+    status, started = operations.start(lone_sandbox.state)
     assert (started, status.endpoint) == (True, lone_sandbox.endpoint)
     check_things(lone_sandbox, api_id, "before", "after")
     assert lone_sandbox.target.access_key_id == key
 
 
 def test_reset_empties_it_and_starts_it_again(lone_sandbox: Sandbox) -> None:
-    commands.start(lone_sandbox.state, lone_sandbox.port)
+    operations.start(lone_sandbox.state, lone_sandbox.port)
     make_things(lone_sandbox)
     status, started = process.reset(lone_sandbox.state)
     assert (started, status.endpoint) == (True, lone_sandbox.endpoint)
-    commands.start(lone_sandbox.state)
+    operations.start(lone_sandbox.state)
     assert lone_sandbox.client("dynamodb", root=True).list_tables()["TableNames"] == []
     process.down(lone_sandbox.state)
     assert process.reset(lone_sandbox.state)[1] is False
@@ -194,7 +194,8 @@ def test_functions_run_with_this_python_wherever_it_lies(lone_sandbox: Sandbox, 
     (wrong / "python3").write_text("#!/bin/sh\nexit 1\n")
     (wrong / "python3").chmod(0o755)
     code = (
-        "from nwchatctl.commands import sandbox; from nwchatctl.sandbox.state import locate; import os, sys; "
+        "from nwchatctl.operations import sandbox; from nwchatctl.sandbox.state import locate; "
+        "import os, sys; "
         "print(sandbox.start(locate(os.environ), int(sys.argv[1])))"
     )
     environ = {**lone_sandbox.environ, "PATH": f"{wrong}:{os.environ['PATH']}", "PYTHONPATH": "/nowhere"}

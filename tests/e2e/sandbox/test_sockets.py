@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from nwchatctl.commands import sandbox as commands
+from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import file_lock, state
 from tests.e2e.support.sandbox import Sandbox, echo_chat
 
@@ -118,7 +118,7 @@ def test_a_slow_event_holds_up_nobody_else(url: str) -> None:
 
 
 def test_stopping_closes_open_sockets_and_takes_seconds(lone_sandbox: Sandbox) -> None:
-    commands.start(lone_sandbox.state, lone_sandbox.port)
+    operations.start(lone_sandbox.state, lone_sandbox.port)
     url = lone_sandbox.socket_url(echo_chat(lone_sandbox, "stops"))
     info = state.running(lone_sandbox.state)
     assert info is not None

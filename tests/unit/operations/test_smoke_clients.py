@@ -11,7 +11,7 @@ import pytest
 
 from nwchatctl.chat.smoke_test import SocketClosed, smoke
 from nwchatctl.context import App, GlobalOptions
-from nwchatctl.operations.smoke_clients import _named
+from nwchatctl.operations.smoke_clients import _explain_domain_errors
 
 NAME = "chat.example.com"
 CERTIFICATE = ssl.SSLCertVerificationError(1, "certificate verify failed")
@@ -34,7 +34,7 @@ def failing(error: Exception) -> Callable[[], Any]:
 )
 def test_each_way_of_not_getting_there_has_its_words_and_a_mend(error: Exception, said: str) -> None:
     app = App(options=GlobalOptions(sandbox=True))
-    (step,) = smoke(lambda: _named(app, NAME, failing(error)), lambda: 0.0, "nonce")
+    (step,) = smoke(lambda: _explain_domain_errors(app, NAME, failing(error)), lambda: 0.0, "nonce")
     assert (step.name, step.ok) == ("connect", False)
     assert said in step.detail
     assert "`nwchatctl --sandbox status` shows the record that it needs" in step.detail

@@ -6,7 +6,9 @@ import dataclasses
 import threading
 from collections.abc import Callable
 
-from nwchatctl.output.progress import LiveProgress, PlainProgress, Progress, make_progress
+from nwchatctl.output.live_progress import LiveProgress
+from nwchatctl.output.progress import PlainProgress, Progress
+from nwchatctl.output.terminal import make_progress
 from tests.unit.output.memory_streams import Terminal, printed, streams
 
 

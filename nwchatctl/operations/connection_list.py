@@ -1,0 +1,33 @@
+"""Reads the connections that a list shows, in its order."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nwchatctl.chat.connection_order import KEYS, MOST_SORTED, ordered
+from nwchatctl.chat.connection_rows import is_older
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nwchat.model.rows import Connection
+    from nwchatctl.context import App
+
+
+def list_connections(
+    app: App, now_ms: int, user: str, before_ms: int | None, order: str, limit: int | None
+) -> Iterator[Connection]:
+    """At most `limit` connections of `user` ("" for all) that were last active before `before_ms`, in the
+    `order` of one of KEYS, or as they are read for any other. Warns where they are too many to be sorted."""
+    note = partial(app.warn, f"more than {MOST_SORTED} connections: they are not in order")
+    return ordered(_matching(app, now_ms, user, before_ms), KEYS.get(order), limit, unsorted=note)
+
+
+def _matching(app: App, now_ms: int, user: str, before_ms: int | None) -> Iterator[Connection]:
+    for page in app.store.connections(now_ms, full=True):
+        for each in page:
+            if (not user or user in (each.sender_id, each.uname)) and is_older(
+                each.connected_at, each.last_seen_at, before_ms
+            ):
+                yield each

@@ -1,0 +1,99 @@
+"""What `deploy` does beside planning and applying: parts of a plan, refusals, and its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.adoption import refuse_unfinished
+from nwchatctl.deploy.changes import Create, Update, changed_key
+from nwchatctl.deploy.desired.chat import release
+from nwchatctl.deploy.domains.facts import ISSUED
+from nwchatctl.deploy.model.domains import Certificate
+from nwchatctl.deploy.partial import limited
+from nwchatctl.deploy.planner import ORDER
+from nwchatctl.deploy.releases import running
+from nwchatctl.deploy.safety import removals
+from nwchatctl.operations.planning import chat_identity, endpoints, origins_without_history
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from nwchatctl.context import App
+    from nwchatctl.deploy.planner import Plan
+    from nwchatctl.operations.planning import Planned
+
+KINDS = tuple(ORDER)
+"""The kinds of resources, in the order in which they are changed."""
+
+
+@dataclass(frozen=True)
+class DeployOutcome:
+    """The chat after a deploy, or before it in a dry run. `release` is the one that runs after `plan`, None
+    for none."""
+
+    found: Planned
+    plan: Plan
+    api_id: str
+    release: str | None
+    chat: dict[str, object]
+    endpoints: dict[str, str | None]
+    warnings: tuple[str, ...]
+
+
+def read_outcome(app: App, found: Planned, plan: Plan) -> DeployOutcome:
+    """The chat as it is now, without asking AWS again."""
+    api_id = found.cloud.websocket_api.ids.api
+    return DeployOutcome(
+        found,
+        plan,
+        api_id,
+        _release_after(app, found, plan),
+        chat_identity(app),
+        endpoints(app, api_id),
+        origins_without_history(app),
+    )
+
+
+def partial_plan(found: Planned, kinds: Collection[str]) -> Plan:
+    """The part of the plan about these kinds. Raises ChatError where it needs what is left out."""
+    plan = found.plan
+    keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in kinds}
+    if keys and not found.live.rows.there:
+        # Nothing is changed without the table for the lock.
+        keys |= {("table", found.cloud.names.deploys)} & plan.after.keys()
+    # What moves all that a release is made of makes that release.
+    keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
+    return limited(plan, keys)
+
+
+def refuse_unfinished_adoption(app: App, found: Planned) -> None:
+    """Raises ChatError where the API was taken over only in part."""
+    refuse_unfinished(found.live.state, app.settings.stage.name, found.live.api_id)
+
+
+def removal_count(plan: Plan) -> int:
+    """How many of the changes remove something."""
+    return len(removals(plan))
+
+
+def certificates_to_validate(plan: Plan) -> list[str]:
+    """The domain names whose certificates the deploy waits for until ACM has validated them."""
+    names = []
+    for each in plan.changes:
+        match each:
+            case Create(Certificate(name=name)):
+                names.append(name)
+            case Update(Certificate(name=name, status=status)) if status != ISSUED:
+                names.append(name)
+            case _:
+                pass
+    return names
+
+
+def _release_after(app: App, found: Planned, plan: Plan) -> str | None:
+    """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
+    moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
+    if moving <= plan.after.keys():
+        return release(found.wanted)
+    return running(found.live.state, app.settings.stage.name, found.live.rows.records)

@@ -1,0 +1,52 @@
+"""Takes the chat down, and keeps its data unless told otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.changes import changed_key
+from nwchatctl.deploy.safety import destruction
+from nwchatctl.operations.apply import carry_out
+from nwchatctl.operations.lock import locked, refuse_locked
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+    from nwchatctl.deploy.live import Live
+    from nwchatctl.deploy.lock import LockState
+    from nwchatctl.deploy.model.state import Key
+    from nwchatctl.deploy.planner import Plan
+
+
+@dataclass(frozen=True)
+class Destruction:
+    """The changes that take the chat down, and the keys of what they leave. `loses_data` is whether a table
+    of the chat's data is among the changes."""
+
+    live: Live
+    plan: Plan
+    left: tuple[Key, ...]
+    loses_data: bool
+
+
+def plan_destruction(app: App, *, delete_data: bool, keep_logs: bool) -> Destruction:
+    """Reads the chat and plans its removal. Raises boto3's errors."""
+    live = app.cloud.read()
+    own = app.cloud.names.deploys
+    plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
+    changed = [changed_key(each) for each in plan.changes]
+    loses_data = any(kind == "table" and name != own for kind, name in changed)
+    return Destruction(live, plan, left + live.foreign, loses_data)
+
+
+def take_lock(app: App, planned: Destruction) -> LockState:
+    """The lock as it is to be taken. Raises ChatError `locked` while another process holds it."""
+    return refuse_locked(app, planned.live.rows.lock)
+
+
+def destroy(app: App, planned: Destruction, lock: LockState) -> int:
+    """Makes the changes, under the lock where there is a table for it; returns how many there were."""
+    if not planned.live.rows.there:
+        return carry_out(app, planned.plan, lambda: None)
+    with locked(app, lock, "destroy") as guard:
+        return carry_out(app, planned.plan, guard)

@@ -1,0 +1,89 @@
+"""Deletes messages: old ones, or some by their ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchat.model.ids import first_ulid
+from nwchatctl.chat.history_export import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nwchat.model.wire import Message
+    from nwchatctl.aws.dynamodb.messages import Messages
+    from nwchatctl.context import App
+
+
+@dataclass(frozen=True)
+class DeletedMessages:
+    """The messages as they were, and the ids that have none."""
+
+    found: list[Message]
+    missing: list[str]
+
+    @property
+    def data(self) -> list[dict[str, object]]:
+        """The messages as objects for `--json`."""
+        return [fields(each) for each in self.found]
+
+
+@dataclass(frozen=True)
+class OldMessages:
+    """Messages with an id below `limit`, how many there are; none where that is ""."""
+
+    messages: Messages
+    limit: str
+    count: int
+
+
+def delete_by_id(app: App, ids: Sequence[str], dry_run: bool) -> DeletedMessages:
+    """Deletes each message, but in a dry run. The error of a failure notes those that are deleted by then."""
+    messages = app.messages()
+    found: list[Message] = []
+    missing: list[str] = []
+    try:
+        for key in dict.fromkeys(ids):
+            message = messages.get(key) if dry_run else messages.take_out(key)
+            if message is None:
+                missing.append(key)
+            else:
+                found.append(message)
+    except BaseException as error:
+        if found and not dry_run:
+            error.add_note(f"{', '.join(each.id for each in found)} deleted")
+        raise
+    return DeletedMessages(found, missing)
+
+
+def find_old_messages(app: App, keep: int | None, before_ms: int | None) -> OldMessages:
+    """Those older than `before_ms`; where that is None, all but the newest `keep`."""
+    messages = app.messages()
+    limit = _limit(app, messages, keep, before_ms)
+    return OldMessages(messages, limit, messages.count(limit) if limit else 0)
+
+
+def delete_old_messages(app: App, old: OldMessages) -> int:
+    """Deletes them, oldest first; returns how many. The error of a failure notes how many are deleted."""
+    deleted, messages = 0, old.messages
+    with app.bar("deleted", old.count) as bar:
+        try:
+            for count in messages.delete(messages.keys(old.limit)):
+                deleted += count
+                bar.update(deleted)
+        except BaseException as error:
+            if deleted:
+                error.add_note(f"{deleted} of {old.count} messages are deleted; the same command goes on")
+            raise
+    return deleted
+
+
+def _limit(app: App, messages: Messages, keep: int | None, before_ms: int | None) -> str:
+    """The id that the first message to stay has; "" when all stay."""
+    if before_ms is not None:
+        return first_ulid(before_ms)
+    if keep:
+        return messages.oldest_of_newest(keep) or ""
+    # Keeping none means an empty room, not one without what is being said now.
+    return first_ulid(app.now_ms() + 1)

@@ -1,0 +1,119 @@
+"""Exports messages as lines of JSON: to stdout, or to a file that can be resumed."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+from nwchatctl.chat.history_export import fields, mend, whole_lines, write
+from nwchatctl.chat.history_filter import span
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.output.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nwchat.model.wire import Message
+    from nwchatctl.context import App
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """How many messages were written, in how many bytes, and the id that they come after, None for none."""
+
+    messages: int
+    bytes: int
+    resumed_after: str | None
+
+
+def export_lines(app: App, since_ms: int | None, until_ms: int | None) -> Iterator[dict[str, object]]:
+    """The messages, oldest first, each as an object."""
+    return _lines(app, app.messages().oldest_first(span(since_ms, until_ms)))
+
+
+def _lines(app: App, pages: Iterator[tuple[Message, ...]]) -> Iterator[dict[str, object]]:
+    count = 0
+    # A bar between lines that scroll by would be neither.
+    with Progress() if app.streams.out_terminal else app.bar("exported") as bar:
+        for page in pages:
+            for each in page:
+                yield fields(each)
+            count += len(page)
+            bar.update(count)
+
+
+def export_file(
+    app: App, path: Path, since_ms: int | None, until_ms: int | None, *, resume: bool
+) -> ExportedFile:
+    """Writes the messages to the file; with `resume`, those after the last one that it has. Whatever error
+    ends it, the file has whole lines, and a note at the error says so."""
+    chosen, count = span(since_ms, until_ms), 0
+    with _opened(path, resume) as file:
+        last = mend(file) if resume else None
+        start = file.tell()
+        if last is not None:
+            chosen = replace(chosen, after=max(last, chosen.after or ""))
+        with app.bar("exported") as bar:
+
+            def written(messages: int) -> None:
+                nonlocal count
+                count += messages
+                bar.update(count)
+
+            try:
+                write(app.messages().oldest_first(chosen), file, written)
+                _flush(file)
+            except BaseException as error:
+                known = _unwritten(path, error) if isinstance(error, OSError) else error
+                known.add_note(_keep_whole_lines(file, path))
+                raise known from None
+        size = file.tell()
+    return ExportedFile(count, size - start, last)
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _keep_whole_lines(file: BinaryIO, path: Path) -> str:
+    """Leaves only whole lines in the file; the note about it."""
+    try:
+        file.flush()
+        size, _ = whole_lines(file)
+        file.truncate(size)
+    except OSError:
+        # --resume cuts a half line off as well.
+        pass
+    return f"{path} has whole lines up to here, and `history export --resume {path}` goes on"
+
+
+@contextmanager
+def _opened(path: Path, resume: bool) -> Iterator[BinaryIO]:
+    """The file, to be written after what is in it. Raises ChatError, exit 2, where it cannot be."""
+    try:
+        if not resume and path.is_file() and path.stat().st_size:
+            raise ChatError(
+                f"{path} is there already",
+                hint=f"give --resume to go on with it, or another name than {path}",
+                code="file_exists",
+                exit_code=Exit.USAGE,
+            )
+        # For the owner alone: a chat is private.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    with file:
+        yield file
+
+
+def _unwritten(path: Path, error: OSError) -> ChatError:
+    return ChatError(
+        f"{path} cannot be written: {error.strerror or error}",
+        hint="name a file in a folder that is there and has room, or - for stdout",
+        code="file_unwritable",
+        exit_code=Exit.USAGE,
+    )

@@ -1,0 +1,88 @@
+"""Reads the last messages, and follows the new ones."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from nwchatctl.aws.core.errors import explained
+from nwchatctl.aws.core.retry import is_transient
+from nwchatctl.chat.history_export import fields
+from nwchatctl.chat.history_filter import MessageFilter, Span, last, pick, span
+from nwchatctl.chat.history_tail import SETTLE_SECONDS, Patience, Tail, follow
+from nwchatctl.report import Line, Mark
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator
+
+    from nwchat.model.wire import Message
+    from nwchatctl.context import App
+
+DEFAULT_NUMBER = 50
+"""How many messages are shown, unless a number or a time is given; the help of `history tail` says it too."""
+
+Shown = tuple["Message", dict[str, object]]
+"""A message, and the same as an object for `--json`."""
+
+
+def recent_messages(
+    app: App,
+    since_ms: int | None,
+    until_ms: int | None,
+    user: str,
+    grep: re.Pattern[str] | None,
+    number: int | None,
+) -> Iterator[Shown]:
+    """The last `number` messages that are meant, oldest first; for None all from `since_ms` on, or
+    DEFAULT_NUMBER where that is None too."""
+    chosen, wanted, messages = span(since_ms, until_ms), MessageFilter(user, grep), app.messages()
+    if number is None and since_ms is not None:
+        return _shown(pick(messages.oldest_first(chosen), wanted))
+    limit = DEFAULT_NUMBER if number is None else number
+    newest = messages.newest_first(chosen, None if wanted else limit + 3)
+    return _shown(iter(last(newest, wanted, limit) if limit else ()))
+
+
+def follow_messages(
+    app: App,
+    since_ms: int | None,
+    user: str,
+    grep: re.Pattern[str] | None,
+    number: int | None,
+    settle_seconds: float | None,
+) -> Iterator[Shown]:
+    """The same, and then each new message; each waits `settle_seconds` for those that are stored late."""
+    chosen, wanted = span(since_ms, None), MessageFilter(user, grep)
+    # One query a poll: an outage is waited for here, and not in botocore as well.
+    messages = app.messages(retries=False)
+    settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
+    tail = Tail(messages.read, messages.last, app.now_ms, time.monotonic, settle)
+    followed = follow(tail, lambda: _begin(tail, chosen, wanted, number), _patience(app))
+    return _shown(pick(((each,) for each in followed), wanted))
+
+
+def _begin(tail: Tail, chosen: Span, wanted: MessageFilter, number: int | None) -> list[Message]:
+    """The messages that are shown before the new ones."""
+    if chosen.after is None:
+        return tail.begin(DEFAULT_NUMBER if number is None else number, wanted)
+    if number is None:
+        tail.begin_after(chosen.after)
+        return []
+    return [each for each in tail.begin(number, wanted) if each.id > chosen.after]
+
+
+def _patience(app: App) -> Patience:
+    def lost(error: Exception) -> None:
+        known = explained(error)
+        app.warn(f"{known.message if known else error}; going on when it has passed")
+
+    def back() -> None:
+        app.say(Line("AWS answers again: nothing is missing", Mark.DIM))
+
+    return Patience(is_transient, lost, back, time.sleep, random.random)
+
+
+def _shown(messages: Iterator[Message]) -> Iterator[Shown]:
+    return ((each, fields(each)) for each in messages)

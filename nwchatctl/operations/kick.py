@@ -1,0 +1,121 @@
+"""Closes connections, and bans their users before."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nwchat.delivery.outcome import Gone
+from nwchat.delivery.poster import ListSource
+from nwchat.delivery.rate_limit import RateLimiter
+from nwchat.model.bans import Ban, applies_to
+from nwchat.model.rows import connection_of
+from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, of_connection
+from nwchatctl.chat.connection_prune import PruneResult, prune
+from nwchatctl.chat.connection_rows import RowAge
+from nwchatctl.errors import usage_error
+from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids
+from nwchatctl.operations.connections import candidates, connection_requests, find_rows, is_valid_id
+from nwchatctl.signals import graceful_stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nwchat.delivery.outcome import Outcome
+    from nwchat.delivery.scheduler import Source
+    from nwchat.model.rows import Connection, Recipient
+    from nwchatctl.context import App
+
+
+def ban_end(app: App, seconds: float | None, user: str, everybody: bool) -> BanEnd | None:
+    """When the ban ends that --ban asks for, None for no ban. Raises ChatError, exit 2, before anything is
+    done, where there can be no such ban."""
+    if seconds is None:
+        return None
+    if everybody:
+        raise usage_error("--ban is for some, and --all is everybody", "give IDs or --user ID")
+    end = BanEnd(seconds)
+    end.epoch_ms(app.now_ms())
+    ban_targets(app, [user] if user else (), ())
+    return end
+
+
+class Kick:
+    """One run: the connections that are closed, or in a dry run asked about, by id or by user. Raises
+    ChatError `not_deployed`, exit 4."""
+
+    def __init__(self, app: App, given: Sequence[str], user: str, rate: float | None, dry_run: bool) -> None:
+        self.absent = [each for each in given if not is_valid_id(each)]
+        """Ids that were given and have neither a row nor a connection."""
+        self.not_bannable: list[str] = []
+        """Ids of connections of which nothing is known that a ban could apply to."""
+        self._app = app
+        self._ids = [each for each in given if is_valid_id(each)]
+        self._by_id = bool(given)
+        self._user = user
+        self._rate = rate
+        self._dry_run = dry_run
+        self._banned_user: BanTarget | None = None
+        self._requests = connection_requests(app, "GET" if dry_run else "DELETE")
+
+    @cached_property
+    def _rows(self) -> list[Recipient]:
+        """The rows of the ids that were given."""
+        return find_rows(self._app, self._ids)
+
+    def ban(self, end: BanEnd) -> list[BanChange]:
+        """Bans their users; in a dry run, only says which bans there would be."""
+        targets: list[BanTarget] = []
+        if self._user:
+            targets = ban_targets(self._app, [self._user], ())
+            (self._banned_user,) = targets
+        for each in self._rows:
+            target = of_connection(connection_of(each.row))
+            if target is None:
+                self.not_bannable.append(each.connection_id)
+            else:
+                targets.append(target)
+        return ban_all(self._app, distinct_targets(self._app, targets), end, "", self._dry_run)
+
+    def close(self) -> tuple[PruneResult, str]:
+        """What became of the connections, and the reason why it was stopped, "" where it was not."""
+        if self._by_id:
+            return self._close(ListSource(self._rows))
+        if self._banned_user is None:
+            found = candidates(self._app, None, user=self._user)
+        else:
+            found = candidates(self._app, None, wanted=self._is_banned)
+        try:
+            return self._close(found)
+        finally:
+            found.close()
+
+    def _is_banned(self, row: Connection) -> bool:
+        """Whether the ban that was just made applies to the user of that connection."""
+        if (target := self._banned_user) is None:
+            return False
+        return applies_to(Ban(target.key, target.who), row.sender_id, row.uname, exact=exact_ids(self._app))
+
+    def _close(self, source: Source[Recipient]) -> tuple[PruneResult, str]:
+        app = self._app
+        with graceful_stop() as stop, app.bar("kicked") as bar:
+
+            def tick(result: PruneResult) -> str:
+                bar.update(result.alive, f"{result.gone} gone, {result.failed} failed")
+                return stop.reason
+
+            result = prune(
+                app.transport,
+                self._requests,
+                None if self._dry_run else app.rows,
+                source,
+                rate_limiter=RateLimiter(self._rate or app.sending_rate),
+                tick=tick,
+                settled=self._note_absent,
+            )
+            bar.update(result.alive)
+        return result, stop.reason if result.cut_short else ""
+
+    def _note_absent(self, recipient: Recipient, outcome: Outcome) -> None:
+        if recipient.note is RowAge.ABSENT and isinstance(outcome, Gone):
+            self.absent.append(recipient.connection_id)

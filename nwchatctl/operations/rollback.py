@@ -1,0 +1,88 @@
+"""Moves the chat back to an earlier release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchatctl.deploy.planner import arranged, differences
+from nwchatctl.deploy.releases import named, previous, rolled_back, running
+from nwchatctl.deploy.token_switch import auth_transition, requires_token, stage_requires_token
+from nwchatctl.operations.apply import carry_out
+from nwchatctl.operations.deployed_api import not_deployed
+from nwchatctl.operations.lock import locked, refuse_locked, release_lock
+from nwchatctl.operations.planning import chat_identity, endpoints
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+    from nwchatctl.deploy.live import Live
+    from nwchatctl.deploy.lock import LockState
+    from nwchatctl.deploy.model.release import Release
+    from nwchatctl.deploy.planner import Plan
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """The release to go back to, and the changes that lead there. `opens` is whether a chat that asks for
+    tokens, or is configured to, then asks for none."""
+
+    target: Release
+    plan: Plan
+    opens: bool
+    lock: LockState
+
+
+def plan_rollback(app: App, name: str, *, dry_run: bool) -> Rollback:
+    """The way back to release `name`, or to the one before where that is "". Raises ChatError."""
+    live = app.cloud.read()
+    if not live.api_id:
+        raise not_deployed(app)
+    lock = live.rows.lock if dry_run else refuse_locked(app, live.rows.lock)
+    target = _target(app, live, name, lock)
+    wanted = rolled_back(live.state, target, app.settings.stage.name)
+    plan = arranged(differences(wanted, live.state), auth_transition(wanted, live.state))
+    return Rollback(target, plan, bool(plan) and _opens(app, live, target), lock)
+
+
+def roll_back(app: App, rollback: Rollback) -> int:
+    """Makes the changes under the lock; returns how many there were."""
+    if not rollback.plan:
+        release_lock(app, rollback.lock)
+        return 0
+    with locked(app, rollback.lock, "rollback", rollback.target.name) as guard:
+        return carry_out(app, rollback.plan, guard)
+
+
+@dataclass(frozen=True)
+class RollbackOutcome:
+    """The chat after a rollback, or before it in a dry run; `applied` is how many changes were made."""
+
+    rollback: Rollback
+    applied: int
+    chat: dict[str, object]
+    endpoints: dict[str, str | None]
+
+
+def read_outcome(app: App, rollback: Rollback, applied: int) -> RollbackOutcome:
+    """Reads what the domain names of the chat lead to. Raises boto3's errors."""
+    app.cloud.read_roots()
+    links = endpoints(app, app.cloud.websocket_api.ids.api)
+    return RollbackOutcome(rollback, applied, chat_identity(app), links)
+
+
+def _target(app: App, live: Live, name: str, lock: LockState) -> Release:
+    """The release that is meant. Without a name a rollback that died half-way is resumed: what runs then is
+    neither the one release nor the other."""
+    records = live.rows.records
+    if name:
+        return named(records, name)
+    if lock.holder is not None and lock.holder.target:
+        return named(records, lock.holder.target)
+    return previous(records, running(live.state, app.settings.stage.name, records))
+
+
+def _opens(app: App, live: Live, target: Release) -> bool:
+    """Whether the release asks for no token, in a chat that does or is configured to."""
+    return not requires_token(target) and (
+        app.settings.auth.mode == "token" or stage_requires_token(live.state, app.settings.stage.name)
+    )

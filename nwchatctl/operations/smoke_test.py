@@ -1,0 +1,68 @@
+"""Runs the smoke test on the deployed chat."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nwchat.model.identity import Identity
+from nwchat.model.limits import clean_name
+from nwchat.model.subprotocol import SUBPROTOCOL
+from nwchatctl.chat.smoke_test import Over, Step, smoke
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.operations.deployed_api import require_api
+from nwchatctl.operations.smoke_clients import chat_client, history_client
+from nwchatctl.operations.tokens import sign_token
+
+if TYPE_CHECKING:
+    from nwchatctl.context import App
+
+_TOKEN_SECONDS = 120
+_NAME = "nwchatctl"
+"""Id and name of the tester."""
+
+
+@dataclass(frozen=True)
+class SmokeResult:
+    """The address that was tested, the steps, and warnings about the address."""
+
+    url: str
+    steps: list[Step]
+    warnings: tuple[str, ...]
+
+
+def run_smoke_test(app: App) -> SmokeResult:
+    """Raises ChatError `not_deployed`, exit 4; a failed step is no error."""
+    url, connect, warnings = chat_client(app, require_api(app))
+    # As the chat cuts it.
+    who = Identity(_NAME, clean_name(_NAME, app.limits.max_uname_chars))
+    token = sign_token(app, who, _TOKEN_SECONDS) if app.settings.auth.mode == "token" else ""
+    steps = smoke(
+        lambda: connect((SUBPROTOCOL, token) if token else ()),
+        time.monotonic,
+        secrets.token_hex(8),
+        echo=app.settings.chat.echo_to_sender,
+        max_chars=app.settings.chat.max_message_chars,
+        uninvited=(lambda: connect(())) if token else None,
+        identity=who if token else None,
+        over=_history_api(app, token),
+    )
+    return SmokeResult(url, list(steps), warnings)
+
+
+def _history_api(app: App, token: str) -> Over | None:
+    """The history API as the holder of `token` asks it, None where there is to be none. Raises ChatError
+    `not_deployed` where it is missing."""
+    if not app.settings.history.enabled:
+        return None
+    history_id = app.cloud.find_history_api()
+    if not history_id:
+        raise ChatError(
+            f"chat {app.settings.chat.name} has no history API yet",
+            hint=f"{app.command('deploy')} makes it, or set history.enabled to false",
+            code="not_deployed",
+            exit_code=Exit.NOT_FOUND,
+        )
+    return Over(history_client(app, token), time.sleep, history_client(app, "") if token else None)

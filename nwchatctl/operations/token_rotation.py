@@ -1,0 +1,99 @@
+"""Rotates the keys that tokens are signed with."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from nwchat.auth.key_cache import FRESH_SECONDS
+from nwchatctl.deploy.lock import changed_meanwhile
+from nwchatctl.deploy.signing_keys import dropped, drops_tokens, new_key, rotated
+from nwchatctl.errors import ChatError
+from nwchatctl.operations.deployed_api import not_deployed
+from nwchatctl.operations.lock import locked, refuse_locked
+from nwchatctl.signals import TimedOut
+
+if TYPE_CHECKING:
+    from nwchat.auth.token_keys import TokenKey
+    from nwchatctl.context import App
+    from nwchatctl.deploy.lock import LockState
+
+_SPREAD_SECONDS = 0.5
+"""On top of how long functions keep keys: one may have asked right before."""
+
+
+def dropped_keys(keys: tuple[TokenKey, ...]) -> list[str]:
+    """The ids of the keys that a rotation ends."""
+    return [each.kid for each in dropped(keys)]
+
+
+def warning(keys: tuple[TokenKey, ...], now: int) -> str:
+    """A warning where tokens of a key that a rotation ends may still be good; "" where not."""
+    if not drops_tokens(keys, now):
+        return ""
+    last, ago = dropped(keys)[0].kid, _age(now - keys[0].created_at)
+    return f"the last rotation was {ago} ago: tokens that key {last} has signed stop working"
+
+
+def take_lock(app: App) -> LockState:
+    """The deploy lock as it is to be taken. Raises ChatError `not_deployed`, and `locked`."""
+    rows = app.cloud.deploy_table.read()
+    if not rows.there:
+        raise not_deployed(app)
+    return refuse_locked(app, rows.lock)
+
+
+def rotate(app: App, keys: tuple[TokenKey, ...], lock: LockState) -> TokenKey:
+    """Makes a new key, under the lock; `lock` is what `take_lock` returned."""
+    with locked(app, lock, "token rotate") as guard:
+        new = put_new_key(app, keys)
+        guard()
+    return new
+
+
+def put_new_key(app: App, keys: tuple[TokenKey, ...]) -> TokenKey:
+    """Puts a new key before `keys`, and returns it once every function knows.
+
+    Under the lock, as PutParameter takes no condition. Raises ChatError `changed_meanwhile`.
+    """
+    parameter, name = app.cloud.token_keys, app.cloud.names.token_keys
+    held = parameter.held(name)
+    if held is None or held.keys != keys:
+        raise changed_meanwhile()
+    new = new_key(app.now_ms() // 1000, secrets.token_bytes)
+    # Not read back: what was just put need not be there yet.
+    if parameter.put(name, rotated(keys, new)) != held.version + 1:
+        # By hand, past the lock; or the answer to a first put was lost.
+        raise ChatError(
+            "the keys were changed by somebody else meanwhile",
+            hint="see which key signs now, and since when, with `nwchatctl token rotate --dry-run`; "
+            "if it is not a new one, run the command again",
+            code="changed_meanwhile",
+        )
+    _wait_for_functions(app, new)
+    return new
+
+
+def _wait_for_functions(app: App, new: TokenKey) -> None:
+    """Waits until no function uses the former keys alone."""
+    done = f"key {new.kid} signs from now on"
+    try:
+        time.sleep(FRESH_SECONDS + _SPREAD_SECONDS)
+    except TimedOut:
+        # No hint to run it again, which would end the key that the site has.
+        raise ChatError(
+            f"timed out after {app.options.timeout:g} s, but {done}",
+            hint=f"{app.command('token', 'key')} prints it for the site; do not rotate again",
+            code="timeout",
+        ) from None
+    except BaseException as error:
+        error.add_note(f"but {done}: do not rotate again")
+        raise
+
+
+def _age(seconds: int) -> str:
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 0)}s"

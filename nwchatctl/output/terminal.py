@@ -1,0 +1,78 @@
+"""All that one run prints, says and asks, as -q and --json want it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nwchatctl.output import human, prompt
+from nwchatctl.output.progress import PlainProgress, Progress
+from nwchatctl.output.streams import Streams
+from nwchatctl.report import Line, Mark, Report, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The streams of a run. `quiet` is -q, `json` --json; `dumb` a terminal that cannot move its cursor."""
+
+    streams: Streams
+    quiet: bool = False
+    json: bool = False
+    dumb: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is printed while a command runs: under -q, and for scripts."""
+        return self.quiet or self.json
+
+    def say(self, *lines: Line) -> None:
+        """Lines on stderr, for people only."""
+        if not self.silent:
+            human.say(self.streams, *lines)
+
+    def say_dim(self, text: str) -> None:
+        """One dim line on stderr, for people only."""
+        self.say(Line(text, Mark.DIM))
+
+    def trace(self, text: str) -> None:
+        """One dim line on stderr, whatever else is silent."""
+        human.say(self.streams, Line(text, Mark.DIM))
+
+    def warn(self, text: str) -> None:
+        """A warning on stderr, also for scripts; not under -q."""
+        if not self.quiet:
+            human.print_warning(text, self.streams)
+
+    def confirm(self, question: str, *, given: bool, flag: str) -> None:
+        """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
+        prompt.confirm(self.streams, question, given=given, flag=flag, json=self.json)
+
+    def confirm_name(self, name: str, *, given: str, flag: str) -> None:
+        """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
+        prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json)
+
+    def progress(self, label: str, total: int | None) -> Progress:
+        """A context manager for a count of `total` with a label, or for steps where that is ""."""
+        return make_progress(self.streams, label=label, total=total, silent=self.silent, dumb=self.dumb)
+
+    def finish(self, result: Report | Stream) -> int:
+        """Prints what a command returned; its exit code."""
+        assert isinstance(result, Report | Stream), f"{type(result).__name__} is nothing that is printed"
+        if isinstance(result, Stream):
+            human.print_stream(result, self.streams, json=self.json or result.json)
+        else:
+            human.print_report(result, self.streams, json=self.json, quiet=self.quiet)
+        return int(result.exit_code)
+
+
+def make_progress(
+    streams: Streams, *, label: str = "", total: int | None = None, silent: bool = False, dumb: bool = False
+) -> Progress:
+    """What fits the stream: `silent` for -q and --json, `dumb` for a terminal that cannot move its cursor."""
+    if silent:
+        return Progress()
+    if streams.err_terminal and not dumb:
+        # rich costs 50 ms to import, which only a bar or a spinner is worth.
+        from nwchatctl.output.live_progress import LiveProgress
+
+        return LiveProgress(streams, label, total)
+    return PlainProgress(streams, label)
