@@ -93,7 +93,7 @@ def list_bans(app: App, *, ended: bool) -> list[tuple[Ban, bool]]:
     clock = server_clock(app)
     found = list(bans_table(app).all())
     now_ms = clock.now_ms()
-    return [(each, each.is_active(now_ms)) for each in found if ended or each.holds(now_ms)]
+    return [(each, each.is_active(now_ms)) for each in found if ended or each.is_active(now_ms)]
 
 
 def remove_bans(app: App, targets: Sequence[BanTarget], dry_run: bool) -> tuple[list[Ban], list[str]]:
