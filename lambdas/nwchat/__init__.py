@@ -1,3 +1,3 @@
-"""The chat's functions, and what they have in common with the tool."""
+"""The chat's Lambda functions, and the modules that they share with `nwchatctl`."""
 
 __version__ = "0.1.0"

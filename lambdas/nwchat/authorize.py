@@ -1,7 +1,8 @@
-"""The authorizer of $connect in token mode: whoever has a good token comes in, as whom the token says.
+"""Lambda authorizer of $connect in token mode: allows clients with a valid token.
 
-API Gateway runs it before the connect function, and keeps what it answers for the socket's later events;
-results of WebSocket APIs are not cached. Refused is a Deny (HTTP 403), which tells the client nothing more.
+API Gateway invokes it before the connect function and passes the returned context to all later events of the
+connection. Authorizer results of WebSocket APIs are not cached. A refused client gets a Deny policy (HTTP
+403) without a reason.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, context: object) -> Response:
+    """Lambda handler. Returns a Deny policy when an error occurs."""
     log = runtime.log_for(event, context)
     try:
         max_chars = runtime.config().limits.max_uname_chars
         return authorize(event, runtime.keys(), runtime.now_ms() / 1000, max_chars, log)
     except Exception as error:
-        # Told by its kind alone: its text might quote the token.
+        # Only the type is logged: the error's text might contain the token.
         log.error("authorize failed", extra={"error": type(error).__name__})
         return _policy("Deny", _arn(event) or "*", "nobody")
 
@@ -33,7 +35,10 @@ def handler(event: Event, context: object) -> Response:
 def authorize(
     event: Event, keys: Callable[[], Sequence[TokenKey]], now: float, max_uname_chars: int, log: Log
 ) -> Response:
-    """A policy that lets the holder of a good token into exactly this stage, or nobody anywhere."""
+    """Return a policy that allows the token's owner to invoke exactly this stage, or a Deny policy.
+
+    `now` is epoch seconds. `keys` is called only for a well-formed token.
+    """
     arn = _arn(event)
     result = _verify(event, keys, now, max_uname_chars)
     if isinstance(result, TokenRefused) or not arn:

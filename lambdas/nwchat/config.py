@@ -1,4 +1,4 @@
-"""The functions' settings, as `deploy` writes them into their environment."""
+"""The settings of the Lambda functions, read from the environment that `deploy` writes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """A room of more than `threshold` connections is large, and cut into segments of about `segment_size`.
+    """Settings for large rooms: rooms with more than `threshold` connections.
 
-    `function` takes them, a name with its alias; "" where there is none, and no room is large. `rate` is
-    posts a second that one message to all may make, of all segments together.
+    A large room is split into segments of about `segment_size` connections. `function` is the fan-out
+    function as name and alias; "" disables large rooms. `rate` is the total rate of one message to the room,
+    in posts a second over all segments.
     """
 
     function: str = ""
@@ -27,7 +28,7 @@ class FanOut:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The functions' settings, as `deploy` puts them into their environment."""
+    """Settings of the Lambda functions."""
 
     connections_table: str
     messages_table: str
@@ -39,13 +40,17 @@ class Config:
     log_level: str = "INFO"
     fan_out: FanOut = field(default_factory=FanOut)
     tokens: bool = False
-    """Whether a token says who somebody is, and nobody without one is heard."""
+    """Whether clients must authenticate with a token, which also determines their identity."""
     key_parameter: str = ""
-    """The parameter with the keys that tokens are signed with."""
+    """Name of the SSM parameter with the signing keys of tokens."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
-        """KeyError for a missing table name, ValueError for a number that isn't one: deploy sets them all."""
+        """Read the settings from `env`.
+
+        Raises KeyError when a table name is missing and ValueError for an invalid number. `deploy` sets all
+        variables.
+        """
         default_limits, default_fan_out = Limits(), FanOut()
         origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
         return cls(

@@ -1,4 +1,7 @@
-"""$connect: lets a client in and remembers it. Never posts: in here API Gateway answers that with 410."""
+"""$connect: accepts a client and stores its connection.
+
+It never posts to the connection: API Gateway answers 410 until $connect has returned.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ _MAX_USER_AGENT = 256
 
 
 def handler(event: Event, context: object) -> Response:
+    """Lambda handler. Returns 500 when an error occurs, which closes the connection."""
     log = runtime.log_for(event, context)
     try:
         return connect(event, runtime.services(), log)
@@ -27,10 +31,10 @@ def handler(event: Event, context: object) -> Response:
 
 
 def connect(event: Event, services: Services, log: Log) -> Response:
-    """200, or 403 for a browser on a page of another origin, and for the banned. Clients other than browsers
-    send no Origin.
+    """Return 200, or 403 for a page of another origin and for a banned client.
 
-    In token mode also 403 for whom no authorizer has let in: then there was none, which is somebody's doing.
+    Clients other than browsers send no Origin header and are accepted. In token mode, a request without an
+    authorizer context is refused with 403: the API's authorizer is then missing.
     """
     request, headers = runtime.request_of(event), _lower(event.get("headers"))
     origin, allowed = headers.get("origin"), services.config.allowed_origins
@@ -41,7 +45,7 @@ def connect(event: Event, services: Services, log: Log) -> Response:
     if services.config.tokens and identity is None:
         log.error("no authorizer ran: `nwchatctl deploy` mends it")
         return {"statusCode": 403}
-    # In open mode nobody has said a name yet: then it is the address alone.
+    # In open mode the client has not sent a name yet, so only the address is checked.
     if (ban := active_ban(request, services.store.bans, services.now_ms(), log)) is not None:
         log.warning("banned", extra={"ban": ban.key})
         return {"statusCode": 403}
@@ -52,7 +56,8 @@ def connect(event: Event, services: Services, log: Log) -> Response:
         log.info("connected")
     else:
         log.warning("an event without a connection id: nothing to store")
-    # Ours, if it is among the offered: a browser closes a socket that answers with one it didn't offer.
+    # Select the subprotocol only when the client offers it: a browser closes the connection when the response
+    # selects one that it did not offer.
     accepted = (
         {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
         if SUBPROTOCOL in offered_subprotocols(event)

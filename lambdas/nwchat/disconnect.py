@@ -1,4 +1,7 @@
-"""$disconnect: forgets a client. Best effort on AWS's side, so the rows expire as well."""
+"""$disconnect: deletes the row of a closed connection.
+
+AWS invokes it on a best-effort basis, so the rows also expire.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from nwchat.runtime import Event, Response, Services
 
 
 def handler(event: Event, context: object) -> Response:
+    """Lambda handler. Returns 500 when an error occurs."""
     log = runtime.log_for(event, context)
     try:
         return disconnect(event, runtime.services(), log)
@@ -17,6 +21,7 @@ def handler(event: Event, context: object) -> Response:
 
 
 def disconnect(event: Event, services: Services, log: Log) -> Response:
+    """Delete the connection's row and return 200."""
     request = runtime.request_of(event)
     if connection_id := request.get("connectionId"):
         services.store.remove_connection(str(connection_id))

@@ -1,7 +1,8 @@
-"""One scan segment of a large room: its event is `segments.Segment`'s. Invoked asynchronously only.
+"""Fan-out function: posts a message to one scan segment of a large room.
 
-What it raises makes Lambda try the event again, twice, and then put it into the dead-letter queue. A retry
-sends again from the segment's `start` on; clients drop what they have by its id.
+It is invoked asynchronously only, and its event is a `segments.Segment`. When it raises, Lambda retries the
+event twice and then sends it to the dead-letter queue. A retry posts again from the segment's `start`;
+clients ignore messages whose id they have already received.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from nwchat.runtime import Event, Services
 from nwchat.storage.scan import ScanSegment
 
 DRAIN_SECONDS = 8.0
-"""Before the end nothing more is handed out, so that what is under way, retries included, can end."""
+"""The function takes no more recipients this long before its deadline, so that posts in flight can finish,
+retries included."""
 _REPORT_INTERVAL_SECONDS = 2.0
 
 
 class SegmentFailed(Exception):
-    """The segment, or the rest of it, has to be tried again."""
+    """The segment, or the rest of it, must be retried."""
 
 
 def handler(event: Event, context: object) -> None:
+    """Lambda handler. Raises SegmentFailed, and errors of AWS, so that Lambda retries the event."""
     log = runtime.log_for(event, context)
     try:
         invocation = Invocation(runtime.services(), runtime.poster(), runtime.invoker().invoke, log)
@@ -43,7 +46,11 @@ def handler(event: Event, context: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What one invocation works with. `hand_over` invokes this function with the rest of a segment."""
+    """The dependencies of one invocation.
+
+    `invoke` invokes this function asynchronously with the rest of a segment. `clock` returns monotonic
+    seconds.
+    """
 
     services: Services
     poster: Poster
@@ -53,10 +60,10 @@ class Invocation:
 
 
 def fan_out_segment(segment: Segment, invocation: Invocation, deadline: float) -> None:
-    """Posts to the segment until its end, or hands the rest on before `deadline` (`clock` seconds).
+    """Post to the segment until its end, or invoke the function again with the rest before `deadline`.
 
-    Raises SegmentFailed when most of it could not be reached, or when it was handed on too often; and what
-    reading the table or handing on raised.
+    `deadline` is in `clock` seconds. Raises SegmentFailed when most posts failed or when the segment has been
+    continued too often, and any error of scanning the table or invoking the function.
     """
     store, now_ms = invocation.services.store, invocation.services.now_ms()
     remaining = deadline - invocation.clock()
@@ -86,7 +93,10 @@ def fan_out_segment(segment: Segment, invocation: Invocation, deadline: float) -
 
 
 def _failure_reason(counts: Counts) -> str:
-    """Why the segment has to be tried again; "" when not: a few lost posts are not worth a copy to all."""
+    """Why the segment must be retried; "" when it need not be.
+
+    A few failed posts do not justify a second copy to all recipients.
+    """
     failed = counts.refused + counts.failed
     if failed > counts.delivered + counts.gone:
         return f"{failed} of {counts.recipients} posts failed: {counts.reasons}"
@@ -96,14 +106,18 @@ def _failure_reason(counts: Counts) -> str:
 def _invoke_remainder(segment: Segment, last: str | None, invocation: Invocation) -> None:
     remainder = None if last is None else segments.remainder_of(segment, last)
     if remainder is None:
-        # Into the dead-letter queue, where somebody sees it, rather than into Lambda's loop detection.
+        # Fail explicitly, so that the event reaches the dead-letter queue, instead of being stopped by
+        # Lambda's recursive loop detection.
         raise SegmentFailed(f"not at its end after {segment.hops} further invocations")
     invocation.invoke(remainder)
     invocation.log.info("handed on", extra={"segment": segment.segment, "hops": remainder.hops})
 
 
 class _Reporter:
-    """Writes counts down every other second, for whoever watches. What it cannot write is not missed."""
+    """Writes the counts to the broadcast's row about every two seconds.
+
+    A failed write is logged and ignored.
+    """
 
     def __init__(self, segment: Segment, invocation: Invocation) -> None:
         self._segment = segment

@@ -1,4 +1,4 @@
-"""The history API, which an HTTP API leads to (payload format 2.0): GET /messages and GET /health."""
+"""History API: GET /messages and GET /health, as an HTTP API invokes it (payload format 2.0)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ HEALTH = "GET /health"
 _HEADERS = {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
-    # What players say is text, whatever a browser makes of its beginning.
+    # Messages are text: browsers must not guess another content type.
     "X-Content-Type-Options": "nosniff",
 }
 
 
 def handler(event: Event, context: object) -> Response:
+    """Lambda handler. Returns 500 when an error occurs."""
     log = runtime.log_for(event, context)
     try:
         return history(event, runtime.services(), log)
@@ -30,9 +31,10 @@ def handler(event: Event, context: object) -> Response:
 
 
 def history(event: Event, services: Services, log: Log) -> Response:
-    """200 with a page, 400 for a parameter that is none; an event without a route asks for the last page.
+    """Return 200 with a page of messages, or 400 for an invalid parameter.
 
-    In token mode 401 without a good token, and 403 for the banned.
+    An event without a route gets the newest page. In token mode: 401 without a valid token, 403 for a banned
+    player.
     """
     if event.get("routeKey") == HEALTH:
         return _response(200, health_body(__version__))
@@ -50,8 +52,8 @@ def history(event: Event, services: Services, log: Log) -> Response:
 
 
 def _rejection(event: Event, services: Services, log: Log) -> Response | None:
-    """What whoever may not read is answered; None for the others."""
-    # In here, because open mode needs nothing of it, and PyJWT is half of a cold start.
+    """The 401 or 403 response for a request that may not read the history; None when it may."""
+    # Imported here: open mode does not need PyJWT, which takes half of a cold start.
     from nwchat.auth.tokens import TokenRefused, bearer_token, verify_with
     from nwchat.model.bans import active_ban, ban_notice
 
@@ -68,7 +70,7 @@ def _rejection(event: Event, services: Services, log: Log) -> Response | None:
         response["headers"]["WWW-Authenticate"] = "Bearer"
         return response
     caller = runtime.request_of(event).get("http")
-    # As the authorizer hands it to the other functions.
+    # The same structure as the `requestContext` that the authorizer provides to the other functions.
     request = {
         "identity": caller if isinstance(caller, Mapping) else {},
         "authorizer": result.identity.as_context(),

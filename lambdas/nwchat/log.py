@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose every record carries `request_id` and `connection_id`; `extra` adds to them."""
+    """A logger that adds `request_id` and `connection_id` to every record; `extra` adds more fields."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         return msg, {**kwargs, "extra": {**(self.extra or {}), **(kwargs.get("extra") or {})}}
@@ -23,7 +23,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the keys of Lambda's own JSON format."""
+    """Formats a record as one line of JSON, with the keys of Lambda's own JSON log format."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {

@@ -1,7 +1,8 @@
-"""$default and onMessage: a frame from a client. A chat message is stored once, then sent to everybody.
+"""$default and onMessage: processes a frame from a client.
 
-The answer has never a body: an API with a route response, as the sandbox always has, would send it on.
-It is 200 for a refused frame as well: the frame is at fault then, not the socket.
+A chat message is stored once and then sent to all connections. The response never has a body: an API with a
+route response (as in the sandbox) would send it to the client. The status is 200 for a rejected frame as
+well, because the function itself did not fail.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _FAILED: Response = {"statusCode": 500}
 
 
 def handler(event: Event, context: object) -> Response:
+    """Lambda handler. Returns 500 when an error occurs."""
     log = runtime.log_for(event, context)
     try:
         return message(event, runtime.services(), runtime.poster(), runtime.deadline_of(context), log)
@@ -45,11 +47,14 @@ def handler(event: Event, context: object) -> Response:
 
 
 def message(event: Event, services: Services, poster: Poster, deadline: float, log: Log) -> Response:
-    """200 when the frame was dealt with, 500 when something of ours broke; the sender is told of both."""
+    """Process one frame and return 200, or 500 when an error occurred.
+
+    The sender gets a reply or an error frame in both cases. `deadline` is in monotonic seconds.
+    """
     request = runtime.request_of(event)
     sender = _sender(request, services.now_ms())
     body = event.get("body")
-    # With a token it is the token alone that says who somebody is.
+    # In token mode only the token determines the sender's identity.
     frame = wire.parse(body if isinstance(body, str) else None, names=not services.config.tokens)
     invocation = _Invocation(services, poster, deadline, log, sender, request)
     try:
@@ -64,7 +69,10 @@ def message(event: Event, services: Services, poster: Poster, deadline: float, l
 
 @dataclass(frozen=True, slots=True)
 class _Invocation:
-    """One invocation. A test event from the console has no `sender`: nobody is answered then."""
+    """The dependencies and the request of one invocation.
+
+    A test event from the console has no `sender`; it gets no reply.
+    """
 
     services: Services
     poster: Poster
@@ -75,11 +83,17 @@ class _Invocation:
 
     @property
     def identity(self) -> Identity | None:
-        """The sender by the handshake's token; None in open mode, and for sockets from before token mode."""
+        """The sender's identity by its token; None in open mode.
+
+        Also None for connections made before token mode was enabled.
+        """
         return identity_of(self.request)
 
     def reply(self, frame: str) -> None:
-        """Best effort: whoever left before the answer doesn't miss it."""
+        """Post a frame to the sender.
+
+        Failures are logged and ignored, for example when the client has disconnected.
+        """
         if self.sender is None:
             return
         try:
@@ -128,7 +142,7 @@ def _dispatch(frame: wire.Frame, invocation: _Invocation) -> Response:
 
 
 def _with_identity(request: MessageRequest, identity: Identity | None) -> MessageRequest:
-    """With the names of the token, where there was one, whatever the client claims."""
+    """The request with the names of the token, if there is one, instead of the client's."""
     return (
         request if identity is None else replace(request, uname=identity.uname, sender_id=identity.sender_id)
     )
@@ -141,7 +155,7 @@ def _reject(invalid: InvalidFrame, invocation: _Invocation) -> Response:
 
 
 def _ban_error(invocation: _Invocation, client_id: str | None, **names: str) -> InvalidFrame | None:
-    """What a banned one is answered; None for whoever is not."""
+    """The error for a banned sender; None when the sender is not banned."""
     ban = active_ban(
         invocation.request,
         invocation.services.store.bans,
@@ -162,7 +176,7 @@ def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Respons
         ):
             detail = f"at most {limits.rate_messages} messages in {limits.rate_seconds} seconds"
             return _reject(InvalidFrame("rate_limited", detail, request.client_id), invocation)
-    # After the rate: a banned one who floods costs no more than anybody else who does.
+    # The rate is checked first, so that a banned client that floods costs no more than any other.
     if (
         ban_error := _ban_error(
             invocation, request.client_id, sender_id=request.sender_id, uname=request.uname
@@ -171,7 +185,7 @@ def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Respons
         return _reject(ban_error, invocation)
     message = Message(invocation.services.new_id(), request.message, request.uname, request.sender_id, now_ms)
     appended = store.append(message, message_expiry(now_ms, config.retention_days), _dedup(request, sender))
-    # Before the fan-out: an ack says "stored", and a large room would keep the sender waiting.
+    # Acknowledged before the fan-out: an ack means "stored", and posting to a large room takes seconds.
     if request.client_id is not None:
         invocation.reply(wire.ack_frame(request.client_id, appended.id))
     match appended:
@@ -185,14 +199,20 @@ def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Respons
 
 
 def _dedup(request: MessageRequest, sender: Recipient | None) -> Dedup | None:
-    """By the player and not by the socket: unacked messages are sent again after reconnecting."""
+    """The message's deduplication key; None when it has no `client_id`.
+
+    Scoped to the player, not the connection: clients resend unacknowledged messages after reconnecting.
+    """
     if request.client_id is None:
         return None
     return Dedup(request.sender_id or (sender.connection_id if sender else ""), request.client_id)
 
 
 def _fan_out(message: Message, invocation: _Invocation) -> Response:
-    """Once stored, a message isn't refused any more: whom the fan-out misses has the history."""
+    """Post a stored message to the room. Returns 500 on failure.
+
+    The message is not rejected then: clients get what they missed from the history.
+    """
     try:
         _post_to_room(message, invocation)
     except Exception:
@@ -215,7 +235,7 @@ def _post_to_room(message: Message, invocation: _Invocation) -> None:
         counts = invocation.poster.post_all(
             recipients,
             frame.encode(),
-            # The sender's own row needn't be readable yet: scans are eventually consistent.
+            # The sender's row may not be readable yet: scans are eventually consistent.
             priority=sender if echo else (),
             skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
             deadline=invocation.deadline,
@@ -229,9 +249,10 @@ def _post_to_room(message: Message, invocation: _Invocation) -> None:
 
 
 class _Room:
-    """The pages of a room, of which some are read at once to tell whether more than `threshold` are there.
+    """The connections of the room, partly read ahead to tell whether there are more than `threshold`.
 
-    With None it is never large, and nothing is read. An error of reading comes when the pages are wanted.
+    With `threshold` None nothing is read ahead and the room is never large. An error of reading ahead is
+    raised by `pages`.
     """
 
     def __init__(self, pages: Iterator[ScanPage], threshold: int | None) -> None:
@@ -260,9 +281,10 @@ class _Room:
 
 
 def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: _Invocation) -> None:
-    """To everybody but the sender, who is seen to; what nobody takes is sent from here, while there is time.
+    """Invoke `fanout` for each segment of the room; post to segments that Lambda did not accept from here.
 
-    The rate is that of one message: of several at once, each one's segments find the others' 429s.
+    The sender is skipped: it has been posted to already. The rate applies to one message: segments of
+    concurrent messages slow down when they are throttled.
     """
     services, config = invocation.services, invocation.services.config
     segments = split_room(

@@ -1,4 +1,7 @@
-"""What a cold start makes once: configuration, clients, log. The only file that imports boto3."""
+"""Composition root of the functions: settings, clients and log, created once per cold start.
+
+The only module that imports boto3.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,10 @@ if TYPE_CHECKING:
     from nwchat.auth.token_keys import TokenKey
 
 _MAX_CONCURRENCY = 128
-"""Posts under way at most: asyncio keeps 256 KB for each TLS connection, and within a Region an answer takes
-some 10 ms."""
+"""Maximum number of concurrent posts: asyncio keeps 256 KB for each TLS connection, and within a Region a
+response takes about 10 ms."""
 _MARGIN_SECONDS = 2.0
-"""Kept back of a function's time, to finish what is under way, answer and log."""
+"""Part of a function's time that is reserved for finishing requests in flight, replying and logging."""
 
 Event: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = dict[str, Any]
@@ -42,10 +45,11 @@ Response: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a handler works with. `now_ms` gives epoch ms, `new_id` a ULID.
+    """The dependencies of a handler. `now_ms` returns epoch ms, `new_id` a ULID.
 
-    `hand_over` invokes `fanout` with each segment, and gives back those that it could not. `size` takes how
-    many connections have been seen, and gives how many there may be in all. `keys` gives those of tokens.
+    `invoke_fanout` invokes `fanout` for each segment and returns those that failed. `estimated_size` takes
+    the number of connections read so far and returns the estimated number of all. `token_keys` returns the
+    signing keys of tokens.
     """
 
     config: Config
@@ -59,11 +63,13 @@ class Services:
 
 @cache
 def config() -> Config:
+    """The settings of this function."""
     return Config.from_env(os.environ)
 
 
 @cache
 def services() -> Services:
+    """The dependencies of the handlers."""
     settings = config()
     store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
     return Services(
@@ -71,22 +77,23 @@ def services() -> Services:
         store,
         now_ms,
         UlidGenerator(now_ms, os.urandom),
-        # Made when a room is large for the first time: small ones need no client of Lambda's.
+        # Created for the first large room: small rooms need no Lambda client.
         invoke_fanout=lambda segments: invoker().invoke_all(segments),
         estimated_size=TableSize(store.item_count, _logger()).at_least,
-        # Only functions that let people in ask for them.
+        # Only functions that authenticate clients call it.
         token_keys=lambda: keys()(),  # noqa: PLW0108 - made when first asked
     )
 
 
 @cache
 def poster() -> Poster:
+    """The poster to the stage's connections. Raises KeyError when no endpoint is configured."""
     settings = config()
     if not settings.endpoint:
         raise KeyError("NWCHAT_ENDPOINT")
     meta = _client("dynamodb").meta
     rows = RowDeletion(meta.endpoint_url, meta.region_name, settings.connections_table, _credentials)
-    # Certificates are read while there is a whole CPU for it.
+    # Load certificates during the init phase, which has a whole CPU.
     tls_context = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
     transport = AsyncioTransport(verify=tls_context)
     return Poster(
@@ -102,6 +109,7 @@ def poster() -> Poster:
 
 @cache
 def invoker() -> Invoker:
+    """The invoker of the fan-out function. Raises KeyError when no function is configured."""
     function = config().fan_out.function
     if not function:
         raise KeyError("NWCHAT_FANOUT_FUNCTION")
@@ -110,9 +118,9 @@ def invoker() -> Invoker:
 
 @cache
 def keys() -> KeyCache:
-    """What gives the keys of tokens as they are now (`nwchat.auth.key_cache`), none where they cannot be had.
+    """The cache of the signing keys of tokens; see `nwchat.auth.key_cache`.
 
-    KeyError where deploy has named no parameter. The role needs ssm:GetParameter alone (`policies`).
+    Raises KeyError when no parameter is configured. The function's role allows ssm:GetParameter only.
     """
     from nwchat.auth.key_cache import KeyCache
 
@@ -134,6 +142,7 @@ def _fetch_keys(ssm: Any, name: str) -> tuple[TokenKey, ...]:
 
 
 def now_ms() -> int:
+    """The current time in epoch ms."""
     return time.time_ns() // 1_000_000
 
 
@@ -151,7 +160,10 @@ def _session() -> Any:
 
 @cache
 def _client(service: str, *, fail_fast: bool = False) -> Any:
-    """A `brief` one gives up soon: a handshake waits for it, and there is something to go on with."""
+    """A boto3 client. With `fail_fast` it has short timeouts and few retries.
+
+    For calls during a handshake, whose caller has cached data or retries itself.
+    """
     from botocore.config import Config as ClientConfig
 
     settings = ClientConfig(
@@ -163,7 +175,7 @@ def _client(service: str, *, fail_fast: bool = False) -> Any:
 
 
 def _credentials() -> Credentials:
-    """The role's, which a snapshot that was started anew has fresh ones of."""
+    """The role's credentials. A restored SnapStart snapshot gets new ones."""
     credentials = _session().get_credentials()
     if credentials is None:
         raise LookupError("no AWS credentials")
@@ -175,7 +187,7 @@ def _credentials() -> Credentials:
 def _logger() -> logging.Logger:
     logger = logging.getLogger("nwchat")
     logger.setLevel(config().log_level)
-    # In JSON mode the runtime's own handler on the root logger formats `extra` as well.
+    # In JSON mode the runtime's own handler on the root logger also formats `extra`.
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON":
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(JsonFormatter())
@@ -192,17 +204,17 @@ def log_for(event: Event, context: object) -> Log:
 
 
 def request_of(event: Event) -> Mapping[str, Any]:
-    """`requestContext`, empty when an event (the console's test event, say) has none."""
+    """The event's `requestContext`; empty when there is none, as in the console's test event."""
     request = event.get("requestContext")
     return request if isinstance(request, Mapping) else {}
 
 
 def deadline_of(context: object, clock: Callable[[], float] = time.monotonic) -> float:
-    """When to begin nothing more, in `clock` seconds; never, where the context doesn't tell the time left."""
+    """When to start no more work, in `clock` seconds; infinity when the context has no remaining time."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return clock() + remaining() / 1000 - _MARGIN_SECONDS if callable(remaining) else math.inf
 
 
 def in_init_phase() -> bool:
-    """Whether to make clients at import: Lambda's init phase has a whole CPU, an invocation a fraction."""
+    """Whether to create clients at import: Lambda's init phase has a whole CPU, an invocation a fraction."""
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ

@@ -1,8 +1,7 @@
-"""The requests of a `RequestScheduler` over libcurl's multi interface: the fastest way that Python has.
+"""Transport over libcurl's multi interface: the fastest one available to Python.
 
-libcurl brings TLS, proxies, the races of kept connections and the timeouts. As in
-`nwchat.delivery.asyncio_transport`, a response counts once its headers are whole and, where it may matter,
-its body.
+libcurl provides TLS, proxies, keep-alive and timeouts. As in `nwchat.delivery.asyncio_transport`, a response
+counts when its headers are complete and, where it may matter, its body.
 """
 
 from __future__ import annotations
@@ -19,13 +18,16 @@ from nwchat.delivery.http_response import MAX_BODY_BYTES, STATUS_ONLY
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, Call, RequestScheduler
 
 _SELECT_SECONDS = 0.1
-# Older versions of pycurl know the older name alone.
+# Older versions of pycurl have only the older name.
 _LENGTH: int = getattr(pycurl, "CONTENT_LENGTH_DOWNLOAD_T", 0) or pycurl.CONTENT_LENGTH_DOWNLOAD
 
 
 class CurlTransport:
-    """One multi handle, for one thread. `ca_bundle` is a file, "" for libcurl's own; `proxy` gives for a URL
-    the proxy on the way to it, or ""."""
+    """A transport with its own multi handle, for one thread.
+
+    `ca_bundle` is a file, "" for libcurl's default. `proxy` returns the proxy for a URL, or "". `clock`
+    returns monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class CurlTransport:
         self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONCURRENCY)
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
-        """As `nwchat.delivery.asyncio_transport.Transport` says."""
+        """Run the scheduler's requests; see `nwchat.delivery.asyncio_transport.Transport`."""
         run = _Run(self._multi, scheduler, self._handle_maker(scheduler.target), self._clock)
         try:
             run.finish(stop_reason)
@@ -49,7 +51,7 @@ class CurlTransport:
             run.abort()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._multi.close()
 
     def _handle_maker(self, target: Any) -> Callable[[], pycurl.Curl]:
@@ -65,7 +67,7 @@ class CurlTransport:
             handle.setopt(pycurl.PROXY, proxy)
             handle.setopt(pycurl.PATH_AS_IS, 1)
             handle.setopt(pycurl.TCP_NODELAY, 1)
-            # Answers are short, and there is one of each for every connection.
+            # Responses are short, and each connection has buffers of its own.
             handle.setopt(pycurl.BUFFERSIZE, 16 * 1024)
             handle.setopt(pycurl.UPLOAD_BUFFERSIZE, 16 * 1024)
             handle.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -83,7 +85,7 @@ class CurlTransport:
 
 
 class _Run:
-    """One courier's requests."""
+    """One scheduler's requests."""
 
     def __init__(
         self,
@@ -102,11 +104,12 @@ class _Run:
         self._request_bodies: dict[pycurl.Curl, bytes] = {}
         target = scheduler.target
         self._origin = f"{target.scheme}://{target.host}"
-        # What libcurl would add by itself is left out.
+        # Remove the headers that libcurl adds by default.
         self._static = [*target.headers, "Accept:", "Expect:"]
         self._has_body = target.method == "POST"
 
     def finish(self, stop_reason: Callable[[], str] | None) -> None:
+        """Send requests and check for a stop until the scheduler is done."""
         multi, scheduler, clock = self._multi, self._scheduler, self._clock
         checked_at = clock()
         while True:
@@ -132,7 +135,7 @@ class _Run:
                 multi.select(seconds)
 
     def abort(self) -> None:
-        """Whatever is still under way is nobody's any more."""
+        """Close the requests in flight. Their items get no outcome."""
         for handle in self._in_flight:
             self._multi.remove_handle(handle)
             handle.close()
@@ -185,7 +188,7 @@ class _Run:
     def _record_response(self, handle: pycurl.Curl, status: int, now: float) -> None:
         call = self._in_flight.pop(handle)
         if handle.getinfo(pycurl.NUM_CONNECTS):
-            # Most of that was the handshake.
+            # The time includes the handshake, so it says nothing about the latency.
             call.sent_at = -math.inf
         self._multi.remove_handle(handle)
         self._idle.append(handle)
@@ -197,13 +200,13 @@ class _Run:
         elif status in STATUS_ONLY or handle.getinfo(_LENGTH) >= 0:
             self._scheduler.record_response(call, status, b"", now)
         else:
-            # libcurl takes a connection's end in the middle of the headers for the answer's.
+            # libcurl accepts a response whose connection ended within the headers.
             self._scheduler.record_failure(call, f"{status} without an end", now)
 
     def _record_failure(self, handle: pycurl.Curl, code: int, text: str, now: float) -> None:
         status = handle.getinfo(pycurl.RESPONSE_CODE)
         if self._bodies[handle] and (status in STATUS_ONLY or code == pycurl.E_WRITE_ERROR):
-            # Some of the body came, so the headers are whole.
+            # Part of the body was received, so the headers are complete.
             self._record_response(handle, status, now)
             return
         call = self._in_flight.pop(handle)

@@ -1,4 +1,4 @@
-"""GET over HTTP, as a player's browser does it, but straight: who is asked may not send a token elsewhere."""
+"""HTTP GET without redirects, as a player's browser sends it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from nwchatctl import __version__
 from nwchatctl.chat.smoke_test import HttpAnswer
 
 _MAX_BYTES = 8 * 1024 * 1024
-"""Bytes of an answer that are read: more than a function can give."""
+"""Maximum number of response bytes that are read: more than a function can return."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: urllib sends `Authorization` along, whatever host it is to."""
+    """Follows no redirects: urllib would send `Authorization` to any host."""
 
     def redirect_request(self, *_: object) -> None:
+        """Return no request, so that urllib reports the redirect as an error."""
         return None
 
 
 def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = "") -> HttpAnswer:
-    """The answer, whatever its status, `direct` past any proxy of the environment: the sandbox is on this
-    machine. `host` is asked for instead of the address's, `token` is who asks, "" for anybody.
+    """Send a GET request and return the response, whatever its status.
 
-    Raises OSError where none has come as a whole after `seconds`, or none that is HTTP, and for a redirect.
+    `direct` ignores the proxies of the environment, for the sandbox on this machine. `host` replaces the
+    URL's host in the Host header. `token` is sent as a bearer token, "" for none. Raises OSError when no
+    complete HTTP response arrives within `seconds`, and for a redirect.
     """
     headers = {"User-Agent": f"nwchatctl/{__version__}"}
     if host:
@@ -45,7 +47,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
         except (http.client.HTTPException, ValueError) as error:
             results.append(OSError(f"no HTTP answer: {type(error).__name__}"))
 
-    # A thread, as a socket's timeout is for each read: what comes in drops is never late.
+    # A thread limits the total time: a socket's timeout applies to each read only.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)

@@ -1,4 +1,4 @@
-"""A WebSocket to the chat, as a player's browser has one."""
+"""Blocking WebSocket client, which connects as a player's browser does."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from websockets.typing import Subprotocol
 from nwchatctl.chat.smoke_test import SocketClosed
 
 OPEN_TIMEOUT_SECONDS = 15.0
-"""Seconds. The upgrade waits for the connect function, which may start cold."""
+"""The upgrade waits for the connect function, which may have a cold start."""
 
 
 class _NoRedirects(ClientConnection):
-    """Follows no redirect: websockets does from 17 on, and offers the same subprotocols to any host."""
+    """Follows no redirects: websockets 17 and later would offer the same subprotocols to any host."""
 
     def handshake(self, *args: Any, **kwargs: Any) -> None:
-        """Raises SocketClosed where it is refused, which websockets hands on as it is."""
+        """Perform the handshake. Raises SocketClosed when it is refused.
+
+        websockets does not wrap this error.
+        """
         try:
             super().handshake(*args, **kwargs)
         except InvalidStatus as error:
@@ -31,7 +34,7 @@ class _NoRedirects(ClientConnection):
 
 
 class WebSocket:
-    """A blocking client socket; frames are text."""
+    """A WebSocket connection with text frames."""
 
     def __init__(self, connection: ClientConnection, closing: ExitStack) -> None:
         self._connection = connection
@@ -46,15 +49,16 @@ class WebSocket:
         address: tuple[str, int] | None = None,
         subprotocols: Sequence[str] = (),
     ) -> WebSocket:
-        """Connects, `direct` past any proxy of the environment: the sandbox is on this machine. `at` is the
-        (host, port) that is dialled whatever the address says, which then only is the Host. One of the
-        `subprotocols` may be a token, which no address shows then.
+        """Connect to `url`.
 
-        Raises SocketClosed where the chat refuses, OSError where it is not reached.
+        `direct` ignores the proxies of the environment, for the sandbox on this machine. `address` is the
+        (host, port) to connect to; the URL's host is then used for the Host header only. One of the
+        `subprotocols` may be a token, so that it does not appear in a URL. Raises SocketClosed when the chat
+        refuses the connection, OSError when it cannot be reached.
         """
         proxy: Literal[True] | None = None if direct else True
         sock = socket.create_connection(address, OPEN_TIMEOUT_SECONDS) if address else None
-        # Entered, because websockets wants that from 17.1 on.
+        # Entered as a context manager, as websockets 17.1 and later require.
         with ExitStack() as cleanup:
             if sock is not None:
                 cleanup.callback(sock.close)
@@ -78,11 +82,11 @@ class WebSocket:
 
     @property
     def subprotocol(self) -> str | None:
-        """The one that the chat chose of those that were offered."""
+        """The subprotocol that the chat selected."""
         return self._connection.subprotocol
 
     def send(self, text: str) -> None:
-        """Sends one text frame. Raises SocketClosed."""
+        """Send one text frame. Raises SocketClosed."""
         try:
             self._connection.send(text)
         except ConnectionClosed as error:
@@ -97,7 +101,7 @@ class WebSocket:
         return frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
 
     def close(self) -> int:
-        """Closes with 1000; the code that the other side answered, 1006 where it did not."""
+        """Close with code 1000; return the peer's close code, 1006 when there is none."""
         self._closing.close()
         code = self._connection.close_code
         return 1006 if code is None else code

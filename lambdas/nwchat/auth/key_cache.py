@@ -1,4 +1,4 @@
-"""The keys of tokens as a function has them: asked for anew, and kept through an outage. Pure."""
+"""Cache of the signing keys of tokens: refreshed regularly, and kept during an outage. Pure."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from collections.abc import Callable
 from nwchat.auth.token_keys import TokenKey
 
 FRESH_SECONDS = 1.0
-"""For so long they are not asked for again. `token rotate` waits a little longer before it says that it is
-done."""
+"""How long the keys are used without being fetched again. `token rotate` waits a little longer than this
+before it reports success."""
 
 RETRY_DELAY_SECONDS = (5.0, 15.0)
-"""For so long, drawn anew, whoever has some does not ask again after no answer. Parameter Store answers 40
-times a second in all of an account and Region (its standard throughput): when everybody comes back at once,
-those calls are for functions that have none yet."""
+"""Range of the random delay before the next fetch when one fails while keys are cached. Parameter Store
+serves 40 requests a second per account and Region (standard throughput); when many clients reconnect at once,
+they are for functions without keys."""
 
 MAX_WAIT_SECONDS = 3.0
-"""For so long whoever has none goes on asking. One try can take 6 s more; a handshake has 29."""
+"""How long fetching is retried when no keys are cached. One attempt can take 6 s more; a handshake may take
+29 s."""
 
 RETRY_PAUSE_SECONDS = (0.1, 0.6)
-"""Between two of those tries, drawn."""
+"""Range of the random pause between these retries."""
 
 STALE_SECONDS = 300.0
-"""For so long what was read last goes on being used, while Parameter Store does not answer."""
+"""How long the last keys are used while Parameter Store does not respond."""
 
 
 class NoKeys(Exception):
-    """There are none, or nothing that reads as keys: an answer, unlike an outage."""
+    """The parameter does not exist or holds no keys; unlike an outage, this is a definite result."""
 
 
 class KeyCache:
-    """The keys of `fetch`, which raises NoKeys, or whatever else where there was no answer.
+    """Caches the keys that `fetch` returns.
 
-    Once there are keys, how often it is called depends on `clock` (seconds) and `draw` (a number between two)
-    alone. `sleep` waits for so many seconds.
+    `fetch` raises NoKeys, or any other error for an outage. `clock` returns seconds, `uniform` a random
+    number between two, `sleep` takes seconds.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class KeyCache:
         self._refresh_at = -STALE_SECONDS
 
     def __call__(self) -> tuple[TokenKey, ...]:
-        """The keys, the newest first; none where they cannot be had: then nobody comes in."""
+        """The keys, newest first; none when they are not available, and then no token is accepted."""
         began = self._clock()
         if began >= self._refresh_at:
             while not self._refresh() and not self._current() and self._clock() - began < MAX_WAIT_SECONDS:
@@ -66,8 +67,8 @@ class KeyCache:
         return self._keys if self._clock() - self._read_at < STALE_SECONDS else ()
 
     def _refresh(self) -> bool:
-        """Whether there was an answer."""
-        # Before it is asked: an answer may be older than its arrival, and so is what we know then.
+        """Fetch the keys. Returns False for an outage."""
+        # Taken before the request: the response may be older than its arrival.
         asked_at = self._clock()
         try:
             self._keys, self._read_at = self._fetch(), asked_at
@@ -75,7 +76,7 @@ class KeyCache:
             self._keys = ()
             self._logger.error("there are no token keys")
         except Exception as error:
-            # No stack trace: the error of reading a secret is told by its kind alone.
+            # No stack trace and no text: errors of reading a secret are logged by type only.
             kind = type(error).__name__
             self._logger.warning("the token keys could not be read", extra={"error": kind})
             self._refresh_at = self._clock() + (self._uniform(*RETRY_DELAY_SECONDS) if self._current() else 0)

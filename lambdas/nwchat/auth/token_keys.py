@@ -1,4 +1,4 @@
-"""The keys that tokens are signed with, as they are kept in a parameter. Pure, and without PyJWT."""
+"""The signing keys of tokens, as they are stored in an SSM parameter. Pure, and without PyJWT."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 KEYS_KEPT = 2
-"""The key that signs, and the one that signed before it."""
+"""The current signing key and the previous one."""
 
 _MIN_KEY_CHARS = 32
-"""RFC 7518, 3.2: a key of HS256 is 256 bits at least."""
+"""RFC 7518, 3.2: a key of HS256 has at least 256 bits."""
 
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """`key` signs as it is written here (ASCII); `created_at` is when it was made."""
+    """A signing key. `key` is used as its ASCII bytes; `created_at` is epoch seconds."""
 
     kid: str
     key: str = field(repr=False)
@@ -26,12 +26,12 @@ class TokenKey:
 
 
 def read_keys(text: str) -> tuple[TokenKey, ...]:
-    """The keys that are kept as `text`, the newest first. ValueError where it holds none."""
+    """Parse the stored keys, newest first. Raises ValueError when `text` holds none."""
     try:
         found = json.loads(text)["keys"]
         keys = tuple(TokenKey(each["kid"], each["key"], each["created_at"]) for each in found[:KEYS_KEPT])
     except (ValueError, RecursionError, KeyError, TypeError):
-        # From None: what was read is quoted by the error's own context.
+        # `from None`: the context of the error would quote the secret.
         raise ValueError("these are no keys") from None
     if not keys or not all(map(_is_key, keys)):
         raise ValueError("these are no keys")
@@ -39,7 +39,7 @@ def read_keys(text: str) -> tuple[TokenKey, ...]:
 
 
 def write_keys(keys: Iterable[TokenKey]) -> str:
-    """As `read_keys` reads them; 250 characters of the 4 KB that a parameter may have."""
+    """Encode keys for `read_keys`: about 250 characters of the 4 KB that a parameter may have."""
     return json.dumps({"keys": [asdict(each) for each in keys]}, separators=(",", ":"))
 
 

@@ -1,7 +1,7 @@
-"""Tokens: where a request carries one, whether it is good, and how one is made. Pure; on PyJWT.
+"""Tokens: extracting them from requests, verifying and creating them. Pure; uses PyJWT.
 
-A token is a JWT signed with HS256 (docs/tokens.md). Times are epoch seconds. Only the functions that let
-people in import this module: the others start without PyJWT.
+A token is a JWT signed with HS256 (docs/tokens.md). Times are epoch seconds. Only functions that authenticate
+clients import this module: the others start without PyJWT.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from nwchat.model.subprotocol import SUBPROTOCOL, offered_subprotocols
 ALGORITHM = "HS256"
 
 MAX_TOKEN_CHARS = 4096
-"""Longer ones are not looked at. All of a request's headers are 10,240 bytes at most (API Gateway quotas)."""
+"""Longer tokens are refused unread. All headers of a request have at most 10,240 bytes (API Gateway
+quotas)."""
 
 MAX_ROLE_CHARS = 40
 
 LEEWAY_SECONDS = 10
-"""How far the signer's clock may be ahead of ours (`nbf`, `iat`); a token ends at its `exp` exactly."""
+"""How far the issuer's clock may be ahead (`nbf`, `iat`). A token expires exactly at its `exp`."""
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 _MAX_TIME = 253_402_300_799
-"""The end of the year 9999. A time after it is one in milliseconds, and a token with it would never end."""
+"""The end of the year 9999. A later time is probably in milliseconds, and such a token would never expire."""
 
 
 Reason: TypeAlias = Literal[
@@ -52,9 +53,9 @@ Reason: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class TokenRefused:
-    """Why nobody comes in: a code for the log (docs/tokens.md lists them). Clients are not told.
+    """A token that was not accepted. `reason` is a code for the log (docs/tokens.md); clients do not get it.
 
-    `claims` are what a token says that one of our keys did sign.
+    `claims` are set when the signature is valid.
     """
 
     reason: Reason
@@ -63,7 +64,7 @@ class TokenRefused:
 
 @dataclass(frozen=True, slots=True)
 class TokenAccepted:
-    """A token that holds: whose it is, when it ends, the key that signed it, and all that it says."""
+    """A valid token: its owner, expiry time, signing key id and all claims."""
 
     identity: Identity
     expires_at: int | float
@@ -71,14 +72,14 @@ class TokenAccepted:
     claims: Mapping[str, Any]
 
 
-# Where a token is --------------------------------------------------------------------------------
+# Extraction -------------------------------------------------------------------------------------
 
 
 def handshake_token(event: Mapping[str, Any]) -> str | TokenRefused:
-    """The token of a $connect event: `?token=`, or a second subprotocol beside `nwchat`; nowhere else.
+    """The token of a $connect event: `?token=`, or a second subprotocol beside `nwchat`.
 
-    Both may be given when they are the same. More than one of a kind is refused: which of them counts would
-    be for whoever reads them first to say.
+    Both may be given when they are equal. Several tokens of one kind are refused, because different readers
+    could select different ones.
     """
     from_query = _query_token(event)
     from_subprotocol = _subprotocol_token(event)
@@ -91,7 +92,7 @@ def handshake_token(event: Mapping[str, Any]) -> str | TokenRefused:
 
 
 def bearer_token(headers: Mapping[str, Any] | None) -> str | TokenRefused:
-    """The token of an HTTP request: `Authorization: Bearer …`, and nowhere else."""
+    """The token of an HTTP request: `Authorization: Bearer …`."""
     values = [str(value) for name, value in (headers or {}).items() if str(name).lower() == "authorization"]
     if len(values) > 1:
         return TokenRefused("several")
@@ -117,22 +118,23 @@ def _subprotocol_token(event: Mapping[str, Any]) -> str | TokenRefused:
     others = [each for each in offered if each != SUBPROTOCOL]
     if len(others) > 1:
         return TokenRefused("several")
-    # Without ours among them there is none that we could answer, and a browser would close the socket.
+    # Without `nwchat` among the offers there is no subprotocol to select, and a browser would close the
+    # connection.
     return others[0] if others and SUBPROTOCOL in offered else ""
 
 
-# Whether it is good ------------------------------------------------------------------------------
+# Verification -----------------------------------------------------------------------------------
 
 
 def verify_with(
     keys: Callable[[], Sequence[TokenKey]], token: str, now: float, max_uname_chars: int
 ) -> TokenAccepted | TokenRefused:
-    """As `verify`, but what can be no token asks for no `keys`."""
-    return misshapen(token) or verify(token, keys(), now, max_uname_chars)
+    """Verify `token`, calling `keys` only when it is well-formed."""
+    return format_error(token) or verify(token, keys(), now, max_uname_chars)
 
 
-def misshapen(token: str) -> TokenRefused | None:
-    """Why `token` is refused whatever the keys are; None where they have to tell."""
+def format_error(token: str) -> TokenRefused | None:
+    """Why `token` is refused whatever the keys are; None when its signature must be checked."""
     header = _header(token)
     return header if isinstance(header, TokenRefused) else None
 
@@ -140,9 +142,9 @@ def misshapen(token: str) -> TokenRefused | None:
 def verify(
     token: str, keys: Sequence[TokenKey], now: float, max_uname_chars: int
 ) -> TokenAccepted | TokenRefused:
-    """Whether `token` was signed by one of `keys` and holds at `now`. Raises nothing, whatever it is.
+    """Verify that one of `keys` signed `token` and that it is valid at `now`. Never raises.
 
-    `aud` and `iss` say nothing here: the keys are this chat's own.
+    `aud` and `iss` are not checked: the keys belong to this chat alone.
     """
     header = _header(token)
     if isinstance(header, TokenRefused):
@@ -171,13 +173,13 @@ def _header(token: str) -> Mapping[str, Any] | TokenRefused:
     if header.get("alg") != ALGORITHM:
         return TokenRefused("algorithm")
     if "crit" in header or header.get("b64", True) is not True:
-        # RFC 7515, 4.1.11: what must be understood, and is not, makes a token invalid.
+        # RFC 7515, 4.1.11: a token with a critical extension that is not supported is invalid.
         return TokenRefused("malformed")
     return header
 
 
 _SIGNATURE_ONLY: Any = {
-    # Times are compared by `_judged`, with the clock that it is given.
+    # `_check_claims` compares the times, with the caller's clock.
     "verify_exp": False,
     "verify_nbf": False,
     "verify_iat": False,
@@ -219,13 +221,15 @@ def _check_claims(
 
 
 def _is_time(value: object) -> bool:
-    # NaN is in no order with anything, so that it fails here; True is a number to Python.
+    # NaN fails the comparison; bool is a subclass of int.
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_TIME
 
 
 def _is_sender_id(value: object) -> bool:
-    """Whether it is what cleaning leaves of it, as cut or cleaned two players could become one, and has
-    something to see, as nobody else can be banned."""
+    """Whether `value` is unchanged by cleaning and has a visible character.
+
+    A cleaned or cut id could be equal to another player's, and an invisible one could not be banned.
+    """
     return (
         isinstance(value, str)
         and clean_name(value, MAX_SENDER_ID_CHARS) == value
@@ -233,11 +237,14 @@ def _is_sender_id(value: object) -> bool:
     )
 
 
-# How one is made ---------------------------------------------------------------------------------
+# Creation ---------------------------------------------------------------------------------------
 
 
 def create_token(identity: Identity, key: TokenKey, issued_at: int, seconds: int) -> str:
-    """A token of `identity` that holds for `seconds`. ValueError for a sender_id that no token may have."""
+    """Create a token for `identity` that is valid for `seconds`.
+
+    Raises ValueError for a sender_id that no token may contain.
+    """
     if not _is_sender_id(identity.sender_id):
         raise ValueError(
             f"an id is 1 to {MAX_SENDER_ID_CHARS} characters with something to see, without control "

@@ -1,7 +1,7 @@
-"""The requests of a `Courier` over the standard library's asyncio: for the functions, which ship nothing.
+"""Transport over the standard library's asyncio: for the functions, which ship no dependencies.
 
-HTTP/1.1, one request at a time on each of a few kept connections. An answer counts once its headers are whole
-and, where it may matter, its body: what breaks before that is tried again.
+HTTP/1.1 with keep-alive, one request at a time on each connection. A response counts when its headers are
+complete and, where it may matter, its body. A request whose response breaks off before that is retried.
 """
 
 from __future__ import annotations
@@ -19,25 +19,31 @@ from nwchat.delivery.scheduler import Call, RequestScheduler
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 RESPONSE_TIMEOUT_SECONDS = 8.0
-"""API Gateway answers a post within milliseconds: who waits longer than that waits for nothing."""
+"""API Gateway answers a post within milliseconds, so waiting longer is pointless."""
 _TIMEOUT_CHECK_SECONDS = 0.25
 _MAX_CONNECTING = 32
 _PORTS = {"http": 80, "https": 443}
 
 
 class Transport(Protocol):
-    """Runs couriers, one after the other; keeps its connections between them."""
+    """Runs schedulers, one after the other, and keeps its connections between them."""
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
-        """Returns when all is settled. `stopped`, asked some times a second, gives why to stop, or ""."""
+        """Return when every item has its outcome.
+
+        `stop_reason` is called several times a second and returns why to stop, or "".
+        """
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
 
 
 class AsyncioTransport:
-    """One event loop of its own, for one thread. `verify` is for https; `proxy` gives for a URL the one of an
-    HTTP proxy on the way, or ""."""
+    """A transport with its own event loop, for one thread.
+
+    `verify` is the TLS context for https. `proxy` returns the HTTP proxy for a URL, or "". `clock` returns
+    monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class AsyncioTransport:
         self._loop.set_exception_handler(self._handle_exception)
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
+        """Run the scheduler's requests until every item has its outcome."""
         key = (scheduler.target.scheme, scheduler.target.host)
         run = _Run(self, scheduler, self._idle.setdefault(key, deque()), stop_reason)
         self._error = None
@@ -64,15 +71,16 @@ class AsyncioTransport:
             run.abort()
 
     def close(self) -> None:
+        """Close the idle connections and the event loop."""
         for connections in self._idle.values():
             while connections:
                 connections.pop().abort()
-        # One more turn, in which the transports close.
+        # One more iteration of the loop, in which the transports close.
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     async def connect(self, scheme: str, host: str, connection: HttpConnection) -> None:
-        """Connects `line`. Raises OSError (ssl.SSLError is one), or TimeoutError."""
+        """Connect `connection`. Raises OSError (ssl.SSLError included) or TimeoutError."""
         name, port = _address(scheme, host)
         secure = self._context() if scheme == "https" else None
         options: dict[str, Any] = {"ssl": secure, "server_hostname": name if secure else None}
@@ -87,17 +95,17 @@ class AsyncioTransport:
                 await self._loop.create_connection(lambda: connection, name, port, **options)
 
     def raise_error(self) -> None:
-        """Raises what a callback raised, which asyncio would only write to a log."""
+        """Raise the first error of a callback, which asyncio would only log."""
         if self._error is not None:
             raise self._error
 
     def record_error(self, task: asyncio.Task[None]) -> None:
-        """Takes note of what a task raised."""
+        """Record the error of a finished task."""
         if not task.cancelled():
             self._error = self._error or task.exception()
 
     def _handle_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # The rest are futures that nobody waits for any more.
+        # Other contexts concern futures that are no longer awaited.
         if "protocol" in context or "handle" in context:
             self._error = self._error or context.get("exception")
 
@@ -115,7 +123,7 @@ def _address(scheme: str, host: str) -> tuple[str, int]:
 
 
 class _Run:
-    """One courier's requests, over the idle lines and new ones."""
+    """One scheduler's requests, over idle and new connections."""
 
     def __init__(
         self,
@@ -141,6 +149,7 @@ class _Run:
         self._has_body = target.method == "POST"
 
     async def finish(self) -> None:
+        """Send requests and check timeouts until the scheduler is done."""
         while True:
             self._send_pending()
             self._transport.raise_error()
@@ -156,7 +165,7 @@ class _Run:
             self._check_timeouts()
 
     def abort(self) -> None:
-        """Whatever is still under way is nobody's any more."""
+        """Cancel the requests in flight. Their items get no outcome."""
         for task in self._connecting:
             task.cancel()
         for connection in list(self._busy):
@@ -164,13 +173,14 @@ class _Run:
             connection.abort()
 
     def encode(self, call: Call[Any]) -> bytes:
+        """The request as bytes of HTTP/1.1."""
         path, headers = call.signed
         length = f"\r\ncontent-length: {len(call.body)}" if self._has_body else ""
         head = f"{path}{self._static}" + "\r\n".join(headers) + f"{length}\r\n\r\n"
         return self.head + head.encode("latin-1") + call.body
 
     def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
-        """A line has its answer: on with the next request on it, while there is one."""
+        """Record a response, and send the next request on the connection."""
         scheduler, now, call = self._scheduler, self.clock(), connection.call
         connection.call = None
         if call is not None:
@@ -187,20 +197,21 @@ class _Run:
         self._changed.set()
 
     def _discard(self, connection: HttpConnection) -> None:
-        """A line is of no more use."""
+        """Close a connection that cannot be used again."""
         self._busy.discard(connection)
         connection.abort()
         self._changed.set()
 
     def on_failure(self, connection: HttpConnection, reason: str) -> None:
-        """A line broke under its request."""
+        """Record that a connection failed during its request."""
         call, now = connection.call, self.clock()
         connection.call = None
         self._discard(connection)
         if call is None:
             return
         if connection.stale and not self._scheduler.stop_reason:
-            # Kept too long, and closed by the other side just as we wrote: no fault of the request's.
+            # The server closed an idle connection while the request was being sent: send it again, without
+            # counting a failure.
             self._start_connecting(call)
         else:
             self._scheduler.record_failure(call, reason, now)
@@ -236,7 +247,7 @@ class _Run:
         except BaseException:
             connection.abort()
             raise
-        # From here on nobody else settles the call.
+        # From here on only this task records the call's outcome.
         self._connecting.pop(cast("asyncio.Task[None]", asyncio.current_task()))
         self._changed.set()
         if reason:
@@ -244,7 +255,7 @@ class _Run:
             self._scheduler.record_failure(call, reason, self.clock())
         else:
             self._busy.add(connection)
-            # The handshake is not part of what an answer takes.
+            # The latency does not include the handshake.
             call.sent_at = self.clock()
             connection.send(call, self)
 
@@ -270,6 +281,6 @@ class _Run:
 
 
 def _error_text(error: Exception) -> str:
-    """What kind of error it is; of a certificate, what is wrong with it."""
+    """The error's type; for a certificate error also the reason."""
     kind = type(error).__name__
     return f"{kind}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else kind

@@ -1,4 +1,4 @@
-"""One connection of HTTP/1.1 under asyncio, with at most one request on it."""
+"""An HTTP/1.1 connection under asyncio, with at most one request at a time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from nwchat.delivery.scheduler import Call
 
 
 class ConnectionOwner(Protocol):
-    """Who sends on a line, and is told what came of it."""
+    """Sends requests on a connection, and is notified of their results."""
 
     def encode(self, call: Call[Any]) -> bytes:
-        """The request as it goes over the wire."""
+        """The request as bytes."""
 
     def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
-        """The answer came; the line can be used again if `keep`."""
+        """The response arrived. The connection can be used again if `keep_alive`."""
 
     def on_failure(self, connection: HttpConnection, reason: str) -> None:
-        """No answer will come."""
+        """There will be no response."""
 
 
 class HttpConnection(asyncio.Protocol):
-    """One connection, with at most one request on it."""
+    """One connection, with at most one request in flight. `sent_at` is in the scheduler's seconds."""
 
     def __init__(self) -> None:
         self.call: Call[Any] | None = None
@@ -33,27 +33,29 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._received = b""
         self._response: http_response.HttpResponse | None = None
-        """What `_bytes` are so far."""
+        """The response parsed from `_received`; None until its headers are complete."""
         self._responses = 0
 
     @property
     def stale(self) -> bool:
-        """Whether it had answered before, and has said nothing to its present request."""
+        """Whether a reused connection has received nothing for its current request."""
         return self._responses > 0 and not self._received
 
     def send(self, call: Call[Any], owner: ConnectionOwner) -> None:
+        """Send a request. The connection must be idle."""
         self.call, self._owner, self._received, self._response = call, owner, b"", None
         self.sent_at = call.sent_at
         assert self._transport is not None
         self._transport.write(owner.encode(call))
 
     def abort(self) -> None:
+        """Close the connection at once."""
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
 
     def time_out(self, owner: ConnectionOwner, reason: str) -> None:
-        """The time for an answer is over: what came of it counts, if its headers are whole."""
+        """End the request after a timeout. A response with complete headers counts."""
         response = self._response
         if response is not None:
             self._finish(response.status, response.body, keep_alive=False)
@@ -66,7 +68,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.call is None:
-            # Nothing was asked.
+            # Data without a request: the connection is out of step.
             self.abort()
             return
         if self._received:

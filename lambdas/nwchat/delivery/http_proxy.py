@@ -1,4 +1,4 @@
-"""A way through an HTTP proxy: CONNECT."""
+"""Tunnels through an HTTP proxy: the CONNECT method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _MAX_RESPONSE_BYTES = 16 * 1024
 
 
 async def open_tunnel(loop: asyncio.AbstractEventLoop, proxy: str, host: str, port: int) -> socket.socket:
-    """A socket that leads to `host`. Raises OSError when the proxy can't be reached or says no."""
+    """Open a tunnel to `host` through `proxy`, and return its socket.
+
+    Raises OSError when the proxy cannot be reached or refuses.
+    """
     parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
     addresses = await loop.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
     family, kind, protocol, _, address = addresses[0]
@@ -33,7 +36,7 @@ async def open_tunnel(loop: asyncio.AbstractEventLoop, proxy: str, host: str, po
 
 
 async def _read_response(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    """Reads the proxy's answer, a byte at a time at its end: what follows is the other side's."""
+    """Read the proxy's response one byte at a time: the bytes after it belong to the tunnel."""
     response = b""
     while not response.endswith(b"\r\n\r\n"):
         byte = await loop.sock_recv(sock, 1)

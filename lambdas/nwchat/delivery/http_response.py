@@ -1,4 +1,4 @@
-"""Answers of HTTP/1.1, read from as much of them as has come. Pure."""
+"""Parser for HTTP/1.1 responses, from the bytes received so far. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import NamedTuple
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 64 * 1024
 STATUS_ONLY = frozenset((200, 204, 410))
-"""Statuses that say all there is to know: whether the body came as well does not matter."""
+"""Statuses whose body is not needed: such a response counts without its body."""
 
 
 class HttpResponse(NamedTuple):
-    """`body` is what there is of it, `whole` whether that is all, `keep` whether the connection can be used
-    again, `until_closed` whether its end is the body's."""
+    """A response. `body` is what has been received, `complete` whether that is all of it.
+
+    `keep_alive`: the connection can be used again. `until_closed`: the body ends with the connection.
+    """
 
     status: int
     body: bytes
@@ -22,12 +24,15 @@ class HttpResponse(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether it counts although nothing more will come."""
+        """Whether the response counts although the connection has ended."""
         return self.complete or self.until_closed or self.status in STATUS_ONLY
 
 
 def parse_response(data: bytes) -> HttpResponse | None:
-    """The answer that `data` begins with; None while its headers are not whole. ValueError if it is none."""
+    """Parse the response at the start of `data`; None until its headers are complete.
+
+    Raises ValueError when `data` is not an HTTP response.
+    """
     while True:
         if not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data[:7]):
             raise ValueError("no HTTP answer")
@@ -41,7 +46,7 @@ def parse_response(data: bytes) -> HttpResponse | None:
             raise ValueError("no HTTP answer")
         if not status.startswith(b"1"):
             return _parse_body(data, int(status), end)
-        # "100 Continue" and the like: the answer is still to come.
+        # An interim response such as "100 Continue": the final response follows.
         data = data[end + 4 :]
 
 
@@ -67,7 +72,10 @@ def _parse_body(data: bytes, status: int, end: int) -> HttpResponse:
 
 
 def _decode_chunks(data: bytes) -> tuple[bytes, bool, bytes]:
-    """A chunked body so far, whether its end was seen, and what came after that. ValueError if it is none."""
+    """Decode a chunked body: the data, whether it is complete, and the bytes after it.
+
+    Raises ValueError for invalid chunks.
+    """
     parts: list[bytes] = []
     while True:
         line, found, rest = data.partition(b"\r\n")
@@ -77,7 +85,7 @@ def _decode_chunks(data: bytes) -> tuple[bytes, bool, bytes]:
         if size < 0:
             raise ValueError("no HTTP answer")
         if size == 0:
-            # Trailers, up to an empty line.
+            # Trailers end with an empty line.
             end = 0 if rest.startswith(b"\r\n") else rest.find(b"\r\n\r\n") + 2
             complete = rest.startswith(b"\r\n") or b"\r\n\r\n" in rest
             return b"".join(parts), complete, rest[end + 2 :] if complete else b""

@@ -1,4 +1,4 @@
-"""What became of one request about one connection."""
+"""The outcomes of a request about one connection."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """API Gateway took the frame, or closed the connection as it was asked to. `retries` are the further
-    attempts that it needed, as in the others."""
+    """API Gateway accepted the frame, or closed the connection as requested.
+
+    `retries` counts the attempts after the first, here and in the other outcomes.
+    """
 
     retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The connection is there; `about` is what API Gateway says of it, a JSON text."""
+    """The connection is open; `about` is API Gateway's description, a JSON text."""
 
     about: bytes = b""
     retries: int = 0
@@ -24,14 +26,14 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """There is no such connection any more."""
+    """The connection is closed."""
 
     retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It will never be taken: trying again is useless."""
+    """The request was refused permanently, so it is not retried."""
 
     status: int
     reason: str
@@ -40,7 +42,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """It was asked to wait until attempts or time ran out."""
+    """The request was throttled until attempts or time ran out."""
 
     reason: str
     retries: int = 0
@@ -48,7 +50,7 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It might have been taken another time, but attempts or time ran out."""
+    """The request failed with transient errors until attempts or time ran out."""
 
     reason: str
     retries: int = 0
@@ -59,8 +61,10 @@ Outcome: TypeAlias = Delivered | Open | Gone | Refused | Throttled | Failed
 
 @dataclass(frozen=True, slots=True)
 class RetryableResponse:
-    """An answer that is no outcome: worth another attempt. `throttled` when it asks for fewer requests,
-    `renew` when the credentials are no longer taken."""
+    """A response that calls for another attempt.
+
+    `throttled`: the service asks for fewer requests. `renew`: the credentials have expired.
+    """
 
     reason: str
     throttled: bool = False

@@ -1,4 +1,4 @@
-"""Frames to connections, and what follows from it for the table: the one thing that a chat does all day."""
+"""Posts frames to connections, and deletes the rows of closed ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OutcomeCallback = Callable[[Recipient, Outcome], None]
 class Poster:
     """Posts through `transport` to the stage at `url`, and deletes rows through `rows`. For one thread.
 
-    `now_ms` gives epoch ms, `most_width` is how many posts are under way at most.
+    `now_ms` returns epoch ms; `max_concurrency` limits the number of posts in flight.
     """
 
     def __init__(
@@ -43,8 +43,11 @@ class Poster:
         self._max_concurrency = max_concurrency
 
     def post(self, connection_id: str, data: bytes, deadline: float = math.inf) -> Outcome:
-        """One frame to one connection. Never raises for what AWS or the network answers. No attempt begins
-        at `deadline` (monotonic seconds) or later."""
+        """Post one frame to one connection. Raises only when there are no credentials.
+
+        Errors of AWS and the network are outcomes. No attempt starts at `deadline` (monotonic seconds) or
+        later.
+        """
         outcomes: list[Outcome] = []
         scheduler = RequestScheduler(
             ListSource([Recipient(connection_id)]),
@@ -70,13 +73,14 @@ class Poster:
         on_progress: Callable[[Counts], str] | None = None,
         on_outcome: OutcomeCallback | None = None,
     ) -> Counts:
-        """Posts to `first` and then to all of `source`, those in `skip` and a second time `first` left out.
+        """Post to `priority`, then to all of `source` except `skip` and `priority`.
 
-        The rows of the gone are deleted, unless they were young when that was said, or were written since
-        they were read, or it was stopped.
-        `tick` is told some times a second how far it is, and at the end; it gives a reason to stop, or "".
-        `settled` is told of each recipient once. What `source` raises goes through, once all that it gave
-        are settled.
+        Rows of closed connections are deleted, unless they were too young at that time or have been written
+        since they were read. Nothing is deleted after a stop.
+
+        `on_progress` receives the counts several times a second and at the end, and returns why to stop, or
+        "". `on_outcome` is called once for each recipient. An error of `source` is raised after every
+        recipient has its outcome.
         """
         tally = Tally()
         recipients = RecipientSource(
@@ -88,7 +92,8 @@ class Poster:
         def record(recipient: Recipient, outcome: Outcome) -> None:
             tally.record(recipient, outcome)
             if isinstance(outcome, Gone) and not is_deletable(recipient, self._now_ms()):
-                # By the time that rows are deleted it may be old, and its socket made.
+                # The row may be old enough when rows are deleted, although its connection was opened
+                # meanwhile.
                 tally.gone.pop()
             if on_outcome is not None:
                 on_outcome(recipient, outcome)
@@ -108,7 +113,7 @@ class Poster:
             if not scheduler.stop_reason:
                 self._delete_gone_rows(tally, deadline, stop_reason)
             if isinstance(scheduler.error, DeliveryAborted):
-                # What was done by then is worth knowing.
+                # The counts so far are returned instead of the error.
                 tally.broken_off = str(scheduler.error)
             elif scheduler.error is not None:
                 raise scheduler.error
@@ -138,7 +143,7 @@ class Poster:
 
 
 class ListSource:
-    """A source of what is in a list."""
+    """A source that returns the items of a list once."""
 
     def __init__(self, items: Sequence[Recipient]) -> None:
         self._items: Sequence[Recipient] | None = items

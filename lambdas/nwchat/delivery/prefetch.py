@@ -1,4 +1,4 @@
-"""Pages read ahead, in threads, while what came before is being sent."""
+"""Reads pages ahead in threads, while earlier ones are being sent."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[T]):
-    """A `nwchat.delivery.scheduler.Source` of what several readers give, each in a thread of its own.
+    """A `nwchat.delivery.scheduler.Source` that reads from several readers, each in its own thread.
 
-    At most `depth` pages of each wait to be taken, so that memory does not grow with what is read. What a
-    reader raises is raised by `next`, once the others are at their ends and all has been taken.
+    At most `depth` pages of each reader are buffered, so memory stays bounded. `next` raises a reader's error
+    after all readers have ended and all buffered pages have been returned.
     """
 
     def __init__(self, readers: Sequence[Callable[[], Iterator[Sequence[T]]]], depth: int = 2) -> None:
@@ -28,6 +28,7 @@ class Prefetcher(Generic[T]):
             threading.Thread(target=self._run_reader, args=(read,), name="read-ahead", daemon=True).start()
 
     def next(self) -> Sequence[T] | None:
+        """The next page; empty when none is buffered, None at the end."""
         with self._condition:
             if self._pages:
                 page = self._pages.popleft()
@@ -40,7 +41,7 @@ class Prefetcher(Generic[T]):
             return None
 
     def close(self) -> None:
-        """Lets the readers go, which end with the page that they are at."""
+        """Stop the readers. Each ends after its current page."""
         with self._condition:
             self._closed = True
             self._pages.clear()

@@ -1,6 +1,6 @@
-"""How fast to send, and how many at once: a rate that backs off and recovers, a width that follows latency.
+"""Rate and concurrency limits: the rate backs off and recovers, concurrency follows latency.
 
-Pure: times are monotonic seconds and come in as arguments.
+Pure: times are monotonic seconds and passed as arguments.
 """
 
 from __future__ import annotations
@@ -8,35 +8,37 @@ from __future__ import annotations
 import math
 
 _WINDOW_SECONDS = 0.25
-"""How long answers are counted before the rate is judged by them..."""
+"""How long responses are counted before the rate is adjusted..."""
 _MIN_RESPONSES = 50
 _MAX_WINDOW_SECONDS = 1.0
-"""...unless they are few: then so long."""
+"""...or with fewer than `_MIN_RESPONSES`, up to this long."""
 _MAX_THROTTLED_SHARE = 0.02
-"""The share of throttled answers that leaves the rate alone, and one more: API Gateway answers 429 for a
-single client that reads too slowly as well, and that is no reason to keep the others waiting."""
+"""This share of throttled responses, plus one, does not reduce the rate: API Gateway also answers 429 for a
+single client that reads too slowly, which must not slow down the others."""
 _OUTAGE_SHARE = 0.8
-"""The share of failures from which on there is no service or no network: everybody would be tried in vain
-while it lasts."""
+"""A larger share of failures means that the service or the network is down, so the rate is reduced."""
 _DECREASE = 0.6
 _INCREASE = 0.05
-"""Of the highest rate, a second: all of it is back in twenty seconds."""
+"""Share of the highest rate that is added each second: full recovery takes twenty seconds."""
 _MIN_RATE_SHARE = 0.02
 _BURST_SECONDS = 0.05
 
 _MAX_USEFUL_RATE = 12_000.0
-"""More requests a second than API Gateway allows an account (10,000) are none to be ready for."""
+"""Higher rates need no concurrency: API Gateway allows an account 10,000 requests a second."""
 _HEADROOM = 1.5
 _MIN_CONCURRENCY = 16
 _INITIAL_CONCURRENCY = 32
 _CONCURRENCY_STEP = 0.5
 _LATENCY_WINDOW_SECONDS = 2.0
 _MIN_LATENCY_SAMPLES = 8
-"""Answers of a kind that say something of its latency: fewer may all have been held up."""
+"""Number of responses of a kind that make its latency reliable: fewer may all have been delayed."""
 
 
 class RateLimiter:
-    """Additive increase, multiplicative decrease, up to `most` requests a second (`math.inf`: no limit)."""
+    """Token bucket with additive increase and multiplicative decrease (AIMD).
+
+    `max_rate` is in requests a second; `math.inf` means no limit.
+    """
 
     def __init__(self, max_rate: float = math.inf) -> None:
         self.max_rate = max_rate
@@ -50,7 +52,7 @@ class RateLimiter:
         self._window_began = -math.inf
 
     def try_acquire(self, now: float) -> bool:
-        """Whether a request may be sent now; if so, it counts as sent."""
+        """Whether a request may be sent now; if so, it is counted as sent."""
         if self.rate == math.inf:
             return True
         if self._tokens < 1.0:
@@ -61,14 +63,14 @@ class RateLimiter:
         return True
 
     def delay(self, now: float) -> float:
-        """Seconds until one may be sent."""
+        """Seconds until the next request may be sent."""
         if self.rate == math.inf:
             return 0.0
         self._refill(now)
         return max(0.0, (1.0 - self._tokens) / self.rate)
 
     def record_response(self, now: float, *, throttled: bool = False, failed: bool = False) -> None:
-        """Takes note of an answer, or of one that never came (`failed`)."""
+        """Record a response, or a request without one (`failed`)."""
         self._answers += 1
         self._throttled += throttled
         self._failed += failed
@@ -87,10 +89,10 @@ class RateLimiter:
             return
         throttled = self._throttled > 1 + self._answers * _MAX_THROTTLED_SHARE
         if self._window_began == -math.inf:
-            # The first answer only opens the first window.
+            # The first response only opens the first window.
             pass
         elif throttled or self._failed > 1 + self._answers * _OUTAGE_SHARE:
-            # Without a limit of its own, it begins at what is known to be too much.
+            # Without a maximum, start from a rate that is known to be too high.
             rate = self._ceiling if self.rate == math.inf else self.rate
             self.rate = max(rate * _DECREASE, self._ceiling * _MIN_RATE_SHARE, min(1.0, self._ceiling))
             self._tokens = min(self._tokens, 1.0)
@@ -101,10 +103,11 @@ class RateLimiter:
 
 
 class ConcurrencyLimit:
-    """How many requests are under way at most: so many as the rate needs at the latency seen (Little's law).
+    """Limit of requests in flight: as many as the rate needs at the current latency (Little's law).
 
-    The lowest latency of the last seconds counts, so that a queue of our own making does not widen it; of
-    several kinds of answers the slowest kind's, for some are given without asking anybody.
+    The lowest latency of the last seconds is used, so that queueing caused by this client does not raise the
+    limit. Of several kinds of responses the slowest kind counts, because some are answered without reaching
+    the backend.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -112,18 +115,20 @@ class ConcurrencyLimit:
         self._limit = float(min(maximum, _INITIAL_CONCURRENCY))
         self._target = self._limit
         self._latencies: dict[object, list[float]] = {}
-        """By kind: the lowest latency, and of how many."""
+        """By kind of response: the lowest latency and the number of samples."""
         self._previous_latencies: dict[object, list[float]] = {}
         self._window_began = -math.inf
 
     @property
     def current(self) -> int:
-        """Requests that may be under way."""
+        """The number of requests that may be in flight."""
         return int(self._limit)
 
     def record_response(self, sent_at: float, now: float, rate: float, kind: object = None) -> None:
-        """Takes note of an answer of some kind to a request sent at `sent_at` (`-math.inf`: not to be
-        measured), while `rate` a second are wanted."""
+        """Record a response of some kind, while `rate` requests a second are allowed.
+
+        `sent_at` is when its request was sent; `-math.inf` excludes it from the latency.
+        """
         latency = now - sent_at
         if latency != math.inf:
             lowest = self._latencies.get(kind)
@@ -138,7 +143,7 @@ class ConcurrencyLimit:
             self._window_began, self._previous_latencies, self._latencies = now, self._latencies, {}
             self._update_target(rate)
         if self._target > self._limit:
-            # Step by step: the first answers come late because we are busy with handshakes.
+            # Increase in small steps: the first responses are late because of the handshakes.
             self._limit = min(self._target, self._limit + _CONCURRENCY_STEP)
 
     def _update_target(self, rate: float) -> None:

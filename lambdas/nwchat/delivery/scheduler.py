@@ -1,8 +1,8 @@
-"""What to send next, and what became of it: everything about many requests but the sending.
+"""Schedules requests: order, retries, limits and outcomes; everything except the transport.
 
-A transport (`nwchat.delivery.asyncio_transport`, `nwchatctl.net.curl_transport`) asks `take` for requests
-and reports what came back; each item of the source gets exactly one outcome. Pure: times are in monotonic
-seconds and passed in.
+A transport (`nwchat.delivery.asyncio_transport`, `nwchatctl.net.curl_transport`) gets requests from
+`next_call` and reports their results. Each item of the source gets exactly one outcome. Pure: times are
+monotonic seconds and passed as arguments.
 """
 
 from __future__ import annotations
@@ -27,55 +27,62 @@ _BASE_BACKOFF_SECONDS = 0.1
 _MAX_BACKOFF_SECONDS = 5.0
 MAX_CONCURRENCY = 512
 SOURCE_POLL_SECONDS = 0.005
-"""How soon to ask a source again that had nothing to give yet."""
+"""How soon to call a source again that had no items yet."""
 GRACE_SECONDS = 1.5
-"""How long what is under way may take once nothing more is begun: less than a function keeps back of its
-time, and than somebody waits who pressed Ctrl-C."""
+"""How long requests in flight may take after a stop: less than the time that a function reserves, and short
+enough after Ctrl-C."""
 ABORT_AFTER = 200
-"""So many refusals, and nothing ever accepted, are no accident."""
+"""After this many refusals without any success, the run is aborted."""
 OUTAGE_SECONDS = 30.0
-"""How long nothing may be accepted while all fail, before the rest is left alone."""
+"""How long all requests may fail before the run is aborted."""
 
 _RETRY_BUDGET = 1000.0
 _RETRY_CREDIT = 1.5
-"""What an answer adds to the budget that each failure takes 1 from: where more than 60 % of all fails, in the
-end nothing is tried again, and a service that is down is not worn out by retries."""
+"""What a response adds to the retry budget, from which each failure takes 1. When more than 60 % of all
+requests fail, retries stop in the end, so that they do not overload a service that is down."""
 
 
 class DeliveryAborted(Exception):
-    """Nothing was ever accepted, or nothing is any more: something is set up wrongly, and all that is left
-    would be refused as well."""
+    """All requests are refused, or nothing has been accepted for some time.
+
+    The cause is probably the configuration, and the remaining requests would fail as well.
+    """
 
 
 class Source(Protocol[Out_co]):
-    """Where items come from."""
+    """Where the items come from."""
 
     def next(self) -> Sequence[Out_co] | None:
-        """The next few, none when there are none yet, None when there will be no more. May raise; must not
-        wait, for everything else waits with it."""
+        """The next items; empty when there are none yet, None at the end. May raise.
+
+        Must not block: requests in flight are processed by the same thread.
+        """
 
 
 class RequestTarget(Protocol[In_contra]):
-    """Where requests go, and how their answers are read."""
+    """Where the requests go, and how their responses are interpreted."""
 
     method: str
     scheme: str
     host: str
     headers: tuple[str, ...]
-    """`Name: value`, the same for all of them and not signed."""
+    """`Name: value`, the same for all requests, not signed."""
 
     def request(self, item: In_contra) -> tuple[SignedRequest, bytes]:
-        """The request about `item` and its body. ValueError when there can be none."""
+        """The signed request about `item`, and its body. Raises ValueError when there can be none."""
 
     def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
-        """What an answer means."""
+        """What a response means."""
 
     def renew(self) -> None:
-        """Fresh credentials are wanted."""
+        """Get new credentials for the next request."""
 
 
 class Call(Generic[T]):
-    """One item on its way. `signed`, `body` and `sent_at` (monotonic seconds) are of the latest attempt."""
+    """One item and its current request.
+
+    `signed`, `body` and `sent_at` (monotonic seconds) belong to the latest attempt.
+    """
 
     __slots__ = ("body", "item", "retries", "sent_at", "signed")
 
@@ -89,11 +96,11 @@ class Call(Generic[T]):
 
 
 class RequestScheduler(Generic[T]):
-    """Sends all that `source` gives to `target`; `settle` is told of each item once, and what became of it.
+    """Sends a request to `target` for each item of `source`, and calls `on_outcome` once for each.
 
-    At `deadline` nothing more is begun, what still waits is Failed, and GRACE_SECONDS later so is what is
-    under way. `pace` is how fast, `most_width` how many at once. `settle` and `source` are called by the
-    thread that runs the transport; what `settle` raises ends the run.
+    At `deadline` no more requests start and waiting items get Failed; GRACE_SECONDS later so do requests in
+    flight. `rate_limiter` limits the rate, `max_concurrency` the requests in flight. `on_outcome` and
+    `source` are called in the thread that runs the transport; an error of `on_outcome` ends the run.
     """
 
     def __init__(
@@ -110,9 +117,9 @@ class RequestScheduler(Generic[T]):
     ) -> None:
         self.target = target
         self.error: Exception | None = None
-        """What the source or the credentials raised, or Hopeless; nothing was begun after that."""
+        """Error of the source or of the credentials, or DeliveryAborted; no request starts after it."""
         self.cut_short = False
-        """Whether it was stopped, or the deadline came, before the source was at its end."""
+        """Whether a stop or the deadline came before the end of the source."""
         self.in_flight = 0
         self.rate_limiter = rate_limiter or RateLimiter()
         self._source: Source[T] | None = source
@@ -127,22 +134,22 @@ class RequestScheduler(Generic[T]):
         self._retry_budget = _RETRY_BUDGET
         self._grace_ends_at = math.inf
         self._accepted_at = -math.inf
-        """When anything was accepted last, or the first was begun."""
+        """When a request was last accepted; until then, when the first was sent."""
         self._accepted = False
         self._refusals = 0
         self._credential_failures = 0
         self._failures = 0
-        """In a row, as the expired."""
+        """Consecutive failures, as `_credential_failures`."""
         self.stop_reason = ""
-        """Why nothing more is begun; "" while it goes on."""
+        """Why no more requests start; "" while they do."""
 
     @property
     def done(self) -> bool:
-        """Whether all has been sent and answered."""
+        """Whether every item has its outcome."""
         return not (self.in_flight or self._ready or self._waiting or self._source is not None)
 
     def stop(self, reason: str) -> None:
-        """Nothing more is begun; what waits for another attempt has failed for `reason`."""
+        """Start no more requests. Items that wait for a retry get Failed with `reason`."""
         self.stop_reason = self.stop_reason or reason
         self.cut_short = self.cut_short or self._source is not None or bool(self._ready)
         self._source, self._ready = None, []
@@ -151,8 +158,10 @@ class RequestScheduler(Generic[T]):
             self._on_outcome(call.item, Failed(reason, call.retries))
 
     def past_grace(self, now: float) -> bool:
-        """Whether to wait no longer: then what is under way has to be `broken`. To be asked some times a
-        second."""
+        """Whether the grace period is over and requests in flight must be recorded as failures.
+
+        Called several times a second; also stops the scheduler at the deadline.
+        """
         if not self.stop_reason:
             if now < self._deadline:
                 return False
@@ -162,7 +171,10 @@ class RequestScheduler(Generic[T]):
         return now >= self._grace_ends_at
 
     def next_call(self, now: float) -> Call[T] | None:
-        """What to send now, if anything. Whatever is taken has to be `answered` or `broken`."""
+        """The next request to send now, if any.
+
+        Each one must be followed by `record_response` or `record_failure`.
+        """
         if now >= self._deadline and not self.stop_reason:
             self.stop("out of time")
         if self.in_flight >= self._concurrency.current:
@@ -173,7 +185,7 @@ class RequestScheduler(Generic[T]):
             except ValueError as error:
                 self._on_outcome(call.item, Refused(0, str(error), call.retries))
             except Exception as error:
-                # No credentials: without them nothing can be sent.
+                # Without credentials no request can be sent.
                 self._on_outcome(call.item, Failed(type(error).__name__, call.retries))
                 self._stop_with_error(error)
             else:
@@ -193,7 +205,7 @@ class RequestScheduler(Generic[T]):
         return heapq.heappop(self._waiting)[2] if due else Call(self._ready.pop())
 
     def wait_seconds(self, now: float) -> float:
-        """Seconds until `take` may have something again without an answer coming first; at most one."""
+        """Seconds, at most one, until `next_call` may return a request without a response arriving first."""
         pause = 1.0
         if self.in_flight < self._concurrency.current:
             if self._waiting:
@@ -209,7 +221,7 @@ class RequestScheduler(Generic[T]):
         return max(min(pause, 1.0), 0.0)
 
     def record_response(self, call: Call[T], status: int, body: bytes, now: float) -> None:
-        """A whole answer came."""
+        """Record a complete response."""
         read = self.target.outcome_of(status, body, call.retries)
         if isinstance(read, RetryableResponse):
             if read.renew:
@@ -232,13 +244,13 @@ class RequestScheduler(Generic[T]):
             self._credential_failures = self._failures = 0
 
     def record_failure(self, call: Call[T], reason: str, now: float) -> None:
-        """No answer came, or half of one."""
+        """Record that there was no complete response."""
         self._retry(call, RetryableResponse(reason), now)
 
     def _retry(self, call: Call[T], why: RetryableResponse, now: float) -> None:
         self.in_flight -= 1
         self.rate_limiter.record_response(now, throttled=why.throttled, failed=not why.throttled)
-        # New credentials are worth an attempt of all that were sent with the old ones.
+        # The first retry with new credentials does not count: all requests signed with the old ones need one.
         if not (why.renew and call.retries == 0):
             self._retry_budget -= 1
         wait = self._jitter() * min(_MAX_BACKOFF_SECONDS, _BASE_BACKOFF_SECONDS * 2**call.retries)
@@ -255,7 +267,7 @@ class RequestScheduler(Generic[T]):
         heapq.heappush(self._waiting, (now + wait, next(self._numbers), call))
 
     def _count_failure(self, why: RetryableResponse, retries: int, now: float) -> None:
-        """Takes note of one more that was given up."""
+        """Count a final failure, and abort after too many."""
         self._failures += 1
         self._credential_failures += why.renew and retries > 0
         if self._credential_failures >= ABORT_AFTER:

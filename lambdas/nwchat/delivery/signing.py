@@ -1,7 +1,7 @@
-"""AWS Signature Version 4 for many small requests to one endpoint, with the standard library alone.
+"""AWS Signature Version 4 for many small requests to one endpoint, with the standard library.
 
-What all requests of one second share is worked out once; what is left is one hash and one HMAC a request.
-Checked against botocore's own signer (tests/unit/nwchat/delivery/test_signing.py).
+The parts that all requests of one second share are computed once; one hash and one HMAC remain for each
+request. Compared with botocore's signer in tests/unit/nwchat/delivery/test_signing.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from urllib.parse import quote, urlsplit
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# The unreserved characters, and the padding that ends most of API Gateway's ids.
+# The unreserved characters, and the padding at the end of most of API Gateway's connection ids.
 _PLAIN = re.compile(r"[A-Za-z0-9_~-]+=*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Keys as an IAM user or a role has them; `token` is "" where there is none."""
+    """Access keys of an IAM user or role; `token` is "" when there is none."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -31,15 +31,17 @@ class Credentials:
 
 
 class SignedRequest(NamedTuple):
-    """One request's path on the wire and the headers that go with it, as `Name: value`. A single value, so
-    that no thread and no midnight can mix the parts of two."""
+    """A request's path on the wire and its headers, as `Name: value`.
+
+    A single value, so that threads cannot mix the parts of two requests, or of two dates.
+    """
 
     path: str
     headers: list[str]
 
 
 class _SigningContext(NamedTuple):
-    """What all requests of one second share. `head` and `tail` are of the canonical request."""
+    """What all requests of one second share. `head` and `tail` belong to the canonical request."""
 
     second: int
     head: str
@@ -51,11 +53,10 @@ class _SigningContext(NamedTuple):
 
 
 class Signer:
-    """Signs requests of one `method` to `url` (an optional path in it is a prefix of every request's).
+    """Signs requests of one `method` to `url`, whose path, if any, is a prefix of every request's.
 
-    `headers` go with every request and are signed; the Host header is made by whoever sends, from the same
-    URL. `credentials` is asked once a second and after `renew`, `clock` gives epoch seconds. Safe to share
-    between threads.
+    `headers` are sent with every request and signed. The transport adds the Host header from the same URL.
+    `credentials` is called once a second and after `renew`; `clock` returns epoch seconds. Thread-safe.
     """
 
     def __init__(
@@ -83,10 +84,10 @@ class Signer:
         self._context: _SigningContext | None = None
 
     def sign(self, name: str, payload_sha256: str) -> SignedRequest:
-        """The request for the last segment `name` of a path, "" for none.
+        """Sign a request whose path ends in the segment `name`; "" for none.
 
-        Raises ValueError for `.` and `..`, which no path can end in, LookupError for credentials that no
-        header can hold, and whatever `credentials` raises.
+        Raises ValueError for `.` and `..`, LookupError for credentials that are not valid in a header, and
+        any error of `credentials`.
         """
         context = self._context
         if context is None or context.second != int(self._clock()):
@@ -105,7 +106,7 @@ class Signer:
         )
 
     def renew(self) -> None:
-        """Has the credentials asked for again: AWS no longer takes those that it got."""
+        """Call `credentials` for the next request, because AWS rejected the current ones."""
         self._context = None
 
     def _new_context(self) -> _SigningContext:
@@ -147,14 +148,14 @@ class Signer:
 
 
 def quote_segment(name: str) -> str:
-    """A path's segment as botocore spells it. ValueError for one that means another path."""
+    """A path segment quoted as botocore does. Raises ValueError for `.` and `..`."""
     if name in (".", ".."):
         raise ValueError(f"{name!r} is no connection id")
     return quote(name, safe="-._~")
 
 
 def host_header(url: str) -> str:
-    """The Host header: without the port where that is the scheme's own, or without a name and password."""
+    """The Host header: without the scheme's default port, and without user name and password."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if ":" in host:
@@ -164,5 +165,5 @@ def host_header(url: str) -> str:
 
 
 def sha256_hex(payload: bytes) -> str:
-    """The hash of a payload, as `Signer.sign` wants it."""
+    """The hash of a payload, for `Signer.sign`."""
     return hashlib.sha256(payload).hexdigest()

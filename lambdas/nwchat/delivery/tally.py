@@ -1,4 +1,4 @@
-"""One frame to many connections: who got it, and whose rows are of no more use. Pure."""
+"""Counts the outcomes of a fan-out, and collects the rows to delete. Pure."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from nwchat.delivery.scheduler import Source
 from nwchat.model.rows import Recipient
 
 MIN_ROW_AGE_MS = 20_000
-"""410 has been reported for connections that were just being made, so a row is not forgotten that early: some
-seconds, and as long as an answer may be on its way (`nwchat.delivery.asyncio_transport`)."""
+"""API Gateway has answered 410 for connections that were still being opened, so younger rows are not deleted.
+Covers a few seconds plus the longest time that a response may take (`nwchat.delivery.asyncio_transport`)."""
 MAX_GONE_ROWS = 5_000
-"""Rows that wait to be forgotten at once."""
+"""Maximum number of rows that wait for deletion."""
 _MAX_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of a fan-out. `recipients` = delivered + gone + refused + failed.
+    """The result of a fan-out. `recipients` = delivered + gone + refused + failed.
 
-    `forgotten` of the gone had their row deleted. `retries` are attempts beyond the first.
-    `cut_short`: it was stopped, or the deadline came, and not everybody was tried; `broken_off` says why,
-    where nothing was accepted any more. `reasons`: why posts were refused or failed, with how often, for a
+    `forgotten` counts the rows of closed (`gone`) connections that were deleted, `retries` the attempts after
+    the first. `cut_short`: a stop or the deadline came before all recipients were tried. `broken_off`: why
+    the run was aborted, "" when it was not. `reasons`: why posts were refused or failed, and how often, for a
     log.
     """
 
@@ -42,11 +42,11 @@ class Counts:
 
 
 NUMBERS = tuple(each.name for each in fields(Counts) if each.type == "int")
-"""Those of Counts that add up."""
+"""The fields of Counts that are summed."""
 
 
 class Reasons:
-    """Why something went wrong, and how often; of many different reasons the later ones are let go."""
+    """Counts reasons of failures; of many different ones only the first are kept."""
 
     def __init__(self) -> None:
         self._times: Counter[str] = Counter()
@@ -56,12 +56,12 @@ class Reasons:
             self._times[reason] += 1
 
     def most_common(self) -> tuple[tuple[str, int], ...]:
-        """The most frequent first."""
+        """The reasons and their numbers, most frequent first."""
         return tuple(self._times.most_common())
 
 
 class Tally:
-    """Counts outcomes, and keeps the gone until they are forgotten."""
+    """Counts outcomes, and collects the recipients whose connections are closed."""
 
     def __init__(self) -> None:
         self.cut_short = False
@@ -76,6 +76,7 @@ class Tally:
         self.reasons = Reasons()
 
     def record(self, recipient: Recipient, outcome: Outcome) -> None:
+        """Count one recipient's outcome."""
         self._retries += outcome.retries
         match outcome:
             case Delivered() | Open():
@@ -93,6 +94,7 @@ class Tally:
                 assert_never(outcome)
 
     def counts(self) -> Counts:
+        """The counts so far."""
         return Counts(
             recipients=self._delivered + self._gone + self._refused + self._failed,
             delivered=self._delivered,
@@ -114,9 +116,9 @@ def is_deletable(recipient: Recipient, now_ms: int) -> bool:
 
 
 class RecipientSource:
-    """A source of `first`, and then of all that `others` gives, but those of `skip` and of `first` again.
+    """A source of `priority`, followed by `source` without `skip` and `priority`.
 
-    While `full` says so it seems to be at its end; `ended` tells whether it is.
+    While `paused` returns True, the source seems to be at its end; `ended` tells whether it is.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class RecipientSource:
         self._paused = paused
 
     def next(self) -> Sequence[Recipient] | None:
+        """The next recipients, as `nwchat.delivery.scheduler.Source` defines."""
         if self._paused():
             return None
         if self._priority:

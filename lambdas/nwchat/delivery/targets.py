@@ -1,7 +1,7 @@
-"""Where requests about connections go: API Gateway's @connections, and the table that remembers them.
+"""Targets of requests about connections: API Gateway's @connections and the connections table.
 
-Both decide on the HTTP status and on the text of the answer: a reply of @connections may lack
-`x-amzn-ErrorType` (botocore then has "410" for a code).
+Both use the HTTP status and the text of the response: a response of @connections may lack `x-amzn-ErrorType`
+(botocore then reports "410" as the code).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_REASON = 300
 
 
 class _SignedTarget:
-    """What all targets are to a transport, by their signer. `headers` go with every request, unsigned."""
+    """The part of a target that its signer defines. `headers` are sent with every request, unsigned."""
 
     def __init__(self, signer: Signer, headers: tuple[str, ...]) -> None:
         self._signer = signer
@@ -30,14 +30,15 @@ class _SignedTarget:
         self.headers = headers
 
     def renew(self) -> None:
-        """Fresh credentials are wanted."""
+        """Get new credentials for the next request."""
         self._signer.renew()
 
 
 class ConnectionRequests(_SignedTarget):
-    """@connections at `url`, the stage's (`https://{api}.execute-api.{region}.amazonaws.com/{stage}`).
+    """Requests to @connections at the stage's `url`.
 
-    POST sends `payload`, GET asks whether a connection is open, DELETE closes it.
+    The URL is `https://{api}.execute-api.{region}.amazonaws.com/{stage}`. POST sends `payload`, GET tests
+    whether a connection is open, DELETE closes it.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class ConnectionRequests(_SignedTarget):
         self._sha256 = sha256_hex(payload)
 
     def request(self, item: Recipient) -> tuple[SignedRequest, bytes]:
-        """Raises ValueError for an id that no path can end in."""
+        """The signed request and its body. Raises ValueError for an id that no path can end in."""
         return self._signer.sign(item[0], self._sha256), self._payload
 
     def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
@@ -68,7 +69,10 @@ class ConnectionRequests(_SignedTarget):
 
 
 class RowDeletion(_SignedTarget):
-    """DeleteItem of the connections table at DynamoDB's `url`: of rows that are still as they were read."""
+    """DeleteItem requests for the connections table at DynamoDB's `url`.
+
+    A row is deleted only when it is unchanged since it was read.
+    """
 
     def __init__(self, url: str, region: str, table: str, credentials: Callable[[], Credentials]) -> None:
         headers = {"x-amz-target": "DynamoDB_20120810.DeleteItem"}
@@ -81,7 +85,7 @@ class RowDeletion(_SignedTarget):
         return self._signer.sign("", sha256_hex(body)), body
 
     def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
-        """Delivered when the row was deleted, Gone when it is another by now, or none."""
+        """Delivered when the row was deleted, Gone when it has changed or does not exist."""
         if status == 200:
             return Delivered(retries)
         if b"ConditionalCheckFailed" in body:
@@ -90,7 +94,7 @@ class RowDeletion(_SignedTarget):
 
 
 def delete_item(table: str, recipient: Recipient) -> dict[str, object]:
-    """The DeleteItem request for a row as it was read: one that was written since is not deleted."""
+    """The DeleteItem request for a row, on the condition that it has not been written since it was read."""
     same, values = ["attribute_exists(connection_id)"], {}
     for name in ("connected_at", "last_seen_at"):
         if name in recipient.row:
@@ -115,7 +119,7 @@ _THROTTLED = (b"Throttling", b"ThroughputExceeded", b"RequestLimitExceeded", b"T
 
 
 def _error_outcome(status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
-    """An answer that is neither done nor gone."""
+    """The meaning of a response that reports neither success nor a closed connection."""
     reason = f"{status} {_error_message(body)}".strip()
     if status == 429 or (status == 400 and any(each in body for each in _THROTTLED)):
         return RetryableResponse(reason, throttled=True)
@@ -127,7 +131,7 @@ def _error_outcome(status: int, body: bytes, retries: int) -> Outcome | Retryabl
 
 
 def _error_message(body: bytes) -> str:
-    """The message in an answer's body, whatever that is."""
+    """The error message in a response's body, whatever its format."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

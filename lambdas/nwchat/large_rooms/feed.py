@@ -1,4 +1,4 @@
-"""What a function gets through before its time is over, and where it stopped."""
+"""A source of recipients that ends before a deadline and knows where it stopped."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from nwchat.model.rows import Recipient
 from nwchat.storage.scan import ScanPage, recipients_of
 
 _MAX_BATCH = 50
-"""Connections that are handed out at once; what has been handed out is posted to before a deadline."""
+"""Maximum number of recipients returned at once; they are all posted to before the deadline."""
 
 
 class DeadlineSource:
-    """A source of what `pages` find, in parts of at most a second's worth of posts (`rate` a second), until
-    `deadline` (`clock` seconds). Read ahead in a thread."""
+    """A source of the recipients in `pages`, until `deadline` (`clock` seconds).
+
+    Returns at most one second's worth of posts at a time (`rate` a second). Pages are read ahead in a thread.
+    """
 
     def __init__(
         self,
@@ -30,11 +32,12 @@ class DeadlineSource:
         self._clock = clock
         self._page: Sequence[Recipient] = ()
         self.last: str | None = None
-        """The connection that was handed out last: a scan goes on after it."""
+        """The connection returned last; a scan can resume after it."""
         self.ended = False
-        """Whether everything was handed out."""
+        """Whether all recipients have been returned."""
 
     def next(self) -> Sequence[Recipient] | None:
+        """The next recipients, as `nwchat.delivery.scheduler.Source` defines."""
         if not self._page:
             page = self._prefetcher.next()
             if page is None:

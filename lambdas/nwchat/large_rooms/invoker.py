@@ -1,4 +1,4 @@
-"""Segments to the function `fanout`, each by one asynchronous invocation. Takes a Lambda client."""
+"""Invokes the fan-out function asynchronously, once for each segment. Takes a Lambda client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORKERS = 16
 
 @dataclass(frozen=True, slots=True)
 class FailedInvocation:
-    """A segment that could not be handed over, and why."""
+    """A segment for which the function could not be invoked, and the reason."""
 
     segment: Segment
     reason: str
@@ -29,7 +29,7 @@ class FailedInvocation:
 class Invoker:
     """Invokes `function`, a name with its alias (`nwchat-x-fanout:live`).
 
-    The client's own retries are what a throttled invocation is tried again by.
+    Throttled invocations are retried by the client.
     """
 
     def __init__(self, client: LambdaClient, function: str) -> None:
@@ -37,15 +37,18 @@ class Invoker:
         self._function = function
 
     def invoke(self, segment: Segment) -> None:
-        """Returns when Lambda has queued it. ValueError for what is too large for it; boto3's errors."""
-        # UTF-8, as escapes would make more than three times the size of some frames.
+        """Return when Lambda has queued the event.
+
+        Raises ValueError when the event is too large, and boto3's errors.
+        """
+        # UTF-8, because escapes would more than triple the size of some frames.
         event = json.dumps(to_event(segment), ensure_ascii=False, separators=(",", ":")).encode()
         if len(event) > MAX_EVENT_BYTES:
             raise ValueError(f"an event of {len(event)} bytes is more than Lambda takes")
         self._client.invoke(FunctionName=self._function, InvocationType="Event", Payload=event)
 
     def invoke_all(self, segments: Iterable[Segment]) -> list[FailedInvocation]:
-        """All of them, several at once; those that Lambda did not take come back."""
+        """Invoke the function for all segments concurrently; return those that failed."""
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="invoke") as pool:
             return [each for each in pool.map(self._try_invoke, segments) if each is not None]
 

@@ -1,4 +1,4 @@
-"""A large room cut into scan segments: how many, what each is asked to do, what came of them. Pure."""
+"""Segments of a large room: their number, their events, and their progress. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nwchat.delivery.tally import NUMBERS, Counts
 from nwchat.model.rows import Row
 
 MIN_SEGMENTS = 4
-"""So many at least, however few rows the table is said to have: its count is up to six hours old (DynamoDB
-API reference, ItemCount), and one function alone does not reach what an account may send."""
+"""Minimum number of segments, whatever the table's item count: the count is up to six hours old (DynamoDB API
+reference, ItemCount), and one function alone cannot use an account's whole request quota."""
 
 MAX_SEGMENTS = 100
-"""So many at most: each takes a call to invoke it, and an account runs 1,000 functions at once."""
+"""Maximum number of segments: each takes an Invoke call, and an account runs 1,000 functions concurrently."""
 
 MAX_HOPS = 10
-"""How often a segment may go on in a further invocation. Lambda stops a function that calls itself after
-about 16 times (recursive loop detection), without an error that anybody would see."""
+"""How often a segment may continue in a further invocation. Lambda stops a function that invokes itself after
+about 16 times (recursive loop detection), without a visible error."""
 
 MAX_EVENT_BYTES = 1_000_000
-"""Lambda takes 1 MB in an asynchronous invocation (Lambda quotas)."""
+"""Lambda accepts 1 MB in an asynchronous invocation (Lambda quotas)."""
 
 _PREFIX = "seg_"
 _MAX_REASONS = 5
@@ -30,11 +30,11 @@ _MAX_REASONS = 5
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of a fan-out: `frame` to everybody in scan segment `segment` of `segments` but `skip`.
+    """A part of a fan-out: post `frame` to scan segment `segment` of `segments`, except `skip`.
 
-    `rate` is posts a second, for this segment. `start` is the connection id to go on after, None to begin;
-    `hops` how often the segment was handed on. `report` is the partition key of the row that gets the
-    counts, None where nobody reads them.
+    `rate` is in posts a second, for this segment. `start` is the connection id to continue after, None at the
+    beginning; `hops` counts the continuations. `report` is the partition key of the row that receives the
+    counts, None for none.
     """
 
     frame: str
@@ -49,7 +49,7 @@ class Segment:
 
 
 def segment_count(rows: int, segment_size: int) -> int:
-    """How many segments `rows` connections are cut into."""
+    """The number of segments for `rows` connections."""
     return max(MIN_SEGMENTS, min(MAX_SEGMENTS, math.ceil(rows / segment_size)))
 
 
@@ -63,7 +63,7 @@ def split_room(
     skip: Iterable[str] = (),
     report: str | None = None,
 ) -> tuple[Segment, ...]:
-    """All segments of one fan-out. `rate` is that of all together, in posts a second."""
+    """All segments of one fan-out. `rate` is in posts a second over all segments."""
     segments = segment_count(rows, segment_size)
     return tuple(
         Segment(
@@ -74,7 +74,7 @@ def split_room(
 
 
 def remainder_of(segment: Segment, last: str) -> Segment | None:
-    """The rest of the segment, after the connection `last`; None when it was handed on too often."""
+    """The rest of the segment, after the connection `last`; None when it has been continued too often."""
     if segment.hops >= MAX_HOPS:
         return None
     return replace(segment, start=last, hops=segment.hops + 1)
@@ -86,7 +86,7 @@ def to_event(segment: Segment) -> dict[str, Any]:
 
 
 def from_event(event: object) -> Segment:
-    """The segment out of the object that `to_event` makes. ValueError naming what doesn't fit."""
+    """The segment in an event made by `to_event`. Raises ValueError that names the invalid field."""
     if not isinstance(event, Mapping):
         raise ValueError("the event is not an object")
     skip = event.get("skip") or []
@@ -134,14 +134,14 @@ def _text_or_none(event: Mapping[str, Any], name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class SegmentProgress:
-    """What all segments together have done so far; of so many segments, so many are at their end."""
+    """The counts of all segments so far, and the number of finished segments."""
 
     counts: Counts
     finished: int
 
 
 def report_name(segment: Segment) -> str:
-    """The attribute that holds what this invocation of the segment did. A retry writes the same one."""
+    """The attribute for the counts of this invocation. A retry overwrites it."""
     return f"{_PREFIX}{segment.segment}_{segment.hops}"
 
 
@@ -153,7 +153,7 @@ def report_value(counts: Counts, *, done: bool) -> dict[str, Any]:
 
 
 def progress_of(row: Row) -> SegmentProgress:
-    """The sum of what the segments wrote into an announcement's row; other attributes are passed over."""
+    """The sum of the segments' reports in a broadcast's row; other attributes are ignored."""
     totals: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
     reasons: dict[str, int] = {}
     finished = set()

@@ -1,8 +1,7 @@
-"""Bans: whom they are on, and which holds. Pure.
+"""Bans: their keys and rows, and which ban applies to a sender. Pure.
 
-A ban is a row of the messages table, in a room of its own, that a sender's name, id or address leads to.
-Names compare as people see them, so that neither case nor invisible characters make another name.
-Times are epoch ms.
+A ban is a row in its own room of the messages table, found by a sender's name, id or address. Names are
+compared as they appear, so case and invisible characters make no difference. Times are epoch ms.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ from nwchat.model.rows import Row, number_in, text_in
 
 ROOM = "bans"
 RETENTION_SECONDS = 30 * 86_400
-"""How long the row of an ended ban stays, for whoever wants to know who was banned lately."""
+"""How long the row of an ended ban is kept, so that the operator can list recent bans."""
 PREFIX_BITS = 64
-"""What one subscriber of IPv6 has at least (RFC 6177); their devices change the rest at will."""
+"""The smallest prefix of an IPv6 subscriber (RFC 6177); devices change the remaining bits at will."""
 
 _MAX_KEY_CHARS = 200
-"""Of a name in a key: a sort key has 1,024 bytes at most, and one letter can stand for 18 (U+FDFA)."""
+"""Maximum length of a name in a key: a sort key has at most 1,024 bytes, and one character can be normalized
+to 18 (U+FDFA)."""
 
-# What Unicode has programs not show (Default_Ignorable_Code_Point), as far as it is no control or format.
+# Default_Ignorable_Code_Point, except for control and format characters.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -39,7 +39,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """`who` is as the operator wrote it; `until` is None for one without an end."""
+    """A ban. `who` is as the operator entered it; `until` is None for a permanent ban."""
 
     key: str
     who: str
@@ -49,7 +49,7 @@ class Ban:
     reason: str = ""
 
     def is_active(self, now_ms: int) -> bool:
-        """Whether it has not ended. TTL deletes rows days late, so that their being there says nothing."""
+        """Whether the ban has not ended. TTL deletes rows days late, so an existing row proves nothing."""
         return self.until is None or self.until > now_ms
 
 
@@ -57,25 +57,25 @@ class Ban:
 
 
 def normalized_name(name: str) -> str:
-    """The name as everything that looks the same is; "" when there is nothing to see.
+    """The common form of all names that look the same; "" when nothing is visible.
 
-    Look-alikes of other alphabets stay what they are.
+    Look-alikes from other alphabets are not unified.
     """
     text = unicodedata.normalize("NFKC", clean_name(name, _MAX_KEY_CHARS))
     visible = "".join(each for each in _INVISIBLE.sub("", text) if unicodedata.category(each) != "Cf")
-    # Folding can undo the normal form, and leaves it to the second round (Unicode, toNFKC_Casefold).
+    # Folding can break the normal form, so both are applied twice (Unicode, toNFKC_Casefold).
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible.casefold()).casefold())
     return " ".join(folded.split())[:_MAX_KEY_CHARS].rstrip()
 
 
 def user_key(name: str) -> str:
-    """The key of a ban on a player's id or name; "" when there is nothing to see of it."""
+    """The key of a ban on a player's id or name; "" when nothing of it is visible."""
     text = normalized_name(name)
     return f"user#{text}" if text else ""
 
 
 def address_of(text: str) -> Address:
-    """The one spelling of an address. ValueError when it is none, or only on one machine's link (`%eth0`)."""
+    """Parse an address into its canonical form. Raises ValueError for an invalid or zoned one (`%eth0`)."""
     if "%" in text:
         raise ValueError(f"{text!r} has a zone, and no client on the internet has")
     found = ipaddress.ip_address(text.strip())
@@ -88,12 +88,12 @@ def address_key(address: Address) -> str:
 
 
 def prefix_key(address: ipaddress.IPv6Address) -> str:
-    """The key of a ban on the /64 that the address is in."""
+    """The key of a ban on the /64 that contains the address."""
     return f"address#{ipaddress.ip_network((address, PREFIX_BITS), strict=False)}"
 
 
 def keys_of(*, sender_id: str = "", uname: str = "", address: str = "") -> tuple[str, ...]:
-    """The keys of all bans there can be on a sender, each once: DynamoDB refuses to look twice."""
+    """The keys of all possible bans on a sender, without duplicates, which DynamoDB refuses."""
     keys = [user_key(sender_id), user_key(uname)]
     try:
         found = address_of(address)
@@ -110,7 +110,7 @@ def keys_of(*, sender_id: str = "", uname: str = "", address: str = "") -> tuple
 
 
 def ban_row(ban: Ban) -> dict[str, Any]:
-    """The attributes to store; those without a value are left out."""
+    """The attributes to store; those without a value are omitted."""
     row: dict[str, Any] = {"room": {"S": ROOM}, "id": {"S": ban.key}, "who": {"S": ban.who}}
     for name in ("by", "reason"):
         if text := getattr(ban, name):
@@ -124,7 +124,7 @@ def ban_row(ban: Ban) -> dict[str, Any]:
 
 
 def ban_of(row: Row) -> Ban:
-    """A row as a ban. One whose end cannot be read has none: somebody was to be kept out."""
+    """A row as a ban. A ban without a readable end is permanent, which is the safe choice."""
     key = text_in(row, "id")
     return Ban(
         key=key,
@@ -137,16 +137,16 @@ def ban_of(row: Row) -> Ban:
 
 
 def longest_active(rows: Iterable[Row], now_ms: int) -> Ban | None:
-    """Of the bans found for one sender the one that lasts longest; None when none holds."""
+    """The active ban that lasts longest; None when none is active."""
     bans = [ban for ban in map(ban_of, rows) if ban.is_active(now_ms)]
     return max(bans, key=lambda ban: (ban.until is None, ban.until or 0), default=None)
 
 
 def applies_to(ban: Ban, sender_id: str, uname: str, *, exact: bool) -> bool:
-    """Whether a ban on a user is on the one of that id and name.
+    """Whether a ban on a user applies to that id and name.
 
-    Both compare as people see them, but ids of tokens (`exact`) are as they are: they are what the site tells
-    players apart by, and a name that only repeats one is none.
+    Names and ids are compared as they appear. With `exact` (ids from tokens), ids are compared literally,
+    because the site distinguishes players by them, and a name that only repeats the id is ignored.
     """
     if ban.key == user_key(uname) and not (exact and uname == sender_id):
         return True
@@ -156,10 +156,10 @@ def applies_to(ban: Ban, sender_id: str, uname: str, *, exact: bool) -> bool:
 
 
 def ban_notice(ban: Ban) -> str:
-    """What the banned one is told: until when, and neither by whom nor why."""
+    """The error text for a banned client: when the ban ends, but not its author or reason."""
     if ban.until is None:
         return "you are banned from this chat"
-    # Rounded up: whoever comes back at the time that they were told is let in.
+    # Rounded up, so that the client is accepted at the time that it was told.
     end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(-(-ban.until // 1000)))
     return f"you are banned from this chat until {end}"
 
@@ -173,11 +173,11 @@ def active_ban(
     sender_id: str = "",
     uname: str = "",
 ) -> Ban | None:
-    """The ban that keeps the sender of an event out now; `read` gives the rows of keys.
+    """The active ban that applies to the sender of an event. `read` returns the rows of keys.
 
-    `request` is the event's `requestContext`, which has the address and, in token mode, who it is; else it is
-    whom the client says. None as well when the bans cannot be read, and then the log has a warning: that the
-    banned get a word in does less harm than a chat in which nobody can talk.
+    `request` is the event's `requestContext`, with the address and, in token mode, the identity; otherwise
+    `sender_id` and `uname` are the client's claims. Returns None and logs a warning when the bans cannot be
+    read: an outage must not block all senders.
     """
     identity = identity_of(request)
     if identity is not None:
@@ -196,7 +196,7 @@ def active_ban(
 
 
 def _applies_to_identity(ban: Ban, identity: Identity) -> bool:
-    """Whether a ban that the keys of somebody with a token led to is on them."""
+    """Whether a ban that was found by the sender's keys applies to the token's identity."""
     return not ban.key.startswith("user#") or applies_to(ban, identity.sender_id, identity.uname, exact=True)
 
 

@@ -1,7 +1,7 @@
-"""Who a socket's owner is, as the authorizer found it in their token. Pure.
+"""The identity of a connection's owner, as the authorizer read it from the token. Pure.
 
-In `auth.mode = "token"` API Gateway puts what the authorizer answered into `requestContext.authorizer` of
-every event of that socket (WebSocket developer guide), as strings; in open mode there is nothing.
+With `auth.mode = "token"`, API Gateway puts the authorizer's context into `requestContext.authorizer` of
+every event of the connection (WebSocket developer guide), as strings. In open mode there is none.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A player by their token: `sender_id` is its `sub`, `uname` its `name`; `role` is "" for most."""
+    """A player as the token states: `sender_id` is `sub`, `uname` is `name`; `role` is often ""."""
 
     sender_id: str
     uname: str
     role: str = ""
 
     def as_context(self) -> dict[str, str]:
-        """As the authorizer hands it to API Gateway."""
+        """The identity as the authorizer's context for API Gateway."""
         return {"sender_id": self.sender_id, "uname": self.uname, "role": self.role}
 
 
 def identity_of(request: Mapping[str, Any]) -> Identity | None:
-    """Whose socket a `requestContext` is about; None in open mode."""
+    """The identity in a `requestContext`; None in open mode."""
     authorizer = request.get("authorizer")
     if not isinstance(authorizer, Mapping) or not authorizer.get("sender_id"):
         return None

@@ -1,6 +1,6 @@
-"""Ids, table keys and expiry arithmetic. Pure: the clock and the randomness are arguments.
+"""Ids, table keys and expiry times. Pure: the clock and the randomness are arguments.
 
-Times in `*_ms` are epoch milliseconds; `expires_at` is epoch seconds, because DynamoDB's TTL wants seconds.
+`*_ms` are epoch milliseconds; `expires_at` is epoch seconds, as DynamoDB's TTL requires.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from threading import Lock
 ROOM = "main"
 DEDUP_ID = "-"
 CONNECTION_SECONDS = 8100
-"""2 h 15 min: API Gateway ends every connection after 2 h, so a row older than that is nobody's."""
+"""2 h 15 min: API Gateway closes every connection after 2 h, so an older row belongs to a closed one."""
 DEDUP_SECONDS = 600
 RANDOM_BYTES = 10
 
@@ -25,7 +25,10 @@ _MAX_MS = (1 << 48) - 1
 
 
 def ulid(now_ms: int, randomness: bytes) -> str:
-    """26 Crockford characters that sort by time. ValueError when the time or the bytes are out of range."""
+    """A ULID: 26 Crockford characters that sort by time.
+
+    Raises ValueError when the time or the number of bytes is out of range.
+    """
     if not 0 <= now_ms <= _MAX_MS:
         raise ValueError(f"not a 48 bit time in ms: {now_ms}")
     if len(randomness) != RANDOM_BYTES:
@@ -34,17 +37,17 @@ def ulid(now_ms: int, randomness: bytes) -> str:
 
 
 def first_ulid(now_ms: int) -> str:
-    """The smallest id of that millisecond: a cursor made from a time."""
+    """The smallest id of that millisecond, for use as a cursor."""
     return ulid(now_ms, bytes(RANDOM_BYTES))
 
 
 def is_ulid(text: str) -> bool:
-    """Whether it is an id exactly as we spell it: upper case, because ids are compared as text."""
+    """Whether `text` is an id in upper case. Ids are compared as text."""
     return _ULID.fullmatch(text) is not None
 
 
 def ulid_time(text: str) -> int:
-    """The epoch milliseconds in an id. ValueError when it isn't one."""
+    """The epoch milliseconds in an id. Raises ValueError when it is not an id."""
     if not is_ulid(text):
         raise ValueError(f"not an id: {text!r}")
     value = 0
@@ -62,9 +65,9 @@ def _encode(value: int) -> str:
 
 
 class UlidGenerator:
-    """Makes strictly increasing ids, within one millisecond and when the clock steps back as well.
+    """Generates strictly increasing ids, also within one millisecond and when the clock goes backwards.
 
-    `clock` gives epoch ms, `random_bytes(n)` gives n bytes. Safe to share between threads.
+    `clock` returns epoch ms, `random_bytes(n)` n bytes. Thread-safe.
     """
 
     def __init__(self, clock: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
@@ -86,19 +89,24 @@ class UlidGenerator:
 
 
 def dedup_room(scope: str, key: str) -> str:
-    """Partition key of the row that remembers that `key` was sent by `scope`."""
+    """Partition key of the deduplication row of `key` sent by `scope`."""
     digest = hashlib.sha256(f"{scope}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
     return f"sent#{digest}"
 
 
 def connection_expiry(connected_at_ms: int) -> int:
+    """When a connection's row expires, in epoch seconds."""
     return connected_at_ms // 1000 + CONNECTION_SECONDS
 
 
 def message_expiry(date_ms: int, retention_days: int) -> int:
+    """When a message's row expires, in epoch seconds."""
     return date_ms // 1000 + retention_days * 86_400
 
 
 def is_expired(expires_at: int | None, now_ms: int) -> bool:
-    """TTL deletes within about two days, so readers filter; a row without an expiry never expires."""
+    """Whether `expires_at` has passed; a row without one never expires.
+
+    TTL deletes rows within about two days, so readers must filter.
+    """
     return expires_at is not None and expires_at <= now_ms // 1000

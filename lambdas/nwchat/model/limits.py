@@ -1,4 +1,4 @@
-"""What a message may be: cleaning, lengths, and how many in which time. Pure."""
+"""Limits of messages: cleaning, lengths and rates. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from nwchat.model.wire import InvalidFrame, MessageRequest, well_formed
 
 MAX_SENDER_ID_CHARS = 64
 
-# C0 but \t and \n, DEL, C1; then the bidirectional embeddings and overrides, and the isolates.
+# C0 except \t and \n, DEL, C1; then the bidirectional embeddings, overrides and isolates.
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LINE_BREAKS = re.compile("[\t\n\u2028\u2029]+")
 _ZWJ = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
-# The longest canonical decomposition is four code points (U+1F82): NFC leaves a quarter of a text at least.
+# The longest canonical decomposition has four code points (U+1F82), so NFC leaves at least a quarter.
 _NFC_SHRINK = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Lengths in characters (code points); at most `rate_messages` in `rate_seconds` a connection."""
+    """Lengths in characters (code points), and the rate of one connection.
+
+    At most `rate_messages` messages in `rate_seconds`.
+    """
 
     max_message_chars: int = 1000
     max_uname_chars: int = 40
@@ -31,14 +34,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rate window: when its first message came (epoch ms), and how many have come with that one."""
+    """A rate window: the time of its first message (epoch ms), and its number of messages."""
 
     started_at: int
     count: int
 
 
 def clean(text: str) -> str:
-    """NFC, without control characters (newline and tab stay) and bidirectional overrides, ends trimmed."""
+    """NFC, trimmed, without control characters (except newline and tab) and bidirectional overrides."""
     return unicodedata.normalize("NFC", _without_controls(text)).strip()
 
 
@@ -48,12 +51,13 @@ def _without_controls(text: str) -> str:
 
 
 def check_message(request: MessageRequest, limits: Limits) -> MessageRequest | InvalidFrame:
-    """The message cleaned, its names cut to length; Bad when nothing is left of it or too much."""
+    """The message cleaned, its names cut to length; InvalidFrame when it is empty or too long."""
     too_long = InvalidFrame(
         "too_long", f"a message is at most {limits.max_message_chars} characters", request.client_id
     )
     bare = _without_controls(request.message)
-    # Normalizing is quadratic in the length of a run of accents, so what can't fit isn't normalized.
+    # Normalization is quadratic in the length of a run of accents, so texts that cannot fit are not
+    # normalized.
     if len(bare) > limits.max_message_chars * _NFC_SHRINK:
         return too_long
     message = clean(bare)
@@ -70,13 +74,13 @@ def check_message(request: MessageRequest, limits: Limits) -> MessageRequest | I
 
 
 def clean_name(text: str, max_chars: int) -> str:
-    """One line, cleaned, at most `max_chars` long."""
+    """The text cleaned, on one line, and at most `max_chars` long."""
     bare = _LINE_BREAKS.sub(" ", _without_controls(text))[: max_chars * _NFC_SHRINK]
     return _truncate(clean(bare), max_chars)
 
 
 def _truncate(text: str, length: int) -> str:
-    """At most `length` characters, not ending inside a combined one, unless that leaves nothing."""
+    """At most `length` characters, not ending inside a combined one unless nothing else is left."""
     if len(text) <= length:
         return text
     end = length
@@ -92,10 +96,10 @@ def _continues(text: str, index: int) -> bool:
 
 
 def rate_window(window: Window | None, now_ms: int, limits: Limits) -> Window | None:
-    """The window after one more message at `now_ms`; None when that message is one too many.
+    """The window after one more message at `now_ms`; None when that message exceeds the rate.
 
-    A window lasts `rate_seconds` from its first message. One that begins further ahead than that is a
-    broken clock's, and is replaced.
+    A window lasts `rate_seconds` from its first message. One that begins further ahead than that comes from a
+    wrong clock and is replaced.
     """
     span = limits.rate_seconds * 1000
     if window is None or not now_ms - span < window.started_at <= now_ms + span:

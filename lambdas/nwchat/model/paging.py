@@ -1,4 +1,4 @@
-"""A page of history with its cursors, out of what a query found. Pure."""
+"""Pages of the history with their cursors, from the result of a query. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from nwchat.model.wire import Message, Page
 
 
 def is_forward(after: str | None) -> bool:
-    """Whether a request pages from older to newer: it does when it says where it left off."""
+    """Whether a request pages from older to newer messages: it does when it has `after`."""
     return after is not None
 
 
 def page_of(found: Sequence[Message], limit: int, *, before: str | None, after: str | None) -> Page:
-    """`found`: at most `limit` + 1 messages from the near end on, the last one only to say there are more.
+    """The page of `found`: at most `limit` + 1 messages from the near end, the last only as a marker.
 
-    The far end's cursor is None when nothing was left there. The near end's is the page's own end, as
-    something may lie beyond it, but None for the newest page, beyond which nothing did.
+    The far end's cursor is None when nothing is left there. The near end's cursor is the page's own end, as
+    there may be messages beyond it, but None for the newest page.
     """
     shown, more = found[:limit], len(found) > limit
     if not shown:

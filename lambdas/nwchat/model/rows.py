@@ -1,7 +1,7 @@
-"""Table rows to values and back, in DynamoDB's typed JSON. Pure.
+"""Conversion between table rows (DynamoDB's typed JSON) and values. Pure.
 
-Readers need nothing of a row but its key: any other attribute may be absent or of another type,
-because an adopted table or a console edit leaves such rows.
+Readers require only a row's key: any other attribute may be missing or of another type, because adopted
+tables and console edits produce such rows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from nwchat.model.wire import Message
 Row: TypeAlias = Mapping[str, Any]
 
 CONNECTION_KEYS = ("connection_id", "connected_at", "last_seen_at", "expires_at")
-"""All that a fan-out reads of a connection."""
+"""The attributes of a connection that a fan-out reads."""
 
 
 class Recipient(NamedTuple):
-    """What a fan-out keeps of a connection: its id, and its row as it was read (`CONNECTION_KEYS` of it).
+    """A connection of a fan-out: its id, and its row as read (at least `CONNECTION_KEYS`).
 
-    `note` is whatever the reader wants to be told of it again.
+    `note` is for the reader's own use.
     """
 
     connection_id: str
@@ -33,20 +33,20 @@ class Recipient(NamedTuple):
 
     @property
     def connected_at(self) -> int | None:
-        """Epoch ms; None where the row has no time that can be read."""
+        """Epoch ms; None when the row has no readable time."""
         return number_in(self.row, "connected_at")
 
 
 def recipient(connection_id: str, connected_at: int) -> Recipient:
-    """One whose row was not read, as an event tells of it."""
+    """A recipient whose row was not read, from the data of an event."""
     return Recipient(connection_id, {"connected_at": {"N": str(connected_at)}})
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A row of the connections table. `*_at` are epoch ms but `expires_at`, which is epoch seconds.
+    """A row of the connections table. `*_at` are epoch ms, except `expires_at` in epoch seconds.
 
-    `proven`: a token has said who it is; else `uname` and `sender_id` are what the client says.
+    `proven`: `uname` and `sender_id` come from a token; otherwise they are the client's claims.
     """
 
     connection_id: str
@@ -61,7 +61,7 @@ class Connection:
 
 
 def connection_row(connection: Connection) -> dict[str, Any]:
-    """The attributes to store; those without a value are left out."""
+    """The attributes to store; those without a value are omitted."""
     row: dict[str, Any] = {"connection_id": {"S": connection.connection_id}}
     for name in ("source_ip", "user_agent", "uname", "sender_id"):
         if value := getattr(connection, name):
@@ -89,12 +89,13 @@ def connection_of(row: Row) -> Connection:
 
 
 def window_of(row: Row) -> Window | None:
-    """The rate window in a connection's row; None when it has none yet."""
+    """The rate window in a connection's row; None when it has none."""
     started_at, count = number_in(row, "rate_started_at"), number_in(row, "rate_count")
     return None if started_at is None or count is None else Window(started_at, count)
 
 
 def message_row(message: Message, expires_at: int) -> dict[str, Any]:
+    """The attributes to store."""
     return {
         "room": {"S": ROOM},
         "id": {"S": message.id},
@@ -108,6 +109,7 @@ def message_row(message: Message, expires_at: int) -> dict[str, Any]:
 
 
 def message_of(row: Row) -> Message:
+    """A row as a message. A row without a date gets the time in its id."""
     key, date = text_in(row, "id"), number_in(row, "date")
     if date is None:
         date = ulid_time(key) if is_ulid(key) else 0
@@ -122,12 +124,15 @@ def message_of(row: Row) -> Message:
 
 
 def expiry_of(row: Row) -> int | None:
+    """When the row expires, in epoch seconds; None for never."""
     return number_in(row, "expires_at")
 
 
 def range_query(*, after: str | None, before: str | None) -> dict[str, Any]:
-    """What a Query asks for of the room's messages: those between two ids, None for no bound. BETWEEN takes
-    its bounds in, so whoever reads drops them."""
+    """The Query parameters for the room's messages between two ids; None for no bound.
+
+    BETWEEN includes its bounds, so the reader must drop them.
+    """
     bounds = {":after": after, ":before": before}
     values = {name: {"S": bound} for name, bound in bounds.items() if bound is not None}
     condition = {
@@ -143,14 +148,14 @@ def range_query(*, after: str | None, before: str | None) -> dict[str, Any]:
 
 
 def text_in(row: Row, name: str) -> str:
-    """An attribute as text; "" where it is absent, or of a type that is no text and no number."""
+    """An attribute as text; "" when it is missing or neither a string nor a number."""
     attribute = row.get(name, {})
     value = attribute.get("S", attribute.get("N", "")) if isinstance(attribute, Mapping) else ""
     return value if isinstance(value, str) else ""
 
 
 def number_in(row: Row, name: str) -> int | None:
-    """An attribute as a whole number; None where it is none."""
+    """An attribute as an integer; None when it is not one."""
     try:
         return int(text_in(row, name))
     except ValueError:

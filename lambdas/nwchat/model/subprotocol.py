@@ -1,4 +1,4 @@
-"""The subprotocols that a client offers in its handshake. Pure."""
+"""The WebSocket subprotocols that a client offers in its handshake. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ _HEADER = "sec-websocket-protocol"
 
 
 def offered_subprotocols(event: Mapping[str, Any]) -> list[str]:
-    """Every one, trimmed, of all the headers that name some: a list may be spread over several (RFC 6455,
-    4.1). Header names are as the client wrote them."""
+    """All offered subprotocols, trimmed, from all headers.
+
+    A list may be split into several headers (RFC 6455, 4.1). Header names have any case.
+    """
     multi_value, single = event.get("multiValueHeaders"), event.get("headers")
     lines = [
         str(line)

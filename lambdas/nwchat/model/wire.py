@@ -1,6 +1,6 @@
-"""The wire protocol, read and written. Pure, and the only place that knows the frames' keys.
+"""The wire protocol: parses and encodes frames. Pure, and the only module that knows their keys.
 
-`parse` takes whatever a client sent and never raises. The encoders return text that always encodes to UTF-8.
+`parse` accepts any input and never raises. The encoders return text that can always be encoded as UTF-8.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Literal, NoReturn, TypeAlias
 from nwchat.model.ids import is_ulid
 
 MAX_FRAME_BYTES = 32 * 1024
-"""AWS closes the socket on a larger frame; a message of several frames may still come up to 128 KB."""
+"""API Gateway closes a connection that sends a larger frame; a message of several frames may have up to 128
+KB."""
 MAX_PAYLOAD_BYTES = 128 * 1024
-"""What API Gateway takes in one PostToConnection."""
+"""The maximum payload of PostToConnection."""
 MAX_BODY_BYTES = 1024 * 1024
-"""Of a page over HTTP. A function may answer with 6 MB (Lambda quotas), in which the body is text in JSON: a
-quote takes two bytes, what is not ASCII up to three times its own."""
+"""Maximum size of a page over HTTP. A function may return 6 MB (Lambda quotas), in which the body is a JSON
+string: a quote takes two bytes, and other characters up to three times their size."""
 MAX_CLIENT_ID_CHARS = 64
 DEFAULT_HISTORY = 50
 MAX_HISTORY = 200
@@ -41,12 +42,14 @@ class MessageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
+    """A request for a pong frame."""
+
     client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRequest:
-    """At most `limit` messages, older than the id `before`, newer than the id `after`."""
+    """A request for at most `limit` messages, older than the id `before` and newer than the id `after`."""
 
     limit: int = DEFAULT_HISTORY
     before: str | None = None
@@ -56,7 +59,7 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True)
 class InvalidFrame:
-    """A frame that is refused, as its error frame will say it."""
+    """A rejected frame, with the contents of its error frame."""
 
     code: Code
     detail: str
@@ -80,8 +83,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Messages, oldest first. `before` asks for what precedes them and `after` for what follows;
-    None where nothing was left in that direction when the page was read."""
+    """Messages, oldest first, with the cursors of the neighboring pages.
+
+    `before` is the cursor for older messages, `after` for newer ones; None when there were none.
+    """
 
     messages: tuple[Message, ...] = ()
     before: str | None = None
@@ -89,13 +94,13 @@ class Page:
 
 
 class _Integer(str):
-    """A JSON integer kept as its digits: a huge one costs nothing and `true` is not taken for 1."""
+    """A JSON integer kept as its digits: a huge one costs nothing, and `true` is not taken for 1."""
 
     __slots__ = ()
 
 
 class _InvalidField(ValueError):
-    """A field has the wrong type; the text is the error's detail."""
+    """A field is invalid; the text is the error's detail."""
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -106,16 +111,16 @@ _DECODER = json.JSONDecoder(parse_int=_Integer, parse_constant=_not_json)
 
 
 def well_formed(text: str) -> str:
-    """The same text with each lone surrogate replaced by U+FFFD, so that it encodes to UTF-8."""
+    """The text with each lone surrogate replaced by U+FFFD, so that it can be encoded as UTF-8."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def parse(body: str | None, *, names: bool = True) -> Frame:
-    """What a client's text frame means. Never raises; `Bad` says why a frame is refused.
+    """Parse a client's text frame. Never raises; InvalidFrame says why a frame is rejected.
 
-    Without `names` nothing is read of who the client says it is.
+    Without `names`, the client's `uname` and `sender_id` are ignored.
     """
     text = well_formed(body or "")
     if not text.strip():
@@ -136,7 +141,7 @@ def parse(body: str | None, *, names: bool = True) -> Frame:
 
 
 def _fields(text: str) -> dict[str, object] | None:
-    """The JSON object in the text; None when it is anything else, nesting too deep to read included."""
+    """The JSON object in the text; None for anything else, including nesting that is too deep."""
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -159,10 +164,10 @@ def _history_request(fields: Mapping[str, object], client_id: str | None = None)
 
 
 def parse_query(query: Mapping[str, str]) -> HistoryRequest | InvalidFrame:
-    """What the query string of `GET /messages` asks for. Never raises; the bounds are those of a frame.
+    """Parse the query string of `GET /messages`. Never raises; the limits are those of a frame.
 
-    A parameter that is given twice has both values with a comma between them (HTTP API, payload format 2.0),
-    and so is none. Those that nobody knows are passed over: some clients add one against caches.
+    A parameter that is given twice has both values joined by a comma (HTTP API, payload format 2.0), and so
+    is invalid. Unknown parameters are ignored: some clients add one to bypass caches.
     """
     fields: dict[str, object] = {
         name: _Integer(text) if text.isascii() and text.isdigit() else text for name, text in query.items()
@@ -182,7 +187,10 @@ def _message_request(fields: Mapping[str, object], action: object, client_id: st
 
 
 def _client_id(fields: Mapping[str, object]) -> str | None:
-    """An empty one counts as none: taken as a key, it would swallow all but the first message."""
+    """The client's id of the message.
+
+    An empty one counts as none: all messages would be duplicates of the first.
+    """
     value = fields.get("client_id")
     if value is None or value == "":
         return None
@@ -219,7 +227,7 @@ def _cursor(fields: Mapping[str, object], key: str) -> str | None:
 
 
 def to_json_dict(message: Message) -> dict[str, str]:
-    """The keys of a message frame; `date` is text, as the live client sends it."""
+    """The keys of a message frame; `date` is text, as existing clients expect."""
     return {
         "type": message.type,
         "id": message.id,
@@ -231,7 +239,7 @@ def to_json_dict(message: Message) -> dict[str, str]:
 
 
 def from_json_dict(fields: Mapping[str, object]) -> Message:
-    """A message out of the object that `to_json_dict` makes. ValueError naming the key that doesn't fit."""
+    """The message in an object made by `to_json_dict`. Raises ValueError that names the invalid key."""
     texts = {key: fields.get(key) for key in ("id", "message", "uname", "sender_id", "date")}
     for key, value in texts.items():
         if not isinstance(value, str):
@@ -255,34 +263,37 @@ def from_json_dict(fields: Mapping[str, object]) -> Message:
 
 
 def message_frame(message: Message) -> str:
-    """The frame of a chat message or, by its type, of an announcement."""
+    """The frame of a chat message or, depending on its type, of an announcement."""
     return _encode(to_json_dict(message))
 
 
 def ack_frame(client_id: str, message_id: str) -> str:
+    """The frame that acknowledges a stored message."""
     return _encode({"type": "ack", "client_id": client_id, "id": message_id})
 
 
 def pong_frame() -> str:
+    """The response to a ping."""
     return _encode({"type": "pong"})
 
 
 def error_frame(code: Code, detail: str, client_id: str | None = None) -> str:
+    """The frame that reports a rejected frame."""
     frame = {"type": "error", "code": code, "detail": detail}
     return _encode(frame if client_id is None else {**frame, "client_id": client_id})
 
 
 def history_frame(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) -> str:
-    """The answer to a history request over the socket; as `history_body` but for its type."""
+    """The response to a history request over the WebSocket; as `history_body`, plus its type."""
     return '{"type":"history",' + history_body(page, forward=forward, max_bytes=max_bytes)[1:]
 
 
 def history_body(page: Page, *, forward: bool, max_bytes: int = MAX_BODY_BYTES) -> str:
-    """The answer to a history request over HTTP, never over `max_bytes` of UTF-8.
+    """The response to a history request over HTTP, at most `max_bytes` of UTF-8.
 
-    What doesn't fit is left out at the far end of the paging (`forward`: the newest, as after `after`;
-    else the oldest) and that end's cursor asks for it next. A message too large for any frame is passed
-    over, or else a client would ask for it for ever.
+    Messages that do not fit are omitted at the far end of the paging (`forward`: the newest, as with `after`;
+    otherwise the oldest), and that end's cursor requests them next. A message too large for any frame is
+    skipped, because a client would otherwise request it forever.
     """
     near_first = page.messages if forward else page.messages[::-1]
     encoded = [message_frame(message) for message in near_first]
@@ -297,12 +308,12 @@ def history_body(page: Page, *, forward: bool, max_bytes: int = MAX_BODY_BYTES) 
 
 
 def error_body(code: Code, detail: str) -> str:
-    """What a request over HTTP is refused with."""
+    """The body of an HTTP error response."""
     return _encode({"code": code, "detail": detail})
 
 
 def health_body(version: str) -> str:
-    """What `GET /health` is answered with."""
+    """The body of the response to `GET /health`."""
     return _encode({"status": "ok", "version": version})
 
 

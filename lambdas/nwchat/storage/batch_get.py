@@ -1,4 +1,4 @@
-"""A few rows of one partition, read together and as they are now."""
+"""Strongly consistent reads of several rows of one partition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BASE_BACKOFF_SECONDS = 0.05
 
 
 class UnprocessedRows(Exception):
-    """DynamoDB answered, and left some of the rows out each time."""
+    """DynamoDB returned only some of the rows in every attempt."""
 
 
 def read_rows(
@@ -26,9 +26,10 @@ def read_rows(
     sleep: Callable[[float], None],
     jitter: Callable[[], float],
 ) -> list[Row]:
-    """Those of the rows that there are, in any order; `ids` are at most 100, each once.
+    """Read the existing rows with these ids, in any order. At most 100 ids, without duplicates.
 
-    Raises Unread when a busy partition gives only some of them, ATTEMPTS times; boto3's errors go through.
+    `sleep` takes seconds, `jitter` returns [0, 1). Raises UnprocessedRows when a throttled partition returns
+    only some of the rows in each of ATTEMPTS attempts, and boto3's errors.
     """
     found: list[Row] = []
     wanted: Any = {"Keys": [{"room": {"S": room}, "id": {"S": each}} for each in ids], "ConsistentRead": True}

@@ -1,4 +1,4 @@
-"""The connections table, read for a fan-out: in segments, and no more of each row than is needed."""
+"""Scans of the connections table for a fan-out: in segments, and with only the needed attributes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USER_KEYS = (*CONNECTION_KEYS, "sender_id", "uname")
 
 @dataclass(frozen=True, slots=True)
 class ScanSegment:
-    """One of `of` parts that a table is read in; `start` is the id to go on after, "" for the beginning."""
+    """One of `total` segments of a scan; `start` is the id to continue after, "" for the beginning."""
 
     number: int = 0
     total: int = 1
@@ -26,7 +26,7 @@ class ScanSegment:
 
 @dataclass(frozen=True, slots=True)
 class ScanPage:
-    """A page of a part: who it names, and the part as what is left of it, None at its end."""
+    """A page of a segment: its recipients, and the rest of the segment; None at its end."""
 
     recipients: Sequence[Recipient]
     remainder: ScanSegment | None
@@ -44,11 +44,11 @@ def scan(
     with_names: bool = False,
     page_size: int | None = None,
 ) -> Iterator[ScanPage]:
-    """The live connections of one part, a page (1 MB of the table, or `page_size` rows) at a time.
+    """The live connections of one segment, a page (1 MB of the table, or `page_size` rows) at a time.
 
-    `user`: only those of that sender_id or name. With `expired`, the rows that TTL has not deleted yet as
-    well. `with_names`: rows have sender_id and name anyhow. Without `consistent`, who came within the last
-    second may be missing.
+    `user`: only connections with that sender_id or name. `expired`: include rows that TTL has not deleted
+    yet. `with_names`: rows contain sender_id and name even without `user`. Without `consistent`, connections
+    made within the last second may be missing.
     """
     names = _USER_KEYS if user or with_names else CONNECTION_KEYS
     request: dict[str, Any] = {
@@ -79,7 +79,7 @@ def scan(
 
 
 def recipients_of(pages: Iterator[ScanPage]) -> Iterator[Sequence[Recipient]]:
-    """Who is named on each of the pages."""
+    """The recipients of each page."""
     return (page.recipients for page in pages)
 
 

@@ -1,6 +1,6 @@
-"""The two tables. Takes a DynamoDB client, so that the Lambdas and the CLI share every query.
+"""The two tables. Takes a DynamoDB client, so the functions and the CLI share every query.
 
-A ClientError that isn't an answer (a failed condition is one) goes through to the caller.
+Raises boto3's errors, except failed conditions, which are results.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 5
 _BASE_BACKOFF_SECONDS = 0.05
-# A transaction that met another on the same item, or a busy partition: worth trying again.
+# Another transaction on the same item, or a throttled partition: a retry may succeed.
 _TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
+    """The message was stored under `id`."""
+
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The message was stored before; `id` is the id that it got then."""
+    """The message had been stored before, under `id`."""
 
     id: str
 
@@ -54,7 +56,10 @@ Appended: TypeAlias = Stored | Duplicate
 
 
 class Store:
-    """`sleep` takes seconds and `jitter` gives [0, 1): both only for a transaction that is tried again."""
+    """Queries of the connections and messages tables.
+
+    `sleep` takes seconds and `jitter` returns [0, 1); both are used only to retry.
+    """
 
     def __init__(
         self,
@@ -72,19 +77,20 @@ class Store:
         self._jitter = jitter
 
     def add_connection(self, connection: Connection) -> None:
+        """Store a new connection."""
         self._client.put_item(TableName=self._connections, Item=rows.connection_row(connection))
 
     def remove_connection(self, connection_id: str) -> None:
-        """Removes the row, if there is one: ids are never used twice."""
+        """Delete the connection's row, if it exists. Connection ids are never reused."""
         self._client.delete_item(TableName=self._connections, Key={"connection_id": {"S": connection_id}})
 
     def record_activity(
         self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
     ) -> bool:
-        """Counts one message of the connection; False when it is over the rate, and then nothing is written.
+        """Count one message of the connection; False when it exceeds the rate, and then nothing is written.
 
-        One write when the message opens a window, as most do; two inside a window. The row is made anew
-        when it was lost, so whoever can talk can hear. Of two messages at once, neither count is lost.
+        One write for the first message of a rate window (the usual case), two otherwise. A missing row is
+        created again, so that a client that can send also receives. Concurrent messages are all counted.
         """
         span = limits.rate_seconds * 1000
         common: dict[str, Any] = {
@@ -107,11 +113,11 @@ class Store:
             if window is None:
                 return False
             opening = window.count == 1
-        # Others of the same connection have won every time: it is sending a great deal at once.
+        # Concurrent messages of the connection have won every time: it is sending far too many.
         return False
 
     def _count(self, connection_id: str, values: dict[str, Any], opening: bool) -> rows.Row | None:
-        """None when counted, or else the row that the condition met."""
+        """None when the message was counted, otherwise the row that failed the condition."""
         if opening:
             count = "rate_started_at = :now, rate_count = :one"
             condition = (
@@ -146,10 +152,10 @@ class Store:
         full: bool = False,
         page_size: int | None = None,
     ) -> Iterator[tuple[Connection, ...]]:
-        """Every live connection, a tuple for each page that DynamoDB gives (1 MB, or `page_size` rows).
+        """All live connections, a tuple for each page of DynamoDB (1 MB, or `page_size` rows).
 
-        Without `full`, only the attributes of `rows.CONNECTION_KEYS`. Eventually consistent, at half the
-        price: somebody who came within the last second may be missing.
+        Without `full`, only the attributes in `rows.CONNECTION_KEYS`. Eventually consistent, at half the
+        price: connections made within the last second may be missing.
         """
         request: dict[str, Any] = {"TableName": self._connections}
         if not full:
@@ -165,15 +171,15 @@ class Store:
             request["ExclusiveStartKey"] = last
 
     def scan(self, segment: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
-        """The live connections of one part of the table, for a fan-out; see `nwchat.storage.scan`."""
+        """The live connections of one scan segment, for a fan-out; see `nwchat.storage.scan`."""
         return scan(self._client, self._connections, segment, now_ms, **options)
 
     def item_count(self) -> int:
-        """How many connections there were some hours ago: DynamoDB counts about every six hours."""
+        """The number of connections some hours ago: DynamoDB updates it about every six hours."""
         return int(self._client.describe_table(TableName=self._connections)["Table"].get("ItemCount", 0))
 
     def report(self, room: str, name: str, value: Any) -> None:
-        """Sets one attribute of the row that remembers an announcement; nothing when there is no such row."""
+        """Set one attribute of a broadcast's deduplication row; does nothing when the row does not exist."""
         try:
             self._client.update_item(
                 TableName=self._messages,
@@ -187,19 +193,19 @@ class Store:
             return
 
     def bans(self, keys: Sequence[str]) -> list[rows.Row]:
-        """The rows of those keys (`nwchat.model.bans`), ended bans among them. Raises as `read_rows`."""
+        """The rows with those keys (`nwchat.model.bans`), including ended bans. Raises as `read_rows`."""
         return read_rows(self._client, self._messages, bans.ROOM, keys, self._sleep, self._jitter)
 
     def append(self, message: Message, expires_at: int, dedup: Dedup | None = None) -> Appended:
-        """Stores the message once. With `dedup`, in one transaction with the row that remembers its key.
+        """Store the message once; with `dedup`, in one transaction with its deduplication row.
 
-        `expires_at` is epoch seconds; the message's date decides whether an earlier use of the key still
+        `expires_at` is epoch seconds. The message's date decides whether an earlier use of the key still
         counts.
         """
         put: Any = {"TableName": self._messages, "Item": rows.message_row(message, expires_at)}
         if dedup is not None:
             return self._append_once(put, message, dedup)
-        # Unconditional: the same id is the same message, so a write that botocore repeats changes nothing.
+        # No condition: the same id is the same message, so a write repeated by botocore changes nothing.
         self._client.put_item(**put)
         return Stored(message.id)
 
@@ -230,10 +236,10 @@ class Store:
         after: str | None = None,
         consistent: bool = False,
     ) -> Page:
-        """At most `limit` messages, oldest first: the newest; those before or after an id; those between.
+        """At most `limit` messages, oldest first: the newest, those before or after an id, or those between.
 
-        With `after` (with `before` too) the ones next to it, else the newest of those wanted. A page is
-        short only when there are no more. `consistent` sees whatever was stored before, at twice the price.
+        With `after` (also with `before`) the ones next to it, otherwise the newest. A page is short only when
+        there are no more messages. `consistent` includes everything stored before, at twice the price.
         """
         if before is not None and after is not None and after >= before:
             return Page()
@@ -249,7 +255,7 @@ class Store:
     def _rows(
         self, page_size: int, before: str | None, after: str | None, consistent: bool
     ) -> Iterator[rows.Row]:
-        """The room's rows from the near end on, the bounds' own among them (`rows.between`)."""
+        """The room's rows starting at the near end, including those of the bounds (`rows.range_query`)."""
         request: dict[str, Any] = {
             "TableName": self._messages,
             **rows.range_query(after=after, before=before),
@@ -266,9 +272,9 @@ class Store:
 
 
 def dedup_put(table: str, dedup: Dedup, message_id: str, now_ms: int, **attributes: Any) -> Any:
-    """The Put of the row that remembers the use of a key, unless an earlier use of it still counts.
+    """The Put of a deduplication row, on the condition that no earlier use of the key still counts.
 
-    `more` are further attributes of the row, in DynamoDB's typed JSON.
+    `attributes` are added to the row, in DynamoDB's typed JSON.
     """
     now = now_ms // 1000
     return {
@@ -286,12 +292,12 @@ def dedup_put(table: str, dedup: Dedup, message_id: str, now_ms: int, **attribut
 
 
 def _reasons(response: Any) -> list[dict[str, Any]]:
-    """Why a transaction was cancelled: one reason for each of its items, in their order."""
+    """Why a transaction was cancelled: one reason for each of its items, in order."""
     return list(response.get("CancellationReasons", []))
 
 
 def _earlier_id(reasons: list[dict[str, Any]]) -> str | None:
-    """The id in the dedup row that stood in the way; None when something else did."""
+    """The message id in the existing deduplication row; None when the cause was another."""
     first = next(iter(reasons), {})
     if first.get("Code") != "ConditionalCheckFailed":
         return None

@@ -1,4 +1,4 @@
-"""About how many connections there are, without reading them."""
+"""The approximate number of connections, without reading them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 
 CACHE_SECONDS = 300.0
-"""How long an answer is good for: DynamoDB itself counts every six hours only."""
+"""How long a count is used: DynamoDB updates it only every six hours."""
 
 
 class TableSize:
-    """`ask` gives the table's own count; it is asked at most every `KEPT_SECONDS` of `clock`."""
+    """Caches the item count that `count_rows` returns.
+
+    It is called at most every CACHE_SECONDS of `clock`.
+    """
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class TableSize:
         self._expires_at = -1.0
 
     def at_least(self, seen: int) -> int:
-        """How many there may be, where `seen` have been seen. A count that cannot be had is none."""
+        """The larger of `seen` and the cached count. A count that cannot be read is ignored."""
         if self._clock() >= self._expires_at:
             self._expires_at = self._clock() + CACHE_SECONDS
             try:

@@ -27,8 +27,8 @@ from nwchat.auth.tokens import (
     TokenRefused,
     bearer_token,
     create_token,
+    format_error,
     handshake_token,
-    misshapen,
     verify,
     verify_with,
 )
@@ -366,7 +366,7 @@ def test_what_can_be_no_token_asks_for_no_keys(garbage: str) -> None:
         raise AssertionError("asked")
 
     found = verify_with(keys, garbage, NOW, 40)
-    assert found == misshapen(garbage) == verify(garbage, KEYS, NOW, 40)
+    assert found == format_error(garbage) == verify(garbage, KEYS, NOW, 40)
     assert isinstance(found, TokenRefused)
     event = {"methodArn": ARN, "queryStringParameters": {"token": garbage}}
     log = Log(logging.Logger("nwchat"), {})
