@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 from nwchat.courier import Call, Courier
 from nwchat.lines import Line
+from nwchat.tls import client_context
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 8.0
@@ -104,7 +105,7 @@ class AsyncioTransport:
 
     def _context(self) -> ssl.SSLContext:
         if self._verify is None:
-            self._verify = ssl.create_default_context()
+            self._verify = client_context()
         return self._verify
 
 

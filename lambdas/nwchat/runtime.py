@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import random
-import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -25,6 +24,7 @@ from nwchat.signing import Credentials
 from nwchat.sizing import Size
 from nwchat.store import Store
 from nwchat.targets import Rows
+from nwchat.tls import client_context
 
 if TYPE_CHECKING:
     from nwchat.keyring import Keyring
@@ -182,7 +182,7 @@ def poster() -> Poster:
     about = _client("dynamodb").meta
     rows = Rows(about.endpoint_url, about.region_name, settings.connections_table, _credentials)
     # Certificates are read while there is a whole CPU for it.
-    secure = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
+    secure = client_context() if settings.endpoint.startswith("https:") else None
     transport = AsyncioTransport(verify=secure)
     return Poster(
         transport, settings.endpoint, about.region_name, _credentials, rows, now_ms, most_width=_WIDTH

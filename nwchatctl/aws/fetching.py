@@ -7,6 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 
+from nwchat.tls import client_context
 from nwchatctl import __version__
 from nwchatctl.chat.smoke import Answer
 
@@ -34,7 +35,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
         headers["Authorization"] = f"Bearer {token}"
     wanted = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
-    opener = urllib.request.build_opener(_Straight(), *proxies)
+    opener = urllib.request.build_opener(_Straight(), *_https(url), *proxies)
     found: list[Answer | OSError] = []
 
     def ask() -> None:
@@ -56,6 +57,15 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
             raise error
         case _:
             raise TimeoutError(f"no whole answer within {seconds:g} s")
+
+
+def _https(url: str) -> tuple[urllib.request.HTTPSHandler, ...]:
+    if not url.startswith("https:"):
+        return ()
+    context = client_context()
+    # As http.client does for a context of its own.
+    context.set_alpn_protocols(["http/1.1"])
+    return (urllib.request.HTTPSHandler(context=context),)
 
 
 def _answer(opener: urllib.request.OpenerDirector, wanted: urllib.request.Request, seconds: float) -> Answer:

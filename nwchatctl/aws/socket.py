@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from nwchat.tls import client_context
 from nwchatctl.chat.smoke import SocketClosed
 
 OPEN_TIMEOUT = 15.0
@@ -66,6 +67,7 @@ class WebSocket:
                         open_timeout=OPEN_TIMEOUT,
                         close_timeout=5,
                         proxy=proxy,
+                        ssl=client_context() if url.startswith("wss:") else None,
                         sock=dialled,
                         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
                         create_connection=_Straight,
