@@ -196,3 +196,16 @@ def test_the_certificates_of_these_tests_differ_in_what_strict_verification_need
         reasons.append(_posted(AsyncioTransport(verify=strict), serve(answering, each.context).url))
     assert reasons[0] == ""
     assert "Missing" in reasons[1]
+
+
+def test_the_web_socket_does_not_use_tls_1_3(serve: Serve, trust: Trust, authority: Authority) -> None:
+    versions: list[str | None] = []
+
+    def script(peer: Peer) -> None:
+        assert isinstance(peer._sock, ssl.SSLSocket)
+        versions.append(peer._sock.version())
+        answering(peer)
+
+    trust(authority.ca)
+    assert web_socket(serve(script, authority.context).url) == ""
+    assert versions == ["TLSv1.2"]
