@@ -83,7 +83,7 @@ def bench(awscli: Path | None) -> Iterator[Bench]:
             SCAN: beside.script(home, "scan.py", beside.SCAN),
         }
         if awscli is not None:
-            commands[AWS] = [str(beside.aws(awscli)), "--version"]
+            commands[AWS] = [*beside.aws(awscli), "--version"]
         yield Bench(commands, _environ(home, stack.enter_context(serving())), home)
 
 
