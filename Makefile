@@ -1,27 +1,29 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check e2e bench bench-deploy bench-fanout bench-startup docs lock clean
+.PHONY: help setup demo test test-pythons check e2e bench bench-deploy bench-fanout bench-startup docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CTL := $(BIN)/nwchatctl
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The newest version first, except for 3.14, which is less tested.
 NEWEST := python3.13 python3.12 python3.11 python3.14 python3
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile
 
 $(READY): requirements.lock pyproject.toml
-	@found=; for python in $(PYTHON) $(NEWEST); do \
-	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	@found=; for python in "$(PYTHON)" $(NEWEST); do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    found=$$python; break; fi; done; \
 	if [ -z "$$found" ]; then \
 	  echo "error: Python 3.11 or newer with the venv module is needed" >&2; \
 	  echo "hint: install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; fi; \
 	echo "setting up $(VENV) with $$found (a minute, the first time)"; \
 	"$$found" -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 setup: $(READY) ## the virtual environment, with nwchatctl and all that its tests need
@@ -30,8 +32,11 @@ demo: $(READY) ## the whole chat, on this machine: embedded AWS, deploy, smoke t
 	@BIN=$(BIN) sh tests/demo/demo.sh
 
 # Three workers on two cores: the longest tests wait for the embedded AWS most of their time.
-test: check ## everything that CI runs: checks and all tests
+test: check ## checks and all tests, as in CI
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-pythons: $(READY) ## unit and adapter tests on every other Python that this machine has
+	@MAKEFLAGS= $(BIN)/python -m tests.pythons
 
 check: $(READY) ## formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check --quiet .
@@ -66,5 +71,5 @@ lock: $(READY) ## newest versions of everything, into requirements.lock
 
 clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
 	@rm -rf bench/.venv bench/.tools bench/out bench/posts/node/node_modules
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find nwchatctl lambdas tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

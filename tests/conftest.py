@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from hypothesis import settings
 
 _TURNS = (
     *("test_killed_first", "test_killed_update", "test_deploy", "test_history", "test_least_privilege_"),
@@ -23,6 +24,11 @@ _load: Any = JSONFileLoader.load_file
 @cache
 def _endpoints(path: str) -> Any:
     return _load(JSONFileLoader(), path)
+
+
+# How long one example takes depends on what else the machine does; `timeout` in pyproject.toml bounds a test.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

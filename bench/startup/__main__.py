@@ -88,7 +88,7 @@ def start_bench(awscli: Path | None) -> Iterator[StartupBench]:
             SCAN: baselines.script(home, "scan.py", baselines.SCAN),
         }
         if awscli is not None:
-            commands[AWS] = [str(baselines.aws(awscli)), "--version"]
+            commands[AWS] = [*baselines.aws(awscli), "--version"]
         yield StartupBench(commands, _environ(home, stack.enter_context(run_dynamodb_stub())), home)
 
 

@@ -45,16 +45,16 @@ def script(folder: Path, name: str, text: str) -> list[str]:
     return [sys.executable, str(file)]
 
 
-def aws(folder: Path) -> Path:
-    """The `aws` of a virtual environment at `folder`, which is created if it does not exist.
+def aws(folder: Path) -> list[str]:
+    """The command that runs the `aws` of a virtual environment at `folder`, created if it is missing.
 
     Raises CalledProcessError where pip cannot install it.
     """
-    program = folder / "bin" / "aws"
+    program, python = folder / "bin" / "aws", str(folder / "bin" / "python")
     if not program.exists():
         sys.stderr.write(f"installing {AWSCLI} into {folder}\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        python = str(folder / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, AWSCLI], check=True)
-    return program
+    # The first line of the script names the interpreter, which fails in a folder with a space in its name.
+    return [python, str(program)]

@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import random
-import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from nwchat.delivery.asyncio_transport import AsyncioTransport
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
+from nwchat.delivery.tls import client_context
 from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
 from nwchat.log import JsonFormatter, Log
@@ -94,7 +94,7 @@ def poster() -> Poster:
     meta = _client("dynamodb").meta
     rows = RowDeletion(meta.endpoint_url, meta.region_name, settings.connections_table, _credentials)
     # Load certificates during the init phase, which has a whole CPU.
-    tls_context = ssl.create_default_context() if settings.endpoint.startswith("https:") else None
+    tls_context = client_context() if settings.endpoint.startswith("https:") else None
     transport = AsyncioTransport(verify=tls_context)
     return Poster(
         transport,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
@@ -11,6 +10,7 @@ from botocore.httpsession import get_cert_path
 
 from nwchat.delivery.asyncio_transport import AsyncioTransport
 from nwchat.delivery.signing import Credentials
+from nwchat.delivery.tls import client_context
 
 if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
@@ -25,7 +25,7 @@ def transport(aws: Aws) -> Transport:
     try:
         from nwchatctl.net.curl_transport import CurlTransport
     except ImportError:
-        return AsyncioTransport(verify=ssl.create_default_context(cafile=bundle), proxy=proxy)
+        return AsyncioTransport(verify=client_context(bundle), proxy=proxy)
     return CurlTransport(ca_bundle=bundle, proxy=proxy)
 
 

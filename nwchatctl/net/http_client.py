@@ -7,6 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 
+from nwchat.delivery.tls import client_context
 from nwchatctl import __version__
 from nwchatctl.chat.smoke_test import HttpAnswer
 
@@ -36,7 +37,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
         headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
-    opener = urllib.request.build_opener(_NoRedirects(), *proxies)
+    opener = urllib.request.build_opener(_NoRedirects(), *_https_handlers(url), *proxies)
     results: list[HttpAnswer | OSError] = []
 
     def ask() -> None:
@@ -58,6 +59,15 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
             raise error
         case _:
             raise TimeoutError(f"no whole answer within {seconds:g} s")
+
+
+def _https_handlers(url: str) -> tuple[urllib.request.HTTPSHandler, ...]:
+    if not url.startswith("https:"):
+        return ()
+    context = client_context()
+    # http.client does this only for a context that it creates itself.
+    context.set_alpn_protocols(["http/1.1"])
+    return (urllib.request.HTTPSHandler(context=context),)
 
 
 def _read_response(

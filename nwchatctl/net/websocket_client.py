@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from nwchat.delivery.tls import client_context
 from nwchatctl.chat.smoke_test import SocketClosed
 
 OPEN_TIMEOUT_SECONDS = 15.0
@@ -31,6 +33,17 @@ class _NoRedirects(ClientConnection):
             status, leads = error.response.status_code, error.response.headers.get("Location")
             to = f", which leads to {leads[:200]}" if leads and 300 <= status < 400 else ""
             raise SocketClosed(f"the handshake was refused with HTTP {status}{to}", status) from error
+
+
+def _tls_context(url: str) -> ssl.SSLContext | None:
+    if not url.startswith("wss:"):
+        return None
+    context = client_context()
+    # websockets reads in one thread while another one writes, which OpenSSL does not support for a single
+    # connection. In TLS 1.3, a session ticket that arrives during the first write can make the handshake
+    # hang. API Gateway accepts TLS 1.2, which has no messages after the handshake.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 class WebSocket:
@@ -70,6 +83,7 @@ class WebSocket:
                         open_timeout=OPEN_TIMEOUT_SECONDS,
                         close_timeout=5,
                         proxy=proxy,
+                        ssl=_tls_context(url),
                         sock=sock,
                         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
                         create_connection=_NoRedirects,

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.http_proxy import open_tunnel
 from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.tls import client_context
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 RESPONSE_TIMEOUT_SECONDS = 8.0
@@ -111,7 +112,7 @@ class AsyncioTransport:
 
     def _context(self) -> ssl.SSLContext:
         if self._verify is None:
-            self._verify = ssl.create_default_context()
+            self._verify = client_context()
         return self._verify
 
 

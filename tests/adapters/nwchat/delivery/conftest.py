@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 
 from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
+from nwchat.delivery.tls import client_context
 from nwchatctl.net.curl_transport import CurlTransport
 from tests.adapters.nwchat.delivery.scripted_server import Authority, Peer, Stub, make_authority
 
@@ -24,7 +25,7 @@ def make_transport(request: pytest.FixtureRequest) -> Iterator[MakeTransport]:
     def make(*, ca: Path | None = None, proxy: str = "") -> Transport:
         transport: Transport
         if request.param == "asyncio":
-            verify = ssl.create_default_context(cafile=ca) if ca else None
+            verify = client_context(ca) if ca else None
             transport = AsyncioTransport(verify=verify, proxy=lambda url: proxy)
         else:
             transport = CurlTransport(ca_bundle=str(ca or ""), proxy=lambda url: proxy)

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _WAIT_SECONDS = 20.0
@@ -170,9 +170,13 @@ class Stub:
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA's certificate, and a server's by it for 127.0.0.1: paths of PEM files."""
+    """A CA's certificate, and a server's by it for 127.0.0.1: paths of PEM files.
+
+    `issuer` is the CA that issued the server's: an intermediate one that `ca` issued, or `ca` itself.
+    """
 
     ca: Path
+    issuer: Path
     server: Path
 
     @property
@@ -183,37 +187,80 @@ class Authority:
         return context
 
 
-def make_authority(folder: Path) -> Authority:
+def make_authority(
+    folder: Path, *, key_identifiers: bool = True, intermediate: bool = False, expired: bool = False
+) -> Authority:
+    """Certificates as RFC 5280 requires them, or without the key identifiers of subject and authority."""
     folder.mkdir()
-    now = datetime.datetime.now(datetime.UTC)
-
-    def build(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=2))
-        )
-
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca = (
-        build("a test's CA", "a test's CA", ca_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(ca_key, hashes.SHA256())
+    root = _issue("a test's CA", None, ca=True, key_identifiers=key_identifiers)
+    issuer = root
+    if intermediate:
+        issuer = _issue("a test's intermediate CA", root, ca=True, key_identifiers=key_identifiers)
+    days = -1 if expired else 2
+    server = _issue("127.0.0.1", issuer, ca=False, key_identifiers=key_identifiers, days=days)
+    private = server.key.private_bytes(
+        _PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
-    server = (
-        build("127.0.0.1", "a test's CA", key)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    authority = Authority(folder / "ca.pem", folder / "server.pem")
-    authority.ca.write_bytes(ca.public_bytes(pem))
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    authority.server.write_bytes(private + server.public_bytes(pem))
+    authority = Authority(folder / "ca.pem", folder / "issuer.pem", folder / "server.pem")
+    authority.ca.write_bytes(root.pem)
+    authority.issuer.write_bytes(issuer.pem)
+    authority.server.write_bytes(private + server.pem + (issuer.pem if intermediate else b""))
     return authority
+
+
+_PEM = serialization.Encoding.PEM
+
+
+@dataclass(frozen=True)
+class _Issued:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(_PEM)
+
+
+def _issue(
+    subject: str, issuer: _Issued | None, *, ca: bool, key_identifiers: bool, days: int = 2
+) -> _Issued:
+    """A certificate, signed by itself without an `issuer`, that expires in that many `days`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+    issuer_key = issuer.key if issuer else key
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=ca, path_length=None), True),
+        (_key_usage(ca=ca), True),
+    ]
+    if not ca:
+        extensions.append((x509.SubjectAlternativeName([x509.IPAddress(ip_address(subject))]), False))
+        extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False))
+    if key_identifiers:
+        authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+        extensions.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
+        extensions.append((authority_id, False))
+    builder = x509.CertificateBuilder(
+        issuer.certificate.subject if issuer else name,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        now - 2 * day,
+        now + days * day,
+        [x509.Extension(each.oid, critical, each) for each, critical in extensions],
+    )
+    return _Issued(builder.sign(issuer_key, hashes.SHA256()), key)
+
+
+def _key_usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -247,12 +247,13 @@ def test_the_second_interrupt_is_not_held_up(serve: Serve, transport: Transport)
 
 
 class Starved:
-    """A source that has nothing for a second."""
+    """A source that has nothing for a second, from when it is first asked."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + 1.0
+        self._until = 0.0
 
     def next(self) -> Sequence[Recipient] | None:
+        self._until = self._until or time.monotonic() + 1.0
         return () if time.monotonic() < self._until else None
 
 
