@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import boto3
-from bench.posts.contenders.boto3_post import post_function
 
+from bench.posts.contenders.boto3_post import post_function
 from bench.posts.contenders.common import PostTask, Send, main
 
 

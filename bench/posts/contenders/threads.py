@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
-from bench.posts.contenders.boto3_post import post_function
 from botocore.config import Config
 
+from bench.posts.contenders.boto3_post import post_function
 from bench.posts.contenders.common import PostTask, Send, main
 
 
