@@ -8,8 +8,16 @@ from contextlib import ExitStack
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.e2e.connections.test_rows import NOBODY
-from tests.e2e.support.chat import SECONDS, Chat, Player, connection_row, eventually, now_ms, unique
+from tests.e2e.support.chat import (
+    SECONDS,
+    UNREACHABLE,
+    Chat,
+    Player,
+    connection_row,
+    eventually,
+    now_ms,
+    unique,
+)
 from tests.e2e.support.fault_proxy import Call, Fault, proxy
 from tests.e2e.support.proxied_sandbox import leading_to
 
@@ -52,14 +60,14 @@ def test_each_is_verified(chat: Chat) -> None:
     chat.emptied()
     with chat.players(2):
         live = set(chat.rows())
-        chat.put_connections(connection_row("stale-old"), connection_row(NOBODY))
+        chat.put_connections(connection_row("stale-old"), connection_row(UNREACHABLE))
         plain = chat.json("connections", "list")
         asked = chat.json("connections", "list", "--verify")
         shown = chat.nwchatctl("connections", "list", "--verify", "--sort", "seen")
-    chat.delete_connections("stale-old", NOBODY)
+    chat.delete_connections("stale-old", UNREACHABLE)
     assert [each for each in plain["connections"] if "verified" in each] == []
     told = {each["connection_id"]: each["verified"] for each in asked["connections"]}
-    assert told == {**dict.fromkeys(live, True), "stale-old": False, NOBODY: None}
+    assert told == {**dict.fromkeys(live, True), "stale-old": False, UNREACHABLE: None}
     assert asked["count"] == 4
     last = {cells[0]: cells[-1] for cells in (line.split("\t") for line in shown.out.splitlines())}
     assert last == {**dict.fromkeys(live, "yes"), "stale-old": "gone", r"no\nbody": "unknown"}
@@ -128,10 +136,10 @@ def test_a_row_and_its_socket(chat: Chat) -> None:
 
 def test_a_row_alone_and_nothing_at_all(chat: Chat) -> None:
     chat.emptied()
-    chat.put_connections(connection_row("-stale=", uname="tchalvak"), connection_row(NOBODY))
+    chat.put_connections(connection_row("-stale=", uname="tchalvak"), connection_row(UNREACHABLE))
     stale = chat.nwchatctl("connections", "show", "--json", "--", "-stale=")
-    unknown = chat.nwchatctl("connections", "show", "--json", "--", NOBODY)
-    chat.delete_connections("-stale=", NOBODY)
+    unknown = chat.nwchatctl("connections", "show", "--json", "--", UNREACHABLE)
+    chat.delete_connections("-stale=", UNREACHABLE)
     assert (stale.code, stale.data["uname"], stale.data["verified"]) == (0, "tchalvak", False)
     assert stale.data["gateway"] is None
     assert stale.err.endswith("only its row is left: nwchatctl connections prune\n")

@@ -19,11 +19,9 @@ from nwchat.storage.scan import Part
 from nwchat.storage.store import Store
 from nwchatctl.net.curl_transport import CurlTransport
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.support.chat import Chat, connection_row, eventually, gather, now_ms, unique
+from tests.e2e.support.chat import UNREACHABLE, Chat, connection_row, eventually, gather, now_ms, unique
 
 MANY = 1500
-NOBODY = "no\nbody"
-"""A connection id to which every post is refused: the sandbox's IAM lets no `*` stand for a newline."""
 
 
 def stale(chat: Chat) -> set[str]:
@@ -104,13 +102,13 @@ def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Trans
 def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
     chat.emptied()
     with chat.players(3) as (one, *others):
-        chat.put_connections(connection_row(NOBODY), connection_row("stale-gone"))
+        chat.put_connections(connection_row(UNREACHABLE), connection_row("stale-gone"))
         one.send({"message": unique(), "client_id": "mine"})
         here, *there = gather(one, *others)
         assert [frame["type"] for frame in here] == ["ack", "message"], "no error for the sender"
         assert [len(frames) for frames in there] == [1, 1]
         eventually(lambda: stale(chat), set())
-        assert NOBODY in chat.rows(), "refused is not gone"
+        assert UNREACHABLE in chat.rows(), "refused is not gone"
 
         chat.put_connections(connection_row("stale-gone"))
         text = unique()
@@ -125,7 +123,7 @@ def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
         assert done.err.startswith("warning: 1 times: 403 ")
         for each in (one, *others):
             assert each.hear(text)["type"] == "announcement"
-    chat.delete_connections(NOBODY)
+    chat.delete_connections(UNREACHABLE)
 
 
 @pytest.fixture
@@ -183,7 +181,7 @@ def test_outcomes_are_told_apart(chat: Chat, transport: Transport) -> None:
             assert one.receive() == {"message": "straight"}
         eventually(lambda: mine in chat.rows(), False)
         assert poster.post(mine, b"too late") == Gone()
-        refused = poster.post(NOBODY, b"nowhere")
+        refused = poster.post(UNREACHABLE, b"nowhere")
         assert isinstance(refused, Refused)
         assert refused.status == 403
 

@@ -9,9 +9,8 @@ import pytest
 
 from nwchatctl.deploy.desired.access_logs import FORMAT
 from nwchatctl.deploy.logging_role import ROLE_TRUST
-from tests.e2e.deploy.test_drift import seen_and_repaired
 from tests.e2e.support.console import logging
-from tests.e2e.support.drift_cases import LOGGED_DRIFTS, Drift
+from tests.e2e.support.drift_cases import LOGGED_DRIFTS, Drift, check_repair
 from tests.e2e.support.operator import ACCOUNT, Operator, Ran
 from tests.e2e.support.sandbox import Sandbox
 
@@ -240,4 +239,4 @@ def test_a_first_deploy_with_logs(unset: Operator, others: str) -> None:
 
 @pytest.mark.parametrize("drift", LOGGED_DRIFTS, ids=lambda drift: drift.id)
 def test_drift_of_the_logs_is_seen_and_repaired(logged: Operator, drift: Drift) -> None:
-    seen_and_repaired(logged, drift)
+    check_repair(logged, drift)

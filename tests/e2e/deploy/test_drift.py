@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.support.drift_cases import DRIFTS, Drift, Text
+from tests.e2e.support.drift_cases import DRIFTS, Drift, check_repair
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 
@@ -21,37 +20,8 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
-def test_drift_is_seen_and_repaired(operator: Operator, drift: Drift) -> None:
-    seen_and_repaired(operator, drift)
-
-
-def seen_and_repaired(operator: Operator, drift: Drift) -> None:
-    drift.hand(operator)
-
-    def named(text: Text) -> Text:
-        return text.replace("CHAT", f"nwchat-{operator.name}") if isinstance(text, str) else text
-
-    planned = operator.plan()
-    deployed = operator.deploy()
-    after = operator.plan()
-
-    # The change that it is about first, then what goes with it.
-    about = sorted(planned, key=lambda each: (each["kind"], each["name"]) != (drift.kind, named(drift.name)))
-    assert [(each["action"], each["kind"], each["name"]) for each in about] == [
-        (drift.action, drift.kind, named(drift.name)),
-        *((action, kind, named(name)) for action, kind, name in drift.also),
-    ]
-    # A version has whatever number comes next.
-    found = {
-        re.sub(r"^weights\.\d+$", "weights.N", each["name"]): (each["before"], each["after"])
-        for each in about[0]["fields"]
-    }
-    if drift.action == "create":
-        assert found
-        found = {name: found[name] for name in drift.fields}
-    assert found == {name: tuple(map(named, texts)) for name, texts in drift.fields.items()}
-    assert (deployed["changes"], deployed["applied"]) == (planned, len(planned))
-    assert after == []
+def test_drift_is_check_repair(operator: Operator, drift: Drift) -> None:
+    check_repair(operator, drift)
 
 
 def test_an_api_deleted_by_hand_is_made_anew(operator: Operator) -> None:

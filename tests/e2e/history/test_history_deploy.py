@@ -11,11 +11,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e.deploy.test_drift import seen_and_repaired
 from tests.e2e.support.chat import SECONDS
 from tests.e2e.support.console import history as by
 from tests.e2e.support.console.core import Hand
-from tests.e2e.support.drift_cases import Drift, Fields, Part
+from tests.e2e.support.drift_cases import Drift, Fields, Part, check_repair
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 
@@ -122,13 +121,13 @@ def test_drift_is_seen_and_repaired(operator: Operator, name: str) -> None:
             hand(chat)
 
     known = operator.history_id
-    seen_and_repaired(operator, Drift(name, every, "update", *_API, fields))
+    check_repair(operator, Drift(name, every, "update", *_API, fields))
     assert (operator.history_id, health(operator)) == (known, "ok")
 
 
 def test_a_permission_that_is_gone_is_given_again(operator: Operator) -> None:
     name = "CHAT-history:live nwchat-history-messages"
-    seen_and_repaired(operator, Drift("permission", by.permission_removed, "create", "permission", name))
+    check_repair(operator, Drift("permission", by.permission_removed, "create", "permission", name))
 
 
 def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: Operator) -> None:

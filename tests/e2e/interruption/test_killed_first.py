@@ -42,7 +42,7 @@ def test_a_first_deploy(killing: Killing, chat: Operator, record_property: Say) 
     (tally,) = killing.at_every_call([way], lambda: wipe(chat))
     # All that a first deploy makes, one thing after another.
     assert tally.changed >= 47
-    record_property("said", str(tally))
+    record_property("summary", str(tally))
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_a_destroy(
     assert dump(killing.chat) == way.before
     (tally,) = killing.at_every_call([way], deployed)
     assert tally.changed >= 12
-    record_property("said", str(tally))
+    record_property("summary", str(tally))

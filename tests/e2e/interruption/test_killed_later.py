@@ -58,4 +58,4 @@ def test_while_people_talk(
     ways, least = WAYS[name]
     for tally in killing.at_every_call(ways(killing)):
         assert tally.changed >= least
-        record_property("said", str(tally))
+        record_property("summary", str(tally))

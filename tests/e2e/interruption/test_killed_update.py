@@ -42,5 +42,5 @@ def test_an_update(killing: Killing, record_property: Callable[[str, object], No
     # stage and log groups; and back the route and its permission that go.
     assert there.changed >= 25
     assert back.changed >= 2
-    record_property("said", str(there))
-    record_property("said", str(back))
+    record_property("summary", str(there))
+    record_property("summary", str(back))

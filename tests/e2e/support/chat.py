@@ -22,6 +22,8 @@ from tests.e2e.support.sandbox import Sandbox
 SECONDS = 20.0
 """How long anything is waited for; a cold start beside three other busy programs is what takes longest."""
 
+UNREACHABLE = "no\nbody"
+"""A connection id to which every post is refused: in the sandbox's IAM a `*` does not match a newline."""
 
 Frame = dict[str, Any]
 

@@ -17,7 +17,7 @@ from nwchat.large_rooms.segments import MAX_HOPS, Segment
 from nwchat.model.rows import Connection, Recipient
 from nwchat.storage.scan import ScanPage
 from tests.unit.nwchat.delivery.virtual_transport import Answer
-from tests.unit.nwchat.test_handlers import NOW, Chat, FakeGateway, FakeStore
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeGateway, FakeStore
 
 FRAME = '{"message":"hi"}'
 WHOLE = Segment(FRAME, "id", 0, 1, 1e9)

@@ -30,7 +30,7 @@ from nwchat.model.wire import (
     parse_query,
     to_json_dict,
 )
-from tests.unit.nwchat.test_handlers import Chat, FakeStore
+from tests.unit.nwchat.fake_chat import Chat, FakeStore
 
 ID, LATER = first_ulid(1), first_ulid(2)
 

@@ -14,7 +14,7 @@ from nwchat.config import FanOut
 from nwchat.large_rooms.invoker import Missed
 from nwchat.large_rooms.segments import Segment
 from nwchat.storage.table_size import KEPT_SECONDS, TableSize
-from tests.unit.nwchat.test_handlers import Chat, FakeStore, room
+from tests.unit.nwchat.fake_chat import Chat, FakeStore, room
 
 NAMES = ("a", "b", "c", "me", "n")
 

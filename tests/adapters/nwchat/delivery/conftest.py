@@ -3,17 +3,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchatctl.net.curl_transport import CurlTransport
 from tests.adapters.nwchat.delivery.scripted_server import Authority, Peer, Stub, make_authority
-
-
-class MakeTransport(Protocol):
-    def __call__(self, *, ca: Path | None = None, proxy: str = "") -> Transport: ...
+from tests.adapters.nwchat.delivery.transport_run import MakeTransport
 
 
 @pytest.fixture(params=["asyncio", "curl"])

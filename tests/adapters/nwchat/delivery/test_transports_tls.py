@@ -11,9 +11,8 @@ import pytest
 
 from nwchat.delivery.outcome import Delivered, Failed
 from nwchat.delivery.scheduler import RequestScheduler
-from tests.adapters.nwchat.delivery.conftest import MakeTransport
 from tests.adapters.nwchat.delivery.scripted_server import OK, Authority, Peer, Stub, make_authority
-from tests.adapters.nwchat.delivery.transport_run import Sent, send
+from tests.adapters.nwchat.delivery.transport_run import MakeTransport, Sent, send
 
 Serve = Callable[..., Stub]
 

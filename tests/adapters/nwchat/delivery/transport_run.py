@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Outcome
@@ -14,6 +15,10 @@ from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import ConnectionPosts
 from nwchat.model.rows import Recipient
+
+
+class MakeTransport(Protocol):
+    def __call__(self, *, ca: Path | None = None, proxy: str = "") -> Transport: ...
 
 
 @dataclass

@@ -17,12 +17,12 @@ from nwchat.large_rooms.segments import Segment
 from nwchat.model.rows import Connection
 from nwchat.storage.scan import Part
 from nwchat.storage.store import Store
-from tests.adapters.nwchat.storage.test_store import LIVE, NOW, client, store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = ["client", "store"]
+NOW = 1_700_000_000_000
+LIVE = NOW // 1000 + 100
 
 ONE = Segment("{}", "id", 2, 4, 10.0, report="sent#x")
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from nwchat.delivery.targets import delete_item
 from nwchat.model.ids import dedup_room, first_ulid
@@ -20,7 +17,6 @@ from nwchat.model.rows import Connection, Recipient, Row
 from nwchat.model.wire import Message, Page
 from nwchat.storage.scan import Part
 from nwchat.storage.store import Dedup, Duplicate, Store, Stored
-from tests.adapters.moto_tables import make_messages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,29 +25,6 @@ NOW = 1_700_000_000_000
 SECONDS = NOW // 1000
 LIVE = SECONDS + 100
 LIMITS = Limits(rate_messages=3, rate_seconds=10)
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-2")
-        client.create_table(
-            TableName="connections",
-            KeySchema=[{"AttributeName": "connection_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "connection_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        make_messages(client)
-        yield client
-        client.close()
-
-
-@pytest.fixture
-def store(client: DynamoDBClient) -> Store:
-    return Store(client, "connections", "messages")
 
 
 def row(client: DynamoDBClient, connection_id: str) -> dict[str, Any] | None:

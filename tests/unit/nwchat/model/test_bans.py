@@ -27,7 +27,7 @@ from nwchat.model.bans import (
     user_key,
 )
 from nwchat.runtime import Response
-from tests.unit.nwchat.test_handlers import NOW, Chat, FakeStore, error, frame, handshake, room
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeStore, error, frame, handshake, room
 
 # Keys ---------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from nwchat.config import Config
 from nwchat.connect import connect
 from nwchat.message import message
 from nwchat.model.identity import Identity
-from tests.unit.nwchat.test_handlers import NOW, Chat, FakeStore, error, frame, handshake, room
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeStore, error, frame, handshake, room
 
 EVA = Identity("7", "eva", "moderator")
 CLAIMED = {"message": "hi", "uname": "admin", "sender_id": "1"}
