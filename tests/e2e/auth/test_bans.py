@@ -70,7 +70,9 @@ def status(room: Chat) -> int:
 def says(player: Player, text: str, **who: str) -> str:
     """What becomes of a message: `ack`, or the code of the error."""
     player.send({"message": text, "client_id": text[-40:], **who})
-    (answer,) = (each for each in player.until(lambda frame: "client_id" in frame) if "client_id" in each)
+    (answer,) = (
+        each for each in player.receive_until(lambda frame: "client_id" in frame) if "client_id" in each
+    )
     assert answer["client_id"] == text[-40:]
     return str(answer.get("code", answer["type"]))
 
@@ -84,12 +86,12 @@ def test_a_banned_user_is_muted_and_nobody_else_is(operator: Operator, room: Cha
         made = operator.json("ban", "add", "--user", "ＢＯＢ", "--for", "1h", "--reason", "spam")
         refused, heard = unique("refused"), unique("heard")
         one.send({"message": refused, "uname": " bob ", "sender_id": "7", "client_id": "k"})
-        (error,) = one.until(lambda frame: frame.get("type") == "error")[-1:]
+        (error,) = one.receive_until(lambda frame: frame.get("type") == "error")[-1:]
         assert (error["code"], error["client_id"]) == ("muted", "k")
         assert error["detail"].startswith("you are banned from this chat until 20")
         assert says(other, heard, uname="Eve", sender_id="8") == "ack"
         # The neighbour's message comes to the banned one as well, and theirs to nobody.
-        assert one.hear(heard)["uname"] == "Eve"
+        assert one.receive_text(heard)["uname"] == "Eve"
         assert refused not in [each["message"] for each in other.history(20)]
         assert operator.json("ban", "remove", "--user", "bOb")["removed"][0]["who"] == "ＢＯＢ"
         assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
@@ -136,7 +138,7 @@ def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) 
         "unchanged",
         "changed",
     ]
-    assert ran.built == []
+    assert ran.resource_writes == []
     assert second[0] == {
         **first[0],
         "who": "bob",
@@ -152,10 +154,14 @@ def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) 
 
 def test_a_dry_run_changes_nothing(operator: Operator, room: Chat) -> None:
     would = operator.run("ban", "add", "--user", "Bob", "--forever", "-n")
-    assert (would.code, would.out, would.built) == (0, "Bob would be banned forever\n", [])
+    assert (would.code, would.out, would.resource_writes) == (0, "Bob would be banned forever\n", [])
     operator.json("ban", "add", "--user", "Bob", "--forever")
     ran = operator.run("ban", "remove", "--user", "BOB", "-n")
-    assert (ran.code, ran.out, ran.built) == (0, "Bob would no longer be banned; it was forever\n", [])
+    assert (ran.code, ran.out, ran.resource_writes) == (
+        0,
+        "Bob would no longer be banned; it was forever\n",
+        [],
+    )
     assert len(rows(room)) == 1
 
 
@@ -227,7 +233,7 @@ def test_no_command_about_messages_sees_a_ban(operator: Operator, room: Chat, tm
     with room.players(1) as (one,):
         text = unique()
         one.send(text)
-        one.hear(text)
+        one.receive_text(text)
         assert "mallory" not in json.dumps(one.history(50)).lower()
     assert "mallory" not in operator.run("history", "tail", "--since", "1d", "--json").out.lower()
     assert operator.run("history", "delete", "user#mallory").code == 4
@@ -283,7 +289,7 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
             assert says(back, unique(), uname="bob") == "muted"
             text = unique()
             assert says(other, text, uname="Eve", sender_id="8") == "ack"
-            assert back.hear(text)
+            assert back.receive_text(text)
             # That very socket is of somebody whom the ban is on, however the name is written.
             hers = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h")
             assert (hers["kicked"], ending(back) > 0) == (1, True)

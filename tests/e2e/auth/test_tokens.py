@@ -45,7 +45,7 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert made.plan() == []
     yield made
     made.destroy()
-    assert made.there() == set()
+    assert made.resources() == set()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def keys(chat: Operator) -> tuple[TokenKey, ...]:
 
 
 def rows(chat: Operator) -> dict[str, dict[str, Any]]:
-    items = chat.root("dynamodb").scan(TableName=chat.called("connections"))["Items"]
+    items = chat.root("dynamodb").scan(TableName=chat.resource_name("connections"))["Items"]
     return {each["connection_id"]["S"]: each for each in items}
 
 
@@ -184,7 +184,7 @@ def test_a_good_token_in_a_wrong_place_is_none(chat: Operator, url: str, place: 
 def said(who: Player, frame: dict[str, Any] | str) -> dict[str, Any]:
     text = frame if isinstance(frame, str) else frame["message"]
     who.send(frame)
-    return who.hear(text)
+    return who.receive_text(text)
 
 
 @pytest.mark.parametrize("form", ["query", "subprotocol", "both"])
@@ -207,7 +207,7 @@ def test_a_good_one_is_who_it_says_whatever_the_client_claims(chat: Operator, ur
         ]
         for frame in frames:
             own = said(one, frame)
-            other = two.hear(own["message"])
+            other = two.receive_text(own["message"])
             assert [(each["sender_id"], each["uname"]) for each in (own, other)] == [
                 ("128274", "tchalvak")
             ] * 2
@@ -234,7 +234,7 @@ def test_whoever_has_said_nothing_yet_is_known(chat: Operator, url: str) -> None
         found = chat.json("connections", "list", "--user", "128274")
         assert found["count"] == 1
         assert chat.json("broadcast", "--to-user", "128274", "for you")["delivered"] == 1
-        assert one.hear("for you")["type"] == "announcement"
+        assert one.receive_text("for you")["type"] == "announcement"
     eventually(lambda: rows(chat), {})
 
 
@@ -244,9 +244,9 @@ def test_a_key_of_ones_own_counts_for_oneself_alone(chat: Operator, url: str) ->
     first, second = unique(), unique()
     with player(url, token(key)) as one, player(url, token(key, claims(sub="2"))) as two:
         one.send({"message": first, "sender_id": "1", "client_id": "same"})
-        one.answer("ack")
+        one.receive_type("ack")
         two.send({"message": second, "sender_id": "128274", "client_id": "same"})
-        assert two.hear(second)["sender_id"] == "2"
+        assert two.receive_text(second)["sender_id"] == "2"
     eventually(lambda: rows(chat), {})
 
 
@@ -375,10 +375,10 @@ def test_a_banned_user_stays_out_and_does_not_read(chat: Operator, url: str) -> 
         assert refused(url, others) == 101
         assert [history(chat, each) for each in (good, others)] == [403, 200]
         one.send({"message": "let me speak", "client_id": "c"})
-        assert one.answer("error")["code"] == "muted"
+        assert one.receive_type("error")["code"] == "muted"
         text = unique()
         assert said(two, text)["sender_id"] == "2"
-        assert one.hear(text)
+        assert one.receive_text(text)
         status = chat.json("status")
         assert (status["auth"], status["bans"]) == ("token", 1)
         chat.json("ban", "remove", "--user", "tchalvak")
@@ -426,7 +426,7 @@ def test_a_frame_of_nobody_is_not_taken(chat: Operator) -> None:
 # What somebody changes by hand ------------------------------------------------------------------
 
 
-HANDS: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = {
+CONSOLE_CHANGES: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = {
     "changed": {
         uri_changed: ("update authorizer authorize",),
         route_opened: ("update route $connect",),
@@ -445,14 +445,14 @@ HANDS: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("what", HANDS)
+@pytest.mark.parametrize("what", CONSOLE_CHANGES)
 def test_what_is_changed_by_hand_is_seen_and_repaired(chat: Operator, url: str, what: str) -> None:
     before = keys(chat)
-    for hand in HANDS[what]:
-        hand(chat)
+    for apply in CONSOLE_CHANGES[what]:
+        apply(chat)
     changes = chat.plan()
     seen = [f"{each['action']} {each['kind']} {each['name']}" for each in changes]
-    wanted = [line for lines in HANDS[what].values() for line in lines]
+    wanted = [line for lines in CONSOLE_CHANGES[what].values() for line in lines]
     assert len(seen) == len(wanted)
     assert all(any(each.startswith(line) for each in seen) for line in wanted), seen
     assert all(key.key not in json.dumps(changes) for key in before)

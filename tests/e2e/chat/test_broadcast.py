@@ -29,7 +29,7 @@ def times(text: str, *players: Player) -> list[int]:
 
 
 def test_an_announcement_reaches_everybody_and_the_history(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text = unique("Restart at eight\nsharp [link=x]")
     with chat.players() as (one, other):
         sent = chat.json("broadcast", text, "--as", "the dojo")
@@ -78,7 +78,7 @@ def test_two_crons_at_once_send_once(chat: Chat) -> None:
     words = ("broadcast", text, "--id", unique("id"), "--json")
     with chat.players() as (one, other):
         with chat.running(*words) as left, chat.running(*words) as right:
-            done = [left.ended(), right.ended()]
+            done = [left.wait(), right.wait()]
         assert times(text, one, other) == [1, 1]
         assert [frame["message"] for frame in other.history()].count(text) == 1
     assert [(each.code, each.err) for each in done] == [(0, "")] * 2
@@ -90,7 +90,7 @@ def test_a_client_cannot_take_an_operators_id(chat: Chat) -> None:
     text, key = unique(), unique("id")[:64]
     with chat.players() as (one, other):
         one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "operator"})
-        one.answer("ack")
+        one.receive_type("ack")
         assert chat.json("broadcast", text, "--id", key)["already_sent"] is False
         assert times(text, one, other) == [1, 1]
 
@@ -118,7 +118,7 @@ def test_to_one_player_and_nobody_else(chat: Chat) -> None:
     with chat.players(3) as (one, other, third):
         for number, each in enumerate((one, other)):
             each.send({"message": "hi", "sender_id": name if number else "", "uname": "" if number else name})
-            third.hear("hi")
+            third.receive_text("hi")
         gather(third, one, other)
         sent = chat.json("broadcast", "--to-user", name, text)
         assert (sent["recipients"], sent["delivered"]) == (2, 2)
@@ -127,7 +127,7 @@ def test_to_one_player_and_nobody_else(chat: Chat) -> None:
 
 
 def test_the_chats_own_function_sends_it(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text, key = unique(), unique("id")
     with chat.players(12) as players:
         chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
@@ -186,11 +186,11 @@ def test_a_text_from_stdin(chat: Chat) -> None:
     text = unique("two\nlines: ünï")
     with chat.players(1) as (one,):
         assert chat.nwchatctl("broadcast", "-", stdin=f"\n{text}\n").code == 0
-        assert one.hear(text)["uname"] == "operator"
+        assert one.receive_text(text)["uname"] == "operator"
 
 
 def test_a_dry_run_says_how_many_and_does_nothing(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text = unique()
     with chat.players() as (one, other):
         sent = chat.json("broadcast", "-n", text)
@@ -232,7 +232,7 @@ def test_what_no_player_could_say_is_refused(
 
 
 def test_what_people_and_cron_see(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players():
         quiet = chat.nwchatctl("-q", "broadcast", unique())
         assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
@@ -276,7 +276,7 @@ def test_an_event_from_stdin_and_what_a_person_sees(chat: Chat) -> None:
     text = unique()
     with chat.players(1) as (one,):
         done = chat.nwchatctl("invoke", "message", "--event", "-", stdin=json.dumps({"body": text}))
-        assert one.hear(text)["type"] == "message"
+        assert one.receive_text(text)["type"] == "message"
     assert done.code == 0
     assert done.out.splitlines()[0] == '{"statusCode": 200}'
     assert '"message":"sent"' in done.out

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.support.chat import Chat, connection_row, gather, unique
-from tests.e2e.support.fault_proxy import Call, Fault, Seeded, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.fault_proxy import Call, Fault, SeededFaults, proxy
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 
 SOCKETS = 40
 DEAD = 10
 
 
-class Impatient(Seeded):
+class Impatient(SeededFaults):
     """Without answers that never come, each of which takes as long as the tool waits. Of the posts, whose
     paths are never the same, every so many-th fails, each time in another way."""
 
@@ -37,13 +37,13 @@ _WAYS = [each for each in Fault if each not in (Fault.LATE, Fault.CONFLICT)]
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
 def test_everybody_is_in_one_count_and_hears_it(chat: Chat, tmp_path: Path, share: float) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text, key = unique(), unique("id")
     seeded = Impatient(seed=7, share=share)
     with (
         chat.players(SOCKETS) as players,
-        proxy(chat.sandbox.endpoint, seeded) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, seeded) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
     ):
         chat.put_connections(*(connection_row(f"stale-{number}") for number in range(DEAD)))
         far = Chat(before, chat.name, chat.settings)
@@ -66,7 +66,7 @@ def test_everybody_is_in_one_count_and_hears_it(chat: Chat, tmp_path: Path, shar
 
 
 def test_when_nobody_can_be_reached_it_ends_and_says_so(chat: Chat, tmp_path: Path) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text = unique()
 
     def dead(call: Call) -> Fault | None:
@@ -74,8 +74,8 @@ def test_when_nobody_can_be_reached_it_ends_and_says_so(chat: Chat, tmp_path: Pa
 
     with (
         chat.players(3) as players,
-        proxy(chat.sandbox.endpoint, dead) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, dead) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
     ):
         far = Chat(before, chat.name, chat.settings)
         done = far.nwchatctl("--timeout", "50", "broadcast", text, "--json")

@@ -89,18 +89,18 @@ def test_everybody_in_a_large_room_hears_it_once(chat: Chat) -> None:
 
 
 def test_a_small_room_needs_no_fanout(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     before = len(fanned_out(chat))
     text = unique()
     with chat.players(5) as players:
         players[0].send(text)
         for each in players:
-            each.hear(text)
+            each.receive_text(text)
     assert len(fanned_out(chat)) == before
 
 
 def test_the_operator_hands_a_message_over_and_sees_what_became_of_it(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
     room = dedup_room("announcement", unique())
     chat.put(chat.messages_table, [{"room": {"S": room}, "id": {"S": "-"}, "message_id": {"S": "m"}}])
@@ -118,19 +118,19 @@ def test_the_operator_hands_a_message_over_and_sees_what_became_of_it(chat: Chat
         assert invoke_segments(chat.sandbox.client("lambda"), chat.function("fanout"), parts) == []
         eventually(lambda: progress().finished, PARTS)
         for each in players:
-            each.hear(text)
+            each.receive_text(text)
     counts = progress().counts
     assert (counts.recipients, counts.delivered, counts.gone, counts.forgotten) == (14, 12, 2, 2)
     assert (counts.refused, counts.failed) == (0, 0)
 
 
 def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text = unique()
     with without(chat, "fanout", "Connections"), chat.players(6) as players:
         players[0].send(text)
         # Whoever sent it has it, whatever becomes of the others.
-        players[0].hear(text)
+        players[0].receive_text(text)
         eventually(lambda: chat.json("status")["dead_letters"], PARTS)
     sqs = chat.sandbox.client("sqs", root=True)
     url = sqs.get_queue_url(QueueName=f"nwchat-{chat.name}-dead-letters")["QueueUrl"]
@@ -145,7 +145,7 @@ def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat
 
 
 def test_what_cannot_be_handed_over_is_sent_by_message_itself(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text = unique()
     with without(chat, "message", "Fanout"):
         before = len(fanned_out(chat))

@@ -141,6 +141,6 @@ def test_a_name_cannot_carry_what_a_message_cannot(chat: Chat) -> None:
         rude.send(
             {"message": text, "uname": "a\x1b[2J\nb\u202e\tc" + "d" * 99, "sender_id": "\x00" + "5" * 99}
         )
-        frame = neighbour.hear(text)
+        frame = neighbour.receive_text(text)
     assert frame["uname"] == ("a[2J b c" + "d" * 99)[:40]
     assert frame["sender_id"] == "5" * 64

@@ -19,7 +19,7 @@ def only(frames: list[Frame]) -> Frame:
 def said(player: Player, text: str, client_id: str, **more: str) -> Frame:
     """Says it, and returns what answers it: an ack or an error."""
     player.send({"message": text, "client_id": client_id, **more})
-    return player.until(lambda frame: frame["type"] in ("ack", "error"))[-1]
+    return player.receive_until(lambda frame: frame["type"] in ("ack", "error"))[-1]
 
 
 def test_a_line_typed_into_one_socket_arrives_in_another(chat: Chat) -> None:
@@ -74,17 +74,17 @@ def test_an_ack_says_stored_and_a_repetition_is_sent_once(chat: Chat) -> None:
     with chat.players(3) as (one, again, other):
         one.send(frame)
         one.send(frame)
-        first, second = (one.answer("ack") for _ in range(2))
+        first, second = (one.receive_type("ack") for _ in range(2))
         assert first == second == {"type": "ack", "client_id": key, "id": first["id"]}
         # After reconnecting: another socket of the same player.
         again.send(frame)
-        assert again.answer("ack") == first
+        assert again.receive_type("ack") == first
         assert [each["message"] for each in gather(again, other)[1]] == [text]
         # The same client_id of somebody else is another message.
         again.send(frame | {"sender_id": "another"})
-        assert again.answer("ack")["id"] != first["id"]
+        assert again.receive_type("ack")["id"] != first["id"]
         other.send({"action": "history", "after": first["id"]})
-        stored = other.answer("history")["messages"]
+        stored = other.receive_type("history")["messages"]
         assert [each["sender_id"] for each in stored if each["message"] == text] == ["another"]
 
 

@@ -124,7 +124,7 @@ def test_no_log_has_what_people_said(chat: Chat) -> None:
     with chat.players() as (one, other):
         for body in bodies[:4]:
             one.send(body)
-        other.hear(canary)
+        other.receive_text(canary)
         gather(other, one)
     # The sandbox's own log, and what it has for CloudWatch.
     assert canary not in chat.sandbox.state.log.read_text()

@@ -19,7 +19,7 @@ from tests.e2e.support.chat import (
     unique,
 )
 from tests.e2e.support.fault_proxy import Call, Fault, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 
 KICKED = {"kicked", "gone", "failed", "dry_run", "duration_seconds"}
 HOUR_MS = 3_600_000
@@ -44,7 +44,7 @@ def ids(chat: Chat, *players: Player) -> list[str]:
         name = unique("name")[:40]
         each.send({"message": "here", "uname": name})
         each.send({"action": "ping"})
-        each.answer("pong")
+        each.receive_type("pong")
         found.append(_names(chat)[name])
     return found
 
@@ -57,7 +57,7 @@ def _names(chat: Chat) -> dict[str, str]:
 
 
 def test_each_is_verified(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(2):
         live = set(chat.rows())
         chat.put_connections(connection_row("stale-old"), connection_row(UNREACHABLE))
@@ -75,7 +75,7 @@ def test_each_is_verified(chat: Chat) -> None:
 
 
 def test_only_the_old_and_in_order(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     rows = [
         connection_row(f"stale-{age}", age_ms=age * HOUR_MS, uname=f"name {9 - age}") for age in (1, 3, 2)
     ]
@@ -107,7 +107,7 @@ def test_a_chat_that_is_not_there_has_no_connections(chat: Chat) -> None:
 
 
 def test_a_row_and_its_socket(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     began = now_ms()
     with chat.players(1, user_agent_header="First/1.0"):
         (key,) = chat.rows()
@@ -135,7 +135,7 @@ def test_a_row_and_its_socket(chat: Chat) -> None:
 
 
 def test_a_row_alone_and_nothing_at_all(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     chat.put_connections(connection_row("-stale=", uname="tchalvak"), connection_row(UNREACHABLE))
     stale = chat.nwchatctl("connections", "show", "--json", "--", "-stale=")
     unknown = chat.nwchatctl("connections", "show", "--json", "--", UNREACHABLE)
@@ -162,7 +162,7 @@ def test_what_cannot_be_an_id_is_no_connection(chat: Chat, words: tuple[str, ...
 
 
 def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(1) as (one,):
         (first,) = ids(chat, one)
         done = chat.nwchatctl("connections", "kick", "--json", first, "", "..")
@@ -179,7 +179,7 @@ def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
 
 
 def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(3) as (one, two, three):
         first, second, _ = ids(chat, one, two, three)
         chat.put_connections(connection_row("-stale=", age_ms=HOUR_MS))
@@ -195,15 +195,15 @@ def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
         eventually(lambda: len(chat.rows()), 1)
         text = unique()
         three.send(text)
-        assert three.hear(text)
+        assert three.receive_text(text)
 
 
 def test_all_of_one_player(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(3) as (one, two, three):
         for each in (one, two):
             each.send({"message": unique(), "sender_id": "128274", "uname": "tchalvak"})
-            each.answer("message")
+            each.receive_type("message")
         eventually(lambda: len([row for row in chat.rows().values() if "sender_id" in row]), 2)
         done = chat.json("connections", "kick", "--user", "tchalvak")
         assert (done["kicked"], done["gone"], done["failed"]) == (2, 0, 0)
@@ -213,11 +213,11 @@ def test_all_of_one_player(chat: Chat) -> None:
         assert (none.code, none.out) == (4, "")
         text = unique()
         three.send(text)
-        assert three.hear(text)
+        assert three.receive_text(text)
 
 
 def test_everybody_needs_the_name(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with ExitStack() as stack:
         players = stack.enter_context(chat.players(5))
         for words in ((), ("--yes",), ("--confirm", "other")):
@@ -240,19 +240,19 @@ def test_whom_is_said_in_one_way(chat: Chat, words: tuple[str, ...]) -> None:
 
 
 def test_what_cannot_be_closed_has_failed(chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
 
     def refusing(call: Call) -> Fault | None:
         return Fault.BROKEN_503 if call.service == "execute-api" else None
 
     with (
         chat.players(1) as (one,),
-        proxy(chat.sandbox.endpoint, refusing) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path_factory.mktemp("before") / "it") as before,
+        proxy(chat.sandbox.endpoint, refusing) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path_factory.mktemp("before") / "it") as before,
     ):
         (key,) = chat.rows()
         done = Chat(before, chat.name, chat.settings).nwchatctl("connections", "kick", key)
         assert (done.code, done.out) == (5, "0 kicked, 1 failed\n")
         text = unique()
         one.send(text)
-        assert one.hear(text)
+        assert one.receive_text(text)

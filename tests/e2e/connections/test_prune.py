@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.support.chat import Chat, Frame, connection_row, eventually, gather, now_ms, unique
 from tests.e2e.support.fault_proxy import Call, Fault, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 
 KEYS = {"checked", "gone", "deleted", "kept_young", "failed", "dry_run", "duration_seconds"}
 HOUR_MS = 3_600_000
@@ -47,7 +47,7 @@ def stale(chat: Chat, *rows: Frame) -> Iterator[None]:
 
 
 def test_rows_of_sockets_that_are_gone_go_and_no_others(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     expired = connection_row("stale-expired", age_ms=3 * HOUR_MS)
     expired["expires_at"] = {"N": str(now_ms() // 1000 - 1)}
     timeless = {"connection_id": {"S": "stale-timeless"}}
@@ -78,12 +78,12 @@ def test_rows_of_sockets_that_are_gone_go_and_no_others(chat: Chat) -> None:
         text = unique()
         one.send(text)
         for each in (one, *others):
-            assert each.hear(text)
+            assert each.receive_text(text)
 
 
 def test_sockets_that_died_without_a_word(chat: Chat) -> None:
     """Their $disconnect never came: their rows are as they were."""
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(4) as staying:
         with chat.players(4):
             kept = aged(chat)
@@ -99,11 +99,11 @@ def test_sockets_that_died_without_a_word(chat: Chat) -> None:
 
 
 def test_only_those_not_heard_of_for_long(chat: Chat) -> None:
-    chat.emptied()
-    talked = connection_row("stale-talked", age_ms=2 * HOUR_MS)
-    talked["last_seen_at"] = {"N": str(now_ms() - 60_000)}
+    chat.wait_until_empty()
+    with_participants = connection_row("stale-talked", age_ms=2 * HOUR_MS)
+    with_participants["last_seen_at"] = {"N": str(now_ms() - 60_000)}
     rows = (
-        talked,
+        with_participants,
         connection_row("stale-new", age_ms=10 * 60_000),
         connection_row("stale-old", age_ms=2 * HOUR_MS),
     )
@@ -114,7 +114,7 @@ def test_only_those_not_heard_of_for_long(chat: Chat) -> None:
 
 
 def test_what_people_and_cron_see(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with stale(chat, connection_row("stale-old", age_ms=HOUR_MS), connection_row("stale-young")):
         would = chat.nwchatctl("connections", "prune", "--dry-run")
         loud = chat.nwchatctl("connections", "prune")
@@ -161,13 +161,13 @@ class Failing:
 @pytest.mark.parametrize("share", [5, 20, 50])
 def test_while_aws_fails(chat: Chat, tmp_path: Path, share: int) -> None:
     """Every row is in one count, no live one is deleted, and a quiet prune gets the rest."""
-    chat.emptied()
+    chat.wait_until_empty()
     dead = tuple(connection_row(f"stale-{number}", age_ms=HOUR_MS) for number in range(40))
     failing = Failing(share)
     with (
         chat.players(20) as players,
-        proxy(chat.sandbox.endpoint, failing) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, failing) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
         stale(chat, *dead),
     ):
         live = aged(chat) - {row["connection_id"]["S"] for row in dead}
@@ -193,14 +193,14 @@ def test_while_aws_fails(chat: Chat, tmp_path: Path, share: int) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.BARE_429, Fault.BROKEN_503, Fault.RESET_BEFORE])
 def test_no_answer_is_no_proof(chat: Chat, tmp_path: Path, fault: Fault) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
 
     def silent(call: Call) -> Fault | None:
         return fault if call.service == "execute-api" else None
 
     with (
-        proxy(chat.sandbox.endpoint, silent) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, silent) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
         stale(chat, connection_row("stale-old", age_ms=HOUR_MS)),
     ):
         done = Chat(before, chat.name, chat.settings).nwchatctl("-q", "connections", "prune")
@@ -212,12 +212,12 @@ def test_no_answer_is_no_proof(chat: Chat, tmp_path: Path, fault: Fault) -> None
     ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_stopped_it_says_what_it_did_and_goes_on(chat: Chat, number: int, code: int, said: str) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     rows = tuple(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(300))
     with stale(chat, *rows):
         with chat.running("connections", "prune", "--rate", "20", "--json") as running:
             eventually(lambda: len(chat.rows()) < 300, True)
-            done = running.ended(number)
+            done = running.wait(number)
         pruned = json.loads(done.out)
         assert (done.code, pruned["stopped"]) == (code, said), done
         assert done.err == f"warning: {said}: the same command again goes on\n"
@@ -228,7 +228,7 @@ def test_stopped_it_says_what_it_did_and_goes_on(chat: Chat, number: int, code: 
 
 
 def test_in_time_it_says_what_it_did(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with stale(chat, *(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(100))):
         done = chat.nwchatctl("--timeout", "6s", "connections", "prune", "--rate", "10", "--json")
     assert (done.code, done.data["stopped"]) == (1, "timed out"), done

@@ -51,7 +51,7 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 
 def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     timeless = connection_row("stale-timeless")
     del timeless["connected_at"], timeless["expires_at"]
     expired = connection_row("stale-expired")
@@ -72,7 +72,7 @@ def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
         )
         text = unique()
         one.send(text)
-        assert other.hear(text)["message"] == text
+        assert other.receive_text(text)["message"] == text
         # What is compared is the row as it was read, and a time that is none as well.
         eventually(lambda: stale(chat), {"stale-young", "stale-expired"})
         assert len(chat.rows()) == 4
@@ -81,7 +81,7 @@ def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
 
 def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Transport) -> None:
     """Between reading a row and deleting it, somebody else has written it."""
-    chat.emptied()
+    chat.wait_until_empty()
     store = Store(chat.sandbox.client("dynamodb"), chat.connections_table, chat.messages_table)
     chat.put_connections(connection_row("stale-same"), connection_row("stale-rewritten"))
     rewritten = connection_row("stale-rewritten", age_ms=30_000)
@@ -100,7 +100,7 @@ def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Trans
 
 
 def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(3) as (one, *others):
         chat.put_connections(connection_row(UNREACHABLE), connection_row("stale-gone"))
         one.send({"message": unique(), "client_id": "mine"})
@@ -122,14 +122,14 @@ def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
         }
         assert done.err.startswith("warning: 1 times: 403 ")
         for each in (one, *others):
-            assert each.hear(text)["type"] == "announcement"
+            assert each.receive_text(text)["type"] == "announcement"
     chat.delete_connections(UNREACHABLE)
 
 
 @pytest.fixture
-def crowd(chat: Chat) -> list[dict[str, object]]:
+def many_rows(chat: Chat) -> list[dict[str, object]]:
     """Rows that are more than a page of a scan together, which is 1 MB."""
-    chat.emptied()
+    chat.wait_until_empty()
     made = [
         connection_row(
             f"stale-{number:04}", user_agent=f"{number} " + "Mozilla/5.0 " * 80, uname=f"name {number}"
@@ -141,7 +141,7 @@ def crowd(chat: Chat) -> list[dict[str, object]]:
     return made
 
 
-def test_a_crowd_is_listed_and_announced_to(chat: Chat, crowd: list[dict[str, object]]) -> None:
+def test_a_crowd_is_listed_and_announced_to(chat: Chat, many_rows: list[dict[str, object]]) -> None:
     with chat.players(2) as players:
         listed = chat.json("connections", "list")
         assert listed["count"] == len(listed["connections"]) == MANY + 2
@@ -156,17 +156,17 @@ def test_a_crowd_is_listed_and_announced_to(chat: Chat, crowd: list[dict[str, ob
             "failed": 0,
         }
         for each in players:
-            assert each.hear(text)["type"] == "announcement"
+            assert each.receive_text(text)["type"] == "announcement"
         assert len(chat.rows()) == 2
 
 
-def test_a_crowd_hears_a_player(chat: Chat, crowd: list[dict[str, object]]) -> None:
+def test_a_crowd_hears_a_player(chat: Chat, many_rows: list[dict[str, object]]) -> None:
     with chat.players(3) as (one, *others):
         text = unique()
         one.send({"message": text, "client_id": "mine"})
-        assert one.answer("ack")["client_id"] == "mine", "said before all are told"
+        assert one.receive_type("ack")["client_id"] == "mine", "said before all are told"
         for each in (one, *others):
-            assert each.hear(text)["type"] == "message"
+            assert each.receive_text(text)["type"] == "message"
         # Each of them was posted to, or its row would be there still.
         eventually(lambda: len(chat.rows()), 3)
 

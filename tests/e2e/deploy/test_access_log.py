@@ -42,23 +42,23 @@ def unset(chat: Operator) -> Iterator[Operator]:
 @pytest.fixture
 def others(unset: Operator) -> Iterator[str]:
     """The ARN of a role that somebody else has set."""
-    arn = logging.role_for_logs(unset, "somebody-elses")
-    logging.account_logs_with(unset, arn)
+    arn = logging.make_log_role(unset, "somebody-elses")
+    logging.set_account_role(unset, arn)
     yield arn
-    logging.account_logs_with(unset, "")
-    logging.no_role_for_logs(unset, "somebody-elses")
+    logging.set_account_role(unset, "")
+    logging.remove_log_role(unset, "somebody-elses")
 
 
 @pytest.fixture(scope="module")
 def logged(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """Another chat, with access logs, in an account whose role is somebody else's."""
     made = Operator(sandbox, "e2e-logged", tmp_path_factory.mktemp("home"), **ON)
-    logging.account_logs_with(made, logging.role_for_logs(made, "the-accounts"))
+    logging.set_account_role(made, logging.make_log_role(made, "the-accounts"))
     made.deploy()
     yield made
     made.destroy()
-    logging.account_logs_with(made, "")
-    logging.no_role_for_logs(made, "the-accounts")
+    logging.set_account_role(made, "")
+    logging.remove_log_role(made, "the-accounts")
 
 
 def stage_logs(chat: Operator) -> Any:
@@ -85,7 +85,7 @@ def test_a_chat_that_does_not_ask_for_logs_does_not_ask_of_the_account(unset: Op
 def test_without_a_role_a_plan_warns_and_a_deploy_refuses_before_it_changes_anything(
     unset: Operator,
 ) -> None:
-    before = unset.there()
+    before = unset.resources()
     for argv in (["plan"], ["deploy", "--dry-run"]):
         ran = unset.run(*argv, **ON)
         assert (ran.code, ran.writes) == (0, [])
@@ -97,7 +97,7 @@ def test_without_a_role_a_plan_warns_and_a_deploy_refuses_before_it_changes_anyt
         assert (ran.error.code, ran.error.message) == ("account_logging_role", NO_ROLE)
         assert FLAG in ran.error.hint
         assert f"sets it for all of API Gateway in account {ACCOUNT}, us-east-2" in ran.error.hint
-    assert (unset.there(), stage_logs(unset), logging.account_role(unset)) == (before, None, "")
+    assert (unset.resources(), stage_logs(unset), logging.account_role(unset)) == (before, None, "")
 
 
 def test_what_needs_no_role_is_deployed_all_the_same(unset: Operator) -> None:
@@ -172,7 +172,7 @@ def test_a_half_made_role_is_completed(unset: Operator) -> None:
 
 
 def test_somebody_elses_role_of_the_name_is_not_taken(unset: Operator) -> None:
-    logging.role_for_logs(unset, logging.LOGGING, team="another")
+    logging.make_log_role(unset, logging.LOGGING, team="another")
     ran = unset.run("deploy", "--yes", FLAG, **ON)
     assert (ran.code, wrote(ran), ran.error and ran.error.code) == (1, [], "not_ours")
     assert logging.account_role(unset) == ""
@@ -196,7 +196,7 @@ def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
     # What is logged to goes after the stage has let go of it.
     assert wrote(ran) == ["DeleteAccessLogSettings", "UpdateStage", "DeleteLogGroup"]
     assert stage_logs(unset) is None
-    assert GROUP not in unset.there()
+    assert GROUP not in unset.resources()
     assert unset.plan() == []
 
 
@@ -217,14 +217,14 @@ def test_destroy_leaves_the_accounts_role_and_says_so(unset: Operator) -> None:
     assert left in unset.json("destroy", "--dry-run")["left"]
     ran = unset.run("destroy", "--yes", "--keep-logs", "--json")
     assert left in ran.data["left"]
-    assert {GROUP} <= {f"{each['kind']} {each['name']}" for each in ran.data["left"]} & unset.there()
+    assert {GROUP} <= {f"{each['kind']} {each['name']}" for each in ran.data["left"]} & unset.resources()
     assert logging.account_role(unset) == OWN
     assert unset.root("iam").get_role(RoleName=logging.LOGGING)["Role"]["Arn"] == OWN
 
     # What was kept is found again, by the next deploy and by the next destroy.
     assert GROUP.split()[1] not in str(unset.deploy(**ON)["changes"][0])
     ran = unset.run("destroy", "--yes")
-    assert (ran.code, GROUP in unset.there()) == (0, False)
+    assert (ran.code, GROUP in unset.resources()) == (0, False)
     assert f"left: account-logging-role {OWN}" in ran.out.splitlines()
 
 

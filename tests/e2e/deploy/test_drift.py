@@ -20,7 +20,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
-def test_drift_is_check_repair(operator: Operator, drift: Drift) -> None:
+def test_drift_is_shown_and_repaired(operator: Operator, drift: Drift) -> None:
     check_repair(operator, drift)
 
 
@@ -39,7 +39,7 @@ def test_an_api_deleted_by_hand_is_made_anew(operator: Operator) -> None:
 
 
 def test_status_names_what_differs(operator: Operator) -> None:
-    DRIFTS[0].hand(operator)
+    DRIFTS[0].apply(operator)
     ran = operator.run("status")
     assert "route\tonMessage\tdiffers" in ran.out.splitlines()
     # Whatever the routes say, the stage serves what was deployed.

@@ -17,7 +17,7 @@ def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     yield made
     for each in mine(made):
         made.api.delete_api(ApiId=each)
-    if made.there():
+    if made.resources():
         made.destroy()
 
 
@@ -90,7 +90,7 @@ def test_destroy_takes_it_too(operator: Operator) -> None:
     make(operator)
     operator.destroy()
     assert mine(operator) == set()
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
 def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:

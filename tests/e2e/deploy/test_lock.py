@@ -19,7 +19,7 @@ from nwchatctl.deploy.lock import LEASE_MS, LockHolder
 from tests.e2e.support.chat import now_ms
 from tests.e2e.support.fault_proxy import Call, Fault, Proxy
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 from tests.e2e.support.sandbox import Sandbox
 
 CHANGED = {"NWCHAT_STAGE__THROTTLE_RATE": "50"}
@@ -35,7 +35,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def deploys(operator: Operator) -> Iterator[DeployTable]:
-    made = DeployTable(operator.root("dynamodb"), operator.called("deploys"))
+    made = DeployTable(operator.root("dynamodb"), operator.resource_name("deploys"))
     yield made
     made.unlock(made.read().lock)
     operator.deploy()
@@ -115,7 +115,7 @@ def test_who_planned_before_somebody_was_done_plans_again(operator: Operator, de
 
 
 def test_of_ten_at_once_one_deploys_and_nine_are_refused(
-    sandbox: Sandbox, faulty: Proxy, tmp_path: Path
+    sandbox: Sandbox, fault_proxy: Proxy, tmp_path: Path
 ) -> None:
     """However slow a machine is to start ten processes: AWS does not answer the one that has the lock before
     the nine have ended."""
@@ -142,7 +142,7 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
 
     def at_once(operator: Operator) -> list[tuple[int, str, str]]:
         ended = []
-        with faulty.choosing(slowly), ThreadPoolExecutor(10) as pool:
+        with fault_proxy.choosing(slowly), ThreadPoolExecutor(10) as pool:
             environ = {**operator.sandbox.environ, **operator.environ}
             for each in as_completed([pool.submit(deploy, environ) for _ in range(10)]):
                 ended.append(each.result())
@@ -150,7 +150,7 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
                     nine_ended.set()
         return ended
 
-    with leading_to(faulty, sandbox, tmp_path / "through the proxy") as seen:
+    with proxied_sandbox(fault_proxy, sandbox, tmp_path / "through the proxy") as seen:
         operator = Operator(seen, "e2e-ten", tmp_path)
         try:
             ended = at_once(operator)
@@ -168,4 +168,4 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
             assert Operator(sandbox, "e2e-ten", tmp_path).json("smoke")["ok"] is True
         finally:
             operator.destroy()
-        assert operator.there() == set()
+        assert operator.resources() == set()

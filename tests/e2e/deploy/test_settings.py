@@ -86,7 +86,7 @@ def test_only_what_it_is_about_is_updated(
     expected = [(kind, name.replace("CHAT", f"nwchat-{operator.name}")) for kind, name in touched]
     assert sorted(changed(ran.data["changes"])) == sorted(expected)
     assert {each["action"] for each in ran.data["changes"] if each["kind"] != "release"} == {"update"}
-    assert set(ran.built) == calls
+    assert set(ran.resource_writes) == calls
     assert operator.plan(**settings) == []
     assert sorted(changed(operator.deploy()["changes"])) == sorted(expected)
     assert operator.plan() == []
@@ -145,7 +145,7 @@ def test_only_what_can_stand(operator: Operator) -> None:
 def test_only_never_publishes_what_is_out_of_date(operator: Operator) -> None:
     """Versions and deployments are snapshots: one of what has drifted would bear the name of a good one."""
     alias_moved(operator)
-    name = operator.called("message")
+    name = operator.resource_name("message")
     operator.root("lambda").update_function_configuration(FunctionName=name, MemorySize=640)
     ran = operator.run("deploy", "--only", "alias")
     assert (ran.code, ran.writes, ran.error and ran.error.code) == (1, [], "only_incomplete")

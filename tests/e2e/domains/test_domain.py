@@ -26,7 +26,12 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     zone = by.make_zone(made, ZONE)
     yield made
     made.destroy()
-    assert (made.there(), by.records(made, zone), domains(made), certificates(made)) == (set(), [], {}, {})
+    assert (made.resources(), by.records(made, zone), domains(made), certificates(made)) == (
+        set(),
+        [],
+        {},
+        {},
+    )
     by.drop_zone(made, zone)
 
 
@@ -95,7 +100,7 @@ def test_players_reach_the_chat_by_its_name(operator: Operator) -> None:
     ):
         text = unique()
         Player(one).send({"action": "onMessage", "message": text, "uname": "x"})
-        assert Player(other).hear(text)["message"] == text
+        assert Player(other).receive_text(text)["message"] == text
     done = operator.json("smoke")
     assert (done["ok"], done["url"]) == (True, f"wss://{NAME}/")
 
@@ -150,13 +155,13 @@ def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None
     assert operator.plan() == []
     assert any("\tfound, until" in each for each in operator.run("status").out.splitlines())
     # What is used cannot be deleted, and what cannot be used any more is left for what can.
-    with by.acm_saying(operator, wildcard, Status="REVOKED"):
+    with by.acm_answers(operator, wildcard, Status="REVOKED"):
         assert kinds(operator.deploy()["changes"]) == [("update", "domain", NAME)]
     assert domains(operator)[NAME]["CertificateArn"] == exact
     # Without any that is good one is requested.
     with (
-        by.acm_saying(operator, wildcard, Status="EXPIRED"),
-        by.acm_saying(operator, exact, Status="REVOKED"),
+        by.acm_answers(operator, wildcard, Status="EXPIRED"),
+        by.acm_answers(operator, exact, Status="REVOKED"),
     ):
         assert kinds(operator.deploy()["changes"]) == [
             ("create", "certificate", NAME),
@@ -164,7 +169,7 @@ def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None
         ]
     own = by.own_certificate(operator)
     # And another in its place when that fails.
-    with by.acm_saying(operator, own, Status="FAILED"), by.acm_saying(operator, exact, Status="REVOKED"):
+    with by.acm_answers(operator, own, Status="FAILED"), by.acm_answers(operator, exact, Status="REVOKED"):
         operator.root("acm").delete_certificate(CertificateArn=wildcard)
         assert kinds(operator.deploy()["changes"]) == [
             ("create", "certificate", NAME),

@@ -35,7 +35,7 @@ DRIFTS = (
     edit("mapping-stage", by.stage_remapped, MAPPING, stage=("other", "production")),
     Drift("mapping-deleted", by.delete_mapping, "create", *MAPPING, {"stage": (None, "production")}),
     edit("record-health", by.health_evaluated, RECORD, evaluate_health=("on", "off")),
-    edit("record-dangling", by.led_nowhere, RECORD,
+    edit("record-dangling", by.alias_to_missing_target, RECORD,
            target=(by.DANGLING, TARGET)),
     Drift("record-deleted", by.delete_record, "create", *RECORD, {"target": (None, TARGET)}),
     edit("validation-deleted", by.delete_validation, CERTIFICATE, validation_zone=(None, Part("Z"))),

@@ -128,7 +128,7 @@ def test_what_is_said_in_the_chat_is_there(talk: Chat, reader: Reader) -> None:
     text = unique("<b>\u202e" + '\N{PILE OF POO} \\ " ')
     with talk.players(1) as (one,):
         one.send({"message": text, "uname": "tchalvak", "sender_id": "1", "client_id": "c"})
-        known = one.answer("ack")["id"]
+        known = one.receive_type("ack")["id"]
     answer = reader.ask("/messages?limit=1&unheard-of=1&_=2")
     (last,) = json.loads(answer.read())["messages"]
     assert (last["id"], last["message"]) == (known, text.replace("\u202e", ""))

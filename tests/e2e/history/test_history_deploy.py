@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.support.chat import SECONDS
 from tests.e2e.support.console import history as by
-from tests.e2e.support.console.core import Hand
+from tests.e2e.support.console.core import ConsoleChange
 from tests.e2e.support.drift_cases import Drift, Fields, Part, check_repair
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
@@ -43,7 +43,7 @@ _ELSEWHERE = (
 
 # What somebody does → the fields that differ then. Several at once, where they are about different fields:
 # a deploy for each would take a second each.
-SEEN: dict[str, list[tuple[Hand, Fields]]] = {
+SEEN: dict[str, list[tuple[ConsoleChange, Fields]]] = {
     "settings": [
         (by.api(Name="mine"), {"display_name": ("mine", "CHAT-history")}),
         (by.api(DisableExecuteApiEndpoint=True), {"default_endpoint": ("off", "on")}),
@@ -64,7 +64,7 @@ SEEN: dict[str, list[tuple[Hand, Fields]]] = {
             {"payload_version": ("1.0", "2.0"), "timeout_ms": ("50", "29000")},
         ),
         (
-            by.stage_bent,
+            by.stage_changed,
             {
                 "throttle_rate": ("0", "50"),
                 "throttle_burst": ("0", "100"),
@@ -97,7 +97,7 @@ SEEN: dict[str, list[tuple[Hand, Fields]]] = {
     "a bent integration": [
         (by.route_authorized, {"routes.GET /messages": (Part("AWS_IAM to "), "NONE")}),
         (
-            by.integration_bent,
+            by.integration_changed,
             {
                 "uri": (None, _ANY),
                 "payload_version": (None, "2.0"),
@@ -112,13 +112,13 @@ SEEN: dict[str, list[tuple[Hand, Fields]]] = {
 
 @pytest.mark.parametrize("name", SEEN)
 def test_drift_is_seen_and_repaired(operator: Operator, name: str) -> None:
-    hands = [hand for hand, _ in SEEN[name]]
+    changes = [apply for apply, _ in SEEN[name]]
     fields = {field: texts for _, seen in SEEN[name] for field, texts in seen.items()}
     assert len(fields) == sum(len(seen) for _, seen in SEEN[name])
 
     def every(chat: Operator) -> None:
-        for hand in hands:
-            hand(chat)
+        for apply in changes:
+            apply(chat)
 
     known = operator.history_id
     check_repair(operator, Drift(name, every, "update", *_API, fields))
@@ -146,7 +146,9 @@ def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: O
     assert operator.history_id != known
     assert deployed["endpoints"]["history"] == operator.history_url
     assert operator.plan() == []
-    policy = operator.root("lambda").get_policy(FunctionName=operator.called("history"), Qualifier="live")
+    policy = operator.root("lambda").get_policy(
+        FunctionName=operator.resource_name("history"), Qualifier="live"
+    )
     sources = {
         each["Condition"]["ArnLike"]["AWS:SourceArn"] for each in json.loads(policy["Policy"])["Statement"]
     }
@@ -156,7 +158,7 @@ def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: O
 
 def bare(operator: Operator, name: str = "") -> str:
     made = operator.api.create_api(
-        Name=name or operator.called("history"), ProtocolType="HTTP", Tags=operator.tags
+        Name=name or operator.resource_name("history"), ProtocolType="HTTP", Tags=operator.tags
     )
     return str(made["ApiId"])
 
@@ -169,7 +171,7 @@ def test_what_a_killed_deploy_left_undone_is_done(operator: Operator) -> None:
     changes = operator.deploy()["changes"]
     assert sorted((each["action"], each["kind"], each["name"]) for each in changes) == [
         ("delete", "history-api", other),
-        ("update", "history-api", operator.called("history")),
+        ("update", "history-api", operator.resource_name("history")),
     ]
     assert (operator.plan(), operator.history_id, health(operator)) == ([], known, "ok")
 
@@ -184,13 +186,13 @@ def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:
 
 
 def test_it_goes_by_a_setting_and_comes_back(operator: Operator) -> None:
-    whole = operator.there()
+    whole = operator.resources()
     first = operator.deploy()["release"]
     ran = operator.run("deploy", **OFF)
     assert (ran.code, ran.writes) == (7, [])
     off = operator.deploy(**OFF)
     removed = sorted((each["kind"], each["name"]) for each in off["changes"] if each["action"] == "delete")
-    chat = operator.called("history")
+    chat = operator.resource_name("history")
     assert removed == [
         ("alias", f"{chat}:live"),
         ("function", chat),
@@ -205,14 +207,14 @@ def test_it_goes_by_a_setting_and_comes_back(operator: Operator) -> None:
     assert ("release", first) in removed
     assert off["endpoints"]["history"] is None
     assert operator.plan(**OFF) == []
-    assert operator.there() == {each for each in whole if not re.search("-history$", each)}
+    assert operator.resources() == {each for each in whole if not re.search("-history$", each)}
     smoke = operator.json("smoke", **OFF)
     assert [each["name"] for each in smoke["steps"]][-1] == "close"
 
     back = operator.deploy()
     assert back["release"] == first
     assert back["endpoints"]["history"] == operator.history_url
-    assert (operator.there(), operator.plan(), health(operator)) == (whole, [], "ok")
+    assert (operator.resources(), operator.plan(), health(operator)) == (whole, [], "ok")
     # A release of before there was one: a rollback to it leaves it where it is.
     old = operator.json("rollback")
     assert (old["release"], old["applied"]) == (off["release"], 0)
@@ -229,6 +231,6 @@ def test_pages_that_api_gateway_cannot_let_read(operator: Operator) -> None:
     assert "history-api" not in {each["kind"] for each in operator.plan(**only)}
     lines = operator.run("status").out.splitlines()
     assert f"history\t{operator.history_url}" in lines
-    assert f"history-api\t{operator.called('history')}\tdiffers" in lines
+    assert f"history-api\t{operator.resource_name('history')}\tdiffers" in lines
     operator.deploy()
-    assert f"history-api\t{operator.called('history')}\tok" in operator.run("status").out.splitlines()
+    assert f"history-api\t{operator.resource_name('history')}\tok" in operator.run("status").out.splitlines()

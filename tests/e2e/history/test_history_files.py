@@ -14,7 +14,7 @@ from nwchat.model.ids import ulid
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 from tests.e2e.support.chat import Chat, Ran, eventually, now_ms
-from tests.e2e.support.fault_proxy import Call, Fault, Proxy, Seeded
+from tests.e2e.support.fault_proxy import Call, Fault, Proxy, SeededFaults
 from tests.e2e.support.sandbox import Sandbox
 
 HOSTILE = "\x1b[2J\u202e[link=x]\x9b31m\ttab\nline \u2028 ü"
@@ -90,11 +90,11 @@ def stuck_after(number: int, operation: str) -> Callable[[Call], Fault | None]:
     return choose
 
 
-def interrupted(behind: Chat, faulty: Proxy, number: int, operation: str, *words: str) -> Ran:
+def interrupted(proxied_chat: Chat, fault_proxy: Proxy, number: int, operation: str, *words: str) -> Ran:
     """Runs it until AWS takes no more than so many calls of `operation`, and then presses Ctrl-C."""
-    with faulty.choosing(stuck_after(number, operation)), behind.running(*words) as running:
-        eventually(lambda: any(fault for _, fault in faulty.calls), True)
-        return running.ended(signal.SIGINT)
+    with fault_proxy.choosing(stuck_after(number, operation)), proxied_chat.running(*words) as running:
+        eventually(lambda: any(fault for _, fault in fault_proxy.calls), True)
+        return running.wait(signal.SIGINT)
 
 
 # export and import ----------------------------------------------------------------------------
@@ -159,11 +159,11 @@ def test_a_file_that_is_there_is_gone_on_with_or_left_alone(chat: Chat, tmp_path
 
 
 def test_an_export_that_is_interrupted_goes_on(
-    chat: Chat, behind: Chat, faulty: Proxy, tmp_path: Path
+    chat: Chat, proxied_chat: Chat, fault_proxy: Proxy, tmp_path: Path
 ) -> None:
     say(chat, 40, "x" * 60_000)
     file = tmp_path / "chat.jsonl"
-    done = interrupted(behind, faulty, 1, "Query", "history", "export", str(file))
+    done = interrupted(proxied_chat, fault_proxy, 1, "Query", "history", "export", str(file))
     assert (done.code, done.out) == (130, "")
     assert f"--resume {file}" in done.err
     content = file.read_text()
@@ -174,7 +174,7 @@ def test_an_export_that_is_interrupted_goes_on(
 
 
 def test_an_import_that_is_interrupted_stores_nothing_twice(
-    chat: Chat, behind: Chat, faulty: Proxy, tmp_path: Path
+    chat: Chat, proxied_chat: Chat, fault_proxy: Proxy, tmp_path: Path
 ) -> None:
     file = tmp_path / "site.json"
     chats = [
@@ -182,7 +182,9 @@ def test_an_import_that_is_interrupted_stores_nothing_twice(
         for number in range(60)
     ]
     file.write_text(json.dumps({"new_chats": {"chats": chats}}))
-    done = interrupted(behind, faulty, 1, "BatchWriteItem", "history", "import", str(file), "--json")
+    done = interrupted(
+        proxied_chat, fault_proxy, 1, "BatchWriteItem", "history", "import", str(file), "--json"
+    )
     assert (done.code, done.out) == (130, "")
     assert "25 messages are stored" in json.loads(done.err)["error"]["message"]
     assert history(chat) == [f"text {number}" for number in range(25)]
@@ -194,23 +196,23 @@ def test_an_import_that_is_interrupted_stores_nothing_twice(
     assert history(chat) == [f"text {number}" for number in range(60)]
 
 
-def test_an_import_through_faults(chat: Chat, behind: Chat, faulty: Proxy) -> None:
+def test_an_import_through_faults(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
     lines = "".join(
         json.dumps({"message": f"{number}", "date": now_ms() - 9000 + number}) + "\n" for number in range(300)
     )
 
-    seeded = Seeded(seed=7, share=0.3)
+    seeded = SeededFaults(seed=7, share=0.3)
 
     def failing(call: Call) -> Fault | None:
         found = seeded(call) if call.operation == "BatchWriteItem" else None
         # One that takes 20 s is not for a test.
         return Fault.RESET_AFTER if found is Fault.LATE else found
 
-    with faulty.choosing(failing):
-        done = behind.nwchatctl("history", "import", "-", "--json", stdin=lines)
+    with fault_proxy.choosing(failing):
+        done = proxied_chat.nwchatctl("history", "import", "-", "--json", stdin=lines)
     assert (done.code, done.data["imported"]) == (0, 300)
     assert history(chat) == [f"{number}" for number in range(300)]
-    assert any(fault for _, fault in faulty.calls)
+    assert any(fault for _, fault in fault_proxy.calls)
 
 
 def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
@@ -275,10 +277,10 @@ def test_trim_asks_for_the_name_and_deletes_the_oldest(chat: Chat) -> None:
         assert chat.nwchatctl("history", "trim", *wrong).code == 2
 
 
-def test_a_trim_that_is_interrupted_goes_on(chat: Chat, behind: Chat, faulty: Proxy) -> None:
+def test_a_trim_that_is_interrupted_goes_on(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
     made = say(chat, 80)
     words = ("history", "trim", "--keep", "10", "--confirm", chat.name)
-    done = interrupted(behind, faulty, 1, "BatchWriteItem", *words)
+    done = interrupted(proxied_chat, fault_proxy, 1, "BatchWriteItem", *words)
     assert (done.code, done.out) == (130, "")
     assert "25 of 70 messages are deleted" in done.err
     assert history(chat) == [each.message for each in made[25:]]

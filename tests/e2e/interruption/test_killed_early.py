@@ -69,7 +69,7 @@ def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
 
 def test_the_table_for_the_lock(operator: Operator) -> None:
     operator.deploy()
-    table = operator.called("deploys")
+    table = operator.resource_name("deploys")
     operator.root("dynamodb").delete_item(TableName=table, Key={"id": {"S": "deploys"}})
     # One look by whoever reads, more by whoever waits.
     creating = Creating(operator.aws.client("dynamodb"), table, looks=3)

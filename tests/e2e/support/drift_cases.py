@@ -1,4 +1,4 @@
-"""How a plan has to read each thing that somebody's hand does to a chat."""
+"""Changes that are made to a chat in the console, with the plan that must show them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from nwchatctl.deploy.desired.access_logs import FORMAT
 from tests.e2e.support.console import core as by
 from tests.e2e.support.console import logging as logs
 from tests.e2e.support.console import queue as queues
-from tests.e2e.support.console.core import Hand
+from tests.e2e.support.console.core import ConsoleChange
 from tests.e2e.support.operator import Operator
 
 
 @dataclass(frozen=True)
 class Part:
-    """Equal to any text that holds `text`."""
+    """Equal to any text that contains `text`."""
 
     text: str
 
@@ -32,13 +32,14 @@ Fields = dict[str, tuple[Text, Text]]
 
 @dataclass(frozen=True)
 class Drift:
-    """`hand` does it; the plan then is one change, of `fields` from before to after, and whatever `also`.
+    """`apply` makes the change. The plan then has one change, of `fields` from before to after, and those of
+    `also`.
 
-    In names and texts, CHAT stands for what the chat's names begin with.
+    In names and texts, CHAT stands for the prefix of the chat's resource names.
     """
 
     id: str
-    hand: Hand
+    apply: ConsoleChange
     action: str
     kind: str
     name: Text
@@ -59,13 +60,13 @@ _TAG: Fields = {"tags.stray": ("tag", None)}
 _ANY = Part("")
 
 
-def edit(id: str, hand: Hand, what: tuple[str, str], **fields: tuple[Text, Text]) -> Drift:
-    return Drift(id, hand, "update", *what, dict(fields))
+def edit(id: str, apply: ConsoleChange, what: tuple[str, str], **fields: tuple[Text, Text]) -> Drift:
+    return Drift(id, apply, "update", *what, dict(fields))
 
 
 def check_repair(operator: Operator, drift: Drift) -> None:
     """Makes the drift and asserts that the plan shows it and that deploy repairs it."""
-    drift.hand(operator)
+    drift.apply(operator)
 
     def named(text: Text) -> Text:
         return text.replace("CHAT", f"nwchat-{operator.name}") if isinstance(text, str) else text
@@ -74,13 +75,13 @@ def check_repair(operator: Operator, drift: Drift) -> None:
     deployed = operator.deploy()
     after = operator.plan()
 
-    # The change that it is about first, then what goes with it.
+    # The change of `kind` and `name` first, then those of `also`.
     about = sorted(planned, key=lambda each: (each["kind"], each["name"]) != (drift.kind, named(drift.name)))
     assert [(each["action"], each["kind"], each["name"]) for each in about] == [
         (drift.action, drift.kind, named(drift.name)),
         *((action, kind, named(name)) for action, kind, name in drift.also),
     ]
-    # A version has whatever number comes next.
+    # Version numbers depend on earlier publishes.
     found = {
         re.sub(r"^weights\.\d+$", "weights.N", each["name"]): (each["before"], each["after"])
         for each in about[0]["fields"]
@@ -95,7 +96,7 @@ def check_repair(operator: Operator, drift: Drift) -> None:
 
 # fmt: off
 DRIFTS = (
-    # Routes and what they lead to.
+    # Routes and integrations.
     edit("route-retargeted", by.route_retargeted, ("route", "onMessage"), integration=("connect", "message")),
     Drift("route-deleted", by.route_deleted, "create", "route", "onMessage", {"integration": (None,
           "message")}),
@@ -145,7 +146,7 @@ DRIFTS = (
     edit("api-endpoint", by.api(DisableExecuteApiEndpoint=True), _API, default_endpoint=("off", "on")),
     edit("api-renamed", by.api(Name="renamed"), _API, display_name=("renamed", "CHAT")),
     Drift("api-tagged", by.api_tags("", stray="tag"), "update", *_API, _TAG),
-    # Functions, their aliases, and who may invoke them.
+    # Functions, aliases and permissions.
     edit("function-memory", by.function(MemorySize=512), _MESSAGE, memory_mb=("512", "256")),
     edit("function-timeout", by.function(Timeout=3), _MESSAGE, timeout_seconds=("3", "25")),
     Drift("function-environment", by.environment, "update", *_MESSAGE,
@@ -179,7 +180,7 @@ DRIFTS = (
     edit("role-attached", by.policy_attached, _ROLE, other_policies=(by.MANAGED, None)),
     Drift("role-tagged", by.tag_role, "update", *_ROLE, _TAG),
     Drift("role-deleted", by.delete_role, "create", *_ROLE),
-    # What becomes of segments that fail.
+    # Dead letters of failed segments.
     edit("queue-retention", queues.queue(MessageRetentionPeriod="60"), _LETTERS,
            retention_seconds=("60", "1209600")),
     edit("queue-size", queues.queue(MaximumMessageSize="1024"), _LETTERS,
@@ -220,7 +221,7 @@ LOGGED_DRIFTS = (
     edit("access-log-elsewhere", logs.access_log_set(logs.ELSEWHERE, FORMAT), _STAGE,
            access_log=(logs.ELSEWHERE, Part(":log-group:/aws/apigateway/nwchat-"))),
     edit("access-format", logs.access_format_changed, _STAGE, access_format=("$context.requestId", FORMAT)),
-    edit("access-retention", logs.access_group_forever, _ACCESS, retention_days=("0", "30")),
+    edit("access-retention", logs.access_group_never_expires, _ACCESS, retention_days=("0", "30")),
     Drift("access-untagged", logs.access_group_untagged, "update", *_ACCESS, {"tags.nwchat:chat": (None,
           Part("e2e"))}),
     Drift("access-group-deleted", logs.access_group_deleted, "create", *_ACCESS),

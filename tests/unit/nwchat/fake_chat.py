@@ -36,22 +36,22 @@ class FakeStore(Store):
         self.messages: list[Message] = []
         self.expiries: list[int] = []
         self.sent: dict[tuple[str, str], str] = {}
-        self.seen_by: list[tuple[str, int, str, str]] = []
+        self.activity: list[tuple[str, int, str, str]] = []
         self.broken = broken
         self.allowed = allowed
         self.banned: dict[str, Ban] = {}
-        self.looked_up: list[Sequence[str]] = []
+        self.ban_lookups: list[Sequence[str]] = []
 
     def _may_break(self, name: str) -> None:
         if self.broken == name:
             raise OSError("table away")
 
     def add_connection(self, connection: Connection) -> None:
-        self._may_break("connected")
+        self._may_break("add_connection")
         self.rows[connection.connection_id] = connection
 
     def remove_connection(self, connection_id: str) -> None:
-        self._may_break("disconnected")
+        self._may_break("remove_connection")
         self.rows.pop(connection_id, None)
 
     def delete(self, call: Any) -> virtual_transport.Answer:
@@ -67,16 +67,16 @@ class FakeStore(Store):
     def record_activity(
         self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
     ) -> bool:
-        self._may_break("seen")
-        self.seen_by.append((connection_id, connected_at, uname, sender_id))
-        return len(self.seen_by) <= self.allowed
+        self._may_break("record_activity")
+        self.activity.append((connection_id, connected_at, uname, sender_id))
+        return len(self.activity) <= self.allowed
 
     def ban(self, *bans: Ban) -> None:
         self.banned |= {each.key: each for each in bans}
 
     def bans(self, keys: Sequence[str]) -> list[Row]:
         self._may_break("bans")
-        self.looked_up.append(keys)
+        self.ban_lookups.append(keys)
         return [ban_row(self.banned[key]) for key in keys if key in self.banned]
 
     def scan(self, part: Part, now_ms: int, **options: Any) -> Iterator[ScanPage]:
@@ -118,7 +118,7 @@ class FakeGateway(virtual_transport.FakeGateway):
     """What each socket got, as objects."""
 
     @property
-    def heard(self) -> dict[str, list[Any]]:
+    def received(self) -> dict[str, list[Any]]:
         return {name: [json.loads(each) for each in frames] for name, frames in self.got.items()}
 
 
@@ -144,17 +144,17 @@ class Chat:
         logger.addHandler(handler)
         self.log = Log(logger, {"request_id": "r1", "connection_id": "c1"})
         made = iter(range(1, 1000))
-        self.tools = Services(
+        self.services = Services(
             Config("connections", "messages", **config),
             store,
             now_ms=lambda: NOW,
             new_id=lambda: first_ulid(next(made)),
         )
 
-    def says(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:
+    def send(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:
         request = {"routeKey": "$default", "connectionId": connection_id, "connectedAt": NOW - 60_000}
         event = {"requestContext": request, "body": body}
-        return message(event, self.tools, self.poster, deadline, self.log)
+        return message(event, self.services, self.poster, deadline, self.log)
 
     def logged(self) -> list[Any]:
         return [json.loads(line) for line in self.output.getvalue().splitlines()]

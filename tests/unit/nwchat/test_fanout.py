@@ -56,13 +56,13 @@ class Function:
 
     def runs(self, segment: Segment, deadline: float = 1e9) -> None:
         invocation = Invocation(
-            self.chat.tools, self.chat.poster, self.handed.append, self.chat.log, lambda: self.clock.now
+            self.chat.services, self.chat.poster, self.handed.append, self.chat.log, lambda: self.clock.now
         )
         fan_out_segment(segment, invocation, deadline)
 
     @property
     def got(self) -> dict[str, list[Any]]:
-        return self.chat.gateway.heard
+        return self.chat.gateway.received
 
 
 def test_everybody_in_the_segment_but_the_skipped() -> None:

@@ -24,33 +24,33 @@ from tests.unit.nwchat.fake_chat import NOW, Chat, FakeGateway, FakeStore, error
 def test_a_message_is_stored_and_reaches_everybody_its_sender_too() -> None:
     chat = Chat(room("a", "me", "b"))
     body = json.dumps({"message": " hi\r\nthere ", "uname": "u", "date": "1", "sender_id": "7"})
-    assert chat.says(body) == {"statusCode": 200}
+    assert chat.send(body) == {"statusCode": 200}
     sent = frame(1, "hi\nthere", "u", "7")
-    assert chat.gateway.heard == {"me": [sent], "a": [sent], "b": [sent]}
+    assert chat.gateway.received == {"me": [sent], "a": [sent], "b": [sent]}
     assert chat.store.messages == [Message(first_ulid(1), "hi\nthere", "u", "7", NOW)]
     assert chat.store.expiries == [NOW // 1000 + 90 * 86_400]
-    assert chat.store.seen_by == [("me", NOW - 60_000, "u", "7")]
+    assert chat.store.activity == [("me", NOW - 60_000, "u", "7")]
 
 
 def test_the_sender_hears_itself_even_when_its_row_cannot_be_read_yet() -> None:
     chat = Chat(room("a"))
-    chat.says("hi")
-    assert chat.gateway.heard == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
+    chat.send("hi")
+    assert chat.gateway.received == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
 
 
 def test_no_echo_when_it_is_turned_off() -> None:
     chat = Chat(room("a", "me"), echo_to_sender=False)
-    chat.says("hi")
-    assert chat.gateway.heard == {"a": [frame(1, "hi")]}
+    chat.send("hi")
+    assert chat.gateway.received == {"a": [frame(1, "hi")]}
 
 
 def test_a_client_id_is_acked_and_the_same_one_stored_and_sent_once() -> None:
     chat = Chat(room("a"), echo_to_sender=False)
     body = json.dumps({"message": "hi", "sender_id": "7", "client_id": "k1"})
     ack = {"type": "ack", "client_id": "k1", "id": first_ulid(1)}
-    chat.says(body, "me")
-    chat.says(body, "me after reconnecting")
-    assert chat.gateway.heard == {
+    chat.send(body, "me")
+    chat.send(body, "me after reconnecting")
+    assert chat.gateway.received == {
         "me": [ack],
         "me after reconnecting": [ack],
         "a": [frame(1, "hi", sender_id="7")],
@@ -61,8 +61,8 @@ def test_a_client_id_is_acked_and_the_same_one_stored_and_sent_once() -> None:
 def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
     chat = Chat(room())
     body = json.dumps({"message": "hi", "client_id": "k1"})
-    chat.says(body, "one")
-    chat.says(body, "other")
+    chat.send(body, "one")
+    chat.send(body, "other")
     assert list(chat.store.sent) == [("one", "k1"), ("other", "k1")]
 
 
@@ -80,38 +80,38 @@ def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
 )
 def test_a_refused_frame_is_told_to_its_sender_alone(body: str | None, answer: dict[str, str]) -> None:
     chat = Chat(room("a", "me"))
-    assert chat.says(body) == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [answer]}
+    assert chat.send(body) == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [answer]}
     assert chat.store.messages == []
-    assert chat.store.seen_by == []
+    assert chat.store.activity == []
 
 
 def test_over_the_rate() -> None:
     store = room("a", "me")
     store.allowed = 1
     chat = Chat(store)
-    chat.says("one")
-    assert chat.says('{"message": "two", "client_id": "k"}') == {"statusCode": 200}
+    chat.send("one")
+    assert chat.send('{"message": "two", "client_id": "k"}') == {"statusCode": 200}
     refused = error("rate_limited", "at most 10 messages in 10 seconds", client_id="k")
-    assert chat.gateway.heard == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
+    assert chat.gateway.received == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
     assert len(store.messages) == 1
 
 
 def test_a_ping_that_reaches_the_function_is_answered() -> None:
     chat = Chat(room("a", "me"))
-    assert chat.says('{"action": "ping"}') == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [{"type": "pong"}]}
+    assert chat.send('{"action": "ping"}') == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [{"type": "pong"}]}
 
 
 def test_history_over_the_socket() -> None:
     chat = Chat(room())
     for text in ("one", "two", "three"):
-        chat.says(text, "other")
-    chat.says('{"action": "history", "limit": 2}')
-    chat.says(json.dumps({"action": "history", "after": first_ulid(1), "limit": 1}))
+        chat.send(text, "other")
+    chat.send('{"action": "history", "limit": 2}')
+    chat.send(json.dumps({"action": "history", "after": first_ulid(1), "limit": 1}))
     one, two, three = frame(1, "one"), frame(2, "two"), frame(3, "three")
-    assert one not in chat.gateway.heard["me"]
-    assert chat.gateway.heard["me"] == [
+    assert one not in chat.gateway.received["me"]
+    assert chat.gateway.received["me"] == [
         {"type": "history", "messages": [two, three], "before": two["id"], "after": None},
         {"type": "history", "messages": [two], "before": two["id"], "after": two["id"]},
     ]
@@ -120,11 +120,11 @@ def test_history_over_the_socket() -> None:
 def test_the_operators_own_test_event() -> None:
     chat = Chat(room("a", "b"))
     event = json.loads((EVENTS / "on-message.json").read_text())
-    assert message(event, chat.tools, chat.poster, math.inf, chat.log) == {"statusCode": 200}
+    assert message(event, chat.services, chat.poster, math.inf, chat.log) == {"statusCode": 200}
     sent = frame(1, "test from test event in aws console", "xxxxxxusername", "128274")
-    assert chat.gateway.heard == {"a": [sent], "b": [sent]}
+    assert chat.gateway.received == {"a": [sent], "b": [sent]}
     assert len(chat.store.messages) == 1
-    assert chat.store.seen_by == []
+    assert chat.store.activity == []
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_the_operators_own_test_event() -> None:
 )
 def test_an_event_without_a_connection_is_answered_to_nobody(body: str) -> None:
     chat = Chat(room())
-    assert message({"body": body}, chat.tools, chat.poster, math.inf, chat.log) == {"statusCode": 200}
-    assert chat.gateway.heard == {}
+    assert message({"body": body}, chat.services, chat.poster, math.inf, chat.log) == {"statusCode": 200}
+    assert chat.gateway.received == {}
 
 
 def test_who_is_gone_is_forgotten_and_nobody_else_notices() -> None:
@@ -141,16 +141,16 @@ def test_who_is_gone_is_forgotten_and_nobody_else_notices() -> None:
     store.rows["young"] = Connection("young", NOW - 1)
     gateway = FakeGateway({"gone": (410, b""), "young": (410, b"")})
     chat = Chat(store, gateway)
-    assert chat.says("hi") == {"statusCode": 200}
+    assert chat.send("hi") == {"statusCode": 200}
     assert list(store.rows) == ["b", "young"]
-    assert gateway.heard == {"me": [frame(1, "hi")], "b": [frame(1, "hi")]}
+    assert gateway.received == {"me": [frame(1, "hi")], "b": [frame(1, "hi")]}
 
 
 def test_refused_and_failing_posts_are_logged_with_their_reason() -> None:
     gateway = FakeGateway({"a": (403, b'{"message":"Forbidden"}'), "b": "reset by peer"})
     chat = Chat(room("a", "b", "c"), gateway)
-    assert chat.says("hi") == {"statusCode": 200}
-    assert gateway.heard == {"me": [frame(1, "hi")], "c": [frame(1, "hi")]}
+    assert chat.send("hi") == {"statusCode": 200}
+    assert gateway.received == {"me": [frame(1, "hi")], "c": [frame(1, "hi")]}
     (line,) = chat.logged()
     assert (line["level"], line["message"]) == ("WARNING", "sent")
     assert (line["refused"], line["failed"], line["delivered"]) == (1, 1, 2)
@@ -160,21 +160,21 @@ def test_refused_and_failing_posts_are_logged_with_their_reason() -> None:
 def test_at_the_deadline_the_message_is_stored_and_acked_and_the_rest_left_to_the_history() -> None:
     chat = Chat(room("a", "b"))
     # The ack takes a second to be answered.
-    assert chat.says('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
+    assert chat.send('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
     assert [(line["level"], line["cut_short"]) for line in chat.logged()] == [("WARNING", True)]
 
 
 INTERNAL = "the chat could not take this; try again"
 
 
-@pytest.mark.parametrize("broken", ["seen", "append"])
+@pytest.mark.parametrize("broken", ["record_activity", "append"])
 def test_a_fault_of_ours_is_told_and_logged_with_its_stack(broken: str) -> None:
     store = room("a", "me")
     store.broken = broken
     chat = Chat(store)
-    assert chat.says('{"message": "secret words", "client_id": "k"}') == {"statusCode": 500}
-    assert chat.gateway.heard == {"me": [error("internal", INTERNAL, client_id="k")]}
+    assert chat.send('{"message": "secret words", "client_id": "k"}') == {"statusCode": 500}
+    assert chat.gateway.received == {"me": [error("internal", INTERNAL, client_id="k")]}
     (line,) = chat.logged()
     assert (line["level"], line["errorType"], line["errorMessage"]) == ("ERROR", "OSError", "table away")
     assert any("_may_break" in each for each in line["stackTrace"])
@@ -185,9 +185,9 @@ def test_a_stored_message_is_not_called_failed_when_the_fan_out_breaks_off() -> 
     store = room("a")
     store.broken = "scan"
     chat = Chat(store)
-    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
     ack = {"type": "ack", "client_id": "k", "id": first_ulid(1)}
-    assert chat.gateway.heard == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
+    assert chat.gateway.received == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
     assert [line["message"] for line in chat.logged()] == ["fan-out broke off"]
 
 
@@ -195,8 +195,8 @@ def test_a_stored_message_is_not_called_failed_when_the_fan_out_breaks_off() -> 
 def test_an_answer_that_does_not_arrive_stops_nothing(answer: virtual_transport.Answer) -> None:
     gateway = FakeGateway({"me": answer})
     chat = Chat(room("a"), gateway)
-    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
-    assert gateway.heard == {"a": [frame(1, "hi")]}
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
+    assert gateway.received == {"a": [frame(1, "hi")]}
     first = chat.logged()[0]
     assert (first["level"], first["message"]) == ("WARNING", "reply not delivered")
 
@@ -210,8 +210,8 @@ def test_an_answer_that_cannot_be_sent_stops_nothing() -> None:
         return Credentials("AK", "secret")
 
     chat = Chat(room("a"), credentials=credentials)
-    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
     first = chat.logged()[0]
     assert (first["message"], first["errorType"]) == ("reply failed", "LookupError")
 
@@ -219,7 +219,7 @@ def test_an_answer_that_cannot_be_sent_stops_nothing() -> None:
 def test_every_line_of_the_log_says_whose_it_is_and_none_what_was_said() -> None:
     chat = Chat(room("a"))
     for body in ("secret words", "", '{"message": "secret words", "client_id": "k"}') * 2:
-        chat.says(body)
+        chat.send(body)
     lines = chat.logged()
     assert {(line["request_id"], line["connection_id"]) for line in lines} == {("r1", "c1")}
     assert [line["message"] for line in lines] == [
@@ -235,16 +235,16 @@ def test_every_line_of_the_log_says_whose_it_is_and_none_what_was_said() -> None
 
 def test_connect_stores_a_row() -> None:
     chat = Chat(FakeStore())
-    assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}
     expires_at = (NOW - 5) // 1000 + 8100
     assert chat.store.rows == {"c1=": Connection("c1=", NOW - 5, expires_at, "1.2.3.4", "agent")}
-    assert chat.gateway.heard == {}
+    assert chat.gateway.received == {}
 
 
 def test_connect_makes_do_with_less() -> None:
     chat = Chat(FakeStore())
     event = {"requestContext": {"connectionId": "c1="}, "headers": {"USER-AGENT": "x" * 300}}
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 200}
     row = chat.store.rows["c1="]
     assert row == replace(row, connected_at=NOW, source_ip="", user_agent="x" * 256)
 
@@ -263,13 +263,13 @@ def test_connect_makes_do_with_less() -> None:
 )
 def test_a_browser_from_elsewhere_is_refused(headers: dict[str, str], status: int) -> None:
     chat = Chat(FakeStore(), allowed_origins=frozenset({"https://www.ninjawars.net"}))
-    assert connect(handshake(**headers), chat.tools, chat.log) == {"statusCode": status}
+    assert connect(handshake(**headers), chat.services, chat.log) == {"statusCode": status}
     assert len(chat.store.rows) == (status == 200)
 
 
 def test_any_origin_when_none_is_set() -> None:
     chat = Chat(FakeStore())
-    assert connect(handshake(Origin="https://x"), chat.tools, chat.log)["statusCode"] == 200
+    assert connect(handshake(Origin="https://x"), chat.services, chat.log)["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_our_subprotocol_is_chosen_if_offered(offered: str, headers: dict[str, s
     chat = Chat(FakeStore())
     event = handshake(**{"sec-webSocket-protocol": offered})
     expected = {"statusCode": 200} if headers is None else {"statusCode": 200, "headers": headers}
-    assert connect(event, chat.tools, chat.log) == expected
+    assert connect(event, chat.services, chat.log) == expected
 
 
 def test_our_subprotocol_is_found_in_any_of_the_headers() -> None:
@@ -293,21 +293,21 @@ def test_our_subprotocol_is_found_in_any_of_the_headers() -> None:
     chat = Chat(FakeStore())
     event = handshake(**{"Sec-WebSocket-Protocol": "a.b.c"})
     event["multiValueHeaders"] = {"Sec-WebSocket-Protocol": ["nwchat", "a.b.c"]}
-    answer = connect(event, chat.tools, chat.log)
+    answer = connect(event, chat.services, chat.log)
     assert answer["headers"] == {"Sec-WebSocket-Protocol": "nwchat"}
 
 
 def test_disconnect_deletes_the_row_and_may_come_twice() -> None:
     chat = Chat(room("c1", "c2"))
     event = {"requestContext": {"connectionId": "c1", "disconnectStatusCode": 1001}}
-    assert disconnect(event, chat.tools, chat.log) == {"statusCode": 200}
-    assert disconnect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
+    assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
     assert list(chat.store.rows) == ["c2"]
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"requestContext": {}, "headers": None}])
 def test_an_event_without_a_connection_stores_and_deletes_nothing(event: dict[str, Any]) -> None:
     chat = Chat(room("c1"))
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 200}
-    assert disconnect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 200}
+    assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
     assert list(chat.store.rows) == ["c1"]

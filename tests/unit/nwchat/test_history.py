@@ -82,7 +82,7 @@ class Api:
         event: dict[str, Any] = {"routeKey": route, "requestContext": caller, "headers": self.headers}
         # Without a query string there is no such key at all.
         event |= {"queryStringParameters": query} if query else {}
-        answer = history.history(event, self.chat.tools, self.chat.log)
+        answer = history.history(event, self.chat.services, self.chat.log)
         assert set(answer) == {"statusCode", "headers", "body"}
         return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
 
@@ -134,13 +134,13 @@ KEY, OTHER = TokenKey("one", "k" * 43, 1), TokenKey("two", "o" * 43, 2)
 
 
 def asking_for_tokens(api: Api) -> Api:
-    config = replace(api.chat.tools.config, tokens=True)
-    api.chat.tools = replace(api.chat.tools, config=config, keys=lambda: (KEY,))
+    config = replace(api.chat.services.config, tokens=True)
+    api.chat.services = replace(api.chat.services, config=config, keys=lambda: (KEY,))
     return api
 
 
 def token(api: Api, key: TokenKey = KEY, seconds: int = 60) -> dict[str, str]:
-    minted = mint(Identity("128274", "tchalvak"), key, api.chat.tools.now_ms() // 1000, seconds)
+    minted = mint(Identity("128274", "tchalvak"), key, api.chat.services.now_ms() // 1000, seconds)
     return {"authorization": f"Bearer {minted}"}
 
 
@@ -183,7 +183,7 @@ def test_in_open_mode_nobody_is_asked_or_looked_up() -> None:
 def test_a_failure_tells_the_log_and_not_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api()
     api.store.down = True
-    monkeypatch.setattr("nwchat.runtime.services", lambda: api.chat.tools)
+    monkeypatch.setattr("nwchat.runtime.services", lambda: api.chat.services)
     monkeypatch.setattr("nwchat.runtime.log_for", lambda event, context: api.chat.log)
     answer = history.handler({"routeKey": "GET /messages"}, None)
     assert answer["statusCode"] == 500

@@ -31,7 +31,7 @@ def stubbed(service: Any) -> tuple[Any, Stubber]:
     return client, stub
 
 
-class Desk:
+class StubbedClients:
     """An `Account` on stubbed clients, and no waiting between attempts."""
 
     def __init__(self) -> None:
@@ -65,9 +65,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedClients]:
     monkeypatch.setattr("random.uniform", lambda low, high: 0.0)
-    made = Desk()
+    made = StubbedClients()
     yield made
     made.gateway.assert_no_pending_responses()
     made.iam.assert_no_pending_responses()
@@ -81,30 +81,30 @@ def test_the_policy_is_awss_own() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"cloudwatchRoleArn": ""}])
-def test_an_account_without_a_role(desk: Desk, answer: dict[str, str]) -> None:
-    desk.gateway.add_response("get_account", answer)
-    assert desk.account.logging_role() == ""
+def test_an_account_without_a_role(clients: StubbedClients, answer: dict[str, str]) -> None:
+    clients.gateway.add_response("get_account", answer)
+    assert clients.account.logging_role() == ""
 
 
-def test_an_account_with_a_role_of_ours_and_of_others(desk: Desk) -> None:
+def test_an_account_with_a_role_of_ours_and_of_others(clients: StubbedClients) -> None:
     for arn in (ARN, ARN, "arn:aws:iam::1:role/other"):
-        desk.gateway.add_response("get_account", {"cloudwatchRoleArn": arn})
-    assert desk.account.logging_role() == ARN
-    assert desk.account.has_own_role()
-    assert not desk.account.has_own_role()
+        clients.gateway.add_response("get_account", {"cloudwatchRoleArn": arn})
+    assert clients.account.logging_role() == ARN
+    assert clients.account.has_own_role()
+    assert not clients.account.has_own_role()
 
 
-def test_who_may_not_look_is_told_nothing_when_it_does_not_matter(desk: Desk) -> None:
-    desk.gateway.add_client_error("get_account", "AccessDeniedException")
-    assert not desk.account.has_own_role()
-    desk.gateway.add_client_error("get_account", "AccessDeniedException")
+def test_who_may_not_look_is_told_nothing_when_it_does_not_matter(clients: StubbedClients) -> None:
+    clients.gateway.add_client_error("get_account", "AccessDeniedException")
+    assert not clients.account.has_own_role()
+    clients.gateway.add_client_error("get_account", "AccessDeniedException")
     with pytest.raises(Exception, match="AccessDenied"):
-        desk.account.logging_role()
+        clients.account.logging_role()
 
 
-def test_the_role_is_made_whole_before_it_is_set(desk: Desk) -> None:
-    desk.no_role()
-    desk.iam.add_response(
+def test_the_role_is_made_whole_before_it_is_set(clients: StubbedClients) -> None:
+    clients.no_role()
+    clients.iam.add_response(
         "create_role",
         {
             "Role": {
@@ -122,40 +122,42 @@ def test_the_role_is_made_whole_before_it_is_set(desk: Desk) -> None:
             "Tags": TAGS,
         },
     )
-    desk.attaches()
-    desk.sets()
-    desk.account.set_logging_role()
+    clients.attaches()
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_a_role_made_by_another_deploy_in_between_will_do(desk: Desk) -> None:
-    desk.no_role()
-    desk.iam.add_client_error("create_role", "EntityAlreadyExists")
-    desk.attaches()
-    desk.sets()
-    desk.account.set_logging_role()
+def test_a_role_made_by_another_deploy_in_between_will_do(clients: StubbedClients) -> None:
+    clients.no_role()
+    clients.iam.add_client_error("create_role", "EntityAlreadyExists")
+    clients.attaches()
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_what_a_killed_deploy_left_is_completed(desk: Desk) -> None:
-    desk.role()
-    desk.attaches()
-    desk.sets()
-    desk.account.set_logging_role()
-    desk.role(POLICY)
-    desk.sets()
-    desk.account.set_logging_role()
+def test_what_a_killed_deploy_left_is_completed(clients: StubbedClients) -> None:
+    clients.role()
+    clients.attaches()
+    clients.sets()
+    clients.account.set_logging_role()
+    clients.role(POLICY)
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_a_role_that_others_may_assume_is_put_right(desk: Desk) -> None:
-    desk.role(POLICY, trust='{"Statement":[],"Version":"2012-10-17"}')
-    desk.iam.add_response("update_assume_role_policy", {}, {"RoleName": ROLE, "PolicyDocument": ROLE_TRUST})
-    desk.sets()
-    desk.account.set_logging_role()
+def test_a_role_that_others_may_assume_is_put_right(clients: StubbedClients) -> None:
+    clients.role(POLICY, trust='{"Statement":[],"Version":"2012-10-17"}')
+    clients.iam.add_response(
+        "update_assume_role_policy", {}, {"RoleName": ROLE, "PolicyDocument": ROLE_TRUST}
+    )
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_somebody_elses_role_of_that_name_is_not_touched(desk: Desk) -> None:
-    desk.role(POLICY, tags=[])
+def test_somebody_elses_role_of_that_name_is_not_touched(clients: StubbedClients) -> None:
+    clients.role(POLICY, tags=[])
     with pytest.raises(ChatError) as caught:
-        desk.account.set_logging_role()
+        clients.account.set_logging_role()
     assert caught.value.code == "not_ours"
 
 
@@ -175,24 +177,24 @@ def test_somebody_elses_role_of_that_name_is_not_touched(desk: Desk) -> None:
         ("TooManyRequestsException", "Too Many Requests"),
     ],
 )
-def test_setting_it_waits_for_iam_and_for_its_turn(desk: Desk, code: str, message: str) -> None:
-    desk.role(POLICY)
+def test_setting_it_waits_for_iam_and_for_its_turn(clients: StubbedClients, code: str, message: str) -> None:
+    clients.role(POLICY)
     for _ in range(3):
-        desk.gateway.add_client_error("update_account", code, message)
-    desk.sets()
-    desk.account.set_logging_role()
+        clients.gateway.add_client_error("update_account", code, message)
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_it_does_not_wait_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_does_not_wait_for_ever(clients: StubbedClients, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 40))
     monkeypatch.setattr("nwchatctl.aws.core.retry.time.monotonic", lambda: float(next(clock)))
-    desk.role(POLICY)
+    clients.role(POLICY)
     for _ in range(3):
-        desk.gateway.add_client_error(
+        clients.gateway.add_client_error(
             "update_account", "BadRequestException", "The role ARN does not have required permissions"
         )
     with pytest.raises(Exception, match="required permissions"):
-        desk.account.set_logging_role()
+        clients.account.set_logging_role()
 
 
 # The stage ------------------------------------------------------------------------------------

@@ -211,7 +211,7 @@ class Store:
     """What a function asks for keys: `says` is what it gets, or what is raised."""
 
     def __init__(self) -> None:
-        self.says: tuple[TokenKey, ...] | Exception = KEYS
+        self.send: tuple[TokenKey, ...] | Exception = KEYS
         self.now = 5.0
         self.asked = 0
         self.output = io.StringIO()
@@ -233,9 +233,9 @@ class Store:
         if self.fails:
             self.fails -= 1
             raise TimeoutError
-        if isinstance(self.says, Exception):
-            raise self.says
-        return self.says
+        if isinstance(self.send, Exception):
+            raise self.send
+        return self.send
 
 
 def test_keys_are_asked_for_once_a_second_whatever_comes() -> None:
@@ -243,7 +243,7 @@ def test_keys_are_asked_for_once_a_second_whatever_comes() -> None:
     for _ in range(100):
         assert store.keys() == KEYS
     assert store.asked == 1
-    store.says = (OLD,)
+    store.send = (OLD,)
     store.now += FRESH_SECONDS - 0.01
     assert store.keys() == KEYS
     store.now += 0.01
@@ -253,7 +253,7 @@ def test_keys_are_asked_for_once_a_second_whatever_comes() -> None:
 def test_an_outage_is_gone_through_with_what_was_read_last_for_a_while() -> None:
     store = Store()
     store.keys()
-    read_at, store.says = store.now, TimeoutError("secret in here")
+    read_at, store.send = store.now, TimeoutError("secret in here")
     for _ in range(30):
         store.now += FRESH_SECONDS
         assert [store.keys(), store.keys()] == [KEYS, KEYS]
@@ -263,7 +263,7 @@ def test_an_outage_is_gone_through_with_what_was_read_last_for_a_while() -> None
     store.now = read_at + STALE_SECONDS
     assert store.keys() == ()
     assert "secret in here" not in store.output.getvalue()
-    store.says = KEYS
+    store.send = KEYS
     store.now += FRESH_SECONDS
     assert store.keys() == KEYS
 
@@ -272,7 +272,7 @@ def test_after_one_that_was_throttled_it_is_well_again() -> None:
     store = Store()
     store.keys()
     store.now += FRESH_SECONDS
-    store.fails, store.says = 1, (OLD,)
+    store.fails, store.send = 1, (OLD,)
     assert store.keys() == KEYS
     store.now += 9.99
     assert (store.keys(), store.asked) == (KEYS, 2)
@@ -287,22 +287,22 @@ def test_whoever_has_no_keys_goes_on_asking_for_a_while() -> None:
     assert (store.keys(), store.asked) == (KEYS, 5)
     assert store.now - began < PATIENT_SECONDS
     store = Store()
-    store.says = TimeoutError()
+    store.send = TimeoutError()
     assert store.keys() == ()
     assert PATIENT_SECONDS <= store.now - began < PATIENT_SECONDS + 1
     # That there are none is an answer.
     store = Store()
-    store.says = NoKeys()
+    store.send = NoKeys()
     assert (store.keys(), store.asked, store.now) == ((), 1, began)
 
 
 def test_keys_that_are_gone_are_gone_at_once() -> None:
     store = Store()
     store.keys()
-    store.says = NoKeys()
+    store.send = NoKeys()
     store.now += FRESH_SECONDS
     assert store.keys() == ()
-    store.says = TimeoutError()
+    store.send = TimeoutError()
     store.now += FRESH_SECONDS
     assert store.keys() == ()
 

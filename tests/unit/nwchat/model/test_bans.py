@@ -200,7 +200,7 @@ def says(chat: Chat, body: str, address: str = "1.2.3.4", **context: Any) -> Res
         "identity": {"sourceIp": address},
         **context,
     }
-    return message({"requestContext": request, "body": body}, chat.tools, chat.poster, math.inf, chat.log)
+    return message({"requestContext": request, "body": body}, chat.services, chat.poster, math.inf, chat.log)
 
 
 def token(sender_id: str, uname: str) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def test_a_banned_one_is_told_and_nobody_else_hears_of_it(key: str) -> None:
     chat = Chat(room("a", "me"))
     chat.store.ban(Ban(key, "w"))
     assert says(chat, SAYS) == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [MUTED]}
+    assert chat.gateway.received == {"me": [MUTED]}
     assert (chat.store.messages, chat.store.sent) == ([], {})
     (line,) = chat.logged()
     assert (line["level"], line["message"], line["code"]) == ("INFO", "refused", "muted")
@@ -222,17 +222,17 @@ def test_whoever_is_not_banned_is_heard() -> None:
     chat = Chat(room("a"))
     chat.store.ban(Ban("user#bo", "w"), Ban("address#1.2.3.5", "w"), Ban("user#bob", "w", NOW))
     says(chat, SAYS)
-    assert chat.gateway.heard["a"] == [frame(1, "hi", "Bob", "7")]
-    assert chat.store.looked_up == [("user#7", "user#bob", "address#1.2.3.4")]
+    assert chat.gateway.received["a"] == [frame(1, "hi", "Bob", "7")]
+    assert chat.store.ban_lookups == [("user#7", "user#bob", "address#1.2.3.4")]
 
 
 def test_whoever_shares_a_prefix_of_ipv6_shares_the_ban() -> None:
     chat = Chat(room("a"))
     chat.store.ban(Ban("address#2001:db8::/64", "w"))
     says(chat, '{"message": "hi", "client_id": "k"}', "2001:db8::abcd")
-    assert chat.gateway.heard == {"me": [MUTED]}
+    assert chat.gateway.received == {"me": [MUTED]}
     says(chat, "hi", "2001:db8:0:1::abcd")
-    assert chat.gateway.heard["a"] == [frame(1, "hi")]
+    assert chat.gateway.received["a"] == [frame(1, "hi")]
 
 
 def test_the_history_is_not_for_the_banned_but_a_ping_is() -> None:
@@ -240,19 +240,19 @@ def test_the_history_is_not_for_the_banned_but_a_ping_is() -> None:
     chat.store.ban(Ban("address#1.2.3.4", "w"))
     says(chat, '{"action": "history", "client_id": "k"}')
     says(chat, '{"action": "ping"}')
-    assert chat.gateway.heard == {"me": [MUTED, {"type": "pong"}]}
+    assert chat.gateway.received == {"me": [MUTED, {"type": "pong"}]}
 
 
 def test_with_a_token_it_counts_who_the_token_says() -> None:
     chat = Chat(room("me"))
     chat.store.ban(Ban("user#7", "7"))
     says(chat, SAYS, **token("8", "Eve"))
-    assert chat.store.looked_up == [("user#8", "user#eve", "address#1.2.3.4")]
-    assert chat.gateway.heard["me"][0]["type"] == "ack"
+    assert chat.store.ban_lookups == [("user#8", "user#eve", "address#1.2.3.4")]
+    assert chat.gateway.received["me"][0]["type"] == "ack"
     for body in ('{"message": "hi", "client_id": "k"}', '{"action": "history", "client_id": "k"}'):
         chat.gateway.got.clear()
         says(chat, body, **token("7", "Bob"))
-        assert chat.gateway.heard == {"me": [MUTED]}
+        assert chat.gateway.received == {"me": [MUTED]}
 
 
 def test_what_is_over_the_rate_looks_nothing_up() -> None:
@@ -262,15 +262,15 @@ def test_what_is_over_the_rate_looks_nothing_up() -> None:
     store.ban(Ban("user#bob", "w"))
     for _ in range(5):
         says(chat, SAYS)
-    assert [each["code"] for each in chat.gateway.heard["me"]] == ["muted"] * 2 + ["rate_limited"] * 3
-    assert len(store.looked_up) == 2
+    assert [each["code"] for each in chat.gateway.received["me"]] == ["muted"] * 2 + ["rate_limited"] * 3
+    assert len(store.ban_lookups) == 2
 
 
 def test_a_frame_that_is_refused_anyhow_looks_nothing_up() -> None:
     chat = Chat(room("me"))
     for body in ("", '{"action": "ping"}', "x" * 2000):
         says(chat, body)
-    assert chat.store.looked_up == []
+    assert chat.store.ban_lookups == []
 
 
 def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
@@ -279,8 +279,8 @@ def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
     store.ban(Ban("user#bob", "w"))
     chat = Chat(store)
     assert says(chat, SAYS) == {"statusCode": 200}
-    assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
-    assert chat.gateway.heard["a"] == [frame(1, "hi", "Bob", "7")]
+    assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}
+    assert chat.gateway.received["a"] == [frame(1, "hi", "Bob", "7")]
     lines = [each for each in chat.logged() if each["level"] == "WARNING"]
     assert [each["message"] for each in lines] == ["the bans cannot be read: nobody is kept out"] * 2
     assert {each["errorMessage"] for each in lines} == {"table away"}
@@ -302,7 +302,7 @@ def test_a_banned_one_is_not_let_in(key: str, context: dict[str, Any], status: i
     chat.store.ban(Ban(key, key.partition("#")[2], NOW + 1))
     event = handshake()
     event["requestContext"] |= context
-    assert connect(event, chat.tools, chat.log) == {"statusCode": status}
+    assert connect(event, chat.services, chat.log) == {"statusCode": status}
     assert len(chat.store.rows) == (status == 200)
     if status == 403:
         (line,) = chat.logged()
@@ -312,4 +312,4 @@ def test_a_banned_one_is_not_let_in(key: str, context: dict[str, Any], status: i
 def test_an_ended_ban_lets_in() -> None:
     chat = Chat(FakeStore())
     chat.store.ban(Ban("address#1.2.3.4", "w", NOW))
-    assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}

@@ -23,7 +23,7 @@ def says(chat: Chat, body: str, who: Identity | None, connection_id: str = "me")
     if who is not None:
         # As API Gateway hands it on, with what it adds.
         request["authorizer"] = {**who.as_context(), "principalId": who.sender_id, "integrationLatency": 3}
-    return message({"requestContext": request, "body": body}, chat.tools, chat.poster, math.inf, chat.log)
+    return message({"requestContext": request, "body": body}, chat.services, chat.poster, math.inf, chat.log)
 
 
 @pytest.mark.parametrize("tokens", [True, False])
@@ -32,8 +32,8 @@ def test_a_message_is_of_whom_the_token_says(tokens: bool, body: str) -> None:
     chat = Chat(room("me", "other"), tokens=tokens)
     assert says(chat, body, EVA) == {"statusCode": 200}
     said = frame(1, "hi", "eva", "7")
-    assert chat.gateway.heard == {"me": [said], "other": [said]}
-    assert chat.store.seen_by == [("me", NOW - 60_000, "eva", "7")]
+    assert chat.gateway.received == {"me": [said], "other": [said]}
+    assert chat.store.activity == [("me", NOW - 60_000, "eva", "7")]
 
 
 def test_the_key_of_a_message_is_its_senders_by_the_token() -> None:
@@ -49,7 +49,7 @@ def test_in_token_mode_nobody_without_one_is_heard_or_answered(body: str) -> Non
     chat = Chat(room("me", "other"), tokens=True)
     assert says(chat, body, None) == {"statusCode": 200}
     refusal = error("unauthorized", "connect again, with a token", client_id="k")
-    assert chat.gateway.heard == {"me": [refusal]}
+    assert chat.gateway.received == {"me": [refusal]}
     assert chat.store.messages == []
     assert [each["code"] for each in chat.logged()] == ["unauthorized"]
 
@@ -64,7 +64,7 @@ def test_who_connects_is_known_from_the_start() -> None:
     chat = Chat(FakeStore(), tokens=True)
     event: dict[str, Any] = handshake()
     event["requestContext"]["authorizer"] = EVA.as_context()
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 200}
     (row,) = chat.store.rows.values()
     assert (row.sender_id, row.uname) == ("7", "eva")
 
@@ -74,7 +74,7 @@ def test_without_an_authorizer_nobody_comes_in(authorizer: Any) -> None:
     chat = Chat(FakeStore(), tokens=True)
     event: dict[str, Any] = handshake()
     event["requestContext"]["authorizer"] = authorizer
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 403}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 403}
     assert chat.store.rows == {}
 
 
