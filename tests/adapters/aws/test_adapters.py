@@ -59,7 +59,7 @@ def test_an_alias_is_moved_without_weights(clients: StubbedClients) -> None:
     functions(client).move_alias(LIVE, None, "abc")
 
 
-def test_an_alias_goes_back_to_a_version_that_is_there(clients: StubbedClients) -> None:
+def test_alias_is_moved_back_to_existing_version(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     # One that was killed may have published it a moment ago.
     for state in ("Pending", "Active"):
@@ -78,7 +78,7 @@ def test_a_version_with_a_snapshot_is_waited_for(clients: StubbedClients) -> Non
     functions(client).move_alias(LIVE, None, "abc")
 
 
-def test_what_somebody_changed_meanwhile_is_not_put_live(clients: StubbedClients) -> None:
+def test_concurrent_change_is_not_published(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     stub.add_response("publish_version", published("8", MemorySize=512))
     with pytest.raises(ChatError) as caught:
@@ -86,7 +86,7 @@ def test_what_somebody_changed_meanwhile_is_not_put_live(clients: StubbedClients
     assert caught.value.code == "changed_meanwhile"
 
 
-def test_a_version_that_is_gone_already_is_fine(clients: StubbedClients) -> None:
+def test_deleting_absent_version_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     stub.add_client_error(
         "delete_function",
@@ -96,7 +96,7 @@ def test_a_version_that_is_gone_already_is_fine(clients: StubbedClients) -> None
     functions(client).delete_version(Version("f:3", "f", 3, "x", ()))
 
 
-def test_a_function_is_read_with_its_versions_and_who_holds_them(clients: StubbedClients) -> None:
+def test_function_is_read_with_versions_and_their_aliases(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     listed: Any = {"Versions": [published("$LATEST"), published("1", MemorySize=128), published("2")]}
     stub.add_response("list_versions_by_function", listed)
@@ -199,7 +199,7 @@ def test_another_expiry_attribute_is_switched_off_first(clients: StubbedClients)
     Tables(client).update(dataclasses.replace(TABLE, ttl_attribute="ttl"), TABLE)
 
 
-def test_protection_is_lifted_before_data_goes(clients: StubbedClients) -> None:
+def test_deletion_protection_is_removed_before_table_is_deleted(clients: StubbedClients) -> None:
     client, stub = clients.client("dynamodb")
     stub.add_response("update_table", {}, {"TableName": "chat-messages", "DeletionProtectionEnabled": False})
     stub.add_response("describe_table", ACTIVE)
@@ -208,13 +208,13 @@ def test_protection_is_lifted_before_data_goes(clients: StubbedClients) -> None:
     Tables(client).delete(TABLE)
 
 
-def test_deleting_what_is_gone_is_success(clients: StubbedClients) -> None:
+def test_deleting_absent_resource_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("dynamodb")
     stub.add_client_error("delete_table", "ResourceNotFoundException")
     Tables(client).delete(dataclasses.replace(TABLE, deletion_protection=False))
 
 
-def test_whatever_else_is_on_a_role_is_taken_off(clients: StubbedClients) -> None:
+def test_other_policies_of_role_are_removed(clients: StubbedClients) -> None:
     client, stub = clients.client("iam")
     wanted = Role("f", "{}", "{}", (), TAGS)
     admin = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -246,7 +246,7 @@ def test_apis_are_found_on_every_page_and_by_tags_alone(clients: StubbedClients)
     assert api.tags == TAGS
 
 
-def test_two_apis_of_one_chat_are_not_guessed_between(clients: StubbedClients) -> None:
+def test_two_apis_of_one_chat_are_an_error(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     both: Any = [
         {
@@ -279,7 +279,7 @@ def gateway(client: Any) -> WebSocketApi:
     return made
 
 
-def test_a_mock_without_its_answer_is_completed(clients: StubbedClients) -> None:
+def test_mock_integration_without_response_is_completed(clients: StubbedClients) -> None:
     """What a killed deploy left half-made: the integration without its response."""
     client, stub = clients.client("apigatewayv2")
     ping = Integration("ping", "MOCK", "", 29_000, '{"statusCode":200}', '{"type":"pong"}')
@@ -318,7 +318,7 @@ def test_a_mock_without_its_answer_is_completed(clients: StubbedClients) -> None
     made.integrations.put(ping)
 
 
-def test_an_integration_made_twice_shows_its_second_by_id(clients: StubbedClients) -> None:
+def test_second_integration_of_same_name_is_shown_by_id(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     twice: Any = [
         {"IntegrationId": each, "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}
@@ -339,7 +339,7 @@ def test_a_route_gets_its_response_once(clients: StubbedClients) -> None:
     gateway(client).routes.put(Route("ping", "ping", "NONE", False, True))
 
 
-def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(clients: StubbedClients) -> None:
+def test_stage_update_sets_both_limits_and_removes_manual_settings(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     wanted = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
     live = dataclasses.replace(

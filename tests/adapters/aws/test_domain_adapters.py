@@ -108,11 +108,11 @@ def test_a_domain_is_made_with_its_tags_and_waited_for(clients: StubbedClients) 
     assert adapter.targets == {NAME: (TARGET, "ZAWS")}
 
 
-def test_patience_outlasts_two_domains_that_are_made_at_once() -> None:
+def test_retry_outlasts_two_concurrent_domain_creations() -> None:
     assert RETRY_SECONDS >= 2 * 30 + 5
 
 
-def test_one_of_ours_that_is_there_is_brought_to_what_is_wanted(clients: StubbedClients) -> None:
+def test_existing_owned_domain_is_updated(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     stub.add_client_error("create_domain_name", "ConflictException", "The domain name already exists.")
     stub.add_response("get_domain_name", a_domain(SecurityPolicy="TLS_1_0"))
@@ -124,7 +124,7 @@ def test_one_of_ours_that_is_there_is_brought_to_what_is_wanted(clients: Stubbed
     Domains(client, PREFIX).create(DOMAIN, own)
 
 
-def test_one_of_another_account_and_one_of_somebody_here_are_refused(clients: StubbedClients) -> None:
+def test_foreign_domains_are_refused(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     conflict = ("create_domain_name", "ConflictException", "The domain name already exists.")
     stub.add_client_error(*conflict)
@@ -139,11 +139,11 @@ def test_one_of_another_account_and_one_of_somebody_here_are_refused(clients: St
     assert codes == ["domain_elsewhere", "domain_taken"]
 
 
-def test_a_domain_that_waits_for_somebody_is_not_waited_for(clients: StubbedClients) -> None:
+def test_domain_that_needs_manual_action_is_not_waited_for(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     stub.add_response("create_domain_name", {})
-    said = a_domain("PENDING_OWNERSHIP_VERIFICATION", DomainNameStatusMessage="verify it")
-    stub.add_response("get_domain_name", said)
+    response = a_domain("PENDING_OWNERSHIP_VERIFICATION", DomainNameStatusMessage="verify it")
+    stub.add_response("get_domain_name", response)
     with pytest.raises(ChatError) as caught:
         Domains(client, PREFIX).create(DOMAIN, own)
     assert (caught.value.code, "verify it" in caught.value.message) == ("domain_unverified", True)
@@ -196,7 +196,7 @@ def test_a_mapping_is_made_changed_or_found_made(clients: StubbedClients) -> Non
     assert adapter.roots == {NAME: ("a", "s")}
 
 
-def test_deleting_what_is_gone_is_fine(clients: StubbedClients) -> None:
+def test_deleting_absent_domain_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     stub.add_client_error("delete_domain_name", "NotFoundException")
     stub.add_client_error("get_api_mappings", "NotFoundException")
@@ -246,7 +246,7 @@ def test_zones_are_read_page_by_page(clients: StubbedClients) -> None:
     assert Zones(client).every() == (Zone("Z1", "example.com", False), Zone("Z2", "example.com", True))
 
 
-def test_what_stands_at_a_name_and_no_more_is_read(clients: StubbedClients) -> None:
+def test_only_records_of_the_domain_are_read(clients: StubbedClients) -> None:
     client, stub = clients.client("route53")
     weighted = alias(SetIdentifier="half", Weight=1)
     text = {"Name": f"{NAME}.", "Type": "TXT", "TTL": 1, "ResourceRecords": [{"Value": '"x"'}]}
@@ -266,7 +266,7 @@ def test_what_stands_at_a_name_and_no_more_is_read(clients: StubbedClients) -> N
     assert zones.at("Z1", NAME) == ()
 
 
-def test_a_record_is_made_in_the_place_of_the_one_before_and_waited_for(clients: StubbedClients) -> None:
+def test_record_replaces_previous_one_and_is_waited_for(clients: StubbedClients) -> None:
     client, stub = clients.client("route53")
     stub.add_response("change_resource_record_sets", CHANGE, batch(("CREATE", SPELLED)))
     stub.add_response("get_change", CHANGE, {"Id": "/change/C"})
@@ -280,7 +280,7 @@ def test_a_record_is_made_in_the_place_of_the_one_before_and_waited_for(clients:
     zones.put(before, RECORD)
 
 
-def test_a_record_that_a_lost_attempt_made_is_fine_and_anothers_is_not_overwritten(
+def test_record_of_lost_attempt_is_accepted_and_foreign_record_kept(
     clients: StubbedClients,
 ) -> None:
     client, stub = clients.client("route53")
@@ -296,7 +296,7 @@ def test_a_record_that_a_lost_attempt_made_is_fine_and_anothers_is_not_overwritt
     assert caught.value.code == "record_taken"
 
 
-def test_deleting_a_record_that_is_gone_or_changed_is_fine(clients: StubbedClients) -> None:
+def test_deleting_absent_or_changed_record_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("route53")
     stub.add_client_error("change_resource_record_sets", INVALID, "but it was not found")
     stub.add_client_error("change_resource_record_sets", "NoSuchHostedZone")
@@ -310,10 +310,10 @@ def test_deleting_a_record_that_is_gone_or_changed_is_fine(clients: StubbedClien
 
 
 def summary(arn: str = ARN, name: str = NAME, *others: str, **changes: Any) -> dict[str, Any]:
-    said = {"SubjectAlternativeNameSummaries": [name, *others], "Status": "ISSUED", "InUse": True}
+    response = {"SubjectAlternativeNameSummaries": [name, *others], "Status": "ISSUED", "InUse": True}
     return {
         **{"CertificateArn": arn, "DomainName": name, "Type": "AMAZON_ISSUED"},
-        **{"NotAfter": datetime(2030, 1, 1, tzinfo=UTC), **said, **changes},
+        **{"NotAfter": datetime(2030, 1, 1, tzinfo=UTC), **response, **changes},
     }
 
 
@@ -343,7 +343,7 @@ def test_certificates_of_every_kind_of_key_are_listed_page_by_page(clients: Stub
     assert {"EC_prime256v1", "RSA_4096"} <= set(acm._KEY_TYPES)
 
 
-def test_only_what_may_matter_is_asked_about(clients: StubbedClients) -> None:
+def test_only_relevant_certificates_are_described(clients: StubbedClients) -> None:
     adapter, stub, _ = certificates(clients)
     other = "arn:aws:acm:us-east-2:123456789012:certificate/"
     summaries = [
@@ -412,10 +412,10 @@ def test_a_request_is_one_by_its_token_in_a_run_and_another_in_the_next(clients:
     for nonce in ("1", "1", "2"):
         client, stub = clients.client("acm")
 
-        def seen(params: Any, **_: object) -> None:
+        def record_params(params: Any, **_: object) -> None:
             tokens.append(params["IdempotencyToken"])
 
-        client.meta.events.register("provide-client-params.acm.RequestCertificate", seen)
+        client.meta.events.register("provide-client-params.acm.RequestCertificate", record_params)
         stub.add_client_error("request_certificate", "AccessDeniedException")
         with pytest.raises(Exception, match="AccessDenied"):
             Certificates(client, Zones(client), nonce).create(CERTIFICATE)
@@ -424,13 +424,13 @@ def test_a_request_is_one_by_its_token_in_a_run_and_another_in_the_next(clients:
     assert tokens[0].isalnum()
 
 
-def test_what_fails_says_why(clients: StubbedClients) -> None:
+def test_failed_certificate_has_a_reason(clients: StubbedClients) -> None:
     adapter, stub, zone = certificates(clients)
-    standing = {
+    existing = {
         **{"Name": f"_x.{NAME}.", "Type": "CNAME", "TTL": 5},
         "ResourceRecords": [{"Value": "_y.acm-validations.aws."}],
     }
-    zone.add_response("list_resource_record_sets", listed(standing))
+    zone.add_response("list_resource_record_sets", listed(existing))
     for _ in range(2):
         stub.add_response("describe_certificate", details("PENDING_VALIDATION"))
     stub.add_response("describe_certificate", details("FAILED", FailureReason="CAA_ERROR"))
@@ -456,7 +456,7 @@ def test_a_validation_record_moves_with_the_hosted_zone(clients: StubbedClients)
     adapter.update(before, dataclasses.replace(CERTIFICATE, validation_zone="Z2"))
 
 
-def test_one_that_is_deleted_while_it_is_waited_for_is_not_waited_for(clients: StubbedClients) -> None:
+def test_wait_ends_when_certificate_is_deleted(clients: StubbedClients) -> None:
     adapter, stub, _ = certificates(clients)
     for _ in range(2):
         stub.add_response("describe_certificate", details("PENDING_VALIDATION"))
@@ -489,7 +489,7 @@ def test_waiting_is_bounded(
     assert "again" in caught.value.hint
 
 
-def test_a_certificate_goes_once_its_domain_lets_it(clients: StubbedClients) -> None:
+def test_certificate_is_deleted_after_domain_releases_it(clients: StubbedClients) -> None:
     adapter, stub, zone = certificates(clients)
     live = dataclasses.replace(CERTIFICATE, arn=ARN, record=True)
     balancer = "arn:aws:elasticloadbalancing:us-east-2:999999999999:loadbalancer/app/prod-cmh-1/1"
@@ -508,7 +508,7 @@ def test_a_certificate_goes_once_its_domain_lets_it(clients: StubbedClients) -> 
     adapter.delete(live)
 
 
-def test_a_certificate_that_the_operators_own_uses_is_left_with_its_record(clients: StubbedClients) -> None:
+def test_certificate_in_use_is_kept_with_its_record(clients: StubbedClients) -> None:
     adapter, stub, _ = certificates(clients)
     balancer = "arn:aws:elasticloadbalancing:us-east-2:123456789012:loadbalancer/app/mine/1"
     stub.add_response("list_tags_for_certificate", {"Tags": [{"Key": "nwchat:managed-by", "Value": "x"}]})
@@ -521,7 +521,7 @@ def test_a_certificate_that_the_operators_own_uses_is_left_with_its_record(clien
     assert (caught.value.code, balancer in caught.value.message) == ("certificate_in_use", True)
 
 
-def test_a_certificate_is_waited_for_as_long_as_aws_may_hold_it() -> None:
+def test_wait_covers_time_that_aws_holds_certificate() -> None:
     assert acm.FREE_SECONDS >= 20 * 60
 
 
@@ -559,13 +559,13 @@ def facts(clients: StubbedClients, *wanted: DomainConfig, domains: Any = ()) -> 
     return read(Domains(client, PREFIX), forbidden, forbidden, wanted, dict(TAGS), run_inline)
 
 
-def test_without_a_name_nobody_is_asked_about_certificates_and_zones(clients: StubbedClients) -> None:
+def test_without_domain_certificates_and_zones_are_not_read(clients: StubbedClients) -> None:
     assert facts(clients) == DomainFacts()
     foreign = {**a_domain(), "Tags": {"nwchat:chat": "another", "nwchat:managed-by": "nwchatctl"}}
     assert [each.name for each in facts(clients, domains=[foreign]).domains] == [NAME]
 
 
-def test_without_a_name_not_being_allowed_to_look_is_no_error(clients: StubbedClients) -> None:
+def test_without_domain_denied_reads_are_ignored(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     for code in ("AccessDeniedException", "BadRequestException", "AccessDeniedException"):
         stub.add_client_error("get_domain_names", code, http_status_code=403)
@@ -599,7 +599,7 @@ def test_a_certificate_is_found_again_by_the_name_that_it_was_requested_for(clie
     assert [each.arn for each in found.certificates] == [ARN]
 
 
-def test_with_a_name_or_a_domain_of_ours_they_are(clients: StubbedClients) -> None:
+def test_with_domain_certificates_and_zones_are_read(clients: StubbedClients) -> None:
     want = DomainConfig(NAME, "", "", False, "a", "s", "domain.name")
     with pytest.raises(AssertionError, match="asked"):
         facts(clients, want)

@@ -81,7 +81,7 @@ def test_a_table_that_is_there_is_completed(clients: StubbedClients) -> None:
     Tables(client).create(TABLE)
 
 
-def test_somebody_elses_table_is_refused(clients: StubbedClients) -> None:
+def test_foreign_table_is_refused(clients: StubbedClients) -> None:
     client, stub = clients.client("dynamodb")
     taken(stub, THEIRS)
     with pytest.raises(ChatError) as caught:
@@ -89,7 +89,7 @@ def test_somebody_elses_table_is_refused(clients: StubbedClients) -> None:
     assert refuses(caught, "table tab")
 
 
-def test_a_table_that_is_being_deleted_is_made_anew(clients: StubbedClients) -> None:
+def test_table_that_is_being_deleted_is_created_again(clients: StubbedClients) -> None:
     client, stub = clients.client("dynamodb")
     stub.add_client_error("create_table", "ResourceInUseException", "Table already exists: tab")
     stub.add_response("describe_table", described("DELETING"))
@@ -102,7 +102,7 @@ def test_a_table_that_is_being_deleted_is_made_anew(clients: StubbedClients) -> 
     Tables(client).create(dataclasses.replace(TABLE, ttl_attribute=""))
 
 
-def test_a_table_that_is_being_deleted_is_deleted(clients: StubbedClients) -> None:
+def test_deleting_table_that_is_being_deleted_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("dynamodb")
     stub.add_client_error(
         "update_table",
@@ -173,7 +173,7 @@ def test_a_role_that_is_there_gets_its_policy(clients: StubbedClients) -> None:
     Roles(client).create(ROLE)
 
 
-def test_somebody_elses_role_is_refused(clients: StubbedClients) -> None:
+def test_foreign_role_is_refused(clients: StubbedClients) -> None:
     client, stub = clients.client("iam")
     role_taken(stub, ())
     with pytest.raises(ChatError) as caught:
@@ -181,7 +181,7 @@ def test_somebody_elses_role_is_refused(clients: StubbedClients) -> None:
     assert refuses(caught, "role r")
 
 
-def test_what_is_attached_while_a_role_goes_goes_too(clients: StubbedClients) -> None:
+def test_policy_attached_during_role_deletion_is_detached(clients: StubbedClients) -> None:
     client, stub = clients.client("iam")
     arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     stub.add_response("delete_role_policy", {}, {"RoleName": "r", "PolicyName": "nwchat"})
@@ -195,7 +195,7 @@ def test_what_is_attached_while_a_role_goes_goes_too(clients: StubbedClients) ->
     Roles(client).delete(ROLE)
 
 
-def test_a_role_that_cannot_be_stripped_is_an_error_in_the_end(clients: StubbedClients) -> None:
+def test_role_whose_policies_stay_is_an_error(clients: StubbedClients) -> None:
     client, stub = clients.client("iam")
     stub.add_response("delete_role_policy", {})
     for last in (False, False, True):
@@ -233,13 +233,13 @@ def function_taken(stub: Any, tags: Any, **others: Any) -> None:
     stub.add_response("list_aliases", {"Aliases": []})
 
 
-def test_a_function_that_is_there_is_taken_as_it_is(clients: StubbedClients) -> None:
+def test_existing_equal_function_is_not_changed(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     function_taken(stub, TAGS)
     functions(client).create(FUNCTION)
 
 
-def test_a_function_that_is_there_is_brought_to_what_is_wanted(clients: StubbedClients) -> None:
+def test_existing_function_is_updated(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     function_taken(stub, TAGS, CodeSha256="old")
     code = {"FunctionName": "f", "ZipFile": b"zip", "Architectures": ["arm64"], "Publish": False}
@@ -250,7 +250,7 @@ def test_a_function_that_is_there_is_brought_to_what_is_wanted(clients: StubbedC
     functions(client).create(FUNCTION)
 
 
-def test_somebody_elses_function_is_refused(clients: StubbedClients) -> None:
+def test_foreign_function_is_refused(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     function_taken(stub, THEIRS)
     with pytest.raises(ChatError) as caught:
@@ -368,7 +368,7 @@ def test_a_stage_that_is_there_is_changed(clients: StubbedClients) -> None:
     made.stages.create(Stage("production", "d1", False, 100.0, 200, (), (), TAGS))
 
 
-def test_throttling_and_conflicts_of_tagging_pass(clients: StubbedClients) -> None:
+def test_tagging_retries_throttling_and_conflicts(clients: StubbedClients) -> None:
     made, stub, _ = gateway(clients)
     stub.add_response("update_api", {})
     stub.add_client_error("tag_resource", "TooManyRequestsException", http_status_code=429)

@@ -32,7 +32,7 @@ SET = {
 }
 
 
-def there(stub: Any, tags: Any = TAGS, **attributes: str) -> None:
+def existing(stub: Any, tags: Any = TAGS, **attributes: str) -> None:
     stub.add_response("get_queue_url", {"QueueUrl": URL}, {"QueueName": "x-dead-letters"})
     stub.add_response("get_queue_attributes", {"Attributes": {**SET, **attributes}})
     stub.add_response("list_queue_tags", {"Tags": dict(tags)}, {"QueueUrl": URL})
@@ -40,7 +40,7 @@ def there(stub: Any, tags: Any = TAGS, **attributes: str) -> None:
 
 def test_a_queue_as_it_is_read(clients: StubbedClients) -> None:
     client, stub = clients.client("sqs")
-    there(
+    existing(
         stub,
         ApproximateNumberOfMessages="1",
         ApproximateNumberOfMessagesNotVisible="2",
@@ -52,9 +52,9 @@ def test_a_queue_as_it_is_read(clients: StubbedClients) -> None:
     assert (found.url, found.waiting) == (URL, 7)
 
 
-def test_whatever_else_is_set_is_seen(clients: StubbedClients) -> None:
+def test_other_attributes_are_read(clients: StubbedClients) -> None:
     client, stub = clients.client("sqs")
-    there(
+    existing(
         stub,
         SqsManagedSseEnabled="false",
         KmsMasterKeyId="key",
@@ -80,14 +80,14 @@ def test_a_queue_that_is_not_there(clients: StubbedClients, call: str) -> None:
     assert Queues(client).read("x-dead-letters") is None
 
 
-def test_being_denied_is_no_absence(clients: StubbedClients) -> None:
+def test_denied_read_is_an_error(clients: StubbedClients) -> None:
     client, stub = clients.client("sqs")
     stub.add_client_error("get_queue_url", "AccessDenied", "no", 403)
     with pytest.raises(ClientError):
         Queues(client).read("x-dead-letters")
 
 
-def test_it_is_made_with_its_tags(clients: StubbedClients) -> None:
+def test_queue_is_created_with_tags(clients: StubbedClients) -> None:
     client, stub = clients.client("sqs")
     made = {"QueueName": "x-dead-letters", "Attributes": SET, "tags": dict(TAGS)}
     # Its name is free again a minute after a queue of that name was deleted.
@@ -96,14 +96,14 @@ def test_it_is_made_with_its_tags(clients: StubbedClients) -> None:
     Queues(client).create(WANTED)
 
 
-def test_one_that_is_there_is_completed_or_refused(clients: StubbedClients) -> None:
+def test_existing_queue_is_completed_or_refused(clients: StubbedClients) -> None:
     client, stub = clients.client("sqs")
     stub.add_client_error("create_queue", "QueueAlreadyExists", "already exists")
-    there(stub, DelaySeconds="9")
+    existing(stub, DelaySeconds="9")
     stub.add_response("set_queue_attributes", {}, {"QueueUrl": URL, "Attributes": {"DelaySeconds": "0"}})
     Queues(client).create(WANTED)
     stub.add_client_error("create_queue", "QueueAlreadyExists", "already exists")
-    there(stub, (("nwchat:chat", "another"),))
+    existing(stub, (("nwchat:chat", "another"),))
     with pytest.raises(ChatError, match="not this chat's, and in its way: queue x-dead-letters"):
         Queues(client).create(WANTED)
 
@@ -125,7 +125,7 @@ def test_only_what_differs_is_set(clients: StubbedClients) -> None:
     Queues(client).update(before, WANTED)
 
 
-def test_deleting_what_is_gone_is_fine(clients: StubbedClients) -> None:
+def test_deleting_absent_queue_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("sqs")
     stub.add_response("delete_queue", {}, {"QueueUrl": URL})
     stub.add_client_error("delete_queue", GONE, "The specified queue does not exist.")
@@ -136,7 +136,7 @@ def test_deleting_what_is_gone_is_fine(clients: StubbedClients) -> None:
 # Events ---------------------------------------------------------------------------------------
 
 
-def test_where_failed_events_go(clients: StubbedClients) -> None:
+def test_failure_destination_is_set(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     wanted = async_invoke("f", ARN)
     where = {"FunctionName": "f", "Qualifier": "live"}
@@ -164,15 +164,15 @@ def test_where_failed_events_go(clients: StubbedClients) -> None:
 
 
 def test_a_role_that_may_not_write_to_the_queue_yet() -> None:
-    said = "The function's execution role does not have permissions to call SendMessage on SQS"
-    error: Any = {"Error": {"Code": "InvalidParameterValueException", "Message": said}}
+    message = "The function's execution role does not have permissions to call SendMessage on SQS"
+    error: Any = {"Error": {"Code": "InvalidParameterValueException", "Message": message}}
     assert is_transient(ClientError(error, "PutFunctionEventInvokeConfig"))
 
 
 # A message to all, by the operator ------------------------------------------------------------
 
 
-def test_segments_are_handed_over_once_there_is_somebody_to_take_them(clients: StubbedClients) -> None:
+def test_segments_are_invoked_only_if_fanout_function_exists(clients: StubbedClients) -> None:
     client, stub = clients.client("lambda")
     segment = Segment("{}", "id", 0, 1, 1.0)
     stub.add_response("invoke", {"StatusCode": 204}, {"FunctionName": "f:live", "InvocationType": "DryRun"})

@@ -23,7 +23,7 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert made.resources() == set()
 
 
-def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
+def test_mode_is_switched_on_and_off_under_an_open_socket(chat: Operator) -> None:
     url = chat.url
     with player(url) as early:
         early.send({"message": "it is me", "uname": "Alice", "sender_id": "77", "client_id": "me"})

@@ -36,7 +36,7 @@ def stored(chat: Chat, text: str) -> list[str]:
     return [line for line in lines if text in line]
 
 
-def test_two_at_once_and_everybody_hears_it_once(chat: Chat, players: tuple[Player, ...]) -> None:
+def test_two_concurrent_runs_deliver_once(chat: Chat, players: tuple[Player, ...]) -> None:
     text = unique()
     words = ("broadcast", text, "--id", unique("id"), "--json", "--rate", "300")
     with chat.running(*words) as left, chat.running(*words) as right:
@@ -50,7 +50,7 @@ def test_two_at_once_and_everybody_hears_it_once(chat: Chat, players: tuple[Play
 
 
 @pytest.mark.parametrize("via", ["here", "lambda"])
-def test_killed_half_way_and_run_again(chat: Chat, players: tuple[Player, ...], via: str) -> None:
+def test_killed_run_is_resumed(chat: Chat, players: tuple[Player, ...], via: str) -> None:
     text, key = unique(), unique("id")
     with chat.running("broadcast", text, "--id", key, "--rate", "60") as killed:
         wait_for_checkpoint(chat, key)
@@ -78,7 +78,7 @@ def wait_for_checkpoint(chat: Chat, key: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_it_says_how_far_it_came_and_goes_on(
+def test_stopped_run_reports_progress_and_is_resumed(
     chat: Chat, players: tuple[Player, ...], number: int, code: int
 ) -> None:
     text, key = unique(), unique("id")
@@ -95,7 +95,7 @@ def test_stopped_it_says_how_far_it_came_and_goes_on(
     assert {tuple(each) for each in received_ids(text, players)} == {(again["id"],)}
 
 
-def test_the_end_of_its_time_stops_it_alike(chat: Chat, players: tuple[Player, ...]) -> None:
+def test_timeout_stops_run_with_report(chat: Chat, players: tuple[Player, ...]) -> None:
     assert len(players) == SOCKETS
     text = unique()
     done = chat.nwchatctl("--timeout", "4", "broadcast", text, "--rate", "20", "--json")

@@ -16,7 +16,7 @@ def only(frames: list[Frame]) -> Frame:
     return frames[0]
 
 
-def said(player: Player, text: str, client_id: str, **more: str) -> Frame:
+def send_message(player: Player, text: str, client_id: str, **more: str) -> Frame:
     """Says it, and returns what answers it: an ack or an error."""
     player.send({"message": text, "client_id": client_id, **more})
     return player.receive_until(lambda frame: frame["type"] in ("ack", "error"))[-1]
@@ -43,7 +43,7 @@ def test_a_line_typed_into_one_socket_arrives_in_another(chat: Chat) -> None:
     assert began <= int(frame["date"]) <= ended
 
 
-def test_the_live_client_is_understood_and_gets_nothing_that_it_did_not_ask_for(chat: Chat) -> None:
+def test_live_client_is_understood_and_receives_no_new_frame_types(chat: Chat) -> None:
     text = (EVENTS / "client-message.json").read_text()
     given = json.loads(text)
     with chat.players() as (one, other):
@@ -122,10 +122,10 @@ def test_errors_name_what_is_wrong_and_only_the_sender_gets_them(chat: Chat) -> 
     assert (frame["message"], frame["uname"]) == ("z" * 1000, "u" * 40)
 
 
-def test_the_eleventh_message_in_ten_seconds_is_one_too_many(chat: Chat) -> None:
+def test_eleventh_message_in_ten_seconds_is_refused(chat: Chat) -> None:
     with chat.players() as (one, other):
         texts = [unique() for _ in range(11)]
-        answers = [said(one, text, text[:64]) for text in texts]
+        answers = [send_message(one, text, text[:64]) for text in texts]
         assert [each["type"] for each in answers] == ["ack"] * 10 + ["error"]
         assert (answers[-1]["code"], answers[-1]["client_id"]) == ("rate_limited", texts[-1][:64])
         # It is this socket that is limited, not its neighbour, and it hears on.
@@ -141,7 +141,7 @@ def test_ping_is_answered_with_pong_and_nothing_else(chat: Chat) -> None:
         assert gather(one, other) == [[], []]
 
 
-def test_whoever_leaves_is_forgotten(chat: Chat) -> None:
+def test_row_is_deleted_on_disconnect(chat: Chat) -> None:
     agent = unique("leaves")
 
     def here() -> int:
@@ -152,7 +152,7 @@ def test_whoever_leaves_is_forgotten(chat: Chat) -> None:
     eventually(here, 0)
 
 
-def test_whoever_leaves_without_a_word_is_forgotten_too(chat: Chat) -> None:
+def test_row_is_deleted_after_unclean_disconnect(chat: Chat) -> None:
     agent = unique("vanishes")
     with chat.players(1, user_agent_header=agent) as (one,):
         # The TCP connection ends without a close frame.

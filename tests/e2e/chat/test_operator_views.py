@@ -187,7 +187,7 @@ def test_who_is_connected(chat: Chat) -> None:
     assert mine["connection_id"] in shown
 
 
-def test_nobody_is_no_error(chat: Chat) -> None:
+def test_empty_list_is_no_error(chat: Chat) -> None:
     chat.wait_until_empty()
     piped = chat.nwchatctl("connections", "list")
     assert (piped.code, piped.out, piped.err) == (0, "", "")
@@ -205,7 +205,7 @@ def hostile(chat: Chat) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hostile")
-def test_hostile_names_are_spelled_out(chat: Chat) -> None:
+def test_hostile_names_are_escaped(chat: Chat) -> None:
     piped = chat.nwchatctl("connections", "list").out
     assert piped.count("\n") == 1
     cells = piped.rstrip("\n").split("\t")

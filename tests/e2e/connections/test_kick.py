@@ -66,8 +66,8 @@ def test_each_is_verified(chat: Chat) -> None:
         shown = chat.nwchatctl("connections", "list", "--verify", "--sort", "seen")
     chat.delete_connections("stale-old", UNREACHABLE)
     assert [each for each in plain["connections"] if "verified" in each] == []
-    told = {each["connection_id"]: each["verified"] for each in asked["connections"]}
-    assert told == {**dict.fromkeys(live, True), "stale-old": False, UNREACHABLE: None}
+    verified = {each["connection_id"]: each["verified"] for each in asked["connections"]}
+    assert verified == {**dict.fromkeys(live, True), "stale-old": False, UNREACHABLE: None}
     assert asked["count"] == 4
     last = {cells[0]: cells[-1] for cells in (line.split("\t") for line in shown.out.splitlines())}
     assert last == {**dict.fromkeys(live, "yes"), "stale-old": "gone", r"no\nbody": "unknown"}
@@ -94,7 +94,7 @@ def test_only_the_old_and_in_order(chat: Chat) -> None:
     chat.delete_connections("stale-1", "stale-2", "stale-3")
 
 
-def test_a_chat_that_is_not_there_has_no_connections(chat: Chat) -> None:
+def test_missing_chat_has_no_connections(chat: Chat) -> None:
     for words in (("list",), ("list", "--verify"), ("show", "x"), ("prune",), ("kick", "x")):
         done = chat.nwchatctl("connections", *words, "--json", NWCHAT_CHAT__NAME="e2e-nowhere")
         assert (done.code, done.out) == (4, ""), words
@@ -134,7 +134,7 @@ def test_a_row_and_its_socket(chat: Chat) -> None:
     assert "its row is missing: it receives nothing" in alone.err
 
 
-def test_a_row_alone_and_nothing_at_all(chat: Chat) -> None:
+def test_row_without_socket_and_unknown_id(chat: Chat) -> None:
     chat.wait_until_empty()
     chat.put_connections(connection_row("-stale=", uname="tchalvak"), connection_row(UNREACHABLE))
     stale = chat.nwchatctl("connections", "show", "--json", "--", "-stale=")
@@ -216,7 +216,7 @@ def test_all_of_one_player(chat: Chat) -> None:
         assert three.receive_text(text)
 
 
-def test_everybody_needs_the_name(chat: Chat) -> None:
+def test_kicking_all_requires_the_chat_name(chat: Chat) -> None:
     chat.wait_until_empty()
     with ExitStack() as stack:
         players = stack.enter_context(chat.players(5))
@@ -234,12 +234,14 @@ def test_everybody_needs_the_name(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("x", "--all"), ("--user", "x", "--all"), ("x", "--user", "y")])
-def test_whom_is_said_in_one_way(chat: Chat, words: tuple[str, ...]) -> None:
+def test_only_one_kind_of_selection_is_accepted(chat: Chat, words: tuple[str, ...]) -> None:
     done = chat.nwchatctl("connections", "kick", *words, "--json")
     assert (done.code, json.loads(done.err)["error"]["code"]) == (2, "usage")
 
 
-def test_what_cannot_be_closed_has_failed(chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_connection_that_cannot_be_closed_is_a_failure(
+    chat: Chat, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     chat.wait_until_empty()
 
     def refusing(call: Call) -> Fault | None:

@@ -50,7 +50,7 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return made
 
 
-def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
+def test_message_deletes_row_of_closed_socket(chat: Chat) -> None:
     chat.wait_until_empty()
     timeless = connection_row("stale-timeless")
     del timeless["connected_at"], timeless["expires_at"]
@@ -79,7 +79,7 @@ def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
     chat.delete_connections("stale-young", "stale-expired")
 
 
-def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Transport) -> None:
+def test_row_of_new_socket_with_same_id_is_kept(chat: Chat, transport: Transport) -> None:
     """Between reading a row and deleting it, somebody else has written it."""
     chat.wait_until_empty()
     store = Store(chat.sandbox.client("dynamodb"), chat.connections_table, chat.messages_table)
@@ -99,7 +99,7 @@ def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Trans
     chat.delete_connections("stale-rewritten")
 
 
-def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
+def test_unreachable_connection_does_not_affect_others(chat: Chat) -> None:
     chat.wait_until_empty()
     with chat.players(3) as (one, *others):
         chat.put_connections(connection_row(UNREACHABLE), connection_row("stale-gone"))
@@ -141,7 +141,9 @@ def many_rows(chat: Chat) -> list[dict[str, object]]:
     return made
 
 
-def test_a_crowd_is_listed_and_announced_to(chat: Chat, many_rows: list[dict[str, object]]) -> None:
+def test_several_pages_of_rows_are_listed_and_broadcast_to(
+    chat: Chat, many_rows: list[dict[str, object]]
+) -> None:
     with chat.players(2) as players:
         listed = chat.json("connections", "list")
         assert listed["count"] == len(listed["connections"]) == MANY + 2
@@ -160,7 +162,7 @@ def test_a_crowd_is_listed_and_announced_to(chat: Chat, many_rows: list[dict[str
         assert len(chat.rows()) == 2
 
 
-def test_a_crowd_hears_a_player(chat: Chat, many_rows: list[dict[str, object]]) -> None:
+def test_several_pages_of_rows_receive_a_message(chat: Chat, many_rows: list[dict[str, object]]) -> None:
     with chat.players(3) as (one, *others):
         text = unique()
         one.send({"message": text, "client_id": "mine"})
@@ -171,7 +173,7 @@ def test_a_crowd_hears_a_player(chat: Chat, many_rows: list[dict[str, object]]) 
         eventually(lambda: len(chat.rows()), 3)
 
 
-def test_outcomes_are_told_apart(chat: Chat, transport: Transport) -> None:
+def test_outcomes_are_distinguished(chat: Chat, transport: Transport) -> None:
     """What the sandbox answers to a post is what AWS answers, as far as the counts go by it."""
     agent = unique("told apart")
     with posting(chat, transport) as poster:
@@ -186,6 +188,6 @@ def test_outcomes_are_told_apart(chat: Chat, transport: Transport) -> None:
         assert refused.status == 403
 
 
-def test_nobody_at_all_is_a_failure(chat: Chat, transport: Transport) -> None:
+def test_unreachable_endpoint_is_a_failure(chat: Chat, transport: Transport) -> None:
     with posting(chat, transport, "http://127.0.0.1:1") as poster:
         assert isinstance(poster.post("anybody", b""), Failed)

@@ -75,7 +75,7 @@ def touched(changes: list[Any]) -> list[str]:
     return [f"{each['action']} {each['kind']} {each['name']}" for each in changes]
 
 
-def test_a_chat_that_does_not_ask_for_logs_does_not_ask_of_the_account(unset: Operator) -> None:
+def test_chat_without_access_logs_does_not_read_the_account(unset: Operator) -> None:
     for argv in (["plan"], ["deploy"], ["status"]):
         ran = unset.run(*argv)
         assert (ran.code, ran.err.count("warning")) == (0, 0)
@@ -106,7 +106,7 @@ def test_what_needs_no_role_is_deployed_all_the_same(unset: Operator) -> None:
     assert "warning: logs.access is on" in ran.err
 
 
-def test_a_dry_run_only_says_what_it_would_set(unset: Operator) -> None:
+def test_dry_run_shows_role_and_sets_nothing(unset: Operator) -> None:
     ran = unset.run("deploy", "--dry-run", FLAG, **ON)
     assert (ran.code, ran.writes, logging.account_role(unset)) == (0, [], "")
     assert (
@@ -115,7 +115,7 @@ def test_a_dry_run_only_says_what_it_would_set(unset: Operator) -> None:
     assert f"+ {GROUP}" in ran.out.splitlines()
 
 
-def test_the_role_wants_leave_of_its_own(unset: Operator) -> None:
+def test_setting_the_role_requires_confirmation(unset: Operator) -> None:
     """Although nothing of the chat's is removed."""
     for argv in (["deploy", FLAG], ["deploy", FLAG, "--json"]):
         ran = unset.run(*argv, **ON)
@@ -171,7 +171,7 @@ def test_a_half_made_role_is_completed(unset: Operator) -> None:
     assert logging.account_role(unset) == OWN
 
 
-def test_somebody_elses_role_of_the_name_is_not_taken(unset: Operator) -> None:
+def test_foreign_role_of_same_name_is_refused(unset: Operator) -> None:
     logging.make_log_role(unset, logging.LOGGING, team="another")
     ran = unset.run("deploy", "--yes", FLAG, **ON)
     assert (ran.code, wrote(ran), ran.error and ran.error.code) == (1, [], "not_ours")
@@ -183,8 +183,8 @@ def test_a_role_that_is_set_already_is_never_replaced(unset: Operator, others: s
     assert ran.code == 0
     assert wrote(ran) == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage"]
     assert logging.account_role(unset) == others
-    said = unset.run("deploy", FLAG, **ON)
-    assert f"logs with {others} already, which is left as it is" in said.err
+    ran = unset.run("deploy", FLAG, **ON)
+    assert f"logs with {others} already, which is left as it is" in ran.err
 
 
 def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
@@ -200,9 +200,7 @@ def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
     assert unset.plan() == []
 
 
-def test_a_strangers_group_of_that_name_is_in_the_way_only_of_who_needs_it(
-    unset: Operator, others: str
-) -> None:
+def test_foreign_log_group_blocks_only_chats_with_access_logs(unset: Operator, others: str) -> None:
     unset.root("logs").create_log_group(logGroupName=unset.access_log)
     assert unset.plan() == []
     ran = unset.run("deploy", **ON)
@@ -238,5 +236,5 @@ def test_a_first_deploy_with_logs(unset: Operator, others: str) -> None:
 
 
 @pytest.mark.parametrize("drift", LOGGED_DRIFTS, ids=lambda drift: drift.id)
-def test_drift_of_the_logs_is_seen_and_repaired(logged: Operator, drift: Drift) -> None:
+def test_drift_of_access_logs_is_shown_and_repaired(logged: Operator, drift: Drift) -> None:
     check_repair(logged, drift)

@@ -75,7 +75,7 @@ class MessageLoop:
             self.frames += self.player.receive_until(lambda frame: frame.get("message") == self.sent[-1])
 
 
-def test_an_open_socket_talks_across_the_take_over(operator: Operator, legacy_chat: LegacyChat) -> None:
+def test_open_socket_keeps_working_during_adoption(operator: Operator, legacy_chat: LegacyChat) -> None:
     with legacy_chat.player() as sender, legacy_chat.player() as listener, legacy_chat.player() as mute:
         url = legacy_chat.url
         assert len(legacy_chat.rows) == 3
@@ -99,8 +99,8 @@ def test_an_open_socket_talks_across_the_take_over(operator: Operator, legacy_ch
         assert "type" not in message_loop.frames[0]
         assert message_loop.frames[-1]["type"] == "message"
         # Whoever only listened, too.
-        heard = listener.receive_until(lambda frame: frame.get("message") == message_loop.sent[-1])
-        assert [frame.get("message") for frame in heard] == message_loop.sent
+        received = listener.receive_until(lambda frame: frame.get("message") == message_loop.sent[-1])
+        assert [frame.get("message") for frame in received] == message_loop.sent
 
         rows = operator.json("connections", "list")["connections"]
         assert {each["connection_id"] for each in rows} == {
@@ -115,7 +115,7 @@ def test_an_open_socket_talks_across_the_take_over(operator: Operator, legacy_ch
         assert mute.receive_type("pong") == {"type": "pong"}
 
 
-def test_then_it_is_a_chat_as_any_other(operator: Operator, legacy_chat: LegacyChat) -> None:
+def test_adopted_chat_works_as_any_other(operator: Operator, legacy_chat: LegacyChat) -> None:
     assert operator.plan() == []
     assert operator.deploy()["applied"] == 0
     assert operator.json("status", "--check")["drift"] == []
@@ -123,7 +123,7 @@ def test_then_it_is_a_chat_as_any_other(operator: Operator, legacy_chat: LegacyC
     assert legacy_chat.served != legacy_chat.deployment
 
 
-def test_what_is_left_is_marked_named_and_still_there(operator: Operator, legacy_chat: LegacyChat) -> None:
+def test_legacy_resources_are_tagged_listed_and_kept(operator: Operator, legacy_chat: LegacyChat) -> None:
     client = operator.root("lambda")
     tags = {"nwchat:adopted-by": "e2e-adopt"}
     for name in legacy_chat.functions:
@@ -149,9 +149,7 @@ def test_what_is_left_is_marked_named_and_still_there(operator: Operator, legacy
     ]
 
 
-def test_again_it_finds_nothing_to_do_but_looks_at_the_rows(
-    operator: Operator, legacy_chat: LegacyChat
-) -> None:
+def test_second_adoption_only_reads_rows(operator: Operator, legacy_chat: LegacyChat) -> None:
     ran = operator.run("adopt", "--api-id", legacy_chat.api_id, "--json")
     assert (ran.code, ran.data["changes"], ran.data["applied"]) == (0, [], 0)
     assert set(ran.resource_writes) <= {"PutItem", "Scan"}
@@ -170,7 +168,7 @@ def test_again_it_finds_nothing_to_do_but_looks_at_the_rows(
         player.receive_text(text)
 
 
-def test_rows_of_two_hours_ago_are_nobodys(
+def test_rows_older_than_two_hours_are_ignored(
     operator: Operator, legacy_chat: LegacyChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the stage has served our functions for longer than a socket can be open."""

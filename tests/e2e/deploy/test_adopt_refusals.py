@@ -75,7 +75,7 @@ def test_a_dry_run_makes_no_write_call(operator: Operator, legacy_chat: LegacyCh
     assert operator.resources() == set()
 
 
-def test_nobody_to_ask_is_exit_7(operator: Operator, legacy_chat: LegacyChat) -> None:
+def test_missing_confirmation_is_exit_7(operator: Operator, legacy_chat: LegacyChat) -> None:
     for argv in ([], ["--json"]):
         ran = operator.run("adopt", *legacy_chat.flags, *argv)
         assert ran.error is not None
@@ -84,7 +84,7 @@ def test_nobody_to_ask_is_exit_7(operator: Operator, legacy_chat: LegacyChat) ->
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "code", "said"),
+    ("flag", "value", "code", "message"),
     [
         ("--api-id", "zzzzzzzzzz", 4, "there is no API zzzzzzzzzz"),
         ("--table", "no-such", 4, "there is no table no-such"),
@@ -94,13 +94,13 @@ def test_nobody_to_ask_is_exit_7(operator: Operator, legacy_chat: LegacyChat) ->
         ("--disconnect-function", "nwchat-x-disconnect", 1, "belongs to a chat of nwchatctl's own"),
     ],
 )
-def test_what_is_not_there_is_named_with_its_flag(
-    operator: Operator, legacy_chat: LegacyChat, flag: str, value: str, code: int, said: str
+def test_absent_resource_is_named_with_its_flag(
+    operator: Operator, legacy_chat: LegacyChat, flag: str, value: str, code: int, message: str
 ) -> None:
     ran = operator.run("adopt", *replaced(legacy_chat.flags, flag, value), "--yes")
     assert ran.error is not None
     assert (ran.code, ran.writes) == (code, [])
-    assert said in ran.error.message
+    assert message in ran.error.message
     assert flag in ran.error.hint
 
 
@@ -116,7 +116,7 @@ def test_another_stage_or_key_is_named(operator: Operator, legacy_chat: LegacyCh
     assert "--table-key connectionid" in ran.error.hint
 
 
-def test_an_http_api_is_none(operator: Operator, legacy_chat: LegacyChat) -> None:
+def test_http_api_is_refused(operator: Operator, legacy_chat: LegacyChat) -> None:
     other = operator.api.create_api(Name="site", ProtocolType="HTTP")["ApiId"]
     try:
         ran = operator.run("adopt", *replaced(legacy_chat.flags, "--api-id", other), "--yes")
@@ -126,7 +126,7 @@ def test_an_http_api_is_none(operator: Operator, legacy_chat: LegacyChat) -> Non
         operator.api.delete_api(ApiId=other)
 
 
-def test_another_chats_is_its(operator: Operator, legacy_chat: LegacyChat, tmp_path: Path) -> None:
+def test_api_of_another_chat_is_refused(operator: Operator, legacy_chat: LegacyChat, tmp_path: Path) -> None:
     """Its API; and ours, where we have one, is enough."""
     other = Operator(operator.sandbox, "e2e-owner", tmp_path)
     other.json("deploy", "--only", "api", "--yes")
@@ -158,12 +158,12 @@ def at_a_terminal(operator: Operator, *argv: str, answers: dict[str, str]) -> tu
         stderr=slave,
     )
     os.close(slave)
-    screen, seen, left = "", 0, dict(answers)
+    screen, position, left = "", 0, dict(answers)
     try:
         while data := _read(master):
             screen += data.decode()
-            for question in [each for each in left if each in screen[seen:]]:
-                seen = len(screen)
+            for question in [each for each in left if each in screen[position:]]:
+                position = len(screen)
                 os.write(master, f"{left.pop(question)}\n".encode())
         return process.wait(SECONDS), screen.replace("\r\n", "\n")
     finally:
@@ -179,7 +179,9 @@ def _read(master: int) -> bytes:
         return b""
 
 
-def test_a_terminal_is_asked_for_each_and_at_last(operator: Operator, legacy_chat: LegacyChat) -> None:
+def test_terminal_asks_for_each_value_and_for_confirmation(
+    operator: Operator, legacy_chat: LegacyChat
+) -> None:
     answers = {
         "Id of the API to take over": legacy_chat.api_id,
         "Table of connections [chat]": "dojo",
@@ -223,7 +225,7 @@ def check_adoption(operator: Operator, old_chat: LegacyChat) -> None:
         assert operator.root("lambda").list_tags(Resource=arn)["Tags"] == {"nwchat:adopted-by": operator.name}
 
 
-def test_whoever_comes_between_is_taken_over_too(
+def test_client_that_connects_during_adoption_is_adopted(
     operator: Operator, old_chat: LegacyChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Let in by the old function, after the rows were copied and before the route has moved."""
@@ -253,7 +255,7 @@ class SimulatedKill(Exception):
 
 @pytest.mark.parametrize("at", ["api", "function", "permission", "route", "deployment", "stage"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_stopped_at_a_change(
+def test_adoption_killed_at_a_change_is_resumed(
     operator: Operator, old_chat: LegacyChat, monkeypatch: pytest.MonkeyPatch, at: str, when: str
 ) -> None:
     apply = Cloud.apply
@@ -290,7 +292,7 @@ PERMISSIONS = [
 
 
 @pytest.mark.parametrize(("policy", "sid", "action", "named"), PERMISSIONS, ids=lambda value: str(value)[:40])
-def test_a_permission_that_is_missing_is_named_and_then_it_goes_on(
+def test_missing_permission_is_named_and_adoption_resumes(
     operator: Operator, old_chat: LegacyChat, policy: dict[str, object], sid: str, action: str, named: str
 ) -> None:
     """Each action of the adoption's own policy is needed."""
@@ -320,7 +322,7 @@ def test_what_was_removed_after_an_adoption_is_only_mentioned(
     ]
 
 
-def test_destroying_it_leaves_the_old(operator: Operator, old_chat: LegacyChat) -> None:
+def test_destroy_keeps_legacy_resources(operator: Operator, old_chat: LegacyChat) -> None:
     operator.json("adopt", *old_chat.flags, "--yes")
     operator.destroy()
     assert operator.resources() == set()

@@ -31,7 +31,7 @@ def names(things: list[dict[str, str]]) -> set[str]:
     return {f"{each['kind']} {each['name']}" for each in things}
 
 
-def test_without_leave_nothing_goes(operator: Operator) -> None:
+def test_destroy_without_confirmation_deletes_nothing(operator: Operator) -> None:
     assert operator.resources() == ALL
     ran = operator.run("destroy", "--dry-run", "--delete-data", "--json")
     assert (ran.code, ran.writes) == (0, [])
@@ -59,7 +59,7 @@ def test_without_leave_nothing_goes(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_data_is_kept_and_found_again(operator: Operator) -> None:
+def test_data_is_kept_and_reused(operator: Operator) -> None:
     first = operator.json("broadcast", "the last word")["id"]
     ran = operator.run("destroy", "--yes", "--json")
     assert ran.code == 0
@@ -71,8 +71,8 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     twice = operator.run("destroy", "--yes", "--json")
     assert (twice.code, twice.writes) == (0, [])
     assert (twice.data["changes"], twice.data["applied"], names(twice.data["left"])) == ([], 0, TABLES)
-    said = operator.run("destroy").out.splitlines()
-    assert said == ["nothing to do: the rest is gone already", *(f"left: {each}" for each in sorted(TABLES))]
+    lines = operator.run("destroy").out.splitlines()
+    assert lines == ["nothing to do: the rest is gone already", *(f"left: {each}" for each in sorted(TABLES))]
 
     changes = operator.deploy()["changes"]
     assert [each["name"] for each in changes if each["kind"] == "table"] == ["nwchat-e2e-destroy-deploys"]
@@ -81,7 +81,7 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_data_goes_when_its_name_is_given_and_logs_stay_when_told(operator: Operator) -> None:
+def test_data_is_deleted_with_confirmed_name_and_logs_are_kept_on_request(operator: Operator) -> None:
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
     assert operator.resources() == names(ran.data["left"]) == LOGS
@@ -93,7 +93,7 @@ def test_data_goes_when_its_name_is_given_and_logs_stay_when_told(operator: Oper
     assert (ran.code, ran.out) == (0, "nothing to do: none of this chat is there\n")
 
 
-def test_sockets_end_with_the_chat(operator: Operator) -> None:
+def test_destroy_closes_sockets(operator: Operator) -> None:
     """And what was half taken down is taken down by the next run."""
     operator.root("lambda").delete_function(FunctionName=operator.resource_name("connect"))
     operator.api.delete_stage(ApiId=operator.api_id, StageName="production")

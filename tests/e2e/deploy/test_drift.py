@@ -24,7 +24,7 @@ def test_drift_is_shown_and_repaired(operator: Operator, drift: Drift) -> None:
     check_repair(operator, drift)
 
 
-def test_an_api_deleted_by_hand_is_made_anew(operator: Operator) -> None:
+def test_deleted_api_is_created_again(operator: Operator) -> None:
     """With another id, which roles, permissions and the functions' environment have to follow."""
     old = operator.api_id
     operator.api.delete_api(ApiId=old)

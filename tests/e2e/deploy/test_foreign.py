@@ -69,7 +69,7 @@ def queue(operator: Operator) -> Callable[[], object]:
         (function, "function nwchat-e2e-foreign-message"),
     ],
 )
-def test_somebody_elses_is_refused(
+def test_foreign_resource_is_refused(
     operator: Operator, make: Callable[[Operator], Callable[[], object]], named: str
 ) -> None:
     remove = make(operator)
@@ -91,7 +91,7 @@ def test_somebody_elses_is_refused(
         remove()
 
 
-def test_two_apis_with_our_tags_are_not_guessed_between(operator: Operator) -> None:
+def test_two_apis_with_tags_of_chat_are_an_error(operator: Operator) -> None:
     made = [
         operator.api.create_api(
             Name="whatever",
@@ -128,7 +128,7 @@ def test_an_untagged_api_of_our_name_is_left_alone(operator: Operator) -> None:
         operator.api.delete_api(ApiId=other)
 
 
-def test_a_table_with_another_key_is_nothing_to_update(operator: Operator) -> None:
+def test_table_with_other_key_is_refused(operator: Operator) -> None:
     client, name = operator.root("dynamodb"), operator.resource_name("connections")
     client.create_table(
         TableName=name,

@@ -76,7 +76,7 @@ def test_an_older_policy_sees_no_names_and_says_so(operator: Operator) -> None:
         assert (ran.code, {"GetDomainNames", "ListCertificates"} & set(ran.calls)) == (0, set())
 
 
-def test_back_and_forth(operator: Operator) -> None:
+def test_rollback_and_forward(operator: Operator) -> None:
     first = operator.deploy()["release"]
     second = operator.deploy(**BIG)["release"]
     versions = published(operator)
@@ -132,7 +132,7 @@ def test_routes_go_back_with_the_functions(operator: Operator, monkeypatch: pyte
     assert operator.plan(**BIG) == []
 
 
-def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rollback_to_release_without_fanout(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows of all functions but one: they go back, and that one stays, which nothing of it invokes."""
     from nwchatctl.deploy.desired import chat
 
@@ -172,9 +172,7 @@ def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pyt
     assert operator.plan() == []
 
 
-def test_a_rollback_that_failed_half_way_goes_on_to_where_it_went(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_rollback_is_resumed(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Aliases are of the one release by then and the stage is of the other: what ran cannot tell."""
     from nwchatctl.deploy.desired import chat
 
@@ -320,7 +318,7 @@ def message_thread(url: str) -> Iterator[MessageThread]:
             sender_thread.stop()
 
 
-def test_a_socket_talks_on_through_deploy_rollback_and_deploy(operator: Operator) -> None:
+def test_socket_keeps_working_through_deploy_rollback_and_deploy(operator: Operator) -> None:
     # More than a talker without a pause may say.
     free = {"NWCHAT_CHAT__RATE_MESSAGES": "100000"}
     operator.deploy(**free)
@@ -335,7 +333,7 @@ def test_a_socket_talks_on_through_deploy_rollback_and_deploy(operator: Operator
     assert sender_thread.other == []
     assert not sender_thread.is_alive()
     lines = operator.run("history", "tail", "-n", "10000", "--json", **free).out.splitlines()
-    said = [json.loads(line)["message"] for line in lines]
+    messages = [json.loads(line)["message"] for line in lines]
     # Each once, in order; of the last, whose ack nobody waited for, nothing is known.
-    assert said[: len(sender_thread.acked)] == sender_thread.acked
+    assert messages[: len(sender_thread.acked)] == sender_thread.acked
     assert len(sender_thread.acked) >= 12

@@ -105,7 +105,7 @@ def test_players_reach_the_chat_by_its_name(operator: Operator) -> None:
     assert (done["ok"], done["url"]) == (True, f"wss://{NAME}/")
 
 
-def test_status_shows_how_the_name_stands(operator: Operator) -> None:
+def test_status_shows_domain_state(operator: Operator) -> None:
     lines = operator.run("status").out.splitlines()
     assert f"domain\twss://{NAME}/" in lines
     assert any(each.startswith(f"certificate {NAME}\trequested, until 20") for each in lines)
@@ -142,7 +142,7 @@ def test_ipv6_is_a_setting(operator: Operator) -> None:
     ]
 
 
-def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None:
+def test_certificate_in_use_is_kept(operator: Operator) -> None:
     """A wildcard of somebody's that is there, and one given: ours goes when the other is used, and not
     before; and what is used then stays when it is no longer given."""
     wildcard = by.certificate(operator, f"*.{ZONE}")
@@ -209,7 +209,7 @@ def test_the_history_api_has_a_name_of_its_own(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_another_name_takes_the_place_of_the_first(operator: Operator) -> None:
+def test_new_domain_replaces_the_first(operator: Operator) -> None:
     other = f"talk.{ZONE}"
     ran = operator.run("deploy", "--yes", NWCHAT_DOMAIN__NAME=other)
     assert ran.code == 0
@@ -231,7 +231,7 @@ def test_another_name_takes_the_place_of_the_first(operator: Operator) -> None:
     assert not {"ListCertificates", "ListHostedZones"} & set(calls)
 
 
-def test_smoke_says_that_the_name_does_not_lead_here_yet(operator: Operator) -> None:
+def test_smoke_reports_domain_that_does_not_resolve_yet(operator: Operator) -> None:
     ran = operator.run("smoke", NWCHAT_DOMAIN__NAME=NAME)
     assert (ran.code, f"{NAME} does not lead to the chat yet" in ran.err) == (0, True)
 
@@ -276,7 +276,7 @@ def test_where_dns_lives_elsewhere_the_records_are_printed(operator: Operator) -
     by.change(operator, zone, "DELETE", validation)
 
 
-def test_a_domain_that_others_use_too_stays(operator: Operator) -> None:
+def test_shared_domain_is_kept(operator: Operator) -> None:
     operator.deploy()
     api = operator.api.create_api(
         Name="x", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.a"

@@ -56,5 +56,5 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
-def test_drift_is_seen_and_repaired(operator: Operator, drift: Drift) -> None:
+def test_drift_is_shown_and_repaired(operator: Operator, drift: Drift) -> None:
     check_repair(operator, drift)

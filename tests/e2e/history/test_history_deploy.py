@@ -43,7 +43,7 @@ _ELSEWHERE = (
 
 # What somebody does → the fields that differ then. Several at once, where they are about different fields:
 # a deploy for each would take a second each.
-SEEN: dict[str, list[tuple[ConsoleChange, Fields]]] = {
+DRIFTS: dict[str, list[tuple[ConsoleChange, Fields]]] = {
     "settings": [
         (by.api(Name="mine"), {"display_name": ("mine", "CHAT-history")}),
         (by.api(DisableExecuteApiEndpoint=True), {"default_endpoint": ("off", "on")}),
@@ -110,11 +110,11 @@ SEEN: dict[str, list[tuple[ConsoleChange, Fields]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SEEN)
-def test_drift_is_seen_and_repaired(operator: Operator, name: str) -> None:
-    changes = [apply for apply, _ in SEEN[name]]
-    fields = {field: texts for _, seen in SEEN[name] for field, texts in seen.items()}
-    assert len(fields) == sum(len(seen) for _, seen in SEEN[name])
+@pytest.mark.parametrize("name", DRIFTS)
+def test_drift_is_shown_and_repaired(operator: Operator, name: str) -> None:
+    changes = [apply for apply, _ in DRIFTS[name]]
+    fields = {field: texts for _, shown in DRIFTS[name] for field, texts in shown.items()}
+    assert len(fields) == sum(len(shown) for _, shown in DRIFTS[name])
 
     def every(chat: Operator) -> None:
         for apply in changes:
@@ -125,12 +125,12 @@ def test_drift_is_seen_and_repaired(operator: Operator, name: str) -> None:
     assert (operator.history_id, health(operator)) == (known, "ok")
 
 
-def test_a_permission_that_is_gone_is_given_again(operator: Operator) -> None:
+def test_removed_permission_is_restored(operator: Operator) -> None:
     name = "CHAT-history:live nwchat-history-messages"
     check_repair(operator, Drift("permission", by.permission_removed, "create", "permission", name))
 
 
-def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: Operator) -> None:
+def test_deleted_api_is_created_again_with_its_permissions(operator: Operator) -> None:
     known = operator.history_id
     by.deleted(operator)
     ran = operator.run("smoke", "--json")
@@ -163,7 +163,7 @@ def bare(operator: Operator, name: str = "") -> str:
     return str(made["ApiId"])
 
 
-def test_what_a_killed_deploy_left_undone_is_done(operator: Operator) -> None:
+def test_killed_deploy_is_completed(operator: Operator) -> None:
     """Without a stage and an integration it is in use all the same, as the routes are there."""
     by.stage_deleted(operator)
     by.integration_deleted(operator)
@@ -176,7 +176,7 @@ def test_what_a_killed_deploy_left_undone_is_done(operator: Operator) -> None:
     assert (operator.plan(), operator.history_id, health(operator)) == ([], known, "ok")
 
 
-def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:
+def test_api_that_may_be_foreign_is_kept(operator: Operator) -> None:
     other = bare(operator, "another")
     for argv in (["deploy", "--yes"], ["status"], ["smoke"], ["destroy", "--yes"]):
         ran = operator.run(*argv)
@@ -185,7 +185,7 @@ def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_it_goes_by_a_setting_and_comes_back(operator: Operator) -> None:
+def test_setting_removes_and_restores_api(operator: Operator) -> None:
     whole = operator.resources()
     first = operator.deploy()["release"]
     ran = operator.run("deploy", **OFF)

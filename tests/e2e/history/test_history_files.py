@@ -63,7 +63,7 @@ def history(chat: Chat) -> list[str]:
     return [row["message"]["S"] for row in table(chat) if row["room"]["S"] == "main"]
 
 
-def say(chat: Chat, count: int, text: str = "") -> list[Message]:
+def store_messages(chat: Chat, count: int, text: str = "") -> list[Message]:
     """So many messages, an hour old and a second apart; `text` makes them long."""
     began = now_ms() - 3_600_000
     made = [
@@ -100,8 +100,8 @@ def interrupted(proxied_chat: Chat, fault_proxy: Proxy, number: int, operation: 
 # export and import ----------------------------------------------------------------------------
 
 
-def test_there_and_back_again_is_the_same(chat: Chat, tmp_path: Path) -> None:
-    say(chat, 60)
+def test_import_of_an_export_gives_the_same_history(chat: Chat, tmp_path: Path) -> None:
+    store_messages(chat, 60)
     odd = Message(ulid(now_ms(), b"0123456789"), HOSTILE, HOSTILE, "", now_ms(), "announcement")
     chat.put(chat.messages_table, [message_row(odd, 4_000_000_000)])
     file = tmp_path / "chat.jsonl"
@@ -123,7 +123,7 @@ def test_there_and_back_again_is_the_same(chat: Chat, tmp_path: Path) -> None:
 
 
 def test_a_part_of_the_time(chat: Chat) -> None:
-    made = say(chat, 10)
+    made = store_messages(chat, 10)
     words = ("--since", str(made[2].date), "--until", str(made[5].date))
     exported = chat.nwchatctl("history", "export", *words).out.splitlines()
     assert [json.loads(each)["id"] for each in exported] == [each.id for each in made[2:5]]
@@ -136,8 +136,8 @@ def test_a_part_of_the_time(chat: Chat) -> None:
     assert chat.nwchatctl("history", "tail", "--user", "nobody").out == ""
 
 
-def test_a_file_that_is_there_is_gone_on_with_or_left_alone(chat: Chat, tmp_path: Path) -> None:
-    made = say(chat, 5)
+def test_existing_file_is_continued_or_refused(chat: Chat, tmp_path: Path) -> None:
+    made = store_messages(chat, 5)
     file = tmp_path / "chat.jsonl"
     assert chat.nwchatctl("history", "export", str(file), "--until", str(made[3].date)).code == 0
     refused = chat.nwchatctl("history", "export", str(file))
@@ -158,10 +158,10 @@ def test_a_file_that_is_there_is_gone_on_with_or_left_alone(chat: Chat, tmp_path
     assert other.read_text() == "dear friend,\nhow are you?\n"
 
 
-def test_an_export_that_is_interrupted_goes_on(
+def test_interrupted_export_is_resumed(
     chat: Chat, proxied_chat: Chat, fault_proxy: Proxy, tmp_path: Path
 ) -> None:
-    say(chat, 40, "x" * 60_000)
+    store_messages(chat, 40, "x" * 60_000)
     file = tmp_path / "chat.jsonl"
     done = interrupted(proxied_chat, fault_proxy, 1, "Query", "history", "export", str(file))
     assert (done.code, done.out) == (130, "")
@@ -252,7 +252,7 @@ def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
 
 
 def test_trim_asks_for_the_name_and_deletes_the_oldest(chat: Chat) -> None:
-    made = say(chat, 60)
+    made = store_messages(chat, 60)
     words = ("history", "trim", "--keep", "10")
     dry = chat.json(*words, "-n")
     assert {**dry, "duration_seconds": 0} == {
@@ -277,8 +277,8 @@ def test_trim_asks_for_the_name_and_deletes_the_oldest(chat: Chat) -> None:
         assert chat.nwchatctl("history", "trim", *wrong).code == 2
 
 
-def test_a_trim_that_is_interrupted_goes_on(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
-    made = say(chat, 80)
+def test_interrupted_trim_is_resumed(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
+    made = store_messages(chat, 80)
     words = ("history", "trim", "--keep", "10", "--confirm", chat.name)
     done = interrupted(proxied_chat, fault_proxy, 1, "BatchWriteItem", *words)
     assert (done.code, done.out) == (130, "")
@@ -289,7 +289,7 @@ def test_a_trim_that_is_interrupted_goes_on(chat: Chat, proxied_chat: Chat, faul
 
 
 def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
-    made = say(chat, 3)
+    made = store_messages(chat, 3)
     first, second = made[0].id, made[1].id
     dry = chat.json("history", "delete", first, "-n")
     assert [each["id"] for each in dry["deleted"]] == [first]
@@ -324,7 +324,7 @@ def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
     ],
     ids=" ".join,
 )
-def test_a_chat_that_is_not_there(sandbox: Sandbox, words: tuple[str, ...]) -> None:
+def test_missing_chat_is_an_error(sandbox: Sandbox, words: tuple[str, ...]) -> None:
     line = json.dumps({"message": "x", "date": now_ms()})
     done = Chat(sandbox, "e2e-nowhere").nwchatctl("history", *words, stdin=line)
     assert (done.code, done.out) == (4, "")

@@ -107,7 +107,7 @@ def holds_each_thing_once(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_chats_whole_life(
+def test_life_of_a_chat_survives_faults(
     operator: Operator, fault_proxy: Proxy, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Sockets go straight to the sandbox; the functions post through the proxy.
@@ -141,14 +141,14 @@ class Losing:
     """Carries every write out, and loses the answer to each one that is sent for the first, third, … time."""
 
     def __init__(self) -> None:
-        self.seen: Counter[Call] = Counter()
+        self.counts: Counter[Call] = Counter()
 
     def __call__(self, call: Call) -> Fault | None:
-        self.seen[call] += 1
-        return Fault.RESET_AFTER if call.writes and self.seen[call] % 2 else None
+        self.counts[call] += 1
+        return Fault.RESET_AFTER if call.writes and self.counts[call] % 2 else None
 
 
-def test_every_answer_to_a_write_is_lost_once(operator: Operator, fault_proxy: Proxy) -> None:
+def test_every_write_survives_one_lost_response(operator: Operator, fault_proxy: Proxy) -> None:
     with fault_proxy.choosing(Losing()):
         gets_there(operator, "deploy", "--yes")
     lost = [call.operation for call, fault in fault_proxy.calls if fault]
@@ -162,7 +162,7 @@ def test_every_answer_to_a_write_is_lost_once(operator: Operator, fault_proxy: P
     assert operator.resources() == set()
 
 
-def test_ctrl_c_does_not_wait_for_patience(operator: Operator, fault_proxy: Proxy) -> None:
+def test_interrupt_stops_retries(operator: Operator, fault_proxy: Proxy) -> None:
     """A change that AWS refuses for the moment is tried for a minute and a half; not for one who leaves."""
     asked = threading.Event()
 

@@ -35,7 +35,9 @@ def kill_runner(chat: Operator) -> Iterator[KillRunner]:
 
 # Every call of both APIs, some hundred processes.
 @pytest.mark.timeout(600)
-def test_a_first_deploy(kill_runner: KillRunner, chat: Operator, record_property: Say) -> None:
+def test_first_deploy_killed_at_every_call(
+    kill_runner: KillRunner, chat: Operator, record_property: Say
+) -> None:
     transition = kill_runner.run_uninterrupted("first deploy", DEPLOY, PLAN)
     assert (transition.before, transition.planned) == ({}, [])
     wipe(chat)
@@ -53,7 +55,7 @@ def test_a_first_deploy(kill_runner: KillRunner, chat: Operator, record_property
     ],
     ids=["data kept", "data gone"],
 )
-def test_a_destroy(
+def test_destroy_killed_at_every_call(
     kill_runner: KillRunner, name: str, argv: list[str], left: set[str], record_property: Say
 ) -> None:
     def deployed() -> None:

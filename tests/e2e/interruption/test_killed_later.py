@@ -54,7 +54,7 @@ TRANSITIONS: dict[str, tuple[Callable[[KillRunner], list[Transition]], int]] = {
 
 
 @pytest.mark.parametrize("name", TRANSITIONS)
-def test_while_people_talk(
+def test_deploys_killed_at_every_call_keep_sockets_working(
     name: str, kill_runner: KillRunner, record_property: Callable[[str, object], None]
 ) -> None:
     transitions, least = TRANSITIONS[name]

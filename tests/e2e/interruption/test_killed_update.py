@@ -36,7 +36,9 @@ def kill_runner(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
 
 # A hundred processes wait for functions to be updated.
 @pytest.mark.timeout(600)
-def test_an_update(kill_runner: KillRunner, record_property: Callable[[str, object], None]) -> None:
+def test_update_killed_at_every_call(
+    kill_runner: KillRunner, record_property: Callable[[str, object], None]
+) -> None:
     there, back = kill_runner.kill_at_every_call(round_trip(kill_runner, "update", OLD, NEW))
     # Functions' code and settings, versions, aliases, integrations, a route, its permission, deployment,
     # stage and log groups; and back the route and its permission that go.

@@ -333,14 +333,14 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
 }
 
 
-def test_every_action_is_looked_at() -> None:
+def test_every_action_is_tested() -> None:
     every = {(name, *pair) for name, policy in POLICIES.items() for pair in sid_actions(policy)}
     assert NEEDS.keys() | UNENFORCED.keys() == every
     assert not NEEDS.keys() & UNENFORCED.keys()
 
 
 @pytest.mark.parametrize(("function", "sid", "action"), NEEDS, ids=lambda text: text)
-def test_without_it_players_see_it(
+def test_missing_action_breaks_the_function(
     operator: Operator, url: str, function: str, sid: str, action: str
 ) -> None:
     act, broken = NEEDS[function, sid, action]
@@ -361,9 +361,7 @@ def test_without_it_players_see_it(
 
 
 @pytest.mark.parametrize(("room", "result"), [("bans", ""), ("main", "let in"), ("ban", "let in")])
-def test_the_room_of_bans_is_all_that_it_may_read_by_key(
-    operator: Operator, url: str, room: str, result: str
-) -> None:
+def test_connect_may_read_only_the_room_of_bans(operator: Operator, url: str, room: str, result: str) -> None:
     iam, role = operator.root("iam"), operator.resource_name("connect")
     original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
     text = json.dumps(original)
@@ -376,7 +374,7 @@ def test_the_room_of_bans_is_all_that_it_may_read_by_key(
         iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=text)
 
 
-def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
+def test_closed_socket_deletes_its_row(operator: Operator, url: str) -> None:
     """By the socket's own end, as `leave` above cannot show it."""
     table, dynamodb = operator.resource_name("connections"), operator.root("dynamodb")
 
@@ -389,7 +387,7 @@ def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
     eventually(rows, 0)
 
 
-def test_what_is_said_to_be_unenforced_is(operator: Operator, url: str) -> None:
+def test_unenforced_actions_are_not_enforced(operator: Operator, url: str) -> None:
     """So that the list is shortened when the emulator learns to ask."""
     iam = operator.root("iam")
     for function in FUNCTIONS:

@@ -165,7 +165,7 @@ def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
 
 
-def said(chat: Operator) -> None:
+def send_message(chat: Operator) -> None:
     """One message, for `history` to delete."""
     message = Message(ulid(1, bytes(10)), "text", "", "", 1)
     chat.root("dynamodb").put_item(
@@ -175,7 +175,7 @@ def said(chat: Operator) -> None:
 
 NEEDS = {
     ("Tables", "dynamodb:BatchWriteItem"): Need(
-        ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), said
+        ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), send_message
     ),
     ("Tables", "dynamodb:CreateTable"): deploy(core.delete_table),
     ("Tables", "dynamodb:DeleteItem"): Need(("broadcast", "x"), stale_row, is_denied=stale_row_stays),
@@ -307,13 +307,13 @@ def part_of_chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     return Operator(sandbox, "e2e-piece", tmp_path_factory.mktemp("home"))
 
 
-def test_every_action_is_looked_at() -> None:
+def test_every_action_is_tested() -> None:
     assert NEEDS.keys() | UNENFORCED.keys() == sid_actions(OPERATOR_POLICY)
     assert not NEEDS.keys() & UNENFORCED.keys()
 
 
 @pytest.mark.parametrize(("sid", "action"), sorted(NEEDS), ids=lambda text: text)
-def test_without_it_the_operator_is_stuck_and_with_it_goes_on(
+def test_missing_action_stops_command_that_resumes_with_it(
     whole_chat: Operator, part_of_chat: Operator, sid: str, action: str
 ) -> None:
     need = NEEDS[sid, action]
@@ -336,7 +336,7 @@ def test_without_it_the_operator_is_stuck_and_with_it_goes_on(
 
 
 @pytest.mark.parametrize(("sid", "action"), sorted(UNENFORCED), ids=lambda text: text)
-def test_what_is_said_to_be_unenforced_is(
+def test_unenforced_actions_are_not_enforced(
     whole_chat: Operator, part_of_chat: Operator, sid: str, action: str
 ) -> None:
     """So that the list is shortened when the emulator learns to ask."""

@@ -97,7 +97,7 @@ def test_only_a_role_that_can_write_logs_is_taken(root: Operator) -> None:
     account.update_account(**patch)
 
 
-def test_the_operator_may_hand_over_that_role_and_that_policy_only(root: Operator, sandbox: Sandbox) -> None:
+def test_operator_may_pass_only_the_logging_role(root: Operator, sandbox: Sandbox) -> None:
     iam, account = sandbox.client("iam"), sandbox.client("apigateway")
     logging.make_log_role(root, ROLE)
     logging.make_log_role(root, OTHER)

@@ -42,7 +42,7 @@ def expected(sandbox: Sandbox, *, pid: int | None, did: str | None) -> dict[str,
     return data | ({"did": did} if did else {})
 
 
-def test_a_life_in_json(separate_sandbox: Sandbox) -> None:
+def test_lifecycle_in_json(separate_sandbox: Sandbox) -> None:
     started = as_json(separate_sandbox, "up", "--port", str(separate_sandbox.port))
     pid = started["pid"]
     assert started == expected(separate_sandbox, pid=pid, did="started")
@@ -60,7 +60,7 @@ def test_a_life_in_json(separate_sandbox: Sandbox) -> None:
     assert as_json(separate_sandbox, "status") == expected(separate_sandbox, pid=None, did=None)
 
 
-def test_a_sandbox_that_never_was_is_not_running(separate_sandbox: Sandbox) -> None:
+def test_sandbox_that_never_started_is_not_running(separate_sandbox: Sandbox) -> None:
     for command in ("status", "down"):
         done = nwchatctl(separate_sandbox, "sandbox", command)
         assert done.returncode == 0
@@ -68,13 +68,13 @@ def test_a_sandbox_that_never_was_is_not_running(separate_sandbox: Sandbox) -> N
     assert not separate_sandbox.state.root.exists()
 
 
-def test_reset_asks_somebody(separate_sandbox: Sandbox) -> None:
+def test_reset_requires_confirmation(separate_sandbox: Sandbox) -> None:
     done = nwchatctl(separate_sandbox, "sandbox", "reset")
     assert done.returncode == 7
     assert "hint: give --yes" in done.stderr
 
 
-def test_the_port_of_somebody_else(separate_sandbox: Sandbox) -> None:
+def test_port_in_use_is_an_error(separate_sandbox: Sandbox) -> None:
     port = separate_sandbox.port
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))

@@ -109,7 +109,7 @@ def test_up_twice_is_up_once(separate_sandbox: Sandbox) -> None:
     assert caught.value.code == "port_differs"
 
 
-def test_a_port_of_somebody_else_is_named(separate_sandbox: Sandbox) -> None:
+def test_port_in_use_is_named(separate_sandbox: Sandbox) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", separate_sandbox.port))
         other.listen()
@@ -141,7 +141,7 @@ def test_a_start_that_fails_shows_the_log(separate_sandbox: Sandbox) -> None:
     assert str(separate_sandbox.state.log) in caught.value.hint
 
 
-def test_it_stops_when_nobody_comes(separate_sandbox: Sandbox) -> None:
+def test_sandbox_stops_when_idle(separate_sandbox: Sandbox) -> None:
     process.up(separate_sandbox.state, port=separate_sandbox.port, idle_stop=0.3)
     assert file_lock.wait_free(separate_sandbox.state.server_lock, timeout=10)
     assert not separate_sandbox.state.info.exists()
@@ -178,7 +178,7 @@ def test_it_listens_on_loopback_alone(sandbox: Sandbox) -> None:
     assert listening == [("tcp", f"0100007F:{sandbox.port:04X}")]
 
 
-def test_functions_run_with_this_python_wherever_it_lies(separate_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_functions_run_with_current_python(separate_sandbox: Sandbox, tmp_path: Path) -> None:
     """In a virtual environment with a space in its path, beside a `python3` on PATH that is another one."""
     home = tmp_path / "virtual env"
     venv.create(home, with_pip=False, symlinks=True)
@@ -255,7 +255,7 @@ def test_the_operator_holds_its_policy_and_no_more(separate_sandbox: Sandbox) ->
     assert not refused("lambda", "list_functions")
 
 
-def test_a_role_is_passed_only_with_leave(separate_sandbox: Sandbox) -> None:
+def test_role_is_passed_only_with_permission(separate_sandbox: Sandbox) -> None:
     process.up(separate_sandbox.state, port=separate_sandbox.port)
     arn = make_function(separate_sandbox, "passed", echo="")
 

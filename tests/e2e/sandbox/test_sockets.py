@@ -46,7 +46,7 @@ async def two(url: str) -> AsyncIterator[tuple[ClientConnection, ClientConnectio
         ("x" * 3_000_000, 1009),
     ],
 )
-def test_what_ends_a_socket(url: str, frame: str | bytes | list[str], code: int) -> None:
+def test_frames_that_close_the_socket(url: str, frame: str | bytes | list[str], code: int) -> None:
     async def scenario() -> None:
         async with two(url) as (client, _):
             with pytest.raises(ConnectionClosed) as closed:
@@ -58,7 +58,7 @@ def test_what_ends_a_socket(url: str, frame: str | bytes | list[str], code: int)
     asyncio.run(scenario())
 
 
-def test_bytes_that_are_no_text_end_their_socket_alone(url: str) -> None:
+def test_invalid_utf8_closes_only_its_socket(url: str) -> None:
     async def scenario() -> None:
         async with two(url) as (client, _):
             # A masked text frame of two bytes that no UTF-8 has; the library would not send it.
@@ -82,7 +82,7 @@ def test_bytes_that_are_no_text_end_their_socket_alone(url: str) -> None:
         ("surrogate", "a\ufffdb"),
     ],
 )
-def test_what_a_socket_lives_through(url: str, frame: str | list[str], expected: str) -> None:
+def test_frames_that_keep_the_socket_open(url: str, frame: str | list[str], expected: str) -> None:
     async def scenario() -> None:
         async with two(url) as (client, _):
             await client.send(frame)
@@ -93,7 +93,7 @@ def test_what_a_socket_lives_through(url: str, frame: str | list[str], expected:
     asyncio.run(scenario())
 
 
-def test_a_failed_function_says_what_aws_says(url: str) -> None:
+def test_failed_function_answers_as_aws_does(url: str) -> None:
     async def scenario() -> None:
         async with two(url) as (client, _):
             await client.send("fail")
@@ -104,7 +104,7 @@ def test_a_failed_function_says_what_aws_says(url: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_slow_event_holds_up_nobody_else(url: str) -> None:
+def test_slow_event_does_not_delay_other_sockets(url: str) -> None:
     async def scenario() -> None:
         async with two(url) as (client, neighbour):
             await client.send("slow")

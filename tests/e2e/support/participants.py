@@ -24,15 +24,15 @@ class Conversation:
             Player(self._stack.enter_context(connect(chat.url, proxy=None, open_timeout=SECONDS)))
             for _ in range(2)
         ]
-        self.said: list[str] = []
+        self.sent: list[str] = []
 
     def exchange(self) -> None:
         """Each participant sends a message that both receive."""
         for sender in self._two:
-            self.said.append(unique())
-            sender.send(self.said[-1])
+            self.sent.append(unique())
+            sender.send(self.sent[-1])
             for each in self._two:
-                each.receive_text(self.said[-1])
+                each.receive_text(self.sent[-1])
 
     def end(self) -> None:
         """Asserts that the history has each message once, and disconnects."""
@@ -43,7 +43,7 @@ class Conversation:
             for row in page["Items"]
         ]
         kept = [row["message"]["S"] for row in rows if "message" in row]
-        assert sorted(kept) == sorted(self.said)
+        assert sorted(kept) == sorted(self.sent)
         self._stack.close()
 
 

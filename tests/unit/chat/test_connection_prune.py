@@ -66,7 +66,7 @@ def run_prune(
     )
 
 
-def test_rows_are_deleted_while_others_are_asked_about() -> None:
+def test_rows_are_deleted_while_others_are_checked() -> None:
     """So a slow run that is killed has not been for nothing."""
     chat = chat_of_stale_rows("a", "b", "c")
     left: list[int] = []
@@ -81,7 +81,7 @@ def test_rows_are_deleted_while_others_are_asked_about() -> None:
 
 
 @pytest.mark.parametrize(("looks", "deleted", "left"), [(0, 0, 1), (1, 1, 0)])
-def test_stopped_while_it_deletes_it_was_cut_short(looks: int, deleted: int, left: int) -> None:
+def test_prune_stopped_during_deletion_is_cut_short(looks: int, deleted: int, left: int) -> None:
     """Before the deletion of the first row is sent, and while its answer is awaited."""
     chat = chat_of_stale_rows("a", "b", "c")
     before_that = iter([""] * looks)
@@ -94,13 +94,13 @@ def test_stopped_while_it_deletes_it_was_cut_short(looks: int, deleted: int, lef
     assert (done.deleted, done.left, len(chat.rows)) == (deleted, left, 3 - deleted)
 
 
-def test_told_to_stop_when_all_is_done_it_was_not_cut_short() -> None:
+def test_prune_stopped_after_its_end_is_not_cut_short() -> None:
     chat = chat_of_stale_rows("a")
     done = run_prune(chat, RecordingSource(pages(chat)), lambda at: "" if chat.rows else "interrupted", 0.0)
     assert (done.deleted, done.cut_short) == (1, False)
 
 
-def test_what_was_read_is_dealt_with_when_reading_fails() -> None:
+def test_rows_that_were_read_are_pruned_when_reading_fails() -> None:
     chat = chat_of_stale_rows("a", "b")
 
     def broken() -> Iterator[Sequence[Recipient]]:

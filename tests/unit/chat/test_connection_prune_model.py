@@ -136,7 +136,7 @@ class Scenario:
 
 @settings(max_examples=400, deadline=None)
 @given(numbers)
-def test_a_prune_is_never_wrong(decisions: list[int]) -> None:
+def test_prune_deletes_no_row_of_an_open_socket(decisions: list[int]) -> None:
     scenario = Scenario(decisions)
     while not scenario.decisions.over:
         scenario.prune(scenario.events)
@@ -151,7 +151,7 @@ def test_a_prune_is_never_wrong(decisions: list[int]) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(numbers)
-def test_whoever_is_there_hears_it(decisions: list[int]) -> None:
+def test_broadcast_reaches_every_open_socket(decisions: list[int]) -> None:
     scenario = Scenario(decisions)
     before = [each for each in scenario.open_sockets() if each.id in scenario.chat.rows]
     outcomes = scenario.broadcast(scenario.events)
@@ -167,7 +167,9 @@ def test_whoever_is_there_hears_it(decisions: list[int]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(numbers, st.integers(0, 40))
-def test_stopped_at_any_step_it_has_counted_all_and_goes_on(decisions: list[int], most_steps: int) -> None:
+def test_prune_stopped_at_any_step_counts_all_rows_and_can_be_repeated(
+    decisions: list[int], most_steps: int
+) -> None:
     scenario = Scenario(decisions)
     scenario.prune(scenario.events, most_steps=most_steps)
     assert scenario.chat.wrongly_deleted == []

@@ -21,7 +21,7 @@ from tests.unit.nwchat.delivery import virtual_transport
 from tests.unit.nwchat.fake_chat import NOW, Chat, FakeGateway, FakeStore, error, frame, handshake, room
 
 
-def test_a_message_is_stored_and_reaches_everybody_its_sender_too() -> None:
+def test_message_is_stored_and_sent_to_all_including_sender() -> None:
     chat = Chat(room("a", "me", "b"))
     body = json.dumps({"message": " hi\r\nthere ", "uname": "u", "date": "1", "sender_id": "7"})
     assert chat.send(body) == {"statusCode": 200}
@@ -32,7 +32,7 @@ def test_a_message_is_stored_and_reaches_everybody_its_sender_too() -> None:
     assert chat.store.activity == [("me", NOW - 60_000, "u", "7")]
 
 
-def test_the_sender_hears_itself_even_when_its_row_cannot_be_read_yet() -> None:
+def test_sender_receives_echo_before_its_row_is_readable() -> None:
     chat = Chat(room("a"))
     chat.send("hi")
     assert chat.gateway.received == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
@@ -78,7 +78,7 @@ def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
         ('{"client_id": "k"}', error("bad_request", "message must be a string", client_id="k")),
     ],
 )
-def test_a_refused_frame_is_told_to_its_sender_alone(body: str | None, answer: dict[str, str]) -> None:
+def test_only_sender_is_notified_of_refused_frame(body: str | None, answer: dict[str, str]) -> None:
     chat = Chat(room("a", "me"))
     assert chat.send(body) == {"statusCode": 200}
     assert chat.gateway.received == {"me": [answer]}
@@ -130,13 +130,13 @@ def test_the_operators_own_test_event() -> None:
 @pytest.mark.parametrize(
     "body", ["", "x" * 2000, '{"message": "a", "client_id": "k"}', '{"action": "history"}']
 )
-def test_an_event_without_a_connection_is_answered_to_nobody(body: str) -> None:
+def test_event_without_connection_sends_no_reply(body: str) -> None:
     chat = Chat(room())
     assert message({"body": body}, chat.services, chat.poster, math.inf, chat.log) == {"statusCode": 200}
     assert chat.gateway.received == {}
 
 
-def test_who_is_gone_is_forgotten_and_nobody_else_notices() -> None:
+def test_row_of_closed_connection_is_deleted_without_affecting_others() -> None:
     store = room("gone", "b")
     store.rows["young"] = Connection("young", NOW - 1)
     gateway = FakeGateway({"gone": (410, b""), "young": (410, b"")})
@@ -157,7 +157,7 @@ def test_refused_and_failing_posts_are_logged_with_their_reason() -> None:
     assert sorted(line["reasons"]) == [["403 Forbidden", 1], ["reset by peer", 1]]
 
 
-def test_at_the_deadline_the_message_is_stored_and_acked_and_the_rest_left_to_the_history() -> None:
+def test_message_is_stored_and_acked_although_deadline_ends_posting() -> None:
     chat = Chat(room("a", "b"))
     # The ack takes a second to be answered.
     assert chat.send('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
@@ -169,7 +169,7 @@ INTERNAL = "the chat could not take this; try again"
 
 
 @pytest.mark.parametrize("broken", ["record_activity", "append"])
-def test_a_fault_of_ours_is_told_and_logged_with_its_stack(broken: str) -> None:
+def test_internal_error_is_sent_and_logged_with_stack(broken: str) -> None:
     store = room("a", "me")
     store.broken = broken
     chat = Chat(store)
@@ -181,7 +181,7 @@ def test_a_fault_of_ours_is_told_and_logged_with_its_stack(broken: str) -> None:
     assert "secret words" not in chat.output.getvalue()
 
 
-def test_a_stored_message_is_not_called_failed_when_the_fan_out_breaks_off() -> None:
+def test_stored_message_is_acked_when_fanout_fails() -> None:
     store = room("a")
     store.broken = "scan"
     chat = Chat(store)
@@ -216,7 +216,7 @@ def test_an_answer_that_cannot_be_sent_stops_nothing() -> None:
     assert (first["message"], first["errorType"]) == ("reply failed", "LookupError")
 
 
-def test_every_line_of_the_log_says_whose_it_is_and_none_what_was_said() -> None:
+def test_log_lines_have_ids_and_no_message_text() -> None:
     chat = Chat(room("a"))
     for body in ("secret words", "", '{"message": "secret words", "client_id": "k"}') * 2:
         chat.send(body)
@@ -297,7 +297,7 @@ def test_our_subprotocol_is_found_in_any_of_the_headers() -> None:
     assert answer["headers"] == {"Sec-WebSocket-Protocol": "nwchat"}
 
 
-def test_disconnect_deletes_the_row_and_may_come_twice() -> None:
+def test_disconnect_deletes_row_and_is_idempotent() -> None:
     chat = Chat(room("c1", "c2"))
     event = {"requestContext": {"connectionId": "c1", "disconnectStatusCode": 1001}}
     assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}

@@ -115,7 +115,7 @@ def test_health_needs_no_table() -> None:
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_the_functions_bear_the_tools_version() -> None:
+def test_functions_have_version_of_tool() -> None:
     assert __version__ == nwchatctl.__version__
 
 
@@ -144,7 +144,7 @@ def token(api: Api, key: TokenKey = KEY, seconds: int = 60) -> dict[str, str]:
     return {"authorization": f"Bearer {minted}"}
 
 
-def test_without_a_good_token_nobody_reads() -> None:
+def test_request_without_valid_token_is_refused() -> None:
     api = asking_for_tokens(Api(said(ID)))
     good = token(api)["authorization"]
     given: tuple[dict[str, str] | None, ...] = (
@@ -166,7 +166,7 @@ def test_without_a_good_token_nobody_reads() -> None:
 
 
 @pytest.mark.parametrize("key", ["user#128274", "user#tchalvak", "address#203.0.113.9"])
-def test_a_banned_one_does_not_read(key: str) -> None:
+def test_banned_user_cannot_read(key: str) -> None:
     api = asking_for_tokens(Api(said(ID)))
     api.store.ban(Ban(key, key.partition("#")[2]))
     api.headers = token(api)
@@ -174,13 +174,13 @@ def test_a_banned_one_does_not_read(key: str) -> None:
     assert (status, body) == (403, {"code": "muted", "detail": "you are banned from this chat"})
 
 
-def test_in_open_mode_nobody_is_asked_or_looked_up() -> None:
+def test_open_mode_reads_no_keys_and_no_bans() -> None:
     api = Api(said(ID))
     api.store.ban(Ban("address#203.0.113.9", "him"))
     assert api.ask()[0] == 200
 
 
-def test_a_failure_tells_the_log_and_not_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_is_logged_and_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api()
     api.store.down = True
     monkeypatch.setattr("nwchat.runtime.services", lambda: api.chat.services)
@@ -192,7 +192,7 @@ def test_a_failure_tells_the_log_and_not_the_client(monkeypatch: pytest.MonkeyPa
     assert (logged["message"], logged["errorType"]) == ("history failed", "ValueError")
 
 
-def test_no_log_has_what_was_said_or_asked() -> None:
+def test_log_has_no_messages_and_no_parameters() -> None:
     api = Api(said(ID, "canary"))
     api.ask()
     api.ask(before="canary", limit="canary")
@@ -309,7 +309,7 @@ def test_no_gap_and_no_repeat_while_new_ones_arrive(arriving: list[int], limit: 
         assert seen == there
 
 
-def test_a_late_one_is_seen_by_who_asks_from_a_little_before_the_last() -> None:
+def test_late_message_is_found_by_overlapping_query() -> None:
     """Ids are of the function's clock: one that is stored late is before what was read already."""
     first, late, last = first_ulid(10_000), first_ulid(10_500), first_ulid(11_000)
     api = Api(said(first), said(last))

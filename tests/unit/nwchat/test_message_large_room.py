@@ -68,7 +68,7 @@ def test_without_an_echo_the_sender_is_skipped_everywhere() -> None:
     assert {each.skip for each in fanout.took} == {("me",)}
 
 
-def test_what_nobody_takes_is_sent_from_here() -> None:
+def test_refused_segments_are_posted_locally() -> None:
     # The sender's own row is in one of them.
     fanout = Lambda(0, 3)
     made = chat(room(*(f"c{each:02}" for each in range(40)), "me"), fanout, 4)
@@ -91,7 +91,7 @@ def test_without_the_function_no_room_is_large() -> None:
     assert set(made.gateway.got) == set(NAMES)
 
 
-def test_a_table_that_breaks_while_the_room_is_looked_at() -> None:
+def test_table_error_while_sizing_the_room() -> None:
     """Whoever was read by then gets the message, as in a small room."""
     store = room("a", "me")
     store.broken = "scan"
@@ -100,7 +100,7 @@ def test_a_table_that_breaks_while_the_room_is_looked_at() -> None:
     assert set(made.gateway.got) == {"a", "me"}
 
 
-def test_the_size_is_asked_for_now_and_then() -> None:
+def test_table_size_is_read_periodically() -> None:
     asked: list[int] = []
     now = 0.0
 

@@ -139,7 +139,7 @@ def test_lone_surrogates_never_reach_the_wire() -> None:
     assert clean("plain \U0001f600") == "plain \U0001f600"
 
 
-def test_nobody_is_here_only_without_requests_and_sockets() -> None:
+def test_sandbox_is_idle_without_requests_and_sockets() -> None:
     async def scenario() -> None:
         now = [100.0]
         inside = asyncio.Event()

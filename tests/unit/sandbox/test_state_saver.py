@@ -79,7 +79,7 @@ def test_a_write_during_a_save_is_saved_after_it() -> None:
     run(scenario)
 
 
-def test_a_torn_save_is_done_again() -> None:
+def test_incomplete_save_is_repeated() -> None:
     async def scenario() -> None:
         disk = Disk(False)
         saver = Saver(disk.save)

@@ -181,21 +181,21 @@ def drop_certificate(chat: Operator) -> None:
 
 
 @contextmanager
-def acm_answers(chat: Operator, arn: str = "", **said: Any) -> Iterator[None]:
+def acm_answers(chat: Operator, arn: str = "", **fields: Any) -> Iterator[None]:
     """Makes ACM answer the operator with these fields for one certificate, or for all: no emulator expires
     them."""
 
-    def say(parsed: Any, **_: object) -> None:
+    def patch_answer(parsed: Any, **_: object) -> None:
         for each in [parsed.get("Certificate", {}), *parsed.get("CertificateSummaryList", [])]:
             if arn in ("", each.get("CertificateArn")):
-                each.update(said)
+                each.update(fields)
 
     events = chat.aws.client("acm").meta.events
     names = [f"after-call.acm.{each}" for each in ("DescribeCertificate", "ListCertificates")]
     for each in names:
-        events.register(each, say)
+        events.register(each, patch_answer)
     try:
         yield
     finally:
         for each in names:
-            events.unregister(each, say)
+            events.unregister(each, patch_answer)

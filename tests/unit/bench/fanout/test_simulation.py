@@ -38,20 +38,20 @@ def test_beyond_the_quota_there_are_429s() -> None:
     assert done.last == pytest.approx(95_000 / 9_500, abs=1.5)
 
 
-def test_what_does_not_fit_into_one_run_goes_on() -> None:
+def test_segment_continues_in_further_runs() -> None:
     done = simulate(replace(SIMULATION, timeout_seconds=30), 1_000_000, 8)
     assert done.invocations == 8 * 7
     assert (done.lost, done.longest <= 30) == (0, True)
     assert done.last == pytest.approx(127, abs=3)
 
 
-def test_and_not_for_ever() -> None:
+def test_number_of_further_runs_is_bounded() -> None:
     done = simulate(replace(SIMULATION, timeout_seconds=15, rate=800), 100_000, 4)
     assert done.invocations == 4 * 11
     assert done.lost == pytest.approx(100_000 - 11 * 5 * 800, rel=0.05)
 
 
-def test_small_rooms_are_no_worth_a_cold_start() -> None:
+def test_small_rooms_need_no_fanout() -> None:
     assert alone(SIMULATION, 50) < 0.1
     assert simulate(SIMULATION, 50, 4).last > 0.5
 

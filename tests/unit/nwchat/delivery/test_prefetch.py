@@ -73,7 +73,7 @@ def test_no_more_is_read_than_may_wait() -> None:
     eventually(lambda: readers_left() == 0)
 
 
-def test_close_lets_readers_go_that_wait_for_room() -> None:
+def test_close_ends_blocked_readers() -> None:
     made: list[int] = []
     prefetcher = Prefetcher([counting(0, 100, made), counting(0, 100, made)], depth=1)
     eventually(lambda: len(made) >= 3)
@@ -83,7 +83,7 @@ def test_close_lets_readers_go_that_wait_for_room() -> None:
     assert prefetcher.next() is None
 
 
-def test_what_a_reader_raises_comes_last() -> None:
+def test_error_of_reader_is_raised_after_its_pages() -> None:
     def breaks() -> Iterator[Sequence[int]]:
         yield [1]
         raise OSError("table away")

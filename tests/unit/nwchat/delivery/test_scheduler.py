@@ -81,16 +81,16 @@ class SchedulerRun:
     ],
 )
 def test_what_an_answer_means(method: Any, answer: tuple[int, bytes], outcome: Outcome) -> None:
-    said: list[Outcome] = []
+    outcomes: list[Outcome] = []
     target = ConnectionPosts(
         method, "https://g.example/p", "us-east-2", lambda: Credentials("a", "b"), b"x" * (method == "POST")
     )
-    scheduler = RequestScheduler(Pages([recipients("a")]), target, lambda _, each: said.append(each))
+    scheduler = RequestScheduler(Pages([recipients("a")]), target, lambda _, each: outcomes.append(each))
     call = scheduler.take(0.0)
     assert call is not None
     scheduler.answered(call, *answer, 1.0)
     assert scheduler.take(1.0) is None
-    assert (said, scheduler.over) == ([outcome], True)
+    assert (outcomes, scheduler.over) == ([outcome], True)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_an_answer_means(method: Any, answer: tuple[int, bytes], outcome: O
         ("reset by peer", Failed("reset by peer", 2)),
     ],
 )
-def test_what_passes_is_tried_again_with_growing_waits(answer: Answer, outcome: Outcome) -> None:
+def test_transient_failures_are_retried_with_backoff(answer: Answer, outcome: Outcome) -> None:
     run = SchedulerRun([recipients("a")], attempts=3, jitter=lambda: 1.0)
     transport = VirtualTransport(lambda host, call: answer, seconds=1.0)
     transport.run(run.scheduler)
@@ -129,30 +129,30 @@ def test_a_retry_goes_before_the_rest() -> None:
     assert [run.take(1).item.connection_id] == ["a"]
 
 
-def test_no_more_are_under_way_than_may_be() -> None:
+def test_requests_in_flight_are_bounded() -> None:
     run = SchedulerRun([recipients(*map(str, range(100)))], most_width=7)
     assert len(run.take_all(0)) == 7
     assert run.scheduler.pause(0) == 1.0
 
 
-def test_an_id_without_a_path_is_refused_alone() -> None:
+def test_invalid_id_is_refused_without_affecting_others() -> None:
     run = SchedulerRun([recipients("a", "..", "b")])
     assert [call.item.connection_id for call in run.take_all(0)] == ["a", "b"]
     assert run.outcomes == {"..": Refused(0, "'..' is no connection id")}
 
 
-def test_without_credentials_nothing_is_begun_and_it_says_so() -> None:
-    def nobody() -> Credentials:
+def test_no_request_starts_without_credentials() -> None:
+    def no_credentials() -> Credentials:
         raise LookupError("no AWS credentials")
 
-    run = SchedulerRun([recipients(*"abc"), recipients("d")], nobody)
+    run = SchedulerRun([recipients(*"abc"), recipients("d")], no_credentials)
     VirtualTransport(lambda host, call: (200, b"")).run(run.scheduler)
     assert isinstance(run.scheduler.error, LookupError)
     assert run.outcomes == {"a": Failed("LookupError")}
     assert run.scheduler.cut_short
 
 
-def test_expired_credentials_are_asked_for_again() -> None:
+def test_expired_credentials_are_read_again() -> None:
     asked: list[int] = []
 
     def credentials() -> Credentials:
@@ -170,7 +170,7 @@ def test_expired_credentials_are_asked_for_again() -> None:
     assert 2 <= len(asked) < 500
 
 
-def test_the_deadline_is_seen_while_all_are_under_way() -> None:
+def test_deadline_is_checked_while_requests_are_in_flight() -> None:
     run = SchedulerRun([recipients(*"abc")], most_width=1, deadline=5.0)
     call = run.take(0)
     assert run.scheduler.pause(4.5) == 0.5
@@ -184,7 +184,7 @@ def test_the_deadline_is_seen_while_all_are_under_way() -> None:
     assert run.scheduler.over
 
 
-def test_a_stop_lets_what_is_under_way_end_for_a_while() -> None:
+def test_stop_waits_briefly_for_requests_in_flight() -> None:
     run = SchedulerRun([recipients(*"abcd")], most_width=3, jitter=lambda: 1.0)
     a, b, c = run.take_all(0)
     run.scheduler.broken(a, "reset", 0)
@@ -198,7 +198,7 @@ def test_a_stop_lets_what_is_under_way_end_for_a_while() -> None:
     assert run.scheduler.cut_short
 
 
-def test_a_stop_after_the_last_was_begun_cuts_nothing_short() -> None:
+def test_stop_after_last_request_started_is_not_cut_short() -> None:
     run = SchedulerRun([recipients("a")])
     call = run.take(0)
     assert run.scheduler.take(0) is None
@@ -207,7 +207,7 @@ def test_a_stop_after_the_last_was_begun_cuts_nothing_short() -> None:
     assert (run.scheduler.cut_short, run.outcomes) == (False, {"a": Delivered()})
 
 
-def test_what_the_source_raises_comes_after_what_it_gave() -> None:
+def test_error_of_source_is_raised_after_its_recipients() -> None:
     run = SchedulerRun([recipients(*"ab"), OSError("table away")])
     VirtualTransport(lambda host, call: (200, b"")).run(run.scheduler)
     assert run.outcomes == {"a": Delivered(), "b": Delivered()}
@@ -250,7 +250,7 @@ def test_after_the_pause_there_is_something_to_do(width: int, deadline: float, r
     assert run.scheduler.over
 
 
-def test_misconfigured_nobody_is_asked_a_million_times() -> None:
+def test_delivery_is_aborted_when_every_request_is_refused() -> None:
     run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
     asked = Counter[str]()
 
@@ -266,7 +266,7 @@ def test_misconfigured_nobody_is_asked_a_million_times() -> None:
     assert set(map(type, run.outcomes.values())) == {Refused}
 
 
-def test_one_that_was_accepted_is_hope_for_all() -> None:
+def test_one_success_prevents_abort() -> None:
     run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(50)])
     VirtualTransport(lambda host, call: (410, b"") if call.item.connection_id == "150" else FORBIDDEN).run(
         run.scheduler
@@ -274,7 +274,7 @@ def test_one_that_was_accepted_is_hope_for_all() -> None:
     assert (len(run.outcomes), run.scheduler.error) == (5000, None)
 
 
-def test_a_small_room_is_tried_to_its_end() -> None:
+def test_small_room_is_not_aborted() -> None:
     run = SchedulerRun([recipients(*map(str, range(ABORT_AFTER + 5)))])
     VirtualTransport(lambda host, call: FORBIDDEN).run(run.scheduler)
     assert len(run.outcomes) == ABORT_AFTER + 5
@@ -295,7 +295,7 @@ def test_credentials_that_stay_expired_end_it_half_way() -> None:
     assert Counter(type(each) for each in run.outcomes.values())[Delivered] == 999
 
 
-def test_a_service_that_is_down_is_not_worn_out() -> None:
+def test_delivery_is_aborted_when_service_is_down() -> None:
     """Each is tried once in the end, fewer and fewer a second, and then no more."""
     run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
     calls = 0
@@ -315,7 +315,7 @@ def test_a_service_that_is_down_is_not_worn_out() -> None:
     assert run.scheduler.cut_short
 
 
-def test_a_service_that_comes_back_in_time_loses_few() -> None:
+def test_few_recipients_are_lost_when_service_recovers() -> None:
     """Of 50,000 while it is away for ten seconds, at 10,000 a second."""
     run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(500)])
     transport = VirtualTransport(lambda host, call: (503, b"") if 1 < transport.now < 11 else (200, b""))
@@ -325,7 +325,7 @@ def test_a_service_that_comes_back_in_time_loses_few() -> None:
     assert kinds[Failed] < 15_000
 
 
-def test_half_of_all_failing_loses_nobody() -> None:
+def test_no_recipient_is_lost_when_half_of_all_requests_fail() -> None:
     run = SchedulerRun([recipients(*map(str, range(5000)))])
     turn = iter(range(10**9))
     VirtualTransport(lambda host, call: (200, b"") if next(turn) % 2 else "reset").run(run.scheduler)

@@ -50,14 +50,14 @@ def spread(
     return poster.post_all(Pages(pages), b"hi", **options)
 
 
-def test_everybody_on_every_page_is_posted_to() -> None:
+def test_every_recipient_of_every_page_is_posted_to() -> None:
     gateway = FakeGateway()
     counts = spread([recipients("a", "b"), (), recipients("c")], gateway)
     assert gateway.got == {name: [b"hi"] for name in "abc"}
     assert counts == Counts(recipients=3, delivered=3)
 
 
-def test_one_recipients_failure_is_nobody_elses() -> None:
+def test_failure_of_one_recipient_does_not_affect_others() -> None:
     gateway = FakeGateway(
         {
             "a": GONE,
@@ -124,7 +124,7 @@ class Lazy:
         return page
 
 
-def test_posting_goes_on_while_more_is_read_and_what_waits_is_bounded() -> None:
+def test_posting_overlaps_reading_and_queue_is_bounded() -> None:
     settled: list[str] = []
     poster, transport = make_poster(FakeGateway(), seconds=0.02)
     source = Lazy(500, settled)
@@ -133,7 +133,7 @@ def test_posting_goes_on_while_more_is_read_and_what_waits_is_bounded() -> None:
     assert 10 < source.max_unsettled <= transport.max_in_flight + 10 <= 512 + 10
 
 
-def test_the_deadline_stops_it_and_is_told() -> None:
+def test_deadline_stops_posting_and_is_reported() -> None:
     gateway = FakeGateway()
     counts = spread([recipients(*map(str, range(100)))], gateway, deadline=1.0)
     assert counts == Counts(recipients=32, delivered=32, cut_short=True)
@@ -147,21 +147,21 @@ def test_what_waits_at_the_deadline_has_failed() -> None:
     assert not counts.cut_short, "everybody was tried"
 
 
-def test_who_was_read_is_posted_to_before_it_breaks_off() -> None:
+def test_recipients_that_were_read_are_posted_to_before_error_is_raised() -> None:
     gateway = FakeGateway()
     with pytest.raises(OSError, match="table away"):
         spread([recipients("a", "b", "c"), OSError("table away"), recipients("d")], gateway)
     assert sorted(gateway.got) == ["a", "b", "c"]
 
 
-def test_who_is_gone_is_forgotten_although_it_breaks_off() -> None:
+def test_rows_of_closed_connections_are_deleted_despite_error() -> None:
     rows = FakeRows()
     with pytest.raises(OSError, match="table away"):
         spread([recipients("a"), OSError("table away")], FakeGateway({"a": GONE}), rows)
     assert rows.deleted == ["a"]
 
 
-def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
+def test_stop_by_tick_returns_counts() -> None:
     seen: list[Counts] = []
 
     def tick(counts: Counts) -> str:
@@ -176,7 +176,7 @@ def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
     assert [each.recipients for each in seen] == sorted(each.recipients for each in seen)
 
 
-def test_once_it_is_stopped_no_rows_are_deleted_any_more() -> None:
+def test_stop_ends_deletion_of_rows() -> None:
     rows = FakeRows()
     names = [str(number) for number in range(100)]
     stops = iter(["", "", "interrupted"])
@@ -206,7 +206,7 @@ def test_deleting_rows_can_be_stopped() -> None:
     assert asked < 20
 
 
-def test_when_nothing_is_accepted_it_breaks_off() -> None:
+def test_delivery_is_aborted_when_nothing_is_accepted() -> None:
     gateway = FakeGateway(dict.fromkeys(map(str, range(10_000)), (403, b"")))
     pages = [recipients(*map(str, range(start, start + 100))) for start in range(0, 10_000, 100)]
     counts = spread(pages, gateway)
@@ -231,7 +231,7 @@ def test_progress_ends_with_the_whole() -> None:
     assert seen[-1] == counts
 
 
-def test_the_gone_do_not_pile_up() -> None:
+def test_rows_of_closed_connections_are_deleted_in_batches() -> None:
     names = [str(number) for number in range(MOST_GONE * 2 + 10)]
     rows = FakeRows()
     gateway = FakeGateway(dict.fromkeys(names, GONE))
@@ -277,7 +277,7 @@ def test_every_outcome_is_one_recipient() -> None:
     ("connected_at", "deleted"),
     [(None, True), (0, True), (NOW - YOUNG_MS, True), (NOW + 1 - YOUNG_MS, False), (NOW * 2, False)],
 )
-def test_the_young_are_spared(connected_at: int | None, deleted: bool) -> None:
+def test_young_rows_are_skipped(connected_at: int | None, deleted: bool) -> None:
     who = Recipient("a") if connected_at is None else recipient("a", connected_at)
     assert old_enough([who], NOW) == ([who] if deleted else [])
 
@@ -287,7 +287,7 @@ def test_a_time_that_is_none_is_old() -> None:
     assert old_enough([odd], NOW) == [odd]
 
 
-def test_a_crowd_is_at_its_end_with_the_others_and_not_when_it_is_full() -> None:
+def test_source_ends_with_its_pages_and_pauses_when_full() -> None:
     full = True
     source = RecipientSource(Pages([recipients("a")]), full=lambda: full)
     assert (source.next(), source.ended) == (None, False)

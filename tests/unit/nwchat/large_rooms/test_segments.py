@@ -70,7 +70,7 @@ def test_what_is_no_event(event: object) -> None:
         segments.of_event(event)
 
 
-def test_it_goes_on_only_so_often() -> None:
+def test_number_of_continuations_is_bounded() -> None:
     assert segments.onward(ONE, "c9") == replace(ONE, start="c9", hops=3)
     assert segments.onward(replace(ONE, hops=MAX_HOPS), "c9") is None
 

@@ -128,7 +128,7 @@ def test_a_row_is_kept_after_the_end_and_for_ever_without_one() -> None:
     assert "expires_at" not in ban_row(Ban("k", "w"))
 
 
-def test_rows_of_somebody_elses_making_can_be_read() -> None:
+def test_rows_with_unusual_attributes_are_read() -> None:
     strange: dict[str, Any] = {
         "id": {"S": "user#bob"},
         "until": {"S": "soon"},
@@ -150,12 +150,12 @@ def test_rows_of_somebody_elses_making_can_be_read() -> None:
         ([None, NOW - 1], None),
     ],
 )
-def test_that_holds_which_lasts_longest(untils: list[int | None], expected: object) -> None:
+def test_longest_active_ban_applies(untils: list[int | None], expected: object) -> None:
     found = longest_active((ban_row(Ban(f"k{at}", "w", until)) for at, until in enumerate(untils)), NOW)
     assert ("none" if found is None else found.until) == expected
 
 
-def test_the_banned_are_told_until_when_and_not_why() -> None:
+def test_ban_notice_has_end_and_no_reason() -> None:
     assert ban_notice(FULL) == "you are banned from this chat until 2023-11-14T22:13:21Z"
     assert ban_notice(Ban("k", "w", reason="spam")) == "you are banned from this chat"
 
@@ -208,7 +208,7 @@ def token(sender_id: str, uname: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("key", ["user#bob", "user#7", "address#1.2.3.4"])
-def test_a_banned_one_is_told_and_nobody_else_hears_of_it(key: str) -> None:
+def test_banned_sender_is_notified_and_others_receive_nothing(key: str) -> None:
     chat = Chat(room("a", "me"))
     chat.store.ban(Ban(key, "w"))
     assert says(chat, SAYS) == {"statusCode": 200}
@@ -218,7 +218,7 @@ def test_a_banned_one_is_told_and_nobody_else_hears_of_it(key: str) -> None:
     assert (line["level"], line["message"], line["code"]) == ("INFO", "refused", "muted")
 
 
-def test_whoever_is_not_banned_is_heard() -> None:
+def test_message_of_other_sender_is_delivered() -> None:
     chat = Chat(room("a"))
     chat.store.ban(Ban("user#bo", "w"), Ban("address#1.2.3.5", "w"), Ban("user#bob", "w", NOW))
     says(chat, SAYS)
@@ -226,7 +226,7 @@ def test_whoever_is_not_banned_is_heard() -> None:
     assert chat.store.ban_lookups == [("user#7", "user#bob", "address#1.2.3.4")]
 
 
-def test_whoever_shares_a_prefix_of_ipv6_shares_the_ban() -> None:
+def test_ipv6_prefix_shares_the_ban() -> None:
     chat = Chat(room("a"))
     chat.store.ban(Ban("address#2001:db8::/64", "w"))
     says(chat, '{"message": "hi", "client_id": "k"}', "2001:db8::abcd")
@@ -235,7 +235,7 @@ def test_whoever_shares_a_prefix_of_ipv6_shares_the_ban() -> None:
     assert chat.gateway.received["a"] == [frame(1, "hi")]
 
 
-def test_the_history_is_not_for_the_banned_but_a_ping_is() -> None:
+def test_banned_client_gets_no_history_but_pong() -> None:
     chat = Chat(room("me"))
     chat.store.ban(Ban("address#1.2.3.4", "w"))
     says(chat, '{"action": "history", "client_id": "k"}')
@@ -243,7 +243,7 @@ def test_the_history_is_not_for_the_banned_but_a_ping_is() -> None:
     assert chat.gateway.received == {"me": [MUTED, {"type": "pong"}]}
 
 
-def test_with_a_token_it_counts_who_the_token_says() -> None:
+def test_token_decides_which_ban_applies() -> None:
     chat = Chat(room("me"))
     chat.store.ban(Ban("user#7", "7"))
     says(chat, SAYS, **token("8", "Eve"))
@@ -255,7 +255,7 @@ def test_with_a_token_it_counts_who_the_token_says() -> None:
         assert chat.gateway.received == {"me": [MUTED]}
 
 
-def test_what_is_over_the_rate_looks_nothing_up() -> None:
+def test_rate_limited_frame_reads_no_bans() -> None:
     store = room("me")
     store.allowed = 2
     chat = Chat(store)
@@ -266,14 +266,14 @@ def test_what_is_over_the_rate_looks_nothing_up() -> None:
     assert len(store.ban_lookups) == 2
 
 
-def test_a_frame_that_is_refused_anyhow_looks_nothing_up() -> None:
+def test_refused_frame_reads_no_bans() -> None:
     chat = Chat(room("me"))
     for body in ("", '{"action": "ping"}', "x" * 2000):
         says(chat, body)
     assert chat.store.ban_lookups == []
 
 
-def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
+def test_messages_are_delivered_when_bans_cannot_be_read() -> None:
     store = room("a")
     store.broken = "bans"
     store.ban(Ban("user#bob", "w"))
@@ -297,7 +297,7 @@ def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
         ("user#7", token("8", "Bob"), 200),
     ],
 )
-def test_a_banned_one_is_not_let_in(key: str, context: dict[str, Any], status: int) -> None:
+def test_banned_client_cannot_connect(key: str, context: dict[str, Any], status: int) -> None:
     chat = Chat(FakeStore())
     chat.store.ban(Ban(key, key.partition("#")[2], NOW + 1))
     event = handshake()
@@ -309,7 +309,7 @@ def test_a_banned_one_is_not_let_in(key: str, context: dict[str, Any], status: i
         assert (line["level"], line["message"], line["ban"]) == ("WARNING", "banned", key)
 
 
-def test_an_ended_ban_lets_in() -> None:
+def test_expired_ban_does_not_prevent_connect() -> None:
     chat = Chat(FakeStore())
     chat.store.ban(Ban("address#1.2.3.4", "w", NOW))
     assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}

@@ -49,7 +49,7 @@ async def served(
         await asyncio.wait_for(over.wait(), SECONDS)
 
 
-def test_who_closes_between_two_requests_is_let_go() -> None:
+def test_client_that_closes_between_requests_is_released() -> None:
     async def scenario() -> None:
         answering = asyncio.Event()
         answering.set()
@@ -64,7 +64,7 @@ def test_who_closes_between_two_requests_is_let_go() -> None:
     asyncio.run(scenario())
 
 
-def test_who_closes_before_the_answer_is_let_go_after_it() -> None:
+def test_client_that_closes_before_response_is_released_after_it() -> None:
     async def scenario() -> None:
         answering = asyncio.Event()
 
