@@ -1,7 +1,8 @@
-"""In what order the tests run, what they read once, and what those have to say that passed."""
+"""The order of the tests, a cache for botocore's endpoint list, and a summary of what tests measured."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
-_TURNS = (
-    *("test_killed_first", "test_killed_update", "test_deploy", "test_history", "test_least_privilege_"),
-    *("test_killed_", "test_chat", "e2e/"),
+_E2E = Path(__file__).parent / "e2e"
+
+_LONG_FIRST = (
+    *("interruption/test_killed_first", "interruption/test_killed_update"),
+    *("deploy/test_deploy", "deploy/test_(?!adopt)", "interruption/test_(faults|interrupted)"),
+    *("history/", "permissions/", "interruption/", "chat/", "connections/test_rows", "auth/test_token", ""),
 )
-"""Long ones first, since a worker takes a file at a time and the last one would work for minutes on its own;
-those that wait for the embedded AWS beside those that need a core."""
+"""Regular expressions of files in tests/e2e, those that take the longest first. A worker takes a file at a
+time: a long file that starts last keeps one worker busy while the others have nothing left to do. The unit
+and adapter tests come after them."""
 
 
 _load: Any = JSONFileLoader.load_file
@@ -32,8 +37,8 @@ settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:
-    """Has botocore parse its list of all endpoints once a process: every session parses it, for 50 ms of CPU,
-    and most tests have sessions of their own. Models are not shared, as moto changes some of its."""
+    """Makes botocore parse its list of endpoints once per process: each session parses it, which takes 50 ms
+    of CPU, and most tests create a session. Models are not shared, because moto changes some of them."""
 
     def load(loader: JSONFileLoader, path: str) -> Any:
         return _endpoints(path) if Path(path).name == "endpoints" else _load(loader, path)
@@ -43,22 +48,24 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def turn(item: pytest.Item) -> int:
-        path = item.path.as_posix()
-        return next((at for at, part in enumerate(_TURNS) if part in path), len(_TURNS))
+    def rank(item: pytest.Item) -> int:
+        if not item.path.is_relative_to(_E2E):
+            return len(_LONG_FIRST)
+        path = item.path.relative_to(_E2E).as_posix()
+        return next(at for at, pattern in enumerate(_LONG_FIRST) if re.match(pattern, path))
 
-    items.sort(key=turn)
+    items.sort(key=rank)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints what tests recorded as the property `said`, also those that ran in other processes."""
-    said = [
+    """Prints the property `summary` of the tests that passed, from all worker processes."""
+    summaries = [
         text
         for report in terminalreporter.getreports("passed")
         for name, text in report.user_properties
-        if name == "said"
+        if name == "summary"
     ]
-    if said:
-        terminalreporter.section("said")
-    for text in said:
+    if summaries:
+        terminalreporter.section("summary")
+    for text in summaries:
         terminalreporter.line(str(text))

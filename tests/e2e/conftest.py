@@ -13,7 +13,7 @@ from nwchatctl.sandbox import process
 from nwchatctl.sandbox.state import SandboxPaths
 from tests.e2e.support.chat import Chat
 from tests.e2e.support.fault_proxy import Proxy, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 from tests.e2e.support.sandbox import Sandbox, free_port
 
 
@@ -34,7 +34,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def lone_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+def separate_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     """One that a test may stop, kill and reset. It isn't started yet."""
     made = Sandbox(SandboxPaths(tmp_path / "a sandbox"), free_port())
     yield made
@@ -50,14 +50,14 @@ def chat(sandbox: Sandbox) -> Chat:
 
 
 @pytest.fixture
-def faulty(sandbox: Sandbox) -> Iterator[Proxy]:
+def fault_proxy(sandbox: Sandbox) -> Iterator[Proxy]:
     """A proxy before the sandbox, by which nothing goes wrong until a test chooses."""
     with proxy(sandbox.endpoint) as made:
         yield made
 
 
 @pytest.fixture
-def behind(chat: Chat, faulty: Proxy, tmp_path: Path) -> Iterator[Chat]:
+def proxied_chat(chat: Chat, fault_proxy: Proxy, tmp_path: Path) -> Iterator[Chat]:
     """The chat, as it is through the proxy."""
-    with leading_to(faulty, chat.sandbox, tmp_path / "proxied") as made:
+    with proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "proxied") as made:
         yield replace(chat, sandbox=made)

@@ -168,7 +168,7 @@ def test_colour(tmp_path: Path, environ: dict[str, str], args: list[str], colore
     assert ran.err.startswith("\x1b[1;31merror:\x1b[0m " if colored else "error: ")
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -202,7 +202,7 @@ def test_a_full_disk_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"]])
-def test_what_only_tells_is_instant(tmp_path: Path, args: list[str]) -> None:
+def test_informational_commands_are_fast(tmp_path: Path, args: list[str]) -> None:
     code = (
         "import sys\nfrom nwchatctl.cli import run\n"
         f"code = run({args!r})\n"

@@ -7,12 +7,12 @@ import sys
 
 from nwchatctl.process_id import is_dead, this_process
 
-SAY = "from nwchatctl.process_id import this_process; print(this_process(), flush=True); input()"
+PRINT_PROCESS = "from nwchatctl.process_id import this_process; print(this_process(), flush=True); input()"
 
 
-def test_a_process_is_dead_once_it_is_and_not_before() -> None:
+def test_process_is_dead_only_after_its_end() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", SAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PRINT_PROCESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with process:
         assert process.stdout is not None
@@ -27,7 +27,7 @@ def test_a_process_is_dead_once_it_is_and_not_before() -> None:
         assert is_dead(name)
 
 
-def test_this_one_lives_and_others_are_not_known() -> None:
+def test_current_process_is_alive_and_those_of_other_hosts_are_unknown() -> None:
     assert not is_dead(this_process())
     assert not is_dead("another-machine:pid:[1]/1/1")
     assert not is_dead("")

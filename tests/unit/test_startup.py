@@ -16,7 +16,7 @@ from nwchatctl.cli import COMMANDS
 from nwchatctl.command_tree import CommandEntry
 from tests.unit.subprocesses import environment
 
-SAYING = """
+INFORMATIONAL = """
 import sys
 try:
     {code}
@@ -50,7 +50,7 @@ def imported(
 ) -> tuple[set[str], str]:
     """The modules that `code` imported, and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", SAYING.format(code=code), *args],
+        [sys.executable, "-c", INFORMATIONAL.format(code=code), *args],
         cwd=folder,
         env=environment(folder, environ),
         stdin=subprocess.DEVNULL,
@@ -72,7 +72,9 @@ def imported(
         (["-q", "--timeout", "5s", "--version"], "nwchatctl "),
     ],
 )
-def test_what_only_tells_imports_little_beyond_typer(tmp_path: Path, args: list[str], printed: str) -> None:
+def test_informational_commands_import_little_beyond_typer(
+    tmp_path: Path, args: list[str], printed: str
+) -> None:
     typer, _ = imported(tmp_path, "import typer")
     ours, out = imported(tmp_path, TOOL, *args)
     assert out.startswith(printed)

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from nwchatctl.aws.core import retry
-from tests.adapters.aws.stubbed_clients import Desk, Rush
+from tests.adapters.aws.stubbed_clients import ImmediateEvent, StubbedClients
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
-    yield desk
-    for stub in desk.stubs:
+def clients() -> Iterator[StubbedClients]:
+    clients = StubbedClients()
+    yield clients
+    for stub in clients.stubs:
         stub.assert_no_pending_responses()
 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_over", Rush())
+    monkeypatch.setattr(retry, "_over", ImmediateEvent())

@@ -17,7 +17,7 @@ PLACE = Location("123456789012", "us-east-2")
 PREFIX = "arn:aws:apigateway:us-east-2::/apis/"
 
 
-class Desk:
+class StubbedClients:
     """Stubbed clients, each of which must have been asked everything that was queued, and nothing else."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ def functions(client: Any) -> Functions:
     )
 
 
-class Rush(threading.Event):
+class ImmediateEvent(threading.Event):
     """What patience waits for, for those who have no time: no wait takes any."""
 
     def wait(self, timeout: float | None = None) -> bool:

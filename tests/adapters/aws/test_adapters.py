@@ -20,7 +20,7 @@ from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.errors import ChatError
-from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, Desk, functions
+from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, StubbedClients, functions
 
 
 def published(version: str, **settings: Any) -> Any:
@@ -43,8 +43,8 @@ LIVE = Alias(
 )  # fmt: skip
 
 
-def test_an_alias_is_moved_without_weights(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_an_alias_is_moved_without_weights(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_response("publish_version", published("7"), {"FunctionName": "f"})
     stub.add_response(
         "update_alias",
@@ -59,8 +59,8 @@ def test_an_alias_is_moved_without_weights(desk: Desk) -> None:
     functions(client).move_alias(LIVE, None, "abc")
 
 
-def test_an_alias_goes_back_to_a_version_that_is_there(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_alias_is_moved_back_to_existing_version(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     # One that was killed may have published it a moment ago.
     for state in ("Pending", "Active"):
         found: Any = {"Configuration": {"State": state}}
@@ -69,8 +69,8 @@ def test_an_alias_goes_back_to_a_version_that_is_there(desk: Desk) -> None:
     functions(client).move_alias(LIVE, 3, "abc")
 
 
-def test_a_version_with_a_snapshot_is_waited_for(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_a_version_with_a_snapshot_is_waited_for(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_response("publish_version", published("8", State="Pending"))
     ready: Any = {"Configuration": {"State": "Active"}}
     stub.add_response("get_function", ready, {"FunctionName": "f", "Qualifier": "8"})
@@ -78,16 +78,16 @@ def test_a_version_with_a_snapshot_is_waited_for(desk: Desk) -> None:
     functions(client).move_alias(LIVE, None, "abc")
 
 
-def test_what_somebody_changed_meanwhile_is_not_put_live(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_concurrent_change_is_not_published(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_response("publish_version", published("8", MemorySize=512))
     with pytest.raises(ChatError) as caught:
         functions(client).move_alias(LIVE, None, "abc")
     assert caught.value.code == "changed_meanwhile"
 
 
-def test_a_version_that_is_gone_already_is_fine(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_deleting_absent_version_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_client_error(
         "delete_function",
         "ResourceNotFoundException",
@@ -96,8 +96,8 @@ def test_a_version_that_is_gone_already_is_fine(desk: Desk) -> None:
     functions(client).delete_version(Version("f:3", "f", 3, "x", ()))
 
 
-def test_a_function_is_read_with_its_versions_and_who_holds_them(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_function_is_read_with_versions_and_their_aliases(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     listed: Any = {"Versions": [published("$LATEST"), published("1", MemorySize=128), published("2")]}
     stub.add_response("list_versions_by_function", listed)
     stub.add_response("list_tags", {"Tags": {"team": "chat"}})
@@ -125,8 +125,8 @@ def test_a_function_is_read_with_its_versions_and_who_holds_them(desk: Desk) -> 
     assert (found.running(LIVE.runs, "abc"), found.running("another", "abc")) == (2, None)
 
 
-def test_a_missing_alias_is_made(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_a_missing_alias_is_made(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_response("publish_version", published("1"))
     stub.add_client_error("update_alias", "ResourceNotFoundException")
     stub.add_response("create_alias", {}, {"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})
@@ -144,8 +144,8 @@ ADD = {
 }
 
 
-def test_a_statement_of_the_same_id_is_replaced(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_a_statement_of_the_same_id_is_replaced(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_client_error(
         "add_permission", "ResourceConflictException", "The statement id provided already exists"
     )
@@ -156,8 +156,8 @@ def test_a_statement_of_the_same_id_is_replaced(desk: Desk) -> None:
     functions(client).allow(PERMISSION)
 
 
-def test_only_statements_of_ours_are_read(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_only_statements_of_ours_are_read(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     ours = {
         "Sid": "nwchat-default",
         "Principal": {"Service": "apigateway.amazonaws.com"},
@@ -168,14 +168,14 @@ def test_only_statements_of_ours_are_read(desk: Desk) -> None:
     assert functions(client).read_permissions("f") == [PERMISSION]
 
 
-def test_no_policy_is_no_permission(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_no_policy_is_no_permission(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_client_error("get_policy", "ResourceNotFoundException")
     assert functions(client).read_permissions("f") == []
 
 
-def test_an_error_is_not_absence(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_an_error_is_not_absence(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     stub.add_client_error("list_versions_by_function", "AccessDeniedException")
     with pytest.raises(client.exceptions.ClientError):
         functions(client).read("f")
@@ -185,8 +185,8 @@ TABLE = Table("chat-messages", "room", "id", "expires_at", True, True, "PAY_PER_
 ACTIVE = {"Table": {"TableName": "chat-messages", "TableStatus": "ACTIVE"}}
 
 
-def test_another_expiry_attribute_is_switched_off_first(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_another_expiry_attribute_is_switched_off_first(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     for attribute, enabled in (("ttl", False), ("expires_at", True)):
         stub.add_response(
             "update_time_to_live",
@@ -199,8 +199,8 @@ def test_another_expiry_attribute_is_switched_off_first(desk: Desk) -> None:
     Tables(client).update(dataclasses.replace(TABLE, ttl_attribute="ttl"), TABLE)
 
 
-def test_protection_is_lifted_before_data_goes(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_deletion_protection_is_removed_before_table_is_deleted(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     stub.add_response("update_table", {}, {"TableName": "chat-messages", "DeletionProtectionEnabled": False})
     stub.add_response("describe_table", ACTIVE)
     stub.add_response("delete_table", {}, {"TableName": "chat-messages"})
@@ -208,14 +208,14 @@ def test_protection_is_lifted_before_data_goes(desk: Desk) -> None:
     Tables(client).delete(TABLE)
 
 
-def test_deleting_what_is_gone_is_success(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_deleting_absent_resource_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     stub.add_client_error("delete_table", "ResourceNotFoundException")
     Tables(client).delete(dataclasses.replace(TABLE, deletion_protection=False))
 
 
-def test_whatever_else_is_on_a_role_is_taken_off(desk: Desk) -> None:
-    client, stub = desk.client("iam")
+def test_other_policies_of_role_are_removed(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
     wanted = Role("f", "{}", "{}", (), TAGS)
     admin = "arn:aws:iam::aws:policy/AdministratorAccess"
     stub.add_response("detach_role_policy", {}, {"RoleName": "f", "PolicyArn": admin})
@@ -225,8 +225,8 @@ def test_whatever_else_is_on_a_role_is_taken_off(desk: Desk) -> None:
     Roles(client).update(live, wanted)
 
 
-def test_apis_are_found_on_every_page_and_by_tags_alone(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_apis_are_found_on_every_page_and_by_tags_alone(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     mine: Any = {"Name": "x", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action"}
     stub.add_response(
         "get_apis",
@@ -246,8 +246,8 @@ def test_apis_are_found_on_every_page_and_by_tags_alone(desk: Desk) -> None:
     assert api.tags == TAGS
 
 
-def test_two_apis_of_one_chat_are_not_guessed_between(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_two_apis_of_one_chat_are_an_error(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     both: Any = [
         {
             "ApiId": each,
@@ -279,9 +279,9 @@ def gateway(client: Any) -> WebSocketApi:
     return made
 
 
-def test_a_mock_without_its_answer_is_completed(desk: Desk) -> None:
+def test_mock_integration_without_response_is_completed(clients: StubbedClients) -> None:
     """What a killed deploy left half-made: the integration without its response."""
-    client, stub = desk.client("apigatewayv2")
+    client, stub = clients.client("apigatewayv2")
     ping = Integration("ping", "MOCK", "", 29_000, '{"statusCode":200}', '{"type":"pong"}')
     stub.add_response(
         "get_integrations",
@@ -318,8 +318,8 @@ def test_a_mock_without_its_answer_is_completed(desk: Desk) -> None:
     made.integrations.put(ping)
 
 
-def test_an_integration_made_twice_shows_its_second_by_id(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_second_integration_of_same_name_is_shown_by_id(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     twice: Any = [
         {"IntegrationId": each, "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}
         for each in ("i1", "i2")
@@ -330,8 +330,8 @@ def test_an_integration_made_twice_shows_its_second_by_id(desk: Desk) -> None:
     assert [each.name for each in made.integrations.read()] == ["connect", "i2"]
 
 
-def test_a_route_gets_its_response_once(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_a_route_gets_its_response_once(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("update_route", {})
     stub.add_response(
         "get_route_responses", {"Items": [{"RouteResponseId": "rr", "RouteResponseKey": "$default"}]}
@@ -339,8 +339,8 @@ def test_a_route_gets_its_response_once(desk: Desk) -> None:
     gateway(client).routes.put(Route("ping", "ping", "NONE", False, True))
 
 
-def test_a_stage_moves_with_both_limits_and_loses_what_was_set_by_hand(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_stage_update_sets_both_limits_and_removes_manual_settings(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     wanted = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
     live = dataclasses.replace(
         wanted,

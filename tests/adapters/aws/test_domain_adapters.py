@@ -21,7 +21,7 @@ from nwchatctl.aws.route53 import Zones
 from nwchatctl.deploy.domains.facts import DomainConfig, DomainFacts, FoundMapping, FoundRecord, Zone
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.errors import ChatError
-from tests.adapters.aws.stubbed_clients import TAGS, Desk
+from tests.adapters.aws.stubbed_clients import TAGS, StubbedClients
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -59,8 +59,8 @@ def own(domain: Domain) -> bool:
 # Domains --------------------------------------------------------------------------------------
 
 
-def test_domains_are_read_page_by_page(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_domains_are_read_page_by_page(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("get_domain_names", {"Items": [a_domain()], "NextToken": "t"}, {})
     other = {**a_domain(IpAddressType="dualstack"), "DomainName": "b.example.com"}
     other["MutualTlsAuthentication"] = {"TruststoreUri": "s3://x/y"}
@@ -76,8 +76,8 @@ def test_domains_are_read_page_by_page(desk: Desk) -> None:
     assert adapter.targets[NAME] == (TARGET, "ZAWS")
 
 
-def test_mappings_are_read_page_by_page_and_none_of_a_domain_that_is_gone(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_mappings_are_read_page_by_page_and_none_of_a_domain_that_is_gone(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     one = {"ApiId": "a", "Stage": "s", "ApiMappingKey": "v2"}
     stub.add_response("get_api_mappings", {"Items": [one], "NextToken": "t"}, {"DomainName": NAME})
     stub.add_response(
@@ -90,8 +90,8 @@ def test_mappings_are_read_page_by_page_and_none_of_a_domain_that_is_gone(desk: 
     assert adapter.mappings(NAME) == ()
 
 
-def test_a_domain_is_made_with_its_tags_and_waited_for(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_a_domain_is_made_with_its_tags_and_waited_for(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     wanted = {
         "DomainName": NAME,
         "DomainNameConfigurations": [CONFIGURED],
@@ -108,12 +108,12 @@ def test_a_domain_is_made_with_its_tags_and_waited_for(desk: Desk) -> None:
     assert adapter.targets == {NAME: (TARGET, "ZAWS")}
 
 
-def test_patience_outlasts_two_domains_that_are_made_at_once() -> None:
+def test_retry_outlasts_two_concurrent_domain_creations() -> None:
     assert RETRY_SECONDS >= 2 * 30 + 5
 
 
-def test_one_of_ours_that_is_there_is_brought_to_what_is_wanted(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_existing_owned_domain_is_updated(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_client_error("create_domain_name", "ConflictException", "The domain name already exists.")
     stub.add_response("get_domain_name", a_domain(SecurityPolicy="TLS_1_0"))
     stub.add_response(
@@ -124,8 +124,8 @@ def test_one_of_ours_that_is_there_is_brought_to_what_is_wanted(desk: Desk) -> N
     Domains(client, PREFIX).create(DOMAIN, own)
 
 
-def test_one_of_another_account_and_one_of_somebody_here_are_refused(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_foreign_domains_are_refused(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     conflict = ("create_domain_name", "ConflictException", "The domain name already exists.")
     stub.add_client_error(*conflict)
     stub.add_client_error("get_domain_name", "NotFoundException")
@@ -139,18 +139,18 @@ def test_one_of_another_account_and_one_of_somebody_here_are_refused(desk: Desk)
     assert codes == ["domain_elsewhere", "domain_taken"]
 
 
-def test_a_domain_that_waits_for_somebody_is_not_waited_for(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_domain_that_needs_manual_action_is_not_waited_for(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("create_domain_name", {})
-    said = a_domain("PENDING_OWNERSHIP_VERIFICATION", DomainNameStatusMessage="verify it")
-    stub.add_response("get_domain_name", said)
+    response = a_domain("PENDING_OWNERSHIP_VERIFICATION", DomainNameStatusMessage="verify it")
+    stub.add_response("get_domain_name", response)
     with pytest.raises(ChatError) as caught:
         Domains(client, PREFIX).create(DOMAIN, own)
     assert (caught.value.code, "verify it" in caught.value.message) == ("domain_unverified", True)
 
 
-def test_only_what_differs_of_a_domain_is_changed(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_only_what_differs_of_a_domain_is_changed(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     before = dataclasses.replace(
         DOMAIN, mutual_tls="s3://x/y", routing_mode="ROUTING_RULE_ONLY", tags=(*TAGS, ("stray", "tag"))
     )
@@ -175,8 +175,8 @@ def test_only_what_differs_of_a_domain_is_changed(desk: Desk) -> None:
     Domains(client, PREFIX).update(dataclasses.replace(DOMAIN, tags=()), DOMAIN)
 
 
-def test_a_mapping_is_made_changed_or_found_made(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_a_mapping_is_made_changed_or_found_made(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     mapping, wanted = ApiMapping(NAME, "a", "s"), {"DomainName": NAME, "ApiId": "a", "Stage": "s"}
     there = {"ApiId": "a", "Stage": "s", "ApiMappingId": "m", "ApiMappingKey": ""}
     other = {**there, "ApiMappingKey": "v2", "ApiId": "theirs"}
@@ -196,8 +196,8 @@ def test_a_mapping_is_made_changed_or_found_made(desk: Desk) -> None:
     assert adapter.roots == {NAME: ("a", "s")}
 
 
-def test_deleting_what_is_gone_is_fine(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_deleting_absent_domain_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_client_error("delete_domain_name", "NotFoundException")
     stub.add_client_error("get_api_mappings", "NotFoundException")
     stub.add_response("get_api_mappings", {"Items": [{"ApiId": "a", "Stage": "s", "ApiMappingId": "m"}]})
@@ -234,8 +234,8 @@ CHANGE: Any = {"ChangeInfo": {"Id": "/change/C", "Status": "PENDING", "Submitted
 INSYNC: Any = {"ChangeInfo": {**CHANGE["ChangeInfo"], "Status": "INSYNC"}}
 
 
-def test_zones_are_read_page_by_page(desk: Desk) -> None:
-    client, stub = desk.client("route53")
+def test_zones_are_read_page_by_page(clients: StubbedClients) -> None:
+    client, stub = clients.client("route53")
     one = {"Id": "/hostedzone/Z1", "Name": "Example.com.", "CallerReference": "1"}
     two = {**one, "Id": "/hostedzone/Z2", "Config": {"PrivateZone": True}}
     page: Any = {"HostedZones": [one], "IsTruncated": True, "NextMarker": "Z2", "MaxItems": "1", "Marker": ""}
@@ -246,8 +246,8 @@ def test_zones_are_read_page_by_page(desk: Desk) -> None:
     assert Zones(client).every() == (Zone("Z1", "example.com", False), Zone("Z2", "example.com", True))
 
 
-def test_what_stands_at_a_name_and_no_more_is_read(desk: Desk) -> None:
-    client, stub = desk.client("route53")
+def test_only_records_of_the_domain_are_read(clients: StubbedClients) -> None:
+    client, stub = clients.client("route53")
     weighted = alias(SetIdentifier="half", Weight=1)
     text = {"Name": f"{NAME}.", "Type": "TXT", "TTL": 1, "ResourceRecords": [{"Value": '"x"'}]}
     wanted = {"HostedZoneId": "Z1", "StartRecordName": NAME}
@@ -266,8 +266,8 @@ def test_what_stands_at_a_name_and_no_more_is_read(desk: Desk) -> None:
     assert zones.at("Z1", NAME) == ()
 
 
-def test_a_record_is_made_in_the_place_of_the_one_before_and_waited_for(desk: Desk) -> None:
-    client, stub = desk.client("route53")
+def test_record_replaces_previous_one_and_is_waited_for(clients: StubbedClients) -> None:
+    client, stub = clients.client("route53")
     stub.add_response("change_resource_record_sets", CHANGE, batch(("CREATE", SPELLED)))
     stub.add_response("get_change", CHANGE, {"Id": "/change/C"})
     stub.add_response("get_change", INSYNC, {"Id": "/change/C"})
@@ -280,8 +280,10 @@ def test_a_record_is_made_in_the_place_of_the_one_before_and_waited_for(desk: De
     zones.put(before, RECORD)
 
 
-def test_a_record_that_a_lost_attempt_made_is_fine_and_anothers_is_not_overwritten(desk: Desk) -> None:
-    client, stub = desk.client("route53")
+def test_record_of_lost_attempt_is_accepted_and_foreign_record_kept(
+    clients: StubbedClients,
+) -> None:
+    client, stub = clients.client("route53")
     stub.add_client_error("change_resource_record_sets", INVALID, "it already exists")
     stub.add_response("list_resource_record_sets", listed(alias()))
     stub.add_client_error("change_resource_record_sets", INVALID, "it already exists")
@@ -294,8 +296,8 @@ def test_a_record_that_a_lost_attempt_made_is_fine_and_anothers_is_not_overwritt
     assert caught.value.code == "record_taken"
 
 
-def test_deleting_a_record_that_is_gone_or_changed_is_fine(desk: Desk) -> None:
-    client, stub = desk.client("route53")
+def test_deleting_absent_or_changed_record_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("route53")
     stub.add_client_error("change_resource_record_sets", INVALID, "but it was not found")
     stub.add_client_error("change_resource_record_sets", "NoSuchHostedZone")
     stub.add_response("change_resource_record_sets", CHANGE, batch(("DELETE", SPELLED)))
@@ -308,10 +310,10 @@ def test_deleting_a_record_that_is_gone_or_changed_is_fine(desk: Desk) -> None:
 
 
 def summary(arn: str = ARN, name: str = NAME, *others: str, **changes: Any) -> dict[str, Any]:
-    said = {"SubjectAlternativeNameSummaries": [name, *others], "Status": "ISSUED", "InUse": True}
+    response = {"SubjectAlternativeNameSummaries": [name, *others], "Status": "ISSUED", "InUse": True}
     return {
         **{"CertificateArn": arn, "DomainName": name, "Type": "AMAZON_ISSUED"},
-        **{"NotAfter": datetime(2030, 1, 1, tzinfo=UTC), **said, **changes},
+        **{"NotAfter": datetime(2030, 1, 1, tzinfo=UTC), **response, **changes},
     }
 
 
@@ -323,14 +325,14 @@ def details(status: str = "ISSUED", *, asks: bool = True, **changes: Any) -> dic
     return {"Certificate": {**about, "DomainValidationOptions": [option], **changes}}
 
 
-def certificates(desk: Desk) -> tuple[Certificates, Stubber, Stubber]:
-    client, stub = desk.client("acm")
-    route53, zone = desk.client("route53")
+def certificates(clients: StubbedClients) -> tuple[Certificates, Stubber, Stubber]:
+    client, stub = clients.client("acm")
+    route53, zone = clients.client("route53")
     return Certificates(client, Zones(route53), "nonce"), stub, zone
 
 
-def test_certificates_of_every_kind_of_key_are_listed_page_by_page(desk: Desk) -> None:
-    adapter, stub, _ = certificates(desk)
+def test_certificates_of_every_kind_of_key_are_listed_page_by_page(clients: StubbedClients) -> None:
+    adapter, stub, _ = certificates(clients)
     wanted = {"Includes": {"keyTypes": acm._KEY_TYPES}, "MaxItems": 1000}
     # A private one may have no name.
     nameless = {"CertificateArn": f"{ARN}0", "Type": "PRIVATE"}
@@ -341,8 +343,8 @@ def test_certificates_of_every_kind_of_key_are_listed_page_by_page(desk: Desk) -
     assert {"EC_prime256v1", "RSA_4096"} <= set(acm._KEY_TYPES)
 
 
-def test_only_what_may_matter_is_asked_about(desk: Desk) -> None:
-    adapter, stub, _ = certificates(desk)
+def test_only_relevant_certificates_are_described(clients: StubbedClients) -> None:
+    adapter, stub, _ = certificates(clients)
     other = "arn:aws:acm:us-east-2:123456789012:certificate/"
     summaries = [
         summary(),
@@ -375,8 +377,8 @@ def test_only_what_may_matter_is_asked_about(desk: Desk) -> None:
     assert (mine.tags, mine.record, mine.stands_in) == (TAGS, True, "Z1")
 
 
-def test_a_certificate_is_requested_validated_and_waited_for(desk: Desk) -> None:
-    adapter, stub, zone = certificates(desk)
+def test_a_certificate_is_requested_validated_and_waited_for(clients: StubbedClients) -> None:
+    adapter, stub, zone = certificates(clients)
     tags = [{"Key": key, "Value": value} for key, value in TAGS]
     stub.add_response(
         "request_certificate",
@@ -405,15 +407,15 @@ def test_a_certificate_is_requested_validated_and_waited_for(desk: Desk) -> None
     assert adapter.arns == {NAME: ARN}
 
 
-def test_a_request_is_one_by_its_token_in_a_run_and_another_in_the_next(desk: Desk) -> None:
+def test_a_request_is_one_by_its_token_in_a_run_and_another_in_the_next(clients: StubbedClients) -> None:
     tokens = []
     for nonce in ("1", "1", "2"):
-        client, stub = desk.client("acm")
+        client, stub = clients.client("acm")
 
-        def seen(params: Any, **_: object) -> None:
+        def record_params(params: Any, **_: object) -> None:
             tokens.append(params["IdempotencyToken"])
 
-        client.meta.events.register("provide-client-params.acm.RequestCertificate", seen)
+        client.meta.events.register("provide-client-params.acm.RequestCertificate", record_params)
         stub.add_client_error("request_certificate", "AccessDeniedException")
         with pytest.raises(Exception, match="AccessDenied"):
             Certificates(client, Zones(client), nonce).create(CERTIFICATE)
@@ -422,13 +424,13 @@ def test_a_request_is_one_by_its_token_in_a_run_and_another_in_the_next(desk: De
     assert tokens[0].isalnum()
 
 
-def test_what_fails_says_why(desk: Desk) -> None:
-    adapter, stub, zone = certificates(desk)
-    standing = {
+def test_failed_certificate_has_a_reason(clients: StubbedClients) -> None:
+    adapter, stub, zone = certificates(clients)
+    existing = {
         **{"Name": f"_x.{NAME}.", "Type": "CNAME", "TTL": 5},
         "ResourceRecords": [{"Value": "_y.acm-validations.aws."}],
     }
-    zone.add_response("list_resource_record_sets", listed(standing))
+    zone.add_response("list_resource_record_sets", listed(existing))
     for _ in range(2):
         stub.add_response("describe_certificate", details("PENDING_VALIDATION"))
     stub.add_response("describe_certificate", details("FAILED", FailureReason="CAA_ERROR"))
@@ -438,8 +440,8 @@ def test_what_fails_says_why(desk: Desk) -> None:
     assert (caught.value.code, "CAA_ERROR" in caught.value.message) == ("certificate_failed", True)
 
 
-def test_a_validation_record_moves_with_the_hosted_zone(desk: Desk) -> None:
-    adapter, stub, zone = certificates(desk)
+def test_a_validation_record_moves_with_the_hosted_zone(clients: StubbedClients) -> None:
+    adapter, stub, zone = certificates(clients)
     for _ in range(2):
         stub.add_response("describe_certificate", details())
     zone.add_response("list_resource_record_sets", listed(), {"HostedZoneId": "Z2", "StartRecordName": ANY})
@@ -454,8 +456,8 @@ def test_a_validation_record_moves_with_the_hosted_zone(desk: Desk) -> None:
     adapter.update(before, dataclasses.replace(CERTIFICATE, validation_zone="Z2"))
 
 
-def test_one_that_is_deleted_while_it_is_waited_for_is_not_waited_for(desk: Desk) -> None:
-    adapter, stub, _ = certificates(desk)
+def test_wait_ends_when_certificate_is_deleted(clients: StubbedClients) -> None:
+    adapter, stub, _ = certificates(clients)
     for _ in range(2):
         stub.add_response("describe_certificate", details("PENDING_VALIDATION"))
     stub.add_client_error("describe_certificate", "ResourceNotFoundException")
@@ -466,8 +468,10 @@ def test_one_that_is_deleted_while_it_is_waited_for_is_not_waited_for(desk: Desk
 
 
 @pytest.mark.parametrize(("zone", "code"), [("Z1", "certificate_pending"), ("", "certificate_unvalidated")])
-def test_waiting_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch, zone: str, code: str) -> None:
-    adapter, stub, route53 = certificates(desk)
+def test_waiting_is_bounded(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch, zone: str, code: str
+) -> None:
+    adapter, stub, route53 = certificates(clients)
     monkeypatch.setattr(acm, "ISSUE_SECONDS", -1.0)
     monkeypatch.setattr(acm, "ELSEWHERE_SECONDS", -1.0)
     if zone:
@@ -485,8 +489,8 @@ def test_waiting_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch, zone: s
     assert "again" in caught.value.hint
 
 
-def test_a_certificate_goes_once_its_domain_lets_it(desk: Desk) -> None:
-    adapter, stub, zone = certificates(desk)
+def test_certificate_is_deleted_after_domain_releases_it(clients: StubbedClients) -> None:
+    adapter, stub, zone = certificates(clients)
     live = dataclasses.replace(CERTIFICATE, arn=ARN, record=True)
     balancer = "arn:aws:elasticloadbalancing:us-east-2:999999999999:loadbalancer/app/prod-cmh-1/1"
     domain = f"arn:aws:apigateway:us-east-2::/domainnames/{NAME}"
@@ -504,8 +508,8 @@ def test_a_certificate_goes_once_its_domain_lets_it(desk: Desk) -> None:
     adapter.delete(live)
 
 
-def test_a_certificate_that_the_operators_own_uses_is_left_with_its_record(desk: Desk) -> None:
-    adapter, stub, _ = certificates(desk)
+def test_certificate_in_use_is_kept_with_its_record(clients: StubbedClients) -> None:
+    adapter, stub, _ = certificates(clients)
     balancer = "arn:aws:elasticloadbalancing:us-east-2:123456789012:loadbalancer/app/mine/1"
     stub.add_response("list_tags_for_certificate", {"Tags": [{"Key": "nwchat:managed-by", "Value": "x"}]})
     for _ in range(2):
@@ -517,13 +521,15 @@ def test_a_certificate_that_the_operators_own_uses_is_left_with_its_record(desk:
     assert (caught.value.code, balancer in caught.value.message) == ("certificate_in_use", True)
 
 
-def test_a_certificate_is_waited_for_as_long_as_aws_may_hold_it() -> None:
+def test_wait_covers_time_that_aws_holds_certificate() -> None:
     assert acm.FREE_SECONDS >= 20 * 60
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_a_validation_record_that_another_certificate_needs_stays(desk: Desk, ours: bool) -> None:
-    adapter, stub, _ = certificates(desk)
+def test_a_validation_record_that_another_certificate_needs_stays(
+    clients: StubbedClients, ours: bool
+) -> None:
+    adapter, stub, _ = certificates(clients)
     other = f"{ARN}2"
     stub.add_response("describe_certificate", details())
     # The wildcard of a name is validated by the name's own record.
@@ -542,9 +548,9 @@ def test_a_validation_record_that_another_certificate_needs_stays(desk: Desk, ou
 # All of it ------------------------------------------------------------------------------------
 
 
-def facts(desk: Desk, *wanted: DomainConfig, domains: Any = ()) -> DomainFacts:
+def facts(clients: StubbedClients, *wanted: DomainConfig, domains: Any = ()) -> DomainFacts:
     """What is read, where ACM and Route 53 must not be asked."""
-    client, stub = desk.client("apigatewayv2")
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("get_domain_names", {"Items": list(domains)})
 
     def forbidden() -> Any:
@@ -553,14 +559,14 @@ def facts(desk: Desk, *wanted: DomainConfig, domains: Any = ()) -> DomainFacts:
     return read(Domains(client, PREFIX), forbidden, forbidden, wanted, dict(TAGS), run_inline)
 
 
-def test_without_a_name_nobody_is_asked_about_certificates_and_zones(desk: Desk) -> None:
-    assert facts(desk) == DomainFacts()
+def test_without_domain_certificates_and_zones_are_not_read(clients: StubbedClients) -> None:
+    assert facts(clients) == DomainFacts()
     foreign = {**a_domain(), "Tags": {"nwchat:chat": "another", "nwchat:managed-by": "nwchatctl"}}
-    assert [each.name for each in facts(desk, domains=[foreign]).domains] == [NAME]
+    assert [each.name for each in facts(clients, domains=[foreign]).domains] == [NAME]
 
 
-def test_without_a_name_not_being_allowed_to_look_is_no_error(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_without_domain_denied_reads_are_ignored(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     for code in ("AccessDeniedException", "BadRequestException", "AccessDeniedException"):
         stub.add_client_error("get_domain_names", code, http_status_code=403)
 
@@ -575,10 +581,10 @@ def test_without_a_name_not_being_allowed_to_look_is_no_error(desk: Desk) -> Non
         read(domains, forbidden, forbidden, (), dict(TAGS), run_inline, frozenset({NAME}))
 
 
-def test_a_certificate_is_found_again_by_the_name_that_it_was_requested_for(desk: Desk) -> None:
-    adapter, stub, _ = certificates(desk)
-    client, gateway = desk.client("apigatewayv2")
-    route53, zone = desk.client("route53")
+def test_a_certificate_is_found_again_by_the_name_that_it_was_requested_for(clients: StubbedClients) -> None:
+    adapter, stub, _ = certificates(clients)
+    client, gateway = clients.client("apigatewayv2")
+    route53, zone = clients.client("route53")
     gateway.add_response("get_domain_names", {"Items": []})
     stub.add_response("list_certificates", {"CertificateSummaryList": [summary()]})
     tags = [{"Key": key, "Value": value} for key, value in TAGS]
@@ -593,11 +599,11 @@ def test_a_certificate_is_found_again_by_the_name_that_it_was_requested_for(desk
     assert [each.arn for each in found.certificates] == [ARN]
 
 
-def test_with_a_name_or_a_domain_of_ours_they_are(desk: Desk) -> None:
+def test_with_domain_certificates_and_zones_are_read(clients: StubbedClients) -> None:
     want = DomainConfig(NAME, "", "", False, "a", "s", "domain.name")
     with pytest.raises(AssertionError, match="asked"):
-        facts(desk, want)
-    client, stub = desk.client("apigatewayv2")
+        facts(clients, want)
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("get_domain_names", {"Items": [a_domain()]})
     stub.add_response("get_api_mappings", {"Items": []})
 

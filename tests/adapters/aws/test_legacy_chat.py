@@ -53,31 +53,31 @@ def put(aws: Aws, *rows: dict[str, Any]) -> None:
         client.batch_write_item(RequestItems={"chat": some})
 
 
-def ours(aws: Aws) -> dict[str, Any]:
+def copied_rows(aws: Aws) -> dict[str, Any]:
     pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName="ours")
     return {row["connection_id"]["S"]: row for page in pages for row in page["Items"]}
 
 
-def test_thousands_come_over_page_by_page(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_copied_page_by_page(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legacy_chat, "PAGE", 100)
     put(aws, *({"connectionid": {"S": f"c{number}="}} for number in range(1_234)))
     adapter, found = old(aws)
     assert adapter.count(found) == 1_234
-    seen: list[int] = []
-    assert adapter.copy(found, "ours", NOW, seen.append) == Copied(copied=1_234)
-    assert len(ours(aws)) == 1_234
-    assert (seen[0], seen[-1], len(seen)) == (100, 1_234, 13)
-    assert ours(aws)["c7="] == {
+    progress: list[int] = []
+    assert adapter.copy(found, "ours", NOW, progress.append) == Copied(copied=1_234)
+    assert len(copied_rows(aws)) == 1_234
+    assert (progress[0], progress[-1], len(progress)) == (100, 1_234, 13)
+    assert copied_rows(aws)["c7="] == {
         "connection_id": {"S": "c7="},
         "connected_at": {"N": str(NOW)},
         "expires_at": {"N": str(NOW // 1000 + 8100)},
     }
     # Run again: all are there, and none is written anew.
     assert adapter.copy(found, "ours", NOW + 5000) == Copied(present=1_234)
-    assert ours(aws)["c7="]["connected_at"] == {"N": str(NOW)}
+    assert copied_rows(aws)["c7="]["connected_at"] == {"N": str(NOW)}
 
 
-def test_odd_rows_are_counted_and_ours_stay(aws: Aws) -> None:
+def test_unusable_rows_are_counted_and_existing_rows_kept(aws: Aws) -> None:
     row = {"connection_id": {"S": "there"}, "uname": {"S": "tchalvak"}}
     aws.client("dynamodb").put_item(TableName="ours", Item=row)
     long_ago = {"N": str(NOW // 1000 - 9000)}
@@ -92,8 +92,8 @@ def test_odd_rows_are_counted_and_ours_stay(aws: Aws) -> None:
     )
     adapter, found = old(aws)
     assert adapter.copy(found, "ours", NOW) == Copied(copied=2, present=1, expired=1, unusable=2)
-    assert ours(aws).keys() == {"there", "plain", "ttl"}
-    assert ours(aws)["there"] == row
+    assert copied_rows(aws).keys() == {"there", "plain", "ttl"}
+    assert copied_rows(aws)["there"] == row
 
 
 def test_an_empty_table(aws: Aws) -> None:
@@ -102,7 +102,7 @@ def test_an_empty_table(aws: Aws) -> None:
     assert adapter.count(found) == 0
 
 
-def test_there_or_not(aws: Aws) -> None:
+def test_table_exists_or_not(aws: Aws) -> None:
     adapter, found = old(aws)
     assert (found.name, found.partition_key, found.tags) == ("chat", "connectionid", {})
     assert adapter.table("none") is None
@@ -129,7 +129,7 @@ def test_throttled_writes_are_repeated(aws: Aws, code: str) -> None:
     # First, as moto answers at the same place; it writes all the same, as if an answer was lost.
     client.meta.events.register_first("before-send.dynamodb.PutItem", refuse)
     assert adapter.copy(found, "ours", NOW) == Copied(present=1)
-    assert (len(refused), list(ours(aws))) == (2, ["c"])
+    assert (len(refused), list(copied_rows(aws))) == (2, ["c"])
 
 
 def answer(url: str, code: str) -> AWSResponse:
@@ -149,7 +149,7 @@ def stubbed(service: Any) -> tuple[Any, Stubber]:
 
 
 @pytest.mark.parametrize("call", ["get_function", "tag_resource"])
-def test_a_refusal_names_the_policy_of_adoptions(call: str) -> None:
+def test_denied_call_names_the_adopt_policy(call: str) -> None:
     functions, stub = stubbed("lambda")
     dynamodb, _ = stubbed("dynamodb")
     stub.add_client_error(call, "AccessDeniedException", "not authorized", 403)

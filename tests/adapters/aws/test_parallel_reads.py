@@ -102,7 +102,7 @@ PARTS = Parts(
 )
 
 
-def test_an_api_is_asked_for_everything_at_once_and_then_for_its_responses() -> None:
+def test_api_parts_are_read_in_parallel_then_responses() -> None:
     client: Any = Client(
         API,
         {"get_authorizers", "get_integrations", "get_routes", "get_deployments", "get_stages"},
@@ -117,14 +117,14 @@ def test_an_api_is_asked_for_everything_at_once_and_then_for_its_responses() -> 
     assert gateway.ids.deployments == {"abc": "d9"}
 
 
-def test_without_threads_the_same_is_read() -> None:
+def test_sequential_reads_return_the_same() -> None:
     client: Any = Client(API)
     gateway = WebSocketApi(client, "arn:")
     gateway.ids.api = "x"
     assert gateway.read(run_inline) == PARTS
 
 
-def test_a_table_is_described_in_parts_at_once() -> None:
+def test_table_is_described_in_parallel() -> None:
     client: Any = Client(
         {
             "describe_table": {
@@ -156,7 +156,7 @@ ROLE = {
 
 
 @pytest.mark.parametrize(("inline", "policy"), [(["nwchat", "mine"], '{"Statement":[]}'), (["mine"], "")])
-def test_a_role_is_asked_for_its_two_kinds_of_policies_at_once(inline: list[str], policy: str) -> None:
+def test_role_policies_are_read_in_parallel(inline: list[str], policy: str) -> None:
     client: Any = Client(
         {**ROLE, "list_role_policies": {"PolicyNames": inline}},
         {"list_role_policies", "list_attached_role_policies"},
@@ -167,7 +167,7 @@ def test_a_role_is_asked_for_its_two_kinds_of_policies_at_once(inline: list[str]
     assert ("get_role_policy" in client.asked) == bool(policy)
 
 
-def test_what_is_not_there_is_asked_for_once() -> None:
+def test_absent_resource_is_read_once() -> None:
     role: Any = Client({"get_role": Missing()})
     table: Any = Client({"describe_table": Missing()})
     with ParallelReads() as start:
@@ -176,7 +176,7 @@ def test_what_is_not_there_is_asked_for_once() -> None:
     assert (role.asked, table.asked) == (["get_role"], ["describe_table"])
 
 
-def test_log_groups_are_listed_in_one_call_and_only_those_that_are_asked_for() -> None:
+def test_log_groups_are_listed_in_one_call_and_filtered() -> None:
     listed: list[Any] = [
         {"logGroupName": f"/x-{name}", "retentionInDays": 7} for name in ("a", "b", "b-other")
     ]

@@ -21,7 +21,7 @@ from nwchatctl.deploy.model.storage import LogGroup, Table
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.errors import ChatError
-from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, Desk, functions
+from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, StubbedClients, functions
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -67,8 +67,8 @@ def taken(stub: Any, tags: Any, statuses: tuple[str, ...] = ("ACTIVE",)) -> None
     stub.add_response("list_tags_of_resource", {"Tags": to_list(tags)})
 
 
-def test_a_table_that_is_there_is_completed(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_a_table_that_is_there_is_completed(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     # Still being made by the call whose answer was lost.
     taken(stub, TAGS, ("CREATING", "CREATING", "ACTIVE"))
     stub.add_response("update_table", {}, {"TableName": "tab", "DeletionProtectionEnabled": True})
@@ -81,16 +81,16 @@ def test_a_table_that_is_there_is_completed(desk: Desk) -> None:
     Tables(client).create(TABLE)
 
 
-def test_somebody_elses_table_is_refused(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_foreign_table_is_refused(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     taken(stub, THEIRS)
     with pytest.raises(ChatError) as caught:
         Tables(client).create(TABLE)
     assert refuses(caught, "table tab")
 
 
-def test_a_table_that_is_being_deleted_is_made_anew(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_table_that_is_being_deleted_is_created_again(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     stub.add_client_error("create_table", "ResourceInUseException", "Table already exists: tab")
     stub.add_response("describe_table", described("DELETING"))
     stub.add_client_error("describe_table", "ResourceNotFoundException")
@@ -102,8 +102,8 @@ def test_a_table_that_is_being_deleted_is_made_anew(desk: Desk) -> None:
     Tables(client).create(dataclasses.replace(TABLE, ttl_attribute=""))
 
 
-def test_a_table_that_is_being_deleted_is_deleted(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_deleting_table_that_is_being_deleted_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     stub.add_client_error(
         "update_table",
         "ResourceInUseException",
@@ -114,16 +114,16 @@ def test_a_table_that_is_being_deleted_is_deleted(desk: Desk) -> None:
     Tables(client).delete(TABLE)
 
 
-def test_expiry_that_is_on_already_is_on(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_expiry_that_is_on_already_is_on(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     stub.add_client_error("update_time_to_live", "ValidationException", "TimeToLive is already enabled")
     on = {"TimeToLiveStatus": "ENABLING", "AttributeName": "expires_at"}
     stub.add_response("describe_time_to_live", {"TimeToLiveDescription": on})
     Tables(client).update(dataclasses.replace(TABLE, ttl_attribute=""), TABLE)
 
 
-def test_expiry_that_was_changed_too_often_is_an_error(desk: Desk) -> None:
-    client, stub = desk.client("dynamodb")
+def test_expiry_that_was_changed_too_often_is_an_error(clients: StubbedClients) -> None:
+    client, stub = clients.client("dynamodb")
     often = "Time to live has been modified multiple times within a fixed interval"
     stub.add_client_error("update_time_to_live", "ValidationException", often)
     stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
@@ -135,9 +135,9 @@ def test_expiry_that_was_changed_too_often_is_an_error(desk: Desk) -> None:
 # Log groups, roles, functions -----------------------------------------------------------------
 
 
-def test_a_log_group_that_is_there_gets_retention_and_tags(desk: Desk) -> None:
+def test_a_log_group_that_is_there_gets_retention_and_tags(clients: StubbedClients) -> None:
     """Lambda makes a group by itself, so that it is ours by its name."""
-    client, stub = desk.client("logs")
+    client, stub = clients.client("logs")
     stub.add_client_error("create_log_group", "ResourceAlreadyExistsException")
     stub.add_response("describe_log_groups", {"logGroups": [{"logGroupName": "g"}]})
     stub.add_response("list_tags_for_resource", {"tags": {}})
@@ -165,24 +165,24 @@ def role_taken(stub: Any, tags: Any) -> None:
     stub.add_response("list_attached_role_policies", {"AttachedPolicies": []})
 
 
-def test_a_role_that_is_there_gets_its_policy(desk: Desk) -> None:
-    client, stub = desk.client("iam")
+def test_a_role_that_is_there_gets_its_policy(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
     role_taken(stub, TAGS)
     policy = {"RoleName": "r", "PolicyName": "nwchat", "PolicyDocument": ROLE.policy}
     stub.add_response("put_role_policy", {}, policy)
     Roles(client).create(ROLE)
 
 
-def test_somebody_elses_role_is_refused(desk: Desk) -> None:
-    client, stub = desk.client("iam")
+def test_foreign_role_is_refused(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
     role_taken(stub, ())
     with pytest.raises(ChatError) as caught:
         Roles(client).create(ROLE)
     assert refuses(caught, "role r")
 
 
-def test_what_is_attached_while_a_role_goes_goes_too(desk: Desk) -> None:
-    client, stub = desk.client("iam")
+def test_policy_attached_during_role_deletion_is_detached(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
     arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     stub.add_response("delete_role_policy", {}, {"RoleName": "r", "PolicyName": "nwchat"})
     stub.add_client_error("delete_role", "DeleteConflict", "Cannot delete entity, must detach all policies")
@@ -195,8 +195,8 @@ def test_what_is_attached_while_a_role_goes_goes_too(desk: Desk) -> None:
     Roles(client).delete(ROLE)
 
 
-def test_a_role_that_cannot_be_stripped_is_an_error_in_the_end(desk: Desk) -> None:
-    client, stub = desk.client("iam")
+def test_role_whose_policies_stay_is_an_error(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
     stub.add_response("delete_role_policy", {})
     for last in (False, False, True):
         stub.add_client_error("delete_role", "DeleteConflict", "must remove roles from instance profile")
@@ -233,14 +233,14 @@ def function_taken(stub: Any, tags: Any, **others: Any) -> None:
     stub.add_response("list_aliases", {"Aliases": []})
 
 
-def test_a_function_that_is_there_is_taken_as_it_is(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_existing_equal_function_is_not_changed(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     function_taken(stub, TAGS)
     functions(client).create(FUNCTION)
 
 
-def test_a_function_that_is_there_is_brought_to_what_is_wanted(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_existing_function_is_updated(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     function_taken(stub, TAGS, CodeSha256="old")
     code = {"FunctionName": "f", "ZipFile": b"zip", "Architectures": ["arm64"], "Publish": False}
     stub.add_response("update_function_code", {}, code)
@@ -250,8 +250,8 @@ def test_a_function_that_is_there_is_brought_to_what_is_wanted(desk: Desk) -> No
     functions(client).create(FUNCTION)
 
 
-def test_somebody_elses_function_is_refused(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_foreign_function_is_refused(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     function_taken(stub, THEIRS)
     with pytest.raises(ChatError) as caught:
         functions(client).create(FUNCTION)
@@ -266,8 +266,8 @@ def test_somebody_elses_function_is_refused(desk: Desk) -> None:
     ],
     ids=["made", "changed"],
 )
-def test_a_function_that_fails_is_not_waited_for(desk: Desk, failed: dict[str, str]) -> None:
-    client, stub = desk.client("lambda")
+def test_a_function_that_fails_is_not_waited_for(clients: StubbedClients, failed: dict[str, str]) -> None:
+    client, stub = clients.client("lambda")
     stub.add_response("create_function", {})
     stub.add_response("get_function", {"Configuration": failed})
     with pytest.raises(ChatError, match="function f could not be made ready: no such layer") as caught:
@@ -278,10 +278,10 @@ def test_a_function_that_fails_is_not_waited_for(desk: Desk, failed: dict[str, s
 # API Gateway ----------------------------------------------------------------------------------
 
 
-def gateway(desk: Desk) -> tuple[WebSocketApi, Any, Any]:
+def gateway(clients: StubbedClients) -> tuple[WebSocketApi, Any, Any]:
     """With the stub of the client that may repeat calls, and of the one that must not."""
-    client, stub = desk.client("apigatewayv2")
-    single, once = desk.client("apigatewayv2")
+    client, stub = clients.client("apigatewayv2")
+    single, once = clients.client("apigatewayv2")
     made = WebSocketApi(client, PREFIX, lambda: single)
     made.ids.api = "abc"
     made.ids.integrations["ping"] = "i1"
@@ -307,16 +307,16 @@ def an_api(api_id: str, name: str = "nwchat-x", created: str = "2026-01-01") -> 
     }
 
 
-def test_an_api_made_without_an_answer_is_found(desk: Desk) -> None:
-    made, stub, once = gateway(desk)
+def test_an_api_made_without_an_answer_is_found(clients: StubbedClients) -> None:
+    made, stub, once = gateway(clients)
     broken(once, "create_api")
     stub.add_response("get_apis", {"Items": [an_api("new")]})
     made.create_api(API)
     assert made.ids.api == "new"
 
 
-def test_an_api_that_was_not_made_is_made_again(desk: Desk) -> None:
-    made, stub, once = gateway(desk)
+def test_an_api_that_was_not_made_is_made_again(clients: StubbedClients) -> None:
+    made, stub, once = gateway(clients)
     broken(once, "create_api")
     stub.add_response("get_apis", {"Items": [an_api("other", name="somebody's")]})
     once.add_response("create_api", {"ApiId": "new"})
@@ -324,8 +324,8 @@ def test_an_api_that_was_not_made_is_made_again(desk: Desk) -> None:
     assert made.ids.api == "new"
 
 
-def test_an_integration_made_without_an_answer_is_found(desk: Desk) -> None:
-    made, stub, once = gateway(desk)
+def test_an_integration_made_without_an_answer_is_found(clients: StubbedClients) -> None:
+    made, stub, once = gateway(clients)
     broken(once, "create_integration")
     items = [{"IntegrationId": "i2", "Description": "nwchatctl:connect"}, {"IntegrationId": "i3"}]
     stub.add_response("get_integrations", {"Items": items})
@@ -334,16 +334,16 @@ def test_an_integration_made_without_an_answer_is_found(desk: Desk) -> None:
     assert made.ids.integrations["connect"] == "i2"
 
 
-def test_a_deployment_made_without_an_answer_is_found(desk: Desk) -> None:
-    made, stub, once = gateway(desk)
+def test_a_deployment_made_without_an_answer_is_found(clients: StubbedClients) -> None:
+    made, stub, once = gateway(clients)
     broken(once, "create_deployment")
     stub.add_response("get_deployments", {"Items": [{"DeploymentId": "y", "Description": "nwchatctl:d2"}]})
     made.deployments.create(Deployment("d2"))
     assert made.ids.deployments["d2"] == "y"
 
 
-def test_a_route_that_is_there_is_retargeted(desk: Desk) -> None:
-    made, stub, once = gateway(desk)
+def test_a_route_that_is_there_is_retargeted(clients: StubbedClients) -> None:
+    made, stub, once = gateway(clients)
     exists = "Route with key ping already exists for this API"
     once.add_client_error("create_route", "ConflictException", exists, http_status_code=409)
     stub.add_response("get_routes", {"Items": [{"RouteId": "r1", "RouteKey": "ping"}]})
@@ -360,16 +360,16 @@ def test_a_route_that_is_there_is_retargeted(desk: Desk) -> None:
     assert made.ids.routes == {"ping": "r1"}
 
 
-def test_a_stage_that_is_there_is_changed(desk: Desk) -> None:
-    made, stub, once = gateway(desk)
+def test_a_stage_that_is_there_is_changed(clients: StubbedClients) -> None:
+    made, stub, once = gateway(clients)
     once.add_client_error("create_stage", "ConflictException", "Stage already exists", http_status_code=409)
     stub.add_response("get_stages", {"Items": [{"StageName": "production", "Tags": dict(TAGS)}]})
     stub.add_response("update_stage", {})
     made.stages.create(Stage("production", "d1", False, 100.0, 200, (), (), TAGS))
 
 
-def test_throttling_and_conflicts_of_tagging_pass(desk: Desk) -> None:
-    made, stub, _ = gateway(desk)
+def test_tagging_retries_throttling_and_conflicts(clients: StubbedClients) -> None:
+    made, stub, _ = gateway(clients)
     stub.add_response("update_api", {})
     stub.add_client_error("tag_resource", "TooManyRequestsException", http_status_code=429)
     stub.add_client_error("tag_resource", "ConflictException", "concurrent modification")
@@ -377,9 +377,9 @@ def test_throttling_and_conflicts_of_tagging_pass(desk: Desk) -> None:
     made.update_api(dataclasses.replace(API, tags=()), API)
 
 
-def test_reading_twice_reads_the_same(desk: Desk) -> None:
+def test_reading_twice_reads_the_same(clients: StubbedClients) -> None:
     """Patience repeats a whole reading: what the first half of it saw must not look like duplicates."""
-    made, stub, _ = gateway(desk)
+    made, stub, _ = gateway(clients)
     items = [{"IntegrationId": "i1", "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}]
     for _ in range(2):
         stub.add_response("get_integrations", {"Items": items})
@@ -406,8 +406,8 @@ def nothing_in(stub: Any, api_id: str) -> None:
         stub.add_response(each, {"Items": []}, {"ApiId": api_id})
 
 
-def test_of_bare_apis_the_oldest_is_kept(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_of_bare_apis_the_oldest_is_kept(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     apis = [an_api("a", created="2026-01-02"), an_api("b"), an_api("c", created="2026-01-03")]
     stub.add_response("get_apis", {"Items": apis})
     for each in "bac":
@@ -421,8 +421,8 @@ def test_of_bare_apis_the_oldest_is_kept(desk: Desk) -> None:
     made.websocket_api.delete_api(dataclasses.replace(API, name="nwchat-x"))
 
 
-def test_the_one_that_is_in_use_is_kept(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_the_one_that_is_in_use_is_kept(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("get_apis", {"Items": [an_api("a"), an_api("b", name="renamed")]})
     nothing_in(stub, "a")
     stub.add_response("get_routes", {"Items": [{"RouteKey": "$default"}]}, {"ApiId": "b"})

@@ -15,7 +15,7 @@ from nwchatctl.aws.core.retry import is_transient
 from nwchatctl.aws.sqs import Queues
 from nwchatctl.deploy.desired.dead_letters import async_invoke, queue
 from nwchatctl.errors import ChatError
-from tests.adapters.aws.stubbed_clients import TAGS, Desk
+from tests.adapters.aws.stubbed_clients import TAGS, StubbedClients
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -32,15 +32,15 @@ SET = {
 }
 
 
-def there(stub: Any, tags: Any = TAGS, **attributes: str) -> None:
+def existing(stub: Any, tags: Any = TAGS, **attributes: str) -> None:
     stub.add_response("get_queue_url", {"QueueUrl": URL}, {"QueueName": "x-dead-letters"})
     stub.add_response("get_queue_attributes", {"Attributes": {**SET, **attributes}})
     stub.add_response("list_queue_tags", {"Tags": dict(tags)}, {"QueueUrl": URL})
 
 
-def test_a_queue_as_it_is_read(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
-    there(
+def test_a_queue_as_it_is_read(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
+    existing(
         stub,
         ApproximateNumberOfMessages="1",
         ApproximateNumberOfMessagesNotVisible="2",
@@ -52,9 +52,9 @@ def test_a_queue_as_it_is_read(desk: Desk) -> None:
     assert (found.url, found.waiting) == (URL, 7)
 
 
-def test_whatever_else_is_set_is_seen(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
-    there(
+def test_other_attributes_are_read(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
+    existing(
         stub,
         SqsManagedSseEnabled="false",
         KmsMasterKeyId="key",
@@ -71,24 +71,24 @@ def test_whatever_else_is_set_is_seen(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("call", ["get_queue_url", "get_queue_attributes"])
-def test_a_queue_that_is_not_there(desk: Desk, call: str) -> None:
+def test_a_queue_that_is_not_there(clients: StubbedClients, call: str) -> None:
     """Or that goes between one call and the next."""
-    client, stub = desk.client("sqs")
+    client, stub = clients.client("sqs")
     if call != "get_queue_url":
         stub.add_response("get_queue_url", {"QueueUrl": URL})
     stub.add_client_error(call, GONE, "The specified queue does not exist.", 400)
     assert Queues(client).read("x-dead-letters") is None
 
 
-def test_being_denied_is_no_absence(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
+def test_denied_read_is_an_error(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
     stub.add_client_error("get_queue_url", "AccessDenied", "no", 403)
     with pytest.raises(ClientError):
         Queues(client).read("x-dead-letters")
 
 
-def test_it_is_made_with_its_tags(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
+def test_queue_is_created_with_tags(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
     made = {"QueueName": "x-dead-letters", "Attributes": SET, "tags": dict(TAGS)}
     # Its name is free again a minute after a queue of that name was deleted.
     stub.add_client_error("create_queue", "AWS.SimpleQueueService.QueueDeletedRecently", "wait 60 seconds")
@@ -96,20 +96,20 @@ def test_it_is_made_with_its_tags(desk: Desk) -> None:
     Queues(client).create(WANTED)
 
 
-def test_one_that_is_there_is_completed_or_refused(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
+def test_existing_queue_is_completed_or_refused(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
     stub.add_client_error("create_queue", "QueueAlreadyExists", "already exists")
-    there(stub, DelaySeconds="9")
+    existing(stub, DelaySeconds="9")
     stub.add_response("set_queue_attributes", {}, {"QueueUrl": URL, "Attributes": {"DelaySeconds": "0"}})
     Queues(client).create(WANTED)
     stub.add_client_error("create_queue", "QueueAlreadyExists", "already exists")
-    there(stub, (("nwchat:chat", "another"),))
+    existing(stub, (("nwchat:chat", "another"),))
     with pytest.raises(ChatError, match="not this chat's, and in its way: queue x-dead-letters"):
         Queues(client).create(WANTED)
 
 
-def test_only_what_differs_is_set(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
+def test_only_what_differs_is_set(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
     before = dataclasses.replace(
         WANTED, encryption="key", policy="{}", tags=(("stray", "x"), *TAGS[:1]), retention_seconds=60
     )
@@ -125,8 +125,8 @@ def test_only_what_differs_is_set(desk: Desk) -> None:
     Queues(client).update(before, WANTED)
 
 
-def test_deleting_what_is_gone_is_fine(desk: Desk) -> None:
-    client, stub = desk.client("sqs")
+def test_deleting_absent_queue_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
     stub.add_response("delete_queue", {}, {"QueueUrl": URL})
     stub.add_client_error("delete_queue", GONE, "The specified queue does not exist.")
     Queues(client).delete(WANTED)
@@ -136,8 +136,8 @@ def test_deleting_what_is_gone_is_fine(desk: Desk) -> None:
 # Events ---------------------------------------------------------------------------------------
 
 
-def test_where_failed_events_go(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_failure_destination_is_set(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     wanted = async_invoke("f", ARN)
     where = {"FunctionName": "f", "Qualifier": "live"}
     set_up = {
@@ -164,16 +164,16 @@ def test_where_failed_events_go(desk: Desk) -> None:
 
 
 def test_a_role_that_may_not_write_to_the_queue_yet() -> None:
-    said = "The function's execution role does not have permissions to call SendMessage on SQS"
-    error: Any = {"Error": {"Code": "InvalidParameterValueException", "Message": said}}
+    message = "The function's execution role does not have permissions to call SendMessage on SQS"
+    error: Any = {"Error": {"Code": "InvalidParameterValueException", "Message": message}}
     assert is_transient(ClientError(error, "PutFunctionEventInvokeConfig"))
 
 
 # A message to all, by the operator ------------------------------------------------------------
 
 
-def test_segments_are_handed_over_once_there_is_somebody_to_take_them(desk: Desk) -> None:
-    client, stub = desk.client("lambda")
+def test_segments_are_invoked_only_if_fanout_function_exists(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
     segment = Segment("{}", "id", 0, 1, 1.0)
     stub.add_response("invoke", {"StatusCode": 204}, {"FunctionName": "f:live", "InvocationType": "DryRun"})
     stub.add_response("invoke", {"StatusCode": 202})

@@ -16,7 +16,7 @@ from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.model.websocket import Authorizer
 from nwchatctl.deploy.signing_keys import dropped, drops_tokens, new_key, rotated
 from nwchatctl.errors import ChatError
-from tests.adapters.aws.stubbed_clients import TAGS, Desk
+from tests.adapters.aws.stubbed_clients import TAGS, StubbedClients
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -26,7 +26,7 @@ KEYS = (TokenKey("new", "n" * 43, 2000), TokenKey("old", "o" * 43, 1000))
 LISTED = [{"Key": key, "Value": value} for key, value in TAGS]
 
 
-def there(stub: Any, kind: str = "SecureString", tags: Any = None) -> None:
+def existing(stub: Any, kind: str = "SecureString", tags: Any = None) -> None:
     stub.add_response(
         "get_parameter",
         {"Parameter": {"Type": kind, "Value": "AQ=="}},
@@ -39,16 +39,16 @@ def there(stub: Any, kind: str = "SecureString", tags: Any = None) -> None:
     )
 
 
-def test_it_is_read_without_what_is_in_it(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
-    there(stub)
+def test_parameter_is_read_without_its_value(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
+    existing(stub)
     assert KeyParameters(client, lambda: 0).read(NAME) == WANTED
     stub.add_client_error("get_parameter", "ParameterNotFound")
     assert KeyParameters(client, lambda: 0).read(NAME) is None
 
 
-def test_it_is_made_with_its_tags_and_a_key_of_256_bits(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_parameter_is_created_with_tags_and_256_bit_key(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     sent: list[Any] = []
     client.meta.events.register(
         "provide-client-params.ssm.PutParameter", lambda params, **_: sent.append(params)
@@ -63,52 +63,52 @@ def test_it_is_made_with_its_tags_and_a_key_of_256_bits(desk: Desk) -> None:
     assert (len(key.key), key.created_at) == (43, 1_700_000_000)
 
 
-def test_one_that_is_there_keeps_its_keys(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_existing_parameter_keeps_its_keys(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     stub.add_client_error("put_parameter", "ParameterAlreadyExists")
-    there(stub)
+    existing(stub)
     KeyParameters(client, lambda: 0).create(WANTED)
 
 
-def test_somebody_elses_is_left_alone(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_foreign_parameter_is_refused(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     stub.add_client_error("put_parameter", "ParameterAlreadyExists")
-    there(stub, tags=[])
+    existing(stub, tags=[])
     with pytest.raises(ChatError) as raised:
         KeyParameters(client, lambda: 0).create(WANTED)
     assert raised.value.code == "not_ours"
 
 
-def test_one_that_was_not_encrypted_is_made_anew(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_unencrypted_parameter_is_created_again(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     stub.add_response("delete_parameter", {}, {"Name": NAME})
     stub.add_response("put_parameter", {"Version": 1})
     KeyParameters(client, lambda: 0).update(dataclasses.replace(WANTED, type="String"), WANTED)
 
 
-def test_what_differs_of_the_tags_is_changed(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_what_differs_of_the_tags_is_changed(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     where = {"ResourceType": "Parameter", "ResourceId": NAME}
     stub.add_response("add_tags_to_resource", {}, {**where, "Tags": LISTED})
     stub.add_response("remove_tags_from_resource", {}, {**where, "TagKeys": ["by"]})
     KeyParameters(client, lambda: 0).update(dataclasses.replace(WANTED, tags=(("by", "hand"),)), WANTED)
 
 
-def test_keys_are_put_in_the_place_of_keys(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_new_keys_replace_old_keys(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     stub.add_response(
         "put_parameter", {"Version": 2}, {"Name": NAME, "Value": write_keys(KEYS), "Overwrite": True}
     )
     assert KeyParameters(client, lambda: 0).put(NAME, KEYS) == 2
-    says = {"Parameter": {"Value": write_keys(KEYS), "Version": 2}}
-    stub.add_response("get_parameter", says, {"Name": NAME, "WithDecryption": True})
+    response = {"Parameter": {"Value": write_keys(KEYS), "Version": 2}}
+    stub.add_response("get_parameter", response, {"Name": NAME, "WithDecryption": True})
     assert KeyParameters(client, lambda: 0).held(NAME) == (KEYS, 2)
-    stub.add_response("get_parameter", says, {"Name": NAME, "WithDecryption": True})
+    stub.add_response("get_parameter", response, {"Name": NAME, "WithDecryption": True})
     assert KeyParameters(client, lambda: 0).keys(NAME) == KEYS
 
 
-def test_what_is_no_key_is_not_repeated(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_invalid_value_is_not_repeated_in_error(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     stub.add_response("get_parameter", {"Parameter": {"Value": json.dumps({"keys": [{"key": "hush"}]})}})
     with pytest.raises(ChatError) as raised:
         KeyParameters(client, lambda: 0).keys(NAME)
@@ -117,8 +117,8 @@ def test_what_is_no_key_is_not_repeated(desk: Desk) -> None:
     assert raised.value.__cause__ is None
 
 
-def test_gone_already_is_fine(desk: Desk) -> None:
-    client, stub = desk.client("ssm")
+def test_deleting_absent_parameter_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("ssm")
     stub.add_client_error("delete_parameter", "ParameterNotFound")
     KeyParameters(client, lambda: 0).delete(WANTED)
 
@@ -138,7 +138,7 @@ def test_two_keys_count_and_which_end() -> None:
 # Authorizers ------------------------------------------------------------------------------------
 
 ASKS = Authorizer("authorize", "REQUEST", "arn:uri", ("route.request.header.Host",))
-SAID = {
+AUTHORIZER = {
     "ApiId": "x",
     "Name": "authorize",
     "AuthorizerType": "REQUEST",
@@ -157,8 +157,8 @@ def read(name: str, identity: str) -> dict[str, Any]:
     }
 
 
-def test_authorizers_as_they_are_read_two_of_a_name_too(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_authorizers_are_read_including_two_of_one_name(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_response("get_authorizers", {"Items": [read("authorize", "a1"), read("authorize", "a2")]})
     ids: dict[str, str] = {}
     found = Authorizers(client, lambda: client, "x", ids).read()
@@ -166,25 +166,25 @@ def test_authorizers_as_they_are_read_two_of_a_name_too(desk: Desk) -> None:
     assert ids == {"authorize": "a1", "a2": "a2"}
 
 
-def test_one_whose_answer_was_lost_is_not_made_twice(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_authorizer_whose_response_was_lost_is_not_created_twice(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_client_error("create_authorizer", "ServiceUnavailable", http_status_code=503)
     stub.add_response("get_authorizers", {"Items": [read("authorize", "a1")]})
-    stub.add_response("update_authorizer", {}, {**SAID, "AuthorizerId": "a1"})
+    stub.add_response("update_authorizer", {}, {**AUTHORIZER, "AuthorizerId": "a1"})
     ids: dict[str, str] = {}
     Authorizers(client, lambda: client, "x", ids).put(ASKS)
     assert ids == {"authorize": "a1"}
 
 
-def test_a_role_that_was_set_by_hand_is_taken_off(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
-    said = {**SAID, "AuthorizerId": "a1", "AuthorizerCredentialsArn": ""}
-    stub.add_response("update_authorizer", {}, said)
+def test_manually_set_role_is_removed(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
+    changed = {**AUTHORIZER, "AuthorizerId": "a1", "AuthorizerCredentialsArn": ""}
+    stub.add_response("update_authorizer", {}, changed)
     lent = dataclasses.replace(ASKS, credentials="arn:role")
     Authorizers(client, lambda: client, "x", {"authorize": "a1"}).put(ASKS, lent)
 
 
-def test_an_authorizer_that_is_gone_already_is_fine(desk: Desk) -> None:
-    client, stub = desk.client("apigatewayv2")
+def test_deleting_absent_authorizer_succeeds(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
     stub.add_client_error("delete_authorizer", "NotFoundException")
     Authorizers(client, lambda: client, "x", {"authorize": "a1"}).delete(ASKS)

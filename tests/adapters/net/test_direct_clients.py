@@ -51,7 +51,7 @@ def redirect(port: int, scheme: str) -> Callable[[socket.socket], None]:
     return saying(f"HTTP/1.1 302 Found\nLocation: {scheme}://127.0.0.1:{port}/x\nContent-Length: 0\n\n")
 
 
-def test_no_token_goes_where_an_answer_leads() -> None:
+def test_redirect_does_not_receive_token() -> None:
     nothing = saying("HTTP/1.1 200 OK\nContent-Length: 0\n\n")
     with (
         server(nothing) as (other, stolen),
@@ -72,7 +72,7 @@ def test_no_token_goes_where_an_answer_leads() -> None:
     assert caught.value.status == 302
 
 
-def test_an_answer_in_drops_is_none() -> None:
+def test_slow_response_is_a_failure() -> None:
     def drop(client: socket.socket) -> None:
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while not over.wait(0.05):
@@ -88,7 +88,7 @@ def test_an_answer_in_drops_is_none() -> None:
 
 
 @pytest.mark.parametrize("status", ["200 OK", "500 Broken"])
-def test_an_answer_that_breaks_off_is_none(status: str) -> None:
+def test_truncated_response_is_a_failure(status: str) -> None:
     with (
         server(saying(f"HTTP/1.1 {status}\nTransfer-Encoding: chunked\n\n9\nhalf")) as (port, _),
         pytest.raises(OSError, match="no HTTP answer: IncompleteRead"),
@@ -96,19 +96,19 @@ def test_an_answer_that_breaks_off_is_none(status: str) -> None:
         get(f"http://127.0.0.1:{port}/", 5, direct=True)
 
 
-def test_other_statuses_are_answers() -> None:
+def test_other_statuses_are_responses() -> None:
     with server(saying("HTTP/1.1 403 No\nContent-Length: 4\n\nwhat")) as (port, _):
         found = get(f"http://127.0.0.1:{port}/", 5, direct=True)
     assert (found.status, found.body) == (403, "what")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws://"])
-def test_an_address_that_is_none_is_a_failed_handshake(url: str) -> None:
+def test_invalid_url_is_a_failed_handshake(url: str) -> None:
     with pytest.raises(SocketClosed, match="the handshake failed"):
         WebSocket.open(url, direct=True)
 
 
-def test_what_is_no_websocket_is_a_failed_handshake() -> None:
+def test_server_without_websocket_is_a_failed_handshake() -> None:
     with (
         server(saying("SSH-2.0-x\n\n")) as (port, _),
         pytest.raises(SocketClosed, match="the handshake failed"),

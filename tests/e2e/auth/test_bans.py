@@ -67,10 +67,12 @@ def status(room: Chat) -> int:
         return refused.response.status_code
 
 
-def says(player: Player, text: str, **who: str) -> str:
+def send_message(player: Player, text: str, **who: str) -> str:
     """What becomes of a message: `ack`, or the code of the error."""
     player.send({"message": text, "client_id": text[-40:], **who})
-    (answer,) = (each for each in player.until(lambda frame: "client_id" in frame) if "client_id" in each)
+    (answer,) = (
+        each for each in player.receive_until(lambda frame: "client_id" in frame) if "client_id" in each
+    )
     assert answer["client_id"] == text[-40:]
     return str(answer.get("code", answer["type"]))
 
@@ -78,41 +80,41 @@ def says(player: Player, text: str, **who: str) -> str:
 # Who is banned ------------------------------------------------------------------------------------
 
 
-def test_a_banned_user_is_muted_and_nobody_else_is(operator: Operator, room: Chat) -> None:
+def test_banned_user_is_muted_and_others_are_not(operator: Operator, room: Chat) -> None:
     with room.players() as (one, other):
-        assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
+        assert send_message(one, unique(), uname="Bob", sender_id="7") == "ack"
         made = operator.json("ban", "add", "--user", "ＢＯＢ", "--for", "1h", "--reason", "spam")
-        refused, heard = unique("refused"), unique("heard")
+        refused, delivered = unique("refused"), unique("heard")
         one.send({"message": refused, "uname": " bob ", "sender_id": "7", "client_id": "k"})
-        (error,) = one.until(lambda frame: frame.get("type") == "error")[-1:]
+        (error,) = one.receive_until(lambda frame: frame.get("type") == "error")[-1:]
         assert (error["code"], error["client_id"]) == ("muted", "k")
         assert error["detail"].startswith("you are banned from this chat until 20")
-        assert says(other, heard, uname="Eve", sender_id="8") == "ack"
+        assert send_message(other, delivered, uname="Eve", sender_id="8") == "ack"
         # The neighbour's message comes to the banned one as well, and theirs to nobody.
-        assert one.hear(heard)["uname"] == "Eve"
+        assert one.receive_text(delivered)["uname"] == "Eve"
         assert refused not in [each["message"] for each in other.history(20)]
         assert operator.json("ban", "remove", "--user", "bOb")["removed"][0]["who"] == "ＢＯＢ"
-        assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
+        assert send_message(one, unique(), uname="Bob", sender_id="7") == "ack"
     (ban,) = made["bans"]
     assert (ban["kind"], ban["who"], ban["change"], ban["reason"]) == ("user", "ＢＯＢ", "added", "spam")
 
 
-def test_nobody_comes_from_a_banned_address_and_open_sockets_are_mute(operator: Operator, room: Chat) -> None:
+def test_banned_address_cannot_connect_and_its_open_sockets_are_muted(operator: Operator, room: Chat) -> None:
     with room.players(1) as (one,):
         assert status(room) == 101
         operator.json("ban", "add", "--address", f"::ffff:{HERE}", "--forever")
         assert status(room) == 403
-        assert says(one, unique()) == "muted"
+        assert send_message(one, unique()) == "muted"
         one.send({"action": "history", "limit": 1, "client_id": "h"})
         assert one.receive()["code"] == "muted"
         one.send({"action": "ping"})
         assert one.receive() == {"type": "pong"}
         operator.json("ban", "remove", "--address", HERE)
         assert status(room) == 101
-        assert says(one, unique()) == "ack"
+        assert send_message(one, unique()) == "ack"
 
 
-def test_an_ended_ban_keeps_nobody_out_though_its_row_is_there(operator: Operator, room: Chat) -> None:
+def test_expired_ban_with_row_has_no_effect(operator: Operator, room: Chat) -> None:
     operator.json("ban", "add", "--address", HERE, "--for", "10ms")
     eventually(lambda: status(room), 101)
     (row,) = rows(room)
@@ -126,7 +128,7 @@ def test_an_ended_ban_keeps_nobody_out_though_its_row_is_there(operator: Operato
 # The commands -------------------------------------------------------------------------------------
 
 
-def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) -> None:
+def test_adding_again_changes_the_end_and_repeating_changes_nothing(operator: Operator) -> None:
     add = ("ban", "add", "--user", "Bob", "--user", "bob", "--until")
     first = operator.json(*add, "2100-01-01T00:00Z", "--reason", "spam")["bans"]
     ran = operator.run(*add, "2100-01-01T00:00Z", "--json")
@@ -136,7 +138,7 @@ def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) 
         "unchanged",
         "changed",
     ]
-    assert ran.built == []
+    assert ran.resource_writes == []
     assert second[0] == {
         **first[0],
         "who": "bob",
@@ -152,14 +154,18 @@ def test_adding_again_changes_the_end_and_repeating_nothing(operator: Operator) 
 
 def test_a_dry_run_changes_nothing(operator: Operator, room: Chat) -> None:
     would = operator.run("ban", "add", "--user", "Bob", "--forever", "-n")
-    assert (would.code, would.out, would.built) == (0, "Bob would be banned forever\n", [])
+    assert (would.code, would.out, would.resource_writes) == (0, "Bob would be banned forever\n", [])
     operator.json("ban", "add", "--user", "Bob", "--forever")
     ran = operator.run("ban", "remove", "--user", "BOB", "-n")
-    assert (ran.code, ran.out, ran.built) == (0, "Bob would no longer be banned; it was forever\n", [])
+    assert (ran.code, ran.out, ran.resource_writes) == (
+        0,
+        "Bob would no longer be banned; it was forever\n",
+        [],
+    )
     assert len(rows(room)) == 1
 
 
-def test_what_is_not_there_or_over_cannot_be_removed(operator: Operator, room: Chat) -> None:
+def test_absent_or_expired_ban_cannot_be_removed(operator: Operator, room: Chat) -> None:
     room.put(room.messages_table, [ban_row(Ban("user#eve", "Eve", now_ms() - 1))])
     operator.json("ban", "add", "--user", "Bob", "--forever")
     none = operator.run("ban", "remove", "--user", "Eve", "--json")
@@ -189,7 +195,7 @@ WITH = ("--user", "Bob")
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (("add", *WITH), "a ban needs an end"),
         (("add", *WITH, "--for", "1h", "--forever"), "a ban needs an end"),
@@ -214,11 +220,11 @@ WITH = ("--user", "Bob")
         (("add", *WITH, "--forever", "--reason", "x" * 201), "200 characters"),
     ],
 )
-def test_nonsense_is_refused(operator: Operator, argv: tuple[str, ...], said: str) -> None:
+def test_invalid_arguments_are_refused(operator: Operator, argv: tuple[str, ...], message: str) -> None:
     ran = operator.run("ban", *argv)
     assert ran.error is not None
     assert (ran.code, ran.error.code, ran.calls) == (2, "usage", ())
-    assert said in ran.error.message
+    assert message in ran.error.message
     assert ran.error.hint
 
 
@@ -227,7 +233,7 @@ def test_no_command_about_messages_sees_a_ban(operator: Operator, room: Chat, tm
     with room.players(1) as (one,):
         text = unique()
         one.send(text)
-        one.hear(text)
+        one.receive_text(text)
         assert "mallory" not in json.dumps(one.history(50)).lower()
     assert "mallory" not in operator.run("history", "tail", "--since", "1d", "--json").out.lower()
     assert operator.run("history", "delete", "user#mallory").code == 4
@@ -252,7 +258,7 @@ def ending(player: Player) -> float:
         return time.monotonic()
 
 
-def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
+def test_kicked_and_banned_user_is_disconnected_and_cannot_reconnect(
     operator: Operator, room: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began: list[float] = []
@@ -266,8 +272,8 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
 
     monkeypatch.setattr(connection_prune, "prune", timed)
     with room.players() as (one, other), ThreadPoolExecutor(1) as pool:
-        assert says(one, unique(), uname="Bob", sender_id="7") == "ack"
-        assert says(other, unique(), uname="Eve", sender_id="8") == "ack"
+        assert send_message(one, unique(), uname="Bob", sender_id="7") == "ack"
+        assert send_message(other, unique(), uname="Eve", sender_id="8") == "ack"
         would = operator.json("connections", "kick", "--user", "BOB", "--ban", "1h", "-n")
         # As the ban compares: its case is no other name.
         assert [each["who"] for each in would["banned"]] == ["BOB"]
@@ -280,10 +286,10 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
         assert banned_by_then == [1], "banned before anything is closed"
         assert (done["kicked"], done["failed"], [each["who"] for each in done["banned"]]) == (1, 0, ["Bob"])
         with room.players(1) as (back,):
-            assert says(back, unique(), uname="bob") == "muted"
+            assert send_message(back, unique(), uname="bob") == "muted"
             text = unique()
-            assert says(other, text, uname="Eve", sender_id="8") == "ack"
-            assert back.hear(text)
+            assert send_message(other, text, uname="Eve", sender_id="8") == "ack"
+            assert back.receive_text(text)
             # That very socket is of somebody whom the ban is on, however the name is written.
             hers = operator.json("connections", "kick", "--user", "Bob", "--ban", "1h")
             assert (hers["kicked"], ending(back) > 0) == (1, True)
@@ -294,7 +300,9 @@ def test_a_kicked_one_is_gone_within_a_second_and_stays_out(
         assert again.out.startswith("Bob is banned forever; it was until ")
 
 
-def test_whom_an_id_is_of_is_banned_by_address_as_names_are_claims(operator: Operator, room: Chat) -> None:
+def test_connection_id_is_banned_by_address_because_names_are_unverified(
+    operator: Operator, room: Chat
+) -> None:
     room.put_connections(
         connection_row("stale-id", sender_id="7", uname="Bob", source_ip="192.0.2.1"),
         connection_row("stale-name", uname="Eve", source_ip="192.0.2.2"),
@@ -313,13 +321,13 @@ def test_whom_an_id_is_of_is_banned_by_address_as_names_are_claims(operator: Ope
     }
 
 
-def test_a_ban_that_nobody_could_be_found_for_is_partly_done(operator: Operator, room: Chat) -> None:
+def test_ban_of_unknown_connection_is_partly_done(operator: Operator, room: Chat) -> None:
     room.put_connections(connection_row("stale-nobody"))
     ran = operator.run("connections", "kick", "stale-nobody", "--ban", "7d", "--json")
     assert (ran.code, ran.data["banned"], ran.data["gone"]) == (5, [], 1)
 
 
-def test_two_tokens_ids_that_look_alike_are_not_taken_for_one(operator: Operator, room: Chat) -> None:
+def test_similar_token_ids_are_banned_separately(operator: Operator, room: Chat) -> None:
     """There is one ban for both; in open mode they are one name."""
     tokens = {"NWCHAT_AUTH__MODE": "token"}
     ran = operator.run("ban", "add", "--user", "Bob", "--user", "bob", "--for", "1h", **tokens)
@@ -342,7 +350,7 @@ def test_a_kick_that_cannot_ban_does_nothing(operator: Operator, argv: tuple[str
 
 
 @pytest.mark.parametrize("length", ["soon", "0", "-1h", ""])
-def test_a_ban_is_of_some_length(operator: Operator, length: str) -> None:
+def test_ban_duration_must_be_positive(operator: Operator, length: str) -> None:
     with pytest.raises(typer.BadParameter, match="is no length of time"):
         operator.run("connections", "kick", "x", "--ban", length)
 
@@ -353,17 +361,17 @@ def test_a_ban_is_of_some_length(operator: Operator, length: str) -> None:
 def warmed(room: Chat) -> None:
     """Has as many environments of the function started as there can be: a cold start is no flood's doing."""
     with room.players(ENVIRONMENTS) as crowd, ThreadPoolExecutor(ENVIRONMENTS) as pool:
-        assert set(pool.map(says, crowd, [unique() for _ in crowd])) == {"ack"}
+        assert set(pool.map(send_message, crowd, [unique() for _ in crowd])) == {"ack"}
 
 
-def test_of_a_hundred_messages_ten_pass_and_a_neighbours_is_not_delayed(room: Chat) -> None:
+def test_of_100_messages_ten_pass_and_others_are_not_delayed(room: Chat) -> None:
     flood = [f"flood-{number}" for number in range(100)]
     warmed(room)
     with room.players() as (one, other):
         for each in flood:
             one.send({"message": each, "client_id": each})
         text = unique()
-        assert says(other, text) == "ack"
+        assert send_message(other, text) == "ack"
         answers: list[Frame] = []
         frames: list[Frame] = []
         while len(answers) < len(flood):
@@ -374,20 +382,20 @@ def test_of_a_hundred_messages_ten_pass_and_a_neighbours_is_not_delayed(room: Ch
         assert [each["client_id"] for each in refused] == flood[10:]
         assert {each["code"] for each in refused} == {"rate_limited"}
         # Said when all of the flood was sent, and there long before it was seen to.
-        heard = [each.get("message") for each in frames].index(text)
-        left = sum("client_id" in each for each in frames[heard:])
+        delivered = [each.get("message") for each in frames].index(text)
+        left = sum("client_id" in each for each in frames[delivered:])
         assert left > 50, f"the neighbour's came with {left} answers to go"
 
 
-def test_of_a_hundred_at_once_ten_pass(room: Chat) -> None:
+def test_of_100_concurrent_messages_ten_pass(room: Chat) -> None:
     """On AWS a socket's frames are taken side by side; here by threads."""
     limits = Limits(rate_messages=10, rate_seconds=60)
     store = Store(room.dynamodb, room.connections_table, room.messages_table)
 
-    def seen(number: int) -> bool:
+    def is_accepted(number: int) -> bool:
         return store.record_activity("flooding", now_ms(), "Bob", "7", now_ms(), limits)
 
     with ThreadPoolExecutor(10) as pool:
-        passed = list(pool.map(seen, range(100)))
+        passed = list(pool.map(is_accepted, range(100)))
     room.delete_connections("flooding")
     assert passed.count(True) == 10

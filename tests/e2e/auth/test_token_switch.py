@@ -20,14 +20,14 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     made.deploy()
     yield made
     made.destroy()
-    assert made.there() == set()
+    assert made.resources() == set()
 
 
-def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
+def test_mode_is_switched_on_and_off_under_an_open_socket(chat: Operator) -> None:
     url = chat.url
     with player(url) as early:
         early.send({"message": "it is me", "uname": "Alice", "sender_id": "77", "client_id": "me"})
-        assert early.answer("ack")["client_id"] == "me"
+        assert early.receive_type("ack")["client_id"] == "me"
         opened = chat.json("releases")["releases"][0]["id"]
         ran = chat.run("deploy", "--yes", "--json", **TOKEN)
         assert ran.error is None
@@ -44,7 +44,7 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
         issued = chat.run("token", "issue", "7", **TOKEN).out.strip()
         with player(url, issued) as late:
             early.send({"message": "under any name", "client_id": "c"})
-            answer = early.answer("error")
+            answer = early.receive_type("error")
             assert (answer["code"], answer["client_id"]) == ("unauthorized", "c")
             # A token has proven the one to be whom it says; the other may have taken somebody else's name.
             ids = {
@@ -56,7 +56,7 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
                 assert [each["who"] for each in would["banned"]] == [who]
             text = unique()
             late.send(text)
-            assert early.hear(text)["sender_id"] == "7"
+            assert early.receive_text(text)["sender_id"] == "7"
 
         # Back to a release without tokens: not by accident.
         foreseen = chat.run("rollback", opened, "--dry-run", **TOKEN)
@@ -92,11 +92,11 @@ def test_there_and_back_under_an_open_socket(chat: Operator) -> None:
             for each, name in ((early, "old"), (anybody, "new")):
                 text = unique()
                 each.send({"message": text, "uname": name})
-                assert named.hear(text)["uname"] == name
+                assert named.receive_text(text)["uname"] == name
         # The keys are kept, so that tokens count again where the chat comes back to them.
-        assert "token-keys /nwchat-e2e-switch/token-keys" in chat.there()
+        assert "token-keys /nwchat-e2e-switch/token-keys" in chat.resources()
         assert "token-keys" not in {each["kind"] for each in chat.plan(**TOKEN)}
         gone = chat.run("rollback", asking)
         assert gone.error is not None
         assert gone.error.code in ("no_release", "release_gone")
-    eventually(lambda: chat.root("dynamodb").scan(TableName=chat.called("connections"))["Count"], 0)
+    eventually(lambda: chat.root("dynamodb").scan(TableName=chat.resource_name("connections"))["Count"], 0)

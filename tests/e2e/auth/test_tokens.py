@@ -45,7 +45,7 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert made.plan() == []
     yield made
     made.destroy()
-    assert made.there() == set()
+    assert made.resources() == set()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def keys(chat: Operator) -> tuple[TokenKey, ...]:
 
 
 def rows(chat: Operator) -> dict[str, dict[str, Any]]:
-    items = chat.root("dynamodb").scan(TableName=chat.called("connections"))["Items"]
+    items = chat.root("dynamodb").scan(TableName=chat.resource_name("connections"))["Items"]
     return {each["connection_id"]["S"]: each for each in items}
 
 
@@ -146,7 +146,7 @@ ATTACKS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_whoever_has_no_good_token_stays_out(chat: Operator, url: str, attack: str) -> None:
+def test_connection_without_valid_token_is_refused(chat: Operator, url: str, attack: str) -> None:
     bad = ATTACKS[attack](keys(chat)[0].key)
     assert refused(url, bad) in (401, 403)
     if bad.isascii() and bad.strip() == bad and bad:
@@ -175,20 +175,20 @@ WRONG_PLACES: dict[str, Callable[[str, str], tuple[str, dict[str, str]]]] = {
 
 
 @pytest.mark.parametrize("place", WRONG_PLACES)
-def test_a_good_token_in_a_wrong_place_is_none(chat: Operator, url: str, place: str) -> None:
+def test_valid_token_in_wrong_place_is_ignored(chat: Operator, url: str, place: str) -> None:
     where, headers = WRONG_PLACES[place](url, token(keys(chat)[0].key))
     assert refused(where, headers=headers) in (401, 403)
     assert rows(chat) == {}
 
 
-def said(who: Player, frame: dict[str, Any] | str) -> dict[str, Any]:
+def send_message(who: Player, frame: dict[str, Any] | str) -> dict[str, Any]:
     text = frame if isinstance(frame, str) else frame["message"]
     who.send(frame)
-    return who.hear(text)
+    return who.receive_text(text)
 
 
 @pytest.mark.parametrize("form", ["query", "subprotocol", "both"])
-def test_a_good_one_is_who_it_says_whatever_the_client_claims(chat: Operator, url: str, form: str) -> None:
+def test_token_decides_identity_whatever_the_client_claims(chat: Operator, url: str, form: str) -> None:
     good = token(keys(chat)[0].key)
     query = None if form == "subprotocol" else good
     protocols = () if form == "query" else ("nwchat", good)
@@ -206,8 +206,8 @@ def test_a_good_one_is_who_it_says_whatever_the_client_claims(chat: Operator, ur
             unique(),
         ]
         for frame in frames:
-            own = said(one, frame)
-            other = two.hear(own["message"])
+            own = send_message(one, frame)
+            other = two.receive_text(own["message"])
             assert [(each["sender_id"], each["uname"]) for each in (own, other)] == [
                 ("128274", "tchalvak")
             ] * 2
@@ -216,7 +216,7 @@ def test_a_good_one_is_who_it_says_whatever_the_client_claims(chat: Operator, ur
     eventually(lambda: rows(chat), {})
 
 
-def test_a_token_may_be_of_either_key_named_or_not_and_a_little_ahead(chat: Operator, url: str) -> None:
+def test_token_of_either_key_with_small_clock_skew_is_accepted(chat: Operator, url: str) -> None:
     for key in keys(chat):
         for head in (header(), header(kid=key.kid), {"alg": "HS256"}):
             assert refused(url, token(key.key, past(exp=300, nbf=5, iat=5), header=head)) == 101
@@ -226,7 +226,7 @@ def test_a_token_may_be_of_either_key_named_or_not_and_a_little_ahead(chat: Oper
     eventually(lambda: rows(chat), {})
 
 
-def test_whoever_has_said_nothing_yet_is_known(chat: Operator, url: str) -> None:
+def test_silent_connection_has_identity_of_its_token(chat: Operator, url: str) -> None:
     good = token(keys(chat)[0].key, claims(name="  e\u0301va\u202e ", role="moderator"))
     with player(url, good) as one:
         (row,) = rows(chat).values()
@@ -234,23 +234,23 @@ def test_whoever_has_said_nothing_yet_is_known(chat: Operator, url: str) -> None
         found = chat.json("connections", "list", "--user", "128274")
         assert found["count"] == 1
         assert chat.json("broadcast", "--to-user", "128274", "for you")["delivered"] == 1
-        assert one.hear("for you")["type"] == "announcement"
+        assert one.receive_text("for you")["type"] == "announcement"
     eventually(lambda: rows(chat), {})
 
 
-def test_a_key_of_ones_own_counts_for_oneself_alone(chat: Operator, url: str) -> None:
+def test_own_key_is_valid_for_own_chat_only(chat: Operator, url: str) -> None:
     """The client's id of a message is by the sender of the token, not by whom the client claims to be."""
     key = keys(chat)[0].key
     first, second = unique(), unique()
     with player(url, token(key)) as one, player(url, token(key, claims(sub="2"))) as two:
         one.send({"message": first, "sender_id": "1", "client_id": "same"})
-        one.answer("ack")
+        one.receive_type("ack")
         two.send({"message": second, "sender_id": "128274", "client_id": "same"})
-        assert two.hear(second)["sender_id"] == "2"
+        assert two.receive_text(second)["sender_id"] == "2"
     eventually(lambda: rows(chat), {})
 
 
-def test_a_rotation_drops_nobody_and_the_second_ends_the_first_key(chat: Operator, url: str) -> None:
+def test_rotation_disconnects_no_client_and_second_one_ends_first_key(chat: Operator, url: str) -> None:
     first = keys(chat)[0]
     old = token(first.key, header=header(kid=first.kid))
     nameless = token(first.key)
@@ -270,28 +270,28 @@ def test_a_rotation_drops_nobody_and_the_second_ends_the_first_key(chat: Operato
         assert [each.kid for each in keys(chat)] == [again["kid"], made["kid"]]
         assert [refused(url, each) for each in (old, nameless)] == [403, 403]
         text = unique()
-        assert said(one, text)["sender_id"] == "128274"
+        assert send_message(one, text)["sender_id"] == "128274"
     eventually(lambda: rows(chat), {})
 
 
-def test_what_the_site_gets_signs_what_comes_in(chat: Operator, url: str) -> None:
+def test_key_for_site_signs_valid_tokens(chat: Operator, url: str) -> None:
     key = chat.run("token", "key").out.strip()
     assert chat.json("token", "key")["key"] == key == keys(chat)[0].key
     assert refused(url, token(key)) == 101
     issued = chat.json("token", "issue", "5", "--name", "n", "--role", "r", "--for", "90s")
     with player(url, protocols=("nwchat", issued["token"])) as one:
-        assert said(one, unique())["uname"] == "n"
+        assert send_message(one, unique())["uname"] == "n"
     eventually(lambda: rows(chat), {})
 
 
-def test_what_the_page_for_sites_makes_comes_in(chat: Operator, url: str) -> None:
+def test_example_of_documentation_page_makes_valid_tokens(chat: Operator, url: str) -> None:
     """By exactly the code of docs/tokens.md."""
     page = (DOCS / "tokens.md").read_text()
     site: dict[str, Any] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], site)
     key = chat.run("token", "key").out.strip()
     with player(url, site["chat_token"](key, "128274", "tchalvak")) as one:
-        assert said(one, unique())["uname"] == "tchalvak"
+        assert send_message(one, unique())["uname"] == "tchalvak"
     eventually(lambda: rows(chat), {})
 
 
@@ -299,7 +299,7 @@ def test_what_the_page_for_sites_makes_comes_in(chat: Operator, url: str) -> Non
 @pytest.mark.parametrize(
     ("name", "uname"), [(b"tchalvak", "tchalvak"), ('忍/"x"'.encode(), '忍/"x"'), (b"v\xe4k", "v\ufffdk")]
 )
-def test_what_a_site_in_php_makes_comes_in(chat: Operator, url: str, name: bytes, uname: str) -> None:
+def test_php_example_makes_valid_tokens(chat: Operator, url: str, name: bytes, uname: str) -> None:
     """By exactly the code of docs/tokens.md, also for a name that is no UTF-8."""
     page = (DOCS / "tokens.md").read_text()
     code = page.partition("```php\n")[2].partition("```")[0]
@@ -313,11 +313,11 @@ def test_what_a_site_in_php_makes_comes_in(chat: Operator, url: str, name: bytes
         check=True,
     )
     with player(url, made.stdout) as one:
-        assert said(one, unique())["uname"] == uname
+        assert send_message(one, unique())["uname"] == uname
     eventually(lambda: rows(chat), {})
 
 
-def test_check_says_what_is_wrong_and_repeats_no_token(chat: Operator) -> None:
+def test_check_explains_failure_without_repeating_token(chat: Operator) -> None:
     key = keys(chat)[0]
     path = chat.home / "token.txt"
     path.write_text(token(key.key, claims(role="moderator")) + "\n")
@@ -355,7 +355,7 @@ def test_without_the_mode_or_the_chat_there_are_no_tokens(chat: Operator) -> Non
         assert (ran.code, ran.error and ran.error.code) == (4, "not_deployed")
 
 
-def test_no_secret_is_in_what_is_said(chat: Operator) -> None:
+def test_output_contains_no_secret(chat: Operator) -> None:
     """Under --debug, in plans and reports, and in what a function has logged."""
     secret = keys(chat)[0].key
     for words in (("plan", "--json"), ("status", "--json"), ("releases", "--json"), ("smoke", "--json")):
@@ -365,7 +365,7 @@ def test_no_secret_is_in_what_is_said(chat: Operator) -> None:
         assert "eyJ" not in ran.out + ran.err
 
 
-def test_a_banned_user_stays_out_and_does_not_read(chat: Operator, url: str) -> None:
+def test_banned_user_cannot_connect_or_read(chat: Operator, url: str) -> None:
     key = keys(chat)[0].key
     good, others = token(key), token(key, claims(sub="2", name="neighbour"))
     assert [history(chat, each) for each in ("", token(OTHER), good)] == [401, 401, 200]
@@ -375,10 +375,10 @@ def test_a_banned_user_stays_out_and_does_not_read(chat: Operator, url: str) -> 
         assert refused(url, others) == 101
         assert [history(chat, each) for each in (good, others)] == [403, 200]
         one.send({"message": "let me speak", "client_id": "c"})
-        assert one.answer("error")["code"] == "muted"
+        assert one.receive_type("error")["code"] == "muted"
         text = unique()
-        assert said(two, text)["sender_id"] == "2"
-        assert one.hear(text)
+        assert send_message(two, text)["sender_id"] == "2"
+        assert one.receive_text(text)
         status = chat.json("status")
         assert (status["auth"], status["bans"]) == ("token", 1)
         chat.json("ban", "remove", "--user", "tchalvak")
@@ -399,7 +399,7 @@ def history(chat: Operator, bearer: str) -> int:
         return error.code
 
 
-def test_smoke_brings_a_token_and_sees_that_others_stay_out(chat: Operator) -> None:
+def test_smoke_uses_token_and_checks_that_others_are_refused(chat: Operator) -> None:
     found = chat.json("smoke")
     assert found["ok"], found
     assert [each["name"] for each in found["steps"]][:3] == ["connect", "refuse", "ping"]
@@ -407,7 +407,7 @@ def test_smoke_brings_a_token_and_sees_that_others_stay_out(chat: Operator) -> N
     assert "token" not in found["url"]
 
 
-def test_a_frame_of_nobody_is_not_taken(chat: Operator) -> None:
+def test_frame_without_identity_is_refused(chat: Operator) -> None:
     """Where no authorizer ran the functions still know: a test event of the console speaks for nobody."""
     text = "hello from before token mode"
     event = json.loads((EVENTS / "on-message.json").read_text())
@@ -426,7 +426,7 @@ def test_a_frame_of_nobody_is_not_taken(chat: Operator) -> None:
 # What somebody changes by hand ------------------------------------------------------------------
 
 
-HANDS: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = {
+CONSOLE_CHANGES: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = {
     "changed": {
         uri_changed: ("update authorizer authorize",),
         route_opened: ("update route $connect",),
@@ -445,16 +445,16 @@ HANDS: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("what", HANDS)
-def test_what_is_changed_by_hand_is_seen_and_repaired(chat: Operator, url: str, what: str) -> None:
+@pytest.mark.parametrize("what", CONSOLE_CHANGES)
+def test_drift_is_shown_and_repaired(chat: Operator, url: str, what: str) -> None:
     before = keys(chat)
-    for hand in HANDS[what]:
-        hand(chat)
+    for apply in CONSOLE_CHANGES[what]:
+        apply(chat)
     changes = chat.plan()
-    seen = [f"{each['action']} {each['kind']} {each['name']}" for each in changes]
-    wanted = [line for lines in HANDS[what].values() for line in lines]
-    assert len(seen) == len(wanted)
-    assert all(any(each.startswith(line) for each in seen) for line in wanted), seen
+    shown = [f"{each['action']} {each['kind']} {each['name']}" for each in changes]
+    wanted = [line for lines in CONSOLE_CHANGES[what].values() for line in lines]
+    assert len(shown) == len(wanted)
+    assert all(any(each.startswith(line) for each in shown) for line in wanted), shown
     assert all(key.key not in json.dumps(changes) for key in before)
     chat.deploy()
     assert chat.plan() == []

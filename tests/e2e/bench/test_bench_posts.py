@@ -31,8 +31,8 @@ def test_one_command_measures_prints_and_leaves_nothing(tmp_path: Path) -> None:
     shown = done.stdout
     assert [each.removeprefix("### ") for each in shown.splitlines() if each.startswith("### ")] == CASES
     assert "Posts per CPU-second" in shown
-    said = json.loads((out / "posts.json").read_text())
-    runs = {(each["case"], each["contender"]): each["samples"] for each in said["runs"]}
+    report = json.loads((out / "posts.json").read_text())
+    runs = {(each["case"], each["contender"]): each["samples"] for each in report["runs"]}
     assert set(runs) == {(case, name) for case in CASES for name in ("loop", "threads", *OURS)}
     for (case, name), samples in runs.items():
         (sample,) = samples
@@ -61,7 +61,7 @@ def rows_of(module: str, temporary: Path) -> list[list[str]]:
     return [[cell.strip() for cell in each.split("|")[1:-1]] for each in done.stdout.splitlines()[4:]]
 
 
-def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: Path) -> None:
+def test_message_is_delivered_by_both_variants(tmp_path: Path) -> None:
     assert [each[:2] for each in rows_of("bench.message", tmp_path)] == [
         ["20", "before"],
         ["20", "now"],
@@ -71,6 +71,6 @@ def test_one_message_through_the_function_goes_to_everybody_both_ways(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pruning_and_exporting_deal_with_every_row(tmp_path: Path) -> None:
+def test_prune_and_export_process_every_row(tmp_path: Path) -> None:
     assert [each[:2] for each in rows_of("bench.rows", tmp_path)] == [["prune", "200"], ["export", "200"]]
     assert list(tmp_path.iterdir()) == []

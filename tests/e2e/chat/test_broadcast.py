@@ -28,8 +28,8 @@ def times(text: str, *players: Player) -> list[int]:
     return [sum(frame.get("message") == text for frame in frames) for frames in gathered]
 
 
-def test_an_announcement_reaches_everybody_and_the_history(chat: Chat) -> None:
-    chat.emptied()
+def test_broadcast_reaches_all_connections_and_the_history(chat: Chat) -> None:
+    chat.wait_until_empty()
     text = unique("Restart at eight\nsharp [link=x]")
     with chat.players() as (one, other):
         sent = chat.json("broadcast", text, "--as", "the dojo")
@@ -63,9 +63,9 @@ def test_the_same_id_is_sent_once(chat: Chat) -> None:
         first = chat.json("broadcast", text, "--id", key)
         second = chat.json("broadcast", text, "--id", key)
         third = chat.nwchatctl("broadcast", "another text", "--id", key)
-        heard = gather(one, other)
+        received = gather(one, other)
         assert [frame["message"] for frame in other.history()].count(text) == 1
-    assert [[frame["message"] for frame in frames] for frames in heard] == [[text], [text]]
+    assert [[frame["message"] for frame in frames] for frames in received] == [[text], [text]]
     assert (first["already_sent"], second["already_sent"]) == (False, True)
     assert second["id"] == first["id"]
     assert second["recipients"] == 0
@@ -73,12 +73,12 @@ def test_the_same_id_is_sent_once(chat: Chat) -> None:
     assert third.out == f"already sent as {first['id']}: nothing done\n"
 
 
-def test_two_crons_at_once_send_once(chat: Chat) -> None:
+def test_two_concurrent_runs_send_once(chat: Chat) -> None:
     text = unique()
     words = ("broadcast", text, "--id", unique("id"), "--json")
     with chat.players() as (one, other):
         with chat.running(*words) as left, chat.running(*words) as right:
-            done = [left.ended(), right.ended()]
+            done = [left.wait(), right.wait()]
         assert times(text, one, other) == [1, 1]
         assert [frame["message"] for frame in other.history()].count(text) == 1
     assert [(each.code, each.err) for each in done] == [(0, "")] * 2
@@ -90,12 +90,12 @@ def test_a_client_cannot_take_an_operators_id(chat: Chat) -> None:
     text, key = unique(), unique("id")[:64]
     with chat.players() as (one, other):
         one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "operator"})
-        one.answer("ack")
+        one.receive_type("ack")
         assert chat.json("broadcast", text, "--id", key)["already_sent"] is False
         assert times(text, one, other) == [1, 1]
 
 
-def test_ephemeral_is_heard_and_not_kept(chat: Chat) -> None:
+def test_ephemeral_broadcast_is_received_and_not_stored(chat: Chat) -> None:
     text = unique()
     with chat.players() as (one, other):
         assert chat.json("broadcast", "--ephemeral", text)["delivered"] >= 2
@@ -103,7 +103,7 @@ def test_ephemeral_is_heard_and_not_kept(chat: Chat) -> None:
         assert text not in [frame["message"] for frame in other.history()]
 
 
-def test_ephemeral_under_an_id_is_heard_once(chat: Chat) -> None:
+def test_ephemeral_broadcast_with_id_is_received_once(chat: Chat) -> None:
     text, key = unique(), unique("id")
     with chat.players() as (one, other):
         first = chat.json("broadcast", "--ephemeral", "--id", key, text)
@@ -113,12 +113,12 @@ def test_ephemeral_under_an_id_is_heard_once(chat: Chat) -> None:
         assert text not in [frame["message"] for frame in other.history()]
 
 
-def test_to_one_player_and_nobody_else(chat: Chat) -> None:
+def test_broadcast_to_one_player_only(chat: Chat) -> None:
     text, name = unique(), unique("7")[:20]
     with chat.players(3) as (one, other, third):
         for number, each in enumerate((one, other)):
             each.send({"message": "hi", "sender_id": name if number else "", "uname": "" if number else name})
-            third.hear("hi")
+            third.receive_text("hi")
         gather(third, one, other)
         sent = chat.json("broadcast", "--to-user", name, text)
         assert (sent["recipients"], sent["delivered"]) == (2, 2)
@@ -127,7 +127,7 @@ def test_to_one_player_and_nobody_else(chat: Chat) -> None:
 
 
 def test_the_chats_own_function_sends_it(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     text, key = unique(), unique("id")
     with chat.players(12) as players:
         chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
@@ -149,7 +149,7 @@ def test_the_chats_own_function_sends_it(chat: Chat) -> None:
         assert (refused.code, refused.out) == (2, "")
 
 
-def test_an_id_is_for_whom_it_was_first(chat: Chat) -> None:
+def test_id_is_bound_to_its_first_recipient(chat: Chat) -> None:
     key = unique("id")
     with chat.players(1):
         assert chat.json("broadcast", "--id", key, "to all")["already_sent"] is False
@@ -159,7 +159,7 @@ def test_an_id_is_for_whom_it_was_first(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("flag", ["--id", "--to-user"])
-def test_a_flag_that_was_given_nothing_is_not_everybody_every_time(chat: Chat, flag: str) -> None:
+def test_empty_recipient_flag_is_refused(chat: Chat, flag: str) -> None:
     text = unique()
     with chat.players(1) as (one,):
         refused = chat.nwchatctl("broadcast", flag, "", text)
@@ -168,7 +168,7 @@ def test_a_flag_that_was_given_nothing_is_not_everybody_every_time(chat: Chat, f
     assert refused.err.startswith(f"error: {flag} is empty\n")
 
 
-def test_without_a_function_to_hand_it_to_nothing_is_stored(chat: Chat) -> None:
+def test_nothing_is_stored_without_fanout_function(chat: Chat) -> None:
     text = unique()
     client = chat.sandbox.client("lambda", root=True)
     where = {"FunctionName": chat.function("fanout"), "Name": "live"}
@@ -186,11 +186,11 @@ def test_a_text_from_stdin(chat: Chat) -> None:
     text = unique("two\nlines: ünï")
     with chat.players(1) as (one,):
         assert chat.nwchatctl("broadcast", "-", stdin=f"\n{text}\n").code == 0
-        assert one.hear(text)["uname"] == "operator"
+        assert one.receive_text(text)["uname"] == "operator"
 
 
-def test_a_dry_run_says_how_many_and_does_nothing(chat: Chat) -> None:
-    chat.emptied()
+def test_dry_run_counts_recipients_and_sends_nothing(chat: Chat) -> None:
+    chat.wait_until_empty()
     text = unique()
     with chat.players() as (one, other):
         sent = chat.json("broadcast", "-n", text)
@@ -220,9 +220,7 @@ def test_a_dry_run_knows_what_was_sent_under_its_id(chat: Chat) -> None:
         (("-",), "x" * 300_000, "text_too_long"),
     ],
 )
-def test_what_no_player_could_say_is_refused(
-    chat: Chat, words: tuple[str, ...], stdin: str, code: str
-) -> None:
+def test_invalid_text_is_refused(chat: Chat, words: tuple[str, ...], stdin: str, code: str) -> None:
     done = chat.nwchatctl("broadcast", *words, "--json", stdin=stdin)
     assert (done.code, done.out) == (2, "")
     error = json.loads(done.err)["error"]
@@ -231,8 +229,8 @@ def test_what_no_player_could_say_is_refused(
     assert "1000" in error["message"] or code == "text_empty"
 
 
-def test_what_people_and_cron_see(chat: Chat) -> None:
-    chat.emptied()
+def test_output_for_people_and_for_cron(chat: Chat) -> None:
+    chat.wait_until_empty()
     with chat.players():
         quiet = chat.nwchatctl("-q", "broadcast", unique())
         assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
@@ -249,7 +247,7 @@ def test_what_people_and_cron_see(chat: Chat) -> None:
 # invoke ---------------------------------------------------------------------------------------
 
 
-def test_the_operators_own_event_is_a_message_to_everybody(chat: Chat) -> None:
+def test_event_of_operator_is_sent_to_all_connections(chat: Chat) -> None:
     event = EVENTS / "on-message.json"
     given = json.loads(json.loads(event.read_text())["body"])
     with chat.players() as (one, other):
@@ -272,11 +270,11 @@ def test_the_operators_own_event_is_a_message_to_everybody(chat: Chat) -> None:
     }
 
 
-def test_an_event_from_stdin_and_what_a_person_sees(chat: Chat) -> None:
+def test_event_from_stdin_with_output_for_people(chat: Chat) -> None:
     text = unique()
     with chat.players(1) as (one,):
         done = chat.nwchatctl("invoke", "message", "--event", "-", stdin=json.dumps({"body": text}))
-        assert one.hear(text)["type"] == "message"
+        assert one.receive_text(text)["type"] == "message"
     assert done.code == 0
     assert done.out.splitlines()[0] == '{"statusCode": 200}'
     assert '"message":"sent"' in done.out
@@ -294,7 +292,7 @@ def test_an_event_from_stdin_and_what_a_person_sees(chat: Chat) -> None:
         ("disconnect", {"requestContext": {"connectionId": "nobody"}}),
     ],
 )
-def test_no_event_is_too_odd(chat: Chat, function: str, event: Any) -> None:
+def test_unusual_events_are_accepted(chat: Chat, function: str, event: Any) -> None:
     answer = chat.functions.invoke(
         FunctionName=chat.function(function), Qualifier="live", Payload=json.dumps(event).encode()
     )

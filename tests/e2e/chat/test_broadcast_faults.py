@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.support.chat import Chat, connection_row, gather, unique
-from tests.e2e.support.fault_proxy import Call, Fault, Seeded, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.fault_proxy import Call, Fault, SeededFaults, proxy
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 
 SOCKETS = 40
 DEAD = 10
 
 
-class Impatient(Seeded):
+class NoBackoff(SeededFaults):
     """Without answers that never come, each of which takes as long as the tool waits. Of the posts, whose
     paths are never the same, every so many-th fails, each time in another way."""
 
@@ -36,14 +36,14 @@ _WAYS = [each for each in Fault if each not in (Fault.LATE, Fault.CONFLICT)]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
-def test_everybody_is_in_one_count_and_hears_it(chat: Chat, tmp_path: Path, share: float) -> None:
-    chat.emptied()
+def test_every_recipient_is_counted_once_and_receives_it(chat: Chat, tmp_path: Path, share: float) -> None:
+    chat.wait_until_empty()
     text, key = unique(), unique("id")
-    seeded = Impatient(seed=7, share=share)
+    seeded = NoBackoff(seed=7, share=share)
     with (
         chat.players(SOCKETS) as players,
-        proxy(chat.sandbox.endpoint, seeded) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, seeded) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
     ):
         chat.put_connections(*(connection_row(f"stale-{number}") for number in range(DEAD)))
         far = Chat(before, chat.name, chat.settings)
@@ -57,25 +57,25 @@ def test_everybody_is_in_one_count_and_hears_it(chat: Chat, tmp_path: Path, shar
             # Those not reached are tried again by the same command.
             again = chat.json("broadcast", "--id", key, text)
             assert (again["resumed"], again["recipients"]) == (True, sent["failed"])
-        heard = [
+        received_ids = [
             {frame["id"] for frame in frames if frame.get("message") == text} for frames in gather(*players)
         ]
-        assert heard == [{sent["id"]}] * SOCKETS
+        assert received_ids == [{sent["id"]}] * SOCKETS
     chat.delete_connections(*(f"stale-{number}" for number in range(DEAD)))
     assert seeded.failed >= SOCKETS * share
 
 
-def test_when_nobody_can_be_reached_it_ends_and_says_so(chat: Chat, tmp_path: Path) -> None:
-    chat.emptied()
+def test_run_ends_with_error_when_no_connection_is_reachable(chat: Chat, tmp_path: Path) -> None:
+    chat.wait_until_empty()
     text = unique()
 
-    def dead(call: Call) -> Fault | None:
+    def with_closed_sockets(call: Call) -> Fault | None:
         return Fault.BROKEN_503 if call.service == "execute-api" else None
 
     with (
         chat.players(3) as players,
-        proxy(chat.sandbox.endpoint, dead) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, with_closed_sockets) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
     ):
         far = Chat(before, chat.name, chat.settings)
         done = far.nwchatctl("--timeout", "50", "broadcast", text, "--json")

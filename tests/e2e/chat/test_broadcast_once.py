@@ -17,13 +17,13 @@ SOCKETS = 300
 
 
 @pytest.fixture(scope="module")
-def crowd(chat: Chat) -> Iterator[tuple[Player, ...]]:
-    chat.emptied()
+def players(chat: Chat) -> Iterator[tuple[Player, ...]]:
+    chat.wait_until_empty()
     with chat.players(SOCKETS) as players:
         yield players
 
 
-def heard(text: str, players: tuple[Player, ...]) -> list[Counter[str]]:
+def received_ids(text: str, players: tuple[Player, ...]) -> list[Counter[str]]:
     """For each socket, the ids under which it got that text, and how often."""
     return [
         Counter(frame["id"] for frame in frames if frame.get("message") == text)
@@ -36,36 +36,36 @@ def stored(chat: Chat, text: str) -> list[str]:
     return [line for line in lines if text in line]
 
 
-def test_two_at_once_and_everybody_hears_it_once(chat: Chat, crowd: tuple[Player, ...]) -> None:
+def test_two_concurrent_runs_deliver_once(chat: Chat, players: tuple[Player, ...]) -> None:
     text = unique()
     words = ("broadcast", text, "--id", unique("id"), "--json", "--rate", "300")
     with chat.running(*words) as left, chat.running(*words) as right:
-        done = [left.ended(), right.ended()]
+        done = [left.wait(), right.wait()]
     assert [each.code for each in done] == [0, 0], done
     sent = sorted((each.data for each in done), key=lambda data: bool(data["already_sent"]))
     assert [each["already_sent"] for each in sent] == [False, True]
     assert (sent[0]["recipients"], sent[0]["delivered"]) == (SOCKETS, SOCKETS)
-    assert heard(text, crowd) == [Counter({sent[0]["id"]: 1})] * SOCKETS
+    assert received_ids(text, players) == [Counter({sent[0]["id"]: 1})] * SOCKETS
     assert len(stored(chat, text)) == 1
 
 
 @pytest.mark.parametrize("via", ["here", "lambda"])
-def test_killed_half_way_and_run_again(chat: Chat, crowd: tuple[Player, ...], via: str) -> None:
+def test_killed_run_is_resumed(chat: Chat, players: tuple[Player, ...], via: str) -> None:
     text, key = unique(), unique("id")
     with chat.running("broadcast", text, "--id", key, "--rate", "60") as killed:
-        wait_for_some(chat, key)
+        wait_for_checkpoint(chat, key)
         killed.process.send_signal(signal.SIGKILL)
         killed.process.wait()
     again = chat.json("broadcast", text, "--id", key, "--via", via)
     assert (again["already_sent"], again["resumed"]) == (False, True)
     assert 0 < again["recipients"] < SOCKETS, "it went on from a checkpoint"
     assert chat.json("broadcast", text, "--id", key)["already_sent"] is True
-    ids = heard(text, crowd)
+    ids = received_ids(text, players)
     assert {tuple(each) for each in ids} == {(again["id"],)}, "everybody, under one id"
     assert len(stored(chat, text)) == 1
 
 
-def wait_for_some(chat: Chat, key: str) -> None:
+def wait_for_checkpoint(chat: Chat, key: str) -> None:
     """Until a part of the announcement is written down as done with."""
     deadline = time.monotonic() + 20
     where = {"room": {"S": dedup_room("broadcast", key)}, "id": {"S": "-"}}
@@ -78,13 +78,13 @@ def wait_for_some(chat: Chat, key: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_it_says_how_far_it_came_and_goes_on(
-    chat: Chat, crowd: tuple[Player, ...], number: int, code: int
+def test_stopped_run_reports_progress_and_is_resumed(
+    chat: Chat, players: tuple[Player, ...], number: int, code: int
 ) -> None:
     text, key = unique(), unique("id")
     with chat.running("broadcast", text, "--id", key, "--rate", "60", "--json") as running:
-        wait_for_some(chat, key)
-        stopped = running.ended(stop=number)
+        wait_for_checkpoint(chat, key)
+        stopped = running.wait(stop=number)
     assert stopped.code == code
     assert stopped.data["stopped"] in ("interrupted", "terminated")
     assert 0 < stopped.data["recipients"] < SOCKETS
@@ -92,11 +92,11 @@ def test_stopped_it_says_how_far_it_came_and_goes_on(
     assert "the same command again goes on" in stopped.err
     again = chat.json("broadcast", text, "--id", key)
     assert again["resumed"] is True
-    assert {tuple(each) for each in heard(text, crowd)} == {(again["id"],)}
+    assert {tuple(each) for each in received_ids(text, players)} == {(again["id"],)}
 
 
-def test_the_end_of_its_time_stops_it_alike(chat: Chat, crowd: tuple[Player, ...]) -> None:
-    assert len(crowd) == SOCKETS
+def test_timeout_stops_run_with_report(chat: Chat, players: tuple[Player, ...]) -> None:
+    assert len(players) == SOCKETS
     text = unique()
     done = chat.nwchatctl("--timeout", "4", "broadcast", text, "--rate", "20", "--json")
     assert done.code == 1

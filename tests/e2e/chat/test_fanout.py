@@ -45,7 +45,7 @@ def without(chat: Chat, function: str, sid: str) -> Iterator[None]:
         hold(whole["Statement"])
 
 
-def heard(player: Player, *texts: str) -> Counter[str]:
+def received_texts(player: Player, *texts: str) -> Counter[str]:
     """How often the player got which of the texts, until it has got the last of them."""
     found: Counter[str] = Counter()
     while texts[-1] not in found:
@@ -69,7 +69,7 @@ def fanned_out(chat: Chat) -> list[dict[str, object]]:
     return [each for each in map(json.loads, lines) if each.get("message") == "sent"]
 
 
-def test_everybody_in_a_large_room_hears_it_once(chat: Chat) -> None:
+def test_large_room_receives_message_once(chat: Chat) -> None:
     text, last = unique(), unique("last")
     chat.put_connections(connection_row("stale"))
     with chat.players(SOCKETS) as players:
@@ -78,7 +78,7 @@ def test_everybody_in_a_large_room_hears_it_once(chat: Chat) -> None:
         # Every segment has ended before the next message is sent: what came twice has come by then.
         eventually(lambda: len(fanned_out(chat)), PARTS)
         sender.send(last)
-        assert [heard(each, text, last)[text] for each in players] == [1] * SOCKETS
+        assert [received_texts(each, text, last)[text] for each in players] == [1] * SOCKETS
     sent = [each for each in fanned_out(chat) if each["segment"] is not None][:PARTS]
     assert {each["segment"] for each in sent} == set(range(PARTS))
     # The sender got its echo from `message` itself.
@@ -89,18 +89,18 @@ def test_everybody_in_a_large_room_hears_it_once(chat: Chat) -> None:
 
 
 def test_a_small_room_needs_no_fanout(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     before = len(fanned_out(chat))
     text = unique()
     with chat.players(5) as players:
         players[0].send(text)
         for each in players:
-            each.hear(text)
+            each.receive_text(text)
     assert len(fanned_out(chat)) == before
 
 
-def test_the_operator_hands_a_message_over_and_sees_what_became_of_it(chat: Chat) -> None:
-    chat.emptied()
+def test_operator_delegates_broadcast_and_sees_result(chat: Chat) -> None:
+    chat.wait_until_empty()
     chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
     room = dedup_room("announcement", unique())
     chat.put(chat.messages_table, [{"room": {"S": room}, "id": {"S": "-"}, "message_id": {"S": "m"}}])
@@ -118,25 +118,25 @@ def test_the_operator_hands_a_message_over_and_sees_what_became_of_it(chat: Chat
         assert invoke_segments(chat.sandbox.client("lambda"), chat.function("fanout"), parts) == []
         eventually(lambda: progress().finished, PARTS)
         for each in players:
-            each.hear(text)
+            each.receive_text(text)
     counts = progress().counts
     assert (counts.recipients, counts.delivered, counts.gone, counts.forgotten) == (14, 12, 2, 2)
     assert (counts.refused, counts.failed) == (0, 0)
 
 
-def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat) -> None:
-    chat.emptied()
+def test_failed_segment_is_retried_and_then_shown_by_status(chat: Chat) -> None:
+    chat.wait_until_empty()
     text = unique()
     with without(chat, "fanout", "Connections"), chat.players(6) as players:
         players[0].send(text)
         # Whoever sent it has it, whatever becomes of the others.
-        players[0].hear(text)
+        players[0].receive_text(text)
         eventually(lambda: chat.json("status")["dead_letters"], PARTS)
     sqs = chat.sandbox.client("sqs", root=True)
     url = sqs.get_queue_url(QueueName=f"nwchat-{chat.name}-dead-letters")["QueueUrl"]
-    said = chat.nwchatctl("status").out
-    assert f"{PARTS} segments of messages to all were not sent" in said
-    assert f"aws sqs receive-message --queue-url {url}" in said
+    status = chat.nwchatctl("status").out
+    assert f"{PARTS} segments of messages to all were not sent" in status
+    assert f"aws sqs receive-message --queue-url {url}" in status
     letter = sqs.receive_message(QueueUrl=url)["Messages"][0]
     lost = segments.from_event(json.loads(letter["Body"])["requestPayload"])
     assert json.loads(lost.frame)["message"] == text
@@ -144,12 +144,12 @@ def test_what_fails_is_tried_again_and_then_kept_where_status_sees_it(chat: Chat
     assert chat.json("status")["dead_letters"] == 0
 
 
-def test_what_cannot_be_handed_over_is_sent_by_message_itself(chat: Chat) -> None:
-    chat.emptied()
+def test_message_function_posts_what_it_cannot_delegate(chat: Chat) -> None:
+    chat.wait_until_empty()
     text = unique()
     with without(chat, "message", "Fanout"):
         before = len(fanned_out(chat))
         with chat.players(8) as players:
             players[0].send(text)
-            assert [heard(each, text) for each in players] == [Counter({text: 1})] * 8
+            assert [received_texts(each, text) for each in players] == [Counter({text: 1})] * 8
     assert len(fanned_out(chat)) == before

@@ -61,7 +61,7 @@ def in_order(rude: Player, neighbour: Player) -> None:
         ('{"message": "hi", "\\ud800": "\\udfff", "uname": "\\ud800"}', "hi"),
     ],
 )
-def test_taken_for_a_message(chat: Chat, frame: str, arrives: str | None) -> None:
+def test_unusual_frames_are_messages(chat: Chat, frame: str, arrives: str | None) -> None:
     with chat.players() as (rude, neighbour):
         rude.send(frame)
         here, there = gather(rude, neighbour)
@@ -125,7 +125,9 @@ def test_refused_with_a_reason(chat: Chat, frame: str | list[str], code: str) ->
     ],
     ids=["binary", "empty binary", "binary JSON", "40 KB", "deep", "surrogates", "200 KB in frames"],
 )
-def test_ended_as_aws_ends_it(chat: Chat, frame: str | bytes | list[str], code: int) -> None:
+def test_invalid_frame_closes_socket_as_aws_does(
+    chat: Chat, frame: str | bytes | list[str], code: int
+) -> None:
     with chat.players() as (rude, neighbour):
         with pytest.raises(ConnectionClosed) as closed:
             rude.send(frame)
@@ -141,6 +143,6 @@ def test_a_name_cannot_carry_what_a_message_cannot(chat: Chat) -> None:
         rude.send(
             {"message": text, "uname": "a\x1b[2J\nb\u202e\tc" + "d" * 99, "sender_id": "\x00" + "5" * 99}
         )
-        frame = neighbour.hear(text)
+        frame = neighbour.receive_text(text)
     assert frame["uname"] == ("a[2J b c" + "d" * 99)[:40]
     assert frame["sender_id"] == "5" * 64

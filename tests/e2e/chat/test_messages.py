@@ -16,10 +16,10 @@ def only(frames: list[Frame]) -> Frame:
     return frames[0]
 
 
-def said(player: Player, text: str, client_id: str, **more: str) -> Frame:
+def send_message(player: Player, text: str, client_id: str, **more: str) -> Frame:
     """Says it, and returns what answers it: an ack or an error."""
     player.send({"message": text, "client_id": client_id, **more})
-    return player.until(lambda frame: frame["type"] in ("ack", "error"))[-1]
+    return player.receive_until(lambda frame: frame["type"] in ("ack", "error"))[-1]
 
 
 def test_a_line_typed_into_one_socket_arrives_in_another(chat: Chat) -> None:
@@ -43,7 +43,7 @@ def test_a_line_typed_into_one_socket_arrives_in_another(chat: Chat) -> None:
     assert began <= int(frame["date"]) <= ended
 
 
-def test_the_live_client_is_understood_and_gets_nothing_that_it_did_not_ask_for(chat: Chat) -> None:
+def test_live_client_is_understood_and_receives_no_new_frame_types(chat: Chat) -> None:
     text = (EVENTS / "client-message.json").read_text()
     given = json.loads(text)
     with chat.players() as (one, other):
@@ -74,17 +74,17 @@ def test_an_ack_says_stored_and_a_repetition_is_sent_once(chat: Chat) -> None:
     with chat.players(3) as (one, again, other):
         one.send(frame)
         one.send(frame)
-        first, second = (one.answer("ack") for _ in range(2))
+        first, second = (one.receive_type("ack") for _ in range(2))
         assert first == second == {"type": "ack", "client_id": key, "id": first["id"]}
         # After reconnecting: another socket of the same player.
         again.send(frame)
-        assert again.answer("ack") == first
+        assert again.receive_type("ack") == first
         assert [each["message"] for each in gather(again, other)[1]] == [text]
         # The same client_id of somebody else is another message.
         again.send(frame | {"sender_id": "another"})
-        assert again.answer("ack")["id"] != first["id"]
+        assert again.receive_type("ack")["id"] != first["id"]
         other.send({"action": "history", "after": first["id"]})
-        stored = other.answer("history")["messages"]
+        stored = other.receive_type("history")["messages"]
         assert [each["sender_id"] for each in stored if each["message"] == text] == ["another"]
 
 
@@ -122,10 +122,10 @@ def test_errors_name_what_is_wrong_and_only_the_sender_gets_them(chat: Chat) -> 
     assert (frame["message"], frame["uname"]) == ("z" * 1000, "u" * 40)
 
 
-def test_the_eleventh_message_in_ten_seconds_is_one_too_many(chat: Chat) -> None:
+def test_eleventh_message_in_ten_seconds_is_refused(chat: Chat) -> None:
     with chat.players() as (one, other):
         texts = [unique() for _ in range(11)]
-        answers = [said(one, text, text[:64]) for text in texts]
+        answers = [send_message(one, text, text[:64]) for text in texts]
         assert [each["type"] for each in answers] == ["ack"] * 10 + ["error"]
         assert (answers[-1]["code"], answers[-1]["client_id"]) == ("rate_limited", texts[-1][:64])
         # It is this socket that is limited, not its neighbour, and it hears on.
@@ -141,7 +141,7 @@ def test_ping_is_answered_with_pong_and_nothing_else(chat: Chat) -> None:
         assert gather(one, other) == [[], []]
 
 
-def test_whoever_leaves_is_forgotten(chat: Chat) -> None:
+def test_row_is_deleted_on_disconnect(chat: Chat) -> None:
     agent = unique("leaves")
 
     def here() -> int:
@@ -152,7 +152,7 @@ def test_whoever_leaves_is_forgotten(chat: Chat) -> None:
     eventually(here, 0)
 
 
-def test_whoever_leaves_without_a_word_is_forgotten_too(chat: Chat) -> None:
+def test_row_is_deleted_after_unclean_disconnect(chat: Chat) -> None:
     agent = unique("vanishes")
     with chat.players(1, user_agent_header=agent) as (one,):
         # The TCP connection ends without a close frame.

@@ -67,7 +67,7 @@ def test_the_last_messages_oldest_first(chat: Chat) -> None:
     with chat.players(1) as (one,):
         for text in texts:
             one.send({"message": text, "uname": "tchalvak", "sender_id": "128274"})
-        one.hear(texts[-1])
+        one.receive_text(texts[-1])
     shown = chat.nwchatctl("history", "tail", "-n", "3")
     assert (shown.code, shown.err) == (0, "")
     lines = [line.split("\t") for line in shown.out.splitlines()]
@@ -88,20 +88,20 @@ def test_following_prints_each_new_one_once(chat: Chat) -> None:
     before, after = unique("before"), [unique(f"after {number}") for number in range(3)]
     with chat.players(1) as (one,):
         one.send(before)
-        one.hear(before)
+        one.receive_text(before)
         with chat.running("history", "tail", "-n", "1", "-f", "--json") as following:
             # Its first line says that it has looked: whatever comes now is new.
             assert following.message()["message"] == before
             for text in after:
                 one.send(text)
-                one.hear(text)
+                one.receive_text(text)
             announced = unique("announced")
             chat.json("broadcast", announced)
             lines = [following.message() for _ in range(4)]
             assert [each["message"] for each in lines] == [*after, announced]
             assert [each["type"] for each in lines] == ["message"] * 3 + ["announcement"]
             assert following.process.poll() is None
-            done = following.ended(signal.SIGINT)
+            done = following.wait(signal.SIGINT)
     assert (done.code, done.out) == (130, "")
     assert json.loads(done.err)["error"]["code"] == "interrupted"
 
@@ -111,12 +111,12 @@ def test_following_stops_without_a_traceback(chat: Chat, stop: int, code: int) -
     before, after = unique("before"), unique("after")
     with chat.players(1) as (one,):
         one.send(before)
-        one.hear(before)
+        one.receive_text(before)
         with chat.running("history", "tail", "-n", "1", "-f") as following:
             assert str(following.line()).endswith(f"\t{before}\n")
             one.send({"message": after, "uname": "tchalvak"})
             assert str(following.line()).endswith(f"\ttchalvak\t{after}\n")
-            done = following.ended(stop)
+            done = following.wait(stop)
     assert (done.code, done.out) == (code, "")
     assert done.err in ("error: interrupted\n", "error: terminated\n")
 
@@ -126,7 +126,7 @@ def test_a_message_moves_no_cursor(chat: Chat) -> None:
     with chat.players(1) as (one,):
         # What the wire cleans is not all that a terminal acts upon.
         one.send({"message": text, "uname": "[bold]name\u200b"})
-        one.hear(text)
+        one.receive_text(text)
     spelled = text.replace("\t", r"\t").replace("\n", r"\n")
     piped = chat.nwchatctl("history", "tail", "-n", "1").out
     assert piped.rstrip("\n").split("\t")[1:] == [r"[bold]name\u200b", spelled]
@@ -141,7 +141,7 @@ def test_a_message_moves_no_cursor(chat: Chat) -> None:
 
 
 def test_who_is_connected(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     began = now_ms()
     with chat.players(1, user_agent_header="First/1.0") as (first,):
         with chat.players(1, user_agent_header="Second/2.0"):
@@ -187,8 +187,8 @@ def test_who_is_connected(chat: Chat) -> None:
     assert mine["connection_id"] in shown
 
 
-def test_nobody_is_no_error(chat: Chat) -> None:
-    chat.emptied()
+def test_empty_list_is_no_error(chat: Chat) -> None:
+    chat.wait_until_empty()
     piped = chat.nwchatctl("connections", "list")
     assert (piped.code, piped.out, piped.err) == (0, "", "")
     assert "nobody is connected" in terminal(chat, "connections", "list")
@@ -197,7 +197,7 @@ def test_nobody_is_no_error(chat: Chat) -> None:
 @pytest.fixture
 def hostile(chat: Chat) -> Iterator[None]:
     """A row that a careless function, or an adopted table, might hold."""
-    chat.emptied()
+    chat.wait_until_empty()
     row = connection_row("hostile\x1b]0;x\x07", uname=HOSTILE, user_agent=HOSTILE, sender_id="[red]1")
     chat.put_connections(row)
     yield
@@ -205,7 +205,7 @@ def hostile(chat: Chat) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hostile")
-def test_hostile_names_are_spelled_out(chat: Chat) -> None:
+def test_hostile_names_are_escaped(chat: Chat) -> None:
     piped = chat.nwchatctl("connections", "list").out
     assert piped.count("\n") == 1
     cells = piped.rstrip("\n").split("\t")

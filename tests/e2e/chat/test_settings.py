@@ -91,7 +91,7 @@ def test_smoke_knows_the_settings(strict: Chat) -> None:
     assert done.code == 0
 
 
-def test_debug_logs_say_what_was_said(strict: Chat) -> None:
+def test_debug_logs_contain_messages(strict: Chat) -> None:
     """And so a search of the logs for it finds nothing at INFO because it isn't there."""
     began = now_ms()
     done = strict.nwchatctl("invoke", "message", "--event", "-", "--json", stdin='{"body": "canary"}')

@@ -30,7 +30,7 @@ def test_a_chat_that_works(chat: Chat) -> None:
     assert [line.split()[:2] for line in shown.out.splitlines()] == [[name, "ok"] for name in STEPS]
 
 
-def test_a_proxy_is_not_asked_for_this_machine(chat: Chat) -> None:
+def test_proxy_is_not_used_for_localhost(chat: Chat) -> None:
     nowhere = "http://127.0.0.1:1"
     done = chat.nwchatctl("smoke", http_proxy=nowhere, https_proxy=nowhere, all_proxy=nowhere, no_proxy="")
     assert (done.code, done.err) == (0, "")
@@ -87,7 +87,7 @@ def test_a_broken_release_is_named_by_its_step(
         assert gather(one, other) == [[], []], "and it works again"
 
 
-def test_a_chat_that_is_not_there(chat: Chat) -> None:
+def test_missing_chat_is_reported(chat: Chat) -> None:
     done = chat.nwchatctl("smoke", "--json", NWCHAT_CHAT__NAME="nobody-made-it")
     assert (done.code, done.out) == (4, "")
     assert json.loads(done.err)["error"]["code"] == "not_deployed"
@@ -96,15 +96,15 @@ def test_a_chat_that_is_not_there(chat: Chat) -> None:
 # Logs -----------------------------------------------------------------------------------------
 
 
-def test_no_log_has_what_people_said(chat: Chat) -> None:
+def test_logs_contain_no_messages(chat: Chat) -> None:
     canary = unique("canary").replace(" ", "-")
-    told = {"message": canary, "uname": canary, "sender_id": canary, "client_id": canary}
+    frame = {"message": canary, "uname": canary, "sender_id": canary, "client_id": canary}
     bodies: list[str] = [
-        json.dumps(told),
-        json.dumps(told),
+        json.dumps(frame),
+        json.dumps(frame),
         canary,
-        json.dumps(told | {"message": canary * 100}),
-        json.dumps(told | {"message": [canary]}),
+        json.dumps(frame | {"message": canary * 100}),
+        json.dumps(frame | {"message": [canary]}),
         json.dumps({"action": canary}),
         json.dumps({"action": "history", "before": canary}),
     ]
@@ -124,7 +124,7 @@ def test_no_log_has_what_people_said(chat: Chat) -> None:
     with chat.players() as (one, other):
         for body in bodies[:4]:
             one.send(body)
-        other.hear(canary)
+        other.receive_text(canary)
         gather(other, one)
     # The sandbox's own log, and what it has for CloudWatch.
     assert canary not in chat.sandbox.state.log.read_text()

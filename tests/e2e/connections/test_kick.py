@@ -8,10 +8,18 @@ from contextlib import ExitStack
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.e2e.connections.test_rows import NOBODY
-from tests.e2e.support.chat import SECONDS, Chat, Player, connection_row, eventually, now_ms, unique
+from tests.e2e.support.chat import (
+    SECONDS,
+    UNREACHABLE,
+    Chat,
+    Player,
+    connection_row,
+    eventually,
+    now_ms,
+    unique,
+)
 from tests.e2e.support.fault_proxy import Call, Fault, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 
 KICKED = {"kicked", "gone", "failed", "dry_run", "duration_seconds"}
 HOUR_MS = 3_600_000
@@ -36,7 +44,7 @@ def ids(chat: Chat, *players: Player) -> list[str]:
         name = unique("name")[:40]
         each.send({"message": "here", "uname": name})
         each.send({"action": "ping"})
-        each.answer("pong")
+        each.receive_type("pong")
         found.append(_names(chat)[name])
     return found
 
@@ -49,17 +57,17 @@ def _names(chat: Chat) -> dict[str, str]:
 
 
 def test_each_is_verified(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(2):
         live = set(chat.rows())
-        chat.put_connections(connection_row("stale-old"), connection_row(NOBODY))
+        chat.put_connections(connection_row("stale-old"), connection_row(UNREACHABLE))
         plain = chat.json("connections", "list")
         asked = chat.json("connections", "list", "--verify")
         shown = chat.nwchatctl("connections", "list", "--verify", "--sort", "seen")
-    chat.delete_connections("stale-old", NOBODY)
+    chat.delete_connections("stale-old", UNREACHABLE)
     assert [each for each in plain["connections"] if "verified" in each] == []
-    told = {each["connection_id"]: each["verified"] for each in asked["connections"]}
-    assert told == {**dict.fromkeys(live, True), "stale-old": False, NOBODY: None}
+    verified = {each["connection_id"]: each["verified"] for each in asked["connections"]}
+    assert verified == {**dict.fromkeys(live, True), "stale-old": False, UNREACHABLE: None}
     assert asked["count"] == 4
     last = {cells[0]: cells[-1] for cells in (line.split("\t") for line in shown.out.splitlines())}
     assert last == {**dict.fromkeys(live, "yes"), "stale-old": "gone", r"no\nbody": "unknown"}
@@ -67,7 +75,7 @@ def test_each_is_verified(chat: Chat) -> None:
 
 
 def test_only_the_old_and_in_order(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     rows = [
         connection_row(f"stale-{age}", age_ms=age * HOUR_MS, uname=f"name {9 - age}") for age in (1, 3, 2)
     ]
@@ -86,7 +94,7 @@ def test_only_the_old_and_in_order(chat: Chat) -> None:
     chat.delete_connections("stale-1", "stale-2", "stale-3")
 
 
-def test_a_chat_that_is_not_there_has_no_connections(chat: Chat) -> None:
+def test_missing_chat_has_no_connections(chat: Chat) -> None:
     for words in (("list",), ("list", "--verify"), ("show", "x"), ("prune",), ("kick", "x")):
         done = chat.nwchatctl("connections", *words, "--json", NWCHAT_CHAT__NAME="e2e-nowhere")
         assert (done.code, done.out) == (4, ""), words
@@ -99,7 +107,7 @@ def test_a_chat_that_is_not_there_has_no_connections(chat: Chat) -> None:
 
 
 def test_a_row_and_its_socket(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     began = now_ms()
     with chat.players(1, user_agent_header="First/1.0"):
         (key,) = chat.rows()
@@ -126,12 +134,12 @@ def test_a_row_and_its_socket(chat: Chat) -> None:
     assert "its row is missing: it receives nothing" in alone.err
 
 
-def test_a_row_alone_and_nothing_at_all(chat: Chat) -> None:
-    chat.emptied()
-    chat.put_connections(connection_row("-stale=", uname="tchalvak"), connection_row(NOBODY))
+def test_row_without_socket_and_unknown_id(chat: Chat) -> None:
+    chat.wait_until_empty()
+    chat.put_connections(connection_row("-stale=", uname="tchalvak"), connection_row(UNREACHABLE))
     stale = chat.nwchatctl("connections", "show", "--json", "--", "-stale=")
-    unknown = chat.nwchatctl("connections", "show", "--json", "--", NOBODY)
-    chat.delete_connections("-stale=", NOBODY)
+    unknown = chat.nwchatctl("connections", "show", "--json", "--", UNREACHABLE)
+    chat.delete_connections("-stale=", UNREACHABLE)
     assert (stale.code, stale.data["uname"], stale.data["verified"]) == (0, "tchalvak", False)
     assert stale.data["gateway"] is None
     assert stale.err.endswith("only its row is left: nwchatctl connections prune\n")
@@ -154,7 +162,7 @@ def test_what_cannot_be_an_id_is_no_connection(chat: Chat, words: tuple[str, ...
 
 
 def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(1) as (one,):
         (first,) = ids(chat, one)
         done = chat.nwchatctl("connections", "kick", "--json", first, "", "..")
@@ -171,7 +179,7 @@ def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
 
 
 def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(3) as (one, two, three):
         first, second, _ = ids(chat, one, two, three)
         chat.put_connections(connection_row("-stale=", age_ms=HOUR_MS))
@@ -187,15 +195,15 @@ def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
         eventually(lambda: len(chat.rows()), 1)
         text = unique()
         three.send(text)
-        assert three.hear(text)
+        assert three.receive_text(text)
 
 
 def test_all_of_one_player(chat: Chat) -> None:
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(3) as (one, two, three):
         for each in (one, two):
             each.send({"message": unique(), "sender_id": "128274", "uname": "tchalvak"})
-            each.answer("message")
+            each.receive_type("message")
         eventually(lambda: len([row for row in chat.rows().values() if "sender_id" in row]), 2)
         done = chat.json("connections", "kick", "--user", "tchalvak")
         assert (done["kicked"], done["gone"], done["failed"]) == (2, 0, 0)
@@ -205,11 +213,11 @@ def test_all_of_one_player(chat: Chat) -> None:
         assert (none.code, none.out) == (4, "")
         text = unique()
         three.send(text)
-        assert three.hear(text)
+        assert three.receive_text(text)
 
 
-def test_everybody_needs_the_name(chat: Chat) -> None:
-    chat.emptied()
+def test_kicking_all_requires_the_chat_name(chat: Chat) -> None:
+    chat.wait_until_empty()
     with ExitStack() as stack:
         players = stack.enter_context(chat.players(5))
         for words in ((), ("--yes",), ("--confirm", "other")):
@@ -226,25 +234,27 @@ def test_everybody_needs_the_name(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("x", "--all"), ("--user", "x", "--all"), ("x", "--user", "y")])
-def test_whom_is_said_in_one_way(chat: Chat, words: tuple[str, ...]) -> None:
+def test_only_one_kind_of_selection_is_accepted(chat: Chat, words: tuple[str, ...]) -> None:
     done = chat.nwchatctl("connections", "kick", *words, "--json")
     assert (done.code, json.loads(done.err)["error"]["code"]) == (2, "usage")
 
 
-def test_what_cannot_be_closed_has_failed(chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> None:
-    chat.emptied()
+def test_connection_that_cannot_be_closed_is_a_failure(
+    chat: Chat, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    chat.wait_until_empty()
 
     def refusing(call: Call) -> Fault | None:
         return Fault.BROKEN_503 if call.service == "execute-api" else None
 
     with (
         chat.players(1) as (one,),
-        proxy(chat.sandbox.endpoint, refusing) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path_factory.mktemp("before") / "it") as before,
+        proxy(chat.sandbox.endpoint, refusing) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path_factory.mktemp("before") / "it") as before,
     ):
         (key,) = chat.rows()
         done = Chat(before, chat.name, chat.settings).nwchatctl("connections", "kick", key)
         assert (done.code, done.out) == (5, "0 kicked, 1 failed\n")
         text = unique()
         one.send(text)
-        assert one.hear(text)
+        assert one.receive_text(text)

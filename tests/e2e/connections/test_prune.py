@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.support.chat import Chat, Frame, connection_row, eventually, gather, now_ms, unique
 from tests.e2e.support.fault_proxy import Call, Fault, proxy
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 
 KEYS = {"checked", "gone", "deleted", "kept_young", "failed", "dry_run", "duration_seconds"}
 HOUR_MS = 3_600_000
@@ -46,8 +46,8 @@ def stale(chat: Chat, *rows: Frame) -> Iterator[None]:
         chat.delete_connections(*(row["connection_id"]["S"] for row in rows))
 
 
-def test_rows_of_sockets_that_are_gone_go_and_no_others(chat: Chat) -> None:
-    chat.emptied()
+def test_only_rows_of_closed_sockets_are_deleted(chat: Chat) -> None:
+    chat.wait_until_empty()
     expired = connection_row("stale-expired", age_ms=3 * HOUR_MS)
     expired["expires_at"] = {"N": str(now_ms() // 1000 - 1)}
     timeless = {"connection_id": {"S": "stale-timeless"}}
@@ -64,10 +64,10 @@ def test_rows_of_sockets_that_are_gone_go_and_no_others(chat: Chat) -> None:
     with chat.players(3) as (one, *others), stale(chat, *rows):
         live = {key for key in chat.rows() if "stale" not in key}
         before = chat.rows()
-        seen = chat.json("connections", "prune", "-n")
-        assert set(seen) >= KEYS
-        assert (seen["dry_run"], chat.rows()) == (True, before)
-        assert counts(seen) == expected(checked=10, gone=7, alive=3, kept_young=2, left=5)
+        planned = chat.json("connections", "prune", "-n")
+        assert set(planned) >= KEYS
+        assert (planned["dry_run"], chat.rows()) == (True, before)
+        assert counts(planned) == expected(checked=10, gone=7, alive=3, kept_young=2, left=5)
         done = chat.json("connections", "prune")
         assert counts(done) == expected(checked=10, gone=7, alive=3, kept_young=2, deleted=5)
         assert (done["dry_run"], done["stopped"]) == (False, None)
@@ -78,12 +78,12 @@ def test_rows_of_sockets_that_are_gone_go_and_no_others(chat: Chat) -> None:
         text = unique()
         one.send(text)
         for each in (one, *others):
-            assert each.hear(text)
+            assert each.receive_text(text)
 
 
-def test_sockets_that_died_without_a_word(chat: Chat) -> None:
+def test_rows_of_unclean_disconnects_are_deleted(chat: Chat) -> None:
     """Their $disconnect never came: their rows are as they were."""
-    chat.emptied()
+    chat.wait_until_empty()
     with chat.players(4) as staying:
         with chat.players(4):
             kept = aged(chat)
@@ -98,12 +98,12 @@ def test_sockets_that_died_without_a_word(chat: Chat) -> None:
         assert [len(frames) for frames in gather(*staying)] == [0] * 4
 
 
-def test_only_those_not_heard_of_for_long(chat: Chat) -> None:
-    chat.emptied()
-    talked = connection_row("stale-talked", age_ms=2 * HOUR_MS)
-    talked["last_seen_at"] = {"N": str(now_ms() - 60_000)}
+def test_only_idle_connections_are_checked(chat: Chat) -> None:
+    chat.wait_until_empty()
+    active = connection_row("stale-talked", age_ms=2 * HOUR_MS)
+    active["last_seen_at"] = {"N": str(now_ms() - 60_000)}
     rows = (
-        talked,
+        active,
         connection_row("stale-new", age_ms=10 * 60_000),
         connection_row("stale-old", age_ms=2 * HOUR_MS),
     )
@@ -113,8 +113,8 @@ def test_only_those_not_heard_of_for_long(chat: Chat) -> None:
         assert set(chat.rows()) == {"stale-talked", "stale-new"}
 
 
-def test_what_people_and_cron_see(chat: Chat) -> None:
-    chat.emptied()
+def test_output_for_people_and_for_cron(chat: Chat) -> None:
+    chat.wait_until_empty()
     with stale(chat, connection_row("stale-old", age_ms=HOUR_MS), connection_row("stale-young")):
         would = chat.nwchatctl("connections", "prune", "--dry-run")
         loud = chat.nwchatctl("connections", "prune")
@@ -159,15 +159,15 @@ class Failing:
 
 
 @pytest.mark.parametrize("share", [5, 20, 50])
-def test_while_aws_fails(chat: Chat, tmp_path: Path, share: int) -> None:
+def test_prune_survives_faults_of_aws(chat: Chat, tmp_path: Path, share: int) -> None:
     """Every row is in one count, no live one is deleted, and a quiet prune gets the rest."""
-    chat.emptied()
+    chat.wait_until_empty()
     dead = tuple(connection_row(f"stale-{number}", age_ms=HOUR_MS) for number in range(40))
     failing = Failing(share)
     with (
         chat.players(20) as players,
-        proxy(chat.sandbox.endpoint, failing) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, failing) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
         stale(chat, *dead),
     ):
         live = aged(chat) - {row["connection_id"]["S"] for row in dead}
@@ -192,15 +192,15 @@ def test_while_aws_fails(chat: Chat, tmp_path: Path, share: int) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.BARE_429, Fault.BROKEN_503, Fault.RESET_BEFORE])
-def test_no_answer_is_no_proof(chat: Chat, tmp_path: Path, fault: Fault) -> None:
-    chat.emptied()
+def test_missing_response_deletes_no_row(chat: Chat, tmp_path: Path, fault: Fault) -> None:
+    chat.wait_until_empty()
 
     def silent(call: Call) -> Fault | None:
         return fault if call.service == "execute-api" else None
 
     with (
-        proxy(chat.sandbox.endpoint, silent) as faulty,
-        leading_to(faulty, chat.sandbox, tmp_path / "before") as before,
+        proxy(chat.sandbox.endpoint, silent) as fault_proxy,
+        proxied_sandbox(fault_proxy, chat.sandbox, tmp_path / "before") as before,
         stale(chat, connection_row("stale-old", age_ms=HOUR_MS)),
     ):
         done = Chat(before, chat.name, chat.settings).nwchatctl("-q", "connections", "prune")
@@ -209,26 +209,26 @@ def test_no_answer_is_no_proof(chat: Chat, tmp_path: Path, fault: Fault) -> None
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("number", "code", "reason"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-def test_stopped_it_says_what_it_did_and_goes_on(chat: Chat, number: int, code: int, said: str) -> None:
-    chat.emptied()
+def test_stopped_prune_reports_and_can_be_repeated(chat: Chat, number: int, code: int, reason: str) -> None:
+    chat.wait_until_empty()
     rows = tuple(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(300))
     with stale(chat, *rows):
         with chat.running("connections", "prune", "--rate", "20", "--json") as running:
             eventually(lambda: len(chat.rows()) < 300, True)
-            done = running.ended(number)
+            done = running.wait(number)
         pruned = json.loads(done.out)
-        assert (done.code, pruned["stopped"]) == (code, said), done
-        assert done.err == f"warning: {said}: the same command again goes on\n"
+        assert (done.code, pruned["stopped"]) == (code, reason), done
+        assert done.err == f"warning: {reason}: the same command again goes on\n"
         assert 0 < pruned["deleted"] <= pruned["checked"] < 300
         assert pruned["checked"] == sum(pruned[each] for each in FATES)
         assert counts(chat.json("connections", "prune"))["deleted"] == 300 - pruned["deleted"]
         assert chat.rows() == {}
 
 
-def test_in_time_it_says_what_it_did(chat: Chat) -> None:
-    chat.emptied()
+def test_prune_reports_before_timeout(chat: Chat) -> None:
+    chat.wait_until_empty()
     with stale(chat, *(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(100))):
         done = chat.nwchatctl("--timeout", "6s", "connections", "prune", "--rate", "10", "--json")
     assert (done.code, done.data["stopped"]) == (1, "timed out"), done

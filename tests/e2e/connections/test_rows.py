@@ -19,11 +19,9 @@ from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Store
 from nwchatctl.net.curl_transport import CurlTransport
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.support.chat import Chat, connection_row, eventually, gather, now_ms, unique
+from tests.e2e.support.chat import UNREACHABLE, Chat, connection_row, eventually, gather, now_ms, unique
 
 MANY = 1500
-NOBODY = "no\nbody"
-"""A connection id to which every post is refused: the sandbox's IAM lets no `*` stand for a newline."""
 
 
 def stale(chat: Chat) -> set[str]:
@@ -52,8 +50,8 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return made
 
 
-def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
-    chat.emptied()
+def test_message_deletes_row_of_closed_socket(chat: Chat) -> None:
+    chat.wait_until_empty()
     timeless = connection_row("stale-timeless")
     del timeless["connected_at"], timeless["expires_at"]
     expired = connection_row("stale-expired")
@@ -74,16 +72,16 @@ def test_a_message_forgets_whose_socket_is_gone(chat: Chat) -> None:
         )
         text = unique()
         one.send(text)
-        assert other.hear(text)["message"] == text
+        assert other.receive_text(text)["message"] == text
         # What is compared is the row as it was read, and a time that is none as well.
         eventually(lambda: stale(chat), {"stale-young", "stale-expired"})
         assert len(chat.rows()) == 4
     chat.delete_connections("stale-young", "stale-expired")
 
 
-def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Transport) -> None:
+def test_row_of_new_socket_with_same_id_is_kept(chat: Chat, transport: Transport) -> None:
     """Between reading a row and deleting it, somebody else has written it."""
-    chat.emptied()
+    chat.wait_until_empty()
     store = Store(chat.sandbox.client("dynamodb"), chat.connections_table, chat.messages_table)
     chat.put_connections(connection_row("stale-same"), connection_row("stale-rewritten"))
     rewritten = connection_row("stale-rewritten", age_ms=30_000)
@@ -101,16 +99,16 @@ def test_a_row_that_became_anothers_meanwhile_stays(chat: Chat, transport: Trans
     chat.delete_connections("stale-rewritten")
 
 
-def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
-    chat.emptied()
+def test_unreachable_connection_does_not_affect_others(chat: Chat) -> None:
+    chat.wait_until_empty()
     with chat.players(3) as (one, *others):
-        chat.put_connections(connection_row(NOBODY), connection_row("stale-gone"))
+        chat.put_connections(connection_row(UNREACHABLE), connection_row("stale-gone"))
         one.send({"message": unique(), "client_id": "mine"})
         here, *there = gather(one, *others)
         assert [frame["type"] for frame in here] == ["ack", "message"], "no error for the sender"
         assert [len(frames) for frames in there] == [1, 1]
         eventually(lambda: stale(chat), set())
-        assert NOBODY in chat.rows(), "refused is not gone"
+        assert UNREACHABLE in chat.rows(), "refused is not gone"
 
         chat.put_connections(connection_row("stale-gone"))
         text = unique()
@@ -124,14 +122,14 @@ def test_one_that_cannot_be_reached_fails_nobody_else(chat: Chat) -> None:
         }
         assert done.err.startswith("warning: 1 times: 403 ")
         for each in (one, *others):
-            assert each.hear(text)["type"] == "announcement"
-    chat.delete_connections(NOBODY)
+            assert each.receive_text(text)["type"] == "announcement"
+    chat.delete_connections(UNREACHABLE)
 
 
 @pytest.fixture
-def crowd(chat: Chat) -> list[dict[str, object]]:
+def many_rows(chat: Chat) -> list[dict[str, object]]:
     """Rows that are more than a page of a scan together, which is 1 MB."""
-    chat.emptied()
+    chat.wait_until_empty()
     made = [
         connection_row(
             f"stale-{number:04}", user_agent=f"{number} " + "Mozilla/5.0 " * 80, uname=f"name {number}"
@@ -143,7 +141,9 @@ def crowd(chat: Chat) -> list[dict[str, object]]:
     return made
 
 
-def test_a_crowd_is_listed_and_announced_to(chat: Chat, crowd: list[dict[str, object]]) -> None:
+def test_several_pages_of_rows_are_listed_and_broadcast_to(
+    chat: Chat, many_rows: list[dict[str, object]]
+) -> None:
     with chat.players(2) as players:
         listed = chat.json("connections", "list")
         assert listed["count"] == len(listed["connections"]) == MANY + 2
@@ -158,22 +158,22 @@ def test_a_crowd_is_listed_and_announced_to(chat: Chat, crowd: list[dict[str, ob
             "failed": 0,
         }
         for each in players:
-            assert each.hear(text)["type"] == "announcement"
+            assert each.receive_text(text)["type"] == "announcement"
         assert len(chat.rows()) == 2
 
 
-def test_a_crowd_hears_a_player(chat: Chat, crowd: list[dict[str, object]]) -> None:
+def test_several_pages_of_rows_receive_a_message(chat: Chat, many_rows: list[dict[str, object]]) -> None:
     with chat.players(3) as (one, *others):
         text = unique()
         one.send({"message": text, "client_id": "mine"})
-        assert one.answer("ack")["client_id"] == "mine", "said before all are told"
+        assert one.receive_type("ack")["client_id"] == "mine", "said before all are told"
         for each in (one, *others):
-            assert each.hear(text)["type"] == "message"
+            assert each.receive_text(text)["type"] == "message"
         # Each of them was posted to, or its row would be there still.
         eventually(lambda: len(chat.rows()), 3)
 
 
-def test_outcomes_are_told_apart(chat: Chat, transport: Transport) -> None:
+def test_outcomes_are_distinguished(chat: Chat, transport: Transport) -> None:
     """What the sandbox answers to a post is what AWS answers, as far as the counts go by it."""
     agent = unique("told apart")
     with posting(chat, transport) as poster:
@@ -183,11 +183,11 @@ def test_outcomes_are_told_apart(chat: Chat, transport: Transport) -> None:
             assert one.receive() == {"message": "straight"}
         eventually(lambda: mine in chat.rows(), False)
         assert poster.post(mine, b"too late") == Gone()
-        refused = poster.post(NOBODY, b"nowhere")
+        refused = poster.post(UNREACHABLE, b"nowhere")
         assert isinstance(refused, Refused)
         assert refused.status == 403
 
 
-def test_nobody_at_all_is_a_failure(chat: Chat, transport: Transport) -> None:
+def test_unreachable_endpoint_is_a_failure(chat: Chat, transport: Transport) -> None:
     with posting(chat, transport, "http://127.0.0.1:1") as poster:
         assert isinstance(poster.post("anybody", b""), Failed)

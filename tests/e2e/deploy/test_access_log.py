@@ -9,9 +9,8 @@ import pytest
 
 from nwchatctl.deploy.desired.access_logs import FORMAT
 from nwchatctl.deploy.logging_role import ROLE_TRUST
-from tests.e2e.deploy.test_drift import seen_and_repaired
 from tests.e2e.support.console import logging
-from tests.e2e.support.drift_cases import LOGGED_DRIFTS, Drift
+from tests.e2e.support.drift_cases import LOGGED_DRIFTS, Drift, check_repair
 from tests.e2e.support.operator import ACCOUNT, Operator, Ran
 from tests.e2e.support.sandbox import Sandbox
 
@@ -43,23 +42,23 @@ def unset(chat: Operator) -> Iterator[Operator]:
 @pytest.fixture
 def others(unset: Operator) -> Iterator[str]:
     """The ARN of a role that somebody else has set."""
-    arn = logging.role_for_logs(unset, "somebody-elses")
-    logging.account_logs_with(unset, arn)
+    arn = logging.make_log_role(unset, "somebody-elses")
+    logging.set_account_role(unset, arn)
     yield arn
-    logging.account_logs_with(unset, "")
-    logging.no_role_for_logs(unset, "somebody-elses")
+    logging.set_account_role(unset, "")
+    logging.remove_log_role(unset, "somebody-elses")
 
 
 @pytest.fixture(scope="module")
 def logged(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """Another chat, with access logs, in an account whose role is somebody else's."""
     made = Operator(sandbox, "e2e-logged", tmp_path_factory.mktemp("home"), **ON)
-    logging.account_logs_with(made, logging.role_for_logs(made, "the-accounts"))
+    logging.set_account_role(made, logging.make_log_role(made, "the-accounts"))
     made.deploy()
     yield made
     made.destroy()
-    logging.account_logs_with(made, "")
-    logging.no_role_for_logs(made, "the-accounts")
+    logging.set_account_role(made, "")
+    logging.remove_log_role(made, "the-accounts")
 
 
 def stage_logs(chat: Operator) -> Any:
@@ -76,7 +75,7 @@ def touched(changes: list[Any]) -> list[str]:
     return [f"{each['action']} {each['kind']} {each['name']}" for each in changes]
 
 
-def test_a_chat_that_does_not_ask_for_logs_does_not_ask_of_the_account(unset: Operator) -> None:
+def test_chat_without_access_logs_does_not_read_the_account(unset: Operator) -> None:
     for argv in (["plan"], ["deploy"], ["status"]):
         ran = unset.run(*argv)
         assert (ran.code, ran.err.count("warning")) == (0, 0)
@@ -86,7 +85,7 @@ def test_a_chat_that_does_not_ask_for_logs_does_not_ask_of_the_account(unset: Op
 def test_without_a_role_a_plan_warns_and_a_deploy_refuses_before_it_changes_anything(
     unset: Operator,
 ) -> None:
-    before = unset.there()
+    before = unset.resources()
     for argv in (["plan"], ["deploy", "--dry-run"]):
         ran = unset.run(*argv, **ON)
         assert (ran.code, ran.writes) == (0, [])
@@ -98,7 +97,7 @@ def test_without_a_role_a_plan_warns_and_a_deploy_refuses_before_it_changes_anyt
         assert (ran.error.code, ran.error.message) == ("account_logging_role", NO_ROLE)
         assert FLAG in ran.error.hint
         assert f"sets it for all of API Gateway in account {ACCOUNT}, us-east-2" in ran.error.hint
-    assert (unset.there(), stage_logs(unset), logging.account_role(unset)) == (before, None, "")
+    assert (unset.resources(), stage_logs(unset), logging.account_role(unset)) == (before, None, "")
 
 
 def test_what_needs_no_role_is_deployed_all_the_same(unset: Operator) -> None:
@@ -107,7 +106,7 @@ def test_what_needs_no_role_is_deployed_all_the_same(unset: Operator) -> None:
     assert "warning: logs.access is on" in ran.err
 
 
-def test_a_dry_run_only_says_what_it_would_set(unset: Operator) -> None:
+def test_dry_run_shows_role_and_sets_nothing(unset: Operator) -> None:
     ran = unset.run("deploy", "--dry-run", FLAG, **ON)
     assert (ran.code, ran.writes, logging.account_role(unset)) == (0, [], "")
     assert (
@@ -116,7 +115,7 @@ def test_a_dry_run_only_says_what_it_would_set(unset: Operator) -> None:
     assert f"+ {GROUP}" in ran.out.splitlines()
 
 
-def test_the_role_wants_leave_of_its_own(unset: Operator) -> None:
+def test_setting_the_role_requires_confirmation(unset: Operator) -> None:
     """Although nothing of the chat's is removed."""
     for argv in (["deploy", FLAG], ["deploy", FLAG, "--json"]):
         ran = unset.run(*argv, **ON)
@@ -172,8 +171,8 @@ def test_a_half_made_role_is_completed(unset: Operator) -> None:
     assert logging.account_role(unset) == OWN
 
 
-def test_somebody_elses_role_of_the_name_is_not_taken(unset: Operator) -> None:
-    logging.role_for_logs(unset, logging.LOGGING, team="another")
+def test_foreign_role_of_same_name_is_refused(unset: Operator) -> None:
+    logging.make_log_role(unset, logging.LOGGING, team="another")
     ran = unset.run("deploy", "--yes", FLAG, **ON)
     assert (ran.code, wrote(ran), ran.error and ran.error.code) == (1, [], "not_ours")
     assert logging.account_role(unset) == ""
@@ -184,8 +183,8 @@ def test_a_role_that_is_set_already_is_never_replaced(unset: Operator, others: s
     assert ran.code == 0
     assert wrote(ran) == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage"]
     assert logging.account_role(unset) == others
-    said = unset.run("deploy", FLAG, **ON)
-    assert f"logs with {others} already, which is left as it is" in said.err
+    ran = unset.run("deploy", FLAG, **ON)
+    assert f"logs with {others} already, which is left as it is" in ran.err
 
 
 def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
@@ -197,13 +196,11 @@ def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
     # What is logged to goes after the stage has let go of it.
     assert wrote(ran) == ["DeleteAccessLogSettings", "UpdateStage", "DeleteLogGroup"]
     assert stage_logs(unset) is None
-    assert GROUP not in unset.there()
+    assert GROUP not in unset.resources()
     assert unset.plan() == []
 
 
-def test_a_strangers_group_of_that_name_is_in_the_way_only_of_who_needs_it(
-    unset: Operator, others: str
-) -> None:
+def test_foreign_log_group_blocks_only_chats_with_access_logs(unset: Operator, others: str) -> None:
     unset.root("logs").create_log_group(logGroupName=unset.access_log)
     assert unset.plan() == []
     ran = unset.run("deploy", **ON)
@@ -218,14 +215,14 @@ def test_destroy_leaves_the_accounts_role_and_says_so(unset: Operator) -> None:
     assert left in unset.json("destroy", "--dry-run")["left"]
     ran = unset.run("destroy", "--yes", "--keep-logs", "--json")
     assert left in ran.data["left"]
-    assert {GROUP} <= {f"{each['kind']} {each['name']}" for each in ran.data["left"]} & unset.there()
+    assert {GROUP} <= {f"{each['kind']} {each['name']}" for each in ran.data["left"]} & unset.resources()
     assert logging.account_role(unset) == OWN
     assert unset.root("iam").get_role(RoleName=logging.LOGGING)["Role"]["Arn"] == OWN
 
     # What was kept is found again, by the next deploy and by the next destroy.
     assert GROUP.split()[1] not in str(unset.deploy(**ON)["changes"][0])
     ran = unset.run("destroy", "--yes")
-    assert (ran.code, GROUP in unset.there()) == (0, False)
+    assert (ran.code, GROUP in unset.resources()) == (0, False)
     assert f"left: account-logging-role {OWN}" in ran.out.splitlines()
 
 
@@ -239,5 +236,5 @@ def test_a_first_deploy_with_logs(unset: Operator, others: str) -> None:
 
 
 @pytest.mark.parametrize("drift", LOGGED_DRIFTS, ids=lambda drift: drift.id)
-def test_drift_of_the_logs_is_seen_and_repaired(logged: Operator, drift: Drift) -> None:
-    seen_and_repaired(logged, drift)
+def test_drift_of_access_logs_is_shown_and_repaired(logged: Operator, drift: Drift) -> None:
+    check_repair(logged, drift)

@@ -9,7 +9,7 @@ import pytest
 
 from nwchatctl.context import App
 from tests.e2e.support.chat import Frame, Player, eventually, unique
-from tests.e2e.support.legacy_chat import Consoled
+from tests.e2e.support.legacy_chat import LegacyChat
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 
@@ -43,24 +43,24 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Oper
 
 
 @pytest.fixture(scope="module")
-def consoled(operator: Operator) -> Iterator[Consoled]:
-    made = Consoled(operator).make()
+def legacy_chat(operator: Operator) -> Iterator[LegacyChat]:
+    made = LegacyChat(operator).make()
     yield made
     operator.destroy()
     made.remove()
 
 
-class Talker:
+class MessageLoop:
     """Says something new all the time, one message at once, and notes what came back for each."""
 
     def __init__(self, player: Player) -> None:
         self.player = player
-        self.said: list[str] = []
+        self.sent: list[str] = []
         self.frames: list[Frame] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._talk)
+        self._thread = threading.Thread(target=self._send_messages)
 
-    def __enter__(self) -> Talker:
+    def __enter__(self) -> MessageLoop:
         self._thread.start()
         return self
 
@@ -68,23 +68,23 @@ class Talker:
         self._stop.set()
         self._thread.join()
 
-    def _talk(self) -> None:
+    def _send_messages(self) -> None:
         while not self._stop.is_set():
-            self.said.append(unique("on and on"))
-            self.player.send({"message": self.said[-1], "uname": "talker", "sender_id": "7"})
-            self.frames += self.player.until(lambda frame: frame.get("message") == self.said[-1])
+            self.sent.append(unique("on and on"))
+            self.player.send({"message": self.sent[-1], "uname": "talker", "sender_id": "7"})
+            self.frames += self.player.receive_until(lambda frame: frame.get("message") == self.sent[-1])
 
 
-def test_an_open_socket_talks_across_the_take_over(operator: Operator, consoled: Consoled) -> None:
-    with consoled.player() as talker, consoled.player() as listener, consoled.player() as mute:
-        url = consoled.url
-        assert len(consoled.rows) == 3
-        with Talker(talker) as talking:
-            eventually(lambda: len(talking.said) > 2, True)
-            ran = operator.run("adopt", "--api-id", consoled.api_id, "--yes", "--json")
+def test_open_socket_keeps_working_during_adoption(operator: Operator, legacy_chat: LegacyChat) -> None:
+    with legacy_chat.player() as sender, legacy_chat.player() as listener, legacy_chat.player() as mute:
+        url = legacy_chat.url
+        assert len(legacy_chat.rows) == 3
+        with MessageLoop(sender) as message_loop:
+            eventually(lambda: len(message_loop.sent) > 2, True)
+            ran = operator.run("adopt", "--api-id", legacy_chat.api_id, "--yes", "--json")
             assert (ran.code, ran.error and ran.error.message) == (0, None)
-            here = len(talking.said)
-            eventually(lambda: len(talking.said) > here + 2, True)
+            here = len(message_loop.sent)
+            eventually(lambda: len(message_loop.sent) > here + 2, True)
 
         changes = ran.data["changes"]
         kinds = [(each["action"], each["kind"]) for each in changes]
@@ -92,87 +92,90 @@ def test_an_open_socket_talks_across_the_take_over(operator: Operator, consoled:
         assert ran.data["applied"] == len(changes) == 49
         assert ran.data["rows"] == {"found": 3, "copied": 3, "present": 0, "expired": 0, "unusable": 0}
         assert ran.data["endpoints"]["websocket"] == url == operator.url
-        assert (operator.api_id, ran.data["api_id"]) == (consoled.api_id, consoled.api_id)
+        assert (operator.api_id, ran.data["api_id"]) == (legacy_chat.api_id, legacy_chat.api_id)
 
         # Whoever talked has heard each message once, in order, and nothing else.
-        assert [frame.get("message") for frame in talking.frames] == talking.said
-        assert "type" not in talking.frames[0]
-        assert talking.frames[-1]["type"] == "message"
+        assert [frame.get("message") for frame in message_loop.frames] == message_loop.sent
+        assert "type" not in message_loop.frames[0]
+        assert message_loop.frames[-1]["type"] == "message"
         # Whoever only listened, too.
-        heard = listener.until(lambda frame: frame.get("message") == talking.said[-1])
-        assert [frame.get("message") for frame in heard] == talking.said
+        received = listener.receive_until(lambda frame: frame.get("message") == message_loop.sent[-1])
+        assert [frame.get("message") for frame in received] == message_loop.sent
 
         rows = operator.json("connections", "list")["connections"]
-        assert {each["connection_id"] for each in rows} == {row["connectionid"]["S"] for row in consoled.rows}
+        assert {each["connection_id"] for each in rows} == {
+            row["connectionid"]["S"] for row in legacy_chat.rows
+        }
         text = unique("hear, hear")
         sent = operator.json("broadcast", text)
         assert (sent["recipients"], sent["delivered"], sent["failed"]) == (3, 3, 0)
-        for each in (talker, listener, mute):
-            assert each.hear(text)["type"] == "announcement"
+        for each in (sender, listener, mute):
+            assert each.receive_text(text)["type"] == "announcement"
         mute.send({"action": "ping"})
-        assert mute.answer("pong") == {"type": "pong"}
+        assert mute.receive_type("pong") == {"type": "pong"}
 
 
-def test_then_it_is_a_chat_as_any_other(operator: Operator, consoled: Consoled) -> None:
+def test_adopted_chat_works_as_any_other(operator: Operator, legacy_chat: LegacyChat) -> None:
     assert operator.plan() == []
     assert operator.deploy()["applied"] == 0
     assert operator.json("status", "--check")["drift"] == []
     assert [each["name"] for each in operator.json("smoke")["steps"] if not each["ok"]] == []
-    assert consoled.served != consoled.deployment
+    assert legacy_chat.served != legacy_chat.deployment
 
 
-def test_what_is_left_is_marked_named_and_still_there(operator: Operator, consoled: Consoled) -> None:
+def test_legacy_resources_are_tagged_listed_and_kept(operator: Operator, legacy_chat: LegacyChat) -> None:
     client = operator.root("lambda")
     tags = {"nwchat:adopted-by": "e2e-adopt"}
-    for name in consoled.functions:
+    for name in legacy_chat.functions:
         assert client.list_tags(Resource=operator.arn("lambda", f"function:{name}"))["Tags"] == tags
     arn = operator.arn("dynamodb", "table/chat")
     marked = operator.root("dynamodb").list_tags_of_resource(ResourceArn=arn)["Tags"]
     assert {each["Key"]: each["Value"] for each in marked} == tags
     # A way back: it bears a name of ours, so that it is kept as our own deployments are.
-    kept = operator.api.get_deployment(ApiId=consoled.api_id, DeploymentId=consoled.deployment)
-    assert kept["Description"] == f"nwchatctl:adopted-{consoled.deployment}"
+    kept = operator.api.get_deployment(ApiId=legacy_chat.api_id, DeploymentId=legacy_chat.deployment)
+    assert kept["Description"] == f"nwchatctl:adopted-{legacy_chat.deployment}"
 
-    lines = operator.run("adopt", "--api-id", consoled.api_id).out.splitlines()
+    lines = operator.run("adopt", "--api-id", legacy_chat.api_id).out.splitlines()
     assert lines[0] == "nothing to do: the chat is adopted, and as configured"
     assert lines[2:] == [
         "left: table chat; to remove it: aws dynamodb delete-table --table-name chat --region us-east-2",
         *(
             f"left: function {name}; to remove it: "
             f"aws lambda delete-function --function-name {name} --region us-east-2"
-            for name in consoled.functions
+            for name in legacy_chat.functions
         ),
-        f"the way back: aws apigatewayv2 update-stage --api-id {consoled.api_id} --stage-name production "
-        f"--deployment-id {consoled.deployment} --region us-east-2",
+        f"the way back: aws apigatewayv2 update-stage --api-id {legacy_chat.api_id} --stage-name production "
+        f"--deployment-id {legacy_chat.deployment} --region us-east-2",
     ]
 
 
-def test_again_it_finds_nothing_to_do_but_looks_at_the_rows(operator: Operator, consoled: Consoled) -> None:
-    ran = operator.run("adopt", "--api-id", consoled.api_id, "--json")
+def test_second_adoption_only_reads_rows(operator: Operator, legacy_chat: LegacyChat) -> None:
+    ran = operator.run("adopt", "--api-id", legacy_chat.api_id, "--json")
     assert (ran.code, ran.data["changes"], ran.data["applied"]) == (0, [], 0)
-    assert set(ran.built) <= {"PutItem", "Scan"}
-    with consoled.player() as player:
+    assert set(ran.resource_writes) <= {"PutItem", "Scan"}
+    with legacy_chat.player() as player:
         (row,) = operator.json("connections", "list")["connections"][-1:]
         # Somebody whom the old function let in last, and of whom only the old table knows.
-        consoled.put({"connectionid": {"S": row["connection_id"]}})
+        legacy_chat.put({"connectionid": {"S": row["connection_id"]}})
         operator.root("dynamodb").delete_item(
-            TableName=operator.called("connections"), Key={"connection_id": {"S": row["connection_id"]}}
+            TableName=operator.resource_name("connections"),
+            Key={"connection_id": {"S": row["connection_id"]}},
         )
-        again = operator.json("adopt", "--api-id", consoled.api_id)
+        again = operator.json("adopt", "--api-id", legacy_chat.api_id)
         assert again["rows"]["copied"] >= 1
         text = unique()
         operator.json("broadcast", text)
-        player.hear(text)
+        player.receive_text(text)
 
 
-def test_rows_of_two_hours_ago_are_nobodys(
-    operator: Operator, consoled: Consoled, monkeypatch: pytest.MonkeyPatch
+def test_rows_older_than_two_hours_are_ignored(
+    operator: Operator, legacy_chat: LegacyChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the stage has served our functions for longer than a socket can be open."""
-    consoled.put({"connectionid": {"S": "long-gone"}})
+    legacy_chat.put({"connectionid": {"S": "long-gone"}})
     now_ms = App().now_ms()
     monkeypatch.setattr(App, "now_ms", lambda app: now_ms + 8_100_000 + 60_000)
-    ran = operator.run("adopt", "--api-id", consoled.api_id)
+    ran = operator.run("adopt", "--api-id", legacy_chat.api_id)
     assert ran.code == 0
     assert ran.out.splitlines()[1] == (
         "table chat: every socket in it is closed by now, so no row was looked at"

@@ -16,7 +16,7 @@ import pytest
 from nwchatctl.aws.cloud import Cloud
 from nwchatctl.deploy.changes import Change, changed_key
 from tests.e2e.support.chat import SECONDS, Player
-from tests.e2e.support.legacy_chat import Consoled
+from tests.e2e.support.legacy_chat import LegacyChat
 from tests.e2e.support.operator import OPERATOR_POLICY, Operator, without
 from tests.e2e.support.sandbox import Sandbox
 from tests.paths import DOCS
@@ -30,12 +30,12 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Oper
 
 
 @pytest.fixture(scope="module")
-def consoled(operator: Operator) -> Iterator[Consoled]:
+def legacy_chat(operator: Operator) -> Iterator[LegacyChat]:
     """Of another name than the defaults', so that whatever looks for those would not find it."""
-    made = Consoled(operator, "dojo").make()
+    made = LegacyChat(operator, "dojo").make()
     yield made
     made.remove()
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
 def replaced(flags: list[str], flag: str, value: str) -> list[str]:
@@ -44,21 +44,21 @@ def replaced(flags: list[str], flag: str, value: str) -> list[str]:
 
 
 def test_without_a_terminal_the_id_is_needed_and_the_rest_has_defaults(
-    operator: Operator, consoled: Consoled
+    operator: Operator, legacy_chat: LegacyChat
 ) -> None:
     for argv in (["adopt"], ["adopt", "--json"], ["adopt", "--yes"]):
         ran = operator.run(*argv)
         assert ran.error is not None
         assert (ran.code, ran.error.code, ran.calls) == (2, "usage", ())
         assert "--api-id" in ran.error.message
-    ran = operator.run("adopt", "--api-id", consoled.api_id)
+    ran = operator.run("adopt", "--api-id", legacy_chat.api_id)
     assert ran.error is not None
     assert (ran.code, ran.error.message) == (4, "there is no table chat in this account and region")
 
 
-def test_a_dry_run_makes_no_write_call(operator: Operator, consoled: Consoled) -> None:
-    consoled.put({"connectionid": {"S": "somebody="}})
-    ran = operator.run("adopt", *consoled.flags, "--dry-run")
+def test_a_dry_run_makes_no_write_call(operator: Operator, legacy_chat: LegacyChat) -> None:
+    legacy_chat.put({"connectionid": {"S": "somebody="}})
+    ran = operator.run("adopt", *legacy_chat.flags, "--dry-run")
     assert (ran.code, set(ran.writes)) == (0, {"Scan"})
     lines = ran.out.splitlines()
     api_line = "~ api nwchat-e2e-taker  display_name dojo → nwchat-e2e-taker"
@@ -68,23 +68,23 @@ def test_a_dry_run_makes_no_write_call(operator: Operator, consoled: Consoled) -
         "39 to create, 6 to update, 4 to delete",
         "1 rows of table dojo to be taken over",
         "the tag nwchat:adopted-by=e2e-taker on dojo, dojo-connect, dojo-disconnect, dojo-on-message",
-        f"deployment {consoled.deployment} is kept, to go back to",
+        f"deployment {legacy_chat.deployment} is kept, to go back to",
     ]
-    data = operator.json("adopt", *consoled.flags, "-n")
+    data = operator.json("adopt", *legacy_chat.flags, "-n")
     assert (data["applied"], data["dry_run"], data["rows"]) == (0, True, {"found": 1})
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
-def test_nobody_to_ask_is_exit_7(operator: Operator, consoled: Consoled) -> None:
+def test_missing_confirmation_is_exit_7(operator: Operator, legacy_chat: LegacyChat) -> None:
     for argv in ([], ["--json"]):
-        ran = operator.run("adopt", *consoled.flags, *argv)
+        ran = operator.run("adopt", *legacy_chat.flags, *argv)
         assert ran.error is not None
         assert (ran.code, ran.error.hint, set(ran.writes)) == (7, "give --yes", {"Scan"})
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "code", "said"),
+    ("flag", "value", "code", "message"),
     [
         ("--api-id", "zzzzzzzzzz", 4, "there is no API zzzzzzzzzz"),
         ("--table", "no-such", 4, "there is no table no-such"),
@@ -94,48 +94,48 @@ def test_nobody_to_ask_is_exit_7(operator: Operator, consoled: Consoled) -> None
         ("--disconnect-function", "nwchat-x-disconnect", 1, "belongs to a chat of nwchatctl's own"),
     ],
 )
-def test_what_is_not_there_is_named_with_its_flag(
-    operator: Operator, consoled: Consoled, flag: str, value: str, code: int, said: str
+def test_absent_resource_is_named_with_its_flag(
+    operator: Operator, legacy_chat: LegacyChat, flag: str, value: str, code: int, message: str
 ) -> None:
-    ran = operator.run("adopt", *replaced(consoled.flags, flag, value), "--yes")
+    ran = operator.run("adopt", *replaced(legacy_chat.flags, flag, value), "--yes")
     assert ran.error is not None
     assert (ran.code, ran.writes) == (code, [])
-    assert said in ran.error.message
+    assert message in ran.error.message
     assert flag in ran.error.hint
 
 
-def test_another_stage_or_key_is_named(operator: Operator, consoled: Consoled) -> None:
-    ran = operator.run("adopt", *consoled.flags, "--yes", NWCHAT_STAGE__NAME="prod")
+def test_another_stage_or_key_is_named(operator: Operator, legacy_chat: LegacyChat) -> None:
+    ran = operator.run("adopt", *legacy_chat.flags, "--yes", NWCHAT_STAGE__NAME="prod")
     assert ran.error is not None
     assert (ran.code, ran.writes) == (4, [])
     assert ran.error.message == "the API has no stage prod; it has: production"
     assert "stage.name" in ran.error.hint
-    ran = operator.run("adopt", *consoled.flags, "--yes", "--table-key", "id")
+    ran = operator.run("adopt", *legacy_chat.flags, "--yes", "--table-key", "id")
     assert ran.error is not None
     assert (ran.code, ran.error.code, ran.writes) == (1, "table_key", [])
     assert "--table-key connectionid" in ran.error.hint
 
 
-def test_an_http_api_is_none(operator: Operator, consoled: Consoled) -> None:
+def test_http_api_is_refused(operator: Operator, legacy_chat: LegacyChat) -> None:
     other = operator.api.create_api(Name="site", ProtocolType="HTTP")["ApiId"]
     try:
-        ran = operator.run("adopt", *replaced(consoled.flags, "--api-id", other), "--yes")
+        ran = operator.run("adopt", *replaced(legacy_chat.flags, "--api-id", other), "--yes")
         assert ran.error is not None
         assert (ran.code, ran.error.code, ran.writes) == (1, "api_not_websocket", [])
     finally:
         operator.api.delete_api(ApiId=other)
 
 
-def test_another_chats_is_its(operator: Operator, consoled: Consoled, tmp_path: Path) -> None:
+def test_api_of_another_chat_is_refused(operator: Operator, legacy_chat: LegacyChat, tmp_path: Path) -> None:
     """Its API; and ours, where we have one, is enough."""
     other = Operator(operator.sandbox, "e2e-owner", tmp_path)
     other.json("deploy", "--only", "api", "--yes")
     try:
-        ran = operator.run("adopt", *replaced(consoled.flags, "--api-id", other.api_id), "--yes")
+        ran = operator.run("adopt", *replaced(legacy_chat.flags, "--api-id", other.api_id), "--yes")
         assert ran.error is not None
         assert (ran.code, ran.error.code, ran.writes) == (1, "not_ours", [])
         assert "e2e-owner" in ran.error.message
-        ran = other.run("adopt", *consoled.flags, "--yes")
+        ran = other.run("adopt", *legacy_chat.flags, "--yes")
         assert ran.error is not None
         assert (ran.code, ran.error.code, ran.writes) == (1, "already_deployed", [])
         assert other.api_id in ran.error.message
@@ -158,12 +158,12 @@ def at_a_terminal(operator: Operator, *argv: str, answers: dict[str, str]) -> tu
         stderr=slave,
     )
     os.close(slave)
-    screen, seen, left = "", 0, dict(answers)
+    screen, position, left = "", 0, dict(answers)
     try:
         while data := _read(master):
             screen += data.decode()
-            for question in [each for each in left if each in screen[seen:]]:
-                seen = len(screen)
+            for question in [each for each in left if each in screen[position:]]:
+                position = len(screen)
                 os.write(master, f"{left.pop(question)}\n".encode())
         return process.wait(SECONDS), screen.replace("\r\n", "\n")
     finally:
@@ -179,103 +179,105 @@ def _read(master: int) -> bytes:
         return b""
 
 
-def test_a_terminal_is_asked_for_each_and_at_last(operator: Operator, consoled: Consoled) -> None:
+def test_terminal_asks_for_each_value_and_for_confirmation(
+    operator: Operator, legacy_chat: LegacyChat
+) -> None:
     answers = {
-        "Id of the API to take over": consoled.api_id,
+        "Id of the API to take over": legacy_chat.api_id,
         "Table of connections [chat]": "dojo",
         "Function for $connect [chat-connect]": "dojo-connect",
         "Function for $disconnect [chat-disconnect]": "dojo-disconnect",
         "[y/N]": "n",
     }
     code, screen = at_a_terminal(operator, "adopt", "--message-function", "dojo-on-message", answers=answers)
-    assert f"{consoled.api_id}  dojo  stages: production" in screen
+    assert f"{legacy_chat.api_id}  dojo  stages: production" in screen
     assert "Function for messages" not in screen
     assert "~ route $default" in screen
-    assert f"Take over API {consoled.api_id} (dojo)? [y/N] n" in screen
+    assert f"Take over API {legacy_chat.api_id} (dojo)? [y/N] n" in screen
     assert (code, screen.splitlines()[-1]) == (7, "error: declined, nothing was changed")
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
 # Stopped half-way -------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def victim(operator: Operator) -> Iterator[Consoled]:
-    made = Consoled(operator, "broken").make()
+def old_chat(operator: Operator) -> Iterator[LegacyChat]:
+    made = LegacyChat(operator, "broken").make()
     yield made
     operator.destroy()
     made.remove()
 
 
-def converges(operator: Operator, victim: Consoled) -> None:
-    with victim.player() as player:
-        again = operator.json("adopt", *victim.flags, "--yes")
-        assert again["endpoints"]["websocket"] == victim.url
+def check_adoption(operator: Operator, old_chat: LegacyChat) -> None:
+    with old_chat.player() as player:
+        again = operator.json("adopt", *old_chat.flags, "--yes")
+        assert again["endpoints"]["websocket"] == old_chat.url
         player.send({"message": "still here"})
-        assert player.hear("still here")["type"] == "message"
+        assert player.receive_text("still here")["type"] == "message"
     assert operator.plan() == []
-    kept = operator.api.get_deployment(ApiId=victim.api_id, DeploymentId=victim.deployment)
-    assert kept["Description"] == f"nwchatctl:adopted-{victim.deployment}"
-    assert again["way_back"] == [victim.deployment]
-    assert operator.run("adopt", *victim.flags).out.startswith("nothing to do: ")
-    for name in victim.functions:
+    kept = operator.api.get_deployment(ApiId=old_chat.api_id, DeploymentId=old_chat.deployment)
+    assert kept["Description"] == f"nwchatctl:adopted-{old_chat.deployment}"
+    assert again["way_back"] == [old_chat.deployment]
+    assert operator.run("adopt", *old_chat.flags).out.startswith("nothing to do: ")
+    for name in old_chat.functions:
         arn = operator.arn("lambda", f"function:{name}")
         assert operator.root("lambda").list_tags(Resource=arn)["Tags"] == {"nwchat:adopted-by": operator.name}
 
 
-def test_whoever_comes_between_is_taken_over_too(
-    operator: Operator, victim: Consoled, monkeypatch: pytest.MonkeyPatch
+def test_client_that_connects_during_adoption_is_adopted(
+    operator: Operator, old_chat: LegacyChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Let in by the old function, after the rows were copied and before the route has moved."""
     apply = Cloud.apply
     with ExitStack() as stack:
         late: list[Player] = []
 
-        def letting_in(cloud: Cloud, change: Change) -> None:
+        def connect_before_change(cloud: Cloud, change: Change) -> None:
             if changed_key(change) == ("integration", "connect"):
-                late.append(stack.enter_context(victim.player()))
+                late.append(stack.enter_context(old_chat.player()))
             apply(cloud, change)
 
-        early = stack.enter_context(victim.player())
+        early = stack.enter_context(old_chat.player())
         with monkeypatch.context() as patch:
-            patch.setattr(Cloud, "apply", letting_in)
-            done = operator.json("adopt", *victim.flags, "--yes")
+            patch.setattr(Cloud, "apply", connect_before_change)
+            done = operator.json("adopt", *old_chat.flags, "--yes")
         assert done["rows"] == {"found": 1, "copied": 2, "present": 0, "expired": 0, "unusable": 0}
         operator.json("broadcast", "welcome")
         for each in (early, *late):
-            each.hear("welcome")
+            each.receive_text("welcome")
         assert len(late) == 1
 
 
-class Killed(Exception):
+class SimulatedKill(Exception):
     """What ends a run."""
 
 
 @pytest.mark.parametrize("at", ["api", "function", "permission", "route", "deployment", "stage"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_stopped_at_a_change(
-    operator: Operator, victim: Consoled, monkeypatch: pytest.MonkeyPatch, at: str, when: str
+def test_adoption_killed_at_a_change_is_resumed(
+    operator: Operator, old_chat: LegacyChat, monkeypatch: pytest.MonkeyPatch, at: str, when: str
 ) -> None:
     apply = Cloud.apply
 
-    def stopping(cloud: Cloud, change: Change) -> None:
+    def fail_at_change(cloud: Cloud, change: Change) -> None:
         stop = changed_key(change)[0] == at
         if not (stop and when == "before"):
             apply(cloud, change)
         if stop:
-            raise Killed
+            raise SimulatedKill
 
-    with victim.player() as player:
+    with old_chat.player() as player:
         with monkeypatch.context() as patch:
-            patch.setattr(Cloud, "apply", stopping)
-            with pytest.raises(Killed):
-                operator.run("adopt", *victim.flags, "--yes")
+            patch.setattr(Cloud, "apply", fail_at_change)
+            with pytest.raises(SimulatedKill):
+                operator.run("adopt", *old_chat.flags, "--yes")
         # Whoever is connected is heard, whichever functions are at work; here each route is live at once.
         player.send({"message": "hello?"})
-        assert player.hear("hello?")["message"] == "hello?"
-        converges(operator, victim)
+        assert player.receive_text("hello?")["message"] == "hello?"
+        check_adoption(operator, old_chat)
         player.send({"message": "and now?"})
-        assert player.hear("and now?")["type"] == "message"
+        assert player.receive_text("and now?")["type"] == "message"
 
 
 PERMISSIONS = [
@@ -290,26 +292,28 @@ PERMISSIONS = [
 
 
 @pytest.mark.parametrize(("policy", "sid", "action", "named"), PERMISSIONS, ids=lambda value: str(value)[:40])
-def test_a_permission_that_is_missing_is_named_and_then_it_goes_on(
-    operator: Operator, victim: Consoled, policy: dict[str, object], sid: str, action: str, named: str
+def test_missing_permission_is_named_and_adoption_resumes(
+    operator: Operator, old_chat: LegacyChat, policy: dict[str, object], sid: str, action: str, named: str
 ) -> None:
     """Each action of the adoption's own policy is needed."""
-    victim.put({"connectionid": {"S": "somebody="}})
+    old_chat.put({"connectionid": {"S": "somebody="}})
     name = "nwchat-operator" if policy is OPERATOR_POLICY else "nwchat-adopt"
     with operator.allowed(without(policy, sid, action), name):
-        ran = operator.run("adopt", *victim.flags, "--yes")
+        ran = operator.run("adopt", *old_chat.flags, "--yes")
     assert ran.error is not None
     assert (ran.code, ran.error.code) == (3, "access_denied")
     assert action in ran.error.message
     assert named in ran.error.hint
-    converges(operator, victim)
+    check_adoption(operator, old_chat)
 
 
-def test_what_was_removed_after_an_adoption_is_only_mentioned(operator: Operator, victim: Consoled) -> None:
-    operator.json("adopt", *victim.flags, "--yes")
+def test_what_was_removed_after_an_adoption_is_only_mentioned(
+    operator: Operator, old_chat: LegacyChat
+) -> None:
+    operator.json("adopt", *old_chat.flags, "--yes")
     operator.root("lambda").delete_function(FunctionName="broken-connect")
     operator.root("dynamodb").delete_table(TableName="broken")
-    ran = operator.run("adopt", *victim.flags)
+    ran = operator.run("adopt", *old_chat.flags)
     assert ran.code == 0
     assert ran.out.startswith("nothing to do: ")
     assert [line for line in ran.err.splitlines() if line.startswith("warning: ")] == [
@@ -318,10 +322,10 @@ def test_what_was_removed_after_an_adoption_is_only_mentioned(operator: Operator
     ]
 
 
-def test_destroying_it_leaves_the_old(operator: Operator, victim: Consoled) -> None:
-    operator.json("adopt", *victim.flags, "--yes")
+def test_destroy_keeps_legacy_resources(operator: Operator, old_chat: LegacyChat) -> None:
+    operator.json("adopt", *old_chat.flags, "--yes")
     operator.destroy()
-    assert operator.there() == set()
+    assert operator.resources() == set()
     assert operator.root("dynamodb").describe_table(TableName="broken")["Table"]["TableStatus"] == "ACTIVE"
-    for name in victim.functions:
+    for name in old_chat.functions:
         operator.root("lambda").get_function(FunctionName=name)

@@ -52,7 +52,7 @@ def first(operator: Operator) -> dict[str, object]:
     return made
 
 
-def test_the_first_deploy_makes_it_all(operator: Operator, first: dict[str, object]) -> None:
+def test_first_deploy_creates_all_resources(operator: Operator, first: dict[str, object]) -> None:
     changes = first["changes"]
     assert isinstance(changes, list)
     kinds = [each["kind"] for each in changes]
@@ -85,7 +85,7 @@ def test_its_changes_read_alike_in_every_command(operator: Operator, first: dict
     assert operator.plan() == []
 
 
-def test_the_socket_it_names_is_open(first: dict[str, object], operator: Operator) -> None:
+def test_endpoint_accepts_connections(first: dict[str, object], operator: Operator) -> None:
     endpoints = first["endpoints"]
     assert isinstance(endpoints, dict)
     history = f"{operator.sandbox.endpoint}/_aws/execute-api/{operator.history_id}"
@@ -95,7 +95,7 @@ def test_the_socket_it_names_is_open(first: dict[str, object], operator: Operato
         assert json.loads(socket.recv(timeout=20)) == {"type": "pong"}
 
 
-def test_then_nothing_is_planned(operator: Operator) -> None:
+def test_plan_is_empty_after_deploy(operator: Operator) -> None:
     for argv in (["plan"], ["plan", "--check"]):
         ran = operator.run(*argv)
         assert (ran.code, ran.out) == (0, "nothing to do: the chat is as configured\n")
@@ -166,7 +166,7 @@ def test_another_machine_sees_the_same_chat(
         text=True,
         check=True,
     )
-    seen = json.loads(done.stdout)
-    assert (seen["changes"], seen["applied"]) == ([], 0)
-    assert (seen["release"], seen["endpoints"]) == (first["release"], first["endpoints"])
+    status = json.loads(done.stdout)
+    assert (status["changes"], status["applied"]) == ([], 0)
+    assert (status["release"], status["endpoints"]) == (first["release"], first["endpoints"])
     assert [each.name for each in tmp_path.rglob("*") if each.is_file()] == ["nwchat.toml"]

@@ -31,8 +31,8 @@ def names(things: list[dict[str, str]]) -> set[str]:
     return {f"{each['kind']} {each['name']}" for each in things}
 
 
-def test_without_leave_nothing_goes(operator: Operator) -> None:
-    assert operator.there() == ALL
+def test_destroy_without_confirmation_deletes_nothing(operator: Operator) -> None:
+    assert operator.resources() == ALL
     ran = operator.run("destroy", "--dry-run", "--delete-data", "--json")
     assert (ran.code, ran.writes) == (0, [])
     assert names(ran.data["changes"]) == {*ALL, "stage production"} - {""}
@@ -55,24 +55,24 @@ def test_without_leave_nothing_goes(operator: Operator) -> None:
         assert (ran.code, ran.writes) == (7, []), argv
         assert ran.error is not None
         assert flag in f"{ran.error.message} {ran.error.hint}", argv
-    assert operator.there() == ALL
+    assert operator.resources() == ALL
     assert operator.plan() == []
 
 
-def test_data_is_kept_and_found_again(operator: Operator) -> None:
+def test_data_is_kept_and_reused(operator: Operator) -> None:
     first = operator.json("broadcast", "the last word")["id"]
     ran = operator.run("destroy", "--yes", "--json")
     assert ran.code == 0
     assert names(ran.data["left"]) == TABLES
     assert ran.data["applied"] == len(ran.data["changes"]) == 20
-    assert operator.there() == TABLES
-    assert operator.root("dynamodb").scan(TableName=operator.called("messages"))["Count"] == 1
+    assert operator.resources() == TABLES
+    assert operator.root("dynamodb").scan(TableName=operator.resource_name("messages"))["Count"] == 1
 
     twice = operator.run("destroy", "--yes", "--json")
     assert (twice.code, twice.writes) == (0, [])
     assert (twice.data["changes"], twice.data["applied"], names(twice.data["left"])) == ([], 0, TABLES)
-    said = operator.run("destroy").out.splitlines()
-    assert said == ["nothing to do: the rest is gone already", *(f"left: {each}" for each in sorted(TABLES))]
+    lines = operator.run("destroy").out.splitlines()
+    assert lines == ["nothing to do: the rest is gone already", *(f"left: {each}" for each in sorted(TABLES))]
 
     changes = operator.deploy()["changes"]
     assert [each["name"] for each in changes if each["kind"] == "table"] == ["nwchat-e2e-destroy-deploys"]
@@ -81,21 +81,21 @@ def test_data_is_kept_and_found_again(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_data_goes_when_its_name_is_given_and_logs_stay_when_told(operator: Operator) -> None:
+def test_data_is_deleted_with_confirmed_name_and_logs_are_kept_on_request(operator: Operator) -> None:
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
-    assert operator.there() == names(ran.data["left"]) == LOGS
+    assert operator.resources() == names(ran.data["left"]) == LOGS
     assert operator.deploy()["applied"] == 40
     assert operator.plan() == []
     assert operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy").code == 0
-    assert operator.there() == set()
+    assert operator.resources() == set()
     ran = operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy")
     assert (ran.code, ran.out) == (0, "nothing to do: none of this chat is there\n")
 
 
-def test_sockets_end_with_the_chat(operator: Operator) -> None:
+def test_destroy_closes_sockets(operator: Operator) -> None:
     """And what was half taken down is taken down by the next run."""
-    operator.root("lambda").delete_function(FunctionName=operator.called("connect"))
+    operator.root("lambda").delete_function(FunctionName=operator.resource_name("connect"))
     operator.api.delete_stage(ApiId=operator.api_id, StageName="production")
     assert operator.json("destroy", "--yes")["applied"] == 18
-    assert operator.there() == TABLES
+    assert operator.resources() == TABLES

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.support.drift_cases import DRIFTS, Drift, Text
+from tests.e2e.support.drift_cases import DRIFTS, Drift, check_repair
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 
@@ -21,40 +20,11 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
-def test_drift_is_seen_and_repaired(operator: Operator, drift: Drift) -> None:
-    seen_and_repaired(operator, drift)
+def test_drift_is_shown_and_repaired(operator: Operator, drift: Drift) -> None:
+    check_repair(operator, drift)
 
 
-def seen_and_repaired(operator: Operator, drift: Drift) -> None:
-    drift.hand(operator)
-
-    def named(text: Text) -> Text:
-        return text.replace("CHAT", f"nwchat-{operator.name}") if isinstance(text, str) else text
-
-    planned = operator.plan()
-    deployed = operator.deploy()
-    after = operator.plan()
-
-    # The change that it is about first, then what goes with it.
-    about = sorted(planned, key=lambda each: (each["kind"], each["name"]) != (drift.kind, named(drift.name)))
-    assert [(each["action"], each["kind"], each["name"]) for each in about] == [
-        (drift.action, drift.kind, named(drift.name)),
-        *((action, kind, named(name)) for action, kind, name in drift.also),
-    ]
-    # A version has whatever number comes next.
-    found = {
-        re.sub(r"^weights\.\d+$", "weights.N", each["name"]): (each["before"], each["after"])
-        for each in about[0]["fields"]
-    }
-    if drift.action == "create":
-        assert found
-        found = {name: found[name] for name in drift.fields}
-    assert found == {name: tuple(map(named, texts)) for name, texts in drift.fields.items()}
-    assert (deployed["changes"], deployed["applied"]) == (planned, len(planned))
-    assert after == []
-
-
-def test_an_api_deleted_by_hand_is_made_anew(operator: Operator) -> None:
+def test_deleted_api_is_created_again(operator: Operator) -> None:
     """With another id, which roles, permissions and the functions' environment have to follow."""
     old = operator.api_id
     operator.api.delete_api(ApiId=old)
@@ -69,7 +39,7 @@ def test_an_api_deleted_by_hand_is_made_anew(operator: Operator) -> None:
 
 
 def test_status_names_what_differs(operator: Operator) -> None:
-    DRIFTS[0].hand(operator)
+    DRIFTS[0].apply(operator)
     ran = operator.run("status")
     assert "route\tonMessage\tdiffers" in ran.out.splitlines()
     # Whatever the routes say, the stage serves what was deployed.

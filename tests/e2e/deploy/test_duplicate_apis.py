@@ -17,7 +17,7 @@ def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     yield made
     for each in mine(made):
         made.api.delete_api(ApiId=each)
-    if made.there():
+    if made.resources():
         made.destroy()
 
 
@@ -37,7 +37,7 @@ def make(operator: Operator, name: str = "") -> str:
     return str(made["ApiId"])
 
 
-def test_beside_the_chats_own_it_is_removed(operator: Operator) -> None:
+def test_duplicate_api_is_deleted(operator: Operator) -> None:
     operator.deploy()
     (own,) = mine(operator)
     leftover = make(operator)
@@ -50,7 +50,7 @@ def test_beside_the_chats_own_it_is_removed(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_it_goes_while_the_chats_own_is_changed(operator: Operator) -> None:
+def test_duplicate_api_is_deleted_while_chat_is_updated(operator: Operator) -> None:
     """A new deployment, and the stage that moves to it, wait for what goes inside the API, not for this."""
     operator.deploy()
     (own,) = mine(operator)
@@ -77,7 +77,7 @@ def test_it_goes_while_the_chats_own_is_changed(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_of_two_that_nothing_is_in_yet_one_becomes_the_chats(operator: Operator) -> None:
+def test_one_of_two_empty_apis_is_used(operator: Operator) -> None:
     both = {make(operator), make(operator)}
     operator.deploy()
     assert len(mine(operator)) == 1
@@ -85,15 +85,15 @@ def test_of_two_that_nothing_is_in_yet_one_becomes_the_chats(operator: Operator)
     assert operator.plan() == []
 
 
-def test_destroy_takes_it_too(operator: Operator) -> None:
+def test_destroy_deletes_duplicate_api(operator: Operator) -> None:
     operator.deploy()
     make(operator)
     operator.destroy()
     assert mine(operator) == set()
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
-def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:
+def test_api_that_may_be_foreign_is_kept(operator: Operator) -> None:
     operator.deploy()
     for name, used in (("another name", False), ("", True)):
         other = make(operator, name)

@@ -17,11 +17,11 @@ from tests.e2e.support.sandbox import Sandbox
 def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     made = Operator(sandbox, "e2e-foreign", tmp_path_factory.mktemp("home"))
     yield made
-    assert made.there() == set()
+    assert made.resources() == set()
 
 
 def table(operator: Operator) -> Callable[[], object]:
-    client, name = operator.root("dynamodb"), operator.called("messages")
+    client, name = operator.root("dynamodb"), operator.resource_name("messages")
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -34,13 +34,13 @@ def table(operator: Operator) -> Callable[[], object]:
 
 
 def role(operator: Operator) -> Callable[[], object]:
-    client, name = operator.root("iam"), operator.called("connect")
+    client, name = operator.root("iam"), operator.resource_name("connect")
     client.create_role(RoleName=name, AssumeRolePolicyDocument=lambda_trust())
     return lambda: client.delete_role(RoleName=name)
 
 
 def function(operator: Operator) -> Callable[[], object]:
-    client, name = operator.root("lambda"), operator.called("message")
+    client, name = operator.root("lambda"), operator.resource_name("message")
     iam = operator.root("iam")
     iam.create_role(RoleName="somebody-elses", AssumeRolePolicyDocument=lambda_trust())
     client.create_function(
@@ -55,7 +55,7 @@ def function(operator: Operator) -> Callable[[], object]:
 
 
 def queue(operator: Operator) -> Callable[[], object]:
-    client, name = operator.root("sqs"), operator.called("dead-letters")
+    client, name = operator.root("sqs"), operator.resource_name("dead-letters")
     url = client.create_queue(QueueName=name, tags={"nwchat:chat": operator.name})["QueueUrl"]
     return lambda: client.delete_queue(QueueUrl=url)
 
@@ -69,12 +69,12 @@ def queue(operator: Operator) -> Callable[[], object]:
         (function, "function nwchat-e2e-foreign-message"),
     ],
 )
-def test_somebody_elses_is_refused(
+def test_foreign_resource_is_refused(
     operator: Operator, make: Callable[[Operator], Callable[[], object]], named: str
 ) -> None:
     remove = make(operator)
     try:
-        before = operator.there()
+        before = operator.resources()
         for argv in (["deploy", "--yes"], ["plan"], ["status"]):
             ran = operator.run(*argv)
             assert (ran.code, ran.writes) == (1, [])
@@ -86,12 +86,12 @@ def test_somebody_elses_is_refused(
         # Destroying is no reason to take it either.
         ran = operator.run("destroy", "--delete-data", "--confirm", operator.name, "--json")
         assert (ran.code, ran.writes, ran.data["changes"]) == (0, [], [])
-        assert operator.there() == before == {named}
+        assert operator.resources() == before == {named}
     finally:
         remove()
 
 
-def test_two_apis_with_our_tags_are_not_guessed_between(operator: Operator) -> None:
+def test_two_apis_with_tags_of_chat_are_an_error(operator: Operator) -> None:
     made = [
         operator.api.create_api(
             Name="whatever",
@@ -123,13 +123,13 @@ def test_an_untagged_api_of_our_name_is_left_alone(operator: Operator) -> None:
         assert operator.deploy()["applied"] == 45
         operator.destroy()
         assert operator.api.get_api(ApiId=other)["ApiId"] == other
-        assert operator.there() == {f"api nwchat-{operator.name}"}
+        assert operator.resources() == {f"api nwchat-{operator.name}"}
     finally:
         operator.api.delete_api(ApiId=other)
 
 
-def test_a_table_with_another_key_is_nothing_to_update(operator: Operator) -> None:
-    client, name = operator.root("dynamodb"), operator.called("connections")
+def test_table_with_other_key_is_refused(operator: Operator) -> None:
+    client, name = operator.root("dynamodb"), operator.resource_name("connections")
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "connectionid", "KeyType": "HASH"}],
@@ -148,7 +148,7 @@ def test_a_foreign_statement_on_a_function_stays(operator: Operator) -> None:
     """Who else may invoke a function is not the chat's business."""
     operator.deploy()
     try:
-        client, name = operator.root("lambda"), operator.called("message")
+        client, name = operator.root("lambda"), operator.resource_name("message")
         client.add_permission(
             FunctionName=name,
             Qualifier="live",

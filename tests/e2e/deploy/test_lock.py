@@ -19,7 +19,7 @@ from nwchatctl.deploy.lock import LEASE_MS, LockHolder
 from tests.e2e.support.chat import now_ms
 from tests.e2e.support.fault_proxy import Call, Fault, Proxy
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.proxied_sandbox import leading_to
+from tests.e2e.support.proxied_sandbox import proxied_sandbox
 from tests.e2e.support.sandbox import Sandbox
 
 CHANGED = {"NWCHAT_STAGE__THROTTLE_RATE": "50"}
@@ -35,7 +35,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def deploys(operator: Operator) -> Iterator[DeployTable]:
-    made = DeployTable(operator.root("dynamodb"), operator.called("deploys"))
+    made = DeployTable(operator.root("dynamodb"), operator.resource_name("deploys"))
     yield made
     made.unlock(made.read().lock)
     operator.deploy()
@@ -56,9 +56,7 @@ def held(deploys: DeployTable, process: str = "elsewhere/1/1", *, lasting_ms: in
     [["deploy", "--yes"], ["destroy", "--yes"], ["rollback"]],
     ids=lambda argv: argv[0],
 )
-def test_who_comes_second_is_told_who_is_at_it(
-    operator: Operator, deploys: DeployTable, argv: list[str]
-) -> None:
+def test_second_deploy_names_lock_holder(operator: Operator, deploys: DeployTable, argv: list[str]) -> None:
     held(deploys)
     ran = operator.run(*argv, **CHANGED)
     assert (ran.code, ran.writes) == (1, [])
@@ -76,7 +74,7 @@ def test_who_comes_second_is_told_who_is_at_it(
     assert "at it now\tdeploy by user/somebody on another-host, since" in operator.run("status").out
 
 
-def test_force_takes_it_away(operator: Operator, deploys: DeployTable) -> None:
+def test_force_takes_over_lock(operator: Operator, deploys: DeployTable) -> None:
     theirs = held(deploys)
     assert operator.run("deploy", "--force-unlock", "--dry-run", **CHANGED).writes == []
     ran = operator.run("deploy", "--force-unlock", **CHANGED)
@@ -90,33 +88,31 @@ def test_force_takes_it_away(operator: Operator, deploys: DeployTable) -> None:
     assert operator.run("deploy", "--force-unlock", **CHANGED).code == 0
 
 
-def test_it_expires(operator: Operator, deploys: DeployTable) -> None:
+def test_lock_expires(operator: Operator, deploys: DeployTable) -> None:
     held(deploys, lasting_ms=-1)
     ran = operator.run("deploy", **CHANGED)
     assert ran.code == 0
     assert "has not been heard of for long: going on from there" in ran.err
 
 
-def test_the_dead_hold_nothing(operator: Operator, deploys: DeployTable) -> None:
-    say = "from nwchatctl.process_id import this_process; print(this_process())"
-    done = subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True)
+def test_lock_of_dead_process_is_free(operator: Operator, deploys: DeployTable) -> None:
+    program = "from nwchatctl.process_id import this_process; print(this_process())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     held(deploys, done.stdout.strip())
     ran = operator.run("deploy", **CHANGED)
     assert ran.code == 0
     assert "died: going on from there" in ran.err
 
 
-def test_who_planned_before_somebody_was_done_plans_again(operator: Operator, deploys: DeployTable) -> None:
+def test_stale_plan_is_planned_again(operator: Operator, deploys: DeployTable) -> None:
     """As with a question that is answered after lunch."""
     app_saw = deploys.read().lock
-    somebody = dataclasses.replace(held(deploys), token="somebody")
-    deploys.drop(dataclasses.replace(somebody, token="theirs"))
-    assert not deploys.take(somebody, app_saw)
+    other_holder = dataclasses.replace(held(deploys), token="somebody")
+    deploys.drop(dataclasses.replace(other_holder, token="theirs"))
+    assert not deploys.take(other_holder, app_saw)
 
 
-def test_of_ten_at_once_one_deploys_and_nine_are_refused(
-    sandbox: Sandbox, faulty: Proxy, tmp_path: Path
-) -> None:
+def test_one_of_ten_concurrent_deploys_succeeds(sandbox: Sandbox, fault_proxy: Proxy, tmp_path: Path) -> None:
     """However slow a machine is to start ten processes: AWS does not answer the one that has the lock before
     the nine have ended."""
     nine_ended = threading.Event()
@@ -142,7 +138,7 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
 
     def at_once(operator: Operator) -> list[tuple[int, str, str]]:
         ended = []
-        with faulty.choosing(slowly), ThreadPoolExecutor(10) as pool:
+        with fault_proxy.choosing(slowly), ThreadPoolExecutor(10) as pool:
             environ = {**operator.sandbox.environ, **operator.environ}
             for each in as_completed([pool.submit(deploy, environ) for _ in range(10)]):
                 ended.append(each.result())
@@ -150,8 +146,8 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
                     nine_ended.set()
         return ended
 
-    with leading_to(faulty, sandbox, tmp_path / "through the proxy") as seen:
-        operator = Operator(seen, "e2e-ten", tmp_path)
+    with proxied_sandbox(fault_proxy, sandbox, tmp_path / "through the proxy") as proxied:
+        operator = Operator(proxied, "e2e-ten", tmp_path)
         try:
             ended = at_once(operator)
             done = [json.loads(out) for code, out, _ in ended if code == 0]
@@ -168,4 +164,4 @@ def test_of_ten_at_once_one_deploys_and_nine_are_refused(
             assert Operator(sandbox, "e2e-ten", tmp_path).json("smoke")["ok"] is True
         finally:
             operator.destroy()
-        assert operator.there() == set()
+        assert operator.resources() == set()

@@ -51,7 +51,7 @@ def test_the_list_says_what_was_deployed_when_by_whom_and_why(operator: Operator
         assert len(each["code_sha256"]) == 44
     assert found[0]["created_at"] > found[1]["created_at"]
     assert [each["changed"] for each in found] == [
-        [f"function {operator.called(name)} memory_mb 256 → 512" for name in SMALL],
+        [f"function {operator.resource_name(name)} memory_mb 256 → 512" for name in SMALL],
         [],
     ]
     lines = operator.run("releases").out.splitlines()
@@ -76,7 +76,7 @@ def test_an_older_policy_sees_no_names_and_says_so(operator: Operator) -> None:
         assert (ran.code, {"GetDomainNames", "ListCertificates"} & set(ran.calls)) == (0, set())
 
 
-def test_back_and_forth(operator: Operator) -> None:
+def test_rollback_and_forward(operator: Operator) -> None:
     first = operator.deploy()["release"]
     second = operator.deploy(**BIG)["release"]
     versions = published(operator)
@@ -110,7 +110,7 @@ def test_back_and_forth(operator: Operator) -> None:
 
 
 def published(operator: Operator) -> list[str]:
-    client, name = operator.root("lambda"), operator.called("message")
+    client, name = operator.root("lambda"), operator.resource_name("message")
     return [each["Version"] for each in client.list_versions_by_function(FunctionName=name)["Versions"]]
 
 
@@ -132,7 +132,7 @@ def test_routes_go_back_with_the_functions(operator: Operator, monkeypatch: pyte
     assert operator.plan(**BIG) == []
 
 
-def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rollback_to_release_without_fanout(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows of all functions but one: they go back, and that one stays, which nothing of it invokes."""
     from nwchatctl.deploy.desired import chat
 
@@ -156,7 +156,7 @@ def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pyt
             ),
         )
         old = operator.deploy(**BIG)["release"]
-        assert "function nwchat-e2e-releases-fanout" not in operator.there()
+        assert "function nwchat-e2e-releases-fanout" not in operator.resources()
         assert operator.json("status", **BIG)["dead_letters"] is None
     new = operator.deploy()
     assert {(each["kind"], each["action"]) for each in new["changes"]} >= {
@@ -172,9 +172,7 @@ def test_back_to_a_release_of_before_fanout(operator: Operator, monkeypatch: pyt
     assert operator.plan() == []
 
 
-def test_a_rollback_that_failed_half_way_goes_on_to_where_it_went(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_rollback_is_resumed(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Aliases are of the one release by then and the stage is of the other: what ran cannot tell."""
     from nwchatctl.deploy.desired import chat
 
@@ -216,7 +214,7 @@ def test_an_unknown_release_and_one_whose_parts_are_gone(operator: Operator) -> 
     for name in ("beef", "nonsense"):
         ran = operator.run("rollback", name)
         assert (ran.code, ran.writes, ran.error and ran.error.code) == (4, [], "no_release")
-    client, name = operator.root("lambda"), operator.called("message")
+    client, name = operator.root("lambda"), operator.resource_name("message")
     client.delete_function(FunctionName=name, Qualifier="1")
     ran = operator.run("rollback", first)
     assert (ran.code, ran.writes, ran.error and ran.error.code) == (4, [], "release_gone")
@@ -256,7 +254,9 @@ def test_a_snapshot_by_a_setting(operator: Operator) -> None:
     fields = [each["fields"] for each in changes if each["kind"] == "function"]
     assert fields == [[{"name": "snap_start", "before": "off", "after": "on"}]] * 5
     assert operator.plan(**snapped) == []
-    alias = operator.root("lambda").get_function(FunctionName=operator.called("message"), Qualifier="live")
+    alias = operator.root("lambda").get_function(
+        FunctionName=operator.resource_name("message"), Qualifier="live"
+    )
     assert alias["Configuration"]["SnapStart"] == {
         "ApplyOn": "PublishedVersions",
         "OptimizationStatus": "On",
@@ -271,7 +271,7 @@ def test_a_snapshot_by_a_setting(operator: Operator) -> None:
 # Under an open socket --------------------------------------------------------------------------
 
 
-class Talker(threading.Thread):
+class MessageThread(threading.Thread):
     """Says one message after another in a socket, each once the one before was acked."""
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -308,32 +308,32 @@ class Talker(threading.Thread):
 
 
 @contextmanager
-def talking(url: str) -> Iterator[Talker]:
+def message_thread(url: str) -> Iterator[MessageThread]:
     with connect(url, proxy=None, open_timeout=SECONDS) as socket:
-        talker = Talker(socket)
-        talker.start()
+        sender_thread = MessageThread(socket)
+        sender_thread.start()
         try:
-            yield talker
+            yield sender_thread
         finally:
-            talker.stop()
+            sender_thread.stop()
 
 
-def test_a_socket_talks_on_through_deploy_rollback_and_deploy(operator: Operator) -> None:
+def test_socket_keeps_working_through_deploy_rollback_and_deploy(operator: Operator) -> None:
     # More than a talker without a pause may say.
     free = {"NWCHAT_CHAT__RATE_MESSAGES": "100000"}
     operator.deploy(**free)
-    with talking(operator.url) as talker:
-        talker.more()
+    with message_thread(operator.url) as sender_thread:
+        sender_thread.more()
         operator.deploy(**free, **BIG)
-        talker.more()
+        sender_thread.more()
         operator.json("rollback", **free)
-        talker.more()
+        sender_thread.more()
         operator.deploy(**free, **BIG)
-        talker.more()
-    assert talker.other == []
-    assert not talker.is_alive()
+        sender_thread.more()
+    assert sender_thread.other == []
+    assert not sender_thread.is_alive()
     lines = operator.run("history", "tail", "-n", "10000", "--json", **free).out.splitlines()
-    said = [json.loads(line)["message"] for line in lines]
+    messages = [json.loads(line)["message"] for line in lines]
     # Each once, in order; of the last, whose ack nobody waited for, nothing is known.
-    assert said[: len(talker.acked)] == talker.acked
-    assert len(talker.acked) >= 12
+    assert messages[: len(sender_thread.acked)] == sender_thread.acked
+    assert len(sender_thread.acked) >= 12

@@ -79,14 +79,14 @@ def changed(changes: list[Any]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("settings", "touched", "calls"), SETTINGS, ids=lambda value: str(min(value)))
-def test_only_what_it_is_about_is_updated(
+def test_only_affected_resources_are_updated(
     operator: Operator, settings: dict[str, str], touched: list[tuple[str, str]], calls: set[str]
 ) -> None:
     ran = operator.run("deploy", "--json", **settings)
     expected = [(kind, name.replace("CHAT", f"nwchat-{operator.name}")) for kind, name in touched]
     assert sorted(changed(ran.data["changes"])) == sorted(expected)
     assert {each["action"] for each in ran.data["changes"] if each["kind"] != "release"} == {"update"}
-    assert set(ran.built) == calls
+    assert set(ran.resource_writes) == calls
     assert operator.plan(**settings) == []
     assert sorted(changed(operator.deploy()["changes"])) == sorted(expected)
     assert operator.plan() == []
@@ -105,7 +105,7 @@ def test_a_release_is_what_runs(operator: Operator) -> None:
     assert operator.json("status")["release"] == first
 
 
-def test_tags_of_the_operators_own_come_and_go_everywhere(operator: Operator) -> None:
+def test_operator_tags_are_added_and_removed_everywhere(operator: Operator) -> None:
     came = operator.deploy(NWCHAT_TAGS__Team="chat + co", NWCHAT_TAGS__cost="a")
     assert came["applied"] == 22
     added = [(each["name"], each["before"], each["after"]) for each in came["changes"][0]["fields"]]
@@ -128,7 +128,7 @@ def test_only_one_kind(operator: Operator) -> None:
     operator.deploy()
 
 
-def test_only_what_can_stand(operator: Operator) -> None:
+def test_only_refuses_kinds_that_need_others(operator: Operator) -> None:
     delete_function(operator)
     ran = operator.run("deploy", "--only", "alias")
     assert (ran.code, ran.writes) == (1, [])
@@ -145,7 +145,7 @@ def test_only_what_can_stand(operator: Operator) -> None:
 def test_only_never_publishes_what_is_out_of_date(operator: Operator) -> None:
     """Versions and deployments are snapshots: one of what has drifted would bear the name of a good one."""
     alias_moved(operator)
-    name = operator.called("message")
+    name = operator.resource_name("message")
     operator.root("lambda").update_function_configuration(FunctionName=name, MemorySize=640)
     ran = operator.run("deploy", "--only", "alias")
     assert (ran.code, ran.writes, ran.error and ran.error.code) == (1, [], "only_incomplete")
@@ -162,7 +162,7 @@ def test_only_never_publishes_what_is_out_of_date(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_what_goes_wants_leave(operator: Operator) -> None:
+def test_deletions_require_confirmation(operator: Operator) -> None:
     route_added(operator)
     route_deleted(operator)
     for argv in (["deploy"], ["deploy", "--json"]):

@@ -26,7 +26,12 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     zone = by.make_zone(made, ZONE)
     yield made
     made.destroy()
-    assert (made.there(), by.records(made, zone), domains(made), certificates(made)) == (set(), [], {}, {})
+    assert (made.resources(), by.records(made, zone), domains(made), certificates(made)) == (
+        set(),
+        [],
+        {},
+        {},
+    )
     by.drop_zone(made, zone)
 
 
@@ -95,12 +100,12 @@ def test_players_reach_the_chat_by_its_name(operator: Operator) -> None:
     ):
         text = unique()
         Player(one).send({"action": "onMessage", "message": text, "uname": "x"})
-        assert Player(other).hear(text)["message"] == text
+        assert Player(other).receive_text(text)["message"] == text
     done = operator.json("smoke")
     assert (done["ok"], done["url"]) == (True, f"wss://{NAME}/")
 
 
-def test_status_shows_how_the_name_stands(operator: Operator) -> None:
+def test_status_shows_domain_state(operator: Operator) -> None:
     lines = operator.run("status").out.splitlines()
     assert f"domain\twss://{NAME}/" in lines
     assert any(each.startswith(f"certificate {NAME}\trequested, until 20") for each in lines)
@@ -137,7 +142,7 @@ def test_ipv6_is_a_setting(operator: Operator) -> None:
     ]
 
 
-def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None:
+def test_certificate_in_use_is_kept(operator: Operator) -> None:
     """A wildcard of somebody's that is there, and one given: ours goes when the other is used, and not
     before; and what is used then stays when it is no longer given."""
     wildcard = by.certificate(operator, f"*.{ZONE}")
@@ -150,13 +155,13 @@ def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None
     assert operator.plan() == []
     assert any("\tfound, until" in each for each in operator.run("status").out.splitlines())
     # What is used cannot be deleted, and what cannot be used any more is left for what can.
-    with by.acm_saying(operator, wildcard, Status="REVOKED"):
+    with by.acm_answers(operator, wildcard, Status="REVOKED"):
         assert kinds(operator.deploy()["changes"]) == [("update", "domain", NAME)]
     assert domains(operator)[NAME]["CertificateArn"] == exact
     # Without any that is good one is requested.
     with (
-        by.acm_saying(operator, wildcard, Status="EXPIRED"),
-        by.acm_saying(operator, exact, Status="REVOKED"),
+        by.acm_answers(operator, wildcard, Status="EXPIRED"),
+        by.acm_answers(operator, exact, Status="REVOKED"),
     ):
         assert kinds(operator.deploy()["changes"]) == [
             ("create", "certificate", NAME),
@@ -164,7 +169,7 @@ def test_what_is_in_use_stays_whatever_else_would_do(operator: Operator) -> None
         ]
     own = by.own_certificate(operator)
     # And another in its place when that fails.
-    with by.acm_saying(operator, own, Status="FAILED"), by.acm_saying(operator, exact, Status="REVOKED"):
+    with by.acm_answers(operator, own, Status="FAILED"), by.acm_answers(operator, exact, Status="REVOKED"):
         operator.root("acm").delete_certificate(CertificateArn=wildcard)
         assert kinds(operator.deploy()["changes"]) == [
             ("create", "certificate", NAME),
@@ -204,7 +209,7 @@ def test_the_history_api_has_a_name_of_its_own(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_another_name_takes_the_place_of_the_first(operator: Operator) -> None:
+def test_new_domain_replaces_the_first(operator: Operator) -> None:
     other = f"talk.{ZONE}"
     ran = operator.run("deploy", "--yes", NWCHAT_DOMAIN__NAME=other)
     assert ran.code == 0
@@ -226,7 +231,7 @@ def test_another_name_takes_the_place_of_the_first(operator: Operator) -> None:
     assert not {"ListCertificates", "ListHostedZones"} & set(calls)
 
 
-def test_smoke_says_that_the_name_does_not_lead_here_yet(operator: Operator) -> None:
+def test_smoke_reports_domain_that_does_not_resolve_yet(operator: Operator) -> None:
     ran = operator.run("smoke", NWCHAT_DOMAIN__NAME=NAME)
     assert (ran.code, f"{NAME} does not lead to the chat yet" in ran.err) == (0, True)
 
@@ -271,7 +276,7 @@ def test_where_dns_lives_elsewhere_the_records_are_printed(operator: Operator) -
     by.change(operator, zone, "DELETE", validation)
 
 
-def test_a_domain_that_others_use_too_stays(operator: Operator) -> None:
+def test_shared_domain_is_kept(operator: Operator) -> None:
     operator.deploy()
     api = operator.api.create_api(
         Name="x", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.a"

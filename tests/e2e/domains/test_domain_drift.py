@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.deploy.test_drift import seen_and_repaired
 from tests.e2e.support.console import domains as by
-from tests.e2e.support.drift_cases import Drift, Part, _set
+from tests.e2e.support.drift_cases import Drift, Part, check_repair, edit
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 
@@ -20,26 +19,26 @@ TARGET = Part(f".execute-api.{DEFAULT_REGION}.amazonaws.com")
 
 # fmt: off
 DRIFTS = (
-    _set("domain-certificate", by.other_certificate, DOMAIN,
+    edit("domain-certificate", by.other_certificate, DOMAIN,
            certificate=(Part(":certificate/"), Part(":certificate/"))),
-    _set("domain-policy", by.domain(SecurityPolicy="TLS_1_0"), DOMAIN,
+    edit("domain-policy", by.domain(SecurityPolicy="TLS_1_0"), DOMAIN,
            security_policy=("TLS_1_0", "TLS_1_2")),
-    _set("domain-addresses", by.domain(IpAddressType="dualstack"), DOMAIN,
+    edit("domain-addresses", by.domain(IpAddressType="dualstack"), DOMAIN,
            ip_address_type=("dualstack", "ipv4")),
-    _set("domain-clients", by.domain_with(MutualTlsAuthentication={"TruststoreUri": "s3://x/y"}), DOMAIN,
+    edit("domain-clients", by.domain_with(MutualTlsAuthentication={"TruststoreUri": "s3://x/y"}), DOMAIN,
            mutual_tls=("s3://x/y", None)),
-    _set("domain-routing", by.domain_with(RoutingMode="ROUTING_RULE_ONLY"), DOMAIN,
+    edit("domain-routing", by.domain_with(RoutingMode="ROUTING_RULE_ONLY"), DOMAIN,
            routing_mode=("ROUTING_RULE_ONLY", "API_MAPPING_ONLY")),
     Drift("domain-tagged", by.tag_domain, "update", *DOMAIN, {"tags.stray": ("tag", None)}),
     Drift("domain-deleted", by.delete_domain, "create", *DOMAIN, {"endpoint_type": (None, "REGIONAL")},
           also=(("create", *MAPPING), ("update", *RECORD))),
-    _set("mapping-stage", by.stage_remapped, MAPPING, stage=("other", "production")),
+    edit("mapping-stage", by.stage_remapped, MAPPING, stage=("other", "production")),
     Drift("mapping-deleted", by.delete_mapping, "create", *MAPPING, {"stage": (None, "production")}),
-    _set("record-health", by.health_evaluated, RECORD, evaluate_health=("on", "off")),
-    _set("record-dangling", by.led_nowhere, RECORD,
+    edit("record-health", by.health_evaluated, RECORD, evaluate_health=("on", "off")),
+    edit("record-dangling", by.alias_to_missing_target, RECORD,
            target=(by.DANGLING, TARGET)),
     Drift("record-deleted", by.delete_record, "create", *RECORD, {"target": (None, TARGET)}),
-    _set("validation-deleted", by.delete_validation, CERTIFICATE, validation_zone=(None, Part("Z"))),
+    edit("validation-deleted", by.delete_validation, CERTIFICATE, validation_zone=(None, Part("Z"))),
     Drift("certificate-tagged", by.tag_certificate, "update", *CERTIFICATE, {"tags.stray": ("tag", None)}),
 )
 # fmt: on
@@ -57,5 +56,5 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.id)
-def test_drift_is_seen_and_repaired(operator: Operator, drift: Drift) -> None:
-    seen_and_repaired(operator, drift)
+def test_drift_is_shown_and_repaired(operator: Operator, drift: Drift) -> None:
+    check_repair(operator, drift)

@@ -23,7 +23,7 @@ REGION = DEFAULT_REGION
 def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     made = Operator(sandbox, "e2e-refused", tmp_path_factory.mktemp("home"), NWCHAT_DOMAIN__NAME=NAME)
     yield made
-    assert made.there() == set()
+    assert made.resources() == set()
 
 
 def arn(region: str = REGION, account: str = ACCOUNT) -> str:
@@ -167,7 +167,7 @@ CASES = (
 def test_it_is_refused_and_nothing_is_changed(operator: Operator, case: Case) -> None:
     settings, remove = case.make(operator)
     saying: AbstractContextManager[None] = (
-        by.acm_saying(operator, **case.saying) if case.saying else nullcontext()
+        by.acm_answers(operator, **case.saying) if case.saying else nullcontext()
     )
     try:
         with saying:

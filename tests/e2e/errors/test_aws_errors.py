@@ -147,7 +147,7 @@ def listener(welcome: Callable[[socket.socket], None]) -> Iterator[str]:
             thread.join()
 
 
-def test_an_endpoint_that_answers_nobody_is_given_up_soon(tmp_path: Path) -> None:
+def test_unresponsive_endpoint_fails_soon(tmp_path: Path) -> None:
     came: list[str] = []
 
     def welcome(client: socket.socket) -> None:
@@ -168,7 +168,7 @@ def test_an_endpoint_that_answers_nobody_is_given_up_soon(tmp_path: Path) -> Non
     assert set(came) <= {"sts", "dynamodb"}
 
 
-def test_a_timeout_ends_what_hangs(tmp_path: Path) -> None:
+def test_timeout_ends_hanging_command(tmp_path: Path) -> None:
     held: list[socket.socket] = []
     with listener(held.append) as url:
         began = time.monotonic()
@@ -185,7 +185,7 @@ def test_a_timeout_ends_what_hangs(tmp_path: Path) -> None:
     assert 1 <= took < 20
 
 
-def test_no_secret_is_ever_said(tmp_path: Path, sandbox: Sandbox, expired: str) -> None:
+def test_output_contains_no_secret(tmp_path: Path, sandbox: Sandbox, expired: str) -> None:
     """Not even by --debug, which says each call, its errors and where they came from."""
     operators = sandbox.target.secret_access_key
     on_aws = {**AWS, **KEYS, "AWS_SESSION_TOKEN": SECRET}

@@ -40,7 +40,7 @@ OPERATIONS = (
         ),
     ],
 )
-def test_wrong_words(tmp_path: Path, argv: tuple[str, ...], message: str, hint: str) -> None:
+def test_unknown_arguments(tmp_path: Path, argv: tuple[str, ...], message: str, hint: str) -> None:
     refused(tmp_path, argv, {}, exit_code=2, code="usage", message=message, hint=hint)
 
 

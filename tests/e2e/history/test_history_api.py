@@ -92,7 +92,7 @@ def stored(chat: Chat, messages: Sequence[Message]) -> None:
     chat.put(chat.messages_table, (message_row(each, FOREVER) for each in messages))
 
 
-def said(new_id: UlidGenerator, number: int) -> Message:
+def message_of(new_id: UlidGenerator, number: int) -> Message:
     return Message(new_id(), f"message {number}", "tchalvak", "128274", now_ms())
 
 
@@ -102,7 +102,7 @@ def said(new_id: UlidGenerator, number: int) -> Message:
 @pytest.fixture(scope="module")
 def few(talk: Chat) -> list[Message]:
     new_id = UlidGenerator(lambda: now_ms() - 7_200_000, bytes)
-    made = [said(new_id, number) for number in range(60)]
+    made = [message_of(new_id, number) for number in range(60)]
     stored(talk, made)
     return made
 
@@ -128,7 +128,7 @@ def test_what_is_said_in_the_chat_is_there(talk: Chat, reader: Reader) -> None:
     text = unique("<b>\u202e" + '\N{PILE OF POO} \\ " ')
     with talk.players(1) as (one,):
         one.send({"message": text, "uname": "tchalvak", "sender_id": "1", "client_id": "c"})
-        known = one.answer("ack")["id"]
+        known = one.receive_type("ack")["id"]
     answer = reader.ask("/messages?limit=1&unheard-of=1&_=2")
     (last,) = json.loads(answer.read())["messages"]
     assert (last["id"], last["message"]) == (known, text.replace("\u202e", ""))
@@ -258,7 +258,7 @@ def test_without_allowed_origins_every_page_may(chat: Chat) -> None:
 MANY = 5_000
 
 
-class Talking:
+class MessageWriter:
     """Somebody who says two things before each page that is read."""
 
     def __init__(self, chat: Chat, reader: Reader) -> None:
@@ -268,7 +268,7 @@ class Talking:
         self._new_id = UlidGenerator(now_ms, bytes)
 
     def page(self, **query: object) -> Any:
-        made = [said(self._new_id, len(self.written) + number) for number in range(2)]
+        made = [message_of(self._new_id, len(self.written) + number) for number in range(2)]
         stored(self.chat, made)
         self.written += [each.id for each in made]
         return self.reader.page(limit=MAX_HISTORY, **query)
@@ -278,7 +278,7 @@ class Talking:
 def many(talk: Chat) -> list[Message]:
     """The first messages of all."""
     new_id = UlidGenerator(lambda: now_ms() - 86_400_000, bytes)
-    made = [said(new_id, number) for number in range(MANY)]
+    made = [message_of(new_id, number) for number in range(MANY)]
     stored(talk, made)
     return made
 
@@ -287,29 +287,29 @@ def test_backwards_without_a_gap_or_a_repeat_while_new_ones_arrive(
     talk: Chat, reader: Reader, many: list[Message]
 ) -> None:
     earlier = ids(reader.page(limit=MAX_HISTORY, after=many[-1].id))
-    talking = Talking(talk, reader)
-    page = talking.page()
+    message_writer = MessageWriter(talk, reader)
+    page = message_writer.page()
     assert page["after"] is None
-    seen = ids(page)
+    read_ids = ids(page)
     while page["before"] is not None:
-        page = talking.page(before=page["before"])
-        seen = ids(page) + seen
-    assert seen == [*(each.id for each in many), *earlier, *talking.written[:2]]
+        page = message_writer.page(before=page["before"])
+        read_ids = ids(page) + read_ids
+    assert read_ids == [*(each.id for each in many), *earlier, *message_writer.written[:2]]
     # What arrived meanwhile is what follows.
-    assert ids(reader.page(limit=MAX_HISTORY, after=seen[-1])) == talking.written[2:]
+    assert ids(reader.page(limit=MAX_HISTORY, after=read_ids[-1])) == message_writer.written[2:]
 
 
 def test_forwards_without_a_gap_or_a_repeat_while_new_ones_arrive(
     talk: Chat, reader: Reader, many: list[Message]
 ) -> None:
     earlier = ids(reader.page(limit=MAX_HISTORY, after=many[-1].id))
-    talking = Talking(talk, reader)
-    page = talking.page(after=first_ulid(0))
+    message_writer = MessageWriter(talk, reader)
+    page = message_writer.page(after=first_ulid(0))
     assert page["before"] == many[0].id
-    seen = ids(page)
+    read_ids = ids(page)
     while page["after"] is not None:
-        page = talking.page(after=page["after"])
-        seen += ids(page)
+        page = message_writer.page(after=page["after"])
+        read_ids += ids(page)
     # That was the end; what comes after it follows the last one.
-    seen += ids(talking.page(after=seen[-1]))
-    assert seen == [*(each.id for each in many), *earlier, *talking.written]
+    read_ids += ids(message_writer.page(after=read_ids[-1]))
+    assert read_ids == [*(each.id for each in many), *earlier, *message_writer.written]

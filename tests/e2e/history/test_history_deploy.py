@@ -11,11 +11,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e.deploy.test_drift import seen_and_repaired
 from tests.e2e.support.chat import SECONDS
 from tests.e2e.support.console import history as by
-from tests.e2e.support.console.core import Hand
-from tests.e2e.support.drift_cases import Drift, Fields, Part
+from tests.e2e.support.console.core import ConsoleChange
+from tests.e2e.support.drift_cases import Drift, Fields, Part, check_repair
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 
@@ -44,7 +43,7 @@ _ELSEWHERE = (
 
 # What somebody does → the fields that differ then. Several at once, where they are about different fields:
 # a deploy for each would take a second each.
-SEEN: dict[str, list[tuple[Hand, Fields]]] = {
+DRIFTS: dict[str, list[tuple[ConsoleChange, Fields]]] = {
     "settings": [
         (by.api(Name="mine"), {"display_name": ("mine", "CHAT-history")}),
         (by.api(DisableExecuteApiEndpoint=True), {"default_endpoint": ("off", "on")}),
@@ -65,7 +64,7 @@ SEEN: dict[str, list[tuple[Hand, Fields]]] = {
             {"payload_version": ("1.0", "2.0"), "timeout_ms": ("50", "29000")},
         ),
         (
-            by.stage_bent,
+            by.stage_changed,
             {
                 "throttle_rate": ("0", "50"),
                 "throttle_burst": ("0", "100"),
@@ -98,7 +97,7 @@ SEEN: dict[str, list[tuple[Hand, Fields]]] = {
     "a bent integration": [
         (by.route_authorized, {"routes.GET /messages": (Part("AWS_IAM to "), "NONE")}),
         (
-            by.integration_bent,
+            by.integration_changed,
             {
                 "uri": (None, _ANY),
                 "payload_version": (None, "2.0"),
@@ -111,27 +110,27 @@ SEEN: dict[str, list[tuple[Hand, Fields]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SEEN)
-def test_drift_is_seen_and_repaired(operator: Operator, name: str) -> None:
-    hands = [hand for hand, _ in SEEN[name]]
-    fields = {field: texts for _, seen in SEEN[name] for field, texts in seen.items()}
-    assert len(fields) == sum(len(seen) for _, seen in SEEN[name])
+@pytest.mark.parametrize("name", DRIFTS)
+def test_drift_is_shown_and_repaired(operator: Operator, name: str) -> None:
+    changes = [apply for apply, _ in DRIFTS[name]]
+    fields = {field: texts for _, shown in DRIFTS[name] for field, texts in shown.items()}
+    assert len(fields) == sum(len(shown) for _, shown in DRIFTS[name])
 
     def every(chat: Operator) -> None:
-        for hand in hands:
-            hand(chat)
+        for apply in changes:
+            apply(chat)
 
     known = operator.history_id
-    seen_and_repaired(operator, Drift(name, every, "update", *_API, fields))
+    check_repair(operator, Drift(name, every, "update", *_API, fields))
     assert (operator.history_id, health(operator)) == (known, "ok")
 
 
-def test_a_permission_that_is_gone_is_given_again(operator: Operator) -> None:
+def test_removed_permission_is_restored(operator: Operator) -> None:
     name = "CHAT-history:live nwchat-history-messages"
-    seen_and_repaired(operator, Drift("permission", by.permission_removed, "create", "permission", name))
+    check_repair(operator, Drift("permission", by.permission_removed, "create", "permission", name))
 
 
-def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: Operator) -> None:
+def test_deleted_api_is_created_again_with_its_permissions(operator: Operator) -> None:
     known = operator.history_id
     by.deleted(operator)
     ran = operator.run("smoke", "--json")
@@ -147,7 +146,9 @@ def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: O
     assert operator.history_id != known
     assert deployed["endpoints"]["history"] == operator.history_url
     assert operator.plan() == []
-    policy = operator.root("lambda").get_policy(FunctionName=operator.called("history"), Qualifier="live")
+    policy = operator.root("lambda").get_policy(
+        FunctionName=operator.resource_name("history"), Qualifier="live"
+    )
     sources = {
         each["Condition"]["ArnLike"]["AWS:SourceArn"] for each in json.loads(policy["Policy"])["Statement"]
     }
@@ -157,12 +158,12 @@ def test_deleted_by_hand_it_is_made_anew_and_may_invoke_its_function(operator: O
 
 def bare(operator: Operator, name: str = "") -> str:
     made = operator.api.create_api(
-        Name=name or operator.called("history"), ProtocolType="HTTP", Tags=operator.tags
+        Name=name or operator.resource_name("history"), ProtocolType="HTTP", Tags=operator.tags
     )
     return str(made["ApiId"])
 
 
-def test_what_a_killed_deploy_left_undone_is_done(operator: Operator) -> None:
+def test_killed_deploy_is_completed(operator: Operator) -> None:
     """Without a stage and an integration it is in use all the same, as the routes are there."""
     by.stage_deleted(operator)
     by.integration_deleted(operator)
@@ -170,12 +171,12 @@ def test_what_a_killed_deploy_left_undone_is_done(operator: Operator) -> None:
     changes = operator.deploy()["changes"]
     assert sorted((each["action"], each["kind"], each["name"]) for each in changes) == [
         ("delete", "history-api", other),
-        ("update", "history-api", operator.called("history")),
+        ("update", "history-api", operator.resource_name("history")),
     ]
     assert (operator.plan(), operator.history_id, health(operator)) == ([], known, "ok")
 
 
-def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:
+def test_api_that_may_be_foreign_is_kept(operator: Operator) -> None:
     other = bare(operator, "another")
     for argv in (["deploy", "--yes"], ["status"], ["smoke"], ["destroy", "--yes"]):
         ran = operator.run(*argv)
@@ -184,14 +185,14 @@ def test_what_may_be_somebodys_is_left_alone(operator: Operator) -> None:
     assert operator.plan() == []
 
 
-def test_it_goes_by_a_setting_and_comes_back(operator: Operator) -> None:
-    whole = operator.there()
+def test_setting_removes_and_restores_api(operator: Operator) -> None:
+    whole = operator.resources()
     first = operator.deploy()["release"]
     ran = operator.run("deploy", **OFF)
     assert (ran.code, ran.writes) == (7, [])
     off = operator.deploy(**OFF)
     removed = sorted((each["kind"], each["name"]) for each in off["changes"] if each["action"] == "delete")
-    chat = operator.called("history")
+    chat = operator.resource_name("history")
     assert removed == [
         ("alias", f"{chat}:live"),
         ("function", chat),
@@ -206,14 +207,14 @@ def test_it_goes_by_a_setting_and_comes_back(operator: Operator) -> None:
     assert ("release", first) in removed
     assert off["endpoints"]["history"] is None
     assert operator.plan(**OFF) == []
-    assert operator.there() == {each for each in whole if not re.search("-history$", each)}
+    assert operator.resources() == {each for each in whole if not re.search("-history$", each)}
     smoke = operator.json("smoke", **OFF)
     assert [each["name"] for each in smoke["steps"]][-1] == "close"
 
     back = operator.deploy()
     assert back["release"] == first
     assert back["endpoints"]["history"] == operator.history_url
-    assert (operator.there(), operator.plan(), health(operator)) == (whole, [], "ok")
+    assert (operator.resources(), operator.plan(), health(operator)) == (whole, [], "ok")
     # A release of before there was one: a rollback to it leaves it where it is.
     old = operator.json("rollback")
     assert (old["release"], old["applied"]) == (off["release"], 0)
@@ -230,6 +231,6 @@ def test_pages_that_api_gateway_cannot_let_read(operator: Operator) -> None:
     assert "history-api" not in {each["kind"] for each in operator.plan(**only)}
     lines = operator.run("status").out.splitlines()
     assert f"history\t{operator.history_url}" in lines
-    assert f"history-api\t{operator.called('history')}\tdiffers" in lines
+    assert f"history-api\t{operator.resource_name('history')}\tdiffers" in lines
     operator.deploy()
-    assert f"history-api\t{operator.called('history')}\tok" in operator.run("status").out.splitlines()
+    assert f"history-api\t{operator.resource_name('history')}\tok" in operator.run("status").out.splitlines()

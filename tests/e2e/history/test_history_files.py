@@ -14,7 +14,7 @@ from nwchat.model.ids import ulid
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 from tests.e2e.support.chat import Chat, Ran, eventually, now_ms
-from tests.e2e.support.fault_proxy import Call, Fault, Proxy, Seeded
+from tests.e2e.support.fault_proxy import Call, Fault, Proxy, SeededFaults
 from tests.e2e.support.sandbox import Sandbox
 
 HOSTILE = "\x1b[2J\u202e[link=x]\x9b31m\ttab\nline \u2028 ü"
@@ -63,7 +63,7 @@ def history(chat: Chat) -> list[str]:
     return [row["message"]["S"] for row in table(chat) if row["room"]["S"] == "main"]
 
 
-def say(chat: Chat, count: int, text: str = "") -> list[Message]:
+def store_messages(chat: Chat, count: int, text: str = "") -> list[Message]:
     """So many messages, an hour old and a second apart; `text` makes them long."""
     began = now_ms() - 3_600_000
     made = [
@@ -90,18 +90,18 @@ def stuck_after(number: int, operation: str) -> Callable[[Call], Fault | None]:
     return choose
 
 
-def interrupted(behind: Chat, faulty: Proxy, number: int, operation: str, *words: str) -> Ran:
+def interrupted(proxied_chat: Chat, fault_proxy: Proxy, number: int, operation: str, *words: str) -> Ran:
     """Runs it until AWS takes no more than so many calls of `operation`, and then presses Ctrl-C."""
-    with faulty.choosing(stuck_after(number, operation)), behind.running(*words) as running:
-        eventually(lambda: any(fault for _, fault in faulty.calls), True)
-        return running.ended(signal.SIGINT)
+    with fault_proxy.choosing(stuck_after(number, operation)), proxied_chat.running(*words) as running:
+        eventually(lambda: any(fault for _, fault in fault_proxy.calls), True)
+        return running.wait(signal.SIGINT)
 
 
 # export and import ----------------------------------------------------------------------------
 
 
-def test_there_and_back_again_is_the_same(chat: Chat, tmp_path: Path) -> None:
-    say(chat, 60)
+def test_import_of_an_export_gives_the_same_history(chat: Chat, tmp_path: Path) -> None:
+    store_messages(chat, 60)
     odd = Message(ulid(now_ms(), b"0123456789"), HOSTILE, HOSTILE, "", now_ms(), "announcement")
     chat.put(chat.messages_table, [message_row(odd, 4_000_000_000)])
     file = tmp_path / "chat.jsonl"
@@ -123,7 +123,7 @@ def test_there_and_back_again_is_the_same(chat: Chat, tmp_path: Path) -> None:
 
 
 def test_a_part_of_the_time(chat: Chat) -> None:
-    made = say(chat, 10)
+    made = store_messages(chat, 10)
     words = ("--since", str(made[2].date), "--until", str(made[5].date))
     exported = chat.nwchatctl("history", "export", *words).out.splitlines()
     assert [json.loads(each)["id"] for each in exported] == [each.id for each in made[2:5]]
@@ -136,8 +136,8 @@ def test_a_part_of_the_time(chat: Chat) -> None:
     assert chat.nwchatctl("history", "tail", "--user", "nobody").out == ""
 
 
-def test_a_file_that_is_there_is_gone_on_with_or_left_alone(chat: Chat, tmp_path: Path) -> None:
-    made = say(chat, 5)
+def test_existing_file_is_continued_or_refused(chat: Chat, tmp_path: Path) -> None:
+    made = store_messages(chat, 5)
     file = tmp_path / "chat.jsonl"
     assert chat.nwchatctl("history", "export", str(file), "--until", str(made[3].date)).code == 0
     refused = chat.nwchatctl("history", "export", str(file))
@@ -158,12 +158,12 @@ def test_a_file_that_is_there_is_gone_on_with_or_left_alone(chat: Chat, tmp_path
     assert other.read_text() == "dear friend,\nhow are you?\n"
 
 
-def test_an_export_that_is_interrupted_goes_on(
-    chat: Chat, behind: Chat, faulty: Proxy, tmp_path: Path
+def test_interrupted_export_is_resumed(
+    chat: Chat, proxied_chat: Chat, fault_proxy: Proxy, tmp_path: Path
 ) -> None:
-    say(chat, 40, "x" * 60_000)
+    store_messages(chat, 40, "x" * 60_000)
     file = tmp_path / "chat.jsonl"
-    done = interrupted(behind, faulty, 1, "Query", "history", "export", str(file))
+    done = interrupted(proxied_chat, fault_proxy, 1, "Query", "history", "export", str(file))
     assert (done.code, done.out) == (130, "")
     assert f"--resume {file}" in done.err
     content = file.read_text()
@@ -174,7 +174,7 @@ def test_an_export_that_is_interrupted_goes_on(
 
 
 def test_an_import_that_is_interrupted_stores_nothing_twice(
-    chat: Chat, behind: Chat, faulty: Proxy, tmp_path: Path
+    chat: Chat, proxied_chat: Chat, fault_proxy: Proxy, tmp_path: Path
 ) -> None:
     file = tmp_path / "site.json"
     chats = [
@@ -182,7 +182,9 @@ def test_an_import_that_is_interrupted_stores_nothing_twice(
         for number in range(60)
     ]
     file.write_text(json.dumps({"new_chats": {"chats": chats}}))
-    done = interrupted(behind, faulty, 1, "BatchWriteItem", "history", "import", str(file), "--json")
+    done = interrupted(
+        proxied_chat, fault_proxy, 1, "BatchWriteItem", "history", "import", str(file), "--json"
+    )
     assert (done.code, done.out) == (130, "")
     assert "25 messages are stored" in json.loads(done.err)["error"]["message"]
     assert history(chat) == [f"text {number}" for number in range(25)]
@@ -194,23 +196,23 @@ def test_an_import_that_is_interrupted_stores_nothing_twice(
     assert history(chat) == [f"text {number}" for number in range(60)]
 
 
-def test_an_import_through_faults(chat: Chat, behind: Chat, faulty: Proxy) -> None:
+def test_an_import_through_faults(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
     lines = "".join(
         json.dumps({"message": f"{number}", "date": now_ms() - 9000 + number}) + "\n" for number in range(300)
     )
 
-    seeded = Seeded(seed=7, share=0.3)
+    seeded = SeededFaults(seed=7, share=0.3)
 
     def failing(call: Call) -> Fault | None:
         found = seeded(call) if call.operation == "BatchWriteItem" else None
         # One that takes 20 s is not for a test.
         return Fault.RESET_AFTER if found is Fault.LATE else found
 
-    with faulty.choosing(failing):
-        done = behind.nwchatctl("history", "import", "-", "--json", stdin=lines)
+    with fault_proxy.choosing(failing):
+        done = proxied_chat.nwchatctl("history", "import", "-", "--json", stdin=lines)
     assert (done.code, done.data["imported"]) == (0, 300)
     assert history(chat) == [f"{number}" for number in range(300)]
-    assert any(fault for _, fault in faulty.calls)
+    assert any(fault for _, fault in fault_proxy.calls)
 
 
 def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
@@ -250,7 +252,7 @@ def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
 
 
 def test_trim_asks_for_the_name_and_deletes_the_oldest(chat: Chat) -> None:
-    made = say(chat, 60)
+    made = store_messages(chat, 60)
     words = ("history", "trim", "--keep", "10")
     dry = chat.json(*words, "-n")
     assert {**dry, "duration_seconds": 0} == {
@@ -275,10 +277,10 @@ def test_trim_asks_for_the_name_and_deletes_the_oldest(chat: Chat) -> None:
         assert chat.nwchatctl("history", "trim", *wrong).code == 2
 
 
-def test_a_trim_that_is_interrupted_goes_on(chat: Chat, behind: Chat, faulty: Proxy) -> None:
-    made = say(chat, 80)
+def test_interrupted_trim_is_resumed(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
+    made = store_messages(chat, 80)
     words = ("history", "trim", "--keep", "10", "--confirm", chat.name)
-    done = interrupted(behind, faulty, 1, "BatchWriteItem", *words)
+    done = interrupted(proxied_chat, fault_proxy, 1, "BatchWriteItem", *words)
     assert (done.code, done.out) == (130, "")
     assert "25 of 70 messages are deleted" in done.err
     assert history(chat) == [each.message for each in made[25:]]
@@ -287,7 +289,7 @@ def test_a_trim_that_is_interrupted_goes_on(chat: Chat, behind: Chat, faulty: Pr
 
 
 def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
-    made = say(chat, 3)
+    made = store_messages(chat, 3)
     first, second = made[0].id, made[1].id
     dry = chat.json("history", "delete", first, "-n")
     assert [each["id"] for each in dry["deleted"]] == [first]
@@ -322,7 +324,7 @@ def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
     ],
     ids=" ".join,
 )
-def test_a_chat_that_is_not_there(sandbox: Sandbox, words: tuple[str, ...]) -> None:
+def test_missing_chat_is_an_error(sandbox: Sandbox, words: tuple[str, ...]) -> None:
     line = json.dumps({"message": "x", "date": now_ms()})
     done = Chat(sandbox, "e2e-nowhere").nwchatctl("history", *words, stdin=line)
     assert (done.code, done.out) == (4, "")

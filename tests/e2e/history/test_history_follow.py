@@ -14,8 +14,8 @@ from nwchat.model.ids import UlidGenerator
 from nwchat.model.wire import Message
 from nwchat.storage.store import Store
 from nwchatctl.aws.core.retry import with_retries
-from tests.e2e.support.chat import Chat, Running, now_ms, unique
-from tests.e2e.support.fault_proxy import Call, Fault, Proxy, Seeded
+from tests.e2e.support.chat import Chat, RunningCommand, now_ms, unique
+from tests.e2e.support.fault_proxy import Call, Fault, Proxy, SeededFaults
 
 SECONDS = float(os.environ.get("NWCHAT_TEST_FOLLOW_SECONDS", "12"))
 
@@ -30,7 +30,7 @@ SKEW_MS = 150
 """How far a writer's clock may be off, either way."""
 
 
-class Failing(Seeded):
+class Failing(SeededFaults):
     """A quarter of all queries fail, in any way but one that takes 20 s; once, all of them for a while."""
 
     def __init__(self, outage: tuple[float, float]) -> None:
@@ -69,30 +69,30 @@ def writer(chat: Chat, number: int, began: float, stored: list[str]) -> None:
         time.sleep(0.02)
 
 
-def test_following_prints_what_is_stored_in_order(chat: Chat, behind: Chat, faulty: Proxy) -> None:
+def test_following_prints_what_is_stored_in_order(chat: Chat, proxied_chat: Chat, fault_proxy: Proxy) -> None:
     marker = unique()
     with chat.players(1) as (one,):
         one.send(marker)
-        one.hear(marker)
+        one.receive_text(marker)
     stored: list[str] = []
     failing = Failing(outage=(SECONDS * 0.5, SECONDS * 0.6))
-    with behind.running("history", "tail", "-n", "1", "-f", "--json") as following:
+    with proxied_chat.running("history", "tail", "-n", "1", "-f", "--json") as following:
         assert following.message()["message"] == marker
-        with faulty.choosing(failing):
+        with fault_proxy.choosing(failing):
             took, printed = _written_and_printed(chat, following, stored)
-        done = following.ended(signal.SIGINT)
+        done = following.wait(signal.SIGINT)
     assert printed == sorted(stored)
     assert (done.code, done.out) == (130, "")
     assert len(stored) == WRITERS * -(-SECONDS // EVERY)
     assert failing.chosen, "nothing was injected"
-    asked = [fault for call, fault in faulty.calls if call.operation == "Query"]
+    asked = [fault for call, fault in fault_proxy.calls if call.operation == "Query"]
     # Three of them before the first poll.
     assert len(asked) <= took + 3 + 2
     warnings = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert 1 <= len(warnings) <= len([fault for fault in asked if fault])
 
 
-def _written_and_printed(chat: Chat, following: Running, stored: list[str]) -> tuple[float, list[str]]:
+def _written_and_printed(chat: Chat, following: RunningCommand, stored: list[str]) -> tuple[float, list[str]]:
     # The first use makes the client, which takes a while.
     assert chat.dynamodb is not None
     began = time.monotonic()

@@ -21,7 +21,7 @@ from nwchatctl.aws.awslambda.package import zipped
 from nwchatctl.aws.core import retry
 from nwchatctl.aws.core.session import Aws
 from tests.e2e.support.error_cases import AWS
-from tests.e2e.support.fault_proxy import Call, Fault, Proxy, Seeded
+from tests.e2e.support.fault_proxy import Call, Fault, Proxy, SeededFaults
 from tests.e2e.support.operator import Operator, Ran
 from tests.e2e.support.sandbox import Sandbox
 
@@ -47,15 +47,15 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def operator(sandbox: Sandbox, faulty: Proxy, tmp_path: Path) -> Iterator[Operator]:
+def operator(sandbox: Sandbox, fault_proxy: Proxy, tmp_path: Path) -> Iterator[Operator]:
     """An operator whose every call goes through the proxy."""
     made = Operator(sandbox, "e2e-faults", tmp_path)
-    access = dataclasses.replace(made.aws.access, endpoint=faulty.url, read_timeout=READ_TIMEOUT)
+    access = dataclasses.replace(made.aws.access, endpoint=fault_proxy.url, read_timeout=READ_TIMEOUT)
     made.aws = Aws(access, made.aws.trace)
     yield made
-    if made.there():
+    if made.resources():
         made.destroy()
-    assert made.there() == set()
+    assert made.resources() == set()
 
 
 def gets_there(operator: Operator, *argv: str, **settings: str) -> Ran:
@@ -107,13 +107,13 @@ def holds_each_thing_once(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_chats_whole_life(
-    operator: Operator, faulty: Proxy, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_life_of_a_chat_survives_faults(
+    operator: Operator, fault_proxy: Proxy, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Sockets go straight to the sandbox; the functions post through the proxy.
     direct = Operator(operator.sandbox, operator.name, tmp_path)
-    faults = Seeded(seed)
-    with faulty.choosing(faults):
+    faults = SeededFaults(seed)
+    with fault_proxy.choosing(faults):
         gets_there(operator, "deploy", "--yes")
     assert operator.plan() == []
     holds_each_thing_once(operator)
@@ -122,18 +122,18 @@ def test_a_chats_whole_life(
     code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
     (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
     monkeypatch.setattr(adapters, "package", lambda: zipped(code))
-    with faulty.choosing(faults):
+    with fault_proxy.choosing(faults):
         ran = gets_there(operator, "deploy", "--yes", **CHANGED)
     assert ran.writes
     assert operator.plan(**CHANGED) == []
     holds_each_thing_once(operator)
 
-    with faulty.choosing(faults):
+    with fault_proxy.choosing(faults):
         gets_there(operator, "destroy", "--delete-data", "--confirm", operator.name)
-    assert operator.there() == set()
+    assert operator.resources() == set()
     # Enough of everything went wrong that this proves something.
     met = sum(faults.chosen.values())
-    assert 0.1 < met / len(faulty.calls) < 0.3
+    assert 0.1 < met / len(fault_proxy.calls) < 0.3
     assert len(faults.chosen) >= 8, faults.chosen
 
 
@@ -141,28 +141,28 @@ class Losing:
     """Carries every write out, and loses the answer to each one that is sent for the first, third, … time."""
 
     def __init__(self) -> None:
-        self.seen: Counter[Call] = Counter()
+        self.counts: Counter[Call] = Counter()
 
     def __call__(self, call: Call) -> Fault | None:
-        self.seen[call] += 1
-        return Fault.RESET_AFTER if call.writes and self.seen[call] % 2 else None
+        self.counts[call] += 1
+        return Fault.RESET_AFTER if call.writes and self.counts[call] % 2 else None
 
 
-def test_every_answer_to_a_write_is_lost_once(operator: Operator, faulty: Proxy) -> None:
-    with faulty.choosing(Losing()):
+def test_every_write_survives_one_lost_response(operator: Operator, fault_proxy: Proxy) -> None:
+    with fault_proxy.choosing(Losing()):
         gets_there(operator, "deploy", "--yes")
-    lost = [call.operation for call, fault in faulty.calls if fault]
+    lost = [call.operation for call, fault in fault_proxy.calls if fault]
     assert lost.count("POST /v2/apis") == 1
     # Found instead of made again: what was lost came through all the same.
-    assert [str(call) for call, _ in faulty.calls].count("apigateway POST /v2/apis") == 2
+    assert [str(call) for call, _ in fault_proxy.calls].count("apigateway POST /v2/apis") == 2
     assert operator.plan() == []
     holds_each_thing_once(operator)
-    with faulty.choosing(Losing()):
+    with fault_proxy.choosing(Losing()):
         gets_there(operator, "destroy", "--delete-data", "--confirm", operator.name)
-    assert operator.there() == set()
+    assert operator.resources() == set()
 
 
-def test_ctrl_c_does_not_wait_for_patience(operator: Operator, faulty: Proxy) -> None:
+def test_interrupt_stops_retries(operator: Operator, fault_proxy: Proxy) -> None:
     """A change that AWS refuses for the moment is tried for a minute and a half; not for one who leaves."""
     asked = threading.Event()
 
@@ -180,11 +180,11 @@ def test_ctrl_c_does_not_wait_for_patience(operator: Operator, faulty: Proxy) ->
         "NWCHAT_CHAT__NAME": operator.name,
         "AWS_ACCESS_KEY_ID": target.access_key_id,
         "AWS_SECRET_ACCESS_KEY": target.secret_access_key,
-        "AWS_ENDPOINT_URL": faulty.url,
+        "AWS_ENDPOINT_URL": fault_proxy.url,
     }
     command = [sys.executable, "-m", "nwchatctl", "deploy", "--yes"]
     with (
-        faulty.choosing(choose),
+        fault_proxy.choosing(choose),
         subprocess.Popen(
             command, cwd=operator.home, env=environ, stderr=subprocess.PIPE, text=True
         ) as process,

@@ -76,9 +76,7 @@ def test_a_signal_in_the_middle(
     ],
     ids=lambda text: text,
 )
-def test_a_failure_in_the_middle_says_how_far_it_came(
-    operator: Operator, sid: str, action: str, failed: str
-) -> None:
+def test_failure_reports_completed_changes(operator: Operator, sid: str, action: str, failed: str) -> None:
     with operator.allowed(without(OPERATOR_POLICY, sid, action)):
         ran = operator.run("deploy", "--yes")
         assert ran.error is not None

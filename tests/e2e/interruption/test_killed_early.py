@@ -67,9 +67,9 @@ def operator(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     made.destroy()
 
 
-def test_the_table_for_the_lock(operator: Operator) -> None:
+def test_deploy_killed_while_creating_lock_table_is_resumed(operator: Operator) -> None:
     operator.deploy()
-    table = operator.called("deploys")
+    table = operator.resource_name("deploys")
     operator.root("dynamodb").delete_item(TableName=table, Key={"id": {"S": "deploys"}})
     # One look by whoever reads, more by whoever waits.
     creating = Creating(operator.aws.client("dynamodb"), table, looks=3)

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.e2e.support.forked_deploys import Line, forks
-from tests.e2e.support.kill_points import Killing, wipe
+from tests.e2e.support.forked_deploys import CommandLine, forks
+from tests.e2e.support.kill_points import KillRunner, wipe
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
 from tests.e2e.support.state_dump import dump
 
 NAME = "e2e-killed-first"
-DEPLOY = Line(("deploy", "--yes", "--json"))
+DEPLOY = CommandLine(("deploy", "--yes", "--json"))
 SOCKETS = replace(DEPLOY, settings={"NWCHAT_HISTORY__ENABLED": "false"})
-PLAN = Line(("plan", "--json"))
+PLAN = CommandLine(("plan", "--json"))
 
 Say = Callable[[str, object], None]
 
@@ -27,22 +27,24 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Operator
 
 
 @pytest.fixture(scope="module")
-def killing(chat: Operator) -> Iterator[Killing]:
+def kill_runner(chat: Operator) -> Iterator[KillRunner]:
     with forks({**chat.sandbox.environ, **chat.environ}, chat.home) as made:
-        yield Killing(chat, made)
+        yield KillRunner(chat, made)
     wipe(chat)
 
 
 # Every call of both APIs, some hundred processes.
 @pytest.mark.timeout(600)
-def test_a_first_deploy(killing: Killing, chat: Operator, record_property: Say) -> None:
-    way = killing.undisturbed("first deploy", DEPLOY, PLAN)
-    assert (way.before, way.planned) == ({}, [])
+def test_first_deploy_killed_at_every_call(
+    kill_runner: KillRunner, chat: Operator, record_property: Say
+) -> None:
+    transition = kill_runner.run_uninterrupted("first deploy", DEPLOY, PLAN)
+    assert (transition.before, transition.planned) == ({}, [])
     wipe(chat)
-    (tally,) = killing.at_every_call([way], lambda: wipe(chat))
+    (progress,) = kill_runner.kill_at_every_call([transition], lambda: wipe(chat))
     # All that a first deploy makes, one thing after another.
-    assert tally.changed >= 47
-    record_property("said", str(tally))
+    assert progress.changed >= 47
+    record_property("summary", str(progress))
 
 
 @pytest.mark.parametrize(
@@ -53,20 +55,20 @@ def test_a_first_deploy(killing: Killing, chat: Operator, record_property: Say) 
     ],
     ids=["data kept", "data gone"],
 )
-def test_a_destroy(
-    killing: Killing, name: str, argv: list[str], left: set[str], record_property: Say
+def test_destroy_killed_at_every_call(
+    kill_runner: KillRunner, name: str, argv: list[str], left: set[str], record_property: Say
 ) -> None:
     def deployed() -> None:
-        killing.done(SOCKETS)
+        kill_runner.run(SOCKETS)
 
     deployed()
     # What is left to do after a destroy is what it would still take away.
-    again = Line(("destroy", *argv, "--dry-run", "--json"))
-    way = killing.undisturbed(name, Line(("destroy", *argv, "--json")), again)
-    assert set(way.after) == left
-    assert way.planned == []
+    again = CommandLine(("destroy", *argv, "--dry-run", "--json"))
+    transition = kill_runner.run_uninterrupted(name, CommandLine(("destroy", *argv, "--json")), again)
+    assert set(transition.after) == left
+    assert transition.planned == []
     deployed()
-    assert dump(killing.chat) == way.before
-    (tally,) = killing.at_every_call([way], deployed)
-    assert tally.changed >= 12
-    record_property("said", str(tally))
+    assert dump(kill_runner.chat) == transition.before
+    (progress,) = kill_runner.kill_at_every_call([transition], deployed)
+    assert progress.changed >= 12
+    record_property("summary", str(progress))

@@ -7,55 +7,57 @@ from dataclasses import replace
 
 import pytest
 
-from tests.e2e.support.forked_deploys import Line
-from tests.e2e.support.kill_points import Killing, Way, planning, there_and_back
+from tests.e2e.support.forked_deploys import CommandLine
+from tests.e2e.support.kill_points import KillRunner, Transition, plan_line, round_trip
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.participants import talked
+from tests.e2e.support.participants import with_participants
 from tests.e2e.support.sandbox import Sandbox
 
-OLD = Line(("deploy", "--yes", "--json"), {"NWCHAT_CHAT__RATE_MESSAGES": "100000"})
+OLD = CommandLine(("deploy", "--yes", "--json"), {"NWCHAT_CHAT__RATE_MESSAGES": "100000"})
 TAGGED = replace(OLD, settings={**OLD.settings, "NWCHAT_TAGS__TEAM": "games"})
 NEW = replace(OLD, newer=True)
 
 
 @pytest.fixture
-def killing(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
+def kill_runner(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillRunner]:
     chat = Operator(
         sandbox, "e2e-killed-later", tmp_path_factory.mktemp("home"), NWCHAT_HISTORY__ENABLED="false"
     )
-    with talked(chat, OLD, NEW) as killing:
-        yield killing
+    with with_participants(chat, OLD, NEW) as kill_runner:
+        yield kill_runner
 
 
-def tags(killing: Killing) -> list[Way]:
-    return there_and_back(killing, "update of tags", OLD, TAGGED)
+def tags(kill_runner: KillRunner) -> list[Transition]:
+    return round_trip(kill_runner, "update of tags", OLD, TAGGED)
 
 
-def rollbacks(killing: Killing) -> list[Way]:
+def rollbacks(kill_runner: KillRunner) -> list[Transition]:
     """Back without saying where to, and forward again by name."""
-    killing.done(NEW)
-    releases = killing.done(Line(("releases", "--json")))["releases"]
+    kill_runner.run(NEW)
+    releases = kill_runner.run(CommandLine(("releases", "--json")))["releases"]
     (now,) = [each["id"] for each in releases if each["current"]]
-    back = killing.undisturbed("rollback", Line(("rollback", "--yes", "--json")), planning(OLD))
+    back = kill_runner.run_uninterrupted(
+        "rollback", CommandLine(("rollback", "--yes", "--json")), plan_line(OLD)
+    )
     back = replace(back, once=True)
-    again = Line(("rollback", now, "--yes", "--json"))
-    forward = killing.undisturbed("rollback forward", again, planning(NEW))
+    again = CommandLine(("rollback", now, "--yes", "--json"))
+    forward = kill_runner.run_uninterrupted("rollback forward", again, plan_line(NEW))
     assert forward.after == back.before
     return [back, forward]
 
 
-WAYS: dict[str, tuple[Callable[[Killing], list[Way]], int]] = {
+TRANSITIONS: dict[str, tuple[Callable[[KillRunner], list[Transition]], int]] = {
     "tags": (tags, 12),
     # Three aliases and the stage.
     "rollback": (rollbacks, 4),
 }
 
 
-@pytest.mark.parametrize("name", WAYS)
-def test_while_people_talk(
-    name: str, killing: Killing, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize("name", TRANSITIONS)
+def test_deploys_killed_at_every_call_keep_sockets_working(
+    name: str, kill_runner: KillRunner, record_property: Callable[[str, object], None]
 ) -> None:
-    ways, least = WAYS[name]
-    for tally in killing.at_every_call(ways(killing)):
-        assert tally.changed >= least
-        record_property("said", str(tally))
+    transitions, least = TRANSITIONS[name]
+    for progress in kill_runner.kill_at_every_call(transitions(kill_runner)):
+        assert progress.changed >= least
+        record_property("summary", str(progress))

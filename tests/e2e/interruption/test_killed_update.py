@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.support.forked_deploys import Line
-from tests.e2e.support.kill_points import Killing, there_and_back
+from tests.e2e.support.forked_deploys import CommandLine
+from tests.e2e.support.kill_points import KillRunner, round_trip
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.participants import talked
+from tests.e2e.support.participants import with_participants
 from tests.e2e.support.sandbox import Sandbox
 
-OLD = Line(("deploy", "--yes", "--json"), {"NWCHAT_CHAT__RATE_MESSAGES": "100000"})
-NEW = Line(
+OLD = CommandLine(("deploy", "--yes", "--json"), {"NWCHAT_CHAT__RATE_MESSAGES": "100000"})
+NEW = CommandLine(
     OLD.argv,
     {
         "NWCHAT_CHAT__RATE_MESSAGES": "100001",
@@ -26,21 +26,23 @@ NEW = Line(
 
 
 @pytest.fixture
-def killing(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
+def kill_runner(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillRunner]:
     chat = Operator(
         sandbox, "e2e-killed-update", tmp_path_factory.mktemp("home"), NWCHAT_HISTORY__ENABLED="false"
     )
-    with talked(chat, OLD, NEW) as killing:
-        yield killing
+    with with_participants(chat, OLD, NEW) as kill_runner:
+        yield kill_runner
 
 
 # A hundred processes wait for functions to be updated.
 @pytest.mark.timeout(600)
-def test_an_update(killing: Killing, record_property: Callable[[str, object], None]) -> None:
-    there, back = killing.at_every_call(there_and_back(killing, "update", OLD, NEW))
+def test_update_killed_at_every_call(
+    kill_runner: KillRunner, record_property: Callable[[str, object], None]
+) -> None:
+    there, back = kill_runner.kill_at_every_call(round_trip(kill_runner, "update", OLD, NEW))
     # Functions' code and settings, versions, aliases, integrations, a route, its permission, deployment,
     # stage and log groups; and back the route and its permission that go.
     assert there.changed >= 25
     assert back.changed >= 2
-    record_property("said", str(there))
-    record_property("said", str(back))
+    record_property("summary", str(there))
+    record_property("summary", str(back))

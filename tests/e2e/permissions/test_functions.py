@@ -17,14 +17,14 @@ from nwchat.model.bans import Ban, ban_row
 from nwchatctl.deploy.desired.functions import FUNCTIONS
 from nwchatctl.deploy.desired.policies import Arns, function_policy
 from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, unique
-from tests.e2e.support.operator import Operator, pairs, without
+from tests.e2e.support.operator import Operator, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
 
 POLICIES = {
     each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d", "t"))) for each in FUNCTIONS
 }
 
-CROWD = 20
+LARGE_ROOM = 20
 """From so many connections on a room is large."""
 
 UNENFORCED = {
@@ -40,7 +40,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     settings = {
         # The rate is not what is tested here.
         "NWCHAT_CHAT__RATE_MESSAGES": "1000",
-        "NWCHAT_FANOUT__THRESHOLD": str(CROWD - 1),
+        "NWCHAT_FANOUT__THRESHOLD": str(LARGE_ROOM - 1),
         "NWCHAT_FANOUT__TIMEOUT_SECONDS": "15",
         # The mode that has all functions.
         "NWCHAT_AUTH__MODE": "token",
@@ -66,14 +66,14 @@ def player(url: str) -> Iterator[Player]:
         yield Player(socket)
 
 
-def until_now(player: Player) -> list[Frame]:
+def received_until_now(player: Player) -> list[Frame]:
     """What the player got so far: the sandbox takes a socket's frames one after another, so that what the
     earlier ones caused has come before the answer to this one, which needs no function."""
     player.send({"action": "ping"})
-    return player.until(lambda frame: frame.get("type") == "pong")[:-1]
+    return player.receive_until(lambda frame: frame.get("type") == "pong")[:-1]
 
 
-def come(operator: Operator, url: str) -> str:
+def connect_once(operator: Operator, url: str) -> str:
     try:
         with player(url):
             return ""
@@ -81,27 +81,27 @@ def come(operator: Operator, url: str) -> str:
         return "refused"
 
 
-def be_asked(operator: Operator, url: str) -> str:
+def authorize(operator: Operator, url: str) -> str:
     """By a new environment of the function, which has read no keys yet."""
     operator.root("lambda").update_function_configuration(
-        FunctionName=operator.called("authorize"), Timeout=25
+        FunctionName=operator.resource_name("authorize"), Timeout=25
     )
     token = url.partition("=")[2]
     event = {"methodArn": "arn", "queryStringParameters": {"token": token}}
     answer = operator.root("lambda").invoke(
-        FunctionName=operator.called("authorize"), Payload=json.dumps(event).encode()
+        FunctionName=operator.resource_name("authorize"), Payload=json.dumps(event).encode()
     )
     (statement,) = json.loads(answer["Payload"].read())["policyDocument"]["Statement"]
     return "" if statement["Effect"] == "Allow" else "refused"
 
 
-def say(operator: Operator, url: str) -> str:
+def send_message(operator: Operator, url: str) -> str:
     """One says something, with a key of its own; it has to be acked, and come to both."""
     text = unique()
     with player(url) as one, player(url) as other:
         # Another key each time, as it is the same player's.
         one.send({"message": text, "client_id": text})
-        own, others = until_now(one), until_now(other)
+        own, others = received_until_now(one), received_until_now(other)
     kinds = [frame["type"] for frame in own]
     if kinds == ["error"]:
         return f"error {own[0]['code']}"
@@ -113,7 +113,7 @@ def say(operator: Operator, url: str) -> str:
 @contextmanager
 def banned(operator: Operator, key: str) -> Iterator[None]:
     """Within, that ban holds."""
-    table, dynamodb = operator.called("messages"), operator.root("dynamodb")
+    table, dynamodb = operator.resource_name("messages"), operator.root("dynamodb")
     row = ban_row(Ban(key, key.partition("#")[2]))
     dynamodb.put_item(TableName=table, Item=row)
     try:
@@ -122,23 +122,23 @@ def banned(operator: Operator, key: str) -> Iterator[None]:
         dynamodb.delete_item(TableName=table, Key={name: row[name] for name in ("room", "id")})
 
 
-def come_though_banned(operator: Operator, url: str) -> str:
+def connect_while_banned(operator: Operator, url: str) -> str:
     with banned(operator, "address#127.0.0.1"):
-        return "" if come(operator, url) == "refused" else "let in"
+        return "" if connect_once(operator, url) == "refused" else "let in"
 
 
-def say_though_banned(operator: Operator, url: str) -> str:
+def send_while_banned(operator: Operator, url: str) -> str:
     """Banned while connected: a banned one does not come in."""
     with player(url) as one, banned(operator, "user#1"):
         one.send("hi")
-        (answer,) = until_now(one)
+        (answer,) = received_until_now(one)
     return "" if answer.get("code") == "muted" else answer["type"]
 
 
-def ask(operator: Operator, url: str) -> str:
+def read_history(operator: Operator, url: str) -> str:
     with player(url) as one:
         one.send({"action": "history", "limit": 5})
-        (answer,) = until_now(one) or [{"type": "nothing"}]
+        (answer,) = received_until_now(one) or [{"type": "nothing"}]
     return "" if answer["type"] == "history" else f"{answer['type']} {answer['code']}"
 
 
@@ -153,14 +153,14 @@ def read_over_http(operator: Operator, url: str) -> str:
             return f"{error.code} {json.loads(error.read())['code']}"
 
 
-def read_though_banned(operator: Operator, url: str) -> str:
+def read_over_http_while_banned(operator: Operator, url: str) -> str:
     with banned(operator, "user#1"):
         return "" if read_over_http(operator, url) == "403 muted" else "let in"
 
 
-def read_by_a_new_one(operator: Operator, url: str) -> str:
+def read_in_new_environment(operator: Operator, url: str) -> str:
     """By a new environment of the function, which has read no keys yet."""
-    client, name = operator.root("lambda"), operator.called("history")
+    client, name = operator.root("lambda"), operator.resource_name("history")
     client.update_function_configuration(FunctionName=name, Timeout=25)
     event = {"routeKey": "GET /messages", "headers": _bearer(url)}
     answer = json.loads(
@@ -175,28 +175,30 @@ def _bearer(url: str) -> dict[str, str]:
     return {"authorization": f"Bearer {url.partition('token=')[2]}"}
 
 
-def meet_a_stale_row(operator: Operator, url: str) -> str:
+def send_with_stale_row(operator: Operator, url: str) -> str:
     """Whose socket is gone is forgotten by the message that finds it gone."""
-    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    table, dynamodb = operator.resource_name("connections"), operator.root("dynamodb")
     wanted = {"TableName": table, "Key": {"connection_id": {"S": "stale"}}}
     dynamodb.put_item(TableName=table, Item=connection_row("stale"))
     with player(url) as one:
         one.send("anybody?")
-        until_now(one)
+        received_until_now(one)
     stays = "Item" in dynamodb.get_item(**wanted)
     dynamodb.delete_item(**wanted)
     return "the row stays" if stays else ""
 
 
-def leave(operator: Operator, url: str) -> str:
+def disconnect(operator: Operator, url: str) -> str:
     """The function's own answer to API Gateway's event is waited for, which a closed socket cannot tell."""
-    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    table, dynamodb = operator.resource_name("connections"), operator.root("dynamodb")
     dynamodb.put_item(TableName=table, Item=connection_row("leaving"))
     event = {
         "requestContext": {"eventType": "DISCONNECT", "connectionId": "leaving", "disconnectStatusCode": 1001}
     }
     answer = operator.root("lambda").invoke(
-        FunctionName=operator.called("disconnect"), Qualifier="live", Payload=json.dumps(event).encode()
+        FunctionName=operator.resource_name("disconnect"),
+        Qualifier="live",
+        Payload=json.dumps(event).encode(),
     )
     status = json.loads(answer["Payload"].read())["statusCode"]
     wanted = {"TableName": table, "Key": {"connection_id": {"S": "leaving"}}}
@@ -205,20 +207,20 @@ def leave(operator: Operator, url: str) -> str:
     return f"{status}, the row stays" if stays else ""
 
 
-def crowd(operator: Operator, count: int, age_ms: int = 60_000) -> list[str]:
+def add_stale_rows(operator: Operator, count: int, age_ms: int = 60_000) -> list[str]:
     """So many rows whose sockets are gone; their names."""
     names = [f"crowd-{each:02}" for each in range(count)]
     for each in names:
         operator.root("dynamodb").put_item(
-            TableName=operator.called("connections"), Item=connection_row(each, age_ms=age_ms)
+            TableName=operator.resource_name("connections"), Item=connection_row(each, age_ms=age_ms)
         )
     return names
 
 
-def scattered(operator: Operator, names: list[str]) -> int:
+def remove_stale_rows(operator: Operator, names: list[str]) -> int:
     """Removes the rows; how many there were left. The row of a socket that just closed, whose end the
     gateway has still to tell, is none of them."""
-    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    table, dynamodb = operator.resource_name("connections"), operator.root("dynamodb")
     gone = [
         dynamodb.delete_item(TableName=table, Key={"connection_id": {"S": each}}, ReturnValues="ALL_OLD")
         for each in names
@@ -229,10 +231,13 @@ def scattered(operator: Operator, names: list[str]) -> int:
 def run(operator: Operator, function: str, event: Frame, **options: str) -> tuple[str, str]:
     """Runs a function and waits for its end: what went wrong, and its log's tail."""
     answer = operator.root("lambda").invoke(
-        FunctionName=operator.called(function), LogType="Tail", Payload=json.dumps(event).encode(), **options
+        FunctionName=operator.resource_name(function),
+        LogType="Tail",
+        Payload=json.dumps(event).encode(),
+        **options,
     )
-    said = b64decode(answer.get("LogResult", "")).decode()
-    return "it failed" if answer.get("FunctionError") else "", said
+    log_tail = b64decode(answer.get("LogResult", "")).decode()
+    return "it failed" if answer.get("FunctionError") else "", log_tail
 
 
 def segment(**wanted: object) -> Frame:
@@ -241,14 +246,14 @@ def segment(**wanted: object) -> Frame:
 
 
 def fan_out(operator: Operator, url: str) -> str:
-    names = crowd(operator, 2)
+    names = add_stale_rows(operator, 2)
     failed, _ = run(operator, "fanout", segment(), Qualifier="live")
-    left = scattered(operator, names)
+    left = remove_stale_rows(operator, names)
     return failed or ("the rows stay" if left else "")
 
 
 def fan_out_with_a_report(operator: Operator, url: str) -> str:
-    table, dynamodb = operator.called("messages"), operator.root("dynamodb")
+    table, dynamodb = operator.resource_name("messages"), operator.root("dynamodb")
     key = {"room": {"S": "sent#x"}, "id": {"S": "-"}}
     dynamodb.put_item(TableName=table, Item=key)
     failed, _ = run(operator, "fanout", segment(report="sent#x"), Qualifier="live")
@@ -257,117 +262,121 @@ def fan_out_with_a_report(operator: Operator, url: str) -> str:
     return failed or ("" if "seg_0_0" in row else "nothing is reported")
 
 
-def fan_out_for_long(operator: Operator, url: str) -> str:
+def fan_out_past_timeout(operator: Operator, url: str) -> str:
     """At two posts a second a run of 15 seconds does not come to the end."""
-    names = crowd(operator, 60)
+    names = add_stale_rows(operator, 60)
     failed, _ = run(operator, "fanout", segment(rate=2), Qualifier="live")
-    scattered(operator, names)
+    remove_stale_rows(operator, names)
     return failed
 
 
-def lead_failures_away(operator: Operator, url: str) -> str:
+def set_failure_destination(operator: Operator, url: str) -> str:
     """Lambda itself looks whether the role may, when it is told where failed events go."""
-    client, where = operator.root("lambda"), {"FunctionName": operator.called("fanout"), "Qualifier": "live"}
-    leads = client.get_function_event_invoke_config(**where)["DestinationConfig"]
+    client, where = (
+        operator.root("lambda"),
+        {"FunctionName": operator.resource_name("fanout"), "Qualifier": "live"},
+    )
+    destination = client.get_function_event_invoke_config(**where)["DestinationConfig"]
     try:
         client.put_function_event_invoke_config(
-            **where, DestinationConfig=leads, MaximumRetryAttempts=2, MaximumEventAgeInSeconds=3600
+            **where, DestinationConfig=destination, MaximumRetryAttempts=2, MaximumEventAgeInSeconds=3600
         )
     except client.exceptions.InvalidParameterValueException:
         return "refused"
     return ""
 
 
-def say_to_a_crowd(operator: Operator, url: str) -> str:
+def send_to_large_room(operator: Operator, url: str) -> str:
     """Without a sender, by a new environment of the function, which knows no size yet."""
-    client, name = operator.root("lambda"), operator.called("message")
+    client, name = operator.root("lambda"), operator.resource_name("message")
     # An update ends the environment, whatever it changes.
     client.update_function_configuration(FunctionName=name, Timeout=25)
     # Nobody forgets the young: not the segments of the run before this one either.
-    names = crowd(operator, CROWD, age_ms=-60_000)
-    failed, said = run(
+    names = add_stale_rows(operator, LARGE_ROOM, age_ms=-60_000)
+    failed, log_tail = run(
         operator, "message", {"requestContext": {"authorizer": {"sender_id": "1"}}, "body": "hi"}
     )
-    scattered(operator, names)
+    remove_stale_rows(operator, names)
     for line in ("sent from here", "the table's size is not known"):
-        failed = failed or (line if line in said else "")
-    return failed or ("" if "handed over" in said else "nothing is handed over")
+        failed = failed or (line if line in log_tail else "")
+    return failed or ("" if "handed over" in log_tail else "nothing is handed over")
 
 
-Act = Callable[[Operator, str], str]
+Action = Callable[[Operator, str], str]
 
-NEEDS: dict[tuple[str, str, str], tuple[Act, str]] = {
-    ("authorize", "TokenKeys", "ssm:GetParameter"): (be_asked, "refused"),
-    ("connect", "Bans", "dynamodb:BatchGetItem"): (come_though_banned, "let in"),
-    ("connect", "Connections", "dynamodb:PutItem"): (come, "refused"),
-    ("disconnect", "Connections", "dynamodb:DeleteItem"): (leave, "500, the row stays"),
+NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
+    ("authorize", "TokenKeys", "ssm:GetParameter"): (authorize, "refused"),
+    ("connect", "Bans", "dynamodb:BatchGetItem"): (connect_while_banned, "let in"),
+    ("connect", "Connections", "dynamodb:PutItem"): (connect_once, "refused"),
+    ("disconnect", "Connections", "dynamodb:DeleteItem"): (disconnect, "500, the row stays"),
     ("fanout", "Connections", "dynamodb:DeleteItem"): (fan_out, "the rows stay"),
     ("fanout", "Connections", "dynamodb:Scan"): (fan_out, "it failed"),
-    ("fanout", "DeadLetters", "sqs:SendMessage"): (lead_failures_away, "refused"),
-    ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_for_long, "it failed"),
+    ("fanout", "DeadLetters", "sqs:SendMessage"): (set_failure_destination, "refused"),
+    ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_past_timeout, "it failed"),
     ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
-    ("history", "Bans", "dynamodb:BatchGetItem"): (read_though_banned, "let in"),
+    ("history", "Bans", "dynamodb:BatchGetItem"): (read_over_http_while_banned, "let in"),
     ("history", "Messages", "dynamodb:Query"): (read_over_http, "500 internal"),
-    ("history", "TokenKeys", "ssm:GetParameter"): (read_by_a_new_one, "401 unauthorized"),
-    ("message", "Bans", "dynamodb:BatchGetItem"): (say_though_banned, "message"),
-    ("message", "Connections", "dynamodb:DescribeTable"): (say_to_a_crowd, "the table's size is not known"),
-    ("message", "Fanout", "lambda:InvokeFunction"): (say_to_a_crowd, "sent from here"),
-    ("message", "Connections", "dynamodb:DeleteItem"): (meet_a_stale_row, "the row stays"),
-    ("message", "Connections", "dynamodb:Scan"): (say, "the other heard nothing"),
-    ("message", "Connections", "dynamodb:UpdateItem"): (say, "error internal"),
-    ("message", "Messages", "dynamodb:PutItem"): (say, "error internal"),
-    ("message", "Messages", "dynamodb:Query"): (ask, "error internal"),
-    ("message", "Sockets", "execute-api:ManageConnections"): (say, "the sender got []"),
+    ("history", "TokenKeys", "ssm:GetParameter"): (read_in_new_environment, "401 unauthorized"),
+    ("message", "Bans", "dynamodb:BatchGetItem"): (send_while_banned, "message"),
+    ("message", "Connections", "dynamodb:DescribeTable"): (
+        send_to_large_room,
+        "the table's size is not known",
+    ),
+    ("message", "Fanout", "lambda:InvokeFunction"): (send_to_large_room, "sent from here"),
+    ("message", "Connections", "dynamodb:DeleteItem"): (send_with_stale_row, "the row stays"),
+    ("message", "Connections", "dynamodb:Scan"): (send_message, "the other heard nothing"),
+    ("message", "Connections", "dynamodb:UpdateItem"): (send_message, "error internal"),
+    ("message", "Messages", "dynamodb:PutItem"): (send_message, "error internal"),
+    ("message", "Messages", "dynamodb:Query"): (read_history, "error internal"),
+    ("message", "Sockets", "execute-api:ManageConnections"): (send_message, "the sender got []"),
 }
 
 
-def test_every_action_is_looked_at() -> None:
-    every = {(name, *pair) for name, policy in POLICIES.items() for pair in pairs(policy)}
+def test_every_action_is_tested() -> None:
+    every = {(name, *pair) for name, policy in POLICIES.items() for pair in sid_actions(policy)}
     assert NEEDS.keys() | UNENFORCED.keys() == every
     assert not NEEDS.keys() & UNENFORCED.keys()
 
 
 @pytest.mark.parametrize(("function", "sid", "action"), NEEDS, ids=lambda text: text)
-def test_without_it_players_see_it(
+def test_missing_action_breaks_the_function(
     operator: Operator, url: str, function: str, sid: str, action: str
 ) -> None:
     act, broken = NEEDS[function, sid, action]
-    iam, role = operator.root("iam"), operator.called(function)
-    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+    iam, role = operator.root("iam"), operator.resource_name(function)
+    original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
 
-    def hold(policy: object) -> None:
+    def set_policy(policy: object) -> None:
         iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(policy))
 
     assert act(operator, url) == ""
-    hold(without(whole, sid, action))
+    set_policy(without(original, sid, action))
     try:
-        seen = act(operator, url)
+        result = act(operator, url)
     finally:
-        hold(whole)
-    assert seen == broken
+        set_policy(original)
+    assert result == broken
     assert act(operator, url) == ""
 
 
-@pytest.mark.parametrize(("room", "seen"), [("bans", ""), ("main", "let in"), ("ban", "let in")])
-def test_the_room_of_bans_is_all_that_it_may_read_by_key(
-    operator: Operator, url: str, room: str, seen: str
-) -> None:
-    iam, role = operator.root("iam"), operator.called("connect")
-    whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
-    text = json.dumps(whole)
+@pytest.mark.parametrize(("room", "result"), [("bans", ""), ("main", "let in"), ("ban", "let in")])
+def test_connect_may_read_only_the_room_of_bans(operator: Operator, url: str, room: str, result: str) -> None:
+    iam, role = operator.root("iam"), operator.resource_name("connect")
+    original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+    text = json.dumps(original)
     other = text.replace('"dynamodb:LeadingKeys": ["bans"]', f'"dynamodb:LeadingKeys": ["{room}"]')
     assert (other == text) is (room == "bans")
     iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=other)
     try:
-        assert come_though_banned(operator, url) == seen
+        assert connect_while_banned(operator, url) == result
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=text)
 
 
-def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
+def test_closed_socket_deletes_its_row(operator: Operator, url: str) -> None:
     """By the socket's own end, as `leave` above cannot show it."""
-    table, dynamodb = operator.called("connections"), operator.root("dynamodb")
+    table, dynamodb = operator.resource_name("connections"), operator.root("dynamodb")
 
     def rows() -> int:
         return int(dynamodb.scan(TableName=table)["Count"])
@@ -378,18 +387,21 @@ def test_who_leaves_is_forgotten(operator: Operator, url: str) -> None:
     eventually(rows, 0)
 
 
-def test_what_is_said_to_be_unenforced_is(operator: Operator, url: str) -> None:
+def test_unenforced_actions_are_not_enforced(operator: Operator, url: str) -> None:
     """So that the list is shortened when the emulator learns to ask."""
     iam = operator.root("iam")
     for function in FUNCTIONS:
-        role = operator.called(function)
+        role = operator.resource_name(function)
         policy = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
         kept = [each for each in policy["Statement"] if each["Sid"] != "Logs"]
         iam.put_role_policy(
             RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps({**policy, "Statement": kept})
         )
     try:
-        assert {act(operator, url) for act in (come, say, ask, meet_a_stale_row, leave)} == {""}
+        assert {
+            act(operator, url)
+            for act in (connect_once, send_message, read_history, send_with_stale_row, disconnect)
+        } == {""}
         answer = operator.json("invoke", "disconnect")
         assert "an event without a connection id" in answer["log"]
     finally:

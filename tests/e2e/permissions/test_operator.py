@@ -16,8 +16,8 @@ from nwchat.model.wire import Message
 from nwchatctl.deploy.desired.policies import lambda_trust
 from tests.e2e.support.chat import connection_row
 from tests.e2e.support.console import core, domains, logging, queue, tokens
-from tests.e2e.support.console.core import Hand
-from tests.e2e.support.operator import OPERATOR_POLICY, Operator, Ran, pairs, without
+from tests.e2e.support.console.core import ConsoleChange
+from tests.e2e.support.operator import OPERATOR_POLICY, Operator, Ran, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
 
 UNENFORCED = {
@@ -37,7 +37,7 @@ UNENFORCED = {
 """What cannot be seen missing here; tests/golden/operator-actions.txt holds that it is there."""
 
 
-UNENFORCED_OF_NAMES: dict[tuple[str, str], Hand] = {
+UNENFORCED_OF_NAMES: dict[tuple[str, str], ConsoleChange] = {
     ("Domains", "apigateway:RemoveCertificateFromDomain"): domains.domain_with(
         MutualTlsAuthentication={"TruststoreUri": "s3://x/y"}
     ),
@@ -62,23 +62,23 @@ class Need:
     """`argv` needs the action once `hand` has been at the chat; `lacks` tells that it did not have it."""
 
     argv: tuple[str, ...]
-    hand: Hand = nothing
+    apply: ConsoleChange = nothing
     settings: dict[str, str] = field(default_factory=dict)
-    lacks: Callable[[Operator, Ran, str], bool] = denied
-    piece: bool = False
+    is_denied: Callable[[Operator, Ran, str], bool] = denied
+    part_of_chat: bool = False
     """Whether it is about the chat of which there is only what `hand` makes."""
 
 
-def deploy(hand: Hand) -> Need:
-    return Need(("deploy", "--yes"), hand)
+def deploy(apply: ConsoleChange) -> Need:
+    return Need(("deploy", "--yes"), apply)
 
 
 def tagged(kind: str) -> Need:
     return Need(("deploy", "--only", kind), settings={"NWCHAT_TAGS__team": "chat"})
 
 
-def remove(hand: Hand) -> Need:
-    return Need(("destroy", "--delete-data", "--confirm", "e2e-piece"), hand, piece=True)
+def remove(apply: ConsoleChange) -> Need:
+    return Need(("destroy", "--delete-data", "--confirm", "e2e-piece"), apply, part_of_chat=True)
 
 
 def account_role() -> Need:
@@ -94,9 +94,9 @@ NAMED = {"NWCHAT_DOMAIN__NAME": "chat.least.example"}
 # A chat of one piece --------------------------------------------------------------------------
 
 
-def lone_table(chat: Operator) -> None:
+def orphan_table(chat: Operator) -> None:
     chat.root("dynamodb").create_table(
-        TableName=chat.called("connections"),
+        TableName=chat.resource_name("connections"),
         KeySchema=[{"AttributeName": "connection_id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "connection_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
@@ -104,36 +104,36 @@ def lone_table(chat: Operator) -> None:
     )
 
 
-def lone_role(chat: Operator) -> None:
+def orphan_role(chat: Operator) -> None:
     chat.root("iam").create_role(
-        RoleName=chat.called("connect"),
+        RoleName=chat.resource_name("connect"),
         AssumeRolePolicyDocument=lambda_trust(),
         Tags=[{"Key": key, "Value": value} for key, value in chat.tags.items()],
     )
 
 
-def lone_role_with_policy(chat: Operator) -> None:
-    lone_role(chat)
+def orphan_role_with_policy(chat: Operator) -> None:
+    orphan_role(chat)
     core.policy_inlined(chat)
 
 
-def lone_group(chat: Operator) -> None:
+def orphan_group(chat: Operator) -> None:
     chat.root("logs").create_log_group(logGroupName=chat.log_group("connect"), tags=chat.tags)
 
 
-def lone_function(chat: Operator) -> None:
-    lone_role(chat)
+def orphan_function(chat: Operator) -> None:
+    orphan_role(chat)
     chat.root("lambda").create_function(
-        FunctionName=chat.called("connect"),
+        FunctionName=chat.resource_name("connect"),
         Runtime="python3.13",
-        Role=chat.arn("iam", f"role/{chat.called('connect')}"),
+        Role=chat.arn("iam", f"role/{chat.resource_name('connect')}"),
         Handler="x.y",
         Code={"ZipFile": core.archive("x = 1")},
         Tags=chat.tags,
     )
 
 
-def lone_api(chat: Operator) -> None:
+def orphan_api(chat: Operator) -> None:
     chat.api.create_api(
         Name="x", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action", Tags=chat.tags
     )
@@ -143,11 +143,14 @@ def lone_api(chat: Operator) -> None:
 
 
 def stale_row(chat: Operator) -> None:
-    chat.root("dynamodb").put_item(TableName=chat.called("connections"), Item=connection_row("stale"))
+    chat.root("dynamodb").put_item(TableName=chat.resource_name("connections"), Item=connection_row("stale"))
 
 
 def stale_row_stays(chat: Operator, ran: Ran, action: str) -> bool:
-    return ran.code == 0 and chat.root("dynamodb").scan(TableName=chat.called("connections"))["Count"] == 1
+    return (
+        ran.code == 0
+        and chat.root("dynamodb").scan(TableName=chat.resource_name("connections"))["Count"] == 1
+    )
 
 
 def nobody_is_reached(chat: Operator, ran: Ran, action: str) -> bool:
@@ -162,21 +165,21 @@ def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
 
 
-def said(chat: Operator) -> None:
+def send_message(chat: Operator) -> None:
     """One message, for `history` to delete."""
     message = Message(ulid(1, bytes(10)), "text", "", "", 1)
     chat.root("dynamodb").put_item(
-        TableName=chat.called("messages"), Item=message_row(message, 4_000_000_000)
+        TableName=chat.resource_name("messages"), Item=message_row(message, 4_000_000_000)
     )
 
 
 NEEDS = {
     ("Tables", "dynamodb:BatchWriteItem"): Need(
-        ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), said
+        ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), send_message
     ),
     ("Tables", "dynamodb:CreateTable"): deploy(core.delete_table),
-    ("Tables", "dynamodb:DeleteItem"): Need(("broadcast", "x"), stale_row, lacks=stale_row_stays),
-    ("Tables", "dynamodb:DeleteTable"): remove(lone_table),
+    ("Tables", "dynamodb:DeleteItem"): Need(("broadcast", "x"), stale_row, is_denied=stale_row_stays),
+    ("Tables", "dynamodb:DeleteTable"): remove(orphan_table),
     ("Tables", "dynamodb:DescribeContinuousBackups"): PLAN,
     ("Tables", "dynamodb:DescribeTable"): PLAN,
     ("Tables", "dynamodb:DescribeTimeToLive"): PLAN,
@@ -192,8 +195,8 @@ NEEDS = {
     ("Tables", "dynamodb:UpdateTable"): deploy(core.protection_off),
     ("Tables", "dynamodb:UpdateTimeToLive"): deploy(core.expiry_off),
     ("Roles", "iam:CreateRole"): deploy(core.delete_role),
-    ("Roles", "iam:DeleteRole"): remove(lone_role),
-    ("Roles", "iam:DeleteRolePolicy"): remove(lone_role_with_policy),
+    ("Roles", "iam:DeleteRole"): remove(orphan_role),
+    ("Roles", "iam:DeleteRolePolicy"): remove(orphan_role_with_policy),
     ("Roles", "iam:DetachRolePolicy"): deploy(core.policy_attached),
     ("Roles", "iam:GetRole"): PLAN,
     ("Roles", "iam:GetRolePolicy"): PLAN,
@@ -206,7 +209,7 @@ NEEDS = {
     ("PassRolesToLambda", "iam:PassRole"): deploy(core.function_shrunk),
     ("FindLogGroups", "logs:DescribeLogGroups"): PLAN,
     ("LogGroups", "logs:CreateLogGroup"): deploy(core.delete_group),
-    ("LogGroups", "logs:DeleteLogGroup"): remove(lone_group),
+    ("LogGroups", "logs:DeleteLogGroup"): remove(orphan_group),
     ("LogGroups", "logs:ListTagsForResource"): PLAN,
     ("LogGroups", "logs:PutRetentionPolicy"): deploy(core.retain_longer),
     ("LogGroups", "logs:TagResource"): tagged("log-group"),
@@ -214,7 +217,7 @@ NEEDS = {
     ("Functions", "lambda:AddPermission"): deploy(core.remove_permission),
     ("Functions", "lambda:CreateAlias"): deploy(core.delete_alias),
     ("Functions", "lambda:CreateFunction"): deploy(core.delete_function),
-    ("Functions", "lambda:DeleteFunction"): remove(lone_function),
+    ("Functions", "lambda:DeleteFunction"): remove(orphan_function),
     ("Functions", "lambda:GetFunction"): deploy(core.function_shrunk),
     ("Functions", "lambda:GetFunctionEventInvokeConfig"): PLAN,
     ("Functions", "lambda:GetPolicy"): PLAN,
@@ -233,7 +236,7 @@ NEEDS = {
     ("Functions", "lambda:UpdateFunctionCode"): deploy(core.code_changed),
     ("Functions", "lambda:UpdateFunctionConfiguration"): deploy(core.function_shrunk),
     ("Queues", "sqs:CreateQueue"): deploy(queue.deleted),
-    ("Queues", "sqs:DeleteQueue"): remove(queue.lone_queue),
+    ("Queues", "sqs:DeleteQueue"): remove(queue.orphan_queue),
     ("Queues", "sqs:GetQueueAttributes"): PLAN,
     ("Queues", "sqs:GetQueueUrl"): PLAN,
     ("Queues", "sqs:ListQueueTags"): PLAN,
@@ -241,14 +244,14 @@ NEEDS = {
     ("Queues", "sqs:TagQueue"): tagged("queue"),
     ("Queues", "sqs:UntagQueue"): deploy(queue.tagged),
     ("TokenKeys", "ssm:AddTagsToResource"): tagged("token-keys"),
-    ("TokenKeys", "ssm:DeleteParameter"): remove(tokens.lone_keys),
+    ("TokenKeys", "ssm:DeleteParameter"): remove(tokens.orphan_keys),
     ("TokenKeys", "ssm:GetParameter"): PLAN,
     ("TokenKeys", "ssm:ListTagsForResource"): PLAN,
     ("TokenKeys", "ssm:PutParameter"): deploy(tokens.keys_deleted),
     ("TokenKeys", "ssm:RemoveTagsFromResource"): deploy(tokens.keys_tagged),
     ("FindAndMakeApis", "apigateway:GET"): PLAN,
-    ("FindAndMakeApis", "apigateway:POST"): Need(("deploy", "--only", "api"), piece=True),
-    ("Apis", "apigateway:DELETE"): remove(lone_api),
+    ("FindAndMakeApis", "apigateway:POST"): Need(("deploy", "--only", "api"), part_of_chat=True),
+    ("Apis", "apigateway:DELETE"): remove(orphan_api),
     ("Apis", "apigateway:GET"): PLAN,
     ("Apis", "apigateway:PATCH"): deploy(core.route_retargeted),
     ("Apis", "apigateway:POST"): deploy(core.route_deleted),
@@ -256,7 +259,7 @@ NEEDS = {
     ("ApiTags", "apigateway:POST"): tagged("api"),
     ("FindAndMakeDomains", "apigateway:GET"): PLAN,
     ("FindAndMakeDomains", "apigateway:POST"): deploy(domains.delete_domain),
-    ("Domains", "apigateway:DELETE"): deploy(domains.lone_domain),
+    ("Domains", "apigateway:DELETE"): deploy(domains.orphan_domain),
     ("Domains", "apigateway:GET"): PLAN,
     ("Domains", "apigateway:PATCH"): deploy(domains.domain(SecurityPolicy="TLS_1_0")),
     ("Domains", "apigateway:POST"): deploy(domains.delete_mapping),
@@ -264,7 +267,7 @@ NEEDS = {
     ("FindZonesAndCertificates", "acm:RequestCertificate"): deploy(domains.drop_certificate),
     ("FindZonesAndCertificates", "route53:ListHostedZones"): PLAN,
     ("Certificates", "acm:AddTagsToCertificate"): deploy(domains.delete_validation),
-    ("Certificates", "acm:DeleteCertificate"): deploy(domains.lone_certificate),
+    ("Certificates", "acm:DeleteCertificate"): deploy(domains.orphan_certificate),
     ("Certificates", "acm:DescribeCertificate"): PLAN,
     ("Certificates", "acm:ListTagsForCertificate"): PLAN,
     ("Certificates", "acm:RemoveTagsFromCertificate"): deploy(domains.tag_certificate),
@@ -276,19 +279,19 @@ NEEDS = {
     ("AccountLoggingPolicy", "iam:AttachRolePolicy"): account_role(),
     ("PassAccountLoggingRole", "iam:PassRole"): account_role(),
     ("Sockets", "execute-api:ManageConnections"): Need(
-        ("broadcast", "x"), stale_row, lacks=nobody_is_reached
+        ("broadcast", "x"), stale_row, is_denied=nobody_is_reached
     ),
     ("SocketsAskedAbout", "execute-api:ManageConnections"): Need(
-        ("connections", "prune", "--grace", "1s"), stale_row, lacks=nothing_is_known
+        ("connections", "prune", "--grace", "1s"), stale_row, is_denied=nothing_is_known
     ),
     ("SocketsClosed", "execute-api:ManageConnections"): Need(
-        ("connections", "kick", "stale"), stale_row, lacks=nobody_is_kicked
+        ("connections", "kick", "stale"), stale_row, is_denied=nobody_is_kicked
     ),
 }
 
 
 @pytest.fixture(scope="module")
-def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def whole_chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     # The mode that has all there is.
     made = Operator(sandbox, "e2e-least", tmp_path_factory.mktemp("home"), NWCHAT_AUTH__MODE="token", **NAMED)
     zone = domains.make_zone(made, "least.example")
@@ -300,48 +303,50 @@ def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def piece(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+def part_of_chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Operator:
     return Operator(sandbox, "e2e-piece", tmp_path_factory.mktemp("home"))
 
 
-def test_every_action_is_looked_at() -> None:
-    assert NEEDS.keys() | UNENFORCED.keys() == pairs(OPERATOR_POLICY)
+def test_every_action_is_tested() -> None:
+    assert NEEDS.keys() | UNENFORCED.keys() == sid_actions(OPERATOR_POLICY)
     assert not NEEDS.keys() & UNENFORCED.keys()
 
 
 @pytest.mark.parametrize(("sid", "action"), sorted(NEEDS), ids=lambda text: text)
-def test_without_it_the_operator_is_stuck_and_with_it_goes_on(
-    whole: Operator, piece: Operator, sid: str, action: str
+def test_missing_action_stops_command_that_resumes_with_it(
+    whole_chat: Operator, part_of_chat: Operator, sid: str, action: str
 ) -> None:
     need = NEEDS[sid, action]
-    chat = piece if need.piece else whole
-    need.hand(chat)
+    chat = part_of_chat if need.part_of_chat else whole_chat
+    need.apply(chat)
     with chat.allowed(without(OPERATOR_POLICY, sid, action)):
         ran = chat.run(*need.argv, **need.settings)
-        lacking = need.lacks(chat, ran, action)
+        lacking = need.is_denied(chat, ran, action)
     # The whole policy is the operator's again: the same command goes on from where it stopped.
     again = chat.run(*need.argv, **need.settings)
-    still_lacking = need.lacks(chat, again, action)
+    still_lacking = need.is_denied(chat, again, action)
     if need.settings:
         chat.deploy()
-    if piece.there():
-        piece.destroy()
+    if part_of_chat.resources():
+        part_of_chat.destroy()
 
     assert lacking, (ran.code, ran.out, ran.error and ran.error.message)
     assert (again.code, again.error and again.error.message, still_lacking) == (0, None, False)
-    assert whole.plan() == []
+    assert whole_chat.plan() == []
 
 
 @pytest.mark.parametrize(("sid", "action"), sorted(UNENFORCED), ids=lambda text: text)
-def test_what_is_said_to_be_unenforced_is(whole: Operator, piece: Operator, sid: str, action: str) -> None:
+def test_unenforced_actions_are_not_enforced(
+    whole_chat: Operator, part_of_chat: Operator, sid: str, action: str
+) -> None:
     """So that the list is shortened when the emulator learns to ask."""
-    if hand := UNENFORCED_OF_NAMES.get((sid, action)):
-        hand(whole)
-        with whole.allowed(without(OPERATOR_POLICY, sid, action)):
-            assert whole.deploy()["applied"]
+    if apply := UNENFORCED_OF_NAMES.get((sid, action)):
+        apply(whole_chat)
+        with whole_chat.allowed(without(OPERATOR_POLICY, sid, action)):
+            assert whole_chat.deploy()["applied"]
         return
-    with piece.allowed(without(OPERATOR_POLICY, sid, action)):
-        piece.deploy(NWCHAT_TAGS__team="chat")
-        piece.deploy()
-        piece.destroy()
-    assert piece.there() == set()
+    with part_of_chat.allowed(without(OPERATOR_POLICY, sid, action)):
+        part_of_chat.deploy(NWCHAT_TAGS__team="chat")
+        part_of_chat.deploy()
+        part_of_chat.destroy()
+    assert part_of_chat.resources() == set()

@@ -31,7 +31,7 @@ def root(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     iam = made.root("iam")
     with suppress(iam.exceptions.NoSuchEntityException):
         iam.delete_role_policy(RoleName=OTHER, PolicyName="x")
-    logging.no_role_for_logs(made, OTHER)
+    logging.remove_log_role(made, OTHER)
     logging.account_logging_unset(made)
 
 
@@ -57,7 +57,7 @@ def test_a_stage_logs_only_in_an_account_with_a_role(root: Operator, sandbox: Sa
     root.api.update_stage(**of_stage, DefaultRouteSettings={"LoggingLevel": "OFF"})
     assert refused(root.api.create_stage, **chat, StageName="test", AccessLogSettings=ACCESS) == no_role
 
-    logging.account_logs_with(root, logging.role_for_logs(root, OTHER))
+    logging.set_account_role(root, logging.make_log_role(root, OTHER))
     root.api.update_stage(**of_stage, AccessLogSettings=ACCESS)
     assert root.api.get_stage(**of_stage)["AccessLogSettings"] == ACCESS
     # What is not given stays.
@@ -97,10 +97,10 @@ def test_only_a_role_that_can_write_logs_is_taken(root: Operator) -> None:
     account.update_account(**patch)
 
 
-def test_the_operator_may_hand_over_that_role_and_that_policy_only(root: Operator, sandbox: Sandbox) -> None:
+def test_operator_may_pass_only_the_logging_role(root: Operator, sandbox: Sandbox) -> None:
     iam, account = sandbox.client("iam"), sandbox.client("apigateway")
-    logging.role_for_logs(root, ROLE)
-    logging.role_for_logs(root, OTHER)
+    logging.make_log_role(root, ROLE)
+    logging.make_log_role(root, OTHER)
 
     def setting(arn: str) -> dict[str, Any]:
         return {"patchOperations": [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]}

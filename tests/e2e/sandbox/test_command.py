@@ -42,42 +42,44 @@ def expected(sandbox: Sandbox, *, pid: int | None, did: str | None) -> dict[str,
     return data | ({"did": did} if did else {})
 
 
-def test_a_life_in_json(lone_sandbox: Sandbox) -> None:
-    started = as_json(lone_sandbox, "up", "--port", str(lone_sandbox.port))
+def test_lifecycle_in_json(separate_sandbox: Sandbox) -> None:
+    started = as_json(separate_sandbox, "up", "--port", str(separate_sandbox.port))
     pid = started["pid"]
-    assert started == expected(lone_sandbox, pid=pid, did="started")
-    assert as_json(lone_sandbox, "up") == expected(lone_sandbox, pid=pid, did="already_running")
-    assert as_json(lone_sandbox, "status") == expected(lone_sandbox, pid=pid, did=None)
-    assert as_json(lone_sandbox, "reset", "--dry-run") == expected(lone_sandbox, pid=pid, did="nothing")
-    again = as_json(lone_sandbox, "reset", "--yes")
-    assert again == expected(lone_sandbox, pid=again["pid"], did="reset")
+    assert started == expected(separate_sandbox, pid=pid, did="started")
+    assert as_json(separate_sandbox, "up") == expected(separate_sandbox, pid=pid, did="already_running")
+    assert as_json(separate_sandbox, "status") == expected(separate_sandbox, pid=pid, did=None)
+    assert as_json(separate_sandbox, "reset", "--dry-run") == expected(
+        separate_sandbox, pid=pid, did="nothing"
+    )
+    again = as_json(separate_sandbox, "reset", "--yes")
+    assert again == expected(separate_sandbox, pid=again["pid"], did="reset")
     assert again["pid"] not in (pid, None)
-    assert as_json(lone_sandbox, "down") == expected(lone_sandbox, pid=None, did="stopped")
-    assert as_json(lone_sandbox, "down") == expected(lone_sandbox, pid=None, did="not_running")
+    assert as_json(separate_sandbox, "down") == expected(separate_sandbox, pid=None, did="stopped")
+    assert as_json(separate_sandbox, "down") == expected(separate_sandbox, pid=None, did="not_running")
     # The port is remembered.
-    assert as_json(lone_sandbox, "status") == expected(lone_sandbox, pid=None, did=None)
+    assert as_json(separate_sandbox, "status") == expected(separate_sandbox, pid=None, did=None)
 
 
-def test_a_sandbox_that_never_was_is_not_running(lone_sandbox: Sandbox) -> None:
+def test_sandbox_that_never_started_is_not_running(separate_sandbox: Sandbox) -> None:
     for command in ("status", "down"):
-        done = nwchatctl(lone_sandbox, "sandbox", command)
+        done = nwchatctl(separate_sandbox, "sandbox", command)
         assert done.returncode == 0
         assert "not running" in done.stdout
-    assert not lone_sandbox.state.root.exists()
+    assert not separate_sandbox.state.root.exists()
 
 
-def test_reset_asks_somebody(lone_sandbox: Sandbox) -> None:
-    done = nwchatctl(lone_sandbox, "sandbox", "reset")
+def test_reset_requires_confirmation(separate_sandbox: Sandbox) -> None:
+    done = nwchatctl(separate_sandbox, "sandbox", "reset")
     assert done.returncode == 7
     assert "hint: give --yes" in done.stderr
 
 
-def test_the_port_of_somebody_else(lone_sandbox: Sandbox) -> None:
-    port = lone_sandbox.port
+def test_port_in_use_is_an_error(separate_sandbox: Sandbox) -> None:
+    port = separate_sandbox.port
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        done = nwchatctl(lone_sandbox, "sandbox", "up", "--port", str(port), "--json")
+        done = nwchatctl(separate_sandbox, "sandbox", "up", "--port", str(port), "--json")
     assert (done.returncode, done.stdout) == (1, "")
     assert json.loads(done.stderr) == {
         "error": {
@@ -86,12 +88,12 @@ def test_the_port_of_somebody_else(lone_sandbox: Sandbox) -> None:
             "hint": f"nwchatctl sandbox up --port {port + 1}",
         }
     }
-    assert process.status(lone_sandbox.state).running is False
+    assert process.status(separate_sandbox.state).running is False
 
 
-def test_every_command_shows_examples(lone_sandbox: Sandbox) -> None:
+def test_every_command_shows_examples(separate_sandbox: Sandbox) -> None:
     for words in ((), ("up",), ("down",), ("status",), ("reset",)):
-        done = nwchatctl(lone_sandbox, "sandbox", *words, "--help")
+        done = nwchatctl(separate_sandbox, "sandbox", *words, "--help")
         assert done.returncode == 0
         assert "Examples:" in done.stdout
         assert "nwchatctl sandbox " in done.stdout

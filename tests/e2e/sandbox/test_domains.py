@@ -33,7 +33,7 @@ def status(chat: Operator, arn: str) -> str:
     return str(chat.root("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"])
 
 
-def test_ours_is_issued_once_its_record_stands_and_anothers_at_once(operator: Operator) -> None:
+def test_own_certificate_is_issued_after_validation_record_and_others_at_once(operator: Operator) -> None:
     acm = operator.root("acm")
     own, other = by.certificate(operator, NAME, **operator.tags), by.certificate(operator, NAME)
     elsewhere = by.certificate(operator, "chat.unzoned.example", **operator.tags)
@@ -52,15 +52,17 @@ def test_ours_is_issued_once_its_record_stands_and_anothers_at_once(operator: Op
 
 
 @pytest.mark.parametrize(
-    ("arn", "said"),
+    ("arn", "message"),
     [
         (f"arn:aws:acm:eu-west-1:{ACCOUNT}:certificate/x", f"Certificate must be in '{DEFAULT_REGION}'"),
         (f"arn:aws:acm:{DEFAULT_REGION}:{ACCOUNT}:certificate/x", "must be owned by the account"),
         (f"arn:aws:acm:{DEFAULT_REGION}:111122223333:certificate/x", "must be owned by the account"),
     ],
 )
-def test_a_domain_takes_no_certificate_that_it_cannot_have(operator: Operator, arn: str, said: str) -> None:
-    with pytest.raises(ClientError, match=said):
+def test_a_domain_takes_no_certificate_that_it_cannot_have(
+    operator: Operator, arn: str, message: str
+) -> None:
+    with pytest.raises(ClientError, match=message):
         make_domain(operator, arn)
 
 

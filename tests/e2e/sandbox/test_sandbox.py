@@ -62,90 +62,90 @@ def check_things(sandbox: Sandbox, api_id: str, *items: str) -> None:
     assert arn.endswith(":user/nwchat-operator")
 
 
-def test_state_survives_a_stop_and_a_kill(lone_sandbox: Sandbox) -> None:
-    operations.start(lone_sandbox.state, lone_sandbox.port)
-    key = lone_sandbox.target.access_key_id
-    api_id = make_things(lone_sandbox)
+def test_state_survives_a_stop_and_a_kill(separate_sandbox: Sandbox) -> None:
+    operations.start(separate_sandbox.state, separate_sandbox.port)
+    key = separate_sandbox.target.access_key_id
+    api_id = make_things(separate_sandbox)
 
-    assert process.down(lone_sandbox.state)[1] is True
-    assert process.down(lone_sandbox.state)[1] is False
-    operations.start(lone_sandbox.state)
-    check_things(lone_sandbox, api_id, "before")
+    assert process.down(separate_sandbox.state)[1] is True
+    assert process.down(separate_sandbox.state)[1] is False
+    operations.start(separate_sandbox.state)
+    check_things(separate_sandbox, api_id, "before")
 
-    tables = lone_sandbox.client("dynamodb", root=True)
+    tables = separate_sandbox.client("dynamodb", root=True)
     tables.put_item(TableName="things", Item={"id": {"S": "after"}})
-    saved = lone_sandbox.state.data / "dynamodb.json"
+    saved = separate_sandbox.state.data / "dynamodb.json"
     until(lambda: '"after"' in saved.read_text(), seconds=5)
-    os.kill(pid_of(lone_sandbox), signal.SIGKILL)
-    assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=5)
-    assert process.status(lone_sandbox.state).running is False
+    os.kill(pid_of(separate_sandbox), signal.SIGKILL)
+    assert file_lock.wait_free(separate_sandbox.state.server_lock, timeout=5)
+    assert process.status(separate_sandbox.state).running is False
 
-    status, started = operations.start(lone_sandbox.state)
-    assert (started, status.endpoint) == (True, lone_sandbox.endpoint)
-    check_things(lone_sandbox, api_id, "before", "after")
-    assert lone_sandbox.target.access_key_id == key
-
-
-def test_reset_empties_it_and_starts_it_again(lone_sandbox: Sandbox) -> None:
-    operations.start(lone_sandbox.state, lone_sandbox.port)
-    make_things(lone_sandbox)
-    status, started = process.reset(lone_sandbox.state)
-    assert (started, status.endpoint) == (True, lone_sandbox.endpoint)
-    operations.start(lone_sandbox.state)
-    assert lone_sandbox.client("dynamodb", root=True).list_tables()["TableNames"] == []
-    process.down(lone_sandbox.state)
-    assert process.reset(lone_sandbox.state)[1] is False
-    assert process.status(lone_sandbox.state).running is False
+    status, started = operations.start(separate_sandbox.state)
+    assert (started, status.endpoint) == (True, separate_sandbox.endpoint)
+    check_things(separate_sandbox, api_id, "before", "after")
+    assert separate_sandbox.target.access_key_id == key
 
 
-def test_up_twice_is_up_once(lone_sandbox: Sandbox) -> None:
+def test_reset_empties_it_and_starts_it_again(separate_sandbox: Sandbox) -> None:
+    operations.start(separate_sandbox.state, separate_sandbox.port)
+    make_things(separate_sandbox)
+    status, started = process.reset(separate_sandbox.state)
+    assert (started, status.endpoint) == (True, separate_sandbox.endpoint)
+    operations.start(separate_sandbox.state)
+    assert separate_sandbox.client("dynamodb", root=True).list_tables()["TableNames"] == []
+    process.down(separate_sandbox.state)
+    assert process.reset(separate_sandbox.state)[1] is False
+    assert process.status(separate_sandbox.state).running is False
+
+
+def test_up_twice_is_up_once(separate_sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(4) as pool:
-        ups = [pool.submit(process.up, lone_sandbox.state, port=lone_sandbox.port) for _ in range(4)]
+        ups = [pool.submit(process.up, separate_sandbox.state, port=separate_sandbox.port) for _ in range(4)]
         results = [each.result() for each in ups]
     assert sorted(started for _, started in results) == [False, False, False, True]
     assert len({status.pid for status, _ in results}) == 1
     with pytest.raises(ChatError) as caught:
-        process.up(lone_sandbox.state, port=free_port())
+        process.up(separate_sandbox.state, port=free_port())
     assert caught.value.code == "port_differs"
 
 
-def test_a_port_of_somebody_else_is_named(lone_sandbox: Sandbox) -> None:
+def test_port_in_use_is_named(separate_sandbox: Sandbox) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", lone_sandbox.port))
+        other.bind(("127.0.0.1", separate_sandbox.port))
         other.listen()
         with pytest.raises(ChatError) as caught:
-            process.up(lone_sandbox.state, port=lone_sandbox.port)
+            process.up(separate_sandbox.state, port=separate_sandbox.port)
     assert caught.value.code == "port_taken"
-    assert caught.value.message == f"port {lone_sandbox.port} is taken by another process"
-    assert caught.value.hint == f"nwchatctl sandbox up --port {lone_sandbox.port + 1}"
-    assert process.status(lone_sandbox.state).running is False
+    assert caught.value.message == f"port {separate_sandbox.port} is taken by another process"
+    assert caught.value.hint == f"nwchatctl sandbox up --port {separate_sandbox.port + 1}"
+    assert process.status(separate_sandbox.state).running is False
 
 
 def test_without_ministack_it_says_what_to_install(
-    lone_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    separate_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ministack", None)
     with pytest.raises(ChatError) as caught:
-        process.up(lone_sandbox.state, port=lone_sandbox.port)
+        process.up(separate_sandbox.state, port=separate_sandbox.port)
     assert (caught.value.code, caught.value.exit_code) == ("sandbox_missing", 3)
     assert caught.value.hint == "pip install 'nwchatctl[sandbox]'"
 
 
-def test_a_start_that_fails_shows_the_log(lone_sandbox: Sandbox) -> None:
-    lone_sandbox.state.make()
-    lone_sandbox.state.data.write_text("not a directory")
+def test_a_start_that_fails_shows_the_log(separate_sandbox: Sandbox) -> None:
+    separate_sandbox.state.make()
+    separate_sandbox.state.data.write_text("not a directory")
     with pytest.raises(ChatError) as caught:
-        process.up(lone_sandbox.state, port=lone_sandbox.port)
+        process.up(separate_sandbox.state, port=separate_sandbox.port)
     assert caught.value.code == "sandbox_start"
     assert "FileExistsError" in caught.value.message
-    assert str(lone_sandbox.state.log) in caught.value.hint
+    assert str(separate_sandbox.state.log) in caught.value.hint
 
 
-def test_it_stops_when_nobody_comes(lone_sandbox: Sandbox) -> None:
-    process.up(lone_sandbox.state, port=lone_sandbox.port, idle_stop=0.3)
-    assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=10)
-    assert not lone_sandbox.state.info.exists()
-    assert "nobody was here" in lone_sandbox.state.log.read_text()
+def test_sandbox_stops_when_idle(separate_sandbox: Sandbox) -> None:
+    process.up(separate_sandbox.state, port=separate_sandbox.port, idle_stop=0.3)
+    assert file_lock.wait_free(separate_sandbox.state.server_lock, timeout=10)
+    assert not separate_sandbox.state.info.exists()
+    assert "nobody was here" in separate_sandbox.state.log.read_text()
 
 
 def test_its_files_are_the_owners_alone(sandbox: Sandbox) -> None:
@@ -178,7 +178,7 @@ def test_it_listens_on_loopback_alone(sandbox: Sandbox) -> None:
     assert listening == [("tcp", f"0100007F:{sandbox.port:04X}")]
 
 
-def test_functions_run_with_this_python_wherever_it_lies(lone_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_functions_run_with_current_python(separate_sandbox: Sandbox, tmp_path: Path) -> None:
     """In a virtual environment with a space in its path, beside a `python3` on PATH that is another one."""
     home = tmp_path / "virtual env"
     venv.create(home, with_pip=False, symlinks=True)
@@ -198,32 +198,34 @@ def test_functions_run_with_this_python_wherever_it_lies(lone_sandbox: Sandbox, 
         "import os, sys; "
         "print(sandbox.start(locate(os.environ), int(sys.argv[1])))"
     )
-    environ = {**lone_sandbox.environ, "PATH": f"{wrong}:{os.environ['PATH']}", "PYTHONPATH": "/nowhere"}
+    environ = {**separate_sandbox.environ, "PATH": f"{wrong}:{os.environ['PATH']}", "PYTHONPATH": "/nowhere"}
     subprocess.run(
-        [home / "bin" / "python", "-W", "error", "-c", code, str(lone_sandbox.port)], env=environ, check=True
+        [home / "bin" / "python", "-W", "error", "-c", code, str(separate_sandbox.port)],
+        env=environ,
+        check=True,
     )
-    make_function(lone_sandbox, "where", echo="")
-    answer = invoke(lone_sandbox, "where", {"say": "boto3"})
+    make_function(separate_sandbox, "where", echo="")
+    answer = invoke(separate_sandbox, "where", {"say": "boto3"})
     assert answer["executable"] == str(home / "bin" / "python")
     assert answer["boto3"]
     assert answer["environ"] == {"TZ": "UTC"}
 
 
-def test_the_operator_holds_its_policy_and_no_more(lone_sandbox: Sandbox) -> None:
-    process.up(lone_sandbox.state, port=lone_sandbox.port)
+def test_the_operator_holds_its_policy_and_no_more(separate_sandbox: Sandbox) -> None:
+    process.up(separate_sandbox.state, port=separate_sandbox.port)
 
     def policy(*actions: str) -> str:
         statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
     def operator(text: str, stored: StaticCredentials | None = None) -> StaticCredentials:
-        key = ensure_operator(lone_sandbox.endpoint, state.DEFAULT_REGION, text, stored)
-        state.write_key(lone_sandbox.state, state.AccessKey(key.access_key_id, key.secret_access_key))
+        key = ensure_operator(separate_sandbox.endpoint, state.DEFAULT_REGION, text, stored)
+        state.write_key(separate_sandbox.state, state.AccessKey(key.access_key_id, key.secret_access_key))
         return key
 
     def refused(service: str, method: str) -> bool:
         try:
-            getattr(lone_sandbox.client(service), method)()
+            getattr(separate_sandbox.client(service), method)()
         except ClientError as error:
             assert error.response["Error"]["Code"] == "AccessDeniedException"
             return True
@@ -240,7 +242,7 @@ def test_the_operator_holds_its_policy_and_no_more(lone_sandbox: Sandbox) -> Non
     for _ in range(3):
         operator(policy("dynamodb:ListTables"), first)
         operator(policy("lambda:ListFunctions"), first)
-    iam = lone_sandbox.client("iam", root=True)
+    iam = separate_sandbox.client("iam", root=True)
     iam.put_user_policy(
         UserName="nwchat-operator", PolicyName="more", PolicyDocument=policy("dynamodb:ListTables")
     )
@@ -254,9 +256,9 @@ def test_the_operator_holds_its_policy_and_no_more(lone_sandbox: Sandbox) -> Non
     assert not refused("lambda", "list_functions")
 
 
-def test_a_role_is_passed_only_with_leave(lone_sandbox: Sandbox) -> None:
-    process.up(lone_sandbox.state, port=lone_sandbox.port)
-    arn = make_function(lone_sandbox, "passed", echo="")
+def test_role_is_passed_only_with_permission(separate_sandbox: Sandbox) -> None:
+    process.up(separate_sandbox.state, port=separate_sandbox.port)
+    arn = make_function(separate_sandbox, "passed", echo="")
 
     def update(*actions: str, service: str = "lambda.amazonaws.com") -> str:
         statements = [
@@ -272,10 +274,10 @@ def test_a_role_is_passed_only_with_leave(lone_sandbox: Sandbox) -> None:
             ),
         ]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        made = ensure_operator(lone_sandbox.endpoint, state.DEFAULT_REGION, policy)
-        state.write_key(lone_sandbox.state, state.AccessKey(made.access_key_id, made.secret_access_key))
+        made = ensure_operator(separate_sandbox.endpoint, state.DEFAULT_REGION, policy)
+        state.write_key(separate_sandbox.state, state.AccessKey(made.access_key_id, made.secret_access_key))
         try:
-            lone_sandbox.client("lambda").update_function_configuration(
+            separate_sandbox.client("lambda").update_function_configuration(
                 FunctionName="passed", Role="arn:aws:iam::000000000000:role/passed"
             )
         except ClientError as error:

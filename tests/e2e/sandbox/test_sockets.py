@@ -46,8 +46,8 @@ async def two(url: str) -> AsyncIterator[tuple[ClientConnection, ClientConnectio
         ("x" * 3_000_000, 1009),
     ],
 )
-def test_what_ends_a_socket(url: str, frame: str | bytes | list[str], code: int) -> None:
-    async def scene() -> None:
+def test_frames_that_close_the_socket(url: str, frame: str | bytes | list[str], code: int) -> None:
+    async def scenario() -> None:
         async with two(url) as (client, _):
             with pytest.raises(ConnectionClosed) as closed:
                 await client.send(frame)
@@ -55,18 +55,18 @@ def test_what_ends_a_socket(url: str, frame: str | bytes | list[str], code: int)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == code
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
-def test_bytes_that_are_no_text_end_their_socket_alone(url: str) -> None:
-    async def scene() -> None:
+def test_invalid_utf8_closes_only_its_socket(url: str) -> None:
+    async def scenario() -> None:
         async with two(url) as (client, _):
             # A masked text frame of two bytes that no UTF-8 has; the library would not send it.
             client.transport.write(bytes([0x81, 0x82, 0, 0, 0, 0, 0xFF, 0xFE]))
             with pytest.raises(ConnectionClosed):
                 await answer(client)
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -82,30 +82,30 @@ def test_bytes_that_are_no_text_end_their_socket_alone(url: str) -> None:
         ("surrogate", "a\ufffdb"),
     ],
 )
-def test_what_a_socket_lives_through(url: str, frame: str | list[str], expected: str) -> None:
-    async def scene() -> None:
+def test_frames_that_keep_the_socket_open(url: str, frame: str | list[str], expected: str) -> None:
+    async def scenario() -> None:
         async with two(url) as (client, _):
             await client.send(frame)
             assert await answer(client) == expected
             await client.send("still here")
             assert await answer(client) == "10 by $default"
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
-def test_a_failed_function_says_what_aws_says(url: str) -> None:
-    async def scene() -> None:
+def test_failed_function_answers_as_aws_does(url: str) -> None:
+    async def scenario() -> None:
         async with two(url) as (client, _):
             await client.send("fail")
             frame = json.loads(await answer(client))
             assert frame["message"] == "Internal server error"
             assert set(frame) == {"message", "connectionId", "requestId"}
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
-def test_a_slow_event_holds_up_nobody_else(url: str) -> None:
-    async def scene() -> None:
+def test_slow_event_does_not_delay_other_sockets(url: str) -> None:
+    async def scenario() -> None:
         async with two(url) as (client, neighbour):
             await client.send("slow")
             slow = asyncio.create_task(answer(client))
@@ -114,16 +114,16 @@ def test_a_slow_event_holds_up_nobody_else(url: str) -> None:
             assert not slow.done()
             assert await slow == "4 by $default"
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
-def test_stopping_closes_open_sockets_and_takes_seconds(lone_sandbox: Sandbox) -> None:
-    operations.start(lone_sandbox.state, lone_sandbox.port)
-    url = lone_sandbox.socket_url(echo_chat(lone_sandbox, "stops"))
-    info = state.running(lone_sandbox.state)
+def test_stopping_closes_open_sockets_and_takes_seconds(separate_sandbox: Sandbox) -> None:
+    operations.start(separate_sandbox.state, separate_sandbox.port)
+    url = separate_sandbox.socket_url(echo_chat(separate_sandbox, "stops"))
+    info = state.running(separate_sandbox.state)
     assert info is not None
 
-    async def scene() -> None:
+    async def scenario() -> None:
         async with connect(url, proxy=None) as client:
             await client.send("hi")
             await answer(client)
@@ -133,6 +133,6 @@ def test_stopping_closes_open_sockets_and_takes_seconds(lone_sandbox: Sandbox) -
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1012
 
-    asyncio.run(scene())
-    assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=8)
-    assert "stopped" in lone_sandbox.state.log.read_text()
+    asyncio.run(scenario())
+    assert file_lock.wait_free(separate_sandbox.state.server_lock, timeout=8)
+    assert "stopped" in separate_sandbox.state.log.read_text()

@@ -1,4 +1,4 @@
-"""A deployed chat as tests hold it: sockets in it, its tables, and `nwchatctl` as a process of its own."""
+"""A deployed chat: its sockets, its tables, and `nwchatctl` in a separate process."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from websockets.sync.client import ClientConnection, connect
 from tests.e2e.support.sandbox import Sandbox
 
 SECONDS = 20.0
-"""How long anything is waited for; a cold start beside three other busy programs is what takes longest."""
+"""Timeout of all waits; a cold start on a busy machine takes the longest."""
 
+UNREACHABLE = "no\nbody"
+"""A connection id to which every post is refused: in the sandbox's IAM a `*` does not match a newline."""
 
 Frame = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run of nwchatctl printed, and its exit code."""
+    """The exit code and output of nwchatctl."""
 
     code: int
     out: str
@@ -41,65 +43,68 @@ class Ran:
 
 
 class Player:
-    """One socket in the chat."""
+    """One socket that is connected to the chat."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
 
     def send(self, frame: str | bytes | list[str] | Frame) -> None:
-        """One message: text, bytes, text in several frames, or an object as JSON."""
+        """Sends one message: text, bytes, text in several frames, or an object as JSON."""
         self.socket.send(json.dumps(frame) if isinstance(frame, dict) else frame)
 
     def receive(self) -> Frame:
-        """The next frame, whatever it is."""
+        """The next frame."""
         frame: Frame = json.loads(self.socket.recv(timeout=SECONDS))
         return frame
 
-    def until(self, wanted: Callable[[Frame], bool]) -> list[Frame]:
-        """The frames up to the first that is wanted, with it."""
+    def receive_until(self, wanted: Callable[[Frame], bool]) -> list[Frame]:
+        """The frames up to and including the first that is `wanted`."""
         frames = [self.receive()]
         while not wanted(frames[-1]):
             frames.append(self.receive())
         return frames
 
-    def hear(self, text: str) -> Frame:
-        """The first message or announcement of that text; what comes before it is dropped."""
-        return self.until(lambda frame: frame.get("message") == text)[-1]
+    def receive_text(self, text: str) -> Frame:
+        """The first message or announcement with that text. Earlier frames are dropped."""
+        return self.receive_until(lambda frame: frame.get("message") == text)[-1]
 
     def history(self, limit: int = 5) -> list[Frame]:
-        """The newest messages, as this socket gets them, oldest first."""
+        """The newest messages, oldest first."""
         self.send({"action": "history", "limit": limit})
-        messages: list[Frame] = self.answer("history")["messages"]
+        messages: list[Frame] = self.receive_type("history")["messages"]
         return messages
 
-    def answer(self, kind: str) -> Frame:
-        """The first frame of that type; what comes before it is dropped."""
-        return self.until(lambda frame: frame.get("type") == kind)[-1]
+    def receive_type(self, kind: str) -> Frame:
+        """The first frame of that type. Earlier frames are dropped."""
+        return self.receive_until(lambda frame: frame.get("type") == kind)[-1]
 
 
 def unique(text: str = "text") -> str:
-    """A text that no other test says."""
+    """A text that no other test sends."""
     return f"{text} {uuid.uuid4().hex}"
 
 
 def gather(sender: Player, *others: Player) -> list[list[Frame]]:
-    """What each of them got until now. The marker that ends it is sent by `sender`, whose frames the sandbox
-    takes one after another: what these caused has come before it."""
+    """The frames that each player has received until now. `sender` sends a marker that ends the lists: the
+    sandbox handles the frames of one socket in order, so the results of earlier frames arrive before the
+    marker."""
     marker = unique("marker")
     sender.send(marker)
-    return [each.until(lambda frame: frame.get("message") == marker)[:-1] for each in (sender, *others)]
+    return [
+        each.receive_until(lambda frame: frame.get("message") == marker)[:-1] for each in (sender, *others)
+    ]
 
 
 def eventually(check: Callable[[], object], wanted: object) -> None:
-    """For what nothing tells of when it happens: asserts that `check()` comes to be `wanted`."""
+    """Asserts that `check()` returns `wanted` before the timeout."""
     deadline = time.monotonic() + SECONDS
     while (found := check()) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found == wanted, f"{found!r} did not become {wanted!r}"
 
 
-class Running:
-    """A `nwchatctl` that goes on; its lines are read as it prints them."""
+class RunningCommand:
+    """A running `nwchatctl`, whose lines are read as it prints them."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -114,7 +119,7 @@ class Running:
         self._lines.put(None)
 
     def line(self) -> str | None:
-        """The next line of stdout; None when there is none to come."""
+        """The next line of stdout; None at the end."""
         return self._lines.get(timeout=SECONDS)
 
     def message(self) -> Frame:
@@ -122,8 +127,9 @@ class Running:
         frame: Frame = json.loads(self.line() or "null")
         return frame
 
-    def ended(self, stop: int | None = None) -> Ran:
-        """Waits for its end, after the signal `stop`; what it printed since the last `line`."""
+    def wait(self, stop: int | None = None) -> Ran:
+        """Waits until it ends, after the signal `stop` if given. The output is what follows the last
+        `line`."""
         if stop is not None:
             self.process.send_signal(stop)
         code = self.process.wait(SECONDS)
@@ -142,7 +148,7 @@ class Running:
 
 @dataclass
 class Chat:
-    """A chat of its own name in a sandbox. `settings` are `NWCHAT_*` variables of every command about it."""
+    """A chat in a sandbox. `settings` are `NWCHAT_*` variables for all commands about it."""
 
     sandbox: Sandbox
     name: str
@@ -161,7 +167,7 @@ class Chat:
         return {**self.sandbox.environ, "TZ": "UTC", "NWCHAT_CHAT__NAME": self.name, **self.settings}
 
     def nwchatctl(self, *words: str, stdin: str = "", **environ: str) -> Ran:
-        """Runs it to its end, with pipes for streams."""
+        """Runs a command to its end, with pipes for its streams."""
         done = subprocess.run(
             self._command(words),
             cwd=self.sandbox.state.root,
@@ -175,14 +181,14 @@ class Chat:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def json(self, *words: str, code: int = 0) -> Any:
-        """Runs it with --json; what it printed."""
+        """Runs a command with --json. Returns its JSON."""
         done = self.nwchatctl(*words, "--json")
         assert done.code == code, done
         return done.data
 
     @contextmanager
-    def running(self, *words: str) -> Iterator[Running]:
-        """Starts it; it is killed in the end if it goes on."""
+    def running(self, *words: str) -> Iterator[RunningCommand]:
+        """Starts a command. It is killed at the end of the context if it still runs."""
         process = subprocess.Popen(
             self._command(words),
             cwd=self.sandbox.state.root,
@@ -192,7 +198,7 @@ class Chat:
             stderr=subprocess.PIPE,
             encoding="utf-8",
         )
-        running = Running(process)
+        running = RunningCommand(process)
         try:
             yield running
         finally:
@@ -205,14 +211,14 @@ class Chat:
 
     @contextmanager
     def players(self, count: int = 2, **options: Any) -> Iterator[tuple[Player, ...]]:
-        """So many sockets, whose rows all are there; `options` are those of websockets' `connect`."""
+        """`count` connected sockets with their rows. `options` are passed to the `connect` of websockets."""
         with ExitStack() as stack:
             yield tuple(
                 Player(stack.enter_context(connect(self.url, proxy=None, open_timeout=SECONDS, **options)))
                 for _ in range(count)
             )
 
-    # Inside, with the root key ----------------------------------------------------------------
+    # Resources, with the root key -------------------------------------------------------------
 
     @cached_property
     def dynamodb(self) -> Any:
@@ -252,8 +258,8 @@ class Chat:
         for key in keys:
             self.dynamodb.delete_item(TableName=self.connections_table, Key={"connection_id": {"S": key}})
 
-    def emptied(self) -> None:
-        """Waits until the sockets of the tests before are forgotten, so that counts are exact."""
+    def wait_until_empty(self) -> None:
+        """Waits until the rows of earlier sockets are deleted, so that counts are exact."""
         eventually(lambda: list(self.rows()), [])
 
 
@@ -262,7 +268,7 @@ def now_ms() -> int:
 
 
 def connection_row(connection_id: str, *, age_ms: int = 60_000, **texts: str) -> Frame:
-    """A row whose socket never was; by default an old one, which nothing spares."""
+    """A row without a socket; by default older than every grace period."""
     made = now_ms() - age_ms
     return {
         "connection_id": {"S": connection_id},

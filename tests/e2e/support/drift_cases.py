@@ -1,19 +1,21 @@
-"""How a plan has to read each thing that somebody's hand does to a chat."""
+"""Changes that are made to a chat in the console, with the plan that must show them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from nwchatctl.deploy.desired.access_logs import FORMAT
 from tests.e2e.support.console import core as by
 from tests.e2e.support.console import logging as logs
 from tests.e2e.support.console import queue as queues
-from tests.e2e.support.console.core import Hand
+from tests.e2e.support.console.core import ConsoleChange
+from tests.e2e.support.operator import Operator
 
 
 @dataclass(frozen=True)
 class Part:
-    """Equal to any text that holds `text`."""
+    """Equal to any text that contains `text`."""
 
     text: str
 
@@ -30,13 +32,14 @@ Fields = dict[str, tuple[Text, Text]]
 
 @dataclass(frozen=True)
 class Drift:
-    """`hand` does it; the plan then is one change, of `fields` from before to after, and whatever `also`.
+    """`apply` makes the change. The plan then has one change, of `fields` from before to after, and those of
+    `also`.
 
-    In names and texts, CHAT stands for what the chat's names begin with.
+    In names and texts, CHAT stands for the prefix of the chat's resource names.
     """
 
     id: str
-    hand: Hand
+    apply: ConsoleChange
     action: str
     kind: str
     name: Text
@@ -57,40 +60,70 @@ _TAG: Fields = {"tags.stray": ("tag", None)}
 _ANY = Part("")
 
 
-def _set(id: str, hand: Hand, what: tuple[str, str], **fields: tuple[Text, Text]) -> Drift:
-    return Drift(id, hand, "update", *what, dict(fields))
+def edit(id: str, apply: ConsoleChange, what: tuple[str, str], **fields: tuple[Text, Text]) -> Drift:
+    return Drift(id, apply, "update", *what, dict(fields))
+
+
+def check_repair(operator: Operator, drift: Drift) -> None:
+    """Makes the drift and asserts that the plan shows it and that deploy repairs it."""
+    drift.apply(operator)
+
+    def named(text: Text) -> Text:
+        return text.replace("CHAT", f"nwchat-{operator.name}") if isinstance(text, str) else text
+
+    planned = operator.plan()
+    deployed = operator.deploy()
+    after = operator.plan()
+
+    # The change of `kind` and `name` first, then those of `also`.
+    about = sorted(planned, key=lambda each: (each["kind"], each["name"]) != (drift.kind, named(drift.name)))
+    assert [(each["action"], each["kind"], each["name"]) for each in about] == [
+        (drift.action, drift.kind, named(drift.name)),
+        *((action, kind, named(name)) for action, kind, name in drift.also),
+    ]
+    # Version numbers depend on earlier publishes.
+    found = {
+        re.sub(r"^weights\.\d+$", "weights.N", each["name"]): (each["before"], each["after"])
+        for each in about[0]["fields"]
+    }
+    if drift.action == "create":
+        assert found
+        found = {name: found[name] for name in drift.fields}
+    assert found == {name: tuple(map(named, texts)) for name, texts in drift.fields.items()}
+    assert (deployed["changes"], deployed["applied"]) == (planned, len(planned))
+    assert after == []
 
 
 # fmt: off
 DRIFTS = (
-    # Routes and what they lead to.
-    _set("route-retargeted", by.route_retargeted, ("route", "onMessage"), integration=("connect", "message")),
+    # Routes and integrations.
+    edit("route-retargeted", by.route_retargeted, ("route", "onMessage"), integration=("connect", "message")),
     Drift("route-deleted", by.route_deleted, "create", "route", "onMessage", {"integration": (None,
           "message")}),
     Drift("route-added", by.route_added, "delete", "route", "extra"),
-    _set("route-authorization", by.route("$connect", AuthorizationType="AWS_IAM"), ("route", "$connect"),
+    edit("route-authorization", by.route("$connect", AuthorizationType="AWS_IAM"), ("route", "$connect"),
            authorization=("AWS_IAM", "NONE")),
-    _set("route-api-key", by.route("onMessage", ApiKeyRequired=True), ("route", "onMessage"),
+    edit("route-api-key", by.route("onMessage", ApiKeyRequired=True), ("route", "onMessage"),
            api_key_required=("on", "off")),
-    _set("route-response-deleted", by.route_response_deleted, ("route", "ping"), answers=("off", "on")),
-    _set("integration-uri", by.integration_latest, ("integration", "message"),
+    edit("route-response-deleted", by.route_response_deleted, ("route", "ping"), answers=("off", "on")),
+    edit("integration-uri", by.integration_latest, ("integration", "message"),
            uri=(Part("-message/invocations"), Part("-message:live/invocations"))),
-    _set("integration-timeout", by.integration("connect", TimeoutInMillis=5000), ("integration", "connect"),
+    edit("integration-timeout", by.integration("connect", TimeoutInMillis=5000), ("integration", "connect"),
            timeout_ms=("5000", "29000")),
-    _set("integration-template", by.integration("ping", RequestTemplates={"200": '{"statusCode":500}'}),
+    edit("integration-template", by.integration("ping", RequestTemplates={"200": '{"statusCode":500}'}),
          _PING,
            request_template=('{"statusCode":500}', '{"statusCode":200}')),
-    _set("pong-changed", by.response_changed, _PING, response_template=('{"type":"gnop"}',
+    edit("pong-changed", by.response_changed, _PING, response_template=('{"type":"gnop"}',
          '{"type":"pong"}')),
-    _set("pong-deleted", by.response_deleted, _PING, response_template=(None, '{"type":"pong"}')),
+    edit("pong-deleted", by.response_deleted, _PING, response_template=(None, '{"type":"pong"}')),
     Drift("integration-added", by.integration_added, "delete", "integration", "extra"),
     # The stage and the API.
-    _set("stage-throttle",
+    edit("stage-throttle",
            by.stage(DefaultRouteSettings={"ThrottlingRateLimit": 7.5, "ThrottlingBurstLimit": 3}), _STAGE,
            throttle_rate=("7.5", "100"), throttle_burst=("3", "200")),
     Drift("stage-variables", by.stage(StageVariables={"colour": "red"}), "update", *_STAGE,
           {"variables.colour": ("red", None)}),
-    _set("stage-route-settings",
+    edit("stage-route-settings",
            by.stage(RouteSettings={"onMessage": {"ThrottlingRateLimit": 1.0, "ThrottlingBurstLimit": 1}}),
            _STAGE,
            route_settings=("onMessage", None)),
@@ -99,42 +132,42 @@ DRIFTS = (
     Drift("deployment-added", by.deployment_added, "delete", "deployment", _ANY),
     Drift("stage-logged", logs.access_log_added, "update", *_STAGE,
           {"access_log": (logs.ELSEWHERE, None), "access_format": ("$context.requestId", None)}),
-    _set("stage-steps-logged", logs.execution_log(LoggingLevel="INFO"), _STAGE, execution_log=("INFO", None)),
-    _set("stage-messages-logged", logs.execution_log(LoggingLevel="ERROR", DataTraceEnabled=True), _STAGE,
+    edit("stage-steps-logged", logs.execution_log(LoggingLevel="INFO"), _STAGE, execution_log=("INFO", None)),
+    edit("stage-messages-logged", logs.execution_log(LoggingLevel="ERROR", DataTraceEnabled=True), _STAGE,
            execution_log=("ERROR with data", None)),
-    _set("stage-metrics", logs.execution_log(DetailedMetricsEnabled=True), _STAGE,
+    edit("stage-metrics", logs.execution_log(DetailedMetricsEnabled=True), _STAGE,
            detailed_metrics=("on", "off")),
     Drift("stage-tagged", by.api_tags("/stages/production", stray="tag"), "update", *_STAGE, _TAG),
     Drift("stage-untagged", by.untag_stage, "update", *_STAGE, {"tags.nwchat:managed-by": (None,
           "nwchatctl")}),
     Drift("stage-deleted", by.delete_stage, "create", *_STAGE),
-    _set("api-selection", by.api(RouteSelectionExpression="$request.body.route"), _API,
+    edit("api-selection", by.api(RouteSelectionExpression="$request.body.route"), _API,
            route_selection=("$request.body.route", "$request.body.action")),
-    _set("api-endpoint", by.api(DisableExecuteApiEndpoint=True), _API, default_endpoint=("off", "on")),
-    _set("api-renamed", by.api(Name="renamed"), _API, display_name=("renamed", "CHAT")),
+    edit("api-endpoint", by.api(DisableExecuteApiEndpoint=True), _API, default_endpoint=("off", "on")),
+    edit("api-renamed", by.api(Name="renamed"), _API, display_name=("renamed", "CHAT")),
     Drift("api-tagged", by.api_tags("", stray="tag"), "update", *_API, _TAG),
-    # Functions, their aliases, and who may invoke them.
-    _set("function-memory", by.function(MemorySize=512), _MESSAGE, memory_mb=("512", "256")),
-    _set("function-timeout", by.function(Timeout=3), _MESSAGE, timeout_seconds=("3", "25")),
+    # Functions, aliases and permissions.
+    edit("function-memory", by.function(MemorySize=512), _MESSAGE, memory_mb=("512", "256")),
+    edit("function-timeout", by.function(Timeout=3), _MESSAGE, timeout_seconds=("3", "25")),
     Drift("function-environment", by.environment, "update", *_MESSAGE,
           {"environment.NWCHAT_RATE_MESSAGES": ("999", "10"), "environment.MORE": ("x", None)}),
-    _set("function-handler", by.function(Handler="nwchat.connect.handler"), _MESSAGE,
+    edit("function-handler", by.function(Handler="nwchat.connect.handler"), _MESSAGE,
            handler=("nwchat.connect.handler", "nwchat.message.handler")),
-    _set("function-runtime", by.function(Runtime="python3.12"), _MESSAGE, runtime=("python3.12",
+    edit("function-runtime", by.function(Runtime="python3.12"), _MESSAGE, runtime=("python3.12",
          "python3.13")),
-    _set("function-logging",
+    edit("function-logging",
            by.function(LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG",
            "LogGroup": "/else"}),
            _MESSAGE, log_level=("DEBUG", "INFO"), log_group=("/else", "/aws/lambda/CHAT-message")),
-    _set("function-code", by.code_changed, _MESSAGE, code_sha256=(_ANY, _ANY)),
+    edit("function-code", by.code_changed, _MESSAGE, code_sha256=(_ANY, _ANY)),
     Drift("function-tagged", by.tag_function, "update", *_MESSAGE, _TAG),
     Drift("function-deleted", by.delete_function, "create", *_CONNECT,
           also=(("create", *_CONNECT_LIVE), ("create", *_STATEMENT))),
-    _set("alias-moved", by.alias_moved, _MESSAGE_LIVE, runs=(_ANY, _ANY)),
+    edit("alias-moved", by.alias_moved, _MESSAGE_LIVE, runs=(_ANY, _ANY)),
     Drift("alias-shared", by.alias_shared, "update", *_MESSAGE_LIVE, {"weights.N": ("0.1", None)}),
     Drift("alias-deleted", by.delete_alias, "create", *_CONNECT_LIVE, also=(("create", *_STATEMENT),)),
     Drift("permission-removed", by.remove_permission, "create", *_STATEMENT),
-    _set("permission-source", by.permission_moved, ("permission", "CHAT-message:live nwchat-default"),
+    edit("permission-source", by.permission_moved, ("permission", "CHAT-message:live nwchat-default"),
            source_arn=(Part("another1/*/*"), Part("/production/$default"))),
     # Roles.
     Drift("role-policy", by.policy_widened, "update", *_ROLE,
@@ -143,38 +176,38 @@ DRIFTS = (
            "policy.Logs": (None, Part("logs:PutLogEvents"))}),
     Drift("role-trust", by.trust_widened, "update", *_ROLE,
           {"trust.1": (Part(":root"), Part("lambda.amazonaws.com"))}),
-    _set("role-inline", by.policy_inlined, _ROLE, other_policies=("extra", None)),
-    _set("role-attached", by.policy_attached, _ROLE, other_policies=(by.MANAGED, None)),
+    edit("role-inline", by.policy_inlined, _ROLE, other_policies=("extra", None)),
+    edit("role-attached", by.policy_attached, _ROLE, other_policies=(by.MANAGED, None)),
     Drift("role-tagged", by.tag_role, "update", *_ROLE, _TAG),
     Drift("role-deleted", by.delete_role, "create", *_ROLE),
-    # What becomes of segments that fail.
-    _set("queue-retention", queues.queue(MessageRetentionPeriod="60"), _LETTERS,
+    # Dead letters of failed segments.
+    edit("queue-retention", queues.queue(MessageRetentionPeriod="60"), _LETTERS,
            retention_seconds=("60", "1209600")),
-    _set("queue-size", queues.queue(MaximumMessageSize="1024"), _LETTERS,
+    edit("queue-size", queues.queue(MaximumMessageSize="1024"), _LETTERS,
            max_message_bytes=("1024", "1048576")),
-    _set("queue-delay", queues.queue(DelaySeconds="9"), _LETTERS, delay_seconds=("9", "0")),
-    _set("queue-visibility", queues.queue(VisibilityTimeout="0"), _LETTERS, visibility_seconds=("0", "30")),
-    _set("queue-plain", queues.queue(SqsManagedSseEnabled="false"), _LETTERS, encryption=(None, "sqs")),
-    _set("queue-other-key",
+    edit("queue-delay", queues.queue(DelaySeconds="9"), _LETTERS, delay_seconds=("9", "0")),
+    edit("queue-visibility", queues.queue(VisibilityTimeout="0"), _LETTERS, visibility_seconds=("0", "30")),
+    edit("queue-plain", queues.queue(SqsManagedSseEnabled="false"), _LETTERS, encryption=(None, "sqs")),
+    edit("queue-other-key",
            queues.queue(SqsManagedSseEnabled="false", KmsMasterKeyId="alias/aws/sqs"), _LETTERS,
            encryption=("alias/aws/sqs", "sqs")),
     Drift("queue-opened", queues.opened, "update", *_LETTERS, {"policy.1": (Part('"Principal":"*"'), None)}),
     Drift("queue-tagged", queues.tagged, "update", *_LETTERS, _TAG),
     Drift("queue-deleted", queues.deleted, "create", *_LETTERS),
-    _set("events-retries", queues.events(MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60), _EVENTS,
+    edit("events-retries", queues.events(MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60), _EVENTS,
            retries=("0", "2"), max_age_seconds=("60", "3600"),
            on_failure=(None, Part("-dead-letters"))),
     Drift("events-unset", queues.events_unset, "create", *_EVENTS),
     # Tables.
-    _set("table-expiry", by.expiry_off, _CONNECTIONS, ttl_attribute=(None, "expires_at")),
-    _set("table-recovery", by.recovery_off, _MESSAGES, point_in_time_recovery=("off", "on")),
-    _set("table-protection", by.protection_off, _MESSAGES, deletion_protection=("off", "on")),
-    _set("table-billing", by.billing_provisioned, _CONNECTIONS, billing=("PROVISIONED", "PAY_PER_REQUEST")),
+    edit("table-expiry", by.expiry_off, _CONNECTIONS, ttl_attribute=(None, "expires_at")),
+    edit("table-recovery", by.recovery_off, _MESSAGES, point_in_time_recovery=("off", "on")),
+    edit("table-protection", by.protection_off, _MESSAGES, deletion_protection=("off", "on")),
+    edit("table-billing", by.billing_provisioned, _CONNECTIONS, billing=("PROVISIONED", "PAY_PER_REQUEST")),
     Drift("table-tagged", by.tag_table, "update", *_CONNECTIONS, _TAG),
     Drift("table-deleted", by.delete_table, "create", *_CONNECTIONS),
     # Log groups.
-    _set("logs-retention", by.retain_longer, _LOGS, retention_days=("365", "30")),
-    _set("logs-for-ever", by.retain_for_ever, _LOGS, retention_days=("0", "30")),
+    edit("logs-retention", by.retain_longer, _LOGS, retention_days=("365", "30")),
+    edit("logs-for-ever", by.retain_for_ever, _LOGS, retention_days=("0", "30")),
     Drift("logs-tagged", by.tag_group, "update", *_LOGS, _TAG),
     Drift("logs-untagged", by.untag_group, "update", *_LOGS, {"tags.nwchat:chat": (None, Part("e2e"))}),
     Drift("logs-deleted", by.delete_group, "create", *_LOGS),
@@ -182,13 +215,13 @@ DRIFTS = (
 
 # With logs.access on.
 LOGGED_DRIFTS = (
-    _set("access-log-removed", logs.access_log_removed, _STAGE,
+    edit("access-log-removed", logs.access_log_removed, _STAGE,
            access_log=(None, Part(":log-group:/aws/apigateway/nwchat-")),
            access_format=(None, FORMAT)),
-    _set("access-log-elsewhere", logs.access_log_set(logs.ELSEWHERE, FORMAT), _STAGE,
+    edit("access-log-elsewhere", logs.access_log_set(logs.ELSEWHERE, FORMAT), _STAGE,
            access_log=(logs.ELSEWHERE, Part(":log-group:/aws/apigateway/nwchat-"))),
-    _set("access-format", logs.access_format_changed, _STAGE, access_format=("$context.requestId", FORMAT)),
-    _set("access-retention", logs.access_group_forever, _ACCESS, retention_days=("0", "30")),
+    edit("access-format", logs.access_format_changed, _STAGE, access_format=("$context.requestId", FORMAT)),
+    edit("access-retention", logs.access_group_never_expires, _ACCESS, retention_days=("0", "30")),
     Drift("access-untagged", logs.access_group_untagged, "update", *_ACCESS, {"tags.nwchat:chat": (None,
           Part("e2e"))}),
     Drift("access-group-deleted", logs.access_group_deleted, "create", *_ACCESS),

@@ -1,9 +1,8 @@
-"""A proxy before the sandbox that lets AWS fail: it refuses calls in AWS's own wire form, loses answers and
-connections, and keeps count.
+"""A proxy in front of the sandbox that injects faults: it returns errors in AWS's wire format, drops
+responses and connections, and records all calls.
 
-Its own, rather than microburst, which does much more: microburst draws its faults without a seed, so that
-a failing run could not be repeated, and knows no bare 429. The Host header passes through unchanged, as
-the signature covers it.
+Not microburst: it chooses faults without a seed, so a failing run cannot be repeated, and it has no 429
+without a body. The Host header is forwarded unchanged, because the signature covers it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Fault(StrEnum):
-    """What may become of a call. Those after BROKEN_503 are the connection's; CONFLICT is API Gateway's."""
+    """A fault of one call. RESET, CUT and LATE are faults of the connection; CONFLICT is API Gateway's."""
 
     THROTTLED = auto()
     BARE_429 = auto()
@@ -43,7 +42,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """A call as it passes: `iam CreateRole`, `apigateway POST /v2/apis/*/routes`."""
+    """A call to AWS: `iam CreateRole`, `apigateway POST /v2/apis/*/routes`."""
 
     service: str
     operation: str
@@ -51,7 +50,7 @@ class Call:
 
     @property
     def faults(self) -> list[Fault]:
-        """Those that AWS could answer this call with."""
+        """The faults that are possible for this call."""
         rest = self.service in ("apigateway", "lambda")
         return [
             each
@@ -66,28 +65,29 @@ class Call:
 
 Choose = Callable[[Call], Fault | None]
 
-BUSY = "Unable to complete operation due to concurrent modification. Please try again later."
+CONFLICT_MESSAGE = "Unable to complete operation due to concurrent modification. Please try again later."
 
 _IDS = re.compile(r"(?<=/)[0-9a-f]{8}(?=/|$)")
 
 
 @dataclass
-class Seeded:
-    """Chooses a fault for `share` of all calls, the same for the n-th call of one kind under one seed.
+class SeededFaults:
+    """Chooses a fault for `share` of all calls. The fault of the n-th call of a kind depends on the seed
+    only.
 
-    So a seed means the same faults, whatever the order in which parallel calls come.
+    The same seed gives the same faults, in whatever order parallel calls arrive.
     """
 
     seed: int
     share: float = 0.2
     chosen: Counter[Fault] = field(default_factory=Counter)
-    _seen: Counter[Call] = field(default_factory=Counter)
+    _counts: Counter[Call] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, call: Call) -> Fault | None:
         with self._lock:
-            self._seen[call] += 1
-            drawn = random.Random(f"{self.seed} {call} {self._seen[call]}")
+            self._counts[call] += 1
+            drawn = random.Random(f"{self.seed} {call} {self._counts[call]}")
             if drawn.random() >= self.share:
                 return None
             fault = drawn.choice(call.faults)
@@ -96,7 +96,7 @@ class Seeded:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on to `upstream`; `choose` says what goes wrong with which."""
+    """Forwards requests to `upstream`; `choose` returns the fault of each call, or None."""
 
     daemon_threads = False
 
@@ -113,7 +113,7 @@ class Proxy(ThreadingHTTPServer):
 
     @contextmanager
     def choosing(self, choose: Choose) -> Iterator[None]:
-        """Within, `choose` chooses."""
+        """Uses `choose` within the context."""
         before, self.choose = self.choose, choose
         try:
             yield
@@ -123,7 +123,7 @@ class Proxy(ThreadingHTTPServer):
 
 @contextmanager
 def proxy(upstream: str, choose: Choose = lambda call: None) -> Iterator[Proxy]:
-    """A running proxy; all its connections have ended when it has."""
+    """A running proxy. All its connections are closed at the end of the context."""
     with Proxy(upstream, choose) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -133,7 +133,7 @@ def proxy(upstream: str, choose: Choose = lambda call: None) -> Iterator[Proxy]:
             server.shutdown()
             thread.join()
             for each in list(server.connections):
-                _end(each)
+                _shut_down(each)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None: ...
 
-    def _pass(self) -> None:
+    def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         call = _call(self.command, self.path, self.headers, body)
         fault = self.server.choose(call)
@@ -171,13 +171,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case Fault.LATE:
                 self._forward(body)
-                # Until the client has given up.
+                # Until the client times out.
                 self.rfile.read(1)
                 self.close_connection = True
             case _:
                 self.wfile.write(_refusal(call, fault))
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
 
     def _forward(self, body: bytes) -> bytes:
         """The sandbox's whole answer to the request, as it goes over the wire."""
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         return _wire(answer.status, kept, content)
 
     def _reset(self) -> None:
-        """Ends the connection with RST rather than FIN, as a router that has forgotten it does."""
+        """Closes the connection with RST rather than FIN, as a router that lost its state does."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.server.connections.discard(self.connection)
@@ -219,14 +219,14 @@ def _refusal(call: Call, fault: Fault) -> bytes:
         case Fault.BROKEN_500:
             return _error(call.service, 500, "InternalFailure", "An internal error occurred")
         case Fault.BROKEN_502:
-            # A load balancer's, which knows nothing of protocols.
+            # From a load balancer, which does not use the protocol of the service.
             return _wire(502, {"Content-Type": "text/html"}, b"<html><body>Bad Gateway</body></html>")
         case Fault.BROKEN_503:
             return _error(call.service, 503, "ServiceUnavailable", "Service Unavailable")
         case Fault.BARE_429:
             return _wire(429, {}, b"")
         case Fault.CONFLICT:
-            return _error(call.service, 409, "ConflictException", BUSY)
+            return _error(call.service, 409, "ConflictException", CONFLICT_MESSAGE)
         case _ if call.service in ("apigateway", "lambda"):
             return _error(call.service, 429, "TooManyRequestsException", "Too Many Requests")
         case _:
@@ -255,7 +255,7 @@ def _wire(status: int, headers: dict[str, str], body: bytes) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def _end(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

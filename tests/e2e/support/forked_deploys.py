@@ -1,8 +1,8 @@
-"""Commands as processes that die by SIGKILL at the call to AWS that a test names.
+"""Commands in forked processes that are killed with SIGKILL at a given call to AWS.
 
-`python -m tests.e2e.forking` imports everything and makes boto3's clients once, then forks a process for
-each line on its stdin: an import of boto3 and its clients cost a second, a fork some milliseconds. Nothing
-is shared with the parent but memory: the sockets that it warmed up with are closed, and it has one thread.
+`python -m tests.e2e.support.forked_deploys` imports all modules and creates boto3's clients once, then forks
+a process for each line on its stdin: importing boto3 and creating clients takes a second, a fork takes
+milliseconds. A fork shares only memory with its parent: the parent has one thread and no open connections.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from nwchatctl.output import domain_view  # noqa: F401 - what a command would im
 from tests.paths import ROOT
 
 SECONDS = 60.0
-"""How long a command may take; the slowest takes two."""
+"""Timeout of a command; the slowest takes two seconds."""
 
-ASK_EVERY = 0.15
-"""Seconds between two questions whether a function is ready, so that the second is mostly answered with yes:
-the sandbox's take a tenth of a second (`nwchatctl.sandbox.patches.ministack`)."""
+POLL_SECONDS = 0.15
+"""Seconds between two polls of a function's state. In the sandbox a function is ready after a tenth of a
+second (`nwchatctl.sandbox.patches.ministack`), so the second poll usually succeeds."""
 
-ABOUT = (
+IDENTIFYING_PARAMETERS = (
     *("FunctionName", "Name", "Qualifier", "StatementId", "RoleName", "PolicyName", "TableName", "StageName"),
     *(
         "logGroupName",
@@ -59,22 +59,22 @@ ABOUT = (
         "resourceArn",
     ),
 )
-"""The parameters that tell one call of an operation from another."""
+"""The parameters that distinguish two calls of the same operation."""
 
 
 @dataclass(frozen=True)
-class Kill:
-    """At the call of that name (`CreateRole nwchat-x-connect`): before it is sent, or after AWS has answered
-    and before the tool hears of it."""
+class KillPoint:
+    """The call (`CreateRole nwchat-x-connect`) at which a process is killed: before it is sent, or after AWS
+    has answered and before the tool receives the answer."""
 
     call: str
     moment: Literal["before", "after"] = "after"
 
 
 @dataclass(frozen=True)
-class Line:
-    """A command line with its `NWCHAT_*` variables. `newer` is the tool's next version: its functions have
-    other code, its API another route and other limits."""
+class CommandLine:
+    """A command line with its `NWCHAT_*` variables. `newer` runs the next version of the tool: other function
+    code, one more route and another integration timeout."""
 
     argv: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -82,9 +82,9 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a process ended. `code` is its exit code, None when it was killed; `calls` are all that it sent, in
-    the order of their sending by all its threads together."""
+class ForkResult:
+    """How a process ended. `code` is its exit code, or None if it was killed. `calls` are all calls that it
+    sent, in the order in which they were sent."""
 
     code: int | None
     out: str
@@ -93,20 +93,20 @@ class Ended:
 
     @property
     def data(self) -> Any:
-        """What it printed, of a command that succeeded."""
+        """The JSON output of a command that succeeded."""
         assert self.code == 0, self
         return json.loads(self.out)
 
 
 class Forks:
-    """The forking process, from outside."""
+    """A client of the forking process."""
 
     def __init__(self, process: subprocess.Popen[str], environ: Mapping[str, str]) -> None:
         self._process = process
         self._environ = environ
 
-    def run(self, line: Line, kill: Kill | None = None) -> Ended:
-        """Runs a command to its end, one way or the other."""
+    def run(self, line: CommandLine, kill: KillPoint | None = None) -> ForkResult:
+        """Runs a command until it ends or is killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request = {
@@ -119,17 +119,17 @@ class Forks:
         self._process.stdin.flush()
         readable, _, _ = select.select([self._process.stdout], [], [], SECONDS)
         if not readable:
-            # Both say on stderr where each of their threads is.
+            # Makes parent and child print the stacks of their threads to stderr.
             os.killpg(self._process.pid, signal.SIGUSR1)
             select.select([self._process.stdout], [], [], 2.0)
         assert readable, f"{line}, to be killed at {kill}, has not ended"
         answer = json.loads(self._process.stdout.readline())
-        return Ended(answer["code"], answer["out"], answer["err"], tuple(answer["calls"]))
+        return ForkResult(answer["code"], answer["out"], answer["err"], tuple(answer["calls"]))
 
 
 @contextmanager
 def forks(environ: Mapping[str, str], home: Path) -> Iterator[Forks]:
-    """Forks of a process for the sandbox and the chat that `environ` names, which have `home` to live in."""
+    """Starts the forking process for the sandbox and chat of `environ`, with `home` as working directory."""
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
         cwd=ROOT,
@@ -147,16 +147,16 @@ def forks(environ: Mapping[str, str], home: Path) -> Iterator[Forks]:
             assert process.wait(SECONDS) == 0
     finally:
         if process.poll() is None:
-            # With the child that it may be waiting for.
+            # Together with its child process.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-class Watch:
-    """Names the calls of this process and ends it at the one that it is told.
+class CallRecorder:
+    """Records the calls of this process by name and kills the process at the kill point.
 
-    Threads make it a matter of luck which call comes when; its name is the same in every run: the operation
-    and what it is about, ids left out, and from the second of the same on a number.
+    Threads send calls in any order, but a call has the same name in every run: the operation and its
+    identifying parameters without ids, and a number from the second such call on.
     """
 
     def __init__(self) -> None:
@@ -166,22 +166,22 @@ class Watch:
         self._list = -1
         self._kill: tuple[str, str] | None = None
 
-    def over(self, client: Any) -> None:
-        """Has botocore tell of this client's calls."""
+    def attach(self, client: Any) -> None:
+        """Registers for the calls of this client."""
         events = client.meta.events
-        events.register("provide-client-params.*.*", self._called)
-        events.register("before-send.*.*", self._sending)
-        events.register("before-parse.*.*", self._answered)
+        events.register("provide-client-params.*.*", self._name_call)
+        events.register("before-send.*.*", self._before_send)
+        events.register("before-parse.*.*", self._before_parse)
 
     def begin(self, kill: list[str] | None, list_: int) -> None:
-        """From here on, in this process; names of calls are written to the file `list_`."""
+        """Starts recording in this process. Call names are written to the file descriptor `list_`."""
         self._sent, self._list = Counter(), list_
         self._kill = (kill[0], kill[1]) if kill else None
 
-    def _called(self, event_name: str, params: Mapping[str, Any], **_: object) -> None:
-        self._thread.name = called(event_name.rpartition(".")[2], params)
+    def _name_call(self, event_name: str, params: Mapping[str, Any], **_: object) -> None:
+        self._thread.name = call_name(event_name.rpartition(".")[2], params)
 
-    def _sending(self, **_: object) -> None:
+    def _before_send(self, **_: object) -> None:
         with self._lock:
             name = self._thread.name
             self._sent[name] += 1
@@ -191,21 +191,21 @@ class Watch:
             if self._list >= 0:
                 os.write(self._list, f"{call}\n".encode())
 
-    def _answered(self, **_: object) -> None:
+    def _before_parse(self, **_: object) -> None:
         if self._kill == (self._thread.call, "after"):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def called(operation: str, params: Mapping[str, Any]) -> str:
-    """`CreateRole nwchat-x-connect`: a call as it is called in each of its runs."""
-    about = [str(params[each]) for each in ABOUT if each in params]
-    # A version's number depends on what was published before; a description of more words says nothing.
-    told = [re.sub("/apis/[^/]+", "/apis/API", each) for each in about if not re.search("^[0-9]+$| ", each)]
-    return " ".join([operation, *told])
+def call_name(operation: str, params: Mapping[str, Any]) -> str:
+    """The name of a call, equal in every run: `CreateRole nwchat-x-connect`."""
+    about = [str(params[each]) for each in IDENTIFYING_PARAMETERS if each in params]
+    # Version numbers depend on earlier publishes, and free-text descriptions do not identify anything.
+    parts = [re.sub("/apis/[^/]+", "/apis/API", each) for each in about if not re.search("^[0-9]+$| ", each)]
+    return " ".join([operation, *parts])
 
 
 def newer() -> None:
-    """Makes this process the tool's next version."""
+    """Patches this process so that it is the next version of the tool."""
     made = package
 
     def packaged() -> Package:
@@ -220,26 +220,28 @@ def newer() -> None:
     chat.ROUTES = {**chat.ROUTES, "newer": "message"}
 
 
-class Watched(Aws):
-    """boto3 whose clients are all watched."""
+class RecordedAws(Aws):
+    """An AWS session that records the calls of all its clients."""
 
-    def __init__(self, access: Access, watch: Watch) -> None:
+    def __init__(self, access: Access, recorder: CallRecorder) -> None:
         super().__init__(access)
-        self._watch = watch
+        self._recorder = recorder
 
     def _make(self, *wanted: Any) -> Any:
         client = super()._make(*wanted)
-        self._watch.over(client)
+        self._recorder.attach(client)
         return client
 
     def close(self) -> None:
-        """Leaves the clients without a connection."""
+        """Closes all connections of the clients."""
         for client in self._clients.values():
             client.close()
 
 
-def _child(request: dict[str, Any], aws: Watched, watch: Watch, files: tuple[int, int, int]) -> int:
-    """One command line; returns its exit code, or not at all."""
+def _child(
+    request: dict[str, Any], aws: RecordedAws, recorder: CallRecorder, files: tuple[int, int, int]
+) -> int:
+    """Runs one command line. Returns its exit code, unless the process is killed."""
     out, err, calls = files
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
@@ -249,20 +251,20 @@ def _child(request: dict[str, Any], aws: Watched, watch: Watch, files: tuple[int
     app = App(environ=request["environ"])
     app.cwd = Path(os.environ["FORKS_HOME"])
     app.aws = aws
-    watch.begin(request["kill"], calls)
+    recorder.begin(request["kill"], calls)
     try:
         return int(cli._run(app, request["argv"]))
     except BaseException as error:
         return int(cli._failed(app, request["argv"], error))
 
 
-def _forked(request: dict[str, Any], aws: Watched, watch: Watch) -> dict[str, Any]:
+def _forked(request: dict[str, Any], aws: RecordedAws, recorder: CallRecorder) -> dict[str, Any]:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as calls:
         pid = os.fork()
         if pid == 0:
             code = 70
             try:
-                code = _child(request, aws, watch, (out.fileno(), err.fileno(), calls.fileno()))
+                code = _child(request, aws, recorder, (out.fileno(), err.fileno(), calls.fileno()))
                 sys.stdout.flush()
                 sys.stderr.flush()
             finally:
@@ -280,8 +282,8 @@ def _forked(request: dict[str, Any], aws: Watched, watch: Watch) -> dict[str, An
     }
 
 
-def _warm(aws: Watched) -> None:
-    """Has every module, cache and client made, and leaves no thread and no connection."""
+def _warm(aws: RecordedAws) -> None:
+    """Fills all caches and creates all clients. Leaves no thread and no connection behind."""
     app = App(environ=os.environ)
     app.aws = aws
     assert all(cli.tree().commands.values()), "every command's module is imported"
@@ -292,16 +294,16 @@ def _warm(aws: Watched) -> None:
 
 
 def main() -> None:
-    # A file of its own, which the forked do not close with their stderr.
+    # A file descriptor of its own, as child processes replace their stderr.
     faulthandler.register(signal.SIGUSR1, file=os.fdopen(os.dup(2), "w"), all_threads=True)
-    retry.FIRST_POLL = ASK_EVERY
-    watch = Watch()
-    aws = Watched(App(environ=os.environ).aws.access, watch)
+    retry.FIRST_POLL = POLL_SECONDS
+    recorder = CallRecorder()
+    aws = RecordedAws(App(environ=os.environ).aws.access, recorder)
     _warm(aws)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        print(json.dumps(_forked(json.loads(line), aws, watch)), flush=True)
+        print(json.dumps(_forked(json.loads(line), aws, recorder)), flush=True)
 
 
 if __name__ == "__main__":

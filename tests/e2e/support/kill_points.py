@@ -1,14 +1,13 @@
-"""Kills a command at each of its calls to AWS in turn and holds that the same command, run again, ends where
-an undisturbed one does.
+"""Kills a command at each of its calls to AWS and checks that the same command, run again, reaches the same
+end state as an uninterrupted run.
 
-A kill comes when AWS has answered a call and before the tool hears of it, which is also right before the
-next one; and once before the first. Which calls there are is seen in an undisturbed run. A call has a name of
-its own (`tests.e2e.forking.called`), so that each has its turn in whatever order threads come to make them.
+A command is killed once before its first call, and after each call: AWS has answered, but the tool has not
+received the answer. The calls are taken from an uninterrupted run. Each call has a unique name
+(`forked_deploys.call_name`), so the order in which threads send calls does not matter.
 
-The reads that a command begins with are some sixty, of which the first and the last are killed: who dies at
-the last has sent all the others, and nothing else, so that no other could leave what that one does not. What
-was there is there still: running the command again would be the undisturbed run once more, and the next call
-has its turn. After each later kill it is run again, and the chat is dumped and planned.
+A command starts with about sixty reads. Only the first and the last of them are kill points: a command that
+is killed at the last read has sent all the others and changed nothing. After each later kill the command runs
+again, and the chat is dumped and planned.
 """
 
 from __future__ import annotations
@@ -17,28 +16,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.e2e.support.forked_deploys import Ended, Forks, Kill, Line
+from tests.e2e.support.forked_deploys import CommandLine, ForkResult, Forks, KillPoint
 from tests.e2e.support.operator import READS, Operator
 from tests.e2e.support.state_dump import Dump, differences, dump
 
 ASKED_AGAIN = ("GetFunction ", "DescribeTable ")
-"""Calls that a waiter repeats, once more or once less as it happens."""
+"""Calls that a waiter repeats; how often varies from run to run."""
 
 
 _READS = (*READS, "Scan", "Query")
 
 
 @dataclass(frozen=True)
-class Way:
-    """A command that leads from one state of the chat to another, as an undisturbed run of it showed.
+class Transition:
+    """A command that changes the chat from one state to another, recorded in an uninterrupted run.
 
-    `plan` is the command line that says what is left to do then, `planned` what it says; `calls` are those
-    that it is to be killed at. `once`: run again when all is done, the command does something else.
+    `plan` is the command line that shows the remaining changes afterwards, `planned` its output. `calls` are
+    the kill points. `once`: the command must not run again after it has completed.
     """
 
     name: str
-    line: Line
-    plan: Line
+    line: CommandLine
+    plan: CommandLine
     before: Dump
     after: Dump
     planned: Any
@@ -47,128 +46,135 @@ class Way:
 
 
 @dataclass
-class Tally:
-    """How far a way has been gone: `killed` names the calls that were a process's last, `read` the reads that
-    it begins with, between the first and the last. `changed` counts the processes that had begun to change
-    something."""
+class KillProgress:
+    """Which kill points are done. `killed` are the calls at which a process was killed, `read` the reads at
+    the start that are not killed. `changed` counts the processes that were killed after their first
+    change."""
 
-    way: Way
-    next: list[Kill]
+    transition: Transition
+    next: list[KillPoint]
     killed: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     changed: int = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.way.name}: {len({*self.killed, *self.read})} AWS calls, killed {len(self.killed)} times, "
-            f"{self.changed} times half done; run again, it ended each time as if undisturbed"
+            f"{self.transition.name}: {len({*self.killed, *self.read})} AWS calls, "
+            f"killed {len(self.killed)} times, {self.changed} times after a change; "
+            "the next run always reached the end state"
         )
 
     @property
-    def missed(self) -> list[str]:
-        """The calls that no process was killed at, but for those that only ask whether something is ready."""
-        again = {each for each in self.way.calls if "#" in each and each.startswith(ASKED_AGAIN)}
+    def not_killed(self) -> list[str]:
+        """The calls at which no process was killed, without the repeated calls of waiters."""
+        again = {each for each in self.transition.calls if "#" in each and each.startswith(ASKED_AGAIN)}
         known = {*self.killed, *self.read, *again}
-        return [each for each in self.way.calls if each not in known]
+        return [each for each in self.transition.calls if each not in known]
 
 
-class Killing:
-    """Kills commands about one chat. `meanwhile` is called after each kill of one that had begun to
-    change something, and after the run that followed it."""
+class KillRunner:
+    """Kills commands about one chat. `after_kill` is called after each kill that may have left changes, and
+    after the run that follows it."""
 
-    def __init__(self, chat: Operator, forks: Forks, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, chat: Operator, forks: Forks, after_kill: Callable[[], object] = lambda: None) -> None:
         self.chat = chat
         self.forks = forks
-        self.meanwhile = meanwhile
+        self.after_kill = after_kill
 
-    def done(self, line: Line) -> Any:
-        """Runs a command that has to succeed; what it printed."""
+    def run(self, line: CommandLine) -> Any:
+        """Runs a command that must succeed. Returns its JSON."""
         return self.forks.run(line).data
 
-    def undisturbed(self, name: str, line: Line, plan: Line) -> Way:
-        """Goes a way once and remembers it."""
+    def run_uninterrupted(self, name: str, line: CommandLine, plan: CommandLine) -> Transition:
+        """Runs a command once and records the transition."""
         before = dump(self.chat)
         ran = self.forks.run(line)
         assert ran.code == 0, ran
         assert len(set(ran.calls)) == len(ran.calls)
-        return Way(name, line, plan, before, dump(self.chat), self.done(plan)["changes"], ran.calls)
+        return Transition(name, line, plan, before, dump(self.chat), self.run(plan)["changes"], ran.calls)
 
-    def at_every_call(self, ways: Sequence[Way], back: Callable[[], object] = lambda: None) -> list[Tally]:
-        """Kills each of the ways at every call. The next one begins where one ends; `back` leads from the end
-        of the last to the start of the first. The chat is at the start of the first way now and after."""
-        tallies = [
-            Tally(way, [Kill(way.calls[0], "before"), *(Kill(each) for each in way.calls)]) for way in ways
+    def kill_at_every_call(
+        self, transitions: Sequence[Transition], back: Callable[[], object] = lambda: None
+    ) -> list[KillProgress]:
+        """Kills each transition at every call. Each transition starts where the one before ends; `back`
+        restores the start of the first. The chat is in that state before and after."""
+        progresses = [
+            KillProgress(
+                transition,
+                [KillPoint(transition.calls[0], "before"), *(KillPoint(each) for each in transition.calls)],
+            )
+            for transition in transitions
         ]
-        while any(tally.next for tally in tallies):
-            for tally in tallies:
-                self._go(tally)
+        while any(progress.next for progress in progresses):
+            for progress in progresses:
+                self._kill_next(progress)
             back()
-        for tally in tallies:
-            assert tally.missed == [], str(tally)
-        return tallies
+        for progress in progresses:
+            assert progress.not_killed == [], str(progress)
+        return progresses
 
-    def _go(self, tally: Tally) -> None:
-        """From the way's start to its end, by way of a kill that leaves something where one is to come."""
-        way = tally.way
-        if not tally.killed:
-            self._reading(tally)
-        if tally.next:
-            kill = tally.next.pop(0)
-            ran = self.forks.run(way.line, kill)
+    def _kill_next(self, progress: KillProgress) -> None:
+        """Goes from the start state to the end state, with a kill in between if a kill point is left."""
+        transition = progress.transition
+        if not progress.killed:
+            self._kill_reads(progress)
+        if progress.next:
+            kill = progress.next.pop(0)
+            ran = self.forks.run(transition.line, kill)
             if ran.code is not None:
-                # It came to its end without that call.
-                self._arrived(way, kill, ran)
+                # The command ended without that call.
+                self._check_end_state(transition, kill, ran)
                 return
-            tally.killed.append(kill.call)
-            tally.changed += 1
-            self.meanwhile()
-            if way.once and dump(self.chat) == way.after:
+            progress.killed.append(kill.call)
+            progress.changed += 1
+            self.after_kill()
+            if transition.once and dump(self.chat) == transition.after:
                 return
-            self._arrived(way, kill, self.forks.run(way.line))
-            self.meanwhile()
+            self._check_end_state(transition, kill, self.forks.run(transition.line))
+            self.after_kill()
             return
-        self.done(way.line)
+        self.run(transition.line)
 
-    def _reading(self, tally: Tally) -> None:
-        """The kills at those calls that come before the first which is no read: they leave nothing."""
+    def _kill_reads(self, progress: KillProgress) -> None:
+        """Kills at the first and the last of the reads at the start, which leave no changes."""
         kills = []
-        while tally.next and tally.next[0].call.startswith(_READS):
-            kills.append(tally.next.pop(0))
-        tally.read = [each.call for each in kills[1:-1]]
+        while progress.next and progress.next[0].call.startswith(_READS):
+            kills.append(progress.next.pop(0))
+        progress.read = [each.call for each in kills[1:-1]]
         for kill in dict.fromkeys([*kills[:1], *kills[-1:]]):
-            ran = self.forks.run(tally.way.line, kill)
+            ran = self.forks.run(progress.transition.line, kill)
             assert ran.code is None, (kill, ran)
-            tally.killed.append(kill.call)
-        assert differences(tally.way.before, dump(self.chat)) == [], "a read changed something"
+            progress.killed.append(kill.call)
+        assert differences(progress.transition.before, dump(self.chat)) == [], "a read changed something"
 
-    def _arrived(self, way: Way, kill: Kill, ran: Ended) -> None:
-        where = f"{way.name}, killed {kill.moment} {kill.call}"
+    def _check_end_state(self, transition: Transition, kill: KillPoint, ran: ForkResult) -> None:
+        where = f"{transition.name}, killed {kill.moment} {kill.call}"
         assert ran.code == 0, (where, ran)
-        different = differences(way.after, dump(self.chat))
+        different = differences(transition.after, dump(self.chat))
         assert not different, "\n".join([where, *(each[:300] for each in different[:12])])
-        left = self.done(way.plan)["changes"]
-        assert left == way.planned, (where, left)
+        left = self.run(transition.plan)["changes"]
+        assert left == transition.planned, (where, left)
 
 
-def planning(line: Line) -> Line:
-    """What says what a deploy as `line` would do."""
+def plan_line(line: CommandLine) -> CommandLine:
+    """The command line that plans what `line` deploys."""
     return replace(line, argv=("plan", "--json"))
 
 
-def there_and_back(killing: Killing, name: str, one: Line, other: Line) -> list[Way]:
-    """The ways between two configurations, begun and ended at `one`; of the way back, those calls only that
-    the way there has not."""
-    there = killing.undisturbed(name, other, planning(other))
-    back = killing.undisturbed(f"{name}, the other calls of the way back", one, planning(one))
+def round_trip(kill_runner: KillRunner, name: str, one: CommandLine, other: CommandLine) -> list[Transition]:
+    """The transitions from `one` to `other` and back. The second has only the calls that the first does
+    not."""
+    there = kill_runner.run_uninterrupted(name, other, plan_line(other))
+    back = kill_runner.run_uninterrupted(f"{name}, back: other calls", one, plan_line(one))
     assert (there.planned, back.planned) == ([], [])
     assert differences(back.after, there.before) == []
     return [there, replace(back, calls=tuple(each for each in back.calls if each not in there.calls))]
 
 
 def wipe(chat: Operator) -> None:
-    """Takes all of a chat away, fast and without the tool."""
+    """Deletes all resources of a chat, fast and without the tool."""
     for each in chat._apis():
-        if each["Name"] in (f"nwchat-{chat.name}", chat.called("history")):
+        if each["Name"] in (f"nwchat-{chat.name}", chat.resource_name("history")):
             chat.api.delete_api(ApiId=each["ApiId"])
     removers: dict[str, Callable[[str], object]] = {
         "function": lambda name: chat.root("lambda").delete_function(FunctionName=name),
@@ -177,7 +183,7 @@ def wipe(chat: Operator) -> None:
         "queue": lambda name: _remove_queue(chat, name),
         "table": lambda name: _remove_table(chat, name),
     }
-    for each in chat.there():
+    for each in chat.resources():
         kind, name = each.split()
         removers[kind](name)
     assert dump(chat) == {}

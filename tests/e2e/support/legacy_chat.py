@@ -1,7 +1,7 @@
-"""A chat as somebody clicks it together in the console, after AWS's tutorial: made with raw boto3, as root.
+"""A chat as it is built in the console after AWS's tutorial, created with boto3 as root.
 
-Its functions are Node.js and are run by node. `@aws-sdk/client-dynamodb` is the emulator's stand-in for what
-Lambda has; there is none for @connections, so those posts are signed with Node's own crypto, as the SDK does.
+Its functions run on Node.js. The emulator provides `@aws-sdk/client-dynamodb` as Lambda does, but no client
+for @connections: those posts are signed with Node's crypto module, as the SDK does.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ ROUTES = {
     "onMessage": "on-message",
     "sayLoud": "on-message",
 }
-"""Route key → function; the last is one that our chat has not."""
+"""Route key → function. nwchatctl has no route like the last one."""
 
 
 @dataclass
-class Consoled:
-    """The chat made by hand: its table is called `name`, its functions `name`-connect and so on."""
+class LegacyChat:
+    """The legacy chat. Its table is called `name`, its functions `name`-connect and so on."""
 
     operator: Operator
     name: str = "chat"
@@ -106,7 +106,7 @@ class Consoled:
     api_id: str = ""
     deployment: str = ""
 
-    def make(self) -> Consoled:
+    def make(self) -> LegacyChat:
         self._table()
         role = self._role()
         arns = {short: self._function(short, role) for short in SOURCES}
@@ -117,7 +117,7 @@ class Consoled:
         return self
 
     def remove(self) -> None:
-        """Takes away what is left of it; the API too, unless that is gone."""
+        """Deletes its remaining resources."""
         dynamodb, functions, iam = (self.operator.root(each) for each in ("dynamodb", "lambda", "iam"))
         for name in self.functions:
             _ignoring(
@@ -139,7 +139,7 @@ class Consoled:
 
     @property
     def flags(self) -> list[str]:
-        """What says which chat it is."""
+        """The flags of `adopt` that identify this chat."""
         connect_, disconnect, message = self.functions
         return [
             *("--api-id", self.api_id, "--table", self.name, "--connect-function", connect_),

@@ -1,7 +1,8 @@
-"""One chat as its operator and as the emulator's root see it, for tests that build, break and mend it.
+"""One chat, used by its operator and by the root user of the emulator, for tests that deploy, change and
+repair it.
 
-`Operator.run` calls a command inside this process: the process itself (arguments, streams, signals) is
-tested elsewhere, and boto3's clients, which cost more than a command does, are made once.
+`Operator.run` runs a command inside this process: arguments, streams and signals are tested elsewhere, and
+boto3's clients, which take longer to create than a command takes to run, are created once.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ OPERATOR_POLICY = json.loads((DOCS / "operator-policy.json").read_text())
 _POLICIES = f"arn:aws:iam::{ACCOUNT}:policy/"
 
 READS = ("Get", "List", "Describe")
-"""How the names of those calls begin that change nothing."""
+"""Prefixes of the operations that change nothing."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command printed, its exit code, the error that it ended with, and the calls that it made."""
+    """The result of a command: exit code, output, the calls that it sent, and its error."""
 
     code: int
     out: str
@@ -51,17 +52,17 @@ class Ran:
 
     @property
     def writes(self) -> list[str]:
-        """The calls that are no reads."""
+        """The calls that change something."""
         return [each for each in self.calls if not each.startswith(READS)]
 
     @property
-    def built(self) -> list[str]:
-        """The writes that are not about lock and releases."""
+    def resource_writes(self) -> list[str]:
+        """The writes other than those of the lock and the releases."""
         return [each for each in self.writes if each != "UpdateItem"]
 
 
 class Operator:
-    """Runs commands about the chat `name`; `settings` are `NWCHAT_*` variables of every one of them."""
+    """Runs commands about the chat `name`, with `settings` (`NWCHAT_*` variables) for all of them."""
 
     def __init__(self, sandbox: Sandbox, name: str, home: Path, **settings: str) -> None:
         self.sandbox = sandbox
@@ -77,16 +78,18 @@ class Operator:
         self._calls: list[str] = []
         target = sandbox.target
         keys = StaticCredentials(target.access_key_id, target.secret_access_key)
-        self.aws = Aws(Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._called)
+        self.aws = Aws(
+            Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._record_call
+        )
         self._root: dict[str, Any] = {}
 
-    def _called(self, line: str) -> None:
+    def _record_call(self, line: str) -> None:
         self._calls.append(line.split()[1].rstrip(":"))
 
     # Commands ---------------------------------------------------------------------------------
 
     def run(self, *argv: str, **settings: str) -> Ran:
-        """Runs one command line; an error of ours or of boto3's is in what comes back."""
+        """Runs one command line. An expected error is part of the result; others are raised."""
         app = App(environ={**self.environ, **settings})
         app.cwd = self.home
         app.aws = self.aws
@@ -104,7 +107,7 @@ class Operator:
         return Ran(code, out.getvalue(), err.getvalue(), tuple(self._calls[began:]), error)
 
     def json(self, *argv: str, **settings: str) -> Any:
-        """Runs a command that has to succeed, with --json; what it printed."""
+        """Runs a command with --json that must succeed. Returns its JSON."""
         ran = self.run(*argv, "--json", **settings)
         assert (ran.code, ran.error and ran.error.message) == (0, None)
         return ran.data
@@ -119,22 +122,22 @@ class Operator:
         return changes
 
     def destroy(self) -> None:
-        """Takes everything away, data and logs too."""
+        """Destroys the chat with its data and logs."""
         self.json("destroy", "--delete-data", "--confirm", self.name)
 
     # Names ------------------------------------------------------------------------------------
 
-    def called(self, thing: str) -> str:
+    def resource_name(self, thing: str) -> str:
         """`connect` → `nwchat-NAME-connect`."""
         return f"nwchat-{self.name}-{thing}"
 
     def log_group(self, short: str) -> str:
-        return f"/aws/lambda/{self.called(short)}"
+        return f"/aws/lambda/{self.resource_name(short)}"
 
     @property
     def access_log(self) -> str:
         """The access log's group."""
-        return f"/aws/apigateway/{self.called('access')}"
+        return f"/aws/apigateway/{self.resource_name('access')}"
 
     def arn(self, service: str, resource: str) -> str:
         region = "" if service == "iam" else DEFAULT_REGION
@@ -144,7 +147,7 @@ class Operator:
     def tags(self) -> dict[str, str]:
         return {"nwchat:chat": self.name, "nwchat:managed-by": "nwchatctl"}
 
-    # The hand of somebody else ----------------------------------------------------------------
+    # Changes without the tool -----------------------------------------------------------------
 
     def root(self, service: str) -> Any:
         """A client with the emulator's root key."""
@@ -178,12 +181,12 @@ class Operator:
 
     def route(self, key: str) -> dict[str, Any]:
         """A route as API Gateway has it."""
-        return _named(self.api.get_routes(ApiId=self.api_id)["Items"], "RouteKey", key)
+        return _find(self.api.get_routes(ApiId=self.api_id)["Items"], "RouteKey", key)
 
     def integration(self, name: str) -> str:
         """An integration's id."""
         found = self.api.get_integrations(ApiId=self.api_id)["Items"]
-        return str(_named(found, "Description", f"nwchatctl:{name}")["IntegrationId"])
+        return str(_find(found, "Description", f"nwchatctl:{name}")["IntegrationId"])
 
     @property
     def url(self) -> str:
@@ -191,21 +194,21 @@ class Operator:
 
     @property
     def history_url(self) -> str:
-        """Where its history API is, without a trailing slash."""
+        """The URL of the history API, without a trailing slash."""
         return f"{self.sandbox.endpoint}/_aws/execute-api/{self.history_id}"
 
-    def there(self) -> set[str]:
-        """Whatever bears this chat's name, by kind, as root lists it."""
-        mine = f"nwchat-{self.name}"
+    def resources(self) -> set[str]:
+        """All resources with the name of this chat, as `kind name`."""
+        prefix = f"nwchat-{self.name}"
         found = {
             "table": self.root("dynamodb").list_tables()["TableNames"],
-            "log-group": _names(self.root("logs"), "describe_log_groups", "logGroups", "logGroupName"),
+            "log-group": _list_names(self.root("logs"), "describe_log_groups", "logGroups", "logGroupName"),
             "queue": [
                 each.rpartition("/")[2] for each in self.root("sqs").list_queues().get("QueueUrls", [])
             ],
-            "role": _names(self.root("iam"), "list_roles", "Roles", "RoleName"),
-            "function": _names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
-            "token-keys": _names(self.root("ssm"), "describe_parameters", "Parameters", "Name"),
+            "role": _list_names(self.root("iam"), "list_roles", "Roles", "RoleName"),
+            "function": _list_names(self.root("lambda"), "list_functions", "Functions", "FunctionName"),
+            "token-keys": _list_names(self.root("ssm"), "describe_parameters", "Parameters", "Name"),
             "api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "WEBSOCKET"],
             "history-api": [each["Name"] for each in self._apis() if each["ProtocolType"] == "HTTP"],
         }
@@ -213,24 +216,24 @@ class Operator:
             f"{kind} {name}"
             for kind, names in found.items()
             for name in names
-            if name == mine or f"{mine}-" in name or f"{mine}/" in name
+            if name == prefix or f"{prefix}-" in name or f"{prefix}/" in name
         }
 
-    # What the operator may do -----------------------------------------------------------------
+    # Permissions of the operator --------------------------------------------------------------
 
     @contextmanager
     def allowed(self, policy: Mapping[str, Any], name: str = "nwchat-operator") -> Iterator[None]:
-        """Within, the operator's managed policy `name` is `policy`; after, what it was."""
+        """Replaces the managed policy `name` of the operator within the context."""
         iam, arn = self.root("iam"), _POLICIES + name
         version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         before = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-        self._hold(arn, policy)
+        self._set_policy(arn, policy)
         try:
             yield
         finally:
-            self._hold(arn, before)
+            self._set_policy(arn, before)
 
-    def _hold(self, arn: str, policy: Mapping[str, Any]) -> None:
+    def _set_policy(self, arn: str, policy: Mapping[str, Any]) -> None:
         iam, text = self.root("iam"), json.dumps(policy)
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
         for each in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
@@ -244,16 +247,16 @@ def _invoke(app: App, argv: Iterable[str]) -> int:
         return app.finish(commands.invoke(ctx))
 
 
-def _named(items: Iterable[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
+def _find(items: Iterable[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
     return next(each for each in items if each.get(key) == value)
 
 
-def _names(client: Any, call: str, items: str, name: str) -> list[str]:
+def _list_names(client: Any, call: str, items: str, name: str) -> list[str]:
     return [each[name] for page in client.get_paginator(call).paginate() for each in page[items]]
 
 
 def without(policy: Mapping[str, Any], sid: str, action: str) -> dict[str, Any]:
-    """`policy` less one action of the statement `sid`, and less a statement that has none left."""
+    """`policy` without one action of the statement `sid`; a statement without actions is left out."""
     kept = []
     for each in policy["Statement"]:
         actions = listed(each["Action"])
@@ -265,7 +268,7 @@ def without(policy: Mapping[str, Any], sid: str, action: str) -> dict[str, Any]:
     return {**policy, "Statement": kept}
 
 
-def pairs(policy: Mapping[str, Any]) -> set[tuple[str, str]]:
+def sid_actions(policy: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Every (Sid, action) of a policy."""
     return {(each["Sid"], action) for each in policy["Statement"] for action in listed(each["Action"])}
 

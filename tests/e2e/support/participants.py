@@ -1,4 +1,4 @@
-"""People who are in the chat while something is done to it."""
+"""Participants who stay connected while the chat is deployed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 from websockets.sync.client import connect
 
 from tests.e2e.support.chat import SECONDS, Player, unique
-from tests.e2e.support.forked_deploys import Line, forks
-from tests.e2e.support.kill_points import Killing
+from tests.e2e.support.forked_deploys import CommandLine, forks
+from tests.e2e.support.kill_points import KillRunner
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.state_dump import NEWEST
 
 
-class Talk:
-    """Two people who stay connected and hear each other whatever is done to the chat."""
+class Conversation:
+    """Two connected participants who exchange messages."""
 
     def __init__(self, chat: Operator) -> None:
         self._chat = chat
@@ -24,39 +24,41 @@ class Talk:
             Player(self._stack.enter_context(connect(chat.url, proxy=None, open_timeout=SECONDS)))
             for _ in range(2)
         ]
-        self.said: list[str] = []
+        self.sent: list[str] = []
 
     def exchange(self) -> None:
-        """Each says something that both hear."""
+        """Each participant sends a message that both receive."""
         for sender in self._two:
-            self.said.append(unique())
-            sender.send(self.said[-1])
+            self.sent.append(unique())
+            sender.send(self.sent[-1])
             for each in self._two:
-                each.hear(self.said[-1])
+                each.receive_text(self.sent[-1])
 
     def end(self) -> None:
-        """Holds that the history has all of it, once."""
+        """Asserts that the history has each message once, and disconnects."""
         pages = self._chat.root("dynamodb").get_paginator("scan")
         rows = [
-            row for page in pages.paginate(TableName=self._chat.called("messages")) for row in page["Items"]
+            row
+            for page in pages.paginate(TableName=self._chat.resource_name("messages"))
+            for row in page["Items"]
         ]
         kept = [row["message"]["S"] for row in rows if "message" in row]
-        assert sorted(kept) == sorted(self.said)
+        assert sorted(kept) == sorted(self.sent)
         self._stack.close()
 
 
 @contextmanager
-def talked(chat: Operator, one: Line, other: Line) -> Iterator[Killing]:
-    """A chat that was deployed as `one` and as `other` in turn, and is `one` now, with two who talk in it
-    whenever something has been done to it. In the end, history has all that they said."""
+def with_participants(chat: Operator, one: CommandLine, other: CommandLine) -> Iterator[KillRunner]:
+    """A chat that was deployed as `one` and `other` in turn and is `one` now. Two participants exchange
+    messages after each kill; at the end, the history has all their messages."""
     with forks({**chat.sandbox.environ, **chat.environ}, chat.home) as made:
-        killing = Killing(chat, made)
-        # As many versions as a dump has, so that there are as many each time.
+        kill_runner = KillRunner(chat, made)
+        # Publishes as many versions as a dump compares, so that every dump has the same number.
         for line in (one, other) * (NEWEST // 2):
-            killing.done(line)
-        killing.done(one)
-        talk = Talk(chat)
-        killing.meanwhile = talk.exchange
-        yield killing
+            kill_runner.run(line)
+        kill_runner.run(one)
+        talk = Conversation(chat)
+        kill_runner.after_kill = talk.exchange
+        yield kill_runner
         talk.end()
     chat.destroy()

@@ -1,4 +1,4 @@
-"""A sandbox's state directory that leads to a proxy before it, for processes that know `--sandbox` alone."""
+"""A sandbox whose state directory points to a proxy, for processes that are started with `--sandbox`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.e2e.support.sandbox import Sandbox
 
 
 @contextmanager
-def leading_to(proxy: Proxy, real: Sandbox, root: Path) -> Iterator[Sandbox]:
-    """`real` as whoever goes through `proxy` sees it."""
+def proxied_sandbox(proxy: Proxy, real: Sandbox, root: Path) -> Iterator[Sandbox]:
+    """`real`, reached through `proxy`."""
     shown, key = SandboxPaths(root), read_key(real.state)
-    assert key is not None, "a sandbox that runs has its operator"
+    assert key is not None, "a running sandbox has an operator key"
     shown.make()
     write_json(shown.info, {"pid": os.getpid(), "port": proxy.server_port, "region": DEFAULT_REGION})
     write_key(shown, key)
-    # Whoever holds it is the server, and runs.
+    # The process that holds this lock counts as the running server.
     with file_lock.holding(shown.server_lock, timeout=1):
         yield Sandbox(shown, proxy.server_port)

@@ -1,4 +1,4 @@
-"""The sandbox as tests hold it, and small things to put into it without the deploy code."""
+"""A running sandbox, and small resources in it that are created without the deploy code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox and how to reach it."""
+    """A running sandbox: its state directory and port."""
 
     state: SandboxPaths
     port: int
@@ -77,14 +77,15 @@ class Sandbox:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def make_function(sandbox: Sandbox, name: str, *, echo: str) -> str:
-    """A function whose answers begin with `echo`, with a role that may do nothing; its ARN."""
+    """Creates a function whose answers begin with `echo`, with a role without permissions. Returns its
+    ARN."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("code_of_function.py", _CODE.replace("ECHO", repr(echo)))
@@ -115,14 +116,14 @@ def make_function(sandbox: Sandbox, name: str, *, echo: str) -> str:
 
 
 def invoke(sandbox: Sandbox, name: str, event: dict[str, Any]) -> Any:
-    """What the function answers to `event`."""
+    """The answer of the function to `event`."""
     answer = sandbox.client("lambda", root=True).invoke(FunctionName=name, Payload=json.dumps(event).encode())
     assert "FunctionError" not in answer, answer["Payload"].read()
     return json.loads(answer["Payload"].read())
 
 
 def echo_chat(sandbox: Sandbox, name: str) -> str:
-    """A WebSocket API whose function answers each frame with its length and route; the API's id."""
+    """Creates a WebSocket API whose function answers each frame with its length and route. Returns its id."""
     arn = make_function(sandbox, name, echo="")
     api = sandbox.client("apigatewayv2", root=True)
     api_id = str(

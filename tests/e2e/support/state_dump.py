@@ -1,7 +1,7 @@
-"""All of a chat that is on AWS, read by other code than the tool's, as data that can be compared.
+"""The complete state of a chat on AWS, read without the tool's code, as data that can be compared.
 
-Ids and times are different in every deploy; a dump has stable names for the ids and no times. What there is
-twice, or belongs to nothing, is in it.
+Ids and times differ in every deploy: a dump has stable names instead of ids, and no times. Duplicate and
+orphan resources are included.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 from tests.e2e.support.operator import Operator
 
 NEWEST = 4
-"""So many versions and deployments are compared: how many older ones there are depends on the runs before."""
+"""How many versions and deployments are compared; the number of older ones depends on earlier runs."""
 
-_PASSING = {
+_VOLATILE = {
     *("CreateDate", "CreatedDate", "CreationDateTime", "creationTime", "LastModified", "LastUpdatedDate"),
     *("RevisionId", "RoleId", "TableId", "RoleLastUsed", "ResponseMetadata", "BillingModeSummary"),
     *("ItemCount", "TableSizeBytes", "storedBytes", "created_at", "DeploymentStatus", "Arn", "RouteId"),
@@ -30,7 +30,7 @@ Dump = dict[str, Any]
 
 
 def dump(chat: Operator) -> Dump:
-    """Whatever bears the chat's name or tags."""
+    """All resources with the name or tags of the chat."""
     reader = _Reader(chat)
     found = {
         "apis": reader.apis(),
@@ -40,11 +40,11 @@ def dump(chat: Operator) -> Dump:
         "log groups": reader.log_groups(),
         "queues": reader.queues(),
     }
-    return reader.named({kind: each for kind, each in found.items() if each})
+    return reader.with_stable_names({kind: each for kind, each in found.items() if each})
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """Where two dumps differ, for a person who reads a failure."""
+    """The differences between two dumps, as lines for an assertion message."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted({*one, *other})
         return [line for key in keys for line in differences(one.get(key), other.get(key), f"{path}/{key}")]
@@ -63,14 +63,14 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
 class _Reader:
     def __init__(self, chat: Operator) -> None:
         self.chat = chat
-        self.mine = f"nwchat-{chat.name}"
+        self.prefix = f"nwchat-{chat.name}"
         self.ids: dict[str, str] = {}
 
-    def is_mine(self, name: str) -> bool:
-        return name == self.mine or f"{self.mine}-" in name
+    def belongs_to_chat(self, name: str) -> bool:
+        return name == self.prefix or f"{self.prefix}-" in name
 
-    def named(self, found: Dump) -> Dump:
-        """`found` with stable names for ids, also in the middle of texts (ARNs, addresses)."""
+    def with_stable_names(self, found: Dump) -> Dump:
+        """`found` with stable names instead of ids, also inside texts such as ARNs."""
         text = json.dumps(found, sort_keys=True, default=str)
         if self.ids:
             pattern = "|".join(map(re.escape, self.ids))
@@ -84,14 +84,14 @@ class _Reader:
         found = [
             each
             for each in self.chat._apis()
-            if self.is_mine(each["Name"]) or each.get("Tags", {}).get("nwchat:chat") == self.chat.name
+            if self.belongs_to_chat(each["Name"]) or each.get("Tags", {}).get("nwchat:chat") == self.chat.name
         ]
         found.sort(key=lambda each: each["ProtocolType"] != "WEBSOCKET")
         for number, each in enumerate(found):
             self.ids[each["ApiId"]] = f"API {number}" if number else "API"
-        return [{**_lasting(each), **self.inside(each["ApiId"])} for each in found]
+        return [{**_stable(each), **self.api_parts(each["ApiId"])} for each in found]
 
-    def inside(self, api_id: str) -> Dump:
+    def api_parts(self, api_id: str) -> Dump:
         api = self.chat.api
         integrations = _items(api.get_integrations, ApiId=api_id)
         for each in integrations:
@@ -118,7 +118,7 @@ class _Reader:
     def functions(self) -> Dump:
         pages = self.chat.root("lambda").get_paginator("list_functions").paginate()
         names = [each["FunctionName"] for page in pages for each in page["Functions"]]
-        return {name: self.function(name) for name in names if self.is_mine(name)}
+        return {name: self.function(name) for name in names if self.belongs_to_chat(name)}
 
     def function(self, name: str) -> Dump:
         client = self.chat.root("lambda")
@@ -149,7 +149,7 @@ class _Reader:
             found = client.get_function_event_invoke_config(FunctionName=name, Qualifier=alias)
         except client.exceptions.ResourceNotFoundException:
             return None
-        return _lasting(found)
+        return _stable(found)
 
     def statements(self, name: str, alias: str = "") -> list[Any]:
         client = self.chat.root("lambda")
@@ -166,13 +166,13 @@ class _Reader:
         client = self.chat.root("iam")
         pages = client.get_paginator("list_roles").paginate()
         names = [each["RoleName"] for page in pages for each in page["Roles"]]
-        return {name: self.role(name) for name in names if self.is_mine(name)}
+        return {name: self.role(name) for name in names if self.belongs_to_chat(name)}
 
     def role(self, name: str) -> Dump:
         client = self.chat.root("iam")
         inline = client.list_role_policies(RoleName=name)["PolicyNames"]
         return {
-            **_lasting(client.get_role(RoleName=name)["Role"]),
+            **_stable(client.get_role(RoleName=name)["Role"]),
             "inline": {
                 each: client.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"]
                 for each in inline
@@ -182,24 +182,24 @@ class _Reader:
 
     def tables(self) -> Dump:
         names = self.chat.root("dynamodb").list_tables()["TableNames"]
-        return {name: self.table(name) for name in names if self.is_mine(name)}
+        return {name: self.table(name) for name in names if self.belongs_to_chat(name)}
 
     def table(self, name: str) -> Dump:
         client = self.chat.root("dynamodb")
         described = client.describe_table(TableName=name)["Table"]
         backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         return {
-            **_lasting(described),
+            **_stable(described),
             "billing": described.get("BillingModeSummary", {}).get("BillingMode"),
             "expiry": client.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
-            "recovery": _lasting(backups),
+            "recovery": _stable(backups),
             "tags": _ordered(client.list_tags_of_resource(ResourceArn=described["TableArn"])["Tags"]),
             **({"rows": self.rows(name)} if name.endswith("-deploys") else {}),
         }
 
     def rows(self, table: str) -> list[Any]:
-        """The tool's own record: its releases, newest first, and whether somebody holds the lock. Who held it
-        last says nothing of the chat."""
+        """The deploys table: releases, newest first, and whether the lock is held. The last lock holder is
+        left out."""
         return [_record(each) for each in self.chat.root("dynamodb").scan(TableName=table)["Items"]]
 
     def queues(self) -> Dump:
@@ -207,19 +207,21 @@ class _Reader:
         urls = client.list_queues().get("QueueUrls", [])
         return {
             url.rpartition("/")[2]: {
-                "attributes": _lasting(
+                "attributes": _stable(
                     client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
                 ),
                 "tags": client.list_queue_tags(QueueUrl=url).get("Tags", {}),
             }
             for url in urls
-            if self.is_mine(url.rpartition("/")[2])
+            if self.belongs_to_chat(url.rpartition("/")[2])
         }
 
     def log_groups(self) -> Dump:
         client = self.chat.root("logs")
         pages = client.get_paginator("describe_log_groups").paginate()
-        found = [each for page in pages for each in page["logGroups"] if self.is_mine(each["logGroupName"])]
+        found = [
+            each for page in pages for each in page["logGroups"] if self.belongs_to_chat(each["logGroupName"])
+        ]
         return {
             each["logGroupName"]: {
                 "retention": each.get("retentionInDays"),
@@ -236,30 +238,30 @@ def _items(call: Callable[..., Any], **wanted: Any) -> list[Any]:
     return found
 
 
-def _lasting(found: Any) -> Any:
-    """`found` less what differs from one deploy of the same to the next."""
+def _stable(found: Any) -> Any:
+    """`found` without the fields that differ between two equal deploys."""
     if isinstance(found, dict):
-        return {key: _lasting(each) for key, each in found.items() if key not in _PASSING}
-    return [_lasting(each) for each in found] if isinstance(found, list) else found
+        return {key: _stable(each) for key, each in found.items() if key not in _VOLATILE}
+    return [_stable(each) for each in found] if isinstance(found, list) else found
 
 
 def _ordered(found: Iterable[Any]) -> list[Any]:
-    """`found` in an order that does not depend on who was faster."""
-    return sorted(map(_lasting, found), key=lambda each: json.dumps(each, sort_keys=True, default=str))
+    """`found` in a stable order."""
+    return sorted(map(_stable, found), key=lambda each: json.dumps(each, sort_keys=True, default=str))
 
 
 def _record(row: Any) -> Any:
     releases = {name: each for name, each in row.items() if name.startswith("release.")}
     names = sorted(releases, key=lambda name: int(releases[name]["M"]["created_at"]["N"]), reverse=True)
     rest = {name: each for name, each in row.items() if name not in {*releases, "lock", "last"}}
-    newest = [[name, _lasting(releases[name])] for name in names[:NEWEST]]
+    newest = [[name, _stable(releases[name])] for name in names[:NEWEST]]
     return {**rest, "held": "lock" in row, "releases": newest}
 
 
 def _content(configuration: Any) -> Any:
     return {
         key: each
-        for key, each in _lasting(configuration).items()
+        for key, each in _stable(configuration).items()
         if key not in ("Version", "FunctionArn", "FunctionName")
     }
 

@@ -1,4 +1,4 @@
-"""Tokens made by hand, by nothing but the standard library: good ones, and bad ones of every kind."""
+"""Valid and invalid tokens, made with the standard library only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from websockets.typing import Subprotocol
 
 from tests.e2e.support.chat import SECONDS, Player
 
-GONE_SECONDS = 3600
-
 
 def part(value: bytes | str | Any) -> str:
     """One part of a token: bytes or text as they are, anything else as JSON; in base64url without padding."""
@@ -29,13 +27,13 @@ def part(value: bytes | str | Any) -> str:
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """Good claims, with changes; one that is None is left out."""
+    """Valid claims with changes. A claim that is None is left out."""
     good: dict[str, Any] = {"sub": "128274", "name": "tchalvak", "exp": int(time.time()) + 300}
     return {name: value for name, value in (good | changed).items() if value is not None}
 
 
 def token(key: str, payload: Any = None, *, header: Any = None, hashed: Any = hashlib.sha256) -> str:
-    """A token of `payload` (good claims, if not given) under `header`, signed with `key`."""
+    """A token with `payload` (default: valid claims) and `header`, signed with `key`."""
     head = {"alg": "HS256", "typ": "JWT"} if header is None else header
     signed = f"{part(head)}.{part(claims() if payload is None else payload)}"
     return f"{signed}.{part(hmac.new(key.encode(), signed.encode(), hashed).digest())}"
@@ -49,7 +47,7 @@ def player(
     protocols: tuple[str, ...] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Iterator[Player]:
-    """A socket with a token in its address, or among its subprotocols."""
+    """A socket with a token in its URL or among its subprotocols."""
     where = url if query is None else f"{url}?token={quote(query)}"
     with connect(
         where,
@@ -62,7 +60,7 @@ def player(
 
 
 def refused(url: str, query: str | None = None, **options: Any) -> int:
-    """The HTTP status that a handshake is refused with; 101 where it is not."""
+    """The HTTP status of a refused handshake, or 101 if it succeeds."""
     try:
         with player(url, query, **options):
             return 101

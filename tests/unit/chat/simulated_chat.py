@@ -36,7 +36,7 @@ REFUSALS: tuple[Answer, ...] = (
 )
 
 
-class Tape:
+class Decisions:
     """Decisions, as hypothesis draws them; once they are over, all goes its quiet way."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -59,10 +59,10 @@ class Socket:
     id: str
     connected_at: int
     open_at: int
-    heard: set[bytes] = field(default_factory=set)
+    received: set[bytes] = field(default_factory=set)
 
 
-class World:
+class SimulatedChat:
     """`now_ms` goes on only when it is told to."""
 
     def __init__(self, ids: Sequence[str]) -> None:
@@ -79,12 +79,12 @@ class World:
             self.sockets[key] = Socket(key, self.now_ms, self.now_ms + opening_ms)
             self.rows[key] = _row(key, self.now_ms)
 
-    def leave(self, key: str, *, silently: bool) -> None:
+    def disconnect(self, key: str, *, silently: bool) -> None:
         """`silently`: $disconnect never comes."""
         if self.sockets.pop(key, None) is not None and not silently:
             self.rows.pop(key, None)
 
-    def talk(self, key: str) -> None:
+    def record_activity(self, key: str) -> None:
         if (socket := self.open(key)) is not None:
             row = self.rows.setdefault(key, _row(key, socket.connected_at))
             self.rows[key] = {**row, "last_seen_at": {"N": str(self.now_ms)}}
@@ -103,9 +103,9 @@ class World:
         if socket is None:
             return GONE
         if method == "POST":
-            socket.heard.add(body)
+            socket.received.add(body)
         if method == "DELETE":
-            self.leave(key, silently=False)
+            self.disconnect(key, silently=False)
         return (204 if method == "DELETE" else 200), b""
 
     def delete_item(self, request: dict[str, Any]) -> Answer:
@@ -154,75 +154,77 @@ def _holds(request: dict[str, Any], row: Row) -> bool:
 
 
 @dataclass(eq=False)
-class _Flight:
+class _Request:
     call: Call[Any]
     answer: Answer | None = None
     arrived: bool = False
 
 
-class Scheduled:
+class SteppedTransport:
     """A transport: at each step the tape says what comes next, of the requests or of the `happenings`."""
 
-    def __init__(self, world: World, tape: Tape, happenings: Sequence[Callable[[], None]]) -> None:
-        self._world = world
-        self._tape = tape
-        self._happenings = happenings
+    def __init__(
+        self, chat: SimulatedChat, decisions: Decisions, events: Sequence[Callable[[], None]]
+    ) -> None:
+        self._chat = chat
+        self._decisions = decisions
+        self._events = events
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
-        flights: list[_Flight] = []
+        requests: list[_Request] = []
         while not scheduler.done:
             if stop_reason is not None and (reason := stop_reason()):
                 scheduler.stop(reason)
-            match self._tape(6):
-                case 4 if flights:
-                    self._move(scheduler, flights, flights[self._tape(len(flights))])
-                case 5 if self._happenings:
-                    self._happenings[self._tape(len(self._happenings))]()
+            match self._decisions(6):
+                case 4 if requests:
+                    self._step(scheduler, requests, requests[self._decisions(len(requests))])
+                case 5 if self._events:
+                    self._events[self._decisions(len(self._events))]()
                 case _:
-                    self._go_on(scheduler, flights)
+                    self._advance(scheduler, requests)
 
     def close(self) -> None: ...
 
-    def _go_on(self, scheduler: RequestScheduler[Any], flights: list[_Flight]) -> None:
+    def _advance(self, scheduler: RequestScheduler[Any], requests: list[_Request]) -> None:
         if (call := scheduler.next_call(self._now)) is not None:
-            flights.append(_Flight(call))
-        elif flights:
-            self._move(scheduler, flights, flights[0])
+            requests.append(_Request(call))
+        elif requests:
+            self._step(scheduler, requests, requests[0])
         elif not scheduler.done:
-            self._world.wait(max(1, round(scheduler.wait_seconds(self._now) * 1000)))
+            self._chat.wait(max(1, round(scheduler.wait_seconds(self._now) * 1000)))
 
-    def _move(self, scheduler: RequestScheduler[Any], flights: list[_Flight], flight: _Flight) -> None:
+    def _step(self, scheduler: RequestScheduler[Any], requests: list[_Request], request: _Request) -> None:
         """One step of it: first it takes effect, or does not; then that is told, or is not."""
-        if not flight.arrived:
-            flight.arrived = True
-            match self._tape(8):
+        if not request.arrived:
+            request.arrived = True
+            match self._decisions(8):
                 case 6:
-                    flight.answer = REFUSALS[self._tape(len(REFUSALS))]
+                    request.answer = REFUSALS[self._decisions(len(REFUSALS))]
                 case 7:
-                    flight.answer = None
+                    request.answer = None
                 case fate:
-                    done = self._take_effect(scheduler, flight.call)
-                    flight.answer = None if fate == 5 else done
+                    done = self._execute(scheduler, request.call)
+                    request.answer = None if fate == 5 else done
             return
-        flights.remove(flight)
-        late = self._now - flight.call.sent_at > CONNECT_TIMEOUT_SECONDS + RESPONSE_TIMEOUT_SECONDS
-        if flight.answer is None or late:
-            scheduler.record_failure(flight.call, "reset", self._now)
+        requests.remove(request)
+        late = self._now - request.call.sent_at > CONNECT_TIMEOUT_SECONDS + RESPONSE_TIMEOUT_SECONDS
+        if request.answer is None or late:
+            scheduler.record_failure(request.call, "reset", self._now)
         else:
-            scheduler.record_response(flight.call, *flight.answer, self._now)
+            scheduler.record_response(request.call, *request.answer, self._now)
 
-    def _take_effect(self, scheduler: RequestScheduler[Any], call: Call[Any]) -> Answer:
+    def _execute(self, scheduler: RequestScheduler[Any], call: Call[Any]) -> Answer:
         if isinstance(scheduler.target, RowDeletion):
-            return self._world.delete_item(json.loads(call.body))
+            return self._chat.delete_item(json.loads(call.body))
         key = unquote(call.signed.path.rpartition("/")[2])
-        return self._world.gateway(scheduler.target.method, key, call.body)
+        return self._chat.gateway(scheduler.target.method, key, call.body)
 
     @property
     def _now(self) -> float:
-        return self._world.now_ms / 1000
+        return self._chat.now_ms / 1000
 
 
-class Reading:
+class RecordingSource:
     """A source of pages, that knows whom it gave."""
 
     def __init__(self, pages: Iterator[Sequence[Recipient]]) -> None:
@@ -241,9 +243,9 @@ def keys() -> Credentials:
     return Credentials("AKIAEXAMPLE", "secret")
 
 
-def asking(method: Any, body: bytes = b"") -> ConnectionRequests:
+def request_target(method: Any, body: bytes = b"") -> ConnectionRequests:
     return ConnectionRequests(method, URL, "us-east-2", keys, body)
 
 
-def deleting() -> RowDeletion:
+def deletion_target() -> RowDeletion:
     return RowDeletion("https://dynamodb.example", "us-east-2", "connections", keys)

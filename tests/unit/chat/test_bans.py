@@ -79,14 +79,14 @@ def test_no_address(text: str) -> None:
         (Connection("c"), None),
     ],
 )
-def test_whom_a_connection_is_of(row: Connection, whom: BanTarget | None) -> None:
+def test_ban_targets_of_a_connection(row: Connection, whom: BanTarget | None) -> None:
     assert of_connection(row) == whom
 
 
 @pytest.mark.parametrize(
     ("address", "who"), [("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "2001:db8::/64"), ("?", None)]
 )
-def test_of_names_that_nobody_has_proven_none_is_banned(address: str, who: str | None) -> None:
+def test_unverified_names_are_not_banned(address: str, who: str | None) -> None:
     """Whoever is kicked could have taken the name of somebody else."""
     row = Connection("c", sender_id="7", uname="Bob", source_ip=address)
     assert of_connection(row) == (BanTarget(f"address#{who}", who) if who else None)
@@ -101,13 +101,13 @@ def test_a_first_ban() -> None:
     assert (ban.ban, ban.change) == (Ban("user#bob", "Bob", NOW + 9, NOW, "me", "spam"), "added")
 
 
-def test_one_that_has_ended_counts_for_nothing() -> None:
+def test_expired_ban_is_ignored() -> None:
     old = Ban("user#bob", "BOB", NOW, NOW - 9, "you", "spam")
     ban = made(old)
     assert (ban.ban, ban.change) == (Ban("user#bob", "Bob", NOW + 9, NOW, "me", ""), "added")
 
 
-def test_one_that_holds_gets_another_end() -> None:
+def test_active_ban_gets_new_end() -> None:
     old = Ban("user#bob", "BOB", NOW + 1, NOW - 9, "you", "spam")
     ban = made(old, None)
     assert (ban.ban, ban.change) == (Ban("user#bob", "Bob", None, NOW - 9, "me", "spam"), "changed")
@@ -116,7 +116,7 @@ def test_one_that_holds_gets_another_end() -> None:
 
 
 @pytest.mark.parametrize("why", ["", "spam"])
-def test_the_same_again_changes_nothing(why: str) -> None:
+def test_repeated_ban_changes_nothing(why: str) -> None:
     old = Ban("user#bob", "BOB", NOW + 9, NOW - 9, "you", "spam")
     ban = made(old, why=why)
     assert (ban.ban, ban.change) == (old, "unchanged")

@@ -17,7 +17,7 @@ def announcement(text: str = "hello", uname: str = "operator") -> Message:
     return compose(text, uname, LIMITS, new_id=ID, now_ms=1_700_000_000_000)
 
 
-def test_composed_as_players_see_it() -> None:
+def test_message_is_normalized() -> None:
     made = announcement("  Restart\x1b[2J at eight\u202e ", "the operator")
     assert made == Message(ID, "Restart[2J at eight", "the oper", "", 1_700_000_000_000, "announcement")
 
@@ -25,7 +25,7 @@ def test_composed_as_players_see_it() -> None:
 @pytest.mark.parametrize(
     ("text", "code"), [("", "text_empty"), (" \x00 ", "text_empty"), ("x" * 21, "text_too_long")]
 )
-def test_refused_before_anything_happens(text: str, code: str) -> None:
+def test_invalid_message_is_refused(text: str, code: str) -> None:
     with pytest.raises(ChatError) as caught:
         announcement(text)
     assert (caught.value.code, caught.value.exit_code) == (code, Exit.USAGE)

@@ -37,7 +37,7 @@ def settle(
         tracker.settle(each, outcome or Delivered())
 
 
-def test_it_begins_with_all_parts_and_is_written_and_read_alike() -> None:
+def test_first_checkpoint_has_all_parts_and_survives_json() -> None:
     begun = Checkpoint()
     assert [(each.number, each.total, each.start) for each in begun.parts] == [(n, 4, "") for n in range(4)]
     further = Checkpoint((ScanSegment(2, 4, 'id="x"/é'),), ("a", "b="))
@@ -47,12 +47,12 @@ def test_it_begins_with_all_parts_and_is_written_and_read_alike() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"parts": [[1]], "again": []}', '{"parts": 1}'])
-def test_what_is_no_progress_is_refused(text: str) -> None:
+def test_invalid_checkpoint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no progress"):
         Checkpoint.from_json(text)
 
 
-def test_a_part_goes_on_after_the_last_page_with_all_before_it_settled() -> None:
+def test_part_resumes_after_last_page_without_unsettled_recipients() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE, TWO)))
     first = tracker.note_page(page("a", "b", rest="b"), ONE)
     second = tracker.note_page(page("c", rest="c"), ONE)
@@ -67,7 +67,7 @@ def test_a_part_goes_on_after_the_last_page_with_all_before_it_settled() -> None
     assert tracker.checkpoint().finished
 
 
-def test_an_empty_page_is_done_with() -> None:
+def test_empty_page_is_settled() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
     tracker.note_page(page(rest="m"), ONE)
     assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "m"),))
@@ -86,13 +86,13 @@ def test_an_empty_page_is_done_with() -> None:
         (Throttled(""), ("a",)),
     ],
 )
-def test_whom_it_may_reach_another_time_is_remembered(outcome: Outcome, again: tuple[str, ...]) -> None:
+def test_recipients_of_transient_failures_are_recorded(outcome: Outcome, again: tuple[str, ...]) -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
     settle(tracker, tracker.note_page(page("a"), ONE), outcome)
     assert tracker.checkpoint() == Checkpoint((), again)
 
 
-def test_those_not_reached_before_come_first_and_stay_until_they_are() -> None:
+def test_recorded_recipients_are_retried_first_until_delivered() -> None:
     tracker = CheckpointTracker(Checkpoint((), ("a", "b", "c")))
     (listed,) = tracker.retries()
     assert [each.connection_id for each in listed] == ["a", "b", "c"]
@@ -101,7 +101,7 @@ def test_those_not_reached_before_come_first_and_stay_until_they_are() -> None:
     assert tracker.checkpoint() == Checkpoint((), ("b", "c")), "c was not tried yet"
 
 
-def test_too_many_missed_hold_their_part_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_part_does_not_advance_past_too_many_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast_progress, "MAX_RETRIED", 2)
     tracker = CheckpointTracker(Checkpoint((ONE,)))
     settle(tracker, tracker.note_page(page("a", "b", rest="b"), ONE), Failed("x"))
@@ -110,7 +110,7 @@ def test_too_many_missed_hold_their_part_back(monkeypatch: pytest.MonkeyPatch) -
     assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "b"),), ("a", "b")), "c and d are read again"
 
 
-def test_those_not_reached_before_are_never_forgotten_for_want_of_room(
+def test_recorded_recipients_are_kept_when_list_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(broadcast_progress, "MAX_RETRIED", 2)
@@ -122,7 +122,7 @@ def test_those_not_reached_before_are_never_forgotten_for_want_of_room(
     assert (progress.parts, sorted(progress.retries)) == ((ONE,), ["a", "b"])
 
 
-def test_what_is_handed_over_is_done_with_but_for_what_is_left_here() -> None:
+def test_delegated_parts_are_settled_except_local_ones() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE, TWO), ("a",)))
     tracker.delegate([])
     assert tracker.checkpoint().finished
@@ -141,7 +141,7 @@ STEPS = st.lists(
 
 
 @given(SIZES, STEPS)
-def test_nobody_is_left_out_wherever_it_stops(
+def test_no_recipient_is_lost_wherever_it_stops(
     sizes: list[int], steps: list[tuple[bool, int, Outcome]]
 ) -> None:
     """Pages are read and settled in any order, then it ends: who had no good outcome is in what is left."""
@@ -167,7 +167,7 @@ def test_nobody_is_left_out_wherever_it_stops(
     assert set(names) - reached <= {*to_come, *progress.retries}
 
 
-def test_it_is_free_when_nobody_holds_it_or_its_holder_is_no_more() -> None:
+def test_lease_is_free_without_holder_or_with_dead_holder() -> None:
     held = BroadcastRecord("id", lease=BroadcastLease("p", "me", until=1_000_000))
     assert is_free(BroadcastRecord("id"), 0, dead=False, silent_ms=0)
     assert not is_free(held, 1_000_000, dead=False, silent_ms=LEASE_MS)

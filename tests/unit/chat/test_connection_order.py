@@ -23,9 +23,9 @@ FOUND = tuple(
 
 def ids(key: str, limit: int | None = None, most: int = 10) -> tuple[str, bool]:
     """The ids in order, and whether they were said to be in none."""
-    said: list[bool] = []
-    found = ordered(FOUND, KEYS.get(key), limit, unsorted=lambda: said.append(True), most=most)
-    return "".join(each.connection_id for each in found), bool(said)
+    warned: list[bool] = []
+    found = ordered(FOUND, KEYS.get(key), limit, unsorted=lambda: warned.append(True), most=most)
+    return "".join(each.connection_id for each in found), bool(warned)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_too_many_are_shown_as_they_come() -> None:
     assert ids("since", 4, most=3) == ("cadb", True)
 
 
-def test_nobody_is_held_who_need_not_be() -> None:
+def test_rows_are_not_held_longer_than_needed() -> None:
     read: list[int] = []
 
     def endless() -> Iterator[Connection]:
@@ -64,7 +64,7 @@ EMULATED = b"""{"ConnectedAt": 1769882400, "LastActiveAt": 1769882401000, "Ident
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected"),
     [
         (ON_AWS, About(1769882400123, 1769882401000, "192.0.2.1", "Mozilla/5.0")),
         (EMULATED, About(1769882400000, 1769882401000)),
@@ -75,5 +75,5 @@ EMULATED = b"""{"ConnectedAt": 1769882400, "LastActiveAt": 1769882401000, "Ident
         (b"[" * 100_000, About()),
     ],
 )
-def test_what_is_said_of_one(answer: bytes, said: About) -> None:
-    assert about(answer) == said
+def test_json_of_one_connection(answer: bytes, expected: About) -> None:
+    assert about(answer) == expected

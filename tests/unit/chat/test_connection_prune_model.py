@@ -19,14 +19,14 @@ from tests.unit.chat.simulated_chat import (
     GRACE_MS,
     OPENING_MS,
     URL,
-    Reading,
-    Scheduled,
+    Decisions,
+    RecordingSource,
+    SimulatedChat,
     Socket,
-    Tape,
-    World,
-    asking,
-    deleting,
+    SteppedTransport,
+    deletion_target,
     keys,
+    request_target,
 )
 
 IDS = ("a=", "b=", "c/d", "-e", "f")
@@ -36,86 +36,86 @@ TEXT = b'{"type":"announcement"}'
 numbers = st.lists(st.integers(0, 255), min_size=60, max_size=240)
 
 
-class Story:
+class Scenario:
     """A world with all that may happen in it, and the two commands at work there."""
 
-    def __init__(self, tape: Sequence[int]) -> None:
-        self.world = World(IDS)
-        self.tape = Tape(tape)
-        self.pages = 1 + self.tape(3)
-        for _ in range(self.tape(12)):
-            self.happen()
+    def __init__(self, decisions: Sequence[int]) -> None:
+        self.chat = SimulatedChat(IDS)
+        self.decisions = Decisions(decisions)
+        self.pages = 1 + self.decisions(3)
+        for _ in range(self.decisions(12)):
+            self.change_something()
 
     @property
-    def happenings(self) -> list[Callable[[], None]]:
-        return [self.happen, self.happen, self.happen, self.pruned_meanwhile]
+    def events(self) -> list[Callable[[], None]]:
+        return [self.change_something, self.change_something, self.change_something, self.prune_concurrently]
 
-    def happen(self) -> None:
-        key = IDS[self.tape(len(IDS))]
-        match self.tape(8):
+    def change_something(self) -> None:
+        key = IDS[self.decisions(len(IDS))]
+        match self.decisions(8):
             case 0 | 1:
-                self.world.connect(key, OPENING_MS // 4 * self.tape(5))
+                self.chat.connect(key, OPENING_MS // 4 * self.decisions(5))
             case 2 | 3:
-                self.world.leave(key, silently=True)
+                self.chat.disconnect(key, silently=True)
             case 4:
-                self.world.leave(key, silently=False)
+                self.chat.disconnect(key, silently=False)
             case 5:
-                self.world.talk(key)
+                self.chat.record_activity(key)
             case 6:
-                self.world.wait(100 * self.tape(200))
+                self.chat.wait(100 * self.decisions(200))
             case _:
                 # A row that somebody left there, with no time in it.
-                self.world.rows.setdefault(key, {"connection_id": {"S": key}})
+                self.chat.rows.setdefault(key, {"connection_id": {"S": key}})
 
     def scan(self, part: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
-        client: Any = self.world
+        client: Any = self.chat
         return scan(client, "connections", part, now_ms, **{**options, "page_size": self.pages})
 
     def clock(self) -> int:
-        return self.world.now_ms
+        return self.chat.now_ms
 
     def prune(
-        self, happenings: Sequence[Callable[[], None]], *, dry_run: bool = False, most_steps: int = 100_000
+        self, events: Sequence[Callable[[], None]], *, dry_run: bool = False, most_steps: int = 100_000
     ) -> PruneResult:
         """Checks that each row that was read is in one count. It is told to stop after `most_steps`."""
         steps = iter([""] * most_steps)
         chosen = Candidates(self.scan, self.clock, GRACE_MS, expired=True)
-        source = Reading(page for part in PARTS for page in chosen.pages(part))
+        source = RecordingSource(page for part in PARTS for page in chosen.pages(part))
         settled: list[str] = []
 
         def settle(recipient: Recipient, _: Outcome) -> None:
             settled.append(recipient.connection_id)
 
-        swept = prune(
-            Scheduled(self.world, self.tape, happenings),
-            asking("GET"),
-            None if dry_run else deleting(),
+        result = prune(
+            SteppedTransport(self.chat, self.decisions, events),
+            request_target("GET"),
+            None if dry_run else deletion_target(),
             source,
-            clock=lambda: self.world.now_ms / 1000,
-            tick=lambda swept: next(steps, "interrupted"),
+            clock=lambda: self.chat.now_ms / 1000,
+            tick=lambda result: next(steps, "interrupted"),
             settled=settle,
         )
-        assert swept.cut_short or (source.ended and Counter(settled) == Counter(source.given))
+        assert result.cut_short or (source.ended and Counter(settled) == Counter(source.given))
         assert not Counter(settled) - Counter(source.given)
-        assert swept.checked == len(settled)
-        kept = swept.kept_young + swept.changed + swept.left + swept.absent
-        assert swept.checked == swept.alive + swept.deleted + kept + swept.failed
-        assert swept.deleted + kept <= swept.gone <= swept.deleted + kept + swept.failed
-        assert swept.cut_short or dry_run or not swept.left
-        assert not swept.cut_short or most_steps < 100_000
-        return swept
+        assert result.checked == len(settled)
+        kept = result.kept_young + result.changed + result.left + result.absent
+        assert result.checked == result.alive + result.deleted + kept + result.failed
+        assert result.deleted + kept <= result.gone <= result.deleted + kept + result.failed
+        assert result.cut_short or dry_run or not result.left
+        assert not result.cut_short or most_steps < 100_000
+        return result
 
-    def pruned_meanwhile(self) -> None:
-        self.prune([self.happen])
+    def prune_concurrently(self) -> None:
+        self.prune([self.change_something])
 
-    def announce(self, happenings: Sequence[Callable[[], None]]) -> dict[str, list[Outcome]]:
+    def broadcast(self, events: Sequence[Callable[[], None]]) -> dict[str, list[Outcome]]:
         """What became of whom."""
-        world = self.world
+        chat = self.chat
         outcomes: dict[str, list[Outcome]] = {}
-        found = (page for part in PARTS for page in self.scan(part, world.now_ms, consistent=True))
-        source = Reading(page.recipients for page in found)
-        transport = Scheduled(world, self.tape, happenings)
-        poster = Poster(transport, URL, "us-east-2", keys, deleting(), self.clock)
+        found = (page for part in PARTS for page in self.scan(part, chat.now_ms, consistent=True))
+        source = RecordingSource(page.recipients for page in found)
+        transport = SteppedTransport(chat, self.decisions, events)
+        poster = Poster(transport, URL, "us-east-2", keys, deletion_target(), self.clock)
 
         def settle(recipient: Recipient, outcome: Outcome) -> None:
             outcomes.setdefault(recipient.connection_id, []).append(outcome)
@@ -125,64 +125,66 @@ class Story:
         assert counts.recipients == len(source.given)
         return outcomes
 
-    def quiet(self) -> None:
+    def stop_changes(self) -> None:
         """Nothing happens any more, and whatever is there is old."""
-        self.tape = Tape(())
-        self.world.wait(GRACE_MS + 1)
+        self.decisions = Decisions(())
+        self.chat.wait(GRACE_MS + 1)
 
-    def present(self) -> list[Socket]:
-        return [each for each in self.world.sockets.values() if self.world.open(each.id)]
+    def open_sockets(self) -> list[Socket]:
+        return [each for each in self.chat.sockets.values() if self.chat.open(each.id)]
 
 
 @settings(max_examples=400, deadline=None)
 @given(numbers)
-def test_a_prune_is_never_wrong(tape: list[int]) -> None:
-    story = Story(tape)
-    while not story.tape.over:
-        story.prune(story.happenings)
-    assert story.world.wrongly_deleted == []
-    story.quiet()
-    live = {key: story.world.rows.get(key) for key in story.world.sockets}
-    swept = story.prune(())
+def test_prune_deletes_no_row_of_an_open_socket(decisions: list[int]) -> None:
+    scenario = Scenario(decisions)
+    while not scenario.decisions.over:
+        scenario.prune(scenario.events)
+    assert scenario.chat.wrongly_deleted == []
+    scenario.stop_changes()
+    live = {key: scenario.chat.rows.get(key) for key in scenario.chat.sockets}
+    result = scenario.prune(())
     # What is left is whoever is there, as it was, and nobody else.
-    assert story.world.rows == {key: row for key, row in live.items() if row is not None}
-    assert (swept.failed, swept.changed, swept.kept_young) == (0, 0, 0)
+    assert scenario.chat.rows == {key: row for key, row in live.items() if row is not None}
+    assert (result.failed, result.changed, result.kept_young) == (0, 0, 0)
 
 
 @settings(max_examples=400, deadline=None)
 @given(numbers)
-def test_whoever_is_there_hears_it(tape: list[int]) -> None:
-    story = Story(tape)
-    before = [each for each in story.present() if each.id in story.world.rows]
-    outcomes = story.announce(story.happenings)
+def test_broadcast_reaches_every_open_socket(decisions: list[int]) -> None:
+    scenario = Scenario(decisions)
+    before = [each for each in scenario.open_sockets() if each.id in scenario.chat.rows]
+    outcomes = scenario.broadcast(scenario.events)
     for socket in before:
-        if story.world.sockets.get(socket.id) is not socket:
+        if scenario.chat.sockets.get(socket.id) is not socket:
             continue
-        told = outcomes[socket.id]
-        assert TEXT in socket.heard or not isinstance(told[0], Delivered | Gone)
-    assert story.world.wrongly_deleted == []
+        received_outcomes = outcomes[socket.id]
+        assert TEXT in socket.received or not isinstance(received_outcomes[0], Delivered | Gone)
+    assert scenario.chat.wrongly_deleted == []
     # Nobody's row was lost on the way.
-    assert {each.id for each in before} & story.world.sockets.keys() <= story.world.rows.keys()
+    assert {each.id for each in before} & scenario.chat.sockets.keys() <= scenario.chat.rows.keys()
 
 
 @settings(max_examples=200, deadline=None)
 @given(numbers, st.integers(0, 40))
-def test_stopped_at_any_step_it_has_counted_all_and_goes_on(tape: list[int], most_steps: int) -> None:
-    story = Story(tape)
-    story.prune(story.happenings, most_steps=most_steps)
-    assert story.world.wrongly_deleted == []
-    story.quiet()
-    story.prune(())
-    assert story.world.rows.keys() <= story.world.sockets.keys()
+def test_prune_stopped_at_any_step_counts_all_rows_and_can_be_repeated(
+    decisions: list[int], most_steps: int
+) -> None:
+    scenario = Scenario(decisions)
+    scenario.prune(scenario.events, most_steps=most_steps)
+    assert scenario.chat.wrongly_deleted == []
+    scenario.stop_changes()
+    scenario.prune(())
+    assert scenario.chat.rows.keys() <= scenario.chat.sockets.keys()
 
 
 @settings(max_examples=100, deadline=None)
 @given(numbers)
-def test_a_dry_run_deletes_nothing(tape: list[int]) -> None:
-    story = Story(tape)
-    story.quiet()
-    before = dict(story.world.rows)
-    would = story.prune((), dry_run=True)
-    assert story.world.rows == before
+def test_a_dry_run_deletes_nothing(decisions: list[int]) -> None:
+    scenario = Scenario(decisions)
+    scenario.stop_changes()
+    before = dict(scenario.chat.rows)
+    would = scenario.prune((), dry_run=True)
+    assert scenario.chat.rows == before
     assert would.deleted == 0
-    assert story.prune(()).deleted == would.left
+    assert scenario.prune(()).deleted == would.left

@@ -26,7 +26,7 @@ NOW = 1_000_000
         (NOW * 2, RowAge.YOUNG),
     ],
 )
-def test_how_a_row_stands(connected_at: int | None, stands: RowAge) -> None:
+def test_age_of_a_row(connected_at: int | None, stands: RowAge) -> None:
     assert row_age(connected_at, NOW, 1000) is stands
 
 
@@ -38,7 +38,7 @@ def test_without_grace_none_is_young() -> None:
     ("connected_at", "last_seen_at", "older"),
     [(1, None, True), (1, 9, True), (1, 10, False), (10, None, False), (None, 9, True), (None, None, True)],
 )
-def test_who_is_older(connected_at: int | None, last_seen_at: int | None, older: bool) -> None:
+def test_row_is_older_than_limit(connected_at: int | None, last_seen_at: int | None, older: bool) -> None:
     assert is_older(connected_at, last_seen_at, 10) is older
     assert is_older(connected_at, last_seen_at, None)
 
@@ -47,7 +47,7 @@ def row(name: str, at: int) -> Recipient:
     return Recipient(name, {"connection_id": {"S": name}, "connected_at": {"N": str(at)}})
 
 
-def test_each_page_is_judged_as_of_when_it_was_read() -> None:
+def test_page_is_classified_at_time_of_reading() -> None:
     """A row that is young when it is read stays so, however late it is asked about."""
     clock = iter([NOW, NOW, NOW + 5000])
     asked: dict[str, Any] = {}
@@ -71,7 +71,7 @@ def test_each_page_is_judged_as_of_when_it_was_read() -> None:
     }
 
 
-def test_only_the_wanted_are_given() -> None:
+def test_only_selected_rows_are_returned() -> None:
     def scan(part: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
         named.append(options["with_names"])
         yield ScanPage([row("new", 100), row("old", 99)], None)

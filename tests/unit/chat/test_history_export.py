@@ -39,7 +39,7 @@ def test_each_page_is_written_and_counted() -> None:
 
 
 @given(st.lists(TEXTS, max_size=5), st.integers(0, 3000))
-def test_wherever_it_was_cut_it_goes_on_behind_the_last_whole_line(texts: list[str], cut: int) -> None:
+def test_export_resumes_after_last_complete_line(texts: list[str], cut: int) -> None:
     lines = [line(message(number, text)) for number, text in enumerate(texts)]
     file = io.BytesIO(b"".join(lines)[:cut])
     size = len(file.getvalue())
@@ -72,7 +72,7 @@ def test_lines_longer_than_a_block() -> None:
         b"[" * 5000 + b"\n",
     ],
 )
-def test_what_is_no_export_is_left_alone(content: bytes) -> None:
+def test_other_file_is_not_overwritten(content: bytes) -> None:
     file = io.BytesIO(content)
     with pytest.raises(ChatError) as caught:
         mend(file)

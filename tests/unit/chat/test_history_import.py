@@ -126,7 +126,7 @@ def test_an_id_of_ours_is_kept_with_its_time() -> None:
     assert one(id=key, message="").message == ""
 
 
-def test_what_may_be_missing_or_a_number() -> None:
+def test_optional_and_numeric_fields() -> None:
     (found,) = reads(lines({"message": "hi", "date": 1681948677627}))
     assert isinstance(found, Message)
     assert (found.uname, found.sender_id, found.type) == ("", "", "message")
@@ -202,7 +202,7 @@ NO_TIMES: tuple[Any, ...] = (
         (b'{"date": ' + b"9" * 5000 + b', "message": "x"}\n', "not JSON"),
     ],
 )
-def test_a_bad_line_is_named_and_costs_nothing_else(bad: bytes, reason: str) -> None:
+def test_bad_line_is_reported_and_others_are_imported(bad: bytes, reason: str) -> None:
     good = reads(GOOD)
     assert reads(GOOD + bad + b"\n" + GOOD)[:2] == [good[0], InvalidLine(2, reason)]
     assert len(reads(GOOD + bad + b"\n" + GOOD)) == 3
@@ -217,7 +217,7 @@ def test_a_last_line_that_was_cut_off() -> None:
     assert len(reads(GOOD + GOOD.rstrip())) == 2
 
 
-def test_nothing_in_it_is_nothing_to_do() -> None:
+def test_empty_file_imports_nothing() -> None:
     assert reads("") == reads("\n \n") == reads('{"new_chats": {"chats": []}}') == []
 
 
@@ -237,7 +237,7 @@ def test_lines_after_the_sites_object_are_read_too() -> None:
 
 
 @pytest.mark.parametrize("late", [{"date": str(NOW + 1)}, {"id": ulid(NOW + 1, bytes(10)), "date": str(NOW)}])
-def test_what_is_of_a_time_to_come_is_left_out(late: dict[str, str]) -> None:
+def test_future_messages_are_skipped(late: dict[str, str]) -> None:
     content = lines({**LIVE_CLIENT, "date": str(NOW)}, {**LIVE_CLIENT, **late})
     found = list(read(io.BytesIO(content.encode()), NOW))
     assert isinstance(found[0], Message)

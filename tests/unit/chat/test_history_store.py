@@ -54,7 +54,7 @@ def test_the_expired_and_the_bad_are_counted() -> None:
     assert tally.read == 4
 
 
-def test_of_two_with_one_id_the_later_stays() -> None:
+def test_later_message_with_same_id_is_kept() -> None:
     tally = ImportCounts()
     assert stored([made(1, NOW - 1000), made(1)], tally) == [[(made(1).id, NOW // 1000 + 90 * 86_400)]]
     assert tally.imported == 2

@@ -93,7 +93,7 @@ def test_none_of_the_old_ones_when_none_are_asked_for() -> None:
     assert history.polls(tail, LOOK_EVERY + 4) == [late]
 
 
-def test_the_youngest_of_the_last_ones_settle_first() -> None:
+def test_newest_messages_wait_for_late_writes() -> None:
     old, young = message(NOW - 5000), message(NOW - 100)
     history = History(old, young)
     tail = history.tail()
@@ -111,7 +111,7 @@ def test_everything_since_a_time() -> None:
     assert history.polls(tail, LOOK_EVERY + 4) == []
 
 
-def test_the_last_ones_of_somebody() -> None:
+def test_last_messages_of_one_sender() -> None:
     mine = Message(ulid(NOW - 9000, bytes(10)), "mine", "me", "2", NOW - 9000)
     history = History(message(NOW - 9500), mine, *(message(NOW - 8000 + number) for number in range(20)))
     tail = history.tail()
@@ -119,7 +119,7 @@ def test_the_last_ones_of_somebody() -> None:
     assert history.polls(tail, 30) == []
 
 
-def test_what_is_stored_late_is_put_in_its_place() -> None:
+def test_late_message_is_sorted_in() -> None:
     history = History()
     tail = history.tail()
     tail.begin(50, EVERYBODY)
@@ -129,7 +129,7 @@ def test_what_is_stored_late_is_put_in_its_place() -> None:
     assert history.polls(tail) == [late, first]
 
 
-def test_what_is_stored_later_than_that_comes_out_of_order_but_once() -> None:
+def test_very_late_message_is_printed_once_out_of_order() -> None:
     history = History(message(NOW - LOOK_BACK_MS))
     tail = history.tail()
     tail.begin(50, EVERYBODY)
@@ -141,7 +141,7 @@ def test_what_is_stored_later_than_that_comes_out_of_order_but_once() -> None:
 
 
 @pytest.mark.parametrize("ahead_ms", [500, 30_000, 3_600_000])
-def test_a_clock_that_is_ahead_hides_nobody(ahead_ms: int) -> None:
+def test_fast_sender_clock_hides_no_message(ahead_ms: int) -> None:
     history = History()
     tail = history.tail()
     tail.begin(50, EVERYBODY)
@@ -155,7 +155,7 @@ def test_a_clock_that_is_ahead_hides_nobody(ahead_ms: int) -> None:
 
 
 @pytest.mark.parametrize("wrong_ms", [-3_600_000, -10_000, 10_000, 3_600_000])
-def test_a_wrong_clock_of_our_own_hides_nobody(wrong_ms: int) -> None:
+def test_wrong_local_clock_hides_no_message(wrong_ms: int) -> None:
     before = message(NOW - 1)
     history = History(before)
     tail = Tail(history.read, history.last, lambda: history.now + wrong_ms, lambda: history.now / 1000)
@@ -175,7 +175,7 @@ def test_more_than_a_page_at_once() -> None:
     assert history.polls(tail, 30) == []
 
 
-def test_what_is_remembered_does_not_grow() -> None:
+def test_memory_does_not_grow() -> None:
     history = History(*(message(NOW - 20_000 + number) for number in range(20_000)))
     tail = history.tail()
     tail.begin_after(None)
@@ -231,18 +231,18 @@ def test_each_once_however_late(batches: list[list[tuple[int, int]]]) -> None:
 
 
 @dataclass
-class Watch:
+class RecordingStatus:
     """What somebody at the terminal would see of the outages, and how long was waited."""
 
     history: History
-    said: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
     def patience(self) -> Patience:
         return Patience(
             passing=lambda error: not isinstance(error, Denied),
-            lost=lambda error: self.said.append(f"lost: {error}"),
-            back=lambda: self.said.append("back"),
+            lost=lambda error: self.notices.append(f"lost: {error}"),
+            back=lambda: self.notices.append("back"),
             sleep=self.sleep,
             jitter=lambda: 0.5,
         )
@@ -253,27 +253,27 @@ class Watch:
         self.history.add(message(self.history.now))
 
 
-def following(history: History, watch: Watch) -> Iterator[Message]:
+def following(history: History, status: RecordingStatus) -> Iterator[Message]:
     tail = history.tail()
-    return follow(tail, lambda: tail.begin(50, EVERYBODY), watch.patience())
+    return follow(tail, lambda: tail.begin(50, EVERYBODY), status.patience())
 
 
 def test_one_small_query_a_second() -> None:
     history = History(message(NOW - LOOK_BACK_MS))
-    watch = Watch(history)
-    stream = following(history, watch)
+    status = RecordingStatus(history)
+    stream = following(history, status)
     shown = [next(stream) for _ in range(40)]
     assert [each.date for each in shown] == [NOW - LOOK_BACK_MS, *range(NOW + 1000, NOW + 40_000, 1000)]
-    assert watch.waits == [POLL_SECONDS] * len(watch.waits)
+    assert status.waits == [POLL_SECONDS] * len(status.waits)
     begun, *polls = history.reads
     assert begun[1] == 1000
-    assert len(polls) == len(watch.waits)
+    assert len(polls) == len(status.waits)
     assert max(count for _, limit, count in polls if limit == 200) <= SETTLE_SECONDS + 2
     looks = [count for _, limit, count in polls if limit == 1000]
     assert len(looks) == len(polls) // (LOOK_EVERY + 1)
 
 
-def test_an_idle_chat_costs_a_query_of_nothing() -> None:
+def test_idle_chat_takes_one_empty_query_per_poll() -> None:
     history = History(message(NOW - 3_600_000))
     tail = history.tail()
     tail.begin(1, EVERYBODY)
@@ -283,10 +283,10 @@ def test_an_idle_chat_costs_a_query_of_nothing() -> None:
     assert sum(count for *_, count in history.reads) <= 60 / LOOK_EVERY
 
 
-def test_an_outage_is_outlived_and_told_of_once() -> None:
+def test_outage_is_survived_and_reported_once() -> None:
     history = History(message(NOW - 9000))
-    watch = Watch(history)
-    stream = following(history, watch)
+    status = RecordingStatus(history)
+    stream = following(history, status)
     next(stream)
     history.faults = [
         TimeoutError("slow"),
@@ -297,27 +297,27 @@ def test_an_outage_is_outlived_and_told_of_once() -> None:
     ]
     dates = [next(stream).date for _ in range(20)]
     assert dates == sorted(each.date for each in history.messages.values())[1 : 1 + len(dates)]
-    assert watch.said == ["lost: slow", "back", "lost: x", "back"]
+    assert status.notices == ["lost: slow", "back", "lost: x", "back"]
     bounds = [POLL_SECONDS + 0.5 * min(2.0**count, LONGEST_WAIT) for count in range(8)]
-    assert watch.waits[1 : 1 + len(bounds)] == bounds
+    assert status.waits[1 : 1 + len(bounds)] == bounds
 
 
 def test_an_outage_at_the_beginning() -> None:
     history = History(message(NOW - 9000))
     history.faults = [TimeoutError("slow")] * 3
-    watch = Watch(history)
-    stream = following(history, watch)
+    status = RecordingStatus(history)
+    stream = following(history, status)
     dates = [next(stream).date for _ in range(6)]
     assert dates == sorted(each.date for each in history.messages.values())[: len(dates)]
-    assert watch.said == ["lost: slow", "back"]
+    assert status.notices == ["lost: slow", "back"]
 
 
-def test_what_does_not_pass_ends_it() -> None:
+def test_permanent_error_ends_tail() -> None:
     history = History(message(NOW - 9000))
-    watch = Watch(history)
-    stream = following(history, watch)
+    status = RecordingStatus(history)
+    stream = following(history, status)
     next(stream)
     history.faults = [Denied()]
     with pytest.raises(Denied):
         next(stream)
-    assert watch.said == []
+    assert status.notices == []

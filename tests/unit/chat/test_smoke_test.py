@@ -169,7 +169,7 @@ def test_the_history_api_has_it_in_the_end(looks: int) -> None:
         (HttpAnswer(200, '{"status": "ill"}'), 'GET /health says {"status": "ill"}'),
     ],
 )
-def test_a_fault_of_the_history_api_says_what_mends_it(answer: HttpAnswer, detail: str) -> None:
+def test_history_api_fault_has_a_hint(answer: HttpAnswer, detail: str) -> None:
     *before, failed = History(Chat(), health=answer).run()
     assert all(each.ok for each in before)
     assert (failed.name, failed.ok) == ("health", False)
@@ -177,7 +177,7 @@ def test_a_fault_of_the_history_api_says_what_mends_it(answer: HttpAnswer, detai
     assert len(failed.detail) < 400
 
 
-def test_a_message_that_never_comes_there_is_waited_for_so_long() -> None:
+def test_wait_for_message_in_history_is_bounded() -> None:
     found = History(Chat(), looks=1000)
     failed = found.run()[-1]
     assert (failed.name, failed.ok) == ("messages", False)
@@ -215,7 +215,7 @@ def guarded(chat: Chat, status: int | None) -> list[Step]:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_whoever_has_no_token_has_to_stay_out(status: int) -> None:
+def test_connection_without_token_must_be_refused(status: int) -> None:
     steps = guarded(Chat(), status)
     assert [each.name for each in steps[:3]] == ["connect", "refuse", "ping"]
     assert all(each.ok for each in steps)
@@ -225,7 +225,9 @@ def test_whoever_has_no_token_has_to_stay_out(status: int) -> None:
     ("status", "detail"),
     [(None, "somebody without a token came in"), (500, "refused with HTTP 500, at a name")],
 )
-def test_it_fails_where_they_come_in_or_nobody_was_asked(status: int | None, detail: str) -> None:
+def test_smoke_fails_when_connection_without_token_succeeds_or_was_not_tried(
+    status: int | None, detail: str
+) -> None:
     chat = Chat()
     last = guarded(chat, status)[-1]
     assert (last.name, last.ok, last.detail) == ("refuse", False, detail)
@@ -247,7 +249,7 @@ def with_a_token(fault: str = "", unread: int = 401) -> list[Step]:
     return list(smoke(chat.connect, lambda: chat.now, "nonce", identity=ME, over=over))
 
 
-def test_with_a_token_it_is_who_the_token_names_and_nobody_else_reads() -> None:
+def test_identity_is_that_of_the_token_and_others_cannot_read() -> None:
     steps = with_a_token()
     assert [each.name for each in steps if not each.ok] == []
     assert (steps[-1].name, steps[-1].detail) == ("unread", "nobody without a token")
@@ -262,6 +264,6 @@ def test_with_a_token_it_is_who_the_token_names_and_nobody_else_reads() -> None:
         ("", 200, "unread", "somebody without a token was answered HTTP 200 instead of 401"),
     ],
 )
-def test_what_a_token_does_not_keep_is_named(fault: str, unread: int, step: str, detail: str) -> None:
+def test_ignored_token_is_named(fault: str, unread: int, step: str, detail: str) -> None:
     last = with_a_token(fault, unread)[-1]
     assert (last.name, last.ok, last.detail) == (step, False, detail)

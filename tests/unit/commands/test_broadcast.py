@@ -34,7 +34,7 @@ def test_the_exit_code_says_how_it_ended(sent: Sent, code: int, stopped: str | N
     assert bool(stopped) == any("the same command again goes on" in each for each in report.warnings)
 
 
-def test_why_it_was_broken_off_and_what_mends_it() -> None:
+def test_abort_has_a_reason_and_a_hint() -> None:
     (warning,) = _report(Sent("id", GONE_WRONG), 0.0, dry_run=False).warnings
     assert "the first 200 were all refused: 403" in warning
     assert "docs/operator-policy.json" in warning

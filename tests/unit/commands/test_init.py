@@ -35,7 +35,7 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "nwchat.toml").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+def test_file_that_appears_concurrently_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "nwchat.toml"
     target.write_text("# mine\n")
     with pytest.raises(ChatError) as caught:
@@ -67,7 +67,7 @@ def test_a_bad_name(tmp_path: Path) -> None:
     assert "chat.name must be 1 to 24 of a-z, 0-9 and -, a letter first, not 'Dojo'" in ran.err
 
 
-def test_nobody_to_ask(tmp_path: Path) -> None:
+def test_missing_confirmation_is_an_error(tmp_path: Path) -> None:
     ran = nwchatctl(tmp_path, "init")
     assert ran.code == 7
     assert ran.err.splitlines()[1] == "hint: give --yes for the defaults: nwchatctl init --yes --name NAME"

@@ -49,14 +49,15 @@ def until(terminal: int, text: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"), [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")]
+    ("number", "code", "message"),
+    [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")],
 )
-def test_signals(tmp_path: Path, number: int, code: int, said: bytes) -> None:
+def test_signals(tmp_path: Path, number: int, code: int, message: bytes) -> None:
     with asking(tmp_path) as (process, terminal):
         process.send_signal(number)
-        shown = until(terminal, said)
+        shown = until(terminal, message)
         assert process.wait(30) == code
-    assert b"error: " + said in shown
+    assert b"error: " + message in shown
     assert b"Traceback" not in shown
     assert list(tmp_path.iterdir()) == []
 

@@ -108,7 +108,7 @@ def test_tags_are_merged_key_by_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[chat]\n\nnmae = "x"\n', ":3: unknown key chat.nmae, did you mean name?"),
         ("[stge]\nname = 1\n", ":1: unknown section [stge], did you mean [stage]?"),
@@ -126,10 +126,10 @@ def test_tags_are_merged_key_by_key(tmp_path: Path) -> None:
         ("chat.nmae = 1\n", ":1: unknown key chat.nmae, did you mean name?"),
     ],
 )
-def test_unknown_keys_of_the_file(tmp_path: Path, text: str, said: str) -> None:
+def test_unknown_keys_of_the_file(tmp_path: Path, text: str, message: str) -> None:
     error = refused(tmp_path, text)
     assert error.code == "config_unknown_key"
-    assert said in error.message
+    assert message in error.message
     assert str(tmp_path / "nwchat.toml") in error.message
 
 
@@ -150,7 +150,7 @@ def test_unknown_variables(tmp_path: Path, name: str, meant: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[stage]\nthrottle_rate = 0\n", ":2: stage.throttle_rate must be more than 0, not 0"),
         ("[stage]\nthrottle_rate = inf\n", ":2: stage.throttle_rate must be a finite number, not inf"),
@@ -181,10 +181,10 @@ def test_unknown_variables(tmp_path: Path, name: str, meant: str | None) -> None
         ("chat = 1\n", ":1: chat must be a table, [chat]"),
     ],
 )
-def test_bad_values_of_the_file(tmp_path: Path, text: str, said: str) -> None:
+def test_bad_values_of_the_file(tmp_path: Path, text: str, message: str) -> None:
     error = refused(tmp_path, text)
     assert error.code == "config_invalid"
-    assert said in error.message
+    assert message in error.message
 
 
 def test_a_bad_variable_is_named(tmp_path: Path) -> None:
@@ -195,13 +195,18 @@ def test_a_bad_variable_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_every_fault_is_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     error = refused(
         tmp_path, "[chat]\nnmae = 1\nrate_seconds = 0\n[stage]\nthrottle_rate = -1\n", {"NWCHAT_CHAT": "x"}
     )
     assert error.code == "config_unknown_key"
-    for said in ("chat.nmae", "NWCHAT_CHAT__NAME", "chat.rate_seconds must be 1", "stage.throttle_rate must"):
-        assert said in error.message
+    for message in (
+        "chat.nmae",
+        "NWCHAT_CHAT__NAME",
+        "chat.rate_seconds must be 1",
+        "stage.throttle_rate must",
+    ):
+        assert message in error.message
     assert error.message.count("; ") == 3
 
 

@@ -55,13 +55,13 @@ def stage(deployment: str) -> Stage:
 # What is refused --------------------------------------------------------------------------------
 
 
-def test_an_api_of_nobodys_is_taken_and_one_of_ours_again() -> None:
+def test_untagged_or_already_adopted_api_is_accepted() -> None:
     assert choose_api([api("b2"), api()], "a1", NAMES).id == "a1"
     assert choose_api([api(tags=OURS), api("b2")], "a1", NAMES).id == "a1"
 
 
 @pytest.mark.parametrize(
-    ("there", "code", "exit_code", "said"),
+    ("there", "code", "exit_code", "message"),
     [
         ([api("b2")], "api_not_found", 4, "there is no API a1"),
         ([], "api_not_found", 4, "there is no API a1"),
@@ -70,24 +70,24 @@ def test_an_api_of_nobodys_is_taken_and_one_of_ours_again() -> None:
         ([api(), api("b2", tags=OURS)], "already_deployed", 1, "has an API already: b2"),
     ],
 )
-def test_an_api_that_is_not_to_be_had(there: list[FoundApi], code: str, exit_code: int, said: str) -> None:
+def test_unusable_api_is_refused(there: list[FoundApi], code: str, exit_code: int, message: str) -> None:
     with pytest.raises(ChatError) as caught:
         choose_api(there, "a1", NAMES)
     assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
-    assert said in caught.value.message
+    assert message in caught.value.message
     assert caught.value.hint
 
 
 def test_the_stages_there_are_are_named() -> None:
     require_stage("production", ["dev", "production"])
-    for there, said in ((["test", "dev"], "it has: dev, test"), ([], "it has: none")):
+    for there, message in ((["test", "dev"], "it has: dev, test"), ([], "it has: none")):
         with pytest.raises(ChatError) as caught:
             require_stage("production", there)
-        assert said in caught.value.message
+        assert message in caught.value.message
         assert "stage.name" in caught.value.hint
 
 
-def test_our_own_things_are_no_old_ones() -> None:
+def test_resources_of_nwchatctl_are_not_adopted() -> None:
     refuse_name("chat", "--table")
     with pytest.raises(ChatError) as caught:
         refuse_name("nwchat-dojo-connections", "--table")
@@ -110,7 +110,7 @@ def test_another_key_is_named_with_its_flag() -> None:
         LegacyFunction("chat-connect", "arn", {"nwchat:adopted-by": "other"}),
     ],
 )
-def test_what_another_chat_has_adopted_is_its(old: LegacyTable | LegacyFunction) -> None:
+def test_api_adopted_by_another_chat_is_refused(old: LegacyTable | LegacyFunction) -> None:
     refuse_other_owner(old, "other")
     refuse_other_owner(dataclasses.replace(old, tags={"any": "thing"}), "dojo")
     with pytest.raises(ChatError) as caught:
@@ -150,7 +150,7 @@ def keys(part: Plan) -> set[Key]:
     return {changed_key(each) for each in part.changes}
 
 
-def test_frames_are_led_to_ours_after_all_else_is_ready() -> None:
+def test_routes_are_moved_after_everything_else() -> None:
     whole = taken_over()
     first, last = halves(whole)
     assert keys(first) == {
@@ -176,7 +176,7 @@ def test_no_route_points_nowhere_in_between() -> None:
     assert last.after["integration", "i1"] >= {("route", "$default"), ("route", "extra")}
 
 
-def test_what_needs_the_late_is_late() -> None:
+def test_changes_that_depend_on_late_changes_are_late() -> None:
     """Whatever kinds there come to be."""
     table = Create(Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()))
     moved = Update(stage("a"), stage("b"))
@@ -205,7 +205,7 @@ def test_names_come_after_all_else() -> None:
     assert keys(names) == set()
 
 
-def test_the_deployment_from_before_is_the_way_back() -> None:
+def test_previous_deployment_is_kept_for_rollback() -> None:
     before = state(stage("d0"))
     assert (served_before(before, "production"), ways_back(before)) == ("d0", ())
     assert served_before(state(stage("")), "production") == ""
@@ -259,7 +259,7 @@ def test_a_bare_row_counts_from_now() -> None:
         ("timestamp", {"N": "1789999000"}, NOW),
     ],
 )
-def test_a_row_that_says_since_when(name: str, attribute: dict[str, object], since: int) -> None:
+def test_row_with_connection_time(name: str, attribute: dict[str, object], since: int) -> None:
     made = connection_from({"id": {"S": "x"}, name: attribute}, "id", NOW)
     assert made is not None
     assert (made.connected_at, made.expires_at) == (since, since // 1000 + CONNECTION_SECONDS)
@@ -293,7 +293,7 @@ VALUES = st.one_of(
 
 
 @given(st.dictionaries(st.sampled_from(["id", "connectedAt", "created_at", "ttl"]), VALUES))
-def test_no_row_is_too_odd(row: dict[str, Any]) -> None:
+def test_unusual_rows_are_converted_or_skipped(row: dict[str, Any]) -> None:
     made = connection_from(row, "id", NOW)
     if made is not None:
         assert made.connected_at is not None

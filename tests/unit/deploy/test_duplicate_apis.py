@@ -28,5 +28,5 @@ SOMEBODYS = ApiCandidate("somebodys", named=False, bare=True)
     ],
     ids=lambda value: "+".join(each.id for each in value) if isinstance(value, list) else str(value),
 )
-def test_which_is_the_chats(candidates: list[ApiCandidate], expected: str | None) -> None:
+def test_api_of_chat_is_chosen_among_duplicates(candidates: list[ApiCandidate], expected: str | None) -> None:
     assert chosen(candidates) == expected

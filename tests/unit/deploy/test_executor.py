@@ -70,7 +70,7 @@ def test_never_more_than_workers_at_once() -> None:
     assert most[0] <= 4
 
 
-def test_after_a_failure_nothing_new_begins_and_all_is_accounted_for() -> None:
+def test_failure_starts_no_further_changes_and_reports_all() -> None:
     log: list[str] = []
     plan = chain("a", "b", "c", "d", after={"b": {"a"}, "c": {"b"}, "d": {"c"}})
     ended: list[tuple[Key, str]] = []
@@ -83,7 +83,7 @@ def test_after_a_failure_nothing_new_begins_and_all_is_accounted_for() -> None:
     assert ended == [(("log-group", "a"), "None"), (("log-group", "b"), "b")]
 
 
-def test_what_runs_beside_a_failure_is_waited_for() -> None:
+def test_concurrent_changes_are_waited_for_after_failure() -> None:
     failed = threading.Event()
     log: list[str] = []
 
@@ -99,7 +99,7 @@ def test_what_runs_beside_a_failure_is_waited_for() -> None:
     assert names(outcome.applied) == ["slow"]
 
 
-def test_interruption_passes_on_once_what_ran_has_ended() -> None:
+def test_interruption_is_raised_after_running_changes_end() -> None:
     log: list[str] = []
 
     def started(change: Change) -> None:
@@ -117,7 +117,7 @@ def test_an_empty_plan_does_nothing() -> None:
     assert (outcome.applied, outcome.failed, outcome.left) == ((), (), ())
 
 
-def test_who_interrupts_is_heard_before_what_runs_is_waited_for() -> None:
+def test_interruption_is_signalled_before_waiting_for_running_changes() -> None:
     hurried = threading.Event()
     ended: list[str] = []
 
@@ -134,7 +134,7 @@ def test_who_interrupts_is_heard_before_what_runs_is_waited_for() -> None:
     assert ended == ["a"]
 
 
-def test_changes_that_wait_for_each_other_are_not_left_out_silently() -> None:
+def test_cyclic_dependencies_are_an_error() -> None:
     log: list[str] = []
     with pytest.raises(AssertionError, match="wait for each other"):
         execute(chain("a", "b", "c", after={"b": {"c"}, "c": {"b"}}), recorder(log))

@@ -10,11 +10,11 @@ from nwchatctl.errors import ChatError
 HOLDER = LockHolder("t", "me", "laptop", "boot/1/2", "deploy", started_at=1_000_000, expires_at=1_120_000)
 
 
-def refuse(now_ms: int, *, dead: bool = False, seen: LockState = LockState(HOLDER)) -> None:
-    refuse_held(seen, now_ms, dead=dead, unlock="nwchatctl deploy --force-unlock")
+def refuse(now_ms: int, *, dead: bool = False, state: LockState = LockState(HOLDER)) -> None:
+    refuse_held(state, now_ms, dead=dead, unlock="nwchatctl deploy --force-unlock")
 
 
-def test_a_living_holder_is_named_with_since_when_and_until_when() -> None:
+def test_held_lock_names_holder_start_and_expiry() -> None:
     with pytest.raises(ChatError) as caught:
         refuse(1_012_345)
     assert caught.value.code == "locked"
@@ -25,8 +25,8 @@ def test_a_living_holder_is_named_with_since_when_and_until_when() -> None:
     assert "`nwchatctl deploy --force-unlock`" in caught.value.hint
 
 
-def test_a_lock_that_nobody_keeps_is_free() -> None:
-    refuse(1_012_345, seen=LockState())
-    refuse(1_012_345, seen=LockState(None, "t"))
+def test_expired_lock_is_free() -> None:
+    refuse(1_012_345, state=LockState())
+    refuse(1_012_345, state=LockState(None, "t"))
     refuse(1_012_345, dead=True)
     refuse(1_120_000)

@@ -134,7 +134,7 @@ def test_a_difference_reads_attribute_by_attribute() -> None:
     ]  # fmt: skip
 
 
-def test_what_is_ours_and_not_wanted_goes_after_what_needed_it() -> None:
+def test_unwanted_resource_is_deleted_after_its_dependents() -> None:
     old = Integration("old", "MOCK", "", 29_000, "{}", "{}")
     route_to_old = dataclasses.replace(ROUTE, integration="old")
     planned = plan(whole(), {**whole(), key(ROUTE): route_to_old, key(old): old})
@@ -241,7 +241,7 @@ def test_another_table_key_is_refused() -> None:
     assert caught.value.code == "table_key"
 
 
-def test_somebody_elses_resource_is_refused() -> None:
+def test_foreign_resource_is_refused() -> None:
     refuse_foreign([], "x")
     with pytest.raises(ChatError, match="in its way: table messages") as caught:
         refuse_foreign([("table", "messages")], "x")
@@ -258,13 +258,13 @@ def test_destroy_keeps_data_and_takes_the_api_first() -> None:
     assert ("function", "f") in planned.after["role", "f"]
 
 
-def test_destroy_takes_data_only_when_told_and_leaves_logs_when_told() -> None:
+def test_destroy_deletes_data_and_keeps_logs_only_on_request() -> None:
     planned, left = destruction(whole(), deploys="deploys", delete_data=True, keep_logs=True)
     assert ("table", "messages") in planned.after
     assert left == (("log-group", "/aws/lambda/f"),)
 
 
-def test_a_leftover_api_goes_and_holds_nothing_up() -> None:
+def test_duplicate_api_is_deleted_without_delaying_other_changes() -> None:
     leftover = dataclasses.replace(API, name="abc123")
     live = {
         **whole(),
@@ -283,7 +283,7 @@ def test_a_leftover_api_goes_and_holds_nothing_up() -> None:
     assert done == {changed_key(each) for each in made.changes}
 
 
-def test_destroy_takes_leftovers_too() -> None:
+def test_destroy_deletes_duplicate_apis() -> None:
     leftover = dataclasses.replace(API, name="abc123")
     made, _ = destruction(state(API, leftover), deploys="deploys", delete_data=False, keep_logs=False)
     assert made.changes == (Delete(leftover), Delete(API))

@@ -66,14 +66,14 @@ def removed(wanted: State, live: State) -> set[str]:
     return {changed_key(each)[1] for each in plan(wanted, live).changes if isinstance(each, Delete)}
 
 
-def test_what_runs_is_told_by_aliases_and_stage_together() -> None:
+def test_current_release_is_found_by_aliases_and_stage() -> None:
     assert running(LIVE, "production", RECORDS) == NEW.name
     half = {**LIVE, ("alias", "f:live"): alias("a")}
     assert running(half, "production", RECORDS) not in (NEW.name, OLD.name)
     assert running({}, "production", RECORDS) is None
 
 
-def test_a_release_of_before_a_function_there_is_now() -> None:
+def test_release_from_before_a_new_function() -> None:
     """It runs where all that it knows of is as it was; nothing of it invokes the one that came later."""
     more = Alias("g:live", "g", "z", ())
     back = {**rolled_back({**LIVE, **state(more)}, OLD, "production")}
@@ -189,7 +189,7 @@ def test_a_version_in_use_is_kept_however_old() -> None:
     assert all(planned.after[each] == {("alias", "f:live")} for each in gone)
 
 
-def test_a_version_that_somebody_elses_alias_uses_is_kept() -> None:
+def test_version_of_foreign_alias_is_kept() -> None:
     live = {**aged(12, 12), **state(version(1, "v1", "theirs"))}
     assert removed(chat("v12", "d1"), live) == {"f:2"}
 

@@ -46,7 +46,7 @@ def live(of: State) -> State:
     return {**of, **state(*versions)}
 
 
-def test_an_open_chat_is_what_it_was() -> None:
+def test_open_mode_is_unchanged() -> None:
     """Chats of before this mode keep their deployments: its new attribute is at its default."""
     routes = [each for each in OPEN.values() if isinstance(each, Route | Integration)]
     (deployment,) = (each for each in OPEN.values() if isinstance(each, Deployment))
@@ -124,7 +124,7 @@ ROLLED: State = {
 """After a rollback from token to open."""
 
 
-def test_a_chat_begins_to_ask_when_all_is_there_and_its_functions_after_it() -> None:
+def test_switch_on_requires_tokens_at_stage_then_functions() -> None:
     made = plan(TOKEN, live(OPEN))
     assert {("token-keys", f"/{MINE}/token-keys"), ("alias", f"{MINE}-authorize:live")} <= before(made, ASKED)
     assert {ASKED, ("permission", f"{MINE}-authorize:live nwchat-authorizer")} <= before(made, ROUTE)
@@ -133,7 +133,7 @@ def test_a_chat_begins_to_ask_when_all_is_there_and_its_functions_after_it() -> 
     assert all(STAGE in made.after[each] for each in MOVED)
 
 
-def test_a_chat_ceases_to_ask_with_its_functions_first_and_what_was_asked_last() -> None:
+def test_switch_off_changes_functions_first_and_authorizer_last() -> None:
     # The keys are not looked at in open mode.
     there: State = {where: each for where, each in live(TOKEN).items() if where[0] != TokenKeys.kind}
     made = plan(OPEN, there)
@@ -174,14 +174,14 @@ def _of(chat_of: State, *kinds: str) -> State:
     return {where: each for where, each in chat_of.items() if where[0] in kinds}
 
 
-def test_a_rollback_to_where_nobody_is_asked_moves_the_functions_first() -> None:
+def test_rollback_to_open_mode_moves_functions_first() -> None:
     both = {**live(TOKEN), **_of(OPEN, "release", "deployment")}
     made = arranged(differences(ROLLED, both), auth_transition(ROLLED, both))
     assert {changed_key(each) for each in made.changes} >= {STAGE, *MOVED}
     assert made.after[STAGE] >= MOVED
 
 
-def test_a_rollback_to_where_everybody_is_asked_moves_the_stage_first() -> None:
+def test_rollback_to_token_mode_moves_stage_first() -> None:
     wanted = rolled_back(ROLLED, release(TOKEN), "production")
     made = arranged(differences(wanted, ROLLED), auth_transition(wanted, ROLLED))
     assert made.after[STAGE] == frozenset()
@@ -202,14 +202,14 @@ def test_a_deploy_killed_with_the_authorizer_made_goes_on_in_the_same_order() ->
     assert not MOVED & before(made, STAGE)
 
 
-def test_a_stage_that_stays_makes_nobody_wait() -> None:
+def test_unchanged_stage_adds_no_dependencies() -> None:
     """Killed between the two, or another setting alone: what is served stays."""
     asked = {**live(TOKEN), **_of(OPEN, "alias")}
     assert auth_transition(TOKEN, asked) == "stays"
     assert auth_transition(OPEN, {**live(TOKEN), **_of(OPEN, "stage")}) == "stays"
 
 
-def test_of_what_is_served_and_in_no_release_the_safe_order_is_taken() -> None:
+def test_unknown_stage_state_uses_safe_order() -> None:
     unknown = {where: each for where, each in live(OPEN).items() if where[0] != "release"}
     assert auth_transition(TOKEN, unknown) == "begins"
     unknown = {where: each for where, each in live(TOKEN).items() if where[0] != "release"}
@@ -219,12 +219,12 @@ def test_of_what_is_served_and_in_no_release_the_safe_order_is_taken() -> None:
 # Releases ---------------------------------------------------------------------------------------
 
 
-def test_which_releases_ask() -> None:
+def test_releases_that_require_tokens() -> None:
     assert requires_token(release(TOKEN))
     assert not requires_token(release(OPEN))
 
 
-def test_who_may_come_in_is_told_by_what_the_stage_serves() -> None:
+def test_stage_decides_whether_tokens_are_required() -> None:
     assert stage_requires_token(TOKEN, "production")
     assert not stage_requires_token(OPEN, "production")
     # After a rollback the route and its authorizer are there, and nobody is asked.
@@ -235,7 +235,7 @@ def test_who_may_come_in_is_told_by_what_the_stage_serves() -> None:
     assert not stage_requires_token(_of(OPEN, "stage", "route"), "production")
 
 
-def test_a_release_of_before_runs_beside_the_function_that_it_does_not_know() -> None:
+def test_older_release_runs_beside_newer_function() -> None:
     rolled = {
         **live(TOKEN),
         **{where: each for where, each in live(OPEN).items() if where[0] in ("alias", "stage")},

@@ -17,7 +17,7 @@ from nwchat.large_rooms.segments import MAX_HOPS, Segment
 from nwchat.model.rows import Connection, Recipient
 from nwchat.storage.scan import ScanPage
 from tests.unit.nwchat.delivery.virtual_transport import Answer
-from tests.unit.nwchat.test_handlers import NOW, Chat, FakeGateway, FakeStore
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeGateway, FakeStore
 
 FRAME = '{"message":"hi"}'
 WHOLE = Segment(FRAME, "id", 0, 1, 1e9)
@@ -56,30 +56,30 @@ class Function:
 
     def runs(self, segment: Segment, deadline: float = 1e9) -> None:
         invocation = Invocation(
-            self.chat.tools, self.chat.poster, self.handed.append, self.chat.log, lambda: self.clock.now
+            self.chat.services, self.chat.poster, self.handed.append, self.chat.log, lambda: self.clock.now
         )
         fan_out_segment(segment, invocation, deadline)
 
     @property
     def got(self) -> dict[str, list[Any]]:
-        return self.chat.gateway.heard
+        return self.chat.gateway.received
 
 
-def test_everybody_in_the_segment_but_the_skipped() -> None:
+def test_segment_is_posted_to_except_skipped_connections() -> None:
     function = Function(Reports("a", "b", "c", "d", "e"))
     function.runs(replace(WHOLE, segment=1, segments=2, skip=("d",)))
     assert function.got == {"b": [json.loads(FRAME)]}
     assert (function.handed, function.store.reports) == ([], {})
 
 
-def test_who_is_gone_is_forgotten_unless_young() -> None:
+def test_rows_of_closed_connections_are_deleted_unless_young() -> None:
     store = Reports("a", "b")
     store.rows["b"] = Connection("b", NOW - 100)
     Function(store, {"a": (410, b""), "b": (410, b"")}).runs(WHOLE)
     assert set(store.rows) == {"b"}
 
 
-def test_the_rest_goes_on_elsewhere_before_the_end() -> None:
+def test_remaining_segment_is_delegated_before_timeout() -> None:
     names = [f"c{each:03}" for each in range(200)]
     function = Function(Reports(*names), step=0.15)
     rest: list[Segment] = []
@@ -98,7 +98,7 @@ def test_the_rest_goes_on_elsewhere_before_the_end() -> None:
     assert (progress.counts.delivered, progress.finished) == (200, 1)
 
 
-def test_what_has_no_end_is_a_failure_that_somebody_sees() -> None:
+def test_too_many_continuations_are_a_failure() -> None:
     function = Function(Reports(*(f"c{each:03}" for each in range(200))), step=1.0)
     with pytest.raises(SegmentFailed, match="not at its end after 10 further invocations"):
         function.runs(replace(WHOLE, hops=MAX_HOPS), 40)
@@ -106,7 +106,7 @@ def test_what_has_no_end_is_a_failure_that_somebody_sees() -> None:
 
 
 @pytest.mark.parametrize("outcome", [(429, b""), (403, b"Forbidden"), "reset"])
-def test_one_lost_post_is_not_worth_a_copy_to_all_but_most_are(outcome: Answer) -> None:
+def test_segment_fails_only_when_most_posts_fail(outcome: Answer) -> None:
     Function(Reports("a", "b"), {"a": outcome}).runs(WHOLE)
     function = Function(Reports("a", "b", "c"), {"a": outcome, "b": outcome})
     with pytest.raises(SegmentFailed, match="2 of 3 posts failed"):
@@ -115,7 +115,7 @@ def test_one_lost_post_is_not_worth_a_copy_to_all_but_most_are(outcome: Answer) 
     assert (progress.counts.recipients, progress.finished) == (3, 0)
 
 
-def test_what_was_handed_out_and_not_posted_is_a_failure() -> None:
+def test_unposted_recipients_are_a_failure() -> None:
     store = Reports()
     page = [Recipient(f"c{each:03}") for each in range(200)]
     store.scan = lambda *_, **__: iter([ScanPage(page, None)])  # type: ignore[method-assign]
@@ -132,7 +132,7 @@ def test_a_table_that_cannot_be_read_is_a_failure() -> None:
         function.runs(WHOLE)
 
 
-def test_what_cannot_be_reported_is_sent_all_the_same() -> None:
+def test_report_failure_does_not_stop_posting() -> None:
     function = Function(Reports("a", broken="report"))
     function.runs(replace(WHOLE, report="r"))
     assert function.got == {"a": [json.loads(FRAME)]}
@@ -168,7 +168,7 @@ def test_a_low_rate_waits_before_it_asks_for_more_and_never_long() -> None:
     assert function.clock.now < 15
 
 
-def test_a_feed_knows_where_it_stopped() -> None:
+def test_source_knows_where_it_stopped() -> None:
     now = 0.0
     page = ScanPage([Recipient(f"c{each:03}") for each in range(120)], None)
     feed = DeadlineSource(lambda: iter([page]), 1e9, 5.0, lambda: now)

@@ -1,223 +1,56 @@
+"""The handlers of connect, disconnect and message."""
+
 from __future__ import annotations
 
-import io
 import json
-import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from nwchat.config import Config
 from nwchat.connect import connect
 from nwchat.delivery.signing import Credentials
 from nwchat.disconnect import disconnect
-from nwchat.log import JsonFormatter, Log
 from nwchat.message import message
-from nwchat.model.bans import Ban, ban_row
 from nwchat.model.ids import first_ulid
-from nwchat.model.limits import Limits
-from nwchat.model.paging import page_of
-from nwchat.model.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
-from nwchat.model.wire import Message, Page
-from nwchat.runtime import Response, Services
-from nwchat.storage.scan import ScanPage, ScanSegment
-from nwchat.storage.store import Appended, Dedup, Duplicate, Store, Stored
+from nwchat.model.rows import Connection
+from nwchat.model.wire import Message
 from tests.paths import EVENTS
 from tests.unit.nwchat.delivery import virtual_transport
-from tests.unit.nwchat.delivery.virtual_transport import FAILED_CONDITION, holds
-
-NOW = 1_700_000_000_000
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeGateway, FakeStore, error, frame, handshake, room
 
 
-class FakeStore(Store):
-    """Both tables in memory. A name in `broken` makes the method of that name raise."""
-
-    def __init__(self, *connections: Connection, broken: str = "", allowed: int = 99) -> None:
-        self.rows = {each.connection_id: each for each in connections}
-        self.messages: list[Message] = []
-        self.expiries: list[int] = []
-        self.sent: dict[tuple[str, str], str] = {}
-        self.seen_by: list[tuple[str, int, str, str]] = []
-        self.broken = broken
-        self.allowed = allowed
-        self.banned: dict[str, Ban] = {}
-        self.looked_up: list[Sequence[str]] = []
-
-    def _may_break(self, name: str) -> None:
-        if self.broken == name:
-            raise OSError("table away")
-
-    def add_connection(self, connection: Connection) -> None:
-        self._may_break("connected")
-        self.rows[connection.connection_id] = connection
-
-    def remove_connection(self, connection_id: str) -> None:
-        self._may_break("disconnected")
-        self.rows.pop(connection_id, None)
-
-    def delete(self, call: Any) -> virtual_transport.Answer:
-        """What DynamoDB answers to the DeleteItem of a fan-out."""
-        request = json.loads(call.body)
-        name = request["Key"]["connection_id"]["S"]
-        there = self.rows.get(name)
-        if not holds(request, None if there is None else connection_row(there)):
-            return FAILED_CONDITION
-        del self.rows[name]
-        return 200, b"{}"
-
-    def record_activity(
-        self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
-    ) -> bool:
-        self._may_break("seen")
-        self.seen_by.append((connection_id, connected_at, uname, sender_id))
-        return len(self.seen_by) <= self.allowed
-
-    def ban(self, *bans: Ban) -> None:
-        self.banned |= {each.key: each for each in bans}
-
-    def bans(self, keys: Sequence[str]) -> list[Row]:
-        self._may_break("bans")
-        self.looked_up.append(keys)
-        return [ban_row(self.banned[key]) for key in keys if key in self.banned]
-
-    def scan(self, segment: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
-        for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[
-            segment.number :: segment.total
-        ]:
-            if each.connection_id > segment.start:
-                row = connection_row(each)
-                kept = {name: row[name] for name in CONNECTION_KEYS if name in row}
-                yield ScanPage([Recipient(each.connection_id, kept)], segment)
-        self._may_break("scan")
-
-    def append(
-        self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None
-    ) -> Appended:
-        self._may_break("append")
-        if dedup is not None:
-            key = (dedup.scope, dedup.key)
-            if key in self.sent:
-                return Duplicate(self.sent[key])
-            self.sent[key] = message.id
-        self.messages.append(message)
-        self.expiries.append(expires_at)
-        return Stored(message.id)
-
-    def page(
-        self,
-        limit: int,
-        now_ms: int,
-        *,
-        before: str | None = None,
-        after: str | None = None,
-        consistent: bool = False,
-    ) -> Page:
-        wanted = [each for each in self.messages if after is None or each.id > after]
-        near_first = wanted if after is not None else wanted[::-1]
-        return page_of(near_first[: limit + 1], limit, before=before, after=after)
-
-
-class FakeGateway(virtual_transport.FakeGateway):
-    """What each socket got, as objects."""
-
-    @property
-    def heard(self) -> dict[str, list[Any]]:
-        return {name: [json.loads(each) for each in frames] for name, frames in self.got.items()}
-
-
-class Chat:
-    """The handlers with everything around them in memory."""
-
-    def __init__(
-        self,
-        store: FakeStore,
-        gateway: FakeGateway | None = None,
-        credentials: Callable[[], Credentials] = lambda: Credentials("AK", "secret"),
-        **config: Any,
-    ) -> None:
-        self.store = store
-        self.gateway = gateway or FakeGateway()
-        self.poster, self.transport = virtual_transport.make_poster(
-            self.gateway, store.delete, now_ms=NOW, seconds=1.0, credentials=credentials
-        )
-        self.output = io.StringIO()
-        logger = logging.Logger("nwchat", logging.INFO)
-        handler = logging.StreamHandler(self.output)
-        handler.setFormatter(JsonFormatter())
-        logger.addHandler(handler)
-        self.log = Log(logger, {"request_id": "r1", "connection_id": "c1"})
-        made = iter(range(1, 1000))
-        self.tools = Services(
-            Config("connections", "messages", **config),
-            store,
-            now_ms=lambda: NOW,
-            new_id=lambda: first_ulid(next(made)),
-            invoke_fanout=lambda segments: [],
-            estimated_size=int,
-            token_keys=tuple,
-        )
-
-    def says(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:
-        request = {"routeKey": "$default", "connectionId": connection_id, "connectedAt": NOW - 60_000}
-        event = {"requestContext": request, "body": body}
-        return message(event, self.tools, self.poster, deadline, self.log)
-
-    def logged(self) -> list[Any]:
-        return [json.loads(line) for line in self.output.getvalue().splitlines()]
-
-
-def room(*names: str) -> FakeStore:
-    return FakeStore(*(Connection(name, NOW - 60_000) for name in names))
-
-
-def frame(number: int, text: str, uname: str = "", sender_id: str = "") -> dict[str, str]:
-    return {
-        "type": "message",
-        "id": first_ulid(number),
-        "message": text,
-        "uname": uname,
-        "sender_id": sender_id,
-        "date": str(NOW),
-    }
-
-
-def error(code: str, detail: str, **client_id: str) -> dict[str, str]:
-    return {"type": "error", "code": code, "detail": detail, **client_id}
-
-
-def test_a_message_is_stored_and_reaches_everybody_its_sender_too() -> None:
+def test_message_is_stored_and_sent_to_all_including_sender() -> None:
     chat = Chat(room("a", "me", "b"))
     body = json.dumps({"message": " hi\r\nthere ", "uname": "u", "date": "1", "sender_id": "7"})
-    assert chat.says(body) == {"statusCode": 200}
+    assert chat.send(body) == {"statusCode": 200}
     sent = frame(1, "hi\nthere", "u", "7")
-    assert chat.gateway.heard == {"me": [sent], "a": [sent], "b": [sent]}
+    assert chat.gateway.received == {"me": [sent], "a": [sent], "b": [sent]}
     assert chat.store.messages == [Message(first_ulid(1), "hi\nthere", "u", "7", NOW)]
     assert chat.store.expiries == [NOW // 1000 + 90 * 86_400]
-    assert chat.store.seen_by == [("me", NOW - 60_000, "u", "7")]
+    assert chat.store.activity == [("me", NOW - 60_000, "u", "7")]
 
 
-def test_the_sender_hears_itself_even_when_its_row_cannot_be_read_yet() -> None:
+def test_sender_receives_echo_before_its_row_is_readable() -> None:
     chat = Chat(room("a"))
-    chat.says("hi")
-    assert chat.gateway.heard == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
+    chat.send("hi")
+    assert chat.gateway.received == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
 
 
 def test_no_echo_when_it_is_turned_off() -> None:
     chat = Chat(room("a", "me"), echo_to_sender=False)
-    chat.says("hi")
-    assert chat.gateway.heard == {"a": [frame(1, "hi")]}
+    chat.send("hi")
+    assert chat.gateway.received == {"a": [frame(1, "hi")]}
 
 
 def test_a_client_id_is_acked_and_the_same_one_stored_and_sent_once() -> None:
     chat = Chat(room("a"), echo_to_sender=False)
     body = json.dumps({"message": "hi", "sender_id": "7", "client_id": "k1"})
     ack = {"type": "ack", "client_id": "k1", "id": first_ulid(1)}
-    chat.says(body, "me")
-    chat.says(body, "me after reconnecting")
-    assert chat.gateway.heard == {
+    chat.send(body, "me")
+    chat.send(body, "me after reconnecting")
+    assert chat.gateway.received == {
         "me": [ack],
         "me after reconnecting": [ack],
         "a": [frame(1, "hi", sender_id="7")],
@@ -228,8 +61,8 @@ def test_a_client_id_is_acked_and_the_same_one_stored_and_sent_once() -> None:
 def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
     chat = Chat(room())
     body = json.dumps({"message": "hi", "client_id": "k1"})
-    chat.says(body, "one")
-    chat.says(body, "other")
+    chat.send(body, "one")
+    chat.send(body, "other")
     assert list(chat.store.sent) == [("one", "k1"), ("other", "k1")]
 
 
@@ -245,40 +78,40 @@ def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
         ('{"client_id": "k"}', error("bad_request", "message must be a string", client_id="k")),
     ],
 )
-def test_a_refused_frame_is_told_to_its_sender_alone(body: str | None, answer: dict[str, str]) -> None:
+def test_only_sender_is_notified_of_refused_frame(body: str | None, answer: dict[str, str]) -> None:
     chat = Chat(room("a", "me"))
-    assert chat.says(body) == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [answer]}
+    assert chat.send(body) == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [answer]}
     assert chat.store.messages == []
-    assert chat.store.seen_by == []
+    assert chat.store.activity == []
 
 
 def test_over_the_rate() -> None:
     store = room("a", "me")
     store.allowed = 1
     chat = Chat(store)
-    chat.says("one")
-    assert chat.says('{"message": "two", "client_id": "k"}') == {"statusCode": 200}
+    chat.send("one")
+    assert chat.send('{"message": "two", "client_id": "k"}') == {"statusCode": 200}
     refused = error("rate_limited", "at most 10 messages in 10 seconds", client_id="k")
-    assert chat.gateway.heard == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
+    assert chat.gateway.received == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
     assert len(store.messages) == 1
 
 
 def test_a_ping_that_reaches_the_function_is_answered() -> None:
     chat = Chat(room("a", "me"))
-    assert chat.says('{"action": "ping"}') == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [{"type": "pong"}]}
+    assert chat.send('{"action": "ping"}') == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [{"type": "pong"}]}
 
 
 def test_history_over_the_socket() -> None:
     chat = Chat(room())
     for text in ("one", "two", "three"):
-        chat.says(text, "other")
-    chat.says('{"action": "history", "limit": 2}')
-    chat.says(json.dumps({"action": "history", "after": first_ulid(1), "limit": 1}))
+        chat.send(text, "other")
+    chat.send('{"action": "history", "limit": 2}')
+    chat.send(json.dumps({"action": "history", "after": first_ulid(1), "limit": 1}))
     one, two, three = frame(1, "one"), frame(2, "two"), frame(3, "three")
-    assert one not in chat.gateway.heard["me"]
-    assert chat.gateway.heard["me"] == [
+    assert one not in chat.gateway.received["me"]
+    assert chat.gateway.received["me"] == [
         {"type": "history", "messages": [two, three], "before": two["id"], "after": None},
         {"type": "history", "messages": [two], "before": two["id"], "after": two["id"]},
     ]
@@ -287,74 +120,74 @@ def test_history_over_the_socket() -> None:
 def test_the_operators_own_test_event() -> None:
     chat = Chat(room("a", "b"))
     event = json.loads((EVENTS / "on-message.json").read_text())
-    assert message(event, chat.tools, chat.poster, math.inf, chat.log) == {"statusCode": 200}
+    assert message(event, chat.services, chat.poster, math.inf, chat.log) == {"statusCode": 200}
     sent = frame(1, "test from test event in aws console", "xxxxxxusername", "128274")
-    assert chat.gateway.heard == {"a": [sent], "b": [sent]}
+    assert chat.gateway.received == {"a": [sent], "b": [sent]}
     assert len(chat.store.messages) == 1
-    assert chat.store.seen_by == []
+    assert chat.store.activity == []
 
 
 @pytest.mark.parametrize(
     "body", ["", "x" * 2000, '{"message": "a", "client_id": "k"}', '{"action": "history"}']
 )
-def test_an_event_without_a_connection_is_answered_to_nobody(body: str) -> None:
+def test_event_without_connection_sends_no_reply(body: str) -> None:
     chat = Chat(room())
-    assert message({"body": body}, chat.tools, chat.poster, math.inf, chat.log) == {"statusCode": 200}
-    assert chat.gateway.heard == {}
+    assert message({"body": body}, chat.services, chat.poster, math.inf, chat.log) == {"statusCode": 200}
+    assert chat.gateway.received == {}
 
 
-def test_who_is_gone_is_forgotten_and_nobody_else_notices() -> None:
+def test_row_of_closed_connection_is_deleted_without_affecting_others() -> None:
     store = room("gone", "b")
     store.rows["young"] = Connection("young", NOW - 1)
     gateway = FakeGateway({"gone": (410, b""), "young": (410, b"")})
     chat = Chat(store, gateway)
-    assert chat.says("hi") == {"statusCode": 200}
+    assert chat.send("hi") == {"statusCode": 200}
     assert list(store.rows) == ["b", "young"]
-    assert gateway.heard == {"me": [frame(1, "hi")], "b": [frame(1, "hi")]}
+    assert gateway.received == {"me": [frame(1, "hi")], "b": [frame(1, "hi")]}
 
 
 def test_refused_and_failing_posts_are_logged_with_their_reason() -> None:
     gateway = FakeGateway({"a": (403, b'{"message":"Forbidden"}'), "b": "reset by peer"})
     chat = Chat(room("a", "b", "c"), gateway)
-    assert chat.says("hi") == {"statusCode": 200}
-    assert gateway.heard == {"me": [frame(1, "hi")], "c": [frame(1, "hi")]}
+    assert chat.send("hi") == {"statusCode": 200}
+    assert gateway.received == {"me": [frame(1, "hi")], "c": [frame(1, "hi")]}
     (line,) = chat.logged()
     assert (line["level"], line["message"]) == ("WARNING", "sent")
     assert (line["refused"], line["failed"], line["delivered"]) == (1, 1, 2)
     assert sorted(line["reasons"]) == [["403 Forbidden", 1], ["reset by peer", 1]]
 
 
-def test_at_the_deadline_the_message_is_stored_and_acked_and_the_rest_left_to_the_history() -> None:
+def test_message_is_stored_and_acked_although_deadline_ends_posting() -> None:
     chat = Chat(room("a", "b"))
     # The ack takes a second to be answered.
-    assert chat.says('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
+    assert chat.send('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
     assert [(line["level"], line["cut_short"]) for line in chat.logged()] == [("WARNING", True)]
 
 
 INTERNAL = "the chat could not take this; try again"
 
 
-@pytest.mark.parametrize("broken", ["seen", "append"])
-def test_a_fault_of_ours_is_told_and_logged_with_its_stack(broken: str) -> None:
+@pytest.mark.parametrize("broken", ["record_activity", "append"])
+def test_internal_error_is_sent_and_logged_with_stack(broken: str) -> None:
     store = room("a", "me")
     store.broken = broken
     chat = Chat(store)
-    assert chat.says('{"message": "secret words", "client_id": "k"}') == {"statusCode": 500}
-    assert chat.gateway.heard == {"me": [error("internal", INTERNAL, client_id="k")]}
+    assert chat.send('{"message": "secret words", "client_id": "k"}') == {"statusCode": 500}
+    assert chat.gateway.received == {"me": [error("internal", INTERNAL, client_id="k")]}
     (line,) = chat.logged()
     assert (line["level"], line["errorType"], line["errorMessage"]) == ("ERROR", "OSError", "table away")
     assert any("_may_break" in each for each in line["stackTrace"])
     assert "secret words" not in chat.output.getvalue()
 
 
-def test_a_stored_message_is_not_called_failed_when_the_fan_out_breaks_off() -> None:
+def test_stored_message_is_acked_when_fanout_fails() -> None:
     store = room("a")
     store.broken = "scan"
     chat = Chat(store)
-    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
     ack = {"type": "ack", "client_id": "k", "id": first_ulid(1)}
-    assert chat.gateway.heard == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
+    assert chat.gateway.received == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
     assert [line["message"] for line in chat.logged()] == ["fan-out broke off"]
 
 
@@ -362,8 +195,8 @@ def test_a_stored_message_is_not_called_failed_when_the_fan_out_breaks_off() -> 
 def test_an_answer_that_does_not_arrive_stops_nothing(answer: virtual_transport.Answer) -> None:
     gateway = FakeGateway({"me": answer})
     chat = Chat(room("a"), gateway)
-    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
-    assert gateway.heard == {"a": [frame(1, "hi")]}
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
+    assert gateway.received == {"a": [frame(1, "hi")]}
     first = chat.logged()[0]
     assert (first["level"], first["message"]) == ("WARNING", "reply not delivered")
 
@@ -377,16 +210,16 @@ def test_an_answer_that_cannot_be_sent_stops_nothing() -> None:
         return Credentials("AK", "secret")
 
     chat = Chat(room("a"), credentials=credentials)
-    assert chat.says('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
     first = chat.logged()[0]
     assert (first["message"], first["errorType"]) == ("reply failed", "LookupError")
 
 
-def test_every_line_of_the_log_says_whose_it_is_and_none_what_was_said() -> None:
+def test_log_lines_have_ids_and_no_message_text() -> None:
     chat = Chat(room("a"))
     for body in ("secret words", "", '{"message": "secret words", "client_id": "k"}') * 2:
-        chat.says(body)
+        chat.send(body)
     lines = chat.logged()
     assert {(line["request_id"], line["connection_id"]) for line in lines} == {("r1", "c1")}
     assert [line["message"] for line in lines] == [
@@ -400,29 +233,18 @@ def test_every_line_of_the_log_says_whose_it_is_and_none_what_was_said() -> None
     assert "secret words" not in chat.output.getvalue()
 
 
-def handshake(**headers: str) -> dict[str, Any]:
-    return {
-        "headers": {"Host": "h", "User-Agent": "agent from headers", **headers},
-        "requestContext": {
-            "connectionId": "c1=",
-            "connectedAt": NOW - 5,
-            "identity": {"sourceIp": "1.2.3.4", "userAgent": "agent"},
-        },
-    }
-
-
 def test_connect_stores_a_row() -> None:
     chat = Chat(FakeStore())
-    assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}
     expires_at = (NOW - 5) // 1000 + 8100
     assert chat.store.rows == {"c1=": Connection("c1=", NOW - 5, expires_at, "1.2.3.4", "agent")}
-    assert chat.gateway.heard == {}
+    assert chat.gateway.received == {}
 
 
 def test_connect_makes_do_with_less() -> None:
     chat = Chat(FakeStore())
     event = {"requestContext": {"connectionId": "c1="}, "headers": {"USER-AGENT": "x" * 300}}
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 200}
     row = chat.store.rows["c1="]
     assert row == replace(row, connected_at=NOW, source_ip="", user_agent="x" * 256)
 
@@ -441,13 +263,13 @@ def test_connect_makes_do_with_less() -> None:
 )
 def test_a_browser_from_elsewhere_is_refused(headers: dict[str, str], status: int) -> None:
     chat = Chat(FakeStore(), allowed_origins=frozenset({"https://www.ninjawars.net"}))
-    assert connect(handshake(**headers), chat.tools, chat.log) == {"statusCode": status}
+    assert connect(handshake(**headers), chat.services, chat.log) == {"statusCode": status}
     assert len(chat.store.rows) == (status == 200)
 
 
 def test_any_origin_when_none_is_set() -> None:
     chat = Chat(FakeStore())
-    assert connect(handshake(Origin="https://x"), chat.tools, chat.log)["statusCode"] == 200
+    assert connect(handshake(Origin="https://x"), chat.services, chat.log)["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -463,7 +285,7 @@ def test_our_subprotocol_is_chosen_if_offered(offered: str, headers: dict[str, s
     chat = Chat(FakeStore())
     event = handshake(**{"sec-webSocket-protocol": offered})
     expected = {"statusCode": 200} if headers is None else {"statusCode": 200, "headers": headers}
-    assert connect(event, chat.tools, chat.log) == expected
+    assert connect(event, chat.services, chat.log) == expected
 
 
 def test_our_subprotocol_is_found_in_any_of_the_headers() -> None:
@@ -471,21 +293,21 @@ def test_our_subprotocol_is_found_in_any_of_the_headers() -> None:
     chat = Chat(FakeStore())
     event = handshake(**{"Sec-WebSocket-Protocol": "a.b.c"})
     event["multiValueHeaders"] = {"Sec-WebSocket-Protocol": ["nwchat", "a.b.c"]}
-    answer = connect(event, chat.tools, chat.log)
+    answer = connect(event, chat.services, chat.log)
     assert answer["headers"] == {"Sec-WebSocket-Protocol": "nwchat"}
 
 
-def test_disconnect_deletes_the_row_and_may_come_twice() -> None:
+def test_disconnect_deletes_row_and_is_idempotent() -> None:
     chat = Chat(room("c1", "c2"))
     event = {"requestContext": {"connectionId": "c1", "disconnectStatusCode": 1001}}
-    assert disconnect(event, chat.tools, chat.log) == {"statusCode": 200}
-    assert disconnect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
+    assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
     assert list(chat.store.rows) == ["c2"]
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"requestContext": {}, "headers": None}])
 def test_an_event_without_a_connection_stores_and_deletes_nothing(event: dict[str, Any]) -> None:
     chat = Chat(room("c1"))
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 200}
-    assert disconnect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 200}
+    assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
     assert list(chat.store.rows) == ["c1"]

@@ -30,7 +30,7 @@ from nwchat.model.wire import (
     parse_query,
     to_json_dict,
 )
-from tests.unit.nwchat.test_handlers import Chat, FakeStore
+from tests.unit.nwchat.fake_chat import Chat, FakeStore
 
 ID, LATER = first_ulid(1), first_ulid(2)
 
@@ -82,7 +82,7 @@ class Api:
         event: dict[str, Any] = {"routeKey": route, "requestContext": caller, "headers": self.headers}
         # Without a query string there is no such key at all.
         event |= {"queryStringParameters": query} if query else {}
-        answer = history.history(event, self.chat.tools, self.chat.log)
+        answer = history.history(event, self.chat.services, self.chat.log)
         assert set(answer) == {"statusCode", "headers", "body"}
         return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
 
@@ -115,7 +115,7 @@ def test_health_needs_no_table() -> None:
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_the_functions_bear_the_tools_version() -> None:
+def test_functions_have_version_of_tool() -> None:
     assert __version__ == nwchatctl.__version__
 
 
@@ -134,17 +134,17 @@ KEY, OTHER = TokenKey("one", "k" * 43, 1), TokenKey("two", "o" * 43, 2)
 
 
 def asking_for_tokens(api: Api) -> Api:
-    config = replace(api.chat.tools.config, tokens=True)
-    api.chat.tools = replace(api.chat.tools, config=config, token_keys=lambda: (KEY,))
+    config = replace(api.chat.services.config, tokens=True)
+    api.chat.services = replace(api.chat.services, config=config, token_keys=lambda: (KEY,))
     return api
 
 
 def token(api: Api, key: TokenKey = KEY, seconds: int = 60) -> dict[str, str]:
-    minted = create_token(Identity("128274", "tchalvak"), key, api.chat.tools.now_ms() // 1000, seconds)
+    minted = create_token(Identity("128274", "tchalvak"), key, api.chat.services.now_ms() // 1000, seconds)
     return {"authorization": f"Bearer {minted}"}
 
 
-def test_without_a_good_token_nobody_reads() -> None:
+def test_request_without_valid_token_is_refused() -> None:
     api = asking_for_tokens(Api(said(ID)))
     good = token(api)["authorization"]
     given: tuple[dict[str, str] | None, ...] = (
@@ -166,7 +166,7 @@ def test_without_a_good_token_nobody_reads() -> None:
 
 
 @pytest.mark.parametrize("key", ["user#128274", "user#tchalvak", "address#203.0.113.9"])
-def test_a_banned_one_does_not_read(key: str) -> None:
+def test_banned_user_cannot_read(key: str) -> None:
     api = asking_for_tokens(Api(said(ID)))
     api.store.ban(Ban(key, key.partition("#")[2]))
     api.headers = token(api)
@@ -174,16 +174,16 @@ def test_a_banned_one_does_not_read(key: str) -> None:
     assert (status, body) == (403, {"code": "muted", "detail": "you are banned from this chat"})
 
 
-def test_in_open_mode_nobody_is_asked_or_looked_up() -> None:
+def test_open_mode_reads_no_keys_and_no_bans() -> None:
     api = Api(said(ID))
     api.store.ban(Ban("address#203.0.113.9", "him"))
     assert api.ask()[0] == 200
 
 
-def test_a_failure_tells_the_log_and_not_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_is_logged_and_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api()
     api.store.down = True
-    monkeypatch.setattr("nwchat.runtime.services", lambda: api.chat.tools)
+    monkeypatch.setattr("nwchat.runtime.services", lambda: api.chat.services)
     monkeypatch.setattr("nwchat.runtime.log_for", lambda event, context: api.chat.log)
     answer = history.handler({"routeKey": "GET /messages"}, None)
     assert answer["statusCode"] == 500
@@ -192,7 +192,7 @@ def test_a_failure_tells_the_log_and_not_the_client(monkeypatch: pytest.MonkeyPa
     assert (logged["message"], logged["errorType"]) == ("history failed", "ValueError")
 
 
-def test_no_log_has_what_was_said_or_asked() -> None:
+def test_log_has_no_messages_and_no_parameters() -> None:
     api = Api(said(ID, "canary"))
     api.ask()
     api.ask(before="canary", limit="canary")
@@ -309,7 +309,7 @@ def test_no_gap_and_no_repeat_while_new_ones_arrive(arriving: list[int], limit: 
         assert seen == there
 
 
-def test_a_late_one_is_seen_by_who_asks_from_a_little_before_the_last() -> None:
+def test_late_message_is_found_by_overlapping_query() -> None:
     """Ids are of the function's clock: one that is stored late is before what was read already."""
     first, late, last = first_ulid(10_000), first_ulid(10_500), first_ulid(11_000)
     api = Api(said(first), said(last))

@@ -14,7 +14,7 @@ from nwchat.config import FanOut
 from nwchat.large_rooms.invoker import FailedInvocation
 from nwchat.large_rooms.segments import Segment
 from nwchat.storage.table_size import CACHE_SECONDS, TableSize
-from tests.unit.nwchat.test_handlers import Chat, FakeStore, room
+from tests.unit.nwchat.fake_chat import Chat, FakeStore, room
 
 NAMES = ("a", "b", "c", "me", "n")
 
@@ -33,7 +33,7 @@ class Lambda:
 
 def chat(store: FakeStore, fanout: Lambda, threshold: int, **config: Any) -> Chat:
     made = Chat(store, fan_out=FanOut("f:live", threshold, 10, 400), **config)
-    made.tools = replace(made.tools, invoke_fanout=fanout, estimated_size=lambda seen: seen + 90)
+    made.services = replace(made.services, invoke_fanout=fanout, estimated_size=lambda seen: seen + 90)
     return made
 
 
@@ -41,7 +41,7 @@ def chat(store: FakeStore, fanout: Lambda, threshold: int, **config: Any) -> Cha
 def test_more_than_the_threshold_is_large(threshold: int, large: bool) -> None:
     fanout = Lambda()
     made = chat(room(*NAMES), fanout, threshold)
-    assert made.says("hi") == {"statusCode": 200}
+    assert made.send("hi") == {"statusCode": 200}
     assert bool(fanout.took) == large
     assert set(made.gateway.got) == ({"me"} if large else set(NAMES))
 
@@ -49,30 +49,30 @@ def test_more_than_the_threshold_is_large(threshold: int, large: bool) -> None:
 def test_the_segments_of_a_large_room() -> None:
     fanout = Lambda()
     made = chat(room(*NAMES), fanout, 4)
-    made.says("hi")
+    made.send("hi")
     # 95 connections, ten a segment.
     assert [each.segment for each in fanout.took] == [*range(10)]
     assert {(each.segments, each.rate, each.skip) for each in fanout.took} == {(10, 40.0, ("me",))}
     stored = made.store.messages[0]
     assert {each.message_id for each in fanout.took} == {stored.id}
     # What the segments send is what the sender got.
-    (echo,) = made.gateway.heard["me"]
+    (echo,) = made.gateway.received["me"]
     assert {json.loads(each.frame)["id"] for each in fanout.took} == {echo["id"]} == {stored.id}
 
 
 def test_without_an_echo_the_sender_is_skipped_everywhere() -> None:
     fanout = Lambda()
     made = chat(room(*NAMES), fanout, 1, echo_to_sender=False)
-    made.says("hi")
+    made.send("hi")
     assert made.gateway.got == {}
     assert {each.skip for each in fanout.took} == {("me",)}
 
 
-def test_what_nobody_takes_is_sent_from_here() -> None:
+def test_refused_segments_are_posted_locally() -> None:
     # The sender's own row is in one of them.
     fanout = Lambda(0, 3)
     made = chat(room(*(f"c{each:02}" for each in range(40)), "me"), fanout, 4)
-    assert made.says("hi") == {"statusCode": 200}
+    assert made.send("hi") == {"statusCode": 200}
     segments = len(fanout.took) + 2
     rows = sorted(made.store.rows)
     missed = {*rows[0::segments], *rows[3::segments]}
@@ -87,20 +87,20 @@ def test_what_nobody_takes_is_sent_from_here() -> None:
 
 def test_without_the_function_no_room_is_large() -> None:
     made = Chat(room(*NAMES), fan_out=FanOut("", 1))
-    made.says("hi")
+    made.send("hi")
     assert set(made.gateway.got) == set(NAMES)
 
 
-def test_a_table_that_breaks_while_the_room_is_looked_at() -> None:
+def test_table_error_while_sizing_the_room() -> None:
     """Whoever was read by then gets the message, as in a small room."""
     store = room("a", "me")
     store.broken = "scan"
     made = chat(store, Lambda(), 4)
-    assert made.says("hi") == {"statusCode": 500}
+    assert made.send("hi") == {"statusCode": 500}
     assert set(made.gateway.got) == {"a", "me"}
 
 
-def test_the_size_is_asked_for_now_and_then() -> None:
+def test_table_size_is_read_periodically() -> None:
     asked: list[int] = []
     now = 0.0
 

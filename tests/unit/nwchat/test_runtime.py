@@ -119,7 +119,7 @@ def test_importing_the_handlers_does_not_import_boto3() -> None:
     assert python(HANDLERS + "print('boto3' in sys.modules)") == "False\n"
 
 
-def test_lambdas_init_phase_makes_the_clients() -> None:
+def test_clients_are_created_in_init_phase() -> None:
     made = python(
         HANDLERS
         + "print(nwchat.runtime.services.cache_info().currsize, nwchat.runtime.poster.cache_info().currsize)",

@@ -25,16 +25,16 @@ def failing(error: Exception) -> Callable[[], Any]:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (socket.gaierror(-2, "Name or service not known"), f"{NAME} does not resolve"),
         (CERTIFICATE, f"{NAME} leads to somebody who has no certificate for it"),
         (SocketClosed("the handshake was refused with HTTP 403"), f"HTTP 403, at {NAME}: if that leads"),
     ],
 )
-def test_each_way_of_not_getting_there_has_its_words_and_a_mend(error: Exception, said: str) -> None:
+def test_every_connection_error_has_message_and_hint(error: Exception, message: str) -> None:
     app = App(options=GlobalOptions(sandbox=True))
     (step,) = smoke(lambda: _explain_domain_errors(app, NAME, failing(error)), lambda: 0.0, "nonce")
     assert (step.name, step.ok) == ("connect", False)
-    assert said in step.detail
+    assert message in step.detail
     assert "`nwchatctl --sandbox status` shows the record that it needs" in step.detail

@@ -54,7 +54,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waits
 
 
-def test_it_returns_when_every_function_has_to_ask_again(slept: list[float]) -> None:
+def test_rotate_returns_when_cached_keys_have_expired(slept: list[float]) -> None:
     parameter = Parameter(ONE, TWO)
     new = turn(parameter, (ONE, TWO))
     assert parameter.put_keys == (new, ONE)
@@ -70,14 +70,14 @@ def test_keys_that_have_changed_since_are_left_alone() -> None:
     assert (raised.value.code, parameter.put_keys) == ("changed_meanwhile", ())
 
 
-def test_a_put_over_what_nobody_had_read_is_no_rotation() -> None:
+def test_concurrent_put_fails_rotation() -> None:
     parameter = Parameter(ONE, TWO, meanwhile=(BY_HAND, ONE))
     with pytest.raises(ChatError) as raised:
         turn(parameter, (ONE, TWO))
     assert raised.value.code == "changed_meanwhile"
 
 
-def test_stopped_after_the_put_it_says_that_it_has_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotation_interrupted_after_put_reports_success(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run once more it would end the key that the site signs with."""
 
     def stopped_by(error: type[BaseException]) -> tuple[BaseException, str]:

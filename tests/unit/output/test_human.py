@@ -53,7 +53,7 @@ def test_a_terminal_gets_a_table() -> None:
     assert err == "warning: take care\\x07\ngo on\n"
 
 
-def test_colour_is_ours_and_nobody_elses() -> None:
+def test_colour_comes_only_from_the_program() -> None:
     made = streams(terminal=True, color=True)
     human.print_report(REPORT, made)
     out, _ = printed(made)
@@ -209,7 +209,7 @@ def growing(*numbers: int) -> StreamedList:
 
 
 @pytest.mark.parametrize("numbers", [(), (1,), (1, 2, 3)])
-def test_a_growing_list_is_written_as_any_other(numbers: tuple[int, ...]) -> None:
+def test_streamed_list_is_printed_as_any_other(numbers: tuple[int, ...]) -> None:
     made = streams()
     items = growing(*numbers)
     data = {"before": "ü", "items": items, "count": lambda: items.count}
@@ -218,7 +218,7 @@ def test_a_growing_list_is_written_as_any_other(numbers: tuple[int, ...]) -> Non
     assert printed(made)[0] == json.dumps(whole) + "\n"
 
 
-def test_a_growing_list_is_never_held() -> None:
+def test_streamed_list_is_not_held_in_memory() -> None:
     made = streams()
     written: list[str] = []
 

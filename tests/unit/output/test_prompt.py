@@ -31,7 +31,7 @@ def test_a_flag_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize(("asks", "json"), [(False, False), (True, True)])
-def test_nobody_to_ask(asks: bool, json: bool) -> None:
+def test_missing_terminal_is_an_error(asks: bool, json: bool) -> None:
     made = streams(asks=asks, answers="y\n")
     with pytest.raises(ChatError) as caught:
         confirm(made, "Go on?", given=False, flag="--yes", json=json)

@@ -74,7 +74,7 @@ class Broken(io.StringIO):
         raise self._error
 
 
-def test_a_reader_that_went_away() -> None:
+def test_closed_pipe_raises_output_closed() -> None:
     with pytest.raises(OutputClosed):
         streams(out=Broken(BrokenPipeError())).write("x")
 

@@ -29,18 +29,18 @@ from nwchatctl.output.untrusted import lines_kept, tabs_kept, untrusted
         ("\U000e0041\ue000\uffff\U0001fffe", "\\U000e0041\\ue000\\uffff\\U0001fffe"),
     ],
 )
-def test_spelled_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert untrusted(text) == shown
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_nothing_that_acts_is_left(text: str) -> None:
+def test_no_control_character_remains(text: str) -> None:
     shown = untrusted(text)
     assert not {unicodedata.category(each) for each in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
     assert untrusted(shown) == shown
     shown.encode()
 
 
-def test_what_may_stay() -> None:
+def test_printable_text_is_unchanged() -> None:
     assert tabs_kept("a\tb\n\x1b") == "a\tb\\n\\x1b"
     assert lines_kept("a\n\tb\x1b") == "a\n\tb\\x1b"

@@ -84,7 +84,7 @@ def test_what_aws_refuses(frame: Message, code: int | None) -> None:
 
 @pytest.mark.parametrize("frame", [text("x" * 40_000), {"type": "websocket.receive", "bytes": b"\x00"}])
 def test_a_refused_frame_ends_its_socket_and_no_other(frame: Message) -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         chat = Chat()
         door = Middleware(chat)
         bad, good = Client(CONNECT, frame), Client(CONNECT, text("hi"), GONE)
@@ -97,11 +97,11 @@ def test_a_refused_frame_ends_its_socket_and_no_other(frame: Message) -> None:
         assert good.got[1] == {"type": "websocket.send", "text": "hi"}
         assert {"type": "websocket.disconnect", "code": code} in chat.heard
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
 def test_closing_ends_a_socket_that_waits_for_a_frame() -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         chat = Chat()
         door = Middleware(chat)
         client = Client(CONNECT)
@@ -116,11 +116,11 @@ def test_closing_ends_a_socket_that_waits_for_a_frame() -> None:
         await door(WEBSOCKET, late.receive, late.send)
         assert late.got == [{"type": "websocket.close", "code": 1012, "reason": ""}]
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
 def test_a_cancelled_app_stays_cancelled() -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         chat = Chat()
         client = Client(CONNECT)
         session = asyncio.create_task(Middleware(chat)(WEBSOCKET, client.receive, client.send))
@@ -130,7 +130,7 @@ def test_a_cancelled_app_stays_cancelled() -> None:
         with pytest.raises(asyncio.CancelledError):
             await session
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
 def test_lone_surrogates_never_reach_the_wire() -> None:
@@ -139,8 +139,8 @@ def test_lone_surrogates_never_reach_the_wire() -> None:
     assert clean("plain \U0001f600") == "plain \U0001f600"
 
 
-def test_nobody_is_here_only_without_requests_and_sockets() -> None:
-    async def scene() -> None:
+def test_sandbox_is_idle_without_requests_and_sockets() -> None:
+    async def scenario() -> None:
         now = [100.0]
         inside = asyncio.Event()
         leave = asyncio.Event()
@@ -163,11 +163,11 @@ def test_nobody_is_here_only_without_requests_and_sockets() -> None:
         now[0] = 507.0
         assert door.idle_seconds() == 7.0
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
 def test_saving_is_asked_for_after_a_write_even_a_failed_one() -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         writes: list[str] = []
 
         async def app(scope: Message, receive: Receive, send: Send) -> None:
@@ -189,7 +189,7 @@ def test_saving_is_asked_for_after_a_write_even_a_failed_one() -> None:
             await ask("POST", "/fails")
         assert writes == ["write", "write"]
 
-    asyncio.run(scene())
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_directory_that_cannot_be_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "7"}', "\x00"])
-def test_torn_files_read_as_absent(place: SandboxPaths, content: str) -> None:
+def test_incomplete_files_read_as_absent(place: SandboxPaths, content: str) -> None:
     for path in (place.info, place.credentials, place.settings):
         path.write_text(content)
     assert state.read_info(place) is None
@@ -70,7 +70,7 @@ def test_torn_files_read_as_absent(place: SandboxPaths, content: str) -> None:
     assert state.read_port(place) == 4566
 
 
-def test_a_lock_lives_as_long_as_its_holder(place: SandboxPaths) -> None:
+def test_lock_is_held_as_long_as_its_process(place: SandboxPaths) -> None:
     assert not file_lock.is_held(place.server_lock)
     command = [sys.executable, "-c", HOLD, str(place.server_lock)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:

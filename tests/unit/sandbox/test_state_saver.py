@@ -38,12 +38,12 @@ class Disk:
         self.saved.clear()
 
 
-def run(scene: Callable[[], object]) -> None:
-    asyncio.run(scene())  # type: ignore[arg-type]
+def run(scenario: Callable[[], object]) -> None:
+    asyncio.run(scenario())  # type: ignore[arg-type]
 
 
 def test_many_writes_are_one_save() -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         disk = Disk()
         saver = Saver(disk.save)
         for _ in range(50):
@@ -52,11 +52,11 @@ def test_many_writes_are_one_save() -> None:
         await saver.stop()
         assert disk.saves == 1
 
-    run(scene)
+    run(scenario)
 
 
 def test_a_write_during_a_save_is_saved_after_it() -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         disk = Disk()
         begun, go_on = asyncio.Event(), threading.Event()
         loop = asyncio.get_running_loop()
@@ -76,11 +76,11 @@ def test_a_write_during_a_save_is_saved_after_it() -> None:
         await saver.stop()
         assert disk.saves == 2
 
-    run(scene)
+    run(scenario)
 
 
-def test_a_torn_save_is_done_again() -> None:
-    async def scene() -> None:
+def test_incomplete_save_is_repeated() -> None:
+    async def scenario() -> None:
         disk = Disk(False)
         saver = Saver(disk.save)
         saver.touch()
@@ -89,11 +89,11 @@ def test_a_torn_save_is_done_again() -> None:
         await saver.stop()
         assert disk.saves == 2
 
-    run(scene)
+    run(scenario)
 
 
 def test_a_failed_save_does_not_end_saving(caplog: pytest.LogCaptureFixture) -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         disk = Disk(OSError("disk full"))
         saver = Saver(disk.save)
         saver.touch()
@@ -105,11 +105,11 @@ def test_a_failed_save_does_not_end_saving(caplog: pytest.LogCaptureFixture) -> 
         await saver.stop()
         assert disk.saves == 2
 
-    run(scene)
+    run(scenario)
 
 
 def test_nothing_is_saved_after_stop() -> None:
-    async def scene() -> None:
+    async def scenario() -> None:
         disk = Disk()
         saver = Saver(disk.save)
         saver.touch()
@@ -117,4 +117,4 @@ def test_nothing_is_saved_after_stop() -> None:
         saver.touch()
         assert disk.saves == 0
 
-    run(scene)
+    run(scenario)

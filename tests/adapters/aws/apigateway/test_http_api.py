@@ -11,7 +11,7 @@ import pytest
 from nwchatctl.aws.apigateway.http_api import HttpApi
 from nwchatctl.deploy.desired.history_api import history_api
 from nwchatctl.deploy.names import ResourceNames
-from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, Desk
+from tests.adapters.aws.stubbed_clients import PLACE, PREFIX, TAGS, StubbedClients
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -56,10 +56,10 @@ def route(key: str, target: str = "i1") -> Any:
 KEYS = ("GET /health", "GET /messages")
 
 
-def apis(desk: Desk) -> tuple[HttpApi, Any, Any]:
+def apis(clients: StubbedClients) -> tuple[HttpApi, Any, Any]:
     """With the client that repeats calls, and the one that does not."""
-    client, stub = desk.client("apigatewayv2")
-    single, once = desk.client("apigatewayv2")
+    client, stub = clients.client("apigatewayv2")
+    single, once = clients.client("apigatewayv2")
     made = HttpApi(client, PREFIX, lambda: single)
     made.id = "h1"
     return made, stub, once
@@ -93,8 +93,8 @@ def making(once: Any, *, after: str = "") -> None:
         once.add_response(*each)
 
 
-def test_it_is_made_in_five_calls_the_stage_last(desk: Desk) -> None:
-    made, _, once = apis(desk)
+def test_create_makes_five_calls_and_the_stage_last(clients: StubbedClients) -> None:
+    made, _, once = apis(clients)
     wanted = {
         "Name": "nwchat-x-history",
         "ProtocolType": "HTTP",
@@ -108,8 +108,8 @@ def test_it_is_made_in_five_calls_the_stage_last(desk: Desk) -> None:
     assert made.id == "h1"
 
 
-def test_what_is_as_wanted_reads_so(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_read_equals_desired_when_nothing_differs(clients: StubbedClients) -> None:
+    made, stub, _ = apis(clients)
     sockets = {**API, "ApiId": "w1", "ProtocolType": "WEBSOCKET"}
     others = {**API, "ApiId": "o1", "Tags": {"nwchat:chat": "other"}}
     stub.add_response("get_apis", {"Items": [sockets, others, API]})
@@ -118,8 +118,8 @@ def test_what_is_as_wanted_reads_so(desk: Desk) -> None:
     assert (made.id, made.leftovers) == ("h1", set())
 
 
-def test_one_made_without_an_answer_is_found_and_filled(desk: Desk) -> None:
-    made, stub, once = apis(desk)
+def test_create_completes_api_whose_response_was_lost(clients: StubbedClients) -> None:
+    made, stub, once = apis(clients)
     broken(once, "create_api")
     stub.add_response("get_apis", {"Items": [API]})
     stub.add_response("get_api", API, {"ApiId": "h1"})
@@ -129,8 +129,8 @@ def test_one_made_without_an_answer_is_found_and_filled(desk: Desk) -> None:
     assert made.id == "h1"
 
 
-def test_one_that_was_not_made_is_made_again(desk: Desk) -> None:
-    made, stub, once = apis(desk)
+def test_create_retries_when_no_api_was_created(clients: StubbedClients) -> None:
+    made, stub, once = apis(clients)
     broken(once, "create_api")
     stub.add_response("get_apis", {"Items": [{**API, "ProtocolType": "WEBSOCKET"}]})
     once.add_response("create_api", {"ApiId": "h1"})
@@ -139,8 +139,8 @@ def test_one_that_was_not_made_is_made_again(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("lost", ["create_integration", "create_stage"])
-def test_a_part_made_without_an_answer_is_found(desk: Desk, lost: str) -> None:
-    made, stub, once = apis(desk)
+def test_create_finds_part_whose_response_was_lost(clients: StubbedClients, lost: str) -> None:
+    made, stub, once = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
     missing: dict[str, list[Any]] = {"stages": []}
     if lost == "create_integration":
@@ -154,8 +154,8 @@ def test_a_part_made_without_an_answer_is_found(desk: Desk, lost: str) -> None:
     made.update(WANTED)
 
 
-def test_a_route_that_is_there_by_then_is_pointed_at_ours(desk: Desk) -> None:
-    made, stub, once = apis(desk)
+def test_existing_route_is_retargeted(clients: StubbedClients) -> None:
+    made, stub, once = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
     inside(stub, routes=[{**route("GET /health"), "RouteId": "r1"}])
     exists = "Route with key GET /messages already exists for this API"
@@ -166,18 +166,20 @@ def test_a_route_that_is_there_by_then_is_pointed_at_ours(desk: Desk) -> None:
     made.update(WANTED)
 
 
-def test_what_is_as_wanted_is_not_touched(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_update_leaves_equal_parts_unchanged(clients: StubbedClients) -> None:
+    made, stub, _ = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
     inside(stub)
     made.update(WANTED)
 
 
-def test_a_stage_that_did_not_deploy_itself_deploys_what_is_there_and_does_so_again(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_stage_without_auto_deploy_is_deployed_and_set_to_auto_deploy(
+    clients: StubbedClients,
+) -> None:
+    made, stub, _ = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
-    bent = {**STAGE, "AutoDeploy": False, "StageVariables": {"x": "1"}, "Tags": dict(TAGS)}
-    inside(stub, stages=[bent])
+    changed = {**STAGE, "AutoDeploy": False, "StageVariables": {"x": "1"}, "Tags": dict(TAGS)}
+    inside(stub, stages=[changed])
     stub.add_response("create_deployment", {}, IN_STAGE)
     settings = {**STAGE["DefaultRouteSettings"], "DetailedMetricsEnabled": False}
     wanted = {**STAGE, "ApiId": "h1", "DefaultRouteSettings": settings, "StageVariables": {"x": ""}}
@@ -185,28 +187,30 @@ def test_a_stage_that_did_not_deploy_itself_deploys_what_is_there_and_does_so_ag
     made.update(WANTED)
 
 
-def test_access_logs_and_limits_of_a_route_are_taken_off(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_access_logs_and_route_limits_are_removed(clients: StubbedClients) -> None:
+    made, stub, _ = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
     logged = {"DestinationArn": "arn:x", "Format": "$context.requestId"}
-    bent = {**STAGE, "AccessLogSettings": logged, "RouteSettings": {"GET /health": {}}, "Tags": dict(TAGS)}
-    inside(stub, stages=[bent])
+    changed = {**STAGE, "AccessLogSettings": logged, "RouteSettings": {"GET /health": {}}, "Tags": dict(TAGS)}
+    inside(stub, stages=[changed])
     stub.add_response("delete_route_settings", {}, {**IN_STAGE, "RouteKey": "GET /health"})
     stub.add_response("delete_access_log_settings", {}, IN_STAGE)
     made.update(WANTED)
 
 
-def test_what_is_not_ours_goes_after_routes_have_left_it_and_gone_already_is_fine(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_extra_integration_is_deleted_after_its_routes_and_may_be_absent(
+    clients: StubbedClients,
+) -> None:
+    made, stub, _ = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
     ours = {**INTEGRATION, "IntegrationId": "i1"}
     # Ours by its description, but it gives the function another request than the caller's.
-    bent = {**INTEGRATION, "IntegrationId": "i0", "RequestParameters": {"overwrite:path": "/x"}}
+    changed = {**INTEGRATION, "IntegrationId": "i0", "RequestParameters": {"overwrite:path": "/x"}}
     twice = {**INTEGRATION, "IntegrationId": "i2"}
     led = [{**route(key, "i0"), "RouteId": key} for key in KEYS]
     extra = {**route("ANY /x"), "RouteId": "rx"}
     stages = [{**STAGE, "Tags": dict(TAGS)}, {"StageName": "other"}]
-    inside(stub, integrations=[bent, ours, twice], routes=[*led, extra], stages=stages)
+    inside(stub, integrations=[changed, ours, twice], routes=[*led, extra], stages=stages)
     for key in KEYS:
         stub.add_response("update_route", {}, {"ApiId": "h1", "RouteId": key, **route(key)})
     stub.add_client_error("delete_route", "NotFoundException", http_status_code=404)
@@ -216,8 +220,8 @@ def test_what_is_not_ours_goes_after_routes_have_left_it_and_gone_already_is_fin
     made.update(WANTED)
 
 
-def test_cors_is_set_outright_or_taken_away(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_cors_is_replaced_or_deleted(clients: StubbedClients) -> None:
+    made, stub, _ = apis(clients)
     wide = {**CORS, "ExposeHeaders": ["x"], "AllowCredentials": True}
     settings = {"ApiId": "h1", "Name": "nwchat-x-history", "DisableExecuteApiEndpoint": False}
     stub.add_response("get_api", {**API, "CorsConfiguration": wide}, {"ApiId": "h1"})
@@ -233,8 +237,8 @@ def test_cors_is_set_outright_or_taken_away(desk: Desk) -> None:
     made.update(none)
 
 
-def test_leftovers_are_found_and_go_by_their_ids(desk: Desk) -> None:
-    made, stub, _ = apis(desk)
+def test_duplicate_apis_are_found_and_deleted_by_id(clients: StubbedClients) -> None:
+    made, stub, _ = apis(clients)
     stub.add_response("get_apis", {"Items": [{**API, "ApiId": "h0"}, API]})
     nothing: list[Any] = []
     for name in ("integrations", "routes", "stages"):

@@ -31,7 +31,7 @@ def stubbed(service: Any) -> tuple[Any, Stubber]:
     return client, stub
 
 
-class Desk:
+class StubbedClients:
     """An `Account` on stubbed clients, and no waiting between attempts."""
 
     def __init__(self) -> None:
@@ -65,15 +65,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedClients]:
     monkeypatch.setattr("random.uniform", lambda low, high: 0.0)
-    made = Desk()
+    made = StubbedClients()
     yield made
     made.gateway.assert_no_pending_responses()
     made.iam.assert_no_pending_responses()
 
 
-def test_the_policy_is_awss_own() -> None:
+def test_policy_is_the_one_managed_by_aws() -> None:
     assert role_policy("aws") == POLICY
     assert role_policy("aws-cn").startswith("arn:aws-cn:iam::aws:policy/")
     (statement,) = json.loads(ROLE_TRUST)["Statement"]
@@ -81,30 +81,30 @@ def test_the_policy_is_awss_own() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"cloudwatchRoleArn": ""}])
-def test_an_account_without_a_role(desk: Desk, answer: dict[str, str]) -> None:
-    desk.gateway.add_response("get_account", answer)
-    assert desk.account.logging_role() == ""
+def test_an_account_without_a_role(clients: StubbedClients, answer: dict[str, str]) -> None:
+    clients.gateway.add_response("get_account", answer)
+    assert clients.account.logging_role() == ""
 
 
-def test_an_account_with_a_role_of_ours_and_of_others(desk: Desk) -> None:
+def test_an_account_with_a_role_of_ours_and_of_others(clients: StubbedClients) -> None:
     for arn in (ARN, ARN, "arn:aws:iam::1:role/other"):
-        desk.gateway.add_response("get_account", {"cloudwatchRoleArn": arn})
-    assert desk.account.logging_role() == ARN
-    assert desk.account.has_own_role()
-    assert not desk.account.has_own_role()
+        clients.gateway.add_response("get_account", {"cloudwatchRoleArn": arn})
+    assert clients.account.logging_role() == ARN
+    assert clients.account.has_own_role()
+    assert not clients.account.has_own_role()
 
 
-def test_who_may_not_look_is_told_nothing_when_it_does_not_matter(desk: Desk) -> None:
-    desk.gateway.add_client_error("get_account", "AccessDeniedException")
-    assert not desk.account.has_own_role()
-    desk.gateway.add_client_error("get_account", "AccessDeniedException")
+def test_denied_read_is_ignored_when_role_is_not_needed(clients: StubbedClients) -> None:
+    clients.gateway.add_client_error("get_account", "AccessDeniedException")
+    assert not clients.account.has_own_role()
+    clients.gateway.add_client_error("get_account", "AccessDeniedException")
     with pytest.raises(Exception, match="AccessDenied"):
-        desk.account.logging_role()
+        clients.account.logging_role()
 
 
-def test_the_role_is_made_whole_before_it_is_set(desk: Desk) -> None:
-    desk.no_role()
-    desk.iam.add_response(
+def test_role_is_complete_before_account_uses_it(clients: StubbedClients) -> None:
+    clients.no_role()
+    clients.iam.add_response(
         "create_role",
         {
             "Role": {
@@ -122,40 +122,42 @@ def test_the_role_is_made_whole_before_it_is_set(desk: Desk) -> None:
             "Tags": TAGS,
         },
     )
-    desk.attaches()
-    desk.sets()
-    desk.account.set_logging_role()
+    clients.attaches()
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_a_role_made_by_another_deploy_in_between_will_do(desk: Desk) -> None:
-    desk.no_role()
-    desk.iam.add_client_error("create_role", "EntityAlreadyExists")
-    desk.attaches()
-    desk.sets()
-    desk.account.set_logging_role()
+def test_role_created_by_concurrent_deploy_is_used(clients: StubbedClients) -> None:
+    clients.no_role()
+    clients.iam.add_client_error("create_role", "EntityAlreadyExists")
+    clients.attaches()
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_what_a_killed_deploy_left_is_completed(desk: Desk) -> None:
-    desk.role()
-    desk.attaches()
-    desk.sets()
-    desk.account.set_logging_role()
-    desk.role(POLICY)
-    desk.sets()
-    desk.account.set_logging_role()
+def test_role_left_incomplete_by_killed_deploy_is_completed(clients: StubbedClients) -> None:
+    clients.role()
+    clients.attaches()
+    clients.sets()
+    clients.account.set_logging_role()
+    clients.role(POLICY)
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_a_role_that_others_may_assume_is_put_right(desk: Desk) -> None:
-    desk.role(POLICY, trust='{"Statement":[],"Version":"2012-10-17"}')
-    desk.iam.add_response("update_assume_role_policy", {}, {"RoleName": ROLE, "PolicyDocument": ROLE_TRUST})
-    desk.sets()
-    desk.account.set_logging_role()
+def test_trust_policy_that_allows_others_is_replaced(clients: StubbedClients) -> None:
+    clients.role(POLICY, trust='{"Statement":[],"Version":"2012-10-17"}')
+    clients.iam.add_response(
+        "update_assume_role_policy", {}, {"RoleName": ROLE, "PolicyDocument": ROLE_TRUST}
+    )
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_somebody_elses_role_of_that_name_is_not_touched(desk: Desk) -> None:
-    desk.role(POLICY, tags=[])
+def test_foreign_role_with_same_name_is_not_changed(clients: StubbedClients) -> None:
+    clients.role(POLICY, tags=[])
     with pytest.raises(ChatError) as caught:
-        desk.account.set_logging_role()
+        clients.account.set_logging_role()
     assert caught.value.code == "not_ours"
 
 
@@ -175,24 +177,26 @@ def test_somebody_elses_role_of_that_name_is_not_touched(desk: Desk) -> None:
         ("TooManyRequestsException", "Too Many Requests"),
     ],
 )
-def test_setting_it_waits_for_iam_and_for_its_turn(desk: Desk, code: str, message: str) -> None:
-    desk.role(POLICY)
+def test_setting_role_retries_until_iam_and_account_accept_it(
+    clients: StubbedClients, code: str, message: str
+) -> None:
+    clients.role(POLICY)
     for _ in range(3):
-        desk.gateway.add_client_error("update_account", code, message)
-    desk.sets()
-    desk.account.set_logging_role()
+        clients.gateway.add_client_error("update_account", code, message)
+    clients.sets()
+    clients.account.set_logging_role()
 
 
-def test_it_does_not_wait_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_for_role_is_bounded(clients: StubbedClients, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 40))
     monkeypatch.setattr("nwchatctl.aws.core.retry.time.monotonic", lambda: float(next(clock)))
-    desk.role(POLICY)
+    clients.role(POLICY)
     for _ in range(3):
-        desk.gateway.add_client_error(
+        clients.gateway.add_client_error(
             "update_account", "BadRequestException", "The role ARN does not have required permissions"
         )
     with pytest.raises(Exception, match="required permissions"):
-        desk.account.set_logging_role()
+        clients.account.set_logging_role()
 
 
 # The stage ------------------------------------------------------------------------------------
@@ -229,7 +233,7 @@ def test_access_logs_are_set_with_both_limits(stage: tuple[WebSocketApi, Stubber
     gateway.stages.update(QUIET, LOGGED)
 
 
-def test_access_logs_go_by_a_call_of_their_own(stage: tuple[WebSocketApi, Stubber]) -> None:
+def test_access_logs_are_removed_by_separate_call(stage: tuple[WebSocketApi, Stubber]) -> None:
     gateway, stub = stage
     of_stage = {"ApiId": "abc", "StageName": "production"}
     stub.add_response("delete_access_log_settings", {}, of_stage)
@@ -240,7 +244,7 @@ def test_access_logs_go_by_a_call_of_their_own(stage: tuple[WebSocketApi, Stubbe
     gateway.stages.update(LOGGED, QUIET)
 
 
-def test_what_else_was_made_to_log_is_switched_off_outright(stage: tuple[WebSocketApi, Stubber]) -> None:
+def test_other_logging_settings_are_switched_off(stage: tuple[WebSocketApi, Stubber]) -> None:
     gateway, stub = stage
     limits = WANTED["DefaultRouteSettings"]
     off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
@@ -260,7 +264,7 @@ def test_what_else_was_made_to_log_is_switched_off_outright(stage: tuple[WebSock
         ({"DataTraceEnabled": True, "DetailedMetricsEnabled": True}, ("OFF with data", True)),
     ],
 )
-def test_what_else_logs_is_read(
+def test_other_logging_settings_are_read(
     stage: tuple[WebSocketApi, Stubber], settings: dict[str, Any], read: tuple[str, bool]
 ) -> None:
     gateway, stub = stage

@@ -61,5 +61,5 @@ def test_explanations(error: Exception, code: str, exit_code: int, hint: str) ->
     assert hint in explained.hint
 
 
-def test_what_is_not_botos_stays_unexplained() -> None:
+def test_error_that_is_not_from_botocore_is_not_explained() -> None:
     assert errors.explained(ValueError("x")) is None

@@ -96,7 +96,7 @@ def answering(*answers: Exception | str) -> Callable[[], str]:
         ("LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000", 409, False),
     ],
 )
-def test_what_passes(code: str, message: str, status: int, expected: bool) -> None:
+def test_transient_errors_are_recognized(code: str, message: str, status: int, expected: bool) -> None:
     assert retry.is_transient(client_error(code, message, status)) is expected
 
 
@@ -115,11 +115,11 @@ def test_what_passes(code: str, message: str, status: int, expected: bool) -> No
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_which_unanswered_calls_pass(error: Exception, expected: bool) -> None:
+def test_transient_connection_errors_are_recognized(error: Exception, expected: bool) -> None:
     assert retry.is_transient(error) is expected
 
 
-def test_patience_repeats_and_returns(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_returns_first_success(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
@@ -135,13 +135,13 @@ def test_patience_repeats_and_returns(clock: Clock, monkeypatch: pytest.MonkeyPa
     assert clock.waits == [high for _, high in bounds]
 
 
-def test_patience_ends(clock: Clock) -> None:
+def test_retry_gives_up_after_limit(clock: Clock) -> None:
     with pytest.raises(aws.ClientError):
         retry.with_retries(answering(client_error("ConflictException", BUSY)))
     assert retry.RETRY_SECONDS - 5 < clock.now <= retry.RETRY_SECONDS
 
 
-def test_it_outlasts_the_slowest_limit_of_the_control_plane(clock: Clock) -> None:
+def test_retry_outlasts_slowest_control_plane_limit(clock: Clock) -> None:
     """CreateDeployment, one in 5 s, while as many others want it as there are stages: ten."""
     free_at = [50.0]
 
@@ -153,20 +153,20 @@ def test_it_outlasts_the_slowest_limit_of_the_control_plane(clock: Clock) -> Non
     assert retry.with_retries(call) == "made"
 
 
-def test_patience_with_silence_is_shorter(clock: Clock) -> None:
+def test_retry_without_response_gives_up_sooner(clock: Clock) -> None:
     """A network that is gone is no reason to hang for a minute and a half."""
     with pytest.raises(aws.ConnectionClosedError):
         retry.with_retries(answering(RESET))
     assert retry.UNANSWERED_SECONDS - 5 < clock.now <= retry.UNANSWERED_SECONDS
 
 
-def test_other_errors_are_not_waited_for(clock: Clock) -> None:
+def test_other_errors_are_not_retried(clock: Clock) -> None:
     with pytest.raises(aws.ClientError):
         retry.with_retries(answering(client_error("ValidationException", "no")))
     assert clock.waits == []
 
 
-def test_who_hurries_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_retrying_ends_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a change is patient in a thread of its own: the thread ends at once, with AWS's error."""
     monkeypatch.setattr(retry, "_over", threading.Event())
     monkeypatch.setattr("random.uniform", lambda low, high: 60.0)
@@ -199,24 +199,24 @@ def test_who_hurries_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     [RESET, client_error("502", "Bad Gateway", 502), client_error("ConflictException", "x already exists")],
     ids=["reset", "502", "exists"],
 )
-def test_what_was_made_without_an_answer_is_taken(clock: Clock, error: Exception) -> None:
+def test_create_once_finds_resource_whose_response_was_lost(clock: Clock, error: Exception) -> None:
     assert retry.create_once(answering(error), lambda: "found") == ("found", False)
 
 
 @pytest.mark.parametrize("error", [RESET, client_error("502", "Bad Gateway", 502)], ids=["reset", "502"])
-def test_what_was_not_made_is_made_again(clock: Clock, error: Exception) -> None:
+def test_create_once_retries_when_nothing_was_created(clock: Clock, error: Exception) -> None:
     assert retry.create_once(answering(error, error, "made"), lambda: None) == ("made", True)
     assert len(clock.waits) == 2
 
 
-def test_what_was_throttled_is_not_looked_for(clock: Clock) -> None:
+def test_create_once_does_not_search_after_throttling(clock: Clock) -> None:
     throttled = client_error("TooManyRequestsException", status=429)
     looks: list[int] = []
     made = retry.create_once(answering(throttled, throttled, "made"), lambda: looks.append(1))
     assert (made, looks) == (("made", True), [])
 
 
-def test_once_ends_too(clock: Clock) -> None:
+def test_create_once_gives_up_after_limit(clock: Clock) -> None:
     with pytest.raises(aws.ConnectionClosedError):
         retry.create_once(answering(RESET), lambda: None)
     with pytest.raises(aws.ClientError, match="already exists"):
@@ -225,7 +225,7 @@ def test_once_ends_too(clock: Clock) -> None:
         retry.create_once(answering(client_error("ValidationException")), lambda: pytest.fail("looked"))
 
 
-def test_looking_is_patient(clock: Clock) -> None:
+def test_search_is_retried(clock: Clock) -> None:
     look = answering(client_error("429", "", 429), "found")
     assert retry.create_once(answering(RESET), look) == ("found", False)
 
@@ -233,17 +233,17 @@ def test_looking_is_patient(clock: Clock) -> None:
 # Waiting --------------------------------------------------------------------------------------
 
 
-def test_waiting_asks_at_once_and_then_more_and_more_rarely(clock: Clock) -> None:
+def test_poll_starts_at_once_and_backs_off(clock: Clock) -> None:
     retry.wait_until(lambda: len(clock.waits) == 8, "it is not there", 60)
     assert clock.waits == pytest.approx([0.2, 0.3, 0.45, 0.675, 1.0125, 1.51875, 2.0, 2.0])
 
 
-def test_waiting_survives_throttling_and_silence(clock: Clock) -> None:
+def test_poll_survives_throttling_and_lost_responses(clock: Clock) -> None:
     ready = answering(client_error("ThrottlingException"), RESET, "yes")
     retry.wait_until(lambda: bool(ready()), "it is not there", 60)
 
 
-def test_waiting_ends(clock: Clock) -> None:
+def test_poll_gives_up_after_limit(clock: Clock) -> None:
     with pytest.raises(ChatError, match="AWS took too long: the table is not active") as caught:
         retry.wait_until(lambda: False, "the table is not active", 60)
     assert caught.value.code == "timeout"

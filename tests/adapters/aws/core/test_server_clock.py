@@ -33,12 +33,12 @@ DATE = "Sat, 31 Jan 2026 18:00:00 GMT"
         ("Sat, 99 Jan 2026 18:00:00 GMT", AT, 0),
     ],
 )
-def test_how_far_it_is_ahead(date: str, here: int, ahead: int) -> None:
+def test_offset_is_server_time_minus_local_time(date: str, here: int, ahead: int) -> None:
     assert difference(date, here) == ahead
 
 
 @mock_aws
-def test_it_is_told_by_the_latest_answer() -> None:
+def test_offset_comes_from_latest_response() -> None:
     client = boto3.client("dynamodb", region_name="us-east-2")
     here = [AT]
     clock = ServerClock(client, lambda: here[0])
@@ -59,7 +59,7 @@ def test_it_is_told_by_the_latest_answer() -> None:
 
 
 @mock_aws
-def test_a_wrong_clock_here_makes_no_row_old() -> None:
+def test_wrong_local_clock_makes_no_row_old() -> None:
     """This machine's is an hour ahead: a row of a minute ago is young all the same."""
     client = boto3.client("dynamodb", region_name="us-east-2")
     client.create_table(

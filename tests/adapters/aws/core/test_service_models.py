@@ -15,16 +15,16 @@ from nwchatctl.aws.core.service_models import SERVICES, Models
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_has_a_model(service: str) -> None:
+def test_every_service_has_a_model(service: str) -> None:
     assert Models().load_service_model(service, "service-2")["operations"]
 
 
-def test_others_are_not_known() -> None:
+def test_other_services_are_unknown() -> None:
     with pytest.raises(UnknownServiceError):
         Models().load_service_model("s3", "service-2")
 
 
-def test_whatever_botocore_gets_credentials_with_is_among_them() -> None:
+def test_services_for_credentials_are_included() -> None:
     """Read from its source: the names with which it makes clients."""
     sources = "".join(inspect.getsource(each) for each in (botocore.credentials, botocore.tokens))
     made = set(re.findall(r"""client(?:_creator)?\(\s*['"]([a-z0-9-]+)['"]""", sources))

@@ -25,7 +25,7 @@ KEYS = StaticCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI-SECRET")
 SANDBOX = Access(region="us-east-2", endpoint="http://127.0.0.1:1", credentials=KEYS)
 
 
-def test_given_keys_need_no_profile_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explicit_keys_ignore_profile_and_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:2")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -35,13 +35,13 @@ def test_given_keys_need_no_profile_and_no_proxy(monkeypatch: pytest.MonkeyPatch
     assert client.meta.endpoint_url == "http://127.0.0.1:1"
 
 
-def test_without_keys_the_profile_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profile_is_used_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
     with pytest.raises(ProfileNotFound):
         Aws(Access(region="us-east-2")).client("sts")
 
 
-def test_one_client_a_service_and_url() -> None:
+def test_one_client_per_service_and_url() -> None:
     aws = Aws(SANDBOX)
     assert aws.client("sts") is aws.client("sts")
     one = aws.client("apigatewaymanagementapi", "http://127.0.0.1:1/a")
@@ -63,7 +63,7 @@ def test_every_call_is_traced_without_arguments() -> None:
     assert line.endswith(" ms, 2 retries")
 
 
-def test_a_call_that_reaches_nobody_is_traced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_call_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     client = Aws(SANDBOX, lines.append).client("apigatewaymanagementapi", "http://127.0.0.1:1/x")
     with pytest.raises(EndpointConnectionError):
@@ -73,18 +73,18 @@ def test_a_call_that_reaches_nobody_is_traced_too(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_no_secret_in_what_can_be_printed() -> None:
+def test_repr_contains_no_secret() -> None:
     assert KEYS.secret_access_key not in f"{KEYS!r} {SANDBOX!r} {Aws(SANDBOX)!r}"
 
 
-def test_what_must_not_be_repeated_has_a_client_of_its_own() -> None:
+def test_calls_without_retries_use_separate_client() -> None:
     aws = Aws(SANDBOX)
     once: Any = aws.client("apigatewayv2", retries=False).meta.config
     often: Any = aws.client("apigatewayv2").meta.config
     assert (once.retries["total_max_attempts"], often.retries["total_max_attempts"]) == (1, 8)
 
 
-def test_only_what_waits_for_a_function_waits_for_long() -> None:
+def test_only_invoke_has_long_read_timeout() -> None:
     aws = Aws(SANDBOX)
     slow: Any = aws.client("lambda", slow=True).meta.config
     usual: Any = aws.client("lambda").meta.config
@@ -111,7 +111,7 @@ def answers(*replies: bytes) -> Iterator[str]:
             thread.join(10)
 
 
-def test_an_answer_that_is_cut_off_among_its_headers_is_none() -> None:
+def test_response_cut_in_headers_is_a_failure() -> None:
     """http.client takes it for a whole one with no body, and botocore for one that says nothing."""
     with answers(b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nDa") as url:
         client = Aws(dataclasses.replace(SANDBOX, endpoint=url)).client("apigatewayv2", retries=False)
@@ -119,7 +119,7 @@ def test_an_answer_that_is_cut_off_among_its_headers_is_none() -> None:
             client.create_api(Name="x", ProtocolType="WEBSOCKET")
 
 
-def test_who_hurries_gets_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_retrying_raises_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore's own retries would go on while a Ctrl-C waits."""
     monkeypatch.setattr(retry, "_over", threading.Event())
     retry.stop_retrying()

@@ -45,7 +45,7 @@ def messages(client: Any) -> list[str]:
     return [each.id for each in Store(client, "connections", "messages").page(9, NOW).messages]
 
 
-def test_begun_once_with_its_message(client: Any, rows: Broadcasts) -> None:
+def test_record_is_created_once_with_its_message(client: Any, rows: Broadcasts) -> None:
     assert rows.read(NOW) is None
     assert rows.begin(BEGUN, MESSAGE, NOW // 1000 + 60, NOW)
     assert rows.read(NOW) == BEGUN
@@ -54,13 +54,13 @@ def test_begun_once_with_its_message(client: Any, rows: Broadcasts) -> None:
     assert messages(client) == [ID]
 
 
-def test_an_ephemeral_one_is_remembered_and_its_message_is_not_stored(client: Any, rows: Broadcasts) -> None:
+def test_ephemeral_broadcast_is_recorded_without_its_message(client: Any, rows: Broadcasts) -> None:
     assert rows.begin(BEGUN, MESSAGE, None, NOW)
     assert rows.read(NOW) == BEGUN
     assert messages(client) == []
 
 
-def test_its_day_ends(rows: Broadcasts) -> None:
+def test_record_expires_after_a_day(rows: Broadcasts) -> None:
     rows.begin(BEGUN, MESSAGE, None, NOW)
     other = BroadcastRecord("other", lease=YOU)
     assert not rows.begin(other, MESSAGE, None, NOW + 86_399_000)
@@ -70,7 +70,7 @@ def test_its_day_ends(rows: Broadcasts) -> None:
     assert rows.read(NOW + 86_400_000) == other
 
 
-def test_taken_up_only_from_whom_it_was_seen_with(rows: Broadcasts) -> None:
+def test_lease_is_taken_over_only_from_expected_holder(rows: Broadcasts) -> None:
     rows.begin(BEGUN, MESSAGE, None, NOW)
     later = BroadcastRecord(
         ID, BEGUN.frame, "7", Checkpoint(), BroadcastLease(ME.process, ME.owner, ME.until + 1)
@@ -83,7 +83,7 @@ def test_taken_up_only_from_whom_it_was_seen_with(rows: Broadcasts) -> None:
     assert found.lease == YOU
 
 
-def test_how_far_it_came_is_written_by_its_holder_alone_and_let_go(rows: Broadcasts) -> None:
+def test_only_lease_holder_writes_checkpoint_and_releases(rows: Broadcasts) -> None:
     rows.begin(BEGUN, MESSAGE, None, NOW)
     further = Checkpoint((ScanSegment(1, 4, "x"),), ("a",))
     assert not rows.save(BroadcastRecord(ID, checkpoint=Checkpoint((), ()), lease=YOU), YOU)
@@ -93,7 +93,7 @@ def test_how_far_it_came_is_written_by_its_holder_alone_and_let_go(rows: Broadca
     assert not rows.save(BroadcastRecord(ID, checkpoint=further, lease=None), ME)
 
 
-def test_one_of_an_earlier_release_was_sent_at_once(client: Any, rows: Broadcasts) -> None:
+def test_record_of_earlier_release_counts_as_sent(client: Any, rows: Broadcasts) -> None:
     row = {"room": {"S": dedup_room("broadcast", "restart")}, "id": {"S": "-"}, "message_id": {"S": ID}}
     client.put_item(TableName="messages", Item=row)
     found = rows.read(NOW)

@@ -32,7 +32,7 @@ def deploys() -> Iterator[DeployTable]:
         yield DeployTable(client, "deploys")
 
 
-def test_there_is_nothing_where_there_is_no_table() -> None:
+def test_missing_table_reads_as_empty() -> None:
     with mock_aws():
         client = boto3.client(
             "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
@@ -41,7 +41,7 @@ def test_there_is_nothing_where_there_is_no_table() -> None:
     assert (rows.there, rows.lock, rows.records) == (False, LockState(), ())
 
 
-def test_names_that_a_certificate_was_requested_for_are_remembered(deploys: DeployTable) -> None:
+def test_certificate_domains_are_recorded(deploys: DeployTable) -> None:
     deploys.put_requested("chat.example.com")
     deploys.put_requested("b.example.com")
     deploys.delete_requested("b.example.com")
@@ -51,7 +51,7 @@ def test_names_that_a_certificate_was_requested_for_are_remembered(deploys: Depl
     DeployTable(deploys._client, "gone").delete_requested("chat.example.com")
 
 
-def test_a_lock_is_taken_once_kept_and_let_go(deploys: DeployTable) -> None:
+def test_lock_is_acquired_once_renewed_and_released(deploys: DeployTable) -> None:
     assert deploys.read().lock == LockState()
     assert deploys.take(ME, LockState())
     assert deploys.read().lock == LockState(ME)
@@ -65,7 +65,7 @@ def test_a_lock_is_taken_once_kept_and_let_go(deploys: DeployTable) -> None:
     assert deploys.read().lock == LockState(None, "mine")
 
 
-def test_who_read_before_somebody_was_at_it_does_not_get_it(deploys: DeployTable) -> None:
+def test_lock_is_refused_after_stale_read(deploys: DeployTable) -> None:
     """Neither the first time nor later: what was read is old by then."""
     before = deploys.read().lock
     assert deploys.take(ME, before)
@@ -81,12 +81,12 @@ def test_who_read_before_somebody_was_at_it_does_not_get_it(deploys: DeployTable
     assert deploys.take(YOU, deploys.read().lock)
 
 
-def test_a_dead_ones_lock_is_taken_over_by_one(deploys: DeployTable) -> None:
+def test_expired_lock_is_taken_over_by_one_process(deploys: DeployTable) -> None:
     assert deploys.take(ME, LockState())
-    seen = deploys.read().lock
+    state = deploys.read().lock
     third = dataclasses.replace(YOU, token="third")
-    assert deploys.take(YOU, seen)
-    assert not deploys.take(third, seen)
+    assert deploys.take(YOU, state)
+    assert not deploys.take(third, state)
     # The dead one was alive after all: it hears that it has lost.
     assert not deploys.renew(ME)
     deploys.drop(ME)
@@ -95,33 +95,33 @@ def test_a_dead_ones_lock_is_taken_over_by_one(deploys: DeployTable) -> None:
     assert found.token == "yours"
 
 
-def test_who_renews_it_is_alive(deploys: DeployTable) -> None:
+def test_renewed_lock_is_not_taken_over(deploys: DeployTable) -> None:
     assert deploys.take(ME, LockState())
-    seen = deploys.read().lock
+    state = deploys.read().lock
     assert deploys.renew(dataclasses.replace(ME, expires_at=9_000))
-    assert not deploys.take(YOU, seen)
+    assert not deploys.take(YOU, state)
     assert deploys.take(YOU, deploys.read().lock)
 
 
-def test_a_lock_without_its_table_is_nobodys(deploys: DeployTable) -> None:
+def test_lock_without_table_is_free(deploys: DeployTable) -> None:
     """Destroyed since it was read."""
     deploys._client.delete_table(TableName="deploys")
     assert not deploys.take(ME, LockState())
 
 
-def test_taking_it_twice_because_an_answer_was_lost_is_taking_it(deploys: DeployTable) -> None:
+def test_lock_is_acquired_when_first_response_was_lost(deploys: DeployTable) -> None:
     assert deploys.take(ME, LockState())
     assert deploys.take(ME, LockState())
 
 
-def test_a_lock_can_be_taken_away(deploys: DeployTable) -> None:
+def test_lock_can_be_removed_by_force(deploys: DeployTable) -> None:
     assert deploys.take(ME, LockState())
     deploys.unlock(deploys.read().lock)
     deploys.unlock(deploys.read().lock)
     assert deploys.read().lock == LockState(None, "mine")
 
 
-def test_releases_come_newest_first_and_go(deploys: DeployTable) -> None:
+def test_releases_are_listed_newest_first_and_deleted(deploys: DeployTable) -> None:
     one = Release("r1", (("f", "a"),), "d1", "c0de", False, (("f.memory_mb", "1"),))
     two = dataclasses.replace(one, name="r2", functions=(("f", "b"),))
     deploys.put_release(one, 1_000, "me")

@@ -71,7 +71,7 @@ def numbers(pages: Any) -> list[int]:
         (5, None, []),
     ],
 )
-def test_a_span_leaves_its_ends_out(
+def test_span_excludes_its_ends(
     messages: Messages, after: int | None, before: int | None, found: list[int]
 ) -> None:
     put(messages, *range(1, 6))
@@ -81,9 +81,7 @@ def test_a_span_leaves_its_ends_out(
     assert numbers(messages.newest_first(Span(*ends), 1)) == found[::-1]
 
 
-def test_what_is_read_leaves_out_the_expired_and_other_rooms(
-    client: DynamoDBClient, messages: Messages
-) -> None:
+def test_read_skips_expired_messages_and_other_rooms(client: DynamoDBClient, messages: Messages) -> None:
     store = Store(client, "none", "messages")
     store.append(message(1), LIVE, Dedup("s", "k"))
     messages.put([(message(2), PAST), (message(3), LIVE)])
@@ -98,7 +96,7 @@ def test_what_is_read_leaves_out_the_expired_and_other_rooms(
     assert sorted(row["room"]["S"] for row in left)[0] == ROOM
 
 
-def test_a_page_says_where_to_go_on(messages: Messages) -> None:
+def test_page_has_cursor_of_next_page(messages: Messages) -> None:
     put(messages, *range(1, 6))
     first = messages.read(message(1).id, 2)
     assert first == MessagePage((message(2), message(3)), message(3).id)
@@ -106,7 +104,7 @@ def test_a_page_says_where_to_go_on(messages: Messages) -> None:
     assert messages.read(first.next, 10) == MessagePage((message(4), message(5)), None)
 
 
-def test_the_last_of_somebody(messages: Messages) -> None:
+def test_last_messages_of_one_sender(messages: Messages) -> None:
     put(messages, *range(1, 6))
     own = Message(ulid(NOW - 200_000, bytes(10)), "text 9", "other", "2", NOW)
     messages.put([(own, LIVE)])
@@ -116,7 +114,7 @@ def test_the_last_of_somebody(messages: Messages) -> None:
 
 
 @pytest.mark.parametrize(("number", "found"), [(1, 5), (3, 3), (5, 1), (6, None)])
-def test_the_oldest_that_stays(messages: Messages, number: int, found: int | None) -> None:
+def test_oldest_kept_message_is_found(messages: Messages, number: int, found: int | None) -> None:
     put(messages, *range(1, 6))
     messages.put([(message(6), PAST)])
     assert messages.oldest_of_newest(number) == (found and message(found).id)
@@ -132,7 +130,7 @@ def test_the_oldest_of_more_than_a_page(messages: Messages) -> None:
     assert numbers(messages.oldest_first(Span())) == list(range(1000, 1200))
 
 
-def test_one_message_comes_and_goes(messages: Messages) -> None:
+def test_message_is_stored_and_deleted(messages: Messages) -> None:
     put(messages, 1)
     assert messages.get(message(1).id) == message(1)
     assert messages.take_out(message(1).id) == message(1)
@@ -141,7 +139,7 @@ def test_one_message_comes_and_goes(messages: Messages) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 1025, "\udcff"])
-def test_what_cannot_be_a_key_is_no_message(messages: Messages, key: str) -> None:
+def test_invalid_key_is_no_message(messages: Messages, key: str) -> None:
     assert messages.get(key) is None
     assert messages.take_out(key) is None
 
@@ -172,14 +170,14 @@ def request(number: int) -> Any:
     return {"PutRequest": {"Item": message_row(message(number), LIVE)}}
 
 
-def test_what_is_left_of_a_batch_is_sent_again() -> None:
+def test_unprocessed_items_are_retried() -> None:
     messages, stubber, waits = scripted(((1, 2, 3), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), ()))
     messages.put([(message(each), LIVE) for each in (1, 2, 3)])
     stubber.assert_no_pending_responses()
     assert waits == [0.05, 0.1, 0.05]
 
 
-def test_a_table_that_takes_nothing_is_given_up() -> None:
+def test_write_gives_up_when_no_item_is_processed() -> None:
     messages, stubber, waits = scripted(*[((1,), (1,))] * LEFT_OVER)
     with pytest.raises(ChatError) as caught:
         messages.put([(message(1), LIVE)])
@@ -189,7 +187,7 @@ def test_a_table_that_takes_nothing_is_given_up() -> None:
     assert 60 < sum(waits) < 120
 
 
-def test_a_failure_that_does_not_pass_is_raised() -> None:
+def test_permanent_failure_is_raised() -> None:
     messages, stubber, _ = scripted()
     stubber.add_client_error(
         "batch_write_item", "AccessDeniedException", expected_params={"RequestItems": ANY}

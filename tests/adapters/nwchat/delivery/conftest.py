@@ -3,7 +3,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -11,10 +10,7 @@ from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchat.delivery.tls import client_context
 from nwchatctl.net.curl_transport import CurlTransport
 from tests.adapters.nwchat.delivery.scripted_server import Authority, Peer, Stub, make_authority
-
-
-class MakeTransport(Protocol):
-    def __call__(self, *, ca: Path | None = None, proxy: str = "") -> Transport: ...
+from tests.adapters.nwchat.delivery.transport_run import MakeTransport
 
 
 @pytest.fixture(params=["asyncio", "curl"])

@@ -81,7 +81,7 @@ def http_client(url: str) -> str:
 def _posted(transport: Transport, url: str) -> str:
     with closing(transport):
         sent = send(transport, url, ["one"], attempts=1)
-    return _reason(sent.said["one"])
+    return _reason(sent.outcomes["one"])
 
 
 def _reason(outcome: object) -> str:

@@ -107,7 +107,7 @@ def test_no_attempt_begins_at_the_deadline(gateway: Gateway, poster: Poster) -> 
     assert gateway.bodies == []
 
 
-def test_nobody_listening(transport: Transport) -> None:
+def test_refused_connection_is_a_failure(transport: Transport) -> None:
     with Gateway() as gone:
         port = gone.server_port
     outcome = make(transport, port).post("a", b"x")

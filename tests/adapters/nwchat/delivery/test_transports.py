@@ -17,12 +17,12 @@ Serve = Callable[..., Stub]
 NO = b'{"message":"no"}'
 
 
-def said(status: str, body: bytes = b"", *headers: str, length: bool = True) -> bytes:
+def http_response(status: str, body: bytes = b"", *headers: str, length: bool = True) -> bytes:
     lines = [f"HTTP/1.1 {status}", *headers, *([f"Content-Length: {len(body)}"] if length else [])]
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode() + body
 
 
-CHUNKED = said(
+CHUNKED = http_response(
     "403 Forbidden",
     b"8\r\n" + NO[:8] + b"\r\n8;x=y\r\n" + NO[8:] + b"\r\n0\r\n\r\n",
     "Transfer-Encoding: chunked",
@@ -33,23 +33,23 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\
 
 ANSWERS: list[tuple[bytes, Outcome]] = [
     (OK, Delivered()),
-    (said("200 OK", b"{}"), Delivered()),
-    (said("204 No Content", length=False), Delivered()),
-    (said("410 Gone"), Gone()),
-    (said("410 Gone", NO), Gone()),
-    (said("410 "), Gone()),
-    (said("403 Forbidden", NO), Refused(403, "403 no")),
-    (said("403 Forbidden"), Refused(403, "403")),
-    (said("403 Forbidden", NO, "connection: close"), Refused(403, "403 no")),
-    (said("413 Too Large", NO), Refused(413, "413 no")),
+    (http_response("200 OK", b"{}"), Delivered()),
+    (http_response("204 No Content", length=False), Delivered()),
+    (http_response("410 Gone"), Gone()),
+    (http_response("410 Gone", NO), Gone()),
+    (http_response("410 "), Gone()),
+    (http_response("403 Forbidden", NO), Refused(403, "403 no")),
+    (http_response("403 Forbidden"), Refused(403, "403")),
+    (http_response("403 Forbidden", NO, "connection: close"), Refused(403, "403 no")),
+    (http_response("413 Too Large", NO), Refused(413, "413 no")),
     (CHUNKED, Refused(403, "403 no")),
     (TRAILED, Refused(403, "403 no")),
-    (CONTINUE + said("403 Forbidden", NO), Refused(403, "403 no")),
+    (CONTINUE + http_response("403 Forbidden", NO), Refused(403, "403 no")),
     (CONTINUE + OK, Delivered()),
-    (said("429 Too Many Requests", NO), Throttled("429 no", 1)),
-    (said("429 Too Many Requests"), Throttled("429", 1)),
-    (said("500 Internal", NO), Failed("500 no", 1)),
-    (said("503 Unavailable"), Failed("503", 1)),
+    (http_response("429 Too Many Requests", NO), Throttled("429 no", 1)),
+    (http_response("429 Too Many Requests"), Throttled("429", 1)),
+    (http_response("500 Internal", NO), Failed("500 no", 1)),
+    (http_response("503 Unavailable"), Failed("503", 1)),
     (b"HTTP/1.0 200 OK\r\n\r\n", Delivered()),
     (b"HTTP/1.0 403 Forbidden\r\n\r\n" + NO, Refused(403, "403 no")),
     (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 30_000 + b"\r\ncontent-length: 0\r\n\r\n", Delivered()),
@@ -74,7 +74,7 @@ def test_an_answer_however_it_is_cut(
 
     stub = serve(script)
     sent = send(transport, stub.url, ["a", "b"], attempts=2, max_concurrency=1)
-    assert sent.said == {"a": outcome, "b": outcome}
+    assert sent.outcomes == {"a": outcome, "b": outcome}
     assert len(stub.requests) == 2 * (1 + outcome.retries)
     # Kept, unless the answer says otherwise.
     assert stub.connections == (len(stub.requests) if closing else 1)
@@ -84,11 +84,11 @@ def test_an_answer_however_it_is_cut(
 def test_what_is_sent(serve: Serve, transport: Transport, method: str) -> None:
     def script(peer: Peer) -> None:
         while peer.request():
-            peer.send(said("200 OK", b'{"a":1}'))
+            peer.send(http_response("200 OK", b'{"a":1}'))
 
     stub = serve(script)
     sent = send(transport, stub.url, ["a=", "b/c"], method=method, body="é".encode(), max_concurrency=1)
-    assert set(sent.said.values()) == {Open(b'{"a":1}') if method == "GET" else Delivered()}
+    assert set(sent.outcomes.values()) == {Open(b'{"a":1}') if method == "GET" else Delivered()}
     first, second = stub.requests
     assert first.head.startswith(f"{method} /prod/@connections/a%3D HTTP/1.1\r\n")
     assert second.head.startswith(f"{method} /prod/@connections/b%2Fc HTTP/1.1\r\n")
@@ -99,14 +99,12 @@ def test_what_is_sent(serve: Serve, transport: Transport, method: str) -> None:
     assert len({line.partition(":")[0] for line in headers}) == len(headers)
 
 
-WHOLE = [said("200 OK", b"{}"), said("403 Forbidden", NO), CHUNKED]
+WHOLE = [http_response("200 OK", b"{}"), http_response("403 Forbidden", NO), CHUNKED]
 
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("answer", WHOLE)
-def test_broken_off_anywhere_it_is_sent_again(
-    serve: Serve, transport: Transport, answer: bytes, reset: bool
-) -> None:
+def test_broken_connection_is_retried(serve: Serve, transport: Transport, answer: bytes, reset: bool) -> None:
     """One connection for each place to break off at, then it is answered."""
     expected = Delivered() if b"200" in answer else Refused(403, "403 no")
     first = {f"n{at}": at for at in range(len(answer))}
@@ -123,8 +121,8 @@ def test_broken_off_anywhere_it_is_sent_again(
     stub = serve(script)
     names = list(first)
     sent = send(transport, stub.url, names, max_concurrency=8)
-    assert sorted(sent.said) == sorted(names)
-    for outcome in sent.said.values():
+    assert sorted(sent.outcomes) == sorted(names)
+    for outcome in sent.outcomes.values():
         assert replace(outcome, retries=0) == expected
         assert outcome.retries <= 1
     asked = [request.name for request in stub.requests]
@@ -134,9 +132,7 @@ def test_broken_off_anywhere_it_is_sent_again(
 
 
 @pytest.mark.parametrize("how", ["closed while idle", "closed on the next request", "reset on it"])
-def test_a_kept_connection_that_the_server_has_closed_is_nobodys_fault(
-    serve: Serve, transport: Transport, how: str
-) -> None:
+def test_closed_keepalive_connection_is_not_a_failure(serve: Serve, transport: Transport, how: str) -> None:
     def script(peer: Peer) -> None:
         for _ in range(3):
             if not peer.request():
@@ -151,39 +147,39 @@ def test_a_kept_connection_that_the_server_has_closed_is_nobodys_fault(
     for turn in range(6):
         names = [f"{turn}-{number}" for number in range(2)]
         sent = send(transport, stub.url, names, max_concurrency=1, attempts=1)
-        assert sent.said == dict.fromkeys(names, Delivered()), f"turn {turn}"
+        assert sent.outcomes == dict.fromkeys(names, Delivered()), f"turn {turn}"
         if how == "closed while idle" and turn % 2:
             time.sleep(0.01)
     assert stub.connections == 4
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
         monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 0.3)
         monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.3)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_stall_takes_its_time_and_no_more(serve: Serve, transport: Transport) -> None:
+@pytest.mark.usefixtures("short_timeouts")
+def test_stalled_response_times_out(serve: Serve, transport: Transport) -> None:
     """The first request of each is never answered."""
-    seen: set[str] = set()
+    retried: set[str] = set()
 
     def script(peer: Peer) -> None:
         while request := peer.request():
-            if request.name not in seen:
-                seen.add(request.name)
+            if request.name not in retried:
+                retried.add(request.name)
                 peer.hold()
                 return
             peer.send(OK)
 
     stub = serve(script)
     sent = send(transport, stub.url, "abc")
-    assert sent.said == dict.fromkeys("abc", Delivered(retries=1))
+    assert sent.outcomes == dict.fromkeys("abc", Delivered(retries=1))
     assert 0.3 <= sent.seconds < 3
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 2", b"HTTP/1.1 403 x\r\nContent-Len"])
 def test_one_that_never_answers_fails(serve: Serve, transport: Transport, begun: bytes) -> None:
     def script(peer: Peer) -> None:
@@ -192,7 +188,7 @@ def test_one_that_never_answers_fails(serve: Serve, transport: Transport, begun:
             peer.hold()
 
     sent = send(transport, serve(script).url, "a", attempts=2)
-    (outcome,) = sent.said.values()
+    (outcome,) = sent.outcomes.values()
     assert isinstance(outcome, Failed)
     assert outcome.retries == 1
     assert sent.seconds < 4
@@ -204,7 +200,7 @@ ENDLESS = [
 ]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize(("begun", "outcome"), ENDLESS)
 def test_a_body_that_never_ends_decides_nothing_that_the_status_has(
     serve: Serve, transport: Transport, begun: bytes, outcome: Outcome
@@ -215,7 +211,7 @@ def test_a_body_that_never_ends_decides_nothing_that_the_status_has(
             peer.hold()
 
     sent = send(transport, serve(script).url, "a", attempts=1)
-    assert sent.said == {"a": outcome}
+    assert sent.outcomes == {"a": outcome}
     assert sent.seconds < 2
 
 
@@ -228,7 +224,7 @@ def test_a_body_without_measure_is_cut(serve: Serve, transport: Transport, coded
                 peer.send(b"1000\r\n" + b"x" * 4096 + b"\r\n")
 
     sent = send(transport, serve(script).url, "a", attempts=1)
-    (outcome,) = sent.said.values()
+    (outcome,) = sent.outcomes.values()
     assert isinstance(outcome, Refused)
     assert len(outcome.reason) < 400
     assert sent.seconds < 4
@@ -239,13 +235,13 @@ def test_a_body_in_many_small_pieces_is_read_whole(serve: Serve, transport: Tran
 
     def script(peer: Peer) -> None:
         while peer.request():
-            peer.send(said("403 Forbidden", body)[: -len(body)])
+            peer.send(http_response("403 Forbidden", body)[: -len(body)])
             for at in range(0, len(body), 9):
                 peer.send(body[at : at + 9])
                 time.sleep(0.0005)
 
     sent = send(transport, serve(script).url, "a", attempts=1)
-    assert isinstance(sent.said["a"], Failed), "expired, and so worth another attempt"
+    assert isinstance(sent.outcomes["a"], Failed), "expired, and so worth another attempt"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +255,7 @@ def test_a_body_in_many_small_pieces_is_read_whole(serve: Serve, transport: Tran
         b"HTTP/1.1 100 Continue\r\n\r\n" * 3000 + b"no",
     ],
 )
-def test_what_is_no_answer_is_a_failure_at_once(serve: Serve, transport: Transport, garbage: bytes) -> None:
+def test_invalid_response_fails_at_once(serve: Serve, transport: Transport, garbage: bytes) -> None:
     def script(peer: Peer) -> None:
         while peer.request():
             peer.send(garbage)
@@ -282,29 +278,29 @@ def test_headers_without_an_end(serve: Serve, transport: Transport) -> None:
     assert sent.seconds < 4
 
 
-def test_nobody_listening(serve: Serve, transport: Transport) -> None:
+def test_refused_connection_is_a_failure(serve: Serve, transport: Transport) -> None:
     stub = serve(lambda peer: None)
     stub.close()
     sent = send(transport, stub.url, "abc", attempts=2)
     assert sent.kinds == {Failed: 3}
     assert sent.seconds < 2
-    (reason,) = {outcome.reason for outcome in sent.said.values() if isinstance(outcome, Failed)}
+    (reason,) = {outcome.reason for outcome in sent.outcomes.values() if isinstance(outcome, Failed)}
     assert "connect" in reason
 
 
-def test_nobody_of_that_name(transport: Transport) -> None:
+def test_unknown_host_is_a_failure(transport: Transport) -> None:
     sent = send(transport, "http://nobody.invalid/prod", "abc", attempts=2)
     assert sent.kinds == {Failed: 3}
     assert sent.cpu_seconds < 1
 
 
-def test_what_comes_unasked_is_not_taken_for_an_answer(serve: Serve, transport: Transport) -> None:
+def test_unsolicited_data_is_not_a_response(serve: Serve, transport: Transport) -> None:
     def script(peer: Peer) -> None:
         while peer.request():
-            peer.send(OK + said("410 Gone"))
+            peer.send(OK + http_response("410 Gone"))
 
     sent = send(transport, serve(script).url, "abcdef", max_concurrency=1)
-    assert {type(each) for each in sent.said.values()} <= {Delivered}
+    assert {type(each) for each in sent.outcomes.values()} <= {Delivered}
 
 
 def test_what_settling_raises_ends_the_run(serve: Serve, transport: Transport) -> None:

@@ -34,7 +34,7 @@ def answering(peer: Peer) -> None:
         peer.send(OK)
 
 
-class Faulty:
+class FaultyServer:
     """Breaks so large a share of all calls, each in one of many ways; keeps whom it answered 200."""
 
     def __init__(self, share: float) -> None:
@@ -82,14 +82,14 @@ class Faulty:
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
 def test_each_of_many_ends_in_one_outcome(serve: Serve, transport: Transport, share: float) -> None:
-    faulty = Faulty(share)
-    stub = serve(faulty)
+    server = FaultyServer(share)
+    stub = serve(server)
     names = [f"{'gone' if number % 10 == 0 else 'there'}-{number}" for number in range(600)]
     sent = send(transport, stub.url, names, max_concurrency=16)
-    assert sorted(sent.said) == sorted(names)
+    assert sorted(sent.outcomes) == sorted(names)
     assert sent.scheduler.in_flight == 0
-    assert len(faulty.faults) == 9
-    for name, outcome in sent.said.items():
+    assert len(server.faults) == 9
+    for name, outcome in sent.outcomes.items():
         match outcome:
             case Delivered():
                 # The status is enough, whatever becomes of the rest.
@@ -102,8 +102,10 @@ def test_each_of_many_ends_in_one_outcome(serve: Serve, transport: Transport, sh
                 pytest.fail(f"{name}: {outcome}")
     good = sent.kinds[Delivered] + sent.kinds[Gone]
     assert good >= (600 if share < 0.5 else 580)
-    lost = {name for name, outcome in sent.said.items() if isinstance(outcome, Delivered)} - faulty.accepted
-    assert len(lost) <= faulty.faults[4]
+    lost = {
+        name for name, outcome in sent.outcomes.items() if isinstance(outcome, Delivered)
+    } - server.accepted
+    assert len(lost) <= server.faults[4]
 
 
 def test_credentials_that_expire_half_way(serve: Serve, transport: Transport) -> None:
@@ -127,7 +129,7 @@ def test_credentials_that_expire_half_way(serve: Serve, transport: Transport) ->
     stub = serve(script)
     sent = send(transport, stub.url, map(str, range(300)), credentials=credentials, max_concurrency=8)
     assert sent.kinds == {Delivered: 300}
-    assert 0 < sum(outcome.retries for outcome in sent.said.values()) <= 2 * 8
+    assert 0 < sum(outcome.retries for outcome in sent.outcomes.values()) <= 2 * 8
     assert asked <= 40
 
 
@@ -160,7 +162,7 @@ def stalling_after(count: int) -> Callable[[Peer], None]:
     return script
 
 
-def test_a_stop_waits_a_moment_for_what_is_under_way(serve: Serve, transport: Transport) -> None:
+def test_stop_waits_briefly_for_requests_in_flight(serve: Serve, transport: Transport) -> None:
     stub = serve(stalling_after(50))
     began = time.monotonic()
     sent = send(
@@ -172,7 +174,7 @@ def test_a_stop_waits_a_moment_for_what_is_under_way(serve: Serve, transport: Tr
     )
     assert 1.5 < sent.seconds < 3
     assert sent.kinds == {Delivered: 50, Failed: 10}
-    reasons = {outcome.reason for outcome in sent.said.values() if isinstance(outcome, Failed)}
+    reasons = {outcome.reason for outcome in sent.outcomes.values() if isinstance(outcome, Failed)}
     assert reasons == {"interrupted: no answer yet"}
     assert sent.scheduler.cut_short
     assert sent.scheduler.done
@@ -181,7 +183,7 @@ def test_a_stop_waits_a_moment_for_what_is_under_way(serve: Serve, transport: Tr
     assert send(transport, serve(answering).url, "abc").kinds == {Delivered: 3}
 
 
-def test_a_stop_with_nothing_under_way_is_at_once(serve: Serve, transport: Transport) -> None:
+def test_stop_without_requests_in_flight_is_immediate(serve: Serve, transport: Transport) -> None:
     began = time.monotonic()
     sent = send(
         transport,
@@ -194,7 +196,7 @@ def test_a_stop_with_nothing_under_way_is_at_once(serve: Serve, transport: Trans
     assert sent.scheduler.cut_short
 
 
-def test_the_deadline_bounds_it_although_nobody_answers(serve: Serve, transport: Transport) -> None:
+def test_deadline_ends_run_without_responses(serve: Serve, transport: Transport) -> None:
     stub = serve(stalling_after(5))
     sent = send(
         transport, stub.url, map(str, range(1000)), max_concurrency=10, deadline=time.monotonic() + 0.3
@@ -216,7 +218,7 @@ def test_a_stop_does_not_wait_for_connections_that_are_never_made(serve: Serve, 
     assert sent.kinds == {Failed: 32}
 
 
-def test_the_first_interrupt_ends_it_with_all_that_was_done(serve: Serve, transport: Transport) -> None:
+def test_first_interrupt_ends_run_with_all_outcomes(serve: Serve, transport: Transport) -> None:
     stub = serve(answering)
     with graceful_stop() as stop:
         signal.setitimer(signal.ITIMER_REAL, 0.4)
@@ -257,20 +259,20 @@ class Starved:
         return () if time.monotonic() < self._until else None
 
 
-def test_waiting_for_the_source_costs_nothing(serve: Serve, transport: Transport) -> None:
+def test_waiting_for_source_uses_no_cpu(serve: Serve, transport: Transport) -> None:
     sent = send(transport, serve(answering).url, (), source=Starved())
     assert sent.seconds >= 1
     assert sent.cpu_seconds < 0.2
 
 
-def test_being_slow_on_purpose_costs_nothing(serve: Serve, transport: Transport) -> None:
+def test_rate_limit_uses_no_cpu(serve: Serve, transport: Transport) -> None:
     sent = send(transport, serve(answering).url, map(str, range(40)), rate_limiter=RateLimiter(40.0))
     assert sent.kinds == {Delivered: 40}
     assert 0.7 < sent.seconds < 2
     assert sent.cpu_seconds < 0.3
 
 
-def test_waiting_to_try_again_costs_nothing(serve: Serve, transport: Transport) -> None:
+def test_waiting_for_retry_uses_no_cpu(serve: Serve, transport: Transport) -> None:
     def script(peer: Peer) -> None:
         while peer.request():
             peer.send(SLOW_DOWN)
@@ -281,7 +283,7 @@ def test_waiting_to_try_again_costs_nothing(serve: Serve, transport: Transport) 
     assert sent.cpu_seconds < 0.2
 
 
-def test_waiting_for_an_answer_costs_nothing(
+def test_waiting_for_response_uses_no_cpu(
     serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):

@@ -11,9 +11,8 @@ import pytest
 
 from nwchat.delivery.outcome import Delivered, Failed
 from nwchat.delivery.scheduler import RequestScheduler
-from tests.adapters.nwchat.delivery.conftest import MakeTransport
 from tests.adapters.nwchat.delivery.scripted_server import OK, Authority, Peer, Stub, make_authority
-from tests.adapters.nwchat.delivery.transport_run import Sent, send
+from tests.adapters.nwchat.delivery.transport_run import MakeTransport, Sent, send
 
 Serve = Callable[..., Stub]
 
@@ -24,11 +23,11 @@ def answering(peer: Peer) -> None:
 
 
 def reason(sent: Sent) -> str:
-    (said,) = {outcome.reason for outcome in sent.said.values() if isinstance(outcome, Failed)}
-    return said
+    (reason,) = {outcome.reason for outcome in sent.outcomes.values() if isinstance(outcome, Failed)}
+    return reason
 
 
-def test_with_its_own_authority(serve: Serve, make_transport: MakeTransport, authority: Authority) -> None:
+def test_private_ca_is_accepted(serve: Serve, make_transport: MakeTransport, authority: Authority) -> None:
     stub = serve(answering, authority.context)
     transport = make_transport(ca=authority.ca)
     assert send(transport, stub.url, map(str, range(50)), max_concurrency=4).kinds == {Delivered: 50}
@@ -36,7 +35,7 @@ def test_with_its_own_authority(serve: Serve, make_transport: MakeTransport, aut
     assert stub.connections <= 4
 
 
-def test_one_that_is_not_trusted_gets_nothing(
+def test_untrusted_certificate_is_refused(
     serve: Serve, make_transport: MakeTransport, authority: Authority, tmp_path: Path
 ) -> None:
     stub = serve(answering, make_authority(tmp_path / "other").context)
@@ -47,7 +46,7 @@ def test_one_that_is_not_trusted_gets_nothing(
     assert sent.seconds < 3
 
 
-def test_one_of_another_name_gets_nothing(
+def test_certificate_for_other_host_is_refused(
     serve: Serve, make_transport: MakeTransport, authority: Authority
 ) -> None:
     stub = serve(answering, authority.context)
@@ -57,7 +56,9 @@ def test_one_of_another_name_gets_nothing(
     assert stub.requests == []
 
 
-def test_one_that_speaks_no_tls(serve: Serve, make_transport: MakeTransport, authority: Authority) -> None:
+def test_server_without_tls_is_refused(
+    serve: Serve, make_transport: MakeTransport, authority: Authority
+) -> None:
     def script(peer: Peer) -> None:
         peer.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
         peer.hold()
@@ -68,7 +69,7 @@ def test_one_that_speaks_no_tls(serve: Serve, make_transport: MakeTransport, aut
     assert sent.seconds < 3
 
 
-def test_one_that_never_shakes_hands(
+def test_stalled_tls_handshake_times_out(
     serve: Serve, make_transport: MakeTransport, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
@@ -135,7 +136,7 @@ def test_through_a_proxy(serve: Serve, make_transport: MakeTransport, authority:
         b"",
     ],
 )
-def test_a_proxy_that_says_no(
+def test_refusing_proxy_is_a_failure(
     serve: Serve, make_transport: MakeTransport, authority: Authority, answer: bytes
 ) -> None:
     way = f"http://127.0.0.1:{serve(Proxy(answer)).port}"
@@ -144,7 +145,7 @@ def test_a_proxy_that_says_no(
     assert sent.seconds < 3
 
 
-def test_a_proxy_that_is_not_there(serve: Serve, make_transport: MakeTransport) -> None:
+def test_unreachable_proxy_is_a_failure(serve: Serve, make_transport: MakeTransport) -> None:
     stub = serve(answering)
     stub.close()
     way = f"127.0.0.1:{stub.port}"

@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Outcome
@@ -16,33 +17,37 @@ from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 
 
+class MakeTransport(Protocol):
+    def __call__(self, *, ca: Path | None = None, proxy: str = "") -> Transport: ...
+
+
 @dataclass
 class Sent:
     scheduler: RequestScheduler[Recipient]
-    said: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
     @property
     def kinds(self) -> Counter[type[Outcome]]:
-        return Counter(type(each) for each in self.said.values())
+        return Counter(type(each) for each in self.outcomes.values())
 
 
-class Names:
+class IdSource:
     """A source of these ids, in pages."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names: list[str] | None = list(names)
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids: list[str] | None = list(ids)
 
     def next(self) -> Sequence[Recipient] | None:
-        names, self._names = self._names, None
-        return None if names is None else [Recipient(name) for name in names]
+        ids, self._ids = self._ids, None
+        return None if ids is None else [Recipient(name) for name in ids]
 
 
 def send(
     transport: Transport,
     url: str,
-    names: Iterable[str],
+    ids: Iterable[str],
     *,
     method: Any = "POST",
     body: bytes = b"hi",
@@ -57,12 +62,12 @@ def send(
 
     def note(recipient: Recipient, outcome: Outcome) -> None:
         name = recipient.connection_id
-        assert name not in sent.said, "told twice"
-        sent.said[name] = outcome
+        assert name not in sent.outcomes, "told twice"
+        sent.outcomes[name] = outcome
         settle(name)
 
     options = {"jitter": lambda: 0.05, **options}
-    sent = Sent(RequestScheduler(source or Names(names), target, note, **options))
+    sent = Sent(RequestScheduler(source or IdSource(ids), target, note, **options))
     began, cpu = time.monotonic(), time.process_time()
     transport.run(sent.scheduler, stop_reason)
     sent.seconds, sent.cpu_seconds = time.monotonic() - began, time.process_time() - cpu

@@ -17,17 +17,17 @@ from nwchat.large_rooms.segments import Segment
 from nwchat.model.rows import Connection
 from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Store
-from tests.adapters.nwchat.storage.test_store import LIVE, NOW, client, store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = ["client", "store"]
+NOW = 1_700_000_000_000
+LIVE = NOW // 1000 + 100
 
 ONE = Segment("{}", "id", 2, 4, 10.0, report="sent#x")
 
 
-def filled(store: Store, names: list[str]) -> None:
+def add_rows(store: Store, names: list[str]) -> None:
     for each in names:
         store.add_connection(Connection(each, NOW, LIVE))
 
@@ -37,15 +37,15 @@ def read(store: Store, **options: Any) -> list[str]:
     return [each.connection_id for page in store.scan(part, NOW, **options) for each in page.recipients]
 
 
-def test_a_scan_goes_on_after_a_row_that_may_be_gone(store: Store) -> None:
-    filled(store, [f"c{each}" for each in range(6)])
-    everybody = read(store)
-    assert read(store, part=ScanSegment(start=everybody[1]), page_size=2) == everybody[2:]
-    store.remove_connection(everybody[1])
-    assert read(store, part=ScanSegment(start=everybody[1])) == everybody[2:]
+def test_scan_continues_after_deleted_start_row(store: Store) -> None:
+    add_rows(store, [f"c{each}" for each in range(6)])
+    all_ids = read(store)
+    assert read(store, part=ScanSegment(start=all_ids[1]), page_size=2) == all_ids[2:]
+    store.remove_connection(all_ids[1])
+    assert read(store, part=ScanSegment(start=all_ids[1])) == all_ids[2:]
 
 
-def test_segments_are_asked_for_as_such() -> None:
+def test_segment_scan_sends_segment_parameters() -> None:
     real: Any = boto3.client(
         "dynamodb", region_name="us-east-2", aws_access_key_id="x", aws_secret_access_key="y"
     )
@@ -78,31 +78,31 @@ def test_segments_are_asked_for_as_such() -> None:
     real.close()
 
 
-def test_the_tables_own_count(store: Store) -> None:
-    filled(store, ["a", "b", "c"])
+def test_size_is_item_count_of_table(store: Store) -> None:
+    add_rows(store, ["a", "b", "c"])
     assert store.item_count() == 3
 
 
-def announcement(client: DynamoDBClient) -> dict[str, Any]:
+def broadcast_record(client: DynamoDBClient) -> dict[str, Any]:
     found: Any = client.get_item(TableName="messages", Key={"room": {"S": "sent#x"}, "id": {"S": "-"}})
     item: dict[str, Any] = found.get("Item", {})
     return item
 
 
-def test_reports_go_into_the_announcements_row(client: DynamoDBClient, store: Store) -> None:
+def test_reports_are_stored_in_broadcast_record(client: DynamoDBClient, store: Store) -> None:
     key = {"room": {"S": "sent#x"}, "id": {"S": "-"}}
     client.put_item(TableName="messages", Item={**key, "message_id": {"S": "m"}})
     for counts, done in ((Counts(9, 9), False), (Counts(3, 2, 1, reasons=(("a", 1),)), True)):
         value = segments.report_value(counts, done=done)
         store.report("sent#x", segments.report_name(ONE), value)
-    row = announcement(client)
+    row = broadcast_record(client)
     assert row["message_id"] == {"S": "m"}
     assert segments.progress_of(row) == segments.SegmentProgress(Counts(3, 2, 1, reasons=(("a", 1),)), 1)
 
 
-def test_a_row_that_is_gone_is_not_made_again(client: DynamoDBClient, store: Store) -> None:
+def test_report_does_not_recreate_deleted_record(client: DynamoDBClient, store: Store) -> None:
     store.report("sent#x", "seg_0_0", segments.report_value(Counts(), done=True))
-    assert announcement(client) == {}
+    assert broadcast_record(client) == {}
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_segment_is_one_asynchronous_invocation(invoker: tuple[Invoker, Stubbe
     calls.invoke(segment)
 
 
-def test_what_lambda_does_not_take_comes_back(invoker: tuple[Invoker, Stubber]) -> None:
+def test_refused_segments_are_returned(invoker: tuple[Invoker, Stubber]) -> None:
     calls, stub = invoker
     stub.add_client_error("invoke", "TooManyRequestsException", "Rate Exceeded", 429)
     (missed,) = calls.invoke_all([ONE])

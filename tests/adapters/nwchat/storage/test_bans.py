@@ -37,7 +37,7 @@ def store(client: Any, waits: list[float] | None = None) -> Store:
     return Store(client, "connections", "messages", sleep=slept.append, jitter=lambda: 1.0)
 
 
-def test_those_that_there_are_in_one_consistent_read(client: DynamoDBClient) -> None:
+def test_bans_are_read_in_one_consistent_batch(client: DynamoDBClient) -> None:
     asked: list[Any] = []
 
     class Watched:
@@ -51,7 +51,7 @@ def test_those_that_there_are_in_one_consistent_read(client: DynamoDBClient) -> 
     assert request["RequestItems"]["messages"]["ConsistentRead"] is True
 
 
-def test_a_message_is_no_ban(client: DynamoDBClient) -> None:
+def test_message_row_is_no_ban(client: DynamoDBClient) -> None:
     client.put_item(TableName="messages", Item=message_row(Message("user#eve", "hi", "", "", 1), 5))
     assert store(client).bans(("user#eve",)) == []
 
@@ -75,14 +75,14 @@ class Busy:
         return {**self.client.batch_get_item(RequestItems=some), **left}
 
 
-def test_what_is_left_out_is_asked_for_again(client: DynamoDBClient) -> None:
+def test_unprocessed_keys_are_read_again(client: DynamoDBClient) -> None:
     busy, waits = Busy(client, 1), list[float]()
     found = store(busy, waits).bans(("user#eve", "user#bob", "address#1.2.3.4"))
     assert [row["id"]["S"] for row in found] == ["user#bob", "address#1.2.3.4"]
     assert (busy.calls, waits) == (3, [0.1, 0.2])
 
 
-def test_not_for_ever(client: DynamoDBClient) -> None:
+def test_retries_of_unprocessed_keys_are_bounded(client: DynamoDBClient) -> None:
     busy, waits = Busy(client, 0), list[float]()
     with pytest.raises(UnprocessedRows, match="1 of 1 rows"):
         store(busy, waits).bans(("user#bob",))

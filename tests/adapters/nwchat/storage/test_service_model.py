@@ -60,12 +60,12 @@ BOTOCORE = Loader()
 @settings(deadline=None)
 @given(some=st.lists(items, max_size=3), operation=st.sampled_from(sorted(OPERATIONS)))
 @pytest.mark.parametrize("ours", sorted(LOADERS))
-def test_items_are_what_botocore_makes_of_them(ours: str, some: list[dict[str, Any]], operation: str) -> None:
+def test_parsed_items_equal_those_of_botocore(ours: str, some: list[dict[str, Any]], operation: str) -> None:
     answer = OPERATIONS[operation](some)
     assert parsed(LOADERS[ours], operation, answer) == parsed(BOTOCORE, operation, answer)
 
 
-def test_other_services_are_botocores() -> None:
+def test_other_services_use_model_of_botocore() -> None:
     assert RawItems().load_service_model("sts", "service-2") == BOTOCORE.load_service_model(
         "sts", "service-2"
     )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from nwchat.delivery.targets import delete_item
 from nwchat.model.ids import dedup_room, first_ulid
@@ -20,7 +17,6 @@ from nwchat.model.rows import Connection, Recipient, Row
 from nwchat.model.wire import Message, Page
 from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Dedup, Duplicate, Store, Stored
-from tests.adapters.moto_tables import make_messages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,48 +27,25 @@ LIVE = SECONDS + 100
 LIMITS = Limits(rate_messages=3, rate_seconds=10)
 
 
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-2")
-        client.create_table(
-            TableName="connections",
-            KeySchema=[{"AttributeName": "connection_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "connection_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        make_messages(client)
-        yield client
-        client.close()
-
-
-@pytest.fixture
-def store(client: DynamoDBClient) -> Store:
-    return Store(client, "connections", "messages")
-
-
 def row(client: DynamoDBClient, connection_id: str) -> dict[str, Any] | None:
     found: Any = client.get_item(TableName="connections", Key={"connection_id": {"S": connection_id}})
     item: dict[str, Any] | None = found.get("Item")
     return item
 
 
-def everybody(store: Store, *, full: bool = True, page_size: int | None = None) -> list[Connection]:
+def all_connections(store: Store, *, full: bool = True, page_size: int | None = None) -> list[Connection]:
     pages = store.connections(NOW, full=full, page_size=page_size)
     return sorted((each for page in pages for each in page), key=lambda each: each.connection_id)
 
 
-def test_a_connection_comes_and_goes(store: Store) -> None:
+def test_connection_is_added_and_removed(store: Store) -> None:
     someone = Connection("a=", NOW, LIVE, "1.2.3.4", "agent")
     store.add_connection(someone)
-    assert everybody(store) == [someone]
-    assert everybody(store, full=False) == [Connection("a=", NOW, LIVE)]
+    assert all_connections(store) == [someone]
+    assert all_connections(store, full=False) == [Connection("a=", NOW, LIVE)]
     store.remove_connection("a=")
     store.remove_connection("a=")
-    assert everybody(store) == []
+    assert all_connections(store) == []
 
 
 def test_more_than_a_megabyte_of_connections_is_read_to_the_end(client: DynamoDBClient, store: Store) -> None:
@@ -91,12 +64,12 @@ def test_more_than_a_megabyte_of_connections_is_read_to_the_end(client: DynamoDB
     assert sorted(each.connection_id for page in pages for each in page) == [f"{n:05}" for n in range(1500)]
 
 
-def test_expired_rows_are_nobody(store: Store) -> None:
+def test_expired_rows_are_not_read(store: Store) -> None:
     live = Connection("live", NOW, SECONDS + 1)
     bare = Connection("bare")
     for each in (live, bare, Connection("just expired", NOW, SECONDS), Connection("old", NOW, 1)):
         store.add_connection(each)
-    assert everybody(store, page_size=1) == [bare, live]
+    assert all_connections(store, page_size=1) == [bare, live]
 
 
 def only(store: Store) -> Recipient:
@@ -129,9 +102,7 @@ ROWS: list[Row] = [
 
 @pytest.mark.parametrize("read", ROWS)
 @pytest.mark.parametrize("stored", ROWS)
-def test_only_the_row_that_was_read_is_forgotten(
-    client: DynamoDBClient, store: Store, stored: Row, read: Row
-) -> None:
+def test_only_unchanged_row_is_deleted(client: DynamoDBClient, store: Store, stored: Row, read: Row) -> None:
     client.put_item(TableName="connections", Item={"connection_id": {"S": "a"}, **read})
     recipient = only(store)
     client.put_item(TableName="connections", Item={"connection_id": {"S": "a"}, **stored})
@@ -140,25 +111,25 @@ def test_only_the_row_that_was_read_is_forgotten(
 
 
 @pytest.mark.parametrize("read", ROWS)
-def test_a_row_that_is_gone_already_is_not_forgotten_again(client: DynamoDBClient, read: Row) -> None:
+def test_absent_row_is_not_deleted_twice(client: DynamoDBClient, read: Row) -> None:
     assert forgotten(client, Recipient("a", read)) is False
 
 
-def seen(store: Store, now_ms: int) -> bool:
+def record_activity(store: Store, now_ms: int) -> bool:
     return store.record_activity("a", NOW, "uname", "7", now_ms, LIMITS)
 
 
 def test_the_rate_is_counted_in_windows_from_their_first_message(store: Store) -> None:
     store.add_connection(Connection("a", NOW, LIVE, "1.2.3.4", "agent"))
     times = [0, 1, 9_999, 9_999, 10_000, 10_001, 10_002, 19_999, 20_000]
-    said = [seen(store, NOW + after) for after in times]
-    assert said == [True, True, True, False, True, True, True, False, True]
+    accepted = [record_activity(store, NOW + after) for after in times]
+    assert accepted == [True, True, True, False, True, True, True, False, True]
 
 
-def test_a_message_leaves_its_author_in_the_row(client: DynamoDBClient, store: Store) -> None:
+def test_activity_stores_sender_in_row(client: DynamoDBClient, store: Store) -> None:
     store.add_connection(Connection("a", NOW, 1, "1.2.3.4", "agent"))
-    seen(store, NOW + 5)
-    seen(store, NOW + 6)
+    record_activity(store, NOW + 5)
+    record_activity(store, NOW + 6)
     assert row(client, "a") == {
         "connection_id": {"S": "a"},
         "connected_at": {"N": str(NOW)},
@@ -173,9 +144,9 @@ def test_a_message_leaves_its_author_in_the_row(client: DynamoDBClient, store: S
     }
 
 
-def test_a_lost_row_is_made_anew_by_whoever_talks(store: Store) -> None:
-    assert seen(store, NOW + 5)
-    assert everybody(store) == [
+def test_activity_recreates_lost_row(store: Store) -> None:
+    assert record_activity(store, NOW + 5)
+    assert all_connections(store) == [
         Connection("a", NOW, SECONDS + 8100, uname="uname", sender_id="7", last_seen_at=NOW + 5)
     ]
 
@@ -204,7 +175,7 @@ def atomic(client: DynamoDBClient) -> Store:
     return Store(one_at_a_time, "connections", "messages")
 
 
-def test_a_message_that_another_one_overtakes_is_counted_after_it(client: DynamoDBClient) -> None:
+def test_overtaken_message_is_counted_after_the_other(client: DynamoDBClient) -> None:
     """Another comes between reading the window, with room for one more, and counting in it."""
 
     class Overtaken(Atomic):
@@ -216,29 +187,29 @@ def test_a_message_that_another_one_overtakes_is_counted_after_it(client: Dynamo
             except self.client.exceptions.ConditionalCheckFailedException:
                 if self.overtaking:
                     self.overtaking = False
-                    assert seen(Store(client, "connections", "messages"), NOW)
+                    assert record_activity(Store(client, "connections", "messages"), NOW)
                 raise
 
     overtaken: Any = Overtaken(client)
     store = Store(client, "connections", "messages")
-    assert [seen(store, NOW), seen(store, NOW)] == [True, True]
-    assert seen(Store(overtaken, "connections", "messages"), NOW) is False
+    assert [record_activity(store, NOW), record_activity(store, NOW)] == [True, True]
+    assert record_activity(Store(overtaken, "connections", "messages"), NOW) is False
     kept = row(client, "a")
     assert kept is not None
     assert kept["rate_count"] == {"N": "3"}
 
 
-def test_since_when_somebody_is_connected_does_not_change(store: Store) -> None:
+def test_activity_keeps_connected_at(store: Store) -> None:
     store.add_connection(Connection("a", NOW - 5, LIVE))
-    seen(store, NOW)
-    seen(store, NOW)
-    assert [each.connected_at for each in everybody(store)] == [NOW - 5]
+    record_activity(store, NOW)
+    record_activity(store, NOW)
+    assert [each.connected_at for each in all_connections(store)] == [NOW - 5]
 
 
 def test_messages_at_once_are_each_counted(atomic: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        said = list(pool.map(lambda _: seen(atomic, NOW), range(8)))
-    assert said.count(True) == 3
+        accepted = list(pool.map(lambda _: record_activity(atomic, NOW), range(8)))
+    assert accepted.count(True) == 3
 
 
 class Counting:
@@ -268,25 +239,25 @@ def test_a_message_that_opens_a_window_is_one_write_and_one_inside_it_two(client
     store = Store(counting, "connections", "messages")
     writes = []
     for after in (0, 1, 2, 3, 10_000):
-        seen(store, NOW + after)
+        record_activity(store, NOW + after)
         writes.append(len(counting.calls))
         counting.calls.clear()
     assert writes == [1, 2, 2, 1, 1]
 
 
-def said(ms: int, text: str = "hi") -> Message:
+def message_at(ms: int, text: str = "hi") -> Message:
     return Message(first_ulid(ms), text, "u", "7", NOW)
 
 
 def test_a_message_is_stored(store: Store) -> None:
-    message = replace(said(1, "é\n<b>"), type="announcement")
+    message = replace(message_at(1, "é\n<b>"), type="announcement")
     assert store.append(message, LIVE) == Stored(message.id)
     assert store.append(message, LIVE) == Stored(message.id)
     assert store.page(10, NOW) == Page((message,))
 
 
 def test_the_same_key_of_the_same_sender_is_stored_once(client: DynamoDBClient, store: Store) -> None:
-    one, two, three, four = (said(ms) for ms in (1, 2, 3, 4))
+    one, two, three, four = (message_at(ms) for ms in (1, 2, 3, 4))
     assert store.append(one, LIVE, Dedup("7", "k")) == Stored(one.id)
     assert store.append(two, LIVE, Dedup("7", "k")) == Duplicate(one.id)
     assert store.append(three, LIVE, Dedup("8", "k")) == Stored(three.id)
@@ -302,44 +273,44 @@ def test_the_same_key_of_the_same_sender_is_stored_once(client: DynamoDBClient, 
 
 
 def test_a_key_is_free_again_when_its_time_is_over(store: Store) -> None:
-    one, two, three = (replace(said(ms), date=NOW + ms) for ms in (0, 599_999, 600_000))
+    one, two, three = (replace(message_at(ms), date=NOW + ms) for ms in (0, 599_999, 600_000))
     store.append(one, LIVE, Dedup("7", "k"))
     assert store.append(two, LIVE, Dedup("7", "k")) == Duplicate(one.id)
     assert store.append(three, LIVE, Dedup("7", "k")) == Stored(three.id)
 
 
-def test_of_many_at_once_one_is_stored_and_the_others_learn_its_id(atomic: Store) -> None:
+def test_concurrent_messages_with_one_key_are_stored_once(atomic: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda ms: atomic.append(said(ms), LIVE, Dedup("7", "k")), range(8)))
+        results = list(pool.map(lambda ms: atomic.append(message_at(ms), LIVE, Dedup("7", "k")), range(8)))
     stored = [each for each in results if isinstance(each, Stored)]
     assert len(stored) == 1
     assert {each.id for each in results} == {stored[0].id}
     assert [each.id for each in atomic.page(10, NOW).messages] == [stored[0].id]
 
 
-def test_a_transaction_that_met_another_is_tried_again(client: DynamoDBClient) -> None:
+def test_conflicting_transaction_is_retried(client: DynamoDBClient) -> None:
     waits: list[float] = []
     counting: Any = Counting(client, conflicts=2)
     store = Store(counting, "connections", "messages", sleep=waits.append, jitter=lambda: 0.5)
-    assert store.append(said(1), LIVE, Dedup("7", "k")) == Stored(first_ulid(1))
+    assert store.append(message_at(1), LIVE, Dedup("7", "k")) == Stored(first_ulid(1))
     assert waits == [0.05, 0.1]
 
 
 @pytest.mark.parametrize(
     ("conflicts", "code", "calls"), [(9, "TransactionConflict", 5), (1, "ValidationError", 1)]
 )
-def test_a_transaction_is_not_tried_for_ever_nor_when_it_is_wrong(
+def test_transaction_retries_are_bounded_and_skip_invalid_requests(
     client: DynamoDBClient, conflicts: int, code: str, calls: int
 ) -> None:
     counting: Any = Counting(client, conflicts=conflicts, code=code)
     store = Store(counting, "connections", "messages", sleep=lambda _: None)
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        store.append(said(1), LIVE, Dedup("7", "k"))
+        store.append(message_at(1), LIVE, Dedup("7", "k"))
     assert counting.calls.count("transact_write_items") == calls
 
 
 def test_history_is_paged_both_ways(store: Store) -> None:
-    every = [said(ms) for ms in range(1, 8)]
+    every = [message_at(ms) for ms in range(1, 8)]
     for message in every:
         store.append(message, LIVE, Dedup("7", message.id))
     a, b, c, d, e, f, g = every
@@ -363,11 +334,11 @@ def test_an_empty_room(store: Store) -> None:
 
 
 def test_a_page_is_not_shorter_for_expired_rows(store: Store) -> None:
-    first, last = said(1), said(99)
+    first, last = message_at(1), message_at(99)
     for message in (first, last):
         store.append(message, LIVE)
     for ms in range(2, 60):
-        store.append(said(ms), SECONDS)
+        store.append(message_at(ms), SECONDS)
     assert store.page(2, NOW) == Page((first, last))
     assert store.page(1, NOW) == Page((last,), before=last.id)
     assert store.page(1, NOW, after=first.id) == Page((last,), before=last.id)
@@ -376,11 +347,11 @@ def test_a_page_is_not_shorter_for_expired_rows(store: Store) -> None:
 
 def test_a_page_of_more_than_a_megabyte_is_read_to_the_end(store: Store) -> None:
     for ms in range(1, 101):
-        store.append(said(ms, "x" * 30_000), LIVE)
+        store.append(message_at(ms, "x" * 30_000), LIVE)
     assert len(store.page(100, NOW).messages) == 100
 
 
-def test_what_aws_refuses_goes_through(client: DynamoDBClient) -> None:
+def test_error_of_aws_is_raised(client: DynamoDBClient) -> None:
     store = Store(client, "no such table", "no-such-table")
     with pytest.raises(ClientError):
         list(store.connections(NOW))

@@ -1,4 +1,4 @@
-"""What somebody does in the console: changes to a chat by another hand than the tool's."""
+"""Changes to a chat that are made in the console, not by the tool."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from tests.e2e.support.operator import ACCOUNT, Operator
 
-Hand = Callable[[Operator], object]
+ConsoleChange = Callable[[Operator], object]
 
 STRAY = {"stray": "tag"}
 STRAYS = [{"Key": "stray", "Value": "tag"}]
 
 
-def function(**settings: Any) -> Hand:
-    def hand(chat: Operator) -> None:
-        client, name = chat.root("lambda"), chat.called("message")
+def function(**settings: Any) -> ConsoleChange:
+    def apply(chat: Operator) -> None:
+        client, name = chat.root("lambda"), chat.resource_name("message")
         client.update_function_configuration(FunctionName=name, **settings)
 
-    return hand
+    return apply
 
 
 def function_shrunk(chat: Operator) -> None:
@@ -29,7 +29,7 @@ def function_shrunk(chat: Operator) -> None:
 
 
 def environment(chat: Operator) -> None:
-    client, name = chat.root("lambda"), chat.called("message")
+    client, name = chat.root("lambda"), chat.resource_name("message")
     variables = client.get_function(FunctionName=name)["Configuration"]["Environment"]["Variables"]
     client.update_function_configuration(
         FunctionName=name,
@@ -46,12 +46,14 @@ def archive(source: str) -> bytes:
 
 
 def code_changed(chat: Operator) -> None:
-    chat.root("lambda").update_function_code(FunctionName=chat.called("message"), ZipFile=archive("x = 1"))
+    chat.root("lambda").update_function_code(
+        FunctionName=chat.resource_name("message"), ZipFile=archive("x = 1")
+    )
 
 
 def alias_moved(chat: Operator) -> None:
     """The live alias runs a version with half the memory; $LATEST is as it was."""
-    client, name = chat.root("lambda"), chat.called("message")
+    client, name = chat.root("lambda"), chat.resource_name("message")
     client.update_function_configuration(FunctionName=name, MemorySize=128)
     version = client.publish_version(FunctionName=name)["Version"]
     client.update_function_configuration(FunctionName=name, MemorySize=256)
@@ -60,7 +62,7 @@ def alias_moved(chat: Operator) -> None:
 
 def alias_shared(chat: Operator) -> None:
     """A tenth of the calls goes to another version."""
-    client, name = chat.root("lambda"), chat.called("message")
+    client, name = chat.root("lambda"), chat.resource_name("message")
     client.update_function_configuration(FunctionName=name, MemorySize=128)
     version = client.publish_version(FunctionName=name)["Version"]
     client.update_function_configuration(FunctionName=name, MemorySize=256)
@@ -72,7 +74,11 @@ def alias_shared(chat: Operator) -> None:
 def permission_moved(chat: Operator) -> None:
     """Another API may invoke the function, and this one may not."""
     client = chat.root("lambda")
-    wanted = {"FunctionName": chat.called("message"), "Qualifier": "live", "StatementId": "nwchat-default"}
+    wanted = {
+        "FunctionName": chat.resource_name("message"),
+        "Qualifier": "live",
+        "StatementId": "nwchat-default",
+    }
     client.remove_permission(**wanted)
     client.add_permission(
         **wanted,
@@ -85,7 +91,7 @@ def permission_moved(chat: Operator) -> None:
 def policy_widened(chat: Operator) -> None:
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*", "Sid": "Connections"}
     chat.root("iam").put_role_policy(
-        RoleName=chat.called("connect"),
+        RoleName=chat.resource_name("connect"),
         PolicyName="nwchat",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )
@@ -98,7 +104,7 @@ def trust_widened(chat: Operator) -> None:
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
     }
     chat.root("iam").update_assume_role_policy(
-        RoleName=chat.called("connect"),
+        RoleName=chat.resource_name("connect"),
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )
 
@@ -106,7 +112,7 @@ def trust_widened(chat: Operator) -> None:
 def policy_inlined(chat: Operator) -> None:
     some = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     chat.root("iam").put_role_policy(
-        RoleName=chat.called("connect"),
+        RoleName=chat.resource_name("connect"),
         PolicyName="extra",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [some]}),
     )
@@ -116,14 +122,14 @@ MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
 def policy_attached(chat: Operator) -> None:
-    chat.root("iam").attach_role_policy(RoleName=chat.called("connect"), PolicyArn=MANAGED)
+    chat.root("iam").attach_role_policy(RoleName=chat.resource_name("connect"), PolicyArn=MANAGED)
 
 
-def route(key: str, **settings: Any) -> Hand:
-    def hand(chat: Operator) -> None:
+def route(key: str, **settings: Any) -> ConsoleChange:
+    def apply(chat: Operator) -> None:
         chat.api.update_route(ApiId=chat.api_id, RouteId=chat.route(key)["RouteId"], **settings)
 
-    return hand
+    return apply
 
 
 def route_retargeted(chat: Operator) -> None:
@@ -146,15 +152,15 @@ def route_response_deleted(chat: Operator) -> None:
         chat.api.delete_route_response(**wanted, RouteResponseId=each["RouteResponseId"])
 
 
-def integration(name: str, **settings: Any) -> Hand:
-    def hand(chat: Operator) -> None:
+def integration(name: str, **settings: Any) -> ConsoleChange:
+    def apply(chat: Operator) -> None:
         chat.api.update_integration(ApiId=chat.api_id, IntegrationId=chat.integration(name), **settings)
 
-    return hand
+    return apply
 
 
 def integration_latest(chat: Operator) -> None:
-    arn = chat.arn("lambda", f"function:{chat.called('message')}")
+    arn = chat.arn("lambda", f"function:{chat.resource_name('message')}")
     uri = f"arn:aws:apigateway:us-east-2:lambda:path/2015-03-31/functions/{arn}/invocations"
     integration("message", IntegrationUri=uri)(chat)
 
@@ -177,7 +183,7 @@ def integration_added(chat: Operator) -> None:
     chat.api.create_integration(ApiId=chat.api_id, IntegrationType="MOCK", Description="nwchatctl:extra")
 
 
-def stage(**settings: Any) -> Hand:
+def stage(**settings: Any) -> ConsoleChange:
     return lambda chat: chat.api.update_stage(ApiId=chat.api_id, StageName="production", **settings)
 
 
@@ -190,12 +196,12 @@ def stage_redeployed(chat: Operator) -> None:
     stage(DeploymentId=made)(chat)
 
 
-def api_tags(resource: str, **tags: str) -> Hand:
-    def hand(chat: Operator) -> None:
+def api_tags(resource: str, **tags: str) -> ConsoleChange:
+    def apply(chat: Operator) -> None:
         arn = f"arn:aws:apigateway:us-east-2::/apis/{chat.api_id}{resource}"
         chat.api.tag_resource(ResourceArn=arn, Tags=tags)
 
-    return hand
+    return apply
 
 
 def tag_api(chat: Operator) -> None:
@@ -212,30 +218,32 @@ def untag_stage(chat: Operator) -> None:
 
 
 def table_arn(chat: Operator, thing: str) -> str:
-    return chat.arn("dynamodb", f"table/{chat.called(thing)}")
+    return chat.arn("dynamodb", f"table/{chat.resource_name(thing)}")
 
 
 def expiry_off(chat: Operator) -> None:
     chat.root("dynamodb").update_time_to_live(
-        TableName=chat.called("connections"),
+        TableName=chat.resource_name("connections"),
         TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires_at"},
     )
 
 
 def recovery_off(chat: Operator) -> None:
     chat.root("dynamodb").update_continuous_backups(
-        TableName=chat.called("messages"),
+        TableName=chat.resource_name("messages"),
         PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
     )
 
 
 def protection_off(chat: Operator) -> None:
-    chat.root("dynamodb").update_table(TableName=chat.called("messages"), DeletionProtectionEnabled=False)
+    chat.root("dynamodb").update_table(
+        TableName=chat.resource_name("messages"), DeletionProtectionEnabled=False
+    )
 
 
 def billing_provisioned(chat: Operator) -> None:
     chat.root("dynamodb").update_table(
-        TableName=chat.called("connections"),
+        TableName=chat.resource_name("connections"),
         BillingMode="PROVISIONED",
         ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
     )
@@ -246,35 +254,35 @@ def tag_table(chat: Operator) -> None:
 
 
 def delete_table(chat: Operator) -> None:
-    chat.root("dynamodb").delete_table(TableName=chat.called("connections"))
+    chat.root("dynamodb").delete_table(TableName=chat.resource_name("connections"))
 
 
 def tag_role(chat: Operator) -> None:
-    chat.root("iam").tag_role(RoleName=chat.called("connect"), Tags=STRAYS)
+    chat.root("iam").tag_role(RoleName=chat.resource_name("connect"), Tags=STRAYS)
 
 
 def delete_role(chat: Operator) -> None:
-    client, role = chat.root("iam"), chat.called("connect")
+    client, role = chat.root("iam"), chat.resource_name("connect")
     client.delete_role_policy(RoleName=role, PolicyName="nwchat")
     client.delete_role(RoleName=role)
 
 
 def tag_function(chat: Operator) -> None:
-    arn = chat.arn("lambda", f"function:{chat.called('message')}")
+    arn = chat.arn("lambda", f"function:{chat.resource_name('message')}")
     chat.root("lambda").tag_resource(Resource=arn, Tags=STRAY)
 
 
 def delete_function(chat: Operator) -> None:
-    chat.root("lambda").delete_function(FunctionName=chat.called("connect"))
+    chat.root("lambda").delete_function(FunctionName=chat.resource_name("connect"))
 
 
 def delete_alias(chat: Operator) -> None:
-    chat.root("lambda").delete_alias(FunctionName=chat.called("connect"), Name="live")
+    chat.root("lambda").delete_alias(FunctionName=chat.resource_name("connect"), Name="live")
 
 
 def remove_permission(chat: Operator) -> None:
     chat.root("lambda").remove_permission(
-        FunctionName=chat.called("connect"), Qualifier="live", StatementId="nwchat-connect"
+        FunctionName=chat.resource_name("connect"), Qualifier="live", StatementId="nwchat-connect"
     )
 
 
@@ -302,5 +310,5 @@ def delete_group(chat: Operator) -> None:
     chat.root("logs").delete_log_group(logGroupName=chat.log_group("connect"))
 
 
-def api(**settings: Any) -> Hand:
+def api(**settings: Any) -> ConsoleChange:
     return lambda chat: chat.api.update_api(ApiId=chat.api_id, **settings)

@@ -1,4 +1,4 @@
-"""What somebody does to the chat's name: to its certificate, domain, mapping and records."""
+"""Changes to the certificate, domain, mapping and records of a chat that are made in the console."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.support.console.core import STRAY, STRAYS, Hand
+from tests.e2e.support.console.core import STRAY, STRAYS, ConsoleChange
 from tests.e2e.support.operator import Operator
 
 DANGLING = f"d-0123456789.execute-api.{DEFAULT_REGION}.amazonaws.com"
@@ -86,14 +86,14 @@ def domain_arn(chat: Operator) -> str:
     return f"arn:aws:apigateway:{DEFAULT_REGION}::/domainnames/{name_of(chat)}"
 
 
-def domain(**settings: Any) -> Hand:
-    def hand(chat: Operator) -> None:
+def domain(**settings: Any) -> ConsoleChange:
+    def apply(chat: Operator) -> None:
         have = chat.api.get_domain_name(DomainName=name_of(chat))["DomainNameConfigurations"][0]
         kept = ("CertificateArn", "EndpointType", "SecurityPolicy", "IpAddressType")
         wanted = {**{key: have[key] for key in kept}, **settings}
         chat.api.update_domain_name(DomainName=name_of(chat), DomainNameConfigurations=[wanted])
 
-    return hand
+    return apply
 
 
 def other_certificate(chat: Operator) -> None:
@@ -101,7 +101,7 @@ def other_certificate(chat: Operator) -> None:
     domain(CertificateArn=certificate(chat, "other.example"))(chat)
 
 
-def domain_with(**settings: Any) -> Hand:
+def domain_with(**settings: Any) -> ConsoleChange:
     return lambda chat: chat.api.update_domain_name(DomainName=name_of(chat), **settings)
 
 
@@ -145,7 +145,7 @@ def health_evaluated(chat: Operator) -> None:
     change(chat, zone_of(chat), "UPSERT", record)
 
 
-def led_nowhere(chat: Operator) -> None:
+def alias_to_missing_target(chat: Operator) -> None:
     record = alias(name_of(chat), DANGLING)
     change(chat, zone_of(chat), "UPSERT", record)
 
@@ -160,12 +160,12 @@ def tag_certificate(chat: Operator) -> None:
     chat.root("acm").add_tags_to_certificate(CertificateArn=own_certificate(chat), Tags=STRAYS)
 
 
-def lone_certificate(chat: Operator) -> None:
+def orphan_certificate(chat: Operator) -> None:
     """One with the chat's tags, for a name that is not the chat's."""
     certificate(chat, f"old.{name_of(chat)}", **chat.tags)
 
 
-def lone_domain(chat: Operator) -> None:
+def orphan_domain(chat: Operator) -> None:
     """The same of a domain."""
     name = f"old.{name_of(chat)}"
     configuration = {"CertificateArn": certificate(chat, name), "EndpointType": "REGIONAL"}
@@ -181,20 +181,21 @@ def drop_certificate(chat: Operator) -> None:
 
 
 @contextmanager
-def acm_saying(chat: Operator, arn: str = "", **said: Any) -> Iterator[None]:
-    """Within, ACM tells the operator so of the certificate, or of every one: no emulator lets one expire."""
+def acm_answers(chat: Operator, arn: str = "", **fields: Any) -> Iterator[None]:
+    """Makes ACM answer the operator with these fields for one certificate, or for all: no emulator expires
+    them."""
 
-    def say(parsed: Any, **_: object) -> None:
+    def patch_answer(parsed: Any, **_: object) -> None:
         for each in [parsed.get("Certificate", {}), *parsed.get("CertificateSummaryList", [])]:
             if arn in ("", each.get("CertificateArn")):
-                each.update(said)
+                each.update(fields)
 
     events = chat.aws.client("acm").meta.events
     names = [f"after-call.acm.{each}" for each in ("DescribeCertificate", "ListCertificates")]
     for each in names:
-        events.register(each, say)
+        events.register(each, patch_answer)
     try:
         yield
     finally:
         for each in names:
-            events.unregister(each, say)
+            events.unregister(each, patch_answer)

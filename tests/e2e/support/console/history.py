@@ -1,24 +1,24 @@
-"""What somebody's hand does to a chat's history API."""
+"""Changes to the history API that are made in the console."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.support.console.core import Hand
+from tests.e2e.support.console.core import ConsoleChange
 from tests.e2e.support.operator import Operator
 
 
-def api(**settings: Any) -> Hand:
+def api(**settings: Any) -> ConsoleChange:
     """UpdateApi."""
     return lambda chat: chat.api.update_api(ApiId=chat.history_id, **settings)
 
 
-def stage(**settings: Any) -> Hand:
+def stage(**settings: Any) -> ConsoleChange:
     """UpdateStage."""
     return lambda chat: chat.api.update_stage(ApiId=chat.history_id, StageName="$default", **settings)
 
 
-def integration(**settings: Any) -> Hand:
+def integration(**settings: Any) -> ConsoleChange:
     """UpdateIntegration."""
     return lambda chat: chat.api.update_integration(
         ApiId=chat.history_id, IntegrationId=_integration(chat), **settings
@@ -70,7 +70,7 @@ def integration_added(chat: Operator) -> None:
     )
 
 
-def integration_bent(chat: Operator) -> None:
+def integration_changed(chat: Operator) -> None:
     integration(RequestParameters={"overwrite:path": "/else"})(chat)
 
 
@@ -86,7 +86,7 @@ def stage_added(chat: Operator) -> None:
     chat.api.create_stage(ApiId=chat.history_id, StageName="extra", AutoDeploy=True)
 
 
-def stage_bent(chat: Operator) -> None:
+def stage_changed(chat: Operator) -> None:
     stage(
         RouteSettings={"GET /messages": {"ThrottlingRateLimit": 1.0, "ThrottlingBurstLimit": 1}},
         StageVariables={"stray": "x"},
@@ -110,7 +110,7 @@ def deleted(chat: Operator) -> None:
 
 def permission_removed(chat: Operator) -> None:
     chat.root("lambda").remove_permission(
-        FunctionName=chat.called("history"), Qualifier="live", StatementId="nwchat-history-messages"
+        FunctionName=chat.resource_name("history"), Qualifier="live", StatementId="nwchat-history-messages"
     )
 
 

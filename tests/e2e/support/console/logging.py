@@ -1,18 +1,18 @@
-"""Other hands at access logs, and at the role that an account logs with."""
+"""Changes to access logs and to the account's logging role that are made in the console."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from nwchatctl.deploy.logging_role import ROLE_TRUST, role_policy
-from tests.e2e.support.console.core import Hand, stage
+from tests.e2e.support.console.core import ConsoleChange, stage
 from tests.e2e.support.operator import ACCOUNT, Operator
 
 LOGGING = "nwchat-apigateway-logs"
 ELSEWHERE = f"arn:aws:logs:us-east-2:{ACCOUNT}:log-group:/elsewhere"
 
 
-def account_logs_with(chat: Operator, arn: str) -> None:
+def set_account_role(chat: Operator, arn: str) -> None:
     """Sets the account's logging role; "" for none."""
     patch = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
     chat.root("apigateway").update_account(patchOperations=[patch])
@@ -23,7 +23,7 @@ def account_role(chat: Operator) -> str:
     return str(chat.root("apigateway").get_account().get("cloudwatchRoleArn", ""))
 
 
-def role_for_logs(chat: Operator, name: str, **tags: str) -> str:
+def make_log_role(chat: Operator, name: str, **tags: str) -> str:
     """Makes a role that API Gateway can log with; its ARN."""
     iam = chat.root("iam")
     role = iam.create_role(
@@ -35,7 +35,7 @@ def role_for_logs(chat: Operator, name: str, **tags: str) -> str:
     return str(role)
 
 
-def no_role_for_logs(chat: Operator, name: str) -> None:
+def remove_log_role(chat: Operator, name: str) -> None:
     """Removes a role that API Gateway logs with, if it is there."""
     iam = chat.root("iam")
     with suppress(iam.exceptions.NoSuchEntityException):
@@ -46,22 +46,22 @@ def no_role_for_logs(chat: Operator, name: str) -> None:
 
 def account_logging_unset(chat: Operator) -> None:
     """As in an account where nobody has set it yet."""
-    account_logs_with(chat, "")
-    no_role_for_logs(chat, LOGGING)
+    set_account_role(chat, "")
+    remove_log_role(chat, LOGGING)
 
 
-def access_log_set(destination: str, format: str = "$context.requestId") -> Hand:
+def access_log_set(destination: str, format: str = "$context.requestId") -> ConsoleChange:
     return stage(AccessLogSettings={"DestinationArn": destination, "Format": format})
 
 
-def with_role(hand: Hand) -> Hand:
+def with_role(apply: ConsoleChange) -> ConsoleChange:
     """What `hand` does, in an account that has a role for it just then."""
 
     def also(chat: Operator) -> None:
-        account_logs_with(chat, role_for_logs(chat, "by-hand"))
-        hand(chat)
-        account_logs_with(chat, "")
-        no_role_for_logs(chat, "by-hand")
+        set_account_role(chat, make_log_role(chat, "by-hand"))
+        apply(chat)
+        set_account_role(chat, "")
+        remove_log_role(chat, "by-hand")
 
     return also
 
@@ -69,7 +69,7 @@ def with_role(hand: Hand) -> Hand:
 access_log_added = with_role(access_log_set(ELSEWHERE))
 
 
-def execution_log(**settings: object) -> Hand:
+def execution_log(**settings: object) -> ConsoleChange:
     limits = {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200}
     return with_role(stage(DefaultRouteSettings={**limits, **settings}))
 
@@ -82,7 +82,7 @@ def access_format_changed(chat: Operator) -> None:
     access_log_set(chat.arn("logs", f"log-group:{chat.access_log}"))(chat)
 
 
-def access_group_forever(chat: Operator) -> None:
+def access_group_never_expires(chat: Operator) -> None:
     chat.root("logs").delete_retention_policy(logGroupName=chat.access_log)
 
 

@@ -1,19 +1,19 @@
-"""What somebody does to the queue of dead letters, and to what leads there."""
+"""Changes to the dead-letter queue and its event invoke config that are made in the console."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.e2e.support.console.core import STRAY, Hand
+from tests.e2e.support.console.core import STRAY, ConsoleChange
 from tests.e2e.support.operator import Operator
 
 
 def url(chat: Operator) -> str:
-    return str(chat.root("sqs").get_queue_url(QueueName=chat.called("dead-letters"))["QueueUrl"])
+    return str(chat.root("sqs").get_queue_url(QueueName=chat.resource_name("dead-letters"))["QueueUrl"])
 
 
-def queue(**attributes: str) -> Hand:
+def queue(**attributes: str) -> ConsoleChange:
     return lambda chat: chat.root("sqs").set_queue_attributes(QueueUrl=url(chat), Attributes=attributes)
 
 
@@ -31,22 +31,22 @@ def deleted(chat: Operator) -> None:
     chat.root("sqs").delete_queue(QueueUrl=url(chat))
 
 
-def events(**settings: Any) -> Hand:
+def events(**settings: Any) -> ConsoleChange:
     """Sets these of the event's configuration, all others as Lambda has them by itself."""
 
-    def hand(chat: Operator) -> None:
+    def apply(chat: Operator) -> None:
         chat.root("lambda").put_function_event_invoke_config(
-            FunctionName=chat.called("fanout"), Qualifier="live", **settings
+            FunctionName=chat.resource_name("fanout"), Qualifier="live", **settings
         )
 
-    return hand
+    return apply
 
 
 def events_unset(chat: Operator) -> None:
     chat.root("lambda").delete_function_event_invoke_config(
-        FunctionName=chat.called("fanout"), Qualifier="live"
+        FunctionName=chat.resource_name("fanout"), Qualifier="live"
     )
 
 
-def lone_queue(chat: Operator) -> None:
-    chat.root("sqs").create_queue(QueueName=chat.called("dead-letters"), tags=chat.tags)
+def orphan_queue(chat: Operator) -> None:
+    chat.root("sqs").create_queue(QueueName=chat.resource_name("dead-letters"), tags=chat.tags)

@@ -1,4 +1,4 @@
-"""What somebody may do by hand to what asks for tokens, and to the keys."""
+"""Changes to the authorizer and the token keys that are made in the console."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def route_opened(chat: Operator) -> None:
 
 def permission_removed(chat: Operator) -> None:
     chat.root("lambda").remove_permission(
-        FunctionName=chat.called("authorize"), Qualifier="live", StatementId="nwchat-authorizer"
+        FunctionName=chat.resource_name("authorize"), Qualifier="live", StatementId="nwchat-authorizer"
     )
 
 
@@ -56,10 +56,10 @@ def keys_deleted(chat: Operator) -> None:
 
 def keys_in_plain(chat: Operator) -> None:
     keys_deleted(chat)
-    lone_keys(chat)
+    orphan_keys(chat)
 
 
-def lone_keys(chat: Operator) -> None:
+def orphan_keys(chat: Operator) -> None:
     """A parameter of the chat's, with nothing in it that is a key."""
     tags = [{"Key": key, "Value": value} for key, value in chat.tags.items()]
     chat.root("ssm").put_parameter(Name=parameter(chat), Type="String", Value="{}", Tags=tags)

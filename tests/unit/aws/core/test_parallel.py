@@ -10,7 +10,7 @@ import pytest
 from nwchatctl.aws.core.parallel import ParallelReads, run_inline
 
 
-def test_what_is_begun_is_under_way_together() -> None:
+def test_started_reads_run_concurrently() -> None:
     together = threading.Barrier(3, timeout=10)
     with ParallelReads(3) as start:
         waiting = [start(together.wait) for _ in range(3)]
@@ -18,7 +18,7 @@ def test_what_is_begun_is_under_way_together() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_reads_that_begin_reads_never_wait_in_a_ring(threads: int) -> None:
+def test_nested_reads_do_not_deadlock(threads: int) -> None:
     with ParallelReads(threads) as start:
 
         def leaves(depth: int) -> int:
@@ -29,7 +29,7 @@ def test_reads_that_begin_reads_never_wait_in_a_ring(threads: int) -> None:
         assert start(leaves, 4)() == 81
 
 
-def test_a_result_is_had_once_and_kept() -> None:
+def test_result_is_read_once_and_cached() -> None:
     done: list[str] = []
     busy = threading.Event()
     with ParallelReads(1) as start:
@@ -50,7 +50,7 @@ def test_what_a_read_raised_is_raised_where_its_result_is_taken() -> None:
             bad()
 
 
-def test_an_interruption_waits_for_nothing_and_begins_nothing() -> None:
+def test_interruption_starts_no_reads_and_waits_for_none() -> None:
     begun, release = threading.Event(), threading.Event()
     later: list[str] = []
 
@@ -72,7 +72,7 @@ def test_an_interruption_waits_for_nothing_and_begins_nothing() -> None:
     assert later == []
 
 
-def test_in_order_does_each_call_where_it_is_begun() -> None:
+def test_run_inline_makes_each_call_where_it_is_started() -> None:
     done: list[str] = []
     late = run_inline(done.append, "a")
     done.append("b")

@@ -36,7 +36,7 @@ def counted(work: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_longest_way_is_the_one_with_most_calls() -> None:
+def test_critical_path_has_most_calls() -> None:
     api, role, group, function, stage = (
         (kind, "x") for kind in ("api", "role", "group", "function", "stage")
     )
@@ -79,7 +79,7 @@ def test_calls_in_a_row_count_each_and_calls_at_once_count_once() -> None:
     ) == [2, 3, 6]
 
 
-def test_a_read_that_begins_others_counts_on_from_its_own_hour() -> None:
+def test_nested_reads_count_from_start_of_their_parent() -> None:
     assert (
         counted(
             """
@@ -97,7 +97,7 @@ def test_a_read_that_begins_others_counts_on_from_its_own_hour() -> None:
     )
 
 
-def test_a_plan_counts_by_what_waits_for_what_and_not_by_what_happened_to_end_first() -> None:
+def test_plan_is_counted_by_dependencies_and_not_by_end_times() -> None:
     assert counted(
         """
         from nwchatctl.deploy import executor
@@ -121,7 +121,7 @@ def test_a_plan_counts_by_what_waits_for_what_and_not_by_what_happened_to_end_fi
     ) == [1 + 4, 1 + 4 + 4]
 
 
-def test_an_answer_that_it_is_being_made_is_no_call_but_time_of_awss_own() -> None:
+def test_polls_of_pending_resources_are_not_counted_as_calls() -> None:
     assert counted(
         """
         from types import SimpleNamespace
@@ -138,7 +138,7 @@ def test_an_answer_that_it_is_being_made_is_no_call_but_time_of_awss_own() -> No
     ) == [2, 0.5]
 
 
-def test_what_is_being_made() -> None:
+def test_pending_states_are_recognized() -> None:
     assert is_pending({"Configuration": {"State": "Active", "LastUpdateStatus": "InProgress"}})
     assert is_pending({"Table": {"TableStatus": "CREATING"}})
     assert not is_pending({"Configuration": {"State": "Active", "LastUpdateStatus": "Successful"}})

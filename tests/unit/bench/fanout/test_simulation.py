@@ -9,13 +9,13 @@ import pytest
 from bench.fanout.__main__ import main
 from bench.fanout.simulation import FanoutParameters, seconds_without_fanout, simulate
 
-WORLD = FanoutParameters()
+SIMULATION = FanoutParameters()
 
 
 def test_the_rate_is_what_limits_enough_functions() -> None:
-    few, many = simulate(WORLD, 100_000, 4), simulate(WORLD, 100_000, 40)
+    few, many = simulate(SIMULATION, 100_000, 4), simulate(SIMULATION, 100_000, 40)
     for each in (few, many):
-        assert each.last_seconds == pytest.approx(100_000 / WORLD.rate, abs=1.5)
+        assert each.last_seconds == pytest.approx(100_000 / SIMULATION.rate, abs=1.5)
         assert each.half_seconds == pytest.approx(each.last_seconds / 2, abs=1.0)
         assert (each.throttled, each.lost) == (0, 0)
     # Ten times as many functions wait ten times as long together.
@@ -23,37 +23,37 @@ def test_the_rate_is_what_limits_enough_functions() -> None:
 
 
 def test_functions_that_are_too_slow_are_the_limit_themselves() -> None:
-    slow = replace(WORLD, posts_per_core=500)
+    slow = replace(SIMULATION, posts_per_core=500)
     assert simulate(slow, 100_000, 4).last_seconds == pytest.approx(100_000 / 2000, abs=1.5)
-    assert simulate(slow, 100_000, 16).last_seconds == pytest.approx(100_000 / WORLD.rate, abs=1.5)
+    assert simulate(slow, 100_000, 16).last_seconds == pytest.approx(100_000 / SIMULATION.rate, abs=1.5)
     # Half the memory is half the core.
-    assert simulate(replace(WORLD, memory_mb=885), 100_000, 4).last_seconds == pytest.approx(25, abs=1.5)
+    assert simulate(replace(SIMULATION, memory_mb=885), 100_000, 4).last_seconds == pytest.approx(25, abs=1.5)
 
 
 def test_beyond_the_quota_there_are_429s() -> None:
-    greedy = replace(WORLD, rate=20_000, posts_per_core=10_000)
+    greedy = replace(SIMULATION, rate=20_000, posts_per_core=10_000)
     done = simulate(greedy, 100_000, 10)
     assert done.throttled > 0
     # The bucket's 5,000 come on top.
     assert done.last_seconds == pytest.approx(95_000 / 9_500, abs=1.5)
 
 
-def test_what_does_not_fit_into_one_run_goes_on() -> None:
-    done = simulate(replace(WORLD, timeout_seconds=30), 1_000_000, 8)
+def test_segment_continues_in_further_runs() -> None:
+    done = simulate(replace(SIMULATION, timeout_seconds=30), 1_000_000, 8)
     assert done.invocations == 8 * 7
     assert (done.lost, done.longest_run <= 30) == (0, True)
     assert done.last_seconds == pytest.approx(127, abs=3)
 
 
-def test_and_not_for_ever() -> None:
-    done = simulate(replace(WORLD, timeout_seconds=15, rate=800), 100_000, 4)
+def test_number_of_further_runs_is_bounded() -> None:
+    done = simulate(replace(SIMULATION, timeout_seconds=15, rate=800), 100_000, 4)
     assert done.invocations == 4 * 11
     assert done.lost == pytest.approx(100_000 - 11 * 5 * 800, rel=0.05)
 
 
-def test_small_rooms_are_no_worth_a_cold_start() -> None:
-    assert seconds_without_fanout(WORLD, 50) < 0.1
-    assert simulate(WORLD, 50, 4).last_seconds > 0.5
+def test_small_rooms_need_no_fanout() -> None:
+    assert seconds_without_fanout(SIMULATION, 50) < 0.1
+    assert simulate(SIMULATION, 50, 4).last_seconds > 0.5
 
 
 def test_two_tables_are_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,19 +70,19 @@ def test_every_round_runs_everything_and_begins_with_another_contender() -> None
 
 
 def test_measuring_keeps_each_rounds_samples_in_order_and_ceilings_where_there_are_some() -> None:
-    results, said = Results("a stub"), list[str]()
+    results, lines = Results("a stub"), list[str]()
     rates = iter([1.0, 2.0, 3.0, 4.0])
     measure(
         results,
         run_order(2, (PLAIN, SLOW), (contender("a"),)),
         lambda case, each: sample(100, next(rates), 1.0),
         lambda case: 50_000.0 if case == PLAIN else None,
-        said.append,
+        lines.append,
     )
     assert [each.seconds for each in results.samples[PLAIN, "a"]] == [1.0, 3.0]
     assert [each.seconds for each in results.samples[SLOW, "a"]] == [2.0, 4.0]
     assert results.ceilings == {PLAIN: [50_000.0, 50_000.0]}
-    assert said[1] == "round 1, plain HTTP, 0 ms: the a: 100 posts/s, 10.000 CPU-s per 1,000"
+    assert lines[1] == "round 1, plain HTTP, 0 ms: the a: 100 posts/s, 10.000 CPU-s per 1,000"
 
 
 def test_a_contenders_line_is_read_whole_or_not_at_all() -> None:

@@ -23,11 +23,11 @@ def stub() -> Iterator[GatewayStub]:
 
 
 def claiming(delivered: int) -> list[str]:
-    said = {"posts": 10, "seconds": 1.0, "cpu_seconds": 1.0, "peak_kb": 1, "delivered": delivered}
-    return [sys.executable, "-c", f"print({json.dumps(json.dumps(said))})"]
+    report = {"posts": 10, "seconds": 1.0, "cpu_seconds": 1.0, "peak_kb": 1, "delivered": delivered}
+    return [sys.executable, "-c", f"print({json.dumps(json.dumps(report))})"]
 
 
-def test_who_says_to_have_delivered_what_the_stub_has_not_seen_ends_the_run(stub: GatewayStub) -> None:
+def test_run_fails_when_stub_received_less_than_reported(stub: GatewayStub) -> None:
     contender = Contender("liar", "a liar", LoadSize(1, 1), LoadSize(1, 1))
     with pytest.raises(SystemExit, match=r"a liar says 10 delivered, the stub had -?[0-9]+ posts"):
         contender_process.run_contender(claiming(10), contender, CASES[0], stub, 10)
@@ -59,7 +59,7 @@ def test_the_configuration_listens_for_every_case_and_waits_where_there_is_laten
     assert all(Path(each).is_relative_to(tmp_path) for each in paths)
 
 
-def test_a_quarter_is_gone() -> None:
+def test_one_in_four_connections_is_gone() -> None:
 
     ids = connection_ids(4000)
     assert len(set(ids)) == 4000

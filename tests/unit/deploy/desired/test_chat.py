@@ -106,7 +106,7 @@ def test_a_function_may_do_exactly_this(short: str) -> None:
         assert "ninjawars" in resource or "abc123/production/POST/@connections/" in resource
 
 
-def test_in_open_mode_nobody_reads_keys() -> None:
+def test_open_mode_has_no_access_to_keys() -> None:
     roles = [each for each in chat().values() if isinstance(each, Role)]
     assert {each.name.rpartition("-")[2] for each in roles} == set(FUNCTIONS) - {"authorize"}
     assert "ssm:" not in "".join(each.policy for each in roles)
@@ -121,7 +121,7 @@ def test_of_the_messages_only_the_bans_can_be_read_by_key(short: str) -> None:
     assert bans["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [ROOM]}}
 
 
-def test_every_route_leads_somewhere_and_only_ping_answers_by_itself() -> None:
+def test_every_route_has_an_integration_and_only_ping_is_a_mock() -> None:
     state = chat()
     routes = {each.name: each for each in state.values() if isinstance(each, Route)}
     assert set(routes) == {"$connect", "$disconnect", "$default", "onMessage", "ping"} == set(ROUTES)

@@ -24,7 +24,7 @@ def chat(**sections: Any) -> State:
     return desired(Settings(**sections), Location("123456789012", "us-east-2"), "c0de", "abc123")
 
 
-def test_lambda_is_told_once_the_alias_the_role_and_the_queue_are_there() -> None:
+def test_event_invoke_config_follows_alias_role_and_queue() -> None:
     after = plan(chat(), {}).after
     assert after[(AsyncInvoke.kind, LIVE)] == {
         ("alias", LIVE),
@@ -45,7 +45,7 @@ def test_a_destroy_takes_the_queue_whatever_is_kept() -> None:
     assert ("function", "nwchat-ninjawars-fanout") in changes.after[(Queue.kind, NAMES.dead_letters)]
 
 
-def test_another_queue_of_ours_goes_only_with_leave() -> None:
+def test_deleting_extra_queue_requires_confirmation() -> None:
     live = chat()
     queue = live[(Queue.kind, NAMES.dead_letters)]
     assert removals(plan({}, {(queue.kind, queue.name): queue})) == (Delete(queue),)
@@ -66,7 +66,7 @@ def test_fanout_has_a_size_of_its_own() -> None:
         )
 
 
-def test_what_sending_may_take_is_the_accounts_rate_less_the_reserve() -> None:
+def test_segment_rate_is_account_rate_minus_reserve() -> None:
     state = chat(sending={"account_rate": 2_500, "reserve_rate": 500})
     message: Any = state[("function", "nwchat-ninjawars-message")]
     assert dict(message.environment)["NWCHAT_SENDING_RATE"] == "2000"

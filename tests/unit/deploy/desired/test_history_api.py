@@ -84,7 +84,7 @@ def test_its_function_reads_messages_and_nothing_else() -> None:
         (("https://*",), (), ("https://*",)),
     ],
 )
-def test_whose_pages_may_read(
+def test_allowed_origins_are_set(
     allowed: tuple[str, ...], taken: tuple[str, ...], not_taken: tuple[str, ...]
 ) -> None:
     assert (readable_from(allowed), unreadable_from(allowed)) == (taken, not_taken)
@@ -124,7 +124,7 @@ def waiting(state: State, live: State, for_what: Key) -> set[Key]:
     return found - {for_what}
 
 
-def test_what_clients_connect_to_does_not_wait_for_it() -> None:
+def test_websocket_api_does_not_wait_for_history_api() -> None:
     wanted = desired(Settings(), PLACE, "c0de", API_ID, HISTORY_API_ID)
     assert waiting(wanted, {}, API) == {key(each) for each in statements(wanted)}
     assert plan(wanted, {}).after[API] == {("alias", "nwchat-ninjawars-history:live")}
@@ -136,7 +136,7 @@ def test_a_permission_waits_for_nothing_where_its_id_is_known() -> None:
     assert waiting(chat(), {**live, API: changed}, API) == set()
 
 
-def test_off_it_goes_before_what_it_leads_to_and_wants_leave() -> None:
+def test_disabling_deletes_api_before_its_function_and_requires_confirmation() -> None:
     live = with_version(chat())
     planned = plan(chat(**OFF), live)
     gone = {changed_key(each) for each in removals(planned)}
@@ -165,7 +165,7 @@ def with_version(state: State) -> State:
     return {**state, **{key(each): each for each in versions}}
 
 
-def test_the_releases_that_had_it_go_with_it_so_that_the_next_plan_is_empty() -> None:
+def test_disabling_deletes_its_releases_and_leaves_empty_plan() -> None:
     live, wanted = with_version(chat()), chat(**OFF)
     planned = plan(wanted, live)
     assert Delete(live["release", release(live)]) in planned.changes
@@ -185,7 +185,7 @@ def test_without_it_a_chat_is_what_it_was() -> None:
     }
 
 
-def test_a_release_of_before_it_still_runs_when_gone_back_to() -> None:
+def test_rollback_to_release_without_history_api() -> None:
     old = chat(**OFF)
     records = [_record(old), _record(chat())]
     # Its aliases and stage, and the function that came later.
@@ -208,7 +208,7 @@ def test_destroy_takes_it_before_functions() -> None:
 # Whose it is ------------------------------------------------------------------------------------
 
 
-def test_of_one_nothing_is_asked() -> None:
+def test_single_api_needs_no_choice() -> None:
     def never(api_id: str) -> bool:
         raise AssertionError(api_id)
 
@@ -219,7 +219,7 @@ def test_of_one_nothing_is_asked() -> None:
         own({"a": "one", "b": "other"}, "x", never, "c")
 
 
-def test_of_several_the_one_in_use() -> None:
+def test_api_in_use_is_chosen_among_several() -> None:
     found = {"a": "x", "b": "renamed", "c": "x"}
     assert own(found, "x", lambda each: each != "b", "c") == "b"
     with pytest.raises(ChatError, match=r"3 APIs carry the tags of chat c: a, b, c") as caught:

@@ -114,7 +114,7 @@ def test_first_certificate_then_domain_then_mapping_then_record() -> None:
     assert shown["target"] == "(known after the domain is made)"
 
 
-def test_of_a_first_deploy_the_chat_comes_first_where_somebody_has_to_validate() -> None:
+def test_first_deploy_creates_chat_first_when_validation_is_manual() -> None:
     whole = desired(Settings(), PLACE, "code", named=answered(DomainFacts()).resources)
     found = plan(whole, {})
     (release,) = (each for each in whole if each[0] == "release")
@@ -123,11 +123,11 @@ def test_of_a_first_deploy_the_chat_comes_first_where_somebody_has_to_validate()
     assert ("stage", "production") in found.after["mapping", NAME]
 
 
-def test_when_all_of_it_is_there_nothing_is_to_do() -> None:
+def test_equal_domain_gives_empty_plan() -> None:
     assert keys(planned(WHOLE, WANT)) == []
 
 
-def test_without_a_name_all_of_it_goes_and_the_record_first() -> None:
+def test_removed_domain_is_deleted_record_first() -> None:
     found = planned(WHOLE)
     certificate, domain = ("certificate", NAME), ("domain", NAME)
     mapping, record = ("mapping", NAME), ("record", f"{NAME} A")
@@ -138,7 +138,7 @@ def test_without_a_name_all_of_it_goes_and_the_record_first() -> None:
     assert found.after[certificate] == {domain}
 
 
-def test_a_name_goes_after_the_one_that_takes_its_place() -> None:
+def test_old_domain_is_deleted_after_new_one_is_ready() -> None:
     other = dataclasses.replace(WANT, name="talk.ninjawars.net")
     found = planned(WHOLE, other)
     coming = {each for action, each in keys(found) if action == "create"}
@@ -177,7 +177,7 @@ def test_destroying_goes_from_the_record_to_the_certificate() -> None:
         ({"type": "HTTPS"}, False),
     ],
 )
-def test_an_alias_is_ours_that_leads_to_our_domain_or_nowhere(changes: dict[str, Any], is_ours: bool) -> None:
+def test_alias_is_owned_when_target_is_own_or_missing(changes: dict[str, Any], is_ours: bool) -> None:
     facts = with_(records=(dataclasses.replace(ALIAS, **changes),))
     assert (("record", f"{NAME} A") in live_of(facts)) == is_ours
     refused = bool(answered(facts).problems)
@@ -192,7 +192,7 @@ def test_an_alias_to_another_domain_of_the_account_is_not_ours() -> None:
     assert [each.code for each in answered(facts).problems] == ["record_taken"]
 
 
-def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
+def test_alias_with_missing_target_is_repaired_but_not_deleted() -> None:
     """The domain may be in another account, which only making ours would tell."""
     facts = with_(domains=(), mappings=())
     live = live_of(facts)
@@ -206,7 +206,7 @@ def test_an_alias_that_leads_nowhere_is_repaired_but_not_destroyed() -> None:
     assert [each for _, each in keys(planned(facts)) if each[0] == "record"] == []
 
 
-def test_of_what_leads_nowhere_and_is_not_wanted_nothing_is_left_once_the_domain_is_made() -> None:
+def test_unwanted_alias_with_missing_target_is_deleted_after_domain_is_created() -> None:
     six = dataclasses.replace(ALIAS, type="AAAA")
     found = planned(with_(domains=(), mappings=(), records=(ALIAS, six)), WANT)
     assert ("delete", ("record", f"{NAME} AAAA")) in keys(found)
@@ -218,7 +218,7 @@ def test_a_domain_of_ours_that_is_edge_optimised_is_refused() -> None:
     assert [each.code for each in answered(facts).problems] == ["domain_edge"]
 
 
-def test_what_leads_to_somebody_elses_domain_of_that_name_is_not_touched() -> None:
+def test_alias_of_foreign_domain_is_not_changed() -> None:
     facts = with_(domains=(dataclasses.replace(DOMAIN, tags=()),), certificates=())
     assert live_of(facts) == {}
     (problem,) = answered(facts).problems
@@ -226,13 +226,13 @@ def test_what_leads_to_somebody_elses_domain_of_that_name_is_not_touched() -> No
     assert "--tags nwchat:chat=x,nwchat:managed-by=nwchatctl" in problem.hint
 
 
-def test_a_root_of_ours_that_leads_to_somebody_elses_api_is_refused() -> None:
+def test_mapping_to_foreign_api_is_refused() -> None:
     theirs = dataclasses.replace(MAPPING, api="theirs")
     assert [each.code for each in answered(with_(mappings=(theirs,))).problems] == ["mapping_taken"]
     assert answered(with_(mappings=(MAPPING, dataclasses.replace(theirs, key="v2")))).problems == ()
 
 
-def test_a_root_that_leads_to_the_chats_other_api_is_not_turned_in_place() -> None:
+def test_mapping_to_other_api_of_chat_is_refused() -> None:
     facts = with_(apis=frozenset({"abc", "h"}), history="h")
     assert answered(facts).problems == ()
     history = dataclasses.replace(WANT, api=HISTORY_API_ID, stage="$default", setting="history.domain")
@@ -244,7 +244,7 @@ def test_a_root_that_leads_to_the_chats_other_api_is_not_turned_in_place() -> No
 
 
 @pytest.mark.parametrize("kind", ["certificate", "domain", "mapping"])
-def test_only_one_kind_of_a_name_that_goes_is_refused(kind: str) -> None:
+def test_deleting_only_one_kind_of_a_domain_is_refused(kind: str) -> None:
     found = planned(WHOLE)
     with pytest.raises(ChatError) as caught:
         limited(found, {(kind, NAME)})
@@ -267,7 +267,7 @@ def test_an_alias_of_ours_in_another_zone_than_is_wanted_goes() -> None:
     assert ("delete", ("record", f"{NAME} A in Z1")) in changes
 
 
-def test_a_domain_that_others_use_too_stays_with_all_it_needs() -> None:
+def test_shared_domain_is_kept_with_its_resources() -> None:
     theirs = FoundMapping(NAME, "v2", "theirs", "live")
     facts = with_(mappings=(MAPPING, theirs))
     assert keys(planned(facts)) == [("delete", ("mapping", NAME))]
@@ -286,13 +286,13 @@ def test_a_certificate_that_something_else_uses_too_is_left() -> None:
     assert left == (("certificate", NAME),)
 
 
-def test_a_root_that_leads_to_an_api_that_is_gone_is_led_back() -> None:
+def test_mapping_to_deleted_api_is_repaired() -> None:
     facts = with_(mappings=(dataclasses.replace(MAPPING, api="old", gone=True),))
     (change,) = planned(facts, WANT).changes
     assert change == Update(ApiMapping(NAME, "old", "production"), ApiMapping(NAME, "abc", "production"))
 
 
-def test_a_problem_leaves_the_name_as_it_is() -> None:
+def test_domain_with_problem_is_not_changed() -> None:
     facts = with_(zones=(ZONE, dataclasses.replace(ZONE, id="Z9")))
     found = answered(facts)
     assert [each.code for each in found.problems] == ["zone_ambiguous"]
@@ -311,7 +311,7 @@ def of(arn: str, *covers: str, **changes: Any) -> FoundCertificate:
     return dataclasses.replace(FOUND, arn=arn, name=covers[0], covers=covers, **changes)
 
 
-def test_what_the_domain_has_stays_as_long_as_it_is_good() -> None:
+def test_valid_certificate_of_domain_is_kept() -> None:
     longer = of("arn:0", NAME, not_after_ms=99_000)
     wild = of("arn:1", "*.ninjawars.net")
     assert chosen(longer, wild) == ("found", "arn:1")
@@ -320,7 +320,7 @@ def test_what_the_domain_has_stays_as_long_as_it_is_good() -> None:
     assert chosen(longer, of("arn:1", "*.chat.ninjawars.net")) == ("found", "arn:0")
 
 
-def test_else_ours_then_exact_before_wildcard_then_the_one_valid_longest() -> None:
+def test_certificate_choice_prefers_own_then_exact_then_longest_valid() -> None:
     wild = of("arn:a", "*.ninjawars.net", not_after_ms=99_000)
     exact, longer = of("arn:b", "other.net", NAME), of("arn:c", NAME, not_after_ms=50_000)
     own = dataclasses.replace(CERTIFICATE, arn="arn:own")
@@ -330,7 +330,7 @@ def test_else_ours_then_exact_before_wildcard_then_the_one_valid_longest() -> No
     assert chosen(wild) == ("found", "arn:a")
 
 
-def test_what_is_pending_is_waited_for_and_not_requested_again() -> None:
+def test_pending_certificate_is_not_requested_again() -> None:
     pending = dataclasses.replace(CERTIFICATE, arn="arn:p", status="PENDING_VALIDATION", not_after_ms=None)
     assert chosen(pending) == ("requested", "arn:p")
     found = planned(with_(certificates=(pending,)), WANT)
@@ -341,7 +341,7 @@ def test_what_is_pending_is_waited_for_and_not_requested_again() -> None:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "VALIDATION_TIMED_OUT", "EXPIRED", "REVOKED", "INACTIVE"])
-def test_one_of_ours_that_will_never_do_is_replaced(status: str) -> None:
+def test_unusable_own_certificate_is_replaced(status: str) -> None:
     bad = dataclasses.replace(CERTIFICATE, status=status)
     found = planned(with_(certificates=(bad,)), WANT)
     old = ("certificate", f"{NAME} arn:1")
@@ -353,7 +353,7 @@ def test_one_of_ours_that_will_never_do_is_replaced(status: str) -> None:
     assert found.after[old] == {("domain", NAME)}
 
 
-def test_of_two_of_ours_the_one_in_use_counts() -> None:
+def test_own_certificate_in_use_is_chosen_among_two() -> None:
     second = dataclasses.replace(CERTIFICATE, arn="arn:0")
     assert chosen(second, CERTIFICATE) == ("requested", "arn:1")
     assert keys(planned(with_(certificates=(second, CERTIFICATE)), WANT)) == [

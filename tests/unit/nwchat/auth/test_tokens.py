@@ -98,7 +98,7 @@ def test_what_is_refused_and_why(made: str, reason: str) -> None:
     assert judged(made) == reason
 
 
-def test_without_keys_nobody_comes_in() -> None:
+def test_every_token_is_refused_without_keys() -> None:
     assert judged(signed(), ()) == "no_keys"
 
 
@@ -116,11 +116,11 @@ def test_without_keys_nobody_comes_in() -> None:
         (signed(sub="\u00e9va"), Identity("\u00e9va", "tchalvak")),
     ],
 )
-def test_what_comes_in_and_as_whom(made: str, who: Identity) -> None:
+def test_accepted_tokens_and_their_identities(made: str, who: Identity) -> None:
     assert judged(made) == who
 
 
-def test_what_is_minted_is_good_until_it_ends() -> None:
+def test_issued_token_is_valid_until_it_expires() -> None:
     made = create_token(Identity("7", "eva", "moderator"), NEW, NOW, 60)
     found = verify(made, KEYS, NOW + 59.9, 40)
     assert isinstance(found, TokenAccepted)
@@ -164,8 +164,8 @@ PROTOCOL = "Sec-WebSocket-Protocol"
     ],
 )  # fmt: skip
 def test_where_a_handshake_has_its_token(event: dict[str, Any], found: str) -> None:
-    seen = handshake_token(event)
-    assert (seen.reason if isinstance(seen, TokenRefused) else f"={seen}") == found
+    result = handshake_token(event)
+    assert (result.reason if isinstance(result, TokenRefused) else f"={result}") == found
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_where_a_handshake_has_its_token(event: dict[str, Any], found: str) -> N
     ],
 )
 def test_where_a_request_has_its_token(headers: Any, found: str) -> None:
-    seen = bearer_token(headers)
-    assert (seen.reason if isinstance(seen, TokenRefused) else f"={seen}") == found
+    result = bearer_token(headers)
+    assert (result.reason if isinstance(result, TokenRefused) else f"={result}") == found
 
 
 # Keys -------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class Store:
     """What a function asks for keys: `says` is what it gets, or what is raised."""
 
     def __init__(self) -> None:
-        self.says: tuple[TokenKey, ...] | Exception = KEYS
+        self.send: tuple[TokenKey, ...] | Exception = KEYS
         self.now = 5.0
         self.asked = 0
         self.output = io.StringIO()
@@ -233,27 +233,27 @@ class Store:
         if self.fails:
             self.fails -= 1
             raise TimeoutError
-        if isinstance(self.says, Exception):
-            raise self.says
-        return self.says
+        if isinstance(self.send, Exception):
+            raise self.send
+        return self.send
 
 
-def test_keys_are_asked_for_once_a_second_whatever_comes() -> None:
+def test_keys_are_read_at_most_once_a_second() -> None:
     store = Store()
     for _ in range(100):
         assert store.keys() == KEYS
     assert store.asked == 1
-    store.says = (OLD,)
+    store.send = (OLD,)
     store.now += FRESH_SECONDS - 0.01
     assert store.keys() == KEYS
     store.now += 0.01
     assert (store.keys(), store.asked) == ((OLD,), 2)
 
 
-def test_an_outage_is_gone_through_with_what_was_read_last_for_a_while() -> None:
+def test_outage_is_bridged_with_cached_keys() -> None:
     store = Store()
     store.keys()
-    read_at, store.says = store.now, TimeoutError("secret in here")
+    read_at, store.send = store.now, TimeoutError("secret in here")
     for _ in range(30):
         store.now += FRESH_SECONDS
         assert [store.keys(), store.keys()] == [KEYS, KEYS]
@@ -263,16 +263,16 @@ def test_an_outage_is_gone_through_with_what_was_read_last_for_a_while() -> None
     store.now = read_at + STALE_SECONDS
     assert store.keys() == ()
     assert "secret in here" not in store.output.getvalue()
-    store.says = KEYS
+    store.send = KEYS
     store.now += FRESH_SECONDS
     assert store.keys() == KEYS
 
 
-def test_after_one_that_was_throttled_it_is_well_again() -> None:
+def test_cache_recovers_after_throttling() -> None:
     store = Store()
     store.keys()
     store.now += FRESH_SECONDS
-    store.fails, store.says = 1, (OLD,)
+    store.fails, store.send = 1, (OLD,)
     assert store.keys() == KEYS
     store.now += 9.99
     assert (store.keys(), store.asked) == (KEYS, 2)
@@ -280,29 +280,29 @@ def test_after_one_that_was_throttled_it_is_well_again() -> None:
     assert (store.keys(), store.asked) == ((OLD,), 3)
 
 
-def test_whoever_has_no_keys_goes_on_asking_for_a_while() -> None:
+def test_missing_keys_are_read_again_for_a_while() -> None:
     store = Store()
     store.fails = 4
     began = store.now
     assert (store.keys(), store.asked) == (KEYS, 5)
     assert store.now - began < MAX_WAIT_SECONDS
     store = Store()
-    store.says = TimeoutError()
+    store.send = TimeoutError()
     assert store.keys() == ()
     assert MAX_WAIT_SECONDS <= store.now - began < MAX_WAIT_SECONDS + 1
     # That there are none is an answer.
     store = Store()
-    store.says = NoKeys()
+    store.send = NoKeys()
     assert (store.keys(), store.asked, store.now) == ((), 1, began)
 
 
-def test_keys_that_are_gone_are_gone_at_once() -> None:
+def test_deleted_keys_are_dropped_at_once() -> None:
     store = Store()
     store.keys()
-    store.says = NoKeys()
+    store.send = NoKeys()
     store.now += FRESH_SECONDS
     assert store.keys() == ()
-    store.says = TimeoutError()
+    store.send = TimeoutError()
     store.now += FRESH_SECONDS
     assert store.keys() == ()
 
@@ -322,7 +322,7 @@ def asked(made: str, **event: Any) -> tuple[dict[str, Any], str]:
     return authorize(whole, lambda: KEYS, NOW, 40, Log(logger, {})), output.getvalue()
 
 
-def test_the_holder_of_a_good_token_comes_into_exactly_this_stage() -> None:
+def test_valid_token_allows_this_stage_only() -> None:
     answer, log = asked(signed(role="moderator"))
     assert answer == {
         "principalId": "128274",
@@ -343,7 +343,7 @@ def test_the_largest_context_fits() -> None:
     assert len(json.dumps(answer)) < 8192
 
 
-def test_who_is_refused_is_told_nothing_and_the_log_only_why() -> None:
+def test_refusal_reason_is_logged_and_not_sent() -> None:
     made = signed(exp=1)
     answer, log = asked(made)
     assert answer["policyDocument"]["Statement"][0] == {
@@ -361,7 +361,7 @@ def test_who_is_refused_is_told_nothing_and_the_log_only_why() -> None:
 
 
 @pytest.mark.parametrize("garbage", ["x", "a.b.c", "x" * 5000, "", "e30.e30.e30"])
-def test_what_can_be_no_token_asks_for_no_keys(garbage: str) -> None:
+def test_malformed_token_reads_no_keys(garbage: str) -> None:
     def keys() -> tuple[TokenKey, ...]:
         raise AssertionError("asked")
 
@@ -373,7 +373,7 @@ def test_what_can_be_no_token_asks_for_no_keys(garbage: str) -> None:
     assert authorize(event, keys, NOW, 40, log)["principalId"] == "nobody"
 
 
-def test_an_event_that_names_no_method_lets_nobody_in() -> None:
+def test_event_without_method_is_refused() -> None:
     answer, _ = asked(signed(), methodArn="")
     assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny"
 

@@ -11,11 +11,11 @@ from nwchat.delivery.prefetch import Prefetcher
 SECONDS = 10.0
 
 
-def taken(ahead: Prefetcher[int]) -> list[int]:
+def read_all(prefetcher: Prefetcher[int]) -> list[int]:
     """All that it gives."""
     found: list[int] = []
     until = time.monotonic() + SECONDS
-    while (page := ahead.next()) is not None:
+    while (page := prefetcher.next()) is not None:
         found += page
         if not page:
             time.sleep(0.001)
@@ -45,15 +45,15 @@ def counting(start: int, pages: int, made: list[int] | None = None) -> Callable[
 
 
 def test_all_that_all_of_them_read() -> None:
-    ahead = Prefetcher([counting(start, 20) for start in (0, 1000, 2000)])
-    found = taken(ahead)
+    prefetcher = Prefetcher([counting(start, 20) for start in (0, 1000, 2000)])
+    found = read_all(prefetcher)
     assert sorted(found) == [start + number for start in (0, 1000, 2000) for number in range(200)]
     assert [each for each in found if each < 1000] == list(range(200)), "each in its order"
     eventually(lambda: readers_left() == 0)
 
 
 def test_empty_pages_are_passed_over() -> None:
-    assert taken(Prefetcher([lambda: iter(([], [1], [], [], [2], []))])) == [1, 2]
+    assert read_all(Prefetcher([lambda: iter(([], [1], [], [], [2], []))])) == [1, 2]
 
 
 def test_without_readers_it_is_at_its_end() -> None:
@@ -62,36 +62,36 @@ def test_without_readers_it_is_at_its_end() -> None:
 
 def test_no_more_is_read_than_may_wait() -> None:
     made: list[int] = []
-    ahead = Prefetcher([counting(0, 100, made)], depth=3)
+    prefetcher = Prefetcher([counting(0, 100, made)], depth=3)
     eventually(lambda: len(made) >= 4)
     time.sleep(0.05)
     # Three wait, and one is held until there is room.
     assert len(made) == 4
-    assert ahead.next() == list(range(10))
+    assert prefetcher.next() == list(range(10))
     eventually(lambda: len(made) == 5)
-    ahead.close()
+    prefetcher.close()
     eventually(lambda: readers_left() == 0)
 
 
-def test_close_lets_readers_go_that_wait_for_room() -> None:
+def test_close_ends_blocked_readers() -> None:
     made: list[int] = []
-    ahead = Prefetcher([counting(0, 100, made), counting(0, 100, made)], depth=1)
+    prefetcher = Prefetcher([counting(0, 100, made), counting(0, 100, made)], depth=1)
     eventually(lambda: len(made) >= 3)
-    ahead.close()
+    prefetcher.close()
     eventually(lambda: readers_left() == 0)
     assert len(made) < 10
-    assert ahead.next() is None
+    assert prefetcher.next() is None
 
 
-def test_what_a_reader_raises_comes_last() -> None:
+def test_error_of_reader_is_raised_after_its_pages() -> None:
     def breaks() -> Iterator[Sequence[int]]:
         yield [1]
         raise OSError("table away")
 
-    ahead = Prefetcher([breaks, counting(100, 5)])
+    prefetcher = Prefetcher([breaks, counting(100, 5)])
     found: list[int] = []
     with pytest.raises(OSError, match="table away"):
-        while (page := ahead.next()) is not None:
+        while (page := prefetcher.next()) is not None:
             found += page
     assert sorted(found) == [1, *range(100, 150)]
 
@@ -100,10 +100,10 @@ def test_a_reader_that_does_not_even_begin() -> None:
     def breaks() -> Iterator[Sequence[int]]:
         raise OSError("no table")
 
-    ahead = Prefetcher([breaks])
+    prefetcher = Prefetcher([breaks])
     eventually(lambda: readers_left() == 0)
     with pytest.raises(OSError, match="no table"):
-        ahead.next()
+        prefetcher.next()
 
 
 def test_it_never_waits() -> None:
@@ -114,8 +114,8 @@ def test_it_never_waits() -> None:
         assert held.wait(SECONDS)
         yield [1]
 
-    ahead = Prefetcher([read])
+    prefetcher = Prefetcher([read])
     assert begun.wait(SECONDS)
-    assert ahead.next() == ()
+    assert prefetcher.next() == ()
     held.set()
-    assert taken(ahead) == [1]
+    assert read_all(prefetcher) == [1]

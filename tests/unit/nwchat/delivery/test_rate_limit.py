@@ -19,11 +19,11 @@ def sent(rate_limiter: RateLimiter, begin: float, end: float, step: float = 0.00
 
 
 @pytest.mark.parametrize("rate", [1.0, 10.0, 333.0, 5000.0])
-def test_it_lets_go_so_many_a_second(rate: float) -> None:
+def test_releases_rate_per_second(rate: float) -> None:
     assert sent(RateLimiter(rate), 100.0, 104.0) == pytest.approx(rate * 4, rel=0.03, abs=1 + rate * 0.05)
 
 
-def test_a_rest_is_not_saved_up() -> None:
+def test_unused_rate_does_not_accumulate() -> None:
     rate_limiter = RateLimiter(1000.0)
     sent(rate_limiter, 0.0, 1.0)
     assert sent(rate_limiter, 60.0, 60.001) <= 51
@@ -71,13 +71,13 @@ def test_without_a_limit_it_comes_down_from_what_is_known_to_be_too_much() -> No
 
 
 @pytest.mark.parametrize("most", [5.0, 30.0, 100.0, 2000.0])
-def test_a_slow_client_among_a_hundred_keeps_nobody_waiting(most: float) -> None:
+def test_one_slow_client_of_100_does_not_reduce_rate(most: float) -> None:
     rate_limiter = RateLimiter(most)
     answers(rate_limiter, 0.0, 20.0, throttled=0.01, most=most)
     assert rate_limiter.rate == most
 
 
-def test_a_slow_client_alone_keeps_nobody_waiting() -> None:
+def test_single_slow_client_does_not_reduce_rate() -> None:
     """Nine attempts, seconds apart, and nothing else."""
     rate_limiter = RateLimiter()
     for number in range(9):
@@ -123,15 +123,15 @@ def wide(latency: float, *, rate: float = 10_000.0, most: int = 512) -> int:
         (5.0, 1.0, 16),
     ],
 )
-def test_as_wide_as_rate_and_latency_need(latency: float, rate: float, width: int) -> None:
+def test_concurrency_limit_is_rate_times_latency(latency: float, rate: float, width: int) -> None:
     assert wide(latency, rate=rate) == pytest.approx(width, abs=1)
 
 
-def test_never_wider_than_it_may_be() -> None:
+def test_concurrency_limit_is_bounded() -> None:
     assert wide(1.0, most=7) == 7
 
 
-def test_it_follows_a_latency_that_changes() -> None:
+def test_concurrency_limit_follows_latency() -> None:
     width = ConcurrencyLimit(512)
     now = 0.0
     for latency, expected in ((0.02, 300), (0.002, 30), (0.02, 300)):
@@ -148,7 +148,7 @@ def test_slow_handshakes_are_not_measured() -> None:
     assert width.current == 32
 
 
-def test_answers_that_are_given_at_once_do_not_narrow_it() -> None:
+def test_immediate_responses_do_not_lower_concurrency_limit() -> None:
     width = ConcurrencyLimit(512)
     for number in range(6000):
         now, quick = number / 500, number % 3 == 0
@@ -158,7 +158,7 @@ def test_answers_that_are_given_at_once_do_not_narrow_it() -> None:
     assert width.current == pytest.approx(300, abs=1)
 
 
-def test_one_late_answer_of_a_rare_kind_does_not_widen_it() -> None:
+def test_rare_late_response_does_not_raise_concurrency_limit() -> None:
     width = ConcurrencyLimit(512)
     for number in range(3000):
         now = number / 500

@@ -23,13 +23,13 @@ from nwchat.delivery.scheduler import (
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
-from tests.unit.nwchat.delivery.virtual_transport import Answer, Pages, Virtual, people
+from tests.unit.nwchat.delivery.virtual_transport import Answer, Pages, VirtualTransport, recipients
 
 EXPIRED = (403, b'{"message":"The security token included in the request is expired"}')
 FORBIDDEN = (403, b'{"message":"Forbidden"}')
 
 
-class World:
+class SchedulerRun:
     """One courier, and what it said of whom."""
 
     def __init__(
@@ -38,7 +38,7 @@ class World:
         credentials: Any = lambda: Credentials("AK", "secret"),
         **options: Any,
     ) -> None:
-        self.said: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Outcome] = {}
         target = ConnectionRequests("POST", "https://gateway.example/prod", "us-east-2", credentials, b"hi")
         self.source = Pages(pages)
         self.scheduler: RequestScheduler[Recipient] = RequestScheduler(
@@ -46,10 +46,10 @@ class World:
         )
 
     def settle(self, recipient: Recipient, outcome: Outcome) -> None:
-        assert recipient.connection_id not in self.said, "told twice"
-        self.said[recipient.connection_id] = outcome
+        assert recipient.connection_id not in self.outcomes, "told twice"
+        self.outcomes[recipient.connection_id] = outcome
 
-    def taken(self, now: float) -> list[Call[Recipient]]:
+    def take_all(self, now: float) -> list[Call[Recipient]]:
         calls = []
         while (call := self.scheduler.next_call(now)) is not None:
             calls.append(call)
@@ -81,16 +81,16 @@ class World:
     ],
 )
 def test_what_an_answer_means(method: Any, answer: tuple[int, bytes], outcome: Outcome) -> None:
-    said: list[Outcome] = []
+    outcomes: list[Outcome] = []
     target = ConnectionRequests(
         method, "https://g.example/p", "us-east-2", lambda: Credentials("a", "b"), b"x" * (method == "POST")
     )
-    scheduler = RequestScheduler(Pages([people("a")]), target, lambda _, each: said.append(each))
+    scheduler = RequestScheduler(Pages([recipients("a")]), target, lambda _, each: outcomes.append(each))
     call = scheduler.next_call(0.0)
     assert call is not None
     scheduler.record_response(call, *answer, 1.0)
     assert scheduler.next_call(1.0) is None
-    assert (said, scheduler.done) == ([outcome], True)
+    assert (outcomes, scheduler.done) == ([outcome], True)
 
 
 @pytest.mark.parametrize(
@@ -105,54 +105,54 @@ def test_what_an_answer_means(method: Any, answer: tuple[int, bytes], outcome: O
         ("reset by peer", Failed("reset by peer", 2)),
     ],
 )
-def test_what_passes_is_tried_again_with_growing_waits(answer: Answer, outcome: Outcome) -> None:
-    world = World([people("a")], attempts=3, jitter=lambda: 1.0)
-    transport = Virtual(lambda host, call: answer, seconds=1.0)
-    transport.run(world.scheduler)
-    assert world.said == {"a": outcome}
+def test_transient_failures_are_retried_with_backoff(answer: Answer, outcome: Outcome) -> None:
+    run = SchedulerRun([recipients("a")], attempts=3, jitter=lambda: 1.0)
+    transport = VirtualTransport(lambda host, call: answer, seconds=1.0)
+    transport.run(run.scheduler)
+    assert run.outcomes == {"a": outcome}
     assert transport.now == pytest.approx(3 * 1.0 + 0.1 + 0.2)
 
 
 def test_waits_have_jitter_and_a_ceiling() -> None:
-    world = World([people("a")], attempts=99, jitter=lambda: 0.5)
+    run = SchedulerRun([recipients("a")], attempts=99, jitter=lambda: 0.5)
     now = 0.0
     for wait in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.5, 2.5):
-        world.scheduler.record_failure(world.take(now), "", now)
-        assert world.scheduler.next_call(now + wait - 0.001) is None
-        assert world.scheduler.wait_seconds(now) == pytest.approx(min(wait, 1.0))
+        run.scheduler.record_failure(run.take(now), "", now)
+        assert run.scheduler.next_call(now + wait - 0.001) is None
+        assert run.scheduler.wait_seconds(now) == pytest.approx(min(wait, 1.0))
         now += wait + 0.001
 
 
 def test_a_retry_goes_before_the_rest() -> None:
-    world = World([people(*"abc")], max_concurrency=1, jitter=lambda: 0.0)
-    world.scheduler.record_failure(world.take(0), "", 0)
-    assert [world.take(1).item.connection_id] == ["a"]
+    run = SchedulerRun([recipients(*"abc")], max_concurrency=1, jitter=lambda: 0.0)
+    run.scheduler.record_failure(run.take(0), "", 0)
+    assert [run.take(1).item.connection_id] == ["a"]
 
 
-def test_no_more_are_under_way_than_may_be() -> None:
-    world = World([people(*map(str, range(100)))], max_concurrency=7)
-    assert len(world.taken(0)) == 7
-    assert world.scheduler.wait_seconds(0) == 1.0
+def test_requests_in_flight_are_bounded() -> None:
+    run = SchedulerRun([recipients(*map(str, range(100)))], max_concurrency=7)
+    assert len(run.take_all(0)) == 7
+    assert run.scheduler.wait_seconds(0) == 1.0
 
 
-def test_an_id_without_a_path_is_refused_alone() -> None:
-    world = World([people("a", "..", "b")])
-    assert [call.item.connection_id for call in world.taken(0)] == ["a", "b"]
-    assert world.said == {"..": Refused(0, "'..' is no connection id")}
+def test_invalid_id_is_refused_without_affecting_others() -> None:
+    run = SchedulerRun([recipients("a", "..", "b")])
+    assert [call.item.connection_id for call in run.take_all(0)] == ["a", "b"]
+    assert run.outcomes == {"..": Refused(0, "'..' is no connection id")}
 
 
-def test_without_credentials_nothing_is_begun_and_it_says_so() -> None:
-    def nobody() -> Credentials:
+def test_no_request_starts_without_credentials() -> None:
+    def no_credentials() -> Credentials:
         raise LookupError("no AWS credentials")
 
-    world = World([people(*"abc"), people("d")], nobody)
-    Virtual(lambda host, call: (200, b"")).run(world.scheduler)
-    assert isinstance(world.scheduler.error, LookupError)
-    assert world.said == {"a": Failed("LookupError")}
-    assert world.scheduler.cut_short
+    run = SchedulerRun([recipients(*"abc"), recipients("d")], no_credentials)
+    VirtualTransport(lambda host, call: (200, b"")).run(run.scheduler)
+    assert isinstance(run.scheduler.error, LookupError)
+    assert run.outcomes == {"a": Failed("LookupError")}
+    assert run.scheduler.cut_short
 
 
-def test_expired_credentials_are_asked_for_again() -> None:
+def test_expired_credentials_are_read_again() -> None:
     asked: list[int] = []
 
     def credentials() -> Credentials:
@@ -163,125 +163,125 @@ def test_expired_credentials_are_asked_for_again() -> None:
         stale = any(line.endswith("token 1") for line in call.signed.headers)
         return EXPIRED if stale else (200, b"")
 
-    world = World([people(*map(str, range(500)))], credentials)
-    Virtual(answer).run(world.scheduler)
-    assert set(map(type, world.said.values())) == {Delivered}
-    assert len(world.said) == 500
+    run = SchedulerRun([recipients(*map(str, range(500)))], credentials)
+    VirtualTransport(answer).run(run.scheduler)
+    assert set(map(type, run.outcomes.values())) == {Delivered}
+    assert len(run.outcomes) == 500
     assert 2 <= len(asked) < 500
 
 
-def test_the_deadline_is_seen_while_all_are_under_way() -> None:
-    world = World([people(*"abc")], max_concurrency=1, deadline=5.0)
-    call = world.take(0)
-    assert world.scheduler.wait_seconds(4.5) == 0.5
-    assert not world.scheduler.past_grace(4.9)
-    assert world.scheduler.next_call(5.0) is None
-    assert (world.scheduler.stop_reason, world.scheduler.cut_short) == ("out of time", True)
-    assert not world.scheduler.past_grace(5.0 + GRACE_SECONDS - 0.1)
-    assert world.scheduler.past_grace(5.0 + GRACE_SECONDS)
-    world.scheduler.record_failure(call, "no answer yet", 6.5)
-    assert world.said == {"a": Failed("no answer yet")}
-    assert world.scheduler.done
+def test_deadline_is_checked_while_requests_are_in_flight() -> None:
+    run = SchedulerRun([recipients(*"abc")], max_concurrency=1, deadline=5.0)
+    call = run.take(0)
+    assert run.scheduler.wait_seconds(4.5) == 0.5
+    assert not run.scheduler.past_grace(4.9)
+    assert run.scheduler.next_call(5.0) is None
+    assert (run.scheduler.stop_reason, run.scheduler.cut_short) == ("out of time", True)
+    assert not run.scheduler.past_grace(5.0 + GRACE_SECONDS - 0.1)
+    assert run.scheduler.past_grace(5.0 + GRACE_SECONDS)
+    run.scheduler.record_failure(call, "no answer yet", 6.5)
+    assert run.outcomes == {"a": Failed("no answer yet")}
+    assert run.scheduler.done
 
 
-def test_a_stop_lets_what_is_under_way_end_for_a_while() -> None:
-    world = World([people(*"abcd")], max_concurrency=3, jitter=lambda: 1.0)
-    a, b, c = world.taken(0)
-    world.scheduler.record_failure(a, "reset", 0)
-    world.scheduler.stop("interrupted")
-    assert world.said == {"a": Failed("interrupted", 1)}
-    assert not world.scheduler.past_grace(1.0)
-    world.scheduler.record_response(b, 200, b"", 1.0)
-    world.scheduler.record_response(c, 503, b"", 1.0)
-    assert world.said == {"a": Failed("interrupted", 1), "b": Delivered(), "c": Failed("503")}
-    assert world.scheduler.done
-    assert world.scheduler.cut_short
+def test_stop_waits_briefly_for_requests_in_flight() -> None:
+    run = SchedulerRun([recipients(*"abcd")], max_concurrency=3, jitter=lambda: 1.0)
+    a, b, c = run.take_all(0)
+    run.scheduler.record_failure(a, "reset", 0)
+    run.scheduler.stop("interrupted")
+    assert run.outcomes == {"a": Failed("interrupted", 1)}
+    assert not run.scheduler.past_grace(1.0)
+    run.scheduler.record_response(b, 200, b"", 1.0)
+    run.scheduler.record_response(c, 503, b"", 1.0)
+    assert run.outcomes == {"a": Failed("interrupted", 1), "b": Delivered(), "c": Failed("503")}
+    assert run.scheduler.done
+    assert run.scheduler.cut_short
 
 
-def test_a_stop_after_the_last_was_begun_cuts_nothing_short() -> None:
-    world = World([people("a")])
-    call = world.take(0)
-    assert world.scheduler.next_call(0) is None
-    world.scheduler.stop("interrupted")
-    world.scheduler.record_response(call, 200, b"", 0)
-    assert (world.scheduler.cut_short, world.said) == (False, {"a": Delivered()})
+def test_stop_after_last_request_started_is_not_cut_short() -> None:
+    run = SchedulerRun([recipients("a")])
+    call = run.take(0)
+    assert run.scheduler.next_call(0) is None
+    run.scheduler.stop("interrupted")
+    run.scheduler.record_response(call, 200, b"", 0)
+    assert (run.scheduler.cut_short, run.outcomes) == (False, {"a": Delivered()})
 
 
-def test_what_the_source_raises_comes_after_what_it_gave() -> None:
-    world = World([people(*"ab"), OSError("table away")])
-    Virtual(lambda host, call: (200, b"")).run(world.scheduler)
-    assert world.said == {"a": Delivered(), "b": Delivered()}
-    assert str(world.scheduler.error) == "table away"
+def test_error_of_source_is_raised_after_its_recipients() -> None:
+    run = SchedulerRun([recipients(*"ab"), OSError("table away")])
+    VirtualTransport(lambda host, call: (200, b"")).run(run.scheduler)
+    assert run.outcomes == {"a": Delivered(), "b": Delivered()}
+    assert str(run.scheduler.error) == "table away"
 
 
 @pytest.mark.parametrize(
     ("pages", "pause"),
-    [([people("a")], 0.0), ([(), ()], SOURCE_POLL_SECONDS), ([()], SOURCE_POLL_SECONDS)],
+    [([recipients("a")], 0.0), ([(), ()], SOURCE_POLL_SECONDS), ([()], SOURCE_POLL_SECONDS)],
 )
 def test_how_long_to_wait_for_the_source(pages: list[Sequence[Recipient]], pause: float) -> None:
-    world = World([*pages, ()])
+    run = SchedulerRun([*pages, ()])
     if pages[0]:
-        world.scheduler._refill()
-    assert world.scheduler.wait_seconds(0) == pause
+        run.scheduler._refill()
+    assert run.scheduler.wait_seconds(0) == pause
 
 
 @given(st.integers(1, 5), st.floats(0, 10), st.floats(0.5, 500))
 def test_after_the_pause_there_is_something_to_do(width: int, deadline: float, rate: float) -> None:
     """No busy loop: of two `take`s in a row that give nothing, with the pause between them, none is idle."""
-    world = World(
-        [people(*map(str, range(20)))],
+    run = SchedulerRun(
+        [recipients(*map(str, range(20)))],
         max_concurrency=width,
         rate_limiter=RateLimiter(rate),
         deadline=deadline,
     )
     now, idle = 0.0, 0
     for _ in range(400):
-        call = world.scheduler.next_call(now)
+        call = run.scheduler.next_call(now)
         if call is not None:
             idle = 0
-            world.scheduler.record_response(call, 200, b"", now)
-        if world.scheduler.done:
+            run.scheduler.record_response(call, 200, b"", now)
+        if run.scheduler.done:
             break
         if call is None:
-            pause = world.scheduler.wait_seconds(now)
+            pause = run.scheduler.wait_seconds(now)
             now += max(pause, 0.000_001)
             idle += pause < 0.9
             assert idle <= 2
-    assert world.scheduler.done
+    assert run.scheduler.done
 
 
-def test_misconfigured_nobody_is_asked_a_million_times() -> None:
-    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
+def test_delivery_is_aborted_when_every_request_is_refused() -> None:
+    run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
     asked = Counter[str]()
 
     def answer(host: str, call: Call[Any]) -> Answer:
         asked[call.item.connection_id] += 1
         return FORBIDDEN
 
-    Virtual(answer).run(world.scheduler)
-    assert isinstance(world.scheduler.error, DeliveryAborted)
-    assert str(world.scheduler.error) == "the first 200 were all refused: 403 Forbidden"
-    assert world.scheduler.cut_short
-    assert ABORT_AFTER <= len(asked) == len(world.said) < ABORT_AFTER + 512
-    assert set(map(type, world.said.values())) == {Refused}
+    VirtualTransport(answer).run(run.scheduler)
+    assert isinstance(run.scheduler.error, DeliveryAborted)
+    assert str(run.scheduler.error) == "the first 200 were all refused: 403 Forbidden"
+    assert run.scheduler.cut_short
+    assert ABORT_AFTER <= len(asked) == len(run.outcomes) < ABORT_AFTER + 512
+    assert set(map(type, run.outcomes.values())) == {Refused}
 
 
-def test_one_that_was_accepted_is_hope_for_all() -> None:
-    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(50)])
-    Virtual(lambda host, call: (410, b"") if call.item.connection_id == "150" else FORBIDDEN).run(
-        world.scheduler
+def test_one_success_prevents_abort() -> None:
+    run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(50)])
+    VirtualTransport(lambda host, call: (410, b"") if call.item.connection_id == "150" else FORBIDDEN).run(
+        run.scheduler
     )
-    assert (len(world.said), world.scheduler.error) == (5000, None)
+    assert (len(run.outcomes), run.scheduler.error) == (5000, None)
 
 
-def test_a_small_room_is_tried_to_its_end() -> None:
-    world = World([people(*map(str, range(ABORT_AFTER + 5)))])
-    Virtual(lambda host, call: FORBIDDEN).run(world.scheduler)
-    assert len(world.said) == ABORT_AFTER + 5
+def test_small_room_is_not_aborted() -> None:
+    run = SchedulerRun([recipients(*map(str, range(ABORT_AFTER + 5)))])
+    VirtualTransport(lambda host, call: FORBIDDEN).run(run.scheduler)
+    assert len(run.outcomes) == ABORT_AFTER + 5
 
 
 def test_credentials_that_stay_expired_end_it_half_way() -> None:
-    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
+    run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
     calls = 0
 
     def answer(host: str, call: Call[Any]) -> Answer:
@@ -289,15 +289,15 @@ def test_credentials_that_stay_expired_end_it_half_way() -> None:
         calls += 1
         return (200, b"") if calls < 1000 else EXPIRED
 
-    Virtual(answer).run(world.scheduler)
-    assert isinstance(world.scheduler.error, DeliveryAborted)
+    VirtualTransport(answer).run(run.scheduler)
+    assert isinstance(run.scheduler.error, DeliveryAborted)
     assert calls < 20_000
-    assert Counter(type(each) for each in world.said.values())[Delivered] == 999
+    assert Counter(type(each) for each in run.outcomes.values())[Delivered] == 999
 
 
-def test_a_service_that_is_down_is_not_worn_out() -> None:
+def test_delivery_is_aborted_when_service_is_down() -> None:
     """Each is tried once in the end, fewer and fewer a second, and then no more."""
-    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
+    run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(1000)])
     calls = 0
 
     def answer(host: str, call: Call[Any]) -> Answer:
@@ -305,31 +305,31 @@ def test_a_service_that_is_down_is_not_worn_out() -> None:
         calls += 1
         return 503, b""
 
-    transport = Virtual(answer)
-    transport.run(world.scheduler)
-    assert isinstance(world.scheduler.error, DeliveryAborted)
-    assert str(world.scheduler.error) == "nothing was accepted for 30 s: 503"
+    transport = VirtualTransport(answer)
+    transport.run(run.scheduler)
+    assert isinstance(run.scheduler.error, DeliveryAborted)
+    assert str(run.scheduler.error) == "nothing was accepted for 30 s: 503"
     assert 30 < transport.now < 35
-    assert 5_000 < len(world.said) < 20_000
+    assert 5_000 < len(run.outcomes) < 20_000
     assert calls < 20_000
-    assert world.scheduler.cut_short
+    assert run.scheduler.cut_short
 
 
-def test_a_service_that_comes_back_in_time_loses_few() -> None:
+def test_few_recipients_are_lost_when_service_recovers() -> None:
     """Of 50,000 while it is away for ten seconds, at 10,000 a second."""
-    world = World([people(*(str(page * 100 + one) for one in range(100))) for page in range(500)])
-    transport = Virtual(lambda host, call: (503, b"") if 1 < transport.now < 11 else (200, b""))
-    transport.run(world.scheduler)
-    kinds = Counter(map(type, world.said.values()))
+    run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(500)])
+    transport = VirtualTransport(lambda host, call: (503, b"") if 1 < transport.now < 11 else (200, b""))
+    transport.run(run.scheduler)
+    kinds = Counter(map(type, run.outcomes.values()))
     assert kinds.total() == 50_000
     assert kinds[Failed] < 15_000
 
 
-def test_half_of_all_failing_loses_nobody() -> None:
-    world = World([people(*map(str, range(5000)))])
+def test_no_recipient_is_lost_when_half_of_all_requests_fail() -> None:
+    run = SchedulerRun([recipients(*map(str, range(5000)))])
     turn = iter(range(10**9))
-    Virtual(lambda host, call: (200, b"") if next(turn) % 2 else "reset").run(world.scheduler)
-    kinds = Counter(map(type, world.said.values()))
+    VirtualTransport(lambda host, call: (200, b"") if next(turn) % 2 else "reset").run(run.scheduler)
+    kinds = Counter(map(type, run.outcomes.values()))
     # Of 5,000, ten are unlucky nine times.
     assert kinds.total() == 5000
     assert kinds[Delivered] > 4900
@@ -369,14 +369,14 @@ def test_whatever_comes_each_that_was_taken_ends_in_one_outcome(
 ) -> None:
     given_out = iter(range(1000))
     full: list[Sequence[Recipient] | Exception] = [
-        people(*(str(next(given_out)) for _ in range(size))) for size in pages
+        recipients(*(str(next(given_out)) for _ in range(size))) for size in pages
     ]
     if fails:
         full.append(OSError("table away"))
-    world = World(
+    run = SchedulerRun(
         full, max_concurrency=width, deadline=deadline, rate_limiter=RateLimiter(rate), jitter=lambda: jitter
     )
-    scheduler, source = world.scheduler, world.source
+    scheduler, source = run.scheduler, run.source
     taken: set[str] = set()
     out: list[Call[Recipient]] = []
     now = 0.0
@@ -405,9 +405,9 @@ def test_whatever_comes_each_that_was_taken_ends_in_one_outcome(
         now += random.choice([0.0, 0.01, 0.3, 1.0])
     assert scheduler.done
     assert scheduler.in_flight == 0
-    assert taken == set(world.said)
+    assert taken == set(run.outcomes)
     given_by_source = sum(len(each) for each in full[: source.taken] if not isinstance(each, Exception))
     if not scheduler.cut_short:
-        assert len(world.said) == given_by_source == sum(pages)
+        assert len(run.outcomes) == given_by_source == sum(pages)
     else:
         assert scheduler.stop_reason

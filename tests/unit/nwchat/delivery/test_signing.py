@@ -135,7 +135,7 @@ def test_a_lone_surrogate_is_refused() -> None:
         signer.sign("a\ud800", sha256_hex(b""))
 
 
-class Changing:
+class ChangingCredentials:
     """A clock and credentials that change between two calls."""
 
     def __init__(self, now: float) -> None:
@@ -158,32 +158,32 @@ class Changing:
 
 
 def test_midnight_and_other_credentials() -> None:
-    world = Changing(MIDNIGHT - 0.5)
-    signer = Signer("POST", URLS[0], "us-east-2", "execute-api", world.credentials, clock=world.clock)
-    world.check(signer)
-    world.now += 0.5
-    world.check(signer)
-    world.keys = Credentials("one", "2")
-    world.now += 1
-    world.check(signer)
-    world.keys = Credentials("two", "2", "token")
+    state = ChangingCredentials(MIDNIGHT - 0.5)
+    signer = Signer("POST", URLS[0], "us-east-2", "execute-api", state.credentials, clock=state.clock)
+    state.check(signer)
+    state.now += 0.5
+    state.check(signer)
+    state.keys = Credentials("one", "2")
+    state.now += 1
+    state.check(signer)
+    state.keys = Credentials("two", "2", "token")
     signer.renew()
-    world.check(signer)
+    state.check(signer)
     # A clock that was set back.
-    world.now -= 86_400
-    world.check(signer)
+    state.now -= 86_400
+    state.check(signer)
 
 
 def test_credentials_are_asked_for_once_a_second() -> None:
-    world = Changing(MIDNIGHT)
-    signer = Signer("POST", URLS[0], "us-east-2", "execute-api", world.credentials, clock=world.clock)
+    state = ChangingCredentials(MIDNIGHT)
+    signer = Signer("POST", URLS[0], "us-east-2", "execute-api", state.credentials, clock=state.clock)
     for step in range(100):
-        world.now = MIDNIGHT + step / 40
+        state.now = MIDNIGHT + step / 40
         signer.sign(str(step), sha256_hex(b""))
-    assert world.asked == 3
+    assert state.asked == 3
     signer.renew()
     signer.sign("a", sha256_hex(b""))
-    assert world.asked == 4
+    assert state.asked == 4
 
 
 def test_what_is_signed_holds_no_secret() -> None:

@@ -18,7 +18,7 @@ from tests.unit.nwchat.delivery.virtual_transport import (
     FakeGateway,
     Pages,
     make_poster,
-    people,
+    recipients,
 )
 
 NOW = 100_000
@@ -30,13 +30,13 @@ class FakeRows:
 
     def __init__(self, **answers: Answer) -> None:
         self.answers = answers
-        self.forgotten: list[str] = []
+        self.deleted: list[str] = []
 
     def __call__(self, call: Call[Any]) -> Answer:
         name = json.loads(call.body)["Key"]["connection_id"]["S"]
         answer = self.answers.get(name, (200, b"{}"))
         if answer == (200, b"{}"):
-            self.forgotten.append(name)
+            self.deleted.append(name)
         return answer
 
 
@@ -50,14 +50,14 @@ def spread(
     return poster.post_all(Pages(pages), b"hi", **options)
 
 
-def test_everybody_on_every_page_is_posted_to() -> None:
+def test_every_recipient_of_every_page_is_posted_to() -> None:
     gateway = FakeGateway()
-    counts = spread([people("a", "b"), (), people("c")], gateway)
+    counts = spread([recipients("a", "b"), (), recipients("c")], gateway)
     assert gateway.got == {name: [b"hi"] for name in "abc"}
     assert counts == Counts(recipients=3, delivered=3)
 
 
-def test_one_recipients_failure_is_nobody_elses() -> None:
+def test_failure_of_one_recipient_does_not_affect_others() -> None:
     gateway = FakeGateway(
         {
             "a": GONE,
@@ -69,9 +69,9 @@ def test_one_recipients_failure_is_nobody_elses() -> None:
         }
     )
     rows = FakeRows(e=(400, b'{"__type":"x#AccessDenied","message":"no"}'))
-    counts = spread([people(*"abcd"), people(*"efgh", "..")], gateway, rows)
+    counts = spread([recipients(*"abcd"), recipients(*"efgh", "..")], gateway, rows)
     assert sorted(gateway.got) == ["f", "g"]
-    assert rows.forgotten == ["a"]
+    assert rows.deleted == ["a"]
     assert dict(counts.reasons) == {
         "403 Forbidden": 2,
         "429 slow down": 1,
@@ -93,14 +93,14 @@ def test_one_recipients_failure_is_nobody_elses() -> None:
 
 def test_a_row_that_was_not_deleted_is_not_counted_as_forgotten() -> None:
     rows = FakeRows(b=FAILED_CONDITION)
-    counts = spread([people("a", "b")], FakeGateway({"a": GONE, "b": GONE}), rows)
+    counts = spread([recipients("a", "b")], FakeGateway({"a": GONE, "b": GONE}), rows)
     assert (counts.gone, counts.forgotten, counts.reasons) == (2, 1, ())
 
 
 def test_skipped_and_first() -> None:
     gateway = FakeGateway()
     counts = spread(
-        [people("me", "skipped", "other")], gateway, priority=people("me"), skip=frozenset({"skipped"})
+        [recipients("me", "skipped", "other")], gateway, first=recipients("me"), skip=frozenset({"skipped"})
     )
     assert gateway.asked == ["me", "other"]
     assert counts.recipients == 2
@@ -112,56 +112,56 @@ class Lazy:
     def __init__(self, pages: int, settled: list[str]) -> None:
         self.pages = pages
         self.given = 0
-        self.most_ahead = 0
+        self.max_unsettled = 0
         self._settled = settled
 
     def next(self) -> Sequence[Recipient] | None:
         if self.given == self.pages * 10:
             return None
-        self.most_ahead = max(self.most_ahead, self.given - len(self._settled))
-        page = people(*(str(self.given + number) for number in range(10)))
+        self.max_unsettled = max(self.max_unsettled, self.given - len(self._settled))
+        page = recipients(*(str(self.given + number) for number in range(10)))
         self.given += len(page)
         return page
 
 
-def test_posting_goes_on_while_more_is_read_and_what_waits_is_bounded() -> None:
+def test_posting_overlaps_reading_and_queue_is_bounded() -> None:
     settled: list[str] = []
     poster, transport = make_poster(FakeGateway(), seconds=0.02)
     source = Lazy(500, settled)
     counts = poster.post_all(source, b"hi", on_outcome=lambda each, _: settled.append(each.connection_id))
     assert counts.delivered == len(set(settled)) == 5000
-    assert 10 < source.most_ahead <= transport.most_under_way + 10 <= 512 + 10
+    assert 10 < source.max_unsettled <= transport.max_in_flight + 10 <= 512 + 10
 
 
-def test_the_deadline_stops_it_and_is_told() -> None:
+def test_deadline_stops_posting_and_is_reported() -> None:
     gateway = FakeGateway()
-    counts = spread([people(*map(str, range(100)))], gateway, deadline=1.0)
+    counts = spread([recipients(*map(str, range(100)))], gateway, deadline=1.0)
     assert counts == Counts(recipients=32, delivered=32, cut_short=True)
     assert gateway.asked == [str(number) for number in range(32)]
 
 
 def test_what_waits_at_the_deadline_has_failed() -> None:
     gateway = FakeGateway({"a": (503, b"busy")})
-    counts = spread([people("a", "b")], gateway, deadline=1.05)
+    counts = spread([recipients("a", "b")], gateway, deadline=1.05)
     assert (counts.delivered, counts.failed) == (1, 1)
     assert not counts.cut_short, "everybody was tried"
 
 
-def test_who_was_read_is_posted_to_before_it_breaks_off() -> None:
+def test_recipients_that_were_read_are_posted_to_before_error_is_raised() -> None:
     gateway = FakeGateway()
     with pytest.raises(OSError, match="table away"):
-        spread([people("a", "b", "c"), OSError("table away"), people("d")], gateway)
+        spread([recipients("a", "b", "c"), OSError("table away"), recipients("d")], gateway)
     assert sorted(gateway.got) == ["a", "b", "c"]
 
 
-def test_who_is_gone_is_forgotten_although_it_breaks_off() -> None:
+def test_rows_of_closed_connections_are_deleted_despite_error() -> None:
     rows = FakeRows()
     with pytest.raises(OSError, match="table away"):
-        spread([people("a"), OSError("table away")], FakeGateway({"a": GONE}), rows)
-    assert rows.forgotten == ["a"]
+        spread([recipients("a"), OSError("table away")], FakeGateway({"a": GONE}), rows)
+    assert rows.deleted == ["a"]
 
 
-def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
+def test_stop_by_tick_returns_counts() -> None:
     seen: list[Counts] = []
 
     def tick(counts: Counts) -> str:
@@ -169,26 +169,26 @@ def test_stopped_by_the_tick_it_tells_what_was_done() -> None:
         return "interrupted" if counts.recipients >= 40 else ""
 
     gateway = FakeGateway({"1": (503, b"busy")})
-    counts = spread([people(*map(str, range(1000)))], gateway, on_progress=tick)
+    counts = spread([recipients(*map(str, range(1000)))], gateway, tick=tick)
     assert counts.cut_short
     assert counts.recipients == len(set(gateway.asked)) < 200
     assert counts.failed == 1
     assert [each.recipients for each in seen] == sorted(each.recipients for each in seen)
 
 
-def test_once_it_is_stopped_no_rows_are_deleted_any_more() -> None:
+def test_stop_ends_deletion_of_rows() -> None:
     rows = FakeRows()
     names = [str(number) for number in range(100)]
     stops = iter(["", "", "interrupted"])
     counts = spread(
-        [people(*names)],
+        [recipients(*names)],
         FakeGateway(dict.fromkeys(names, GONE)),
         rows,
         on_progress=lambda counts: next(stops, ""),
     )
     assert counts.cut_short
     assert counts.gone > 0
-    assert rows.forgotten == []
+    assert rows.deleted == []
 
 
 def test_deleting_rows_can_be_stopped() -> None:
@@ -201,14 +201,14 @@ def test_deleting_rows_can_be_stopped() -> None:
         asked += 1
         return "interrupted" if asked > 5 else ""
 
-    counts = spread([people(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, on_progress=tick)
+    counts = spread([recipients(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, tick=tick)
     assert (counts.gone, counts.forgotten) == (3, 0)
     assert asked < 20
 
 
-def test_when_nothing_is_accepted_it_breaks_off() -> None:
+def test_delivery_is_aborted_when_nothing_is_accepted() -> None:
     gateway = FakeGateway(dict.fromkeys(map(str, range(10_000)), (403, b"")))
-    pages = [people(*map(str, range(start, start + 100))) for start in range(0, 10_000, 100)]
+    pages = [recipients(*map(str, range(start, start + 100))) for start in range(0, 10_000, 100)]
     counts = spread(pages, gateway)
     assert counts.broken_off.endswith("were all refused: 403")
     assert (counts.cut_short, counts.recipients) == (True, counts.refused + counts.failed)
@@ -223,7 +223,7 @@ def test_progress_ends_with_the_whole() -> None:
         return ""
 
     counts = spread(
-        [people(*"abcdefgh")],
+        [recipients(*"abcdefgh")],
         FakeGateway({"a": GONE}),
         on_progress=watch,
     )
@@ -231,7 +231,7 @@ def test_progress_ends_with_the_whole() -> None:
     assert seen[-1] == counts
 
 
-def test_the_gone_do_not_pile_up() -> None:
+def test_rows_of_closed_connections_are_deleted_in_batches() -> None:
     names = [str(number) for number in range(MAX_GONE_ROWS * 2 + 10)]
     rows = FakeRows()
     gateway = FakeGateway(dict.fromkeys(names, GONE))
@@ -239,12 +239,12 @@ def test_the_gone_do_not_pile_up() -> None:
 
     def settled(each: Recipient, outcome: Outcome) -> None:
         nonlocal most
-        most = max(most, len(gateway.asked) - len(rows.forgotten))
+        most = max(most, len(gateway.asked) - len(rows.deleted))
 
-    pages = [people(*names[start : start + 100]) for start in range(0, len(names), 100)]
-    counts = spread(pages, gateway, rows, on_outcome=settled)
+    pages = [recipients(*names[start : start + 100]) for start in range(0, len(names), 100)]
+    counts = spread(pages, gateway, rows, settled=settled)
     assert (counts.gone, counts.forgotten) == (len(names), len(names))
-    assert sorted(rows.forgotten) == sorted(names)
+    assert sorted(rows.deleted) == sorted(names)
     assert MAX_GONE_ROWS < most <= MAX_GONE_ROWS + 100 + 512
 
 
@@ -274,7 +274,7 @@ def test_every_outcome_is_one_recipient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("connected_at", "forgotten"),
+    ("connected_at", "deleted"),
     [
         (None, True),
         (0, True),
@@ -283,9 +283,9 @@ def test_every_outcome_is_one_recipient() -> None:
         (NOW * 2, False),
     ],
 )
-def test_the_young_are_spared(connected_at: int | None, forgotten: bool) -> None:
+def test_young_rows_are_skipped(connected_at: int | None, deleted: bool) -> None:
     who = Recipient("a") if connected_at is None else recipient("a", connected_at)
-    assert is_deletable(who, NOW) == forgotten
+    assert is_deletable(who, NOW) == deleted
 
 
 def test_a_time_that_is_none_is_old() -> None:
@@ -293,14 +293,14 @@ def test_a_time_that_is_none_is_old() -> None:
     assert is_deletable(odd, NOW)
 
 
-def test_a_crowd_is_at_its_end_with_the_others_and_not_when_it_is_full() -> None:
+def test_source_ends_with_its_pages_and_pauses_when_full() -> None:
     full = True
-    crowd = RecipientSource(Pages([people("a")]), paused=lambda: full)
-    assert (crowd.next(), crowd.ended) == (None, False)
+    source = RecipientSource(Pages([recipients("a")]), paused=lambda: full)
+    assert (source.next(), source.ended) == (None, False)
     full = False
-    assert crowd.next() == people("a")
-    assert (crowd.next(), crowd.ended) == (None, True)
+    assert source.next() == recipients("a")
+    assert (source.next(), source.ended) == (None, True)
 
 
 def test_no_deadline_is_never() -> None:
-    assert spread([people("a")], deadline=math.inf).delivered == 1
+    assert spread([recipients("a")], deadline=math.inf).delivered == 1

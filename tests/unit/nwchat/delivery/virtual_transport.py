@@ -22,13 +22,13 @@ DYNAMODB = "https://dynamodb.example"
 
 
 @dataclass
-class Virtual:
+class VirtualTransport:
     """`answer` is asked for the answer to each call, with its host; one takes `seconds` to come."""
 
     answer: Callable[[str, Call[Any]], Answer]
     seconds: float = 0.01
     now: float = 0.0
-    most_under_way: int = 0
+    max_in_flight: int = 0
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         coming: deque[tuple[float, Call[Any]]] = deque()
@@ -39,7 +39,7 @@ class Virtual:
                 coming.append((self.now + self.seconds, call))
             if scheduler.done:
                 return
-            self.most_under_way = max(self.most_under_way, len(coming))
+            self.max_in_flight = max(self.max_in_flight, len(coming))
             if coming:
                 due, call = coming.popleft()
                 self.now = max(self.now, due)
@@ -84,13 +84,13 @@ def make_poster(
     now_ms: int = 0,
     seconds: float = 0.01,
     credentials: Callable[[], Credentials] = lambda: Credentials("AK", "secret"),
-) -> tuple[Poster, Virtual]:
+) -> tuple[Poster, VirtualTransport]:
     """A real one, over a transport that is not. `rows` answers what deletes rows."""
 
     def answer(host: str, call: Call[Any]) -> Answer:
         return gateway(call) if host == "gateway.example" else rows(call)
 
-    transport = Virtual(answer, seconds)
+    transport = VirtualTransport(answer, seconds)
     region = "us-east-2"
     deleting = RowDeletion(DYNAMODB, region, "connections", credentials)
     return Poster(transport, GATEWAY, region, credentials, deleting, lambda: now_ms), transport
@@ -132,6 +132,6 @@ class Pages:
         return page
 
 
-def people(*names: str) -> tuple[Recipient, ...]:
+def recipients(*names: str) -> tuple[Recipient, ...]:
     """Recipients that have been connected since the epoch."""
     return tuple(Recipient(name, {"connected_at": {"N": "0"}}) for name in names)

@@ -72,7 +72,7 @@ def test_what_is_no_event(event: object) -> None:
         segments.from_event(event)
 
 
-def test_it_goes_on_only_so_often() -> None:
+def test_number_of_continuations_is_bounded() -> None:
     assert segments.remainder_of(ONE, "c9") == replace(ONE, start="c9", hops=3)
     assert segments.remainder_of(replace(ONE, hops=MAX_HOPS), "c9") is None
 

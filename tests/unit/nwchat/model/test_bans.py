@@ -27,7 +27,7 @@ from nwchat.model.bans import (
     user_key,
 )
 from nwchat.runtime import Response
-from tests.unit.nwchat.test_handlers import NOW, Chat, FakeStore, error, frame, handshake, room
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeStore, error, frame, handshake, room
 
 # Keys ---------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ def test_a_row_is_kept_after_the_end_and_for_ever_without_one() -> None:
     assert "expires_at" not in ban_row(Ban("k", "w"))
 
 
-def test_rows_of_somebody_elses_making_can_be_read() -> None:
+def test_rows_with_unusual_attributes_are_read() -> None:
     strange: dict[str, Any] = {
         "id": {"S": "user#bob"},
         "until": {"S": "soon"},
@@ -150,12 +150,12 @@ def test_rows_of_somebody_elses_making_can_be_read() -> None:
         ([None, NOW - 1], None),
     ],
 )
-def test_that_holds_which_lasts_longest(untils: list[int | None], expected: object) -> None:
+def test_longest_active_ban_applies(untils: list[int | None], expected: object) -> None:
     found = longest_active((ban_row(Ban(f"k{at}", "w", until)) for at, until in enumerate(untils)), NOW)
     assert ("none" if found is None else found.until) == expected
 
 
-def test_the_banned_are_told_until_when_and_not_why() -> None:
+def test_ban_notice_has_end_and_no_reason() -> None:
     assert ban_notice(FULL) == "you are banned from this chat until 2023-11-14T22:13:21Z"
     assert ban_notice(Ban("k", "w", reason="spam")) == "you are banned from this chat"
 
@@ -200,7 +200,7 @@ def says(chat: Chat, body: str, address: str = "1.2.3.4", **context: Any) -> Res
         "identity": {"sourceIp": address},
         **context,
     }
-    return message({"requestContext": request, "body": body}, chat.tools, chat.poster, math.inf, chat.log)
+    return message({"requestContext": request, "body": body}, chat.services, chat.poster, math.inf, chat.log)
 
 
 def token(sender_id: str, uname: str) -> dict[str, Any]:
@@ -208,79 +208,79 @@ def token(sender_id: str, uname: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("key", ["user#bob", "user#7", "address#1.2.3.4"])
-def test_a_banned_one_is_told_and_nobody_else_hears_of_it(key: str) -> None:
+def test_banned_sender_is_notified_and_others_receive_nothing(key: str) -> None:
     chat = Chat(room("a", "me"))
     chat.store.ban(Ban(key, "w"))
     assert says(chat, SAYS) == {"statusCode": 200}
-    assert chat.gateway.heard == {"me": [MUTED]}
+    assert chat.gateway.received == {"me": [MUTED]}
     assert (chat.store.messages, chat.store.sent) == ([], {})
     (line,) = chat.logged()
     assert (line["level"], line["message"], line["code"]) == ("INFO", "refused", "muted")
 
 
-def test_whoever_is_not_banned_is_heard() -> None:
+def test_message_of_other_sender_is_delivered() -> None:
     chat = Chat(room("a"))
     chat.store.ban(Ban("user#bo", "w"), Ban("address#1.2.3.5", "w"), Ban("user#bob", "w", NOW))
     says(chat, SAYS)
-    assert chat.gateway.heard["a"] == [frame(1, "hi", "Bob", "7")]
-    assert chat.store.looked_up == [("user#7", "user#bob", "address#1.2.3.4")]
+    assert chat.gateway.received["a"] == [frame(1, "hi", "Bob", "7")]
+    assert chat.store.ban_lookups == [("user#7", "user#bob", "address#1.2.3.4")]
 
 
-def test_whoever_shares_a_prefix_of_ipv6_shares_the_ban() -> None:
+def test_ipv6_prefix_shares_the_ban() -> None:
     chat = Chat(room("a"))
     chat.store.ban(Ban("address#2001:db8::/64", "w"))
     says(chat, '{"message": "hi", "client_id": "k"}', "2001:db8::abcd")
-    assert chat.gateway.heard == {"me": [MUTED]}
+    assert chat.gateway.received == {"me": [MUTED]}
     says(chat, "hi", "2001:db8:0:1::abcd")
-    assert chat.gateway.heard["a"] == [frame(1, "hi")]
+    assert chat.gateway.received["a"] == [frame(1, "hi")]
 
 
-def test_the_history_is_not_for_the_banned_but_a_ping_is() -> None:
+def test_banned_client_gets_no_history_but_pong() -> None:
     chat = Chat(room("me"))
     chat.store.ban(Ban("address#1.2.3.4", "w"))
     says(chat, '{"action": "history", "client_id": "k"}')
     says(chat, '{"action": "ping"}')
-    assert chat.gateway.heard == {"me": [MUTED, {"type": "pong"}]}
+    assert chat.gateway.received == {"me": [MUTED, {"type": "pong"}]}
 
 
-def test_with_a_token_it_counts_who_the_token_says() -> None:
+def test_token_decides_which_ban_applies() -> None:
     chat = Chat(room("me"))
     chat.store.ban(Ban("user#7", "7"))
     says(chat, SAYS, **token("8", "Eve"))
-    assert chat.store.looked_up == [("user#8", "user#eve", "address#1.2.3.4")]
-    assert chat.gateway.heard["me"][0]["type"] == "ack"
+    assert chat.store.ban_lookups == [("user#8", "user#eve", "address#1.2.3.4")]
+    assert chat.gateway.received["me"][0]["type"] == "ack"
     for body in ('{"message": "hi", "client_id": "k"}', '{"action": "history", "client_id": "k"}'):
         chat.gateway.got.clear()
         says(chat, body, **token("7", "Bob"))
-        assert chat.gateway.heard == {"me": [MUTED]}
+        assert chat.gateway.received == {"me": [MUTED]}
 
 
-def test_what_is_over_the_rate_looks_nothing_up() -> None:
+def test_rate_limited_frame_reads_no_bans() -> None:
     store = room("me")
     store.allowed = 2
     chat = Chat(store)
     store.ban(Ban("user#bob", "w"))
     for _ in range(5):
         says(chat, SAYS)
-    assert [each["code"] for each in chat.gateway.heard["me"]] == ["muted"] * 2 + ["rate_limited"] * 3
-    assert len(store.looked_up) == 2
+    assert [each["code"] for each in chat.gateway.received["me"]] == ["muted"] * 2 + ["rate_limited"] * 3
+    assert len(store.ban_lookups) == 2
 
 
-def test_a_frame_that_is_refused_anyhow_looks_nothing_up() -> None:
+def test_refused_frame_reads_no_bans() -> None:
     chat = Chat(room("me"))
     for body in ("", '{"action": "ping"}', "x" * 2000):
         says(chat, body)
-    assert chat.store.looked_up == []
+    assert chat.store.ban_lookups == []
 
 
-def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
+def test_messages_are_delivered_when_bans_cannot_be_read() -> None:
     store = room("a")
     store.broken = "bans"
     store.ban(Ban("user#bob", "w"))
     chat = Chat(store)
     assert says(chat, SAYS) == {"statusCode": 200}
-    assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
-    assert chat.gateway.heard["a"] == [frame(1, "hi", "Bob", "7")]
+    assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}
+    assert chat.gateway.received["a"] == [frame(1, "hi", "Bob", "7")]
     lines = [each for each in chat.logged() if each["level"] == "WARNING"]
     assert [each["message"] for each in lines] == ["the bans cannot be read: nobody is kept out"] * 2
     assert {each["errorMessage"] for each in lines} == {"table away"}
@@ -297,19 +297,19 @@ def test_when_bans_cannot_be_read_people_go_on_talking() -> None:
         ("user#7", token("8", "Bob"), 200),
     ],
 )
-def test_a_banned_one_is_not_let_in(key: str, context: dict[str, Any], status: int) -> None:
+def test_banned_client_cannot_connect(key: str, context: dict[str, Any], status: int) -> None:
     chat = Chat(FakeStore())
     chat.store.ban(Ban(key, key.partition("#")[2], NOW + 1))
     event = handshake()
     event["requestContext"] |= context
-    assert connect(event, chat.tools, chat.log) == {"statusCode": status}
+    assert connect(event, chat.services, chat.log) == {"statusCode": status}
     assert len(chat.store.rows) == (status == 200)
     if status == 403:
         (line,) = chat.logged()
         assert (line["level"], line["message"], line["ban"]) == ("WARNING", "banned", key)
 
 
-def test_an_ended_ban_lets_in() -> None:
+def test_expired_ban_does_not_prevent_connect() -> None:
     chat = Chat(FakeStore())
     chat.store.ban(Ban("address#1.2.3.4", "w", NOW))
-    assert connect(handshake(), chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}

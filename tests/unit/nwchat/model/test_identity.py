@@ -12,7 +12,7 @@ from nwchat.config import Config
 from nwchat.connect import connect
 from nwchat.message import message
 from nwchat.model.identity import Identity
-from tests.unit.nwchat.test_handlers import NOW, Chat, FakeStore, error, frame, handshake, room
+from tests.unit.nwchat.fake_chat import NOW, Chat, FakeStore, error, frame, handshake, room
 
 EVA = Identity("7", "eva", "moderator")
 CLAIMED = {"message": "hi", "uname": "admin", "sender_id": "1"}
@@ -23,17 +23,17 @@ def says(chat: Chat, body: str, who: Identity | None, connection_id: str = "me")
     if who is not None:
         # As API Gateway hands it on, with what it adds.
         request["authorizer"] = {**who.as_context(), "principalId": who.sender_id, "integrationLatency": 3}
-    return message({"requestContext": request, "body": body}, chat.tools, chat.poster, math.inf, chat.log)
+    return message({"requestContext": request, "body": body}, chat.services, chat.poster, math.inf, chat.log)
 
 
 @pytest.mark.parametrize("tokens", [True, False])
 @pytest.mark.parametrize("body", [json.dumps(CLAIMED), json.dumps({"action": "onMessage", **CLAIMED}), "hi"])
-def test_a_message_is_of_whom_the_token_says(tokens: bool, body: str) -> None:
+def test_token_decides_sender_of_message(tokens: bool, body: str) -> None:
     chat = Chat(room("me", "other"), tokens=tokens)
     assert says(chat, body, EVA) == {"statusCode": 200}
     said = frame(1, "hi", "eva", "7")
-    assert chat.gateway.heard == {"me": [said], "other": [said]}
-    assert chat.store.seen_by == [("me", NOW - 60_000, "eva", "7")]
+    assert chat.gateway.received == {"me": [said], "other": [said]}
+    assert chat.store.activity == [("me", NOW - 60_000, "eva", "7")]
 
 
 def test_the_key_of_a_message_is_its_senders_by_the_token() -> None:
@@ -45,36 +45,36 @@ def test_the_key_of_a_message_is_its_senders_by_the_token() -> None:
 @pytest.mark.parametrize(
     "body", [json.dumps({**CLAIMED, "client_id": "k"}), '{"action": "history", "client_id": "k"}']
 )
-def test_in_token_mode_nobody_without_one_is_heard_or_answered(body: str) -> None:
+def test_token_mode_ignores_frames_without_identity(body: str) -> None:
     chat = Chat(room("me", "other"), tokens=True)
     assert says(chat, body, None) == {"statusCode": 200}
     refusal = error("unauthorized", "connect again, with a token", client_id="k")
-    assert chat.gateway.heard == {"me": [refusal]}
+    assert chat.gateway.received == {"me": [refusal]}
     assert chat.store.messages == []
     assert [each["code"] for each in chat.logged()] == ["unauthorized"]
 
 
-def test_an_authorizer_without_an_id_is_nobody() -> None:
+def test_authorizer_context_without_id_has_no_identity() -> None:
     chat = Chat(room("me"), tokens=True)
     says(chat, "hi", Identity("", "admin"))
     assert chat.store.messages == []
 
 
-def test_who_connects_is_known_from_the_start() -> None:
+def test_identity_is_stored_on_connect() -> None:
     chat = Chat(FakeStore(), tokens=True)
     event: dict[str, Any] = handshake()
     event["requestContext"]["authorizer"] = EVA.as_context()
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 200}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 200}
     (row,) = chat.store.rows.values()
     assert (row.sender_id, row.uname) == ("7", "eva")
 
 
 @pytest.mark.parametrize("authorizer", [None, {}, {"principalId": "7"}, "7"])
-def test_without_an_authorizer_nobody_comes_in(authorizer: Any) -> None:
+def test_connect_is_refused_without_authorizer(authorizer: Any) -> None:
     chat = Chat(FakeStore(), tokens=True)
     event: dict[str, Any] = handshake()
     event["requestContext"]["authorizer"] = authorizer
-    assert connect(event, chat.tools, chat.log) == {"statusCode": 403}
+    assert connect(event, chat.services, chat.log) == {"statusCode": 403}
     assert chat.store.rows == {}
 
 

@@ -185,7 +185,7 @@ def test_frames_always_encode(one: str, other: str) -> None:
         assert isinstance(json.loads(frame.encode()), dict)
 
 
-def test_frames_to_the_letter() -> None:
+def test_frames_have_exact_json() -> None:
     message = Message(ID_1, 'ü "<b>"', "tchalvak", "128274", 1681948677627)
     assert wire.message_frame(message) == (
         '{"type":"message","id":"' + ID_1 + '","message":"ü \\"<b>\\"","uname":"tchalvak",'
@@ -276,7 +276,7 @@ def test_a_history_never_exceeds_its_size(messages: list[Message], forward: bool
     assert len(frame.encode()) <= max_bytes
 
 
-def test_who_the_client_says_it_is_can_be_left_unread() -> None:
+def test_claimed_identity_can_be_ignored() -> None:
     frame = obj(message="hi", uname=["a"], sender_id={"b": 1}, client_id="c")
     assert wire.parse(frame, names=False) == MessageRequest("hi", "", "", "c")
     assert wire.parse(obj(message="hi", uname="a", sender_id="7"), names=False) == MessageRequest("hi")

@@ -16,7 +16,9 @@ from nwchatctl.signals import Terminated
 
 @pytest.mark.parametrize("error", [RuntimeError("AWS refuses Scan"), Terminated()])
 @pytest.mark.parametrize("ephemeral", [False, True])
-def test_it_says_where_it_is(monkeypatch: pytest.MonkeyPatch, error: BaseException, ephemeral: bool) -> None:
+def test_failure_after_storing_notes_message_id(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, ephemeral: bool
+) -> None:
     def send(*_: object) -> None:
         raise error
 

@@ -17,7 +17,7 @@ SECONDS = 10.0
 
 
 @pytest.fixture(autouse=True)
-def mended(monkeypatch: pytest.MonkeyPatch) -> None:
+def patched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TCPServer, "_read_data", keepalive.read_data)
     monkeypatch.setattr(TCPServer, "protocol_send", keepalive.protocol_send)
 
@@ -49,7 +49,7 @@ async def served(
         await asyncio.wait_for(over.wait(), SECONDS)
 
 
-def test_who_closes_between_two_requests_is_let_go() -> None:
+def test_client_that_closes_between_requests_is_released() -> None:
     async def scenario() -> None:
         answering = asyncio.Event()
         answering.set()
@@ -64,16 +64,16 @@ def test_who_closes_between_two_requests_is_let_go() -> None:
     asyncio.run(scenario())
 
 
-def test_who_closes_before_the_answer_is_let_go_after_it() -> None:
+def test_client_that_closes_before_response_is_released_after_it() -> None:
     async def scenario() -> None:
         answering = asyncio.Event()
 
-        async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def short_timeouts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(REQUEST)
             writer.write_eof()
             asyncio.get_running_loop().call_later(0.1, answering.set)
             await reader.read()
 
-        await served(impatient, answering)
+        await served(short_timeouts, answering)
 
     asyncio.run(scenario())

@@ -82,6 +82,6 @@ def test_a_process_that_died_is_not_waited_for() -> None:
     assert log_tail.drain(of(dead, "Traceback", "Killed")) == "Traceback\nKilled"
 
 
-def test_another_script_is_told_from_the_one_that_is_known() -> None:
+def test_other_script_is_distinguished() -> None:
     with pytest.raises(RuntimeError):
         log_tail.marked("print('another')")

@@ -1,0 +1,195 @@
+"""The function handlers over tables, a gateway and a log that are held in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from nwchat.config import Config
+from nwchat.delivery.signing import Credentials
+from nwchat.log import JsonFormatter, Log
+from nwchat.message import message
+from nwchat.model.bans import Ban, ban_row
+from nwchat.model.ids import first_ulid
+from nwchat.model.limits import Limits
+from nwchat.model.paging import page_of
+from nwchat.model.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
+from nwchat.model.wire import Message, Page
+from nwchat.runtime import Response, Services
+from nwchat.storage.scan import ScanPage, ScanSegment
+from nwchat.storage.store import Appended, Dedup, Duplicate, Store, Stored
+from tests.unit.nwchat.delivery import virtual_transport
+from tests.unit.nwchat.delivery.virtual_transport import FAILED_CONDITION, holds
+
+NOW = 1_700_000_000_000
+
+
+class FakeStore(Store):
+    """Both tables in memory. A name in `broken` makes the method of that name raise."""
+
+    def __init__(self, *connections: Connection, broken: str = "", allowed: int = 99) -> None:
+        self.rows = {each.connection_id: each for each in connections}
+        self.messages: list[Message] = []
+        self.expiries: list[int] = []
+        self.sent: dict[tuple[str, str], str] = {}
+        self.activity: list[tuple[str, int, str, str]] = []
+        self.broken = broken
+        self.allowed = allowed
+        self.banned: dict[str, Ban] = {}
+        self.ban_lookups: list[Sequence[str]] = []
+
+    def _may_break(self, name: str) -> None:
+        if self.broken == name:
+            raise OSError("table away")
+
+    def add_connection(self, connection: Connection) -> None:
+        self._may_break("add_connection")
+        self.rows[connection.connection_id] = connection
+
+    def remove_connection(self, connection_id: str) -> None:
+        self._may_break("remove_connection")
+        self.rows.pop(connection_id, None)
+
+    def delete(self, call: Any) -> virtual_transport.Answer:
+        """What DynamoDB answers to the DeleteItem of a fan-out."""
+        request = json.loads(call.body)
+        name = request["Key"]["connection_id"]["S"]
+        there = self.rows.get(name)
+        if not holds(request, None if there is None else connection_row(there)):
+            return FAILED_CONDITION
+        del self.rows[name]
+        return 200, b"{}"
+
+    def record_activity(
+        self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
+    ) -> bool:
+        self._may_break("record_activity")
+        self.activity.append((connection_id, connected_at, uname, sender_id))
+        return len(self.activity) <= self.allowed
+
+    def ban(self, *bans: Ban) -> None:
+        self.banned |= {each.key: each for each in bans}
+
+    def bans(self, keys: Sequence[str]) -> list[Row]:
+        self._may_break("bans")
+        self.ban_lookups.append(keys)
+        return [ban_row(self.banned[key]) for key in keys if key in self.banned]
+
+    def scan(self, segment: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
+        for each in sorted(self.rows.values(), key=lambda row: row.connection_id)[
+            segment.number :: segment.total
+        ]:
+            if each.connection_id > segment.start:
+                row = connection_row(each)
+                kept = {name: row[name] for name in CONNECTION_KEYS if name in row}
+                yield ScanPage([Recipient(each.connection_id, kept)], segment)
+        self._may_break("scan")
+
+    def append(
+        self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None
+    ) -> Appended:
+        self._may_break("append")
+        if dedup is not None:
+            key = (dedup.scope, dedup.key)
+            if key in self.sent:
+                return Duplicate(self.sent[key])
+            self.sent[key] = message.id
+        self.messages.append(message)
+        self.expiries.append(expires_at)
+        return Stored(message.id)
+
+    def page(
+        self,
+        limit: int,
+        now_ms: int,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        consistent: bool = False,
+    ) -> Page:
+        wanted = [each for each in self.messages if after is None or each.id > after]
+        near_first = wanted if after is not None else wanted[::-1]
+        return page_of(near_first[: limit + 1], limit, before=before, after=after)
+
+
+class FakeGateway(virtual_transport.FakeGateway):
+    """What each socket got, as objects."""
+
+    @property
+    def received(self) -> dict[str, list[Any]]:
+        return {name: [json.loads(each) for each in frames] for name, frames in self.got.items()}
+
+
+class Chat:
+    """The handlers with everything around them in memory."""
+
+    def __init__(
+        self,
+        store: FakeStore,
+        gateway: FakeGateway | None = None,
+        credentials: Callable[[], Credentials] = lambda: Credentials("AK", "secret"),
+        **config: Any,
+    ) -> None:
+        self.store = store
+        self.gateway = gateway or FakeGateway()
+        self.poster, self.transport = virtual_transport.make_poster(
+            self.gateway, store.delete, now_ms=NOW, seconds=1.0, credentials=credentials
+        )
+        self.output = io.StringIO()
+        logger = logging.Logger("nwchat", logging.INFO)
+        handler = logging.StreamHandler(self.output)
+        handler.setFormatter(JsonFormatter())
+        logger.addHandler(handler)
+        self.log = Log(logger, {"request_id": "r1", "connection_id": "c1"})
+        made = iter(range(1, 1000))
+        self.services = Services(
+            Config("connections", "messages", **config),
+            store,
+            now_ms=lambda: NOW,
+            new_id=lambda: first_ulid(next(made)),
+            invoke_fanout=lambda segments: [],
+            estimated_size=int,
+            token_keys=tuple,
+        )
+
+    def send(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:
+        request = {"routeKey": "$default", "connectionId": connection_id, "connectedAt": NOW - 60_000}
+        event = {"requestContext": request, "body": body}
+        return message(event, self.services, self.poster, deadline, self.log)
+
+    def logged(self) -> list[Any]:
+        return [json.loads(line) for line in self.output.getvalue().splitlines()]
+
+
+def room(*names: str) -> FakeStore:
+    return FakeStore(*(Connection(name, NOW - 60_000) for name in names))
+
+
+def frame(number: int, text: str, uname: str = "", sender_id: str = "") -> dict[str, str]:
+    return {
+        "type": "message",
+        "id": first_ulid(number),
+        "message": text,
+        "uname": uname,
+        "sender_id": sender_id,
+        "date": str(NOW),
+    }
+
+
+def error(code: str, detail: str, **client_id: str) -> dict[str, str]:
+    return {"type": "error", "code": code, "detail": detail, **client_id}
+
+
+def handshake(**headers: str) -> dict[str, Any]:
+    return {
+        "headers": {"Host": "h", "User-Agent": "agent from headers", **headers},
+        "requestContext": {
+            "connectionId": "c1=",
+            "connectedAt": NOW - 5,
+            "identity": {"sourceIp": "1.2.3.4", "userAgent": "agent"},
+        },
+    }
