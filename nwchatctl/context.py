@@ -53,11 +53,11 @@ class GlobalOptions:
 
     def words(self) -> tuple[str, ...]:
         """Those that say which chat is meant, as they are typed."""
-        said: list[str] = ["--sandbox"] if self.sandbox else []
+        words: list[str] = ["--sandbox"] if self.sandbox else []
         for name, value in (("config", self.config), ("profile", self.profile), ("region", self.region)):
             if value is not None:
-                said += [f"--{name}", str(value)]
-        return tuple(said)
+                words += [f"--{name}", str(value)]
+        return tuple(words)
 
 
 @dataclass
@@ -156,10 +156,10 @@ class App:
 
         target = load_target(self.environ)
         # A region that was asked for counts here as it does on AWS.
-        asked = self.settings.aws.region or self.environ.get("AWS_DEFAULT_REGION")
+        region = self.settings.aws.region or self.environ.get("AWS_DEFAULT_REGION")
         keys = StaticCredentials(target.access_key_id, target.secret_access_key)
         return Aws(
-            Access(region=asked or target.region, endpoint=target.endpoint, credentials=keys), self._trace
+            Access(region=region or target.region, endpoint=target.endpoint, credentials=keys), self._trace
         )
 
     @property

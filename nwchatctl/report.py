@@ -64,7 +64,7 @@ class StreamedList:
 class Report:
     """The outcome of a command: `data` is its `--json` object, `body` the same for a person.
 
-    A value of `data` may be `Growing`; one that is a function is asked when its turn to be written comes.
+    A value of `data` may be a `StreamedList`, or a function, which is called when its value is written.
 
     `warnings` go to stderr in every mode but `-q`; `notes` (what to do next) to stderr, for people only.
     """

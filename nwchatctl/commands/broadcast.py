@@ -88,13 +88,13 @@ def broadcast(
         )
     if text == "-":
         text = stdin_bytes().read(_MAX_STDIN).decode("utf-8", "replace")
-    asked = request.make_request(
+    announcement = request.make_request(
         app, text, sender, key=key or "", to_user=to_user or "", ephemeral=ephemeral, rate=rate, via=via.value
     )
     began = time.monotonic()
     if dry_run:
-        return _report(run.preview(app, asked), began, dry_run=True)
-    return _report(run.run(app, asked), began, dry_run=False)
+        return _report(run.preview(app, announcement), began, dry_run=True)
+    return _report(run.run(app, announcement), began, dry_run=False)
 
 
 def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:

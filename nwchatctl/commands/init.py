@@ -67,10 +67,10 @@ def init(
     text = template.template(chosen)
     if not dry_run:
         _write(target, text, force=force)
-    said = Line(f"wrote {target}", Mark.GOOD)
+    done = Line(f"wrote {target}", Mark.GOOD)
     return Report(
         data={"path": str(target), "written": not dry_run, "dry_run": dry_run, "text": text},
-        body=tuple(Line(each) for each in text.splitlines()) if dry_run else (said,),
+        body=tuple(Line(each) for each in text.splitlines()) if dry_run else (done,),
         notes=() if dry_run else ("look it over, then see what would be built: nwchatctl plan",),
     )
 

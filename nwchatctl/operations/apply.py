@@ -1,4 +1,4 @@
-"""Carrying out a plan in front of the operator: progress while it runs, one error if it fails."""
+"""Applies a plan: progress while it runs, one error if it fails."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Changes:
 
 @contextmanager
 def changing(app: App, found: Planned, seen: LockState, command: str) -> Iterator[Changes]:
-    """Within, the chat is ours to change: the lock is held, and there is the table for it.
+    """Within, this process holds the lock, and the table for it exists.
 
-    Raises as `_lock.locked`.
+    Raises as `lock.locked`.
     """
     own = frozenset() if found.live.rows.there else frozenset({("table", found.cloud.names.deploys)})
     made = carry_out(app, split(found.plan, own)[0], lambda: None) if own else 0
     if own and not made:
-        # It is there and cannot be read: one that died a moment ago made it, and it is CREATING still.
+        # It exists and cannot be read yet: a deploy that died a moment ago made it, and it is still CREATING.
         found.cloud.tables.wait(found.cloud.names.deploys)
     with locked(app, seen, command) as guard:
         yield Changes(app, guard, made, own)

@@ -34,7 +34,7 @@ def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
     if found.lacking and logs_access(plan) and not dry_run:
         raise ChatError(
             _why(app),
-            hint=f"`{app.command('deploy', FLAG)}` makes a role and sets it for all of {_everything(app)}; "
+            hint=f"`{app.command('deploy', FLAG)}` makes a role and sets it for all of {_api_gateway(app)}; "
             "without it, set logs.access = false",
             code="account_logging_role",
         )
@@ -42,25 +42,25 @@ def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
         app.warn(_warning(app))
     elif found.sets:
         app.warn(
-            f"account-wide: {_everything(app)} will log with {app.cloud.logging_role.own_role}; "
+            f"account-wide: {_api_gateway(app)} will log with {app.cloud.logging_role.own_role}; "
             "it has no role now"
         )
     elif asked:
-        app.say(Line(f"{_everything(app)} logs with {current} already, which is left as it is", Mark.DIM))
+        app.say(Line(f"{_api_gateway(app)} logs with {current} already, which is left as it is", Mark.DIM))
     return found
 
 
 def confirm_role(app: App, role: Logging, *, yes: bool) -> None:
     """Asks before the account's setting is changed. Raises ChatError, exit 7."""
     if role.sets:
-        app.confirm(f"Set the logging role for {_everything(app)}?", given=yes, flag="--yes")
+        app.confirm(f"Set the logging role for {_api_gateway(app)}?", given=yes, flag="--yes")
 
 
 def set_role(app: App, role: Logging) -> None:
     """Makes and sets the account's role where that was asked for."""
     if role.sets:
         app.cloud.logging_role.set_logging_role()
-        app.say(Line(f"{_everything(app)} logs with {app.cloud.logging_role.own_role}", Mark.GOOD))
+        app.say(Line(f"{_api_gateway(app)} logs with {app.cloud.logging_role.own_role}", Mark.GOOD))
 
 
 def account_role(app: App) -> tuple[Key, ...]:
@@ -74,9 +74,9 @@ def _warning(app: App) -> str:
 
 
 def _why(app: App) -> str:
-    return f"logs.access is on, and {_everything(app)} has no role to log with"
+    return f"logs.access is on, and {_api_gateway(app)} has no role to log with"
 
 
-def _everything(app: App) -> str:
+def _api_gateway(app: App) -> str:
     where = app.cloud.location
     return f"API Gateway in account {where.account}, {where.region}"

@@ -34,8 +34,8 @@ def dns_notes(records: Sequence[DnsRecordToCreate]) -> tuple[str, ...]:
         return ()
     apex = any(each.type == "ALIAS" for each in records)
     more = "; ALIAS is called ANAME or a flattened CNAME by some" if apex else ""
-    said = ", ".join(f"{each.name} {each.type} {each.value}" for each in records)
-    return (f"create where the name's DNS lives, if it is not there: {said}{more}",)
+    listed = ", ".join(f"{each.name} {each.type} {each.value}" for each in records)
+    return (f"create where the name's DNS lives, if it is not there: {listed}{more}",)
 
 
 def unread_domains(facts: DomainFacts) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def line(data: Mapping[str, object]) -> str:
 
 
 def pieces(data: Mapping[str, object]) -> Iterator[str]:
-    """The same line bit by bit, for data that is made while it is written: `nwchatctl.report.Growing`."""
+    """The same line in pieces, for data that is made while it is written: `nwchatctl.report.StreamedList`."""
     if not any(isinstance(value, StreamedList) or callable(value) for value in data.values()):
         yield line(data)
         return

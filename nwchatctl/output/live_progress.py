@@ -50,8 +50,8 @@ class LiveProgress(Progress):
     def update(self, count: int, text: str = "") -> None:
         if self._bar is None:
             return
-        said = f"{self._label}: {untrusted(text)}" if text else self._label
-        self._rich.update(self._bar, completed=count, description=said)
+        description = f"{self._label}: {untrusted(text)}" if text else self._label
+        self._rich.update(self._bar, completed=count, description=description)
         if self._total is not None and count > self._total:
             # It was an estimate.
             self._total = None

@@ -73,5 +73,5 @@ def _short(value: str, verbose: bool) -> str:
 def summary(changes: Sequence[Change]) -> str:
     """`3 to create, 1 to update`, or that there is nothing to do."""
     counts = [(verb, sum(each.action == verb for each in changes)) for verb in ("create", "update", "delete")]
-    said = ", ".join(f"{count} to {verb}" for verb, count in counts if count)
-    return said or "nothing to do: the chat is as configured"
+    text = ", ".join(f"{count} to {verb}" for verb, count in counts if count)
+    return text or "nothing to do: the chat is as configured"

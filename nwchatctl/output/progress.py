@@ -76,5 +76,5 @@ class PlainProgress(Progress):
 
 def step_line(streams: Streams, kind: str, name: str, text: str, ok: bool, took: float) -> str:
     """What is printed of a step that has ended."""
-    said = streams.styled_error(untrusted(text), Mark.GOOD if ok else Mark.BAD)
-    return f"{untrusted(kind)} {untrusted(name)} {said} ({took:.1f} s)"
+    result = streams.styled_error(untrusted(text), Mark.GOOD if ok else Mark.BAD)
+    return f"{untrusted(kind)} {untrusted(name)} {result} ({took:.1f} s)"

@@ -16,7 +16,7 @@ def confirm(streams: Streams, question: str, *, given: bool, flag: str, json: bo
     """
     if given:
         return
-    _somebody(streams, question, flag, json)
+    _require_terminal(streams, question, flag, json)
     if (_answer(streams, f"{question} [y/N] ") or "").strip().lower() not in ("y", "yes"):
         raise _declined()
 
@@ -34,7 +34,7 @@ def confirm_name(streams: Streams, name: str, *, given: str, flag: str, json: bo
         )
     # A flag that takes no name, as --yes, is hinted at as it is.
     hinted = f"{flag} {name}" if flag == "--confirm" else flag
-    _somebody(streams, f"this needs the name {name} typed", hinted, json)
+    _require_terminal(streams, f"this needs the name {name} typed", hinted, json)
     if (_answer(streams, f"Type the name, {name}, to go on: ") or "").strip() != name:
         raise _declined()
 
@@ -56,7 +56,7 @@ def ask(streams: Streams, question: str, default: str, check: Callable[[str], st
         streams.write_error(f"{untrusted(complaint)}\n")
 
 
-def _somebody(streams: Streams, question: str, flag: str, json: bool) -> None:
+def _require_terminal(streams: Streams, question: str, flag: str, json: bool) -> None:
     if streams.asks and not json:
         return
     reason = "--json never asks" if json else "there is no terminal to ask at"

@@ -177,9 +177,9 @@ def _still_sending(request: BroadcastRequest) -> ChatError:
 
 
 def _used_for_another(request: BroadcastRequest, record: BroadcastRecord) -> ChatError:
-    whom = f"user {record.to_user}" if record.to_user else "everybody"
+    recipients = f"user {record.to_user}" if record.to_user else "everybody"
     return ChatError(
-        f"id {request.key} was used for an announcement to {whom}",
+        f"id {request.key} was used for an announcement to {recipients}",
         hint="give another --id",
         code="id_taken",
         exit_code=Exit.USAGE,
