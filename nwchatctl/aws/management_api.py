@@ -23,7 +23,7 @@ def transport(aws: Aws) -> Transport:
     bundle = str(aws.session._session.get_config_variable("ca_bundle") or get_cert_path(True))
     proxy = _no_proxy if aws.access.endpoint else _proxy
     try:
-        from nwchatctl.net.curl_transport import CurlTransport
+        from nwchatctl.net.curl_transport import CurlTransport  # noqa: PLC0415 - pycurl may be missing
     except ImportError:
         return AsyncioTransport(verify=ssl.create_default_context(cafile=bundle), proxy=proxy)
     return CurlTransport(ca_bundle=bundle, proxy=proxy)

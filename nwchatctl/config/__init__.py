@@ -47,7 +47,7 @@ def load(
     Raises ChatError, exit 3, with every fault in its message: `config_missing` (the file that was asked
     for), `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
     """
-    from nwchatctl.config import loader
+    from nwchatctl.config import loader  # noqa: PLC0415 - imports pydantic, which is slow
 
     path = find(config, cwd=cwd, environ=environ)
     return loader.build(path, environ, flags)
@@ -90,7 +90,7 @@ def _is_file(path: Path) -> bool:
 
 def __getattr__(name: str) -> object:
     if name == "Settings":
-        from nwchatctl.config.settings import Settings as Settings
+        from nwchatctl.config.settings import Settings as Settings  # noqa: PLC0415 - as in `load`
 
         return Settings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -180,8 +180,8 @@ def _start(where: SandboxPaths, port: int, *, region: str, idle_stop: float) -> 
 
 
 def _check_health(port: int, where: SandboxPaths, begin: int) -> None:
-    # Only here, because it takes 30 ms to import.
-    import http.client
+    # Only a start needs it, and it takes 30 ms to import.
+    import http.client  # noqa: PLC0415 - see the comment above
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:

@@ -80,7 +80,7 @@ class AsyncioTransport:
         async with asyncio.timeout(CONNECT_SECONDS * 2):
             proxy = self._proxy(f"{scheme}://{host}")
             if proxy:
-                from nwchat.delivery import http_proxy
+                from nwchat.delivery import http_proxy  # noqa: PLC0415 - only with a proxy
 
                 sock = await http_proxy.connect_through(self._loop, proxy, name, port)
                 await self._loop.create_connection(lambda: line, sock=sock, **options)
