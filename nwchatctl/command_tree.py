@@ -57,14 +57,14 @@ class LazyCommands(Mapping[str, Any]):
     """Commands by name, in their order; what is listed is loaded by being taken out, and stays so."""
 
     def __init__(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
-        self._made: dict[str, Any] = {}
+        self._loaded: dict[str, Any] = {}
         self._entries = {_name(each): each for each in entries}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
+        if name not in self._loaded:
             entry = self._entries[name]
-            self._made[name] = _made(entry.load() if isinstance(entry, CommandEntry) else entry)
-        return self._made[name]
+            self._loaded[name] = _build(entry.load() if isinstance(entry, CommandEntry) else entry)
+        return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
@@ -75,10 +75,10 @@ class LazyCommands(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def shown(self, name: str) -> Any:
+    def summary(self, name: str) -> Any:
         """The command called `name` as a list shows it: its name and help. None where there is none."""
         entry = self._entries.get(name)
-        if isinstance(entry, CommandEntry) and name not in self._made:
+        if isinstance(entry, CommandEntry) and name not in self._loaded:
             return TyperCommand(name, help=entry.about)
         return self.get(name)
 
@@ -88,19 +88,19 @@ class Root(CommandGroup):
 
     def add_entries(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
         """Takes the commands that are in `entries`, in that order."""
-        self._branches = LazyCommands(entries)
+        self._lazy_commands = LazyCommands(entries)
         # typer asks for names and values only, and adds nothing to a group that is made.
-        self.commands: Any = self._branches
-        self.order = tuple(self._branches)
+        self.commands: Any = self._lazy_commands
+        self.order = tuple(self._lazy_commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """For lists of commands, in --help and for a shell that completes one."""
-        return self._branches.shown(cmd_name)
+        return self._lazy_commands.summary(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """For running it: as a Group's, with the command itself."""
-        if args[0] in self._branches:
-            return args[0], self._branches[args[0]], args[1:]
+        if args[0] in self._lazy_commands:
+            return args[0], self._lazy_commands[args[0]], args[1:]
         return super().resolve_command(ctx, args)
 
 
@@ -108,11 +108,11 @@ def _name(entry: Command | Commands | CommandEntry) -> str:
     return entry.name if not isinstance(entry, Command) else entry.name or entry.function.__name__
 
 
-def _made(entry: Command | Commands) -> Any:
+def _build(entry: Command | Commands) -> Any:
     """As typer makes it within a tree like ours."""
-    stem = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    typer_app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     if isinstance(entry, Command):
-        stem.command(entry.name or None, epilog=entry.epilog)(entry.function)
-        return typer.main.get_group(stem).commands.popitem()[1]
-    stem.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
-    return typer.main.get_group(stem).commands[entry.name]
+        typer_app.command(entry.name or None, epilog=entry.epilog)(entry.function)
+        return typer.main.get_group(typer_app).commands.popitem()[1]
+    typer_app.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
+    return typer.main.get_group(typer_app).commands[entry.name]

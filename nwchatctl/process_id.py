@@ -19,7 +19,7 @@ def this_process() -> str:
     """What tells this process from every other, on any machine and at any time: `machine/pid/start`."""
     pid = os.getpid()
     try:
-        return f"{_machine()}/{pid}/{_started(pid)}"
+        return f"{_machine()}/{pid}/{_start_time(pid)}"
     except OSError:
         return f"{_machine()}/{pid}/"
 
@@ -30,7 +30,7 @@ def is_dead(process: str) -> bool:
     if machine != _machine() or not pid.isdigit() or not _BOOT.exists():
         return False
     try:
-        now = _started(int(pid))
+        now = _start_time(int(pid))
     except OSError:
         # There is none of that number, or /proc does not show those of others.
         return not _exists(int(pid))
@@ -56,7 +56,7 @@ def _machine() -> str:
         return host().replace("/", "-")
 
 
-def _started(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """When a process was started, in ticks since boot; "" for one that is dead. Raises OSError for none."""
     # The name, in parentheses, may hold anything.
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -14,12 +14,12 @@ from types import FrameType
 
 from nwchatctl.errors import Exit
 
-_ENDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
+_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
 
-STOPPED = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
+EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
 """What a command that was stopped for such a reason ends with."""
 
-AGAIN_SECONDS = 10.0
+REPEAT_SECONDS = 10.0
 """How long a command that has timed out may take to clean up, before it is interrupted once more."""
 
 
@@ -32,18 +32,18 @@ class TimedOut(KeyboardInterrupt):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Within, SIGTERM raises Terminated and the timer TimedOut. Outside the main thread, does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = (signal.signal(signal.SIGTERM, _terminate), signal.signal(signal.SIGALRM, _time_out))
+    handlers = (signal.signal(signal.SIGTERM, _terminate), signal.signal(signal.SIGALRM, _time_out))
     try:
         yield
     finally:
         stop_timer()
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGALRM, before[1])
+        signal.signal(signal.SIGTERM, handlers[0])
+        signal.signal(signal.SIGALRM, handlers[1])
 
 
 @dataclass
@@ -61,26 +61,26 @@ def graceful_stop() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {int(number): signal.getsignal(number) for number in _ENDS}
+    handlers = {int(number): signal.getsignal(number) for number in _REASONS}
 
     def note(number: int, frame: FrameType | None) -> None:
-        handler = before[number]
+        handler = handlers[number]
         if stop.reason and callable(handler):
             handler(number, frame)
-        stop.reason = _ENDS[signal.Signals(number)]
+        stop.reason = _REASONS[signal.Signals(number)]
 
-    for number in _ENDS:
+    for number in _REASONS:
         signal.signal(number, note)
     try:
         yield stop
     finally:
-        for each, handler in before.items():
+        for each, handler in handlers.items():
             signal.signal(each, handler)
 
 
 def start_timer(seconds: float) -> None:
     """Raises TimedOut in the main thread in so many seconds, and again every AGAIN_SECONDS after that."""
-    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
 
 
 def stop_timer() -> None:

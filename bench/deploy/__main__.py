@@ -85,7 +85,7 @@ def bench() -> Iterator[Bench]:
         shown.make()
         write_json(shown.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
         write_key(shown, key)
-        stack.enter_context(file_lock.holding(shown.server_lock, timeout=1))
+        stack.enter_context(file_lock.exclusive(shown.server_lock, timeout=1))
         home = root / "home"
         home.mkdir()
         yield Bench(proxy, _environ(home, shown), home)

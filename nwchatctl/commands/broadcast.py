@@ -13,7 +13,7 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
 from nwchatctl.errors import Exit, usage_error
 from nwchatctl.report import Line, Mark, Report
-from nwchatctl.signals import STOPPED
+from nwchatctl.signals import EXIT_CODES
 
 if TYPE_CHECKING:
     from nwchatctl.chat.broadcast_message import Sent
@@ -143,7 +143,7 @@ def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
 def _exit_code(sent: Sent) -> Exit:
     counts = sent.counts
     if sent.stopped:
-        return STOPPED.get(sent.stopped, Exit.FAILED)
+        return EXIT_CODES.get(sent.stopped, Exit.FAILED)
     if counts.broken_off and not counts.delivered:
         return Exit.FAILED
     return Exit.PARTLY if counts.failed or counts.refused or counts.cut_short else Exit.DONE

@@ -46,9 +46,9 @@ def _exit_codes() -> Report:
 
 
 def _config() -> Report:
-    from nwchatctl.config.template import described
+    from nwchatctl.config.template import setting_docs
 
-    rows = tuple(described())
+    rows = tuple(setting_docs())
     data = {"settings": [{"name": name, "default": default, "meaning": text} for name, default, text in rows]}
     return Report(
         data,
@@ -61,14 +61,14 @@ def _config() -> Report:
 
 
 def _environment() -> Report:
-    from nwchatctl.config import PREFIX, RESERVED
-    from nwchatctl.config.template import described
+    from nwchatctl.config import PREFIX, RESERVED_VARIABLES
+    from nwchatctl.config.template import setting_docs
 
     settings = {
         PREFIX + (f"{section.upper()}__{key if key == 'KEY' else key.upper()}"): meaning
-        for section, key, meaning in ((*name.split("."), meaning) for name, _, meaning in described())
+        for section, key, meaning in ((*name.split("."), meaning) for name, _, meaning in setting_docs())
     }
-    variables = {**RESERVED, **settings, **_OTHERS}
+    variables = {**RESERVED_VARIABLES, **settings, **_OTHERS}
     data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}
     return Report(data, (TextTable(("variable", "meaning"), tuple(variables.items())),))
 

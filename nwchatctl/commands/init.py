@@ -78,12 +78,12 @@ def _target(app: App, path: Path | None) -> Path:
 
 def _chosen(app: App, given: dict[str, str], *, asks: bool) -> dict[str, str]:
     """What is set, as text by `section.key`. Raises ChatError for a bad flag, or with nobody to ask."""
-    from nwchatctl.config.loader import complaint
+    from nwchatctl.config.loader import value_error
     from nwchatctl.config.template import defaults
     from nwchatctl.output import prompt
 
     for key, value in given.items():
-        if wrong := complaint(key, value):
+        if wrong := value_error(key, value):
             raise typer.BadParameter(wrong)
     chosen = {"chat.name": defaults()["chat.name"], **given}
     if not asks:
@@ -98,7 +98,7 @@ def _chosen(app: App, given: dict[str, str], *, asks: bool) -> dict[str, str]:
     for key, question in _QUESTIONS:
         if key not in given:
             default = defaults()[key]
-            answer = prompt.ask(app.streams, question, default, partial(complaint, key))
+            answer = prompt.ask(app.streams, question, default, partial(value_error, key))
             if answer != default or key in chosen:
                 chosen[key] = answer
     return chosen

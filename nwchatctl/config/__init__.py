@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE_NAME = "nwchat.toml"
 PREFIX = "NWCHAT_"
 
-RESERVED = {
+RESERVED_VARIABLES = {
     "NWCHAT_SANDBOX": "1 points every command at the sandbox, as --sandbox does",
     "NWCHAT_SANDBOX_DIR": "where the sandbox keeps its state, instead of ~/.local/state/nwchatctl/sandbox",
     "NWCHAT_CONFIG": "the configuration file, as --config gives it",
@@ -27,7 +27,7 @@ RESERVED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings, where each value came from, and the file that was read (None: there is none).
 
     `origins` has every `section.key` (for tags `tags.KEY`, and `tags` when there is none), with
@@ -41,7 +41,7 @@ class Loaded:
 
 def load(
     config: Path | None, *, cwd: Path, environ: Mapping[str, str], flags: Mapping[str, object]
-) -> Loaded:
+) -> LoadedSettings:
     """The settings for a command run in `cwd`; `flags` are keyed by `section.key`.
 
     Raises ChatError, exit 3, with every fault in its message: `config_missing` (the file that was asked
@@ -49,24 +49,24 @@ def load(
     """
     from nwchatctl.config import loader  # noqa: PLC0415 - imports pydantic, which is slow
 
-    path = find(config, cwd=cwd, environ=environ)
+    path = find_file(config, cwd=cwd, environ=environ)
     return loader.build(path, environ, flags)
 
 
-def find(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
+def find_file(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
     """The file that `load` reads: `config`, else NWCHAT_CONFIG, else nwchat.toml in `cwd` or above it.
 
     Raises ChatError `config_missing`, exit 3, when a named one is not there.
     """
-    named = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
-    if named is None:
+    given = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
+    if given is None:
         return next((each for folder in (cwd, *cwd.parents) if _is_file(each := folder / FILE_NAME)), None)
-    path = cwd / named.expanduser()
+    path = cwd / given.expanduser()
     if not _exists(path):
-        asked = "--config" if config else "NWCHAT_CONFIG"
+        source = "--config" if config else "NWCHAT_CONFIG"
         raise ChatError(
             f"there is no configuration file {path}",
-            hint=f"mend {asked}, or write the file: nwchatctl init --path {named}",
+            hint=f"mend {source}, or write the file: nwchatctl init --path {given}",
             code="config_missing",
             exit_code=Exit.CONFIG,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from nwchatctl.config import PREFIX, RESERVED, Loaded, toml_file, validation_errors
+from nwchatctl.config import PREFIX, RESERVED_VARIABLES, LoadedSettings, toml_file, validation_errors
 from nwchatctl.config.settings import Settings, from_text, sections
 from nwchatctl.errors import ChatError, Exit
 
@@ -33,7 +33,7 @@ class Layers:
         self.places[f"{section}.{key}"] = place
 
 
-def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
+def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> LoadedSettings:
     """The settings of a file, an environment and flags. Raises ChatError, exit 3, as `config.load` says."""
     layers = Layers()
     if path is not None:
@@ -42,11 +42,11 @@ def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obj
     for name, value in flags.items():
         section, _, key = name.partition(".")
         layers.put(section, key, value, f"flag --{key}", f"--{key}")
-    settings = _validated(layers)
-    return Loaded(settings, dict(_origins(settings, layers)), path)
+    settings = _validate(layers)
+    return LoadedSettings(settings, dict(_origins(settings, layers)), path)
 
 
-def _validated(layers: Layers) -> Settings:
+def _validate(layers: Layers) -> Settings:
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(layers.values)
@@ -119,7 +119,7 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
         for key in model.model_fields
     }
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in RESERVED:
+        if not name.startswith(PREFIX) or name in RESERVED_VARIABLES:
             continue
         text = environ[name]
         if name in names:
@@ -129,16 +129,16 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
             # Keys of tags are the user's own, capitals included.
             layers.put("tags", name.removeprefix(f"{PREFIX}TAGS__"), text, f"env {name}", name)
         else:
-            layers.unknown.append(_unknown_variable(name, (*names, *RESERVED)))
+            layers.unknown.append(_unknown_variable(name, (*names, *RESERVED_VARIABLES)))
 
 
 def _unknown_variable(name: str, known: tuple[str, ...]) -> str:
-    inside = [each for each in known if each.replace("__", "_") == name.replace("__", "_").upper()]
+    same_words = [each for each in known if each.replace("__", "_") == name.replace("__", "_").upper()]
     first = [each for each in known if each.startswith(f"{name}__")]
     # Without what they have in common, which would make all of them look alike.
     rest = [each.removeprefix(PREFIX) for each in known]
     close = (
-        inside
+        same_words
         or first[:1]
         or [PREFIX + each for each in get_close_matches(name.removeprefix(PREFIX).upper(), rest, 1)]
     )
@@ -154,7 +154,7 @@ def _origins(settings: Settings, layers: Layers) -> Iterator[tuple[str, str]]:
             yield section, "default"
 
 
-def complaint(name: str, text: str) -> str:
+def value_error(name: str, text: str) -> str:
     """What is wrong with `text` as the value of `section.key`; "" for nothing."""
     section, _, key = name.partition(".")
     model = sections()[section]

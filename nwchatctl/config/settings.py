@@ -20,19 +20,19 @@ _MAX_TAGS = 48
 """A resource has 50 at most (AWS tagging limits), and two are ours."""
 
 
-def _check(good: Callable[[str], object], words: str) -> AfterValidator:
-    """A text that is `good`, or the complaint that it must be `words`."""
+def _check(is_valid: Callable[[str], object], requirement: str) -> AfterValidator:
+    """A text that is `is_valid`, or the complaint that it must be `requirement`."""
 
     def check(text: str) -> str:
-        if not good(text):
-            raise ValueError(f"must be {words}")
+        if not is_valid(text):
+            raise ValueError(f"must be {requirement}")
         return text
 
     return AfterValidator(check)
 
 
-def _like(pattern: str, words: str) -> AfterValidator:
-    return _check(re.compile(pattern).fullmatch, words)
+def _matching(pattern: str, requirement: str) -> AfterValidator:
+    return _check(re.compile(pattern).fullmatch, requirement)
 
 
 def _log_days(days: int) -> int:
@@ -62,7 +62,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 _Word = _check(str.isprintable, "printable text")
 _Origin = Annotated[
     str,
-    _like(
+    _matching(
         r"[a-z][a-z0-9+.-]*://[^/\s,A-Z?#]+",
         "an origin as browsers send it: scheme://host[:port], in lower case, without a path",
     ),
@@ -70,18 +70,21 @@ _Origin = Annotated[
 
 
 _Arn = Annotated[
-    str, _like(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate")
+    str,
+    _matching(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate"),
 ]
 _HostName = Annotated[
     str,
-    _like(
+    _matching(
         r"((?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?)?",
         "a host name as chat.example.com, in lower case, without a scheme, a port or a path",
     ),
 ]
 _Zone = Annotated[
     str,
-    _like(r"(none|Z[A-Z0-9]{1,31})?", 'the id of a Route 53 hosted zone (Z...), "none", or "" to find it'),
+    _matching(
+        r"(none|Z[A-Z0-9]{1,31})?", 'the id of a Route 53 hosted zone (Z...), "none", or "" to find it'
+    ),
 ]
 
 
@@ -93,14 +96,16 @@ class AwsSettings(_Section):
     profile: Annotated[str, _Word] = Field(
         default="", description='Profile of ~/.aws/config; "" for boto3\'s choice'
     )
-    region: Annotated[str, _like("[a-z0-9-]{0,63}", "a region's name, as us-east-2")] = Field(
+    region: Annotated[str, _matching("[a-z0-9-]{0,63}", "a region's name, as us-east-2")] = Field(
         default="", description='AWS region, as us-east-2; "" for boto3\'s choice'
     )
 
 
 class ChatSettings(_Section):
-    name: Annotated[str, _like("[a-z][a-z0-9-]{0,23}", "1 to 24 of a-z, 0-9 and -, a letter first")] = Field(
-        default="ninjawars", description="Name of the chat, part of the name of everything that is built"
+    name: Annotated[str, _matching("[a-z][a-z0-9-]{0,23}", "1 to 24 of a-z, 0-9 and -, a letter first")] = (
+        Field(
+            default="ninjawars", description="Name of the chat, part of the name of everything that is built"
+        )
     )
     echo_to_sender: bool = Field(
         default=True, description="Whether who writes a message gets it back as well"
@@ -117,7 +122,7 @@ class ChatSettings(_Section):
 
 
 class StageSettings(_Section):
-    name: Annotated[str, _like("[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - and _")] = Field(
+    name: Annotated[str, _matching("[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - and _")] = Field(
         default="production", description="Stage of the WebSocket API, part of its address"
     )
     throttle_rate: float = Field(

@@ -21,7 +21,7 @@ def template(chosen: Mapping[str, str]) -> str:
     return _HEAD + "".join(_section(name, chosen) for name in Settings.model_fields)
 
 
-def described() -> Iterator[tuple[str, str, str]]:
+def setting_docs() -> Iterator[tuple[str, str, str]]:
     """Every setting: `section.key`, its default as TOML, its meaning."""
     for section, model in sections().items():
         if model is None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-_SHOWN = 60
+_MAX_SHOWN_CHARS = 60
 """Characters of a bad value that an error repeats."""
 
 _WORDS = {
@@ -35,11 +35,11 @@ def describe(fault: ErrorDetails, places: Mapping[str, str]) -> str:
     place = places.get(name, "")
     words = _WORDS.get(fault["type"])
     if fault["type"] == "value_error":
-        said = fault["msg"].removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ")
     else:
-        said = words.format(**fault.get("ctx", {})) if words else f"is refused: {fault['msg']}"
+        message = words.format(**fault.get("ctx", {})) if words else f"is refused: {fault['msg']}"
     shown = "" if _hidden(name, fault["input"]) else f", not {_short(fault['input'])}"
-    return f"{place}: {name} {said}{shown}" if place else f"{name} {said}{shown}"
+    return f"{place}: {name} {message}{shown}" if place else f"{name} {message}{shown}"
 
 
 def _hidden(name: str, value: object) -> bool:
@@ -49,4 +49,4 @@ def _hidden(name: str, value: object) -> bool:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[: _MAX_SHOWN_CHARS - 1]}…"

@@ -23,7 +23,7 @@ from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
 from nwchatctl.sandbox.patches import keepalive, ministack, subprotocols, websocket_frames
 from nwchatctl.sandbox.patches.custom_domains import CustomDomains
 from nwchatctl.sandbox.state import SandboxPaths, write_json
-from nwchatctl.sandbox.state_saver import Saver
+from nwchatctl.sandbox.state_saver import StateSaver
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
@@ -55,9 +55,9 @@ async def serve(
                 os.write(ready_fd, b"ready\n")
                 os.close(ready_fd)
 
-    state_saver = Saver(ministack.save_state)
+    state_saver = StateSaver(ministack.save_state)
     middleware = Middleware(
-        CustomDomains(subprotocols.answering(app)), on_write=state_saver.touch, on_ready=ready
+        CustomDomains(subprotocols.with_subprotocol(app)), on_write=state_saver.touch, on_ready=ready
     )
 
     async def stop() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 _POLL_SECONDS = 0.02
 
 
-def take(path: Path, *, timeout: float) -> int | None:
+def acquire(path: Path, *, timeout: float) -> int | None:
     """A descriptor that holds `path` alone, or None after `timeout` seconds. Closing it lets go."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + timeout
@@ -29,9 +29,9 @@ def take(path: Path, *, timeout: float) -> int | None:
 
 
 @contextmanager
-def holding(path: Path, *, timeout: float) -> Iterator[bool]:
+def exclusive(path: Path, *, timeout: float) -> Iterator[bool]:
     """Whether the lock was had within `timeout` seconds; it is let go at the end."""
-    descriptor = take(path, timeout=timeout)
+    descriptor = acquire(path, timeout=timeout)
     try:
         yield descriptor is not None
     finally:
@@ -39,7 +39,7 @@ def holding(path: Path, *, timeout: float) -> Iterator[bool]:
             os.close(descriptor)
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether a process holds `path` now. Two askers don't see each other."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -55,10 +55,10 @@ def is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
-def wait_free(path: Path, *, timeout: float) -> bool:
+def wait_until_free(path: Path, *, timeout: float) -> bool:
     """Whether nobody held `path` any more within `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while is_held(path):
+    while is_locked(path):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_SECONDS)

@@ -25,7 +25,7 @@ UNSUPPORTED, TOO_BIG, RESTARTING = 1003, 1009, 1012
 LARGEST_FRAME = "nwchat.largest_frame"
 
 
-def clean(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """`text` with surrogate pairs joined and lone surrogates replaced: what UTF-8 can carry."""
     try:
         text.encode()
@@ -34,7 +34,7 @@ def clean(text: str) -> str:
     return text
 
 
-def refusal(message: Message) -> int | None:
+def close_code(message: Message) -> int | None:
     """The close code that AWS answers this received message with, or None when it is let in."""
     if message.get("bytes") is not None:
         return UNSUPPORTED
@@ -66,7 +66,7 @@ class ClientSocket:
             return {"type": "websocket.disconnect", "code": self._code}
         finally:
             self._reader = None
-        if message["type"] == "websocket.receive" and (code := refusal(message)) is not None:
+        if message["type"] == "websocket.receive" and (code := close_code(message)) is not None:
             await self.end(code)
             return {"type": "websocket.disconnect", "code": code}
         return message
@@ -75,7 +75,7 @@ class ClientSocket:
         if self._code is not None:
             return
         if message["type"] == "websocket.send" and message.get("text") is not None:
-            message = {**message, "text": clean(message["text"])}
+            message = {**message, "text": replace_surrogates(message["text"])}
         await self._send(message)
 
     async def end(self, code: int) -> None:
@@ -105,13 +105,13 @@ class Middleware:
         self._clock = clock
         self._sockets: set[ClientSocket] = set()
         self._requests = 0
-        self._last = clock()
+        self._last_used = clock()
         self._closing = False
         self._empty = asyncio.Event()
 
     def idle_seconds(self) -> float:
         """How long nobody has been here: no request under way, no socket open."""
-        return 0.0 if self._requests or self._sockets else self._clock() - self._last
+        return 0.0 if self._requests or self._sockets else self._clock() - self._last_used
 
     async def close(self, *, timeout: float) -> None:
         """Ends every socket and takes no new one; waits up to `timeout` seconds for their $disconnects."""
@@ -141,7 +141,7 @@ class Middleware:
             await self._app(scope, socket.receive, socket.send)
         finally:
             self._sockets.discard(socket)
-            self._last = self._clock()
+            self._last_used = self._clock()
             if not self._sockets:
                 self._empty.set()
 
@@ -151,17 +151,17 @@ class Middleware:
             await self._app(scope, receive, send)
         finally:
             self._requests -= 1
-            self._last = self._clock()
+            self._last_used = self._clock()
             if may_write(scope["method"], scope["path"], scope["headers"]):
                 self._on_write()
 
     async def _lifespan(self, scope: Message, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
+        async def send_and_report_ready(message: Message) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self._on_ready()
 
-        await self._app(scope, receive, sending)
+        await self._app(scope, receive, send_and_report_ready)
 
 
 _READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

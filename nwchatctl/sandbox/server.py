@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
     paths = SandboxPaths(args.state_dir.absolute())
     paths.make()
-    lock = file_lock.take(paths.server_lock, timeout=1.0)
+    lock = file_lock.acquire(paths.server_lock, timeout=1.0)
     if lock is None:
         print("the server is already running", file=sys.stderr)  # noqa: T201 - its stderr is the log
         return ALREADY_RUNNING
@@ -89,7 +89,7 @@ def prepare(paths: SandboxPaths, *, port: int, region: str) -> None:
     shutil.rmtree(paths.scratch, ignore_errors=True)
     for folder in (paths.scratch, paths.data):
         folder.mkdir(parents=True, exist_ok=True)
-    environment = server_environment(os.environ, state=paths, port=port, region=region)
+    environment = server_environment(os.environ, paths=paths, port=port, region=region)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(paths.root)

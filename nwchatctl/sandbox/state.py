@@ -76,7 +76,7 @@ class SandboxPaths:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class ServerInfo:
     """What a running server says of itself; `python` is the interpreter that it and its functions run on."""
 
     pid: int
@@ -134,35 +134,35 @@ def _read(path: Path) -> Mapping[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-def read_info(state: SandboxPaths) -> Info | None:
-    match _read(state.info):
+def read_info(paths: SandboxPaths) -> ServerInfo | None:
+    match _read(paths.info):
         case {"pid": int(pid), "port": int(port), "region": str(region), **others}:
-            return Info(pid, port, region, str(others.get("python", "")))
+            return ServerInfo(pid, port, region, str(others.get("python", "")))
     return None
 
 
-def running(state: SandboxPaths) -> Info | None:
+def running(paths: SandboxPaths) -> ServerInfo | None:
     """What the live server says of itself, or None. Costs no call over the network."""
-    return read_info(state) if file_lock.is_held(state.server_lock) else None
+    return read_info(paths) if file_lock.is_locked(paths.server_lock) else None
 
 
-def read_key(state: SandboxPaths) -> AccessKey | None:
-    match _read(state.credentials):
+def read_key(paths: SandboxPaths) -> AccessKey | None:
+    match _read(paths.credentials):
         case {"access_key_id": str(key), "secret_access_key": str(secret)}:
             return AccessKey(key, secret)
     return None
 
 
-def write_key(state: SandboxPaths, key: AccessKey) -> None:
+def write_key(paths: SandboxPaths, key: AccessKey) -> None:
     write_json(
-        state.credentials,
+        paths.credentials,
         {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key},
     )
 
 
-def read_port(state: SandboxPaths) -> int:
+def read_port(paths: SandboxPaths) -> int:
     """The port that was last asked for."""
-    match _read(state.settings):
+    match _read(paths.settings):
         case {"port": int(port)}:
             return port
     return DEFAULT_PORT

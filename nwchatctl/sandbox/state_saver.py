@@ -16,7 +16,7 @@ REST_SECONDS = 1.5
 REST_FACTOR = 49.0
 
 
-class Saver:
+class StateSaver:
     """Calls `save` in a thread, SETTLE_SECONDS after `touch` and at most once in REST_SECONDS.
 
     `save` returns False when state changed under its hands and should be saved again. Not thread-safe:
@@ -56,14 +56,14 @@ class Saver:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        started = loop.time()
         try:
             if not await loop.run_in_executor(self._worker, self._save):
                 self._again = True
         except Exception:
             logger.exception("the state could not be saved")
         ended = loop.time()
-        self._not_before = ended + max(REST_SECONDS, REST_FACTOR * (ended - began))
+        self._not_before = ended + max(REST_SECONDS, REST_FACTOR * (ended - started))
         self._running = None
         if self._again:
             self.touch()

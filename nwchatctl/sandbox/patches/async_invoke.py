@@ -18,7 +18,7 @@ logger = logging.getLogger("nwchatctl.sandbox")
 
 _put = lambda_svc._put_event_invoke_config
 _invoke = lambda_svc.invoke_async_with_retry
-_route = lambda_svc._route_async_failure
+_route_failure = lambda_svc._route_async_failure
 
 ACTIONS = {
     "GET": "GetFunctionEventInvokeConfig",
@@ -45,8 +45,8 @@ def invoke(function: dict[str, Any], event: Any) -> None:
     """Invokes by the configuration of the qualifier that was called; ministack knows the bare function's."""
     config = function.get("config") or function
     name, _, qualifier = config.get("FunctionArn", "").rpartition(":function:")[2].partition(":")
-    set_up = (lambda_svc._functions.get(name) or {}).get("event_invoke_configs") or {}
-    _invoke({**function, "event_invoke_config": set_up.get(qualifier) or {"MaximumRetryAttempts": 2}}, event)
+    configs = (lambda_svc._functions.get(name) or {}).get("event_invoke_configs") or {}
+    _invoke({**function, "event_invoke_config": configs.get(qualifier) or {"MaximumRetryAttempts": 2}}, event)
 
 
 def route_failure(target_arn: str, name: str, event: Any, result: Any) -> None:
@@ -54,7 +54,7 @@ def route_failure(target_arn: str, name: str, event: Any, result: Any) -> None:
     if target_arn.startswith("arn:aws:sqs:") and not _may_send(name, target_arn):
         logger.warning("%s may not send to %s: the event is lost", name, target_arn)
         return
-    _route(target_arn, name, event, result)
+    _route_failure(target_arn, name, event, result)
 
 
 def _may_send(name: str, queue: str) -> bool:

@@ -26,10 +26,12 @@ def refusal(method: str, path: str, body: bytes) -> Any:
     """API Gateway's answer to what it refuses and ministack would do, or None where ministack may answer."""
     if method in ("POST", "PATCH") and _DOMAINS.fullmatch(path):
         wanted = json.loads(body or b"{}").get("domainNameConfigurations") or ()
-        wrong = next((said for each in wanted if (said := _unusable(each.get("certificateArn")))), "")
-        return apigateway._apigw_error("BadRequestException", wrong, 400) if wrong else None
+        problem = next(
+            (error for each in wanted if (error := _certificate_error(each.get("certificateArn")))), ""
+        )
+        return apigateway._apigw_error("BadRequestException", problem, 400) if problem else None
     found = _APIS.fullmatch(path)
-    if method == "DELETE" and found and _mapped(*(each and unquote(each) for each in found.groups())):
+    if method == "DELETE" and found and _is_mapped(*(each and unquote(each) for each in found.groups())):
         api_id, stage = found.groups()
         message = (
             f"Deleting stage {stage} failed. Please remove all API mappings for the stage first."
@@ -41,7 +43,7 @@ def refusal(method: str, path: str, body: bytes) -> Any:
     return None
 
 
-def _unusable(arn: str | None) -> str:
+def _certificate_error(arn: str | None) -> str:
     """Why a domain cannot have that certificate, "" where it can."""
     if not arn:
         return "Certificate ARN must be specified."
@@ -56,7 +58,7 @@ def _unusable(arn: str | None) -> str:
     return ""
 
 
-def _mapped(api_id: str | None, stage: str | None) -> bool:
+def _is_mapped(api_id: str | None, stage: str | None) -> bool:
     return any(
         mapping["restApiId"] == api_id and stage in (None, mapping["stage"])
         for mappings in apigateway_v1._base_path_mappings.values()
@@ -71,14 +73,14 @@ class CustomDomains:
         self._app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("websocket", "http") and (prefix := _led(scope)):
+        if scope["type"] in ("websocket", "http") and (prefix := _api_path(scope)):
             path = prefix + scope["path"].rstrip("/")
             raw = prefix.encode() + scope.get("raw_path", scope["path"].encode()).rstrip(b"/")
             scope = {**scope, "path": path, "raw_path": raw}
         await self._app(scope, receive, send)
 
 
-def _led(scope: Message) -> str:
+def _api_path(scope: Message) -> str:
     """The path under which ministack knows what the Host leads to, "" where that is no domain whose root is
     mapped: a mapping with a key takes a part of the path away, and no chat has one."""
     host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1")

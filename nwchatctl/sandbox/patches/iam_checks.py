@@ -58,7 +58,7 @@ def further_checks(
     return ()
 
 
-def named_resource(
+def resource_override(
     method: str, path: str, target: str, body: bytes, *, account: str, region: str
 ) -> str | None:
     """The ARN that AWS authorises the call on, where ministack knows none and takes `*`; None for most.
@@ -89,8 +89,8 @@ def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) 
     tables = _json(body).get("RequestItems") or {}
     values = {
         str(value)
-        for table, asked in tables.items()
-        for key in asked.get("Keys") or ()
+        for table, request in tables.items()
+        for key in request.get("Keys") or ()
         for value in (key.get(partition_key(table)) or {}).values()
     }
     return {"dynamodb:LeadingKeys": sorted(values)}
@@ -99,8 +99,8 @@ def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) 
 def account_roles(body: bytes) -> list[str]:
     """The roles that an UpdateAccount of API Gateway's hands to it: one, or none."""
     operations = _json(body).get("patchOperations") or ()
-    named = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
-    return [str(each) for each in named if each]
+    values = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
+    return [str(each) for each in values if each]
 
 
 def _function(data: Mapping[str, Any], account: str, region: str) -> tuple[Check, ...]:

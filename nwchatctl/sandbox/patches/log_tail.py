@@ -17,13 +17,13 @@ from ministack.core import lambda_runtime
 MARK = "\x1enwchatctl: end of the invocation's log\x1e"
 MAX_WAIT_SECONDS = 5.0
 """For a process that neither ends its log nor itself; the answer is there already."""
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _FLUSH = "        _real_stdout.flush()\n"
 
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 
 
-def marked(script: str) -> str:
+def with_mark(script: str) -> str:
     """The Python environments' script, with a mark in the log before each answer is sent."""
     before, flush, after = script.rpartition(_FLUSH)
     if not flush or "json.loads(line)" not in before:
@@ -31,17 +31,17 @@ def marked(script: str) -> str:
     return f"{before}        sys.stderr.write({MARK + chr(10)!r})\n        sys.stderr.flush()\n{flush}{after}"
 
 
-def drain(worker: Any, *waits: float, **named: float) -> str:
+def drain(worker: Any, *waits: float, **options: float) -> str:
     """The lines of one invocation, without the mark; of a process that died, what it wrote until then."""
     if not str(worker.config.get("Runtime", "")).startswith("python"):
-        return str(_drain(worker, *waits, **named))
+        return str(_drain(worker, *waits, **options))
     lines: list[str] = []
-    until = time.monotonic() + MAX_WAIT_SECONDS
-    while time.monotonic() < until:
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    while time.monotonic() < deadline:
         # Asked before the look: who has ended has put down all lines by now.
         ended = worker._stderr_thread is None or not worker._stderr_thread.is_alive()
         try:
-            line = worker._stderr_queue.get(timeout=0 if ended else _LOOK_SECONDS)
+            line = worker._stderr_queue.get(timeout=0 if ended else _POLL_SECONDS)
         except queue.Empty:
             if ended:
                 break
@@ -53,5 +53,5 @@ def drain(worker: Any, *waits: float, **named: float) -> str:
 
 
 def install() -> None:
-    lambda_runtime._PYTHON_WORKER_SCRIPT = marked(lambda_runtime._PYTHON_WORKER_SCRIPT)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = with_mark(lambda_runtime._PYTHON_WORKER_SCRIPT)
     lambda_runtime.Worker._drain_stderr_bounded = drain

@@ -13,31 +13,31 @@ from nwchatctl.sandbox.middleware import App, Message, Receive, Send
 
 _invoke = apigateway._invoke_ws_lambda
 
-_chosen: ContextVar[str] = ContextVar("chosen_subprotocol", default="")
+_subprotocol: ContextVar[str] = ContextVar("chosen_subprotocol", default="")
 """What the function of this socket's task has answered."""
 
 
-async def invoke(*args: Any, **named: Any) -> Any:
+async def invoke(*args: Any, **options: Any) -> Any:
     """As ministack's, which runs a socket's events in the task that accepts it."""
-    answer = await _invoke(*args, **named)
-    headers = answer.get("headers") if isinstance(answer, dict) else None
+    response = await _invoke(*args, **options)
+    headers = response.get("headers") if isinstance(response, dict) else None
     if isinstance(headers, dict):
-        _chosen.set(next((v for k, v in headers.items() if k.lower() == "sec-websocket-protocol"), ""))
-    return answer
+        _subprotocol.set(next((v for k, v in headers.items() if k.lower() == "sec-websocket-protocol"), ""))
+    return response
 
 
-def answering(app: App) -> App:
+def with_subprotocol(app: App) -> App:
     """`app`, which accepts a socket with what was chosen for it, if the client has offered that."""
 
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        async def choosing(message: Message) -> None:
-            if message["type"] == "websocket.accept" and _chosen.get() in scope["subprotocols"]:
-                message = {**message, "subprotocol": _chosen.get()}
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        async def send_with_subprotocol(message: Message) -> None:
+            if message["type"] == "websocket.accept" and _subprotocol.get() in scope["subprotocols"]:
+                message = {**message, "subprotocol": _subprotocol.get()}
             await send(message)
 
-        await app(scope, receive, choosing if scope["type"] == "websocket" else send)
+        await app(scope, receive, send_with_subprotocol if scope["type"] == "websocket" else send)
 
-    return answer
+    return application
 
 
 def install() -> None:

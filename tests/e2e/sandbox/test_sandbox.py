@@ -77,7 +77,7 @@ def test_state_survives_a_stop_and_a_kill(lone_sandbox: Sandbox) -> None:
     saved = lone_sandbox.state.data / "dynamodb.json"
     until(lambda: '"after"' in saved.read_text(), seconds=5)
     os.kill(pid_of(lone_sandbox), signal.SIGKILL)
-    assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=5)
+    assert file_lock.wait_until_free(lone_sandbox.state.server_lock, timeout=5)
     assert process.status(lone_sandbox.state).running is False
 
     status, started = commands.start(lone_sandbox.state)
@@ -143,7 +143,7 @@ def test_a_start_that_fails_shows_the_log(lone_sandbox: Sandbox) -> None:
 
 def test_it_stops_when_nobody_comes(lone_sandbox: Sandbox) -> None:
     process.up(lone_sandbox.state, port=lone_sandbox.port, idle_stop=0.3)
-    assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=10)
+    assert file_lock.wait_until_free(lone_sandbox.state.server_lock, timeout=10)
     assert not lone_sandbox.state.info.exists()
     assert "nobody was here" in lone_sandbox.state.log.read_text()
 

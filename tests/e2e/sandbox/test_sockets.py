@@ -134,5 +134,5 @@ def test_stopping_closes_open_sockets_and_takes_seconds(lone_sandbox: Sandbox) -
             assert closed.value.rcvd.code == 1012
 
     asyncio.run(scene())
-    assert file_lock.wait_free(lone_sandbox.state.server_lock, timeout=8)
+    assert file_lock.wait_until_free(lone_sandbox.state.server_lock, timeout=8)
     assert "stopped" in lone_sandbox.state.log.read_text()
