@@ -209,9 +209,9 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ChatError("interrupted", code="interrupted", exit_code=Exit.INTERRUPTED)
     if "botocore" in sys.modules and isinstance(error, Exception):
-        from nwchatctl.aws.core.errors import explained
+        from nwchatctl.aws.core.errors import to_chat_error
 
-        if known := explained(error, app.command("deploy")):
+        if known := to_chat_error(error, app.command("deploy")):
             return known
     return ChatError(
         f"something unexpected went wrong: {type(error).__name__}: {error}",

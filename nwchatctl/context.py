@@ -172,7 +172,7 @@ class App:
         names = ResourceNames(self.settings.chat.name)
         cloud = Cloud(self.aws, None, names, self.settings.stage.name, self.now_ms)
         cloud.reads_token_keys = self.settings.auth.mode == "token"
-        cloud.wanted_names = self._wanted_names
+        cloud.domain_configs = self._wanted_names
         return cloud
 
     def _wanted_names(self) -> tuple[DomainConfig, ...]:

@@ -30,7 +30,7 @@ from bench.deploy.delay_proxy import DELAY
 from nwchatctl.aws.core.parallel import ParallelReads
 from nwchatctl.deploy import executor
 from nwchatctl.deploy.changes import Change, changed_key
-from nwchatctl.deploy.executor import Outcome
+from nwchatctl.deploy.executor import ExecutionResult
 from nwchatctl.deploy.model.state import Key
 from nwchatctl.deploy.planner import Plan
 
@@ -149,8 +149,8 @@ def _follow_readers() -> None:
     ParallelReads.__call__ = following  # type: ignore[method-assign]
 
 
-def _counted(execute: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    def counting(plan: Plan, apply: Callable[[Change], None], *args: Any, **named: Any) -> Outcome:
+def _counted(execute: Callable[..., ExecutionResult]) -> Callable[..., ExecutionResult]:
+    def counting(plan: Plan, apply: Callable[[Change], None], *args: Any, **named: Any) -> ExecutionResult:
         before, ways = _clock.way, {}
 
         def one(change: Change) -> None:

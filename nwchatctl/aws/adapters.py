@@ -14,8 +14,8 @@ from nwchatctl.aws.apigateway.logging_role import LoggingRole
 from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.awslambda.event_invoke import AsyncInvokes
 from nwchatctl.aws.awslambda.functions import Functions
-from nwchatctl.aws.awslambda.package import Package, package
-from nwchatctl.aws.core.caller import Caller, caller
+from nwchatctl.aws.awslambda.package import Package, build_package
+from nwchatctl.aws.core.caller import Caller, identify_caller
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
 from nwchatctl.aws.dynamodb.tables import Tables
@@ -42,16 +42,16 @@ class Adapters:
     def __init__(self, aws: Aws, caller: Caller | None, names: ResourceNames, clock: Clock) -> None:
         self._aws = aws
         self._caller = caller
-        self._asking = threading.Lock()
+        self._caller_lock = threading.Lock()
         self._clock = clock
         self.names = names
 
     @property
     def caller(self) -> Caller:
         """As whom we are there: as given, or asked of AWS when it is first wanted. Raises as `caller`."""
-        with self._asking:
+        with self._caller_lock:
             if self._caller is None:
-                self._caller = caller(self._aws)
+                self._caller = identify_caller(self._aws)
             return self._caller
 
     @property
@@ -65,7 +65,7 @@ class Adapters:
     @cached_property
     def package(self) -> Package:
         """The functions' zip."""
-        return package()
+        return build_package()
 
     @cached_property
     def tables(self) -> Tables:

@@ -81,7 +81,7 @@ class Applier:
             case AsyncInvoke():
                 adapters.async_invokes.put(after)
             case Permission():
-                adapters.functions.allow(after)
+                adapters.functions.put_permission(after)
             case _:
                 assert_never(after)
 
@@ -192,7 +192,7 @@ class Applier:
             case Version():
                 functions.delete_version(before)
             case Permission():
-                functions.forbid(before)
+                functions.delete_permission(before)
             case Alias() | AsyncInvoke():
                 # AWS deletes them with their function.
                 return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.desired.policies import canonical
 from nwchatctl.deploy.model.functions import Role
@@ -20,7 +20,7 @@ POLICY = "nwchat"
 
 _PATH = "/"
 
-_STRIPS = 3
+_DELETE_ATTEMPTS = 3
 """How often a role is stripped that somebody attaches policies to while it is to be deleted."""
 
 
@@ -36,7 +36,7 @@ class Roles:
             role = self._client.get_role(RoleName=name)["Role"]
         except self._client.exceptions.NoSuchEntityException:
             return None
-        inline, attached = start(self._inline_policies, name), start(self._attached, name)
+        inline, attached = start(self._inline_policies, name), start(self._attached_policies, name)
         others, policy = inline()
         return Role(
             name=name,
@@ -73,8 +73,10 @@ class Roles:
             )
         if before.policy != after.policy:
             self._put_policy(after)
-        self._strip(after.name, [each for each in before.other_policies if each not in after.other_policies])
-        put, dropped = changed(before.tags, after.tags)
+        self._remove_policies(
+            after.name, [each for each in before.other_policies if each not in after.other_policies]
+        )
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_role, RoleName=after.name, Tags=to_list(put))
         if dropped:
@@ -86,24 +88,24 @@ class Roles:
         IAM refuses (DeleteConflict) while something is attached: what came meanwhile goes as well.
         """
         policies = [*role.other_policies, *([POLICY] if role.policy else [])]
-        for attempt in range(1, _STRIPS + 1):
+        for attempt in range(1, _DELETE_ATTEMPTS + 1):
             try:
-                self._strip(role.name, policies)
+                self._remove_policies(role.name, policies)
                 with_retries(self._client.delete_role, RoleName=role.name)
                 return
             except self._client.exceptions.NoSuchEntityException:
                 return
             except self._client.exceptions.DeleteConflictException:
-                if attempt == _STRIPS:
+                if attempt == _DELETE_ATTEMPTS:
                     raise
-                policies = self._all(role.name)
+                policies = self._all_policies(role.name)
 
     def _put_policy(self, role: Role) -> None:
         with_retries(
             self._client.put_role_policy, RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
         )
 
-    def _strip(self, name: str, policies: list[str]) -> None:
+    def _remove_policies(self, name: str, policies: list[str]) -> None:
         """Takes policies off a role: ARNs are detached, names (which hold no colon) are deleted."""
         for policy in policies:
             try:
@@ -114,24 +116,24 @@ class Roles:
             except self._client.exceptions.NoSuchEntityException:
                 continue
 
-    def _all(self, name: str) -> list[str]:
+    def _all_policies(self, name: str) -> list[str]:
         """Every policy of the role; none where the role is gone."""
         try:
-            return [*with_retries(self._inline, name), *with_retries(self._attached, name)]
+            return [*with_retries(self._inline_names, name), *with_retries(self._attached_policies, name)]
         except self._client.exceptions.NoSuchEntityException:
             return []
 
     def _inline_policies(self, name: str) -> tuple[list[str], str]:
         """The names of other inline policies than ours, and ours, "" where the role has none."""
-        names = self._inline(name)
+        names = self._inline_names(name)
         policy = self._policy(name) if POLICY in names else ""
         return [each for each in names if each != POLICY], policy
 
-    def _inline(self, name: str) -> list[str]:
+    def _inline_names(self, name: str) -> list[str]:
         pages = self._client.get_paginator("list_role_policies").paginate(RoleName=name)
         return [each for page in pages for each in page["PolicyNames"]]
 
-    def _attached(self, name: str) -> list[str]:
+    def _attached_policies(self, name: str) -> list[str]:
         pages = self._client.get_paginator("list_attached_role_policies").paginate(RoleName=name)
         return [each["PolicyArn"] for page in pages for each in page["AttachedPolicies"]]
 

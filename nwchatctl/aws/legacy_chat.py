@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from nwchat.model.ids import is_expired
 from nwchat.model.rows import connection_row
-from nwchatctl.aws.core.errors import denied
+from nwchatctl.aws.core.errors import is_denied
 from nwchatctl.aws.core.tags import from_list
-from nwchatctl.deploy.adoption import ADOPTED_BY, Copied, LegacyFunction, LegacyTable, connection_from
+from nwchatctl.deploy.adoption import ADOPTED_BY, CopyCounts, LegacyFunction, LegacyTable, connection_from
 from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class LegacyResources:
 
     def table(self, name: str) -> LegacyTable | None:
         """The old table, or None where there is none. Raises ChatError `access_denied`."""
-        with _explained():
+        with _explain_denial():
             try:
                 found = self._dynamodb.describe_table(TableName=name)["Table"]
             except self._dynamodb.exceptions.ResourceNotFoundException:
@@ -49,7 +49,7 @@ class LegacyResources:
 
     def function(self, name: str) -> LegacyFunction | None:
         """An old function, or None where there is none. Raises ChatError `access_denied`."""
-        with _explained():
+        with _explain_denial():
             try:
                 arn = self._functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
             except self._functions.exceptions.ResourceNotFoundException:
@@ -58,7 +58,7 @@ class LegacyResources:
 
     def tag(self, old: LegacyTable | LegacyFunction, chat: str) -> None:
         """Marks it as adopted by the chat. Raises ChatError `access_denied`."""
-        with _explained():
+        with _explain_denial():
             match old:
                 case LegacyTable():
                     tags: list[Any] = [{"Key": ADOPTED_BY, "Value": chat}]
@@ -68,31 +68,31 @@ class LegacyResources:
 
     def count(self, table: LegacyTable) -> int:
         """How many rows the table has. DescribeTable's ItemCount may be six hours old (API reference)."""
-        return sum(answer["Count"] for answer in self._pages(table, Select="COUNT"))
+        return sum(response["Count"] for response in self._pages(table, Select="COUNT"))
 
     def copy(
         self, table: LegacyTable, into: str, now_ms: int, progress: Callable[[int], None] = lambda count: None
-    ) -> Copied:
+    ) -> CopyCounts:
         """Takes the table's rows over into the table `into`, page by page. A row that is there stays.
 
         `progress` is told how many have been read. Throttled writes are repeated as every call is (session:
         ATTEMPTS), then raise; running it again goes on, as what was copied is there.
         """
-        total = Copied()
+        total = CopyCounts()
         with ThreadPoolExecutor(WRITERS, thread_name_prefix="copy") as pool:
-            for answer in self._pages(table, Limit=PAGE, ConsistentRead=True):
-                rows = answer.get("Items", [])
-                for one in pool.map(lambda row: self._take(row, table.partition_key, into, now_ms), rows):
+            for response in self._pages(table, Limit=PAGE, ConsistentRead=True):
+                rows = response.get("Items", [])
+                for one in pool.map(lambda row: self._copy_row(row, table.partition_key, into, now_ms), rows):
                     total += one
                 progress(total.read)
         return total
 
-    def _take(self, row: Any, key: str, into: str, now_ms: int) -> Copied:
+    def _copy_row(self, row: Any, key: str, into: str, now_ms: int) -> CopyCounts:
         connection = connection_from(row, key, now_ms)
         if connection is None:
-            return Copied(unusable=1)
+            return CopyCounts(unusable=1)
         if is_expired(connection.expires_at, now_ms):
-            return Copied(expired=1)
+            return CopyCounts(expired=1)
         try:
             self._dynamodb.put_item(
                 TableName=into,
@@ -100,27 +100,27 @@ class LegacyResources:
                 ConditionExpression="attribute_not_exists(connection_id)",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return Copied(present=1)
-        return Copied(copied=1)
+            return CopyCounts(present=1)
+        return CopyCounts(copied=1)
 
-    def _pages(self, table: LegacyTable, **wanted: Any) -> Iterator[Any]:
+    def _pages(self, table: LegacyTable, **parameters: Any) -> Iterator[Any]:
         start: dict[str, Any] = {}
         while True:
-            with _explained():
-                answer: Any = self._dynamodb.scan(TableName=table.name, **wanted, **start)
-            yield answer
-            if not (last := answer.get("LastEvaluatedKey")):
+            with _explain_denial():
+                response: Any = self._dynamodb.scan(TableName=table.name, **parameters, **start)
+            yield response
+            if not (last := response.get("LastEvaluatedKey")):
                 return
             start = {"ExclusiveStartKey": last}
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explain_denial() -> Iterator[None]:
     """Names the policy that an adoption needs, where AWS refuses what the operator's own does not allow."""
     try:
         yield
     except ClientError as error:
-        if not denied(error):
+        if not is_denied(error):
             raise
         text = error.response.get("Error", {}).get("Message", "")
         raise ChatError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.deploy.model.storage import LogGroup
 from nwchatctl.deploy.model.string_map import StringMap
 
@@ -57,7 +57,7 @@ class LogGroups:
         """Changes retention and tags where they differ."""
         if before.retention_days != after.retention_days:
             self._retain(after)
-        put, dropped = changed(before.tags, after.tags)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, resourceArn=self._arn(after.name), tags=dict(put))
         if dropped:

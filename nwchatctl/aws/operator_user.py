@@ -25,17 +25,17 @@ def ensure_operator(
     region: str,
     policy_json: str,
     stored: StaticCredentials | None = None,
-    further: Mapping[str, str] | None = None,
+    extra_policies: Mapping[str, str] | None = None,
 ) -> StaticCredentials:
     """An access key of the user `nwchat-operator`, which holds exactly `policy_json` and the policies of
-    `further` by their names, all as managed ones (an inline one is limited to 2,048 characters: IAM quotas).
+    `extra_policies` by their names, all as managed ones (an inline one is limited to 2,048 characters: IAM quotas).
 
     `stored` is given back when it is still that user's. Safe to repeat; raises botocore's errors.
     """
     iam = Aws(Access(region=region, endpoint=endpoint, credentials=ROOT)).client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
-    policies = {POLICY: policy_json, **(further or {})}
+    policies = {POLICY: policy_json, **(extra_policies or {})}
     _attach_only(iam, [_policy(iam, name, text) for name, text in policies.items()])
     return _key(iam, stored)
 
@@ -52,9 +52,9 @@ def _policy(iam: IAMClient, name: str, text: str) -> str:
 
 
 def _update(iam: IAMClient, arn: str, version: str, document: str) -> None:
-    held = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    current = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
     # boto3 decodes the document; a text is what the emulator may send instead.
-    if (json.loads(held) if isinstance(held, str) else held) == json.loads(document):
+    if (json.loads(current) if isinstance(current, str) else current) == json.loads(document):
         return
     # Five versions is all a policy may have, so the old ones go first.
     for old in iam.list_policy_versions(PolicyArn=arn)["Versions"]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.signing_keys import new_key
@@ -21,7 +21,7 @@ from nwchatctl.errors import ChatError
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-_TAGGED: Any = "Parameter"
+_RESOURCE_TYPE: Any = "Parameter"
 
 
 class StoredKeys(NamedTuple):
@@ -43,17 +43,17 @@ class KeyParameters:
         try:
             # Not decrypted: a plan has no use for the keys.
             found = self._client.get_parameter(Name=name, WithDecryption=False)["Parameter"]
-            tags = self._client.list_tags_for_resource(ResourceType=_TAGGED, ResourceId=name)
+            tags = self._client.list_tags_for_resource(ResourceType=_RESOURCE_TYPE, ResourceId=name)
         except (self._client.exceptions.ParameterNotFound, self._client.exceptions.InvalidResourceId):
             return None
         return TokenKeys(name, str(found.get("Type", "")), from_list(tags.get("TagList", [])))
 
     def keys(self, name: str) -> tuple[TokenKey, ...] | None:
-        """The keys, the newest first; None where there is no parameter. Raises as `held`."""
-        found = self.held(name)
+        """The keys, the newest first; None where there is no parameter. Raises as `read_stored`."""
+        found = self.read_stored(name)
         return found.keys if found else None
 
-    def held(self, name: str) -> StoredKeys | None:
+    def read_stored(self, name: str) -> StoredKeys | None:
         """The keys and which version of the parameter they are; None where there is none.
 
         What was put a moment ago may not be there yet: Parameter Store is eventually consistent. Raises
@@ -75,8 +75,8 @@ class KeyParameters:
     def put(self, name: str, keys: Sequence[TokenKey]) -> int:
         """Puts `keys` in the place of those that are there; the version that this makes, one more than
         the one before it. Safe to repeat."""
-        done = with_retries(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
-        return int(done["Version"])
+        response = with_retries(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
+        return int(response["Version"])
 
     def create(self, wanted: TokenKeys) -> None:
         """Makes the parameter with its tags and a new key; one of ours that is there keeps its keys.
@@ -104,12 +104,12 @@ class KeyParameters:
             self.delete(before)
             self.create(after)
             return
-        put, dropped = changed(before.tags, after.tags)
-        where: Any = {"ResourceType": _TAGGED, "ResourceId": after.name}
+        put, dropped = tag_changes(before.tags, after.tags)
+        resource: Any = {"ResourceType": _RESOURCE_TYPE, "ResourceId": after.name}
         if put:
-            with_retries(self._client.add_tags_to_resource, **where, Tags=to_list(put))
+            with_retries(self._client.add_tags_to_resource, **resource, Tags=to_list(put))
         if dropped:
-            with_retries(self._client.remove_tags_from_resource, **where, TagKeys=dropped)
+            with_retries(self._client.remove_tags_from_resource, **resource, TagKeys=dropped)
 
     def delete(self, keys: TokenKeys) -> None:
         """Removes the parameter; gone already is fine."""

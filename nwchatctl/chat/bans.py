@@ -16,7 +16,7 @@ from nwchat.model.wire import well_formed
 from nwchatctl.errors import usage_error
 from nwchatctl.timestamps import LAST_MS
 
-MOST_REASON_CHARS = 200
+MAX_REASON_CHARS = 200
 
 Change = Literal["added", "changed", "unchanged"]
 
@@ -44,7 +44,7 @@ class BanChange:
         return "unchanged" if self.ban == self.before else "changed"
 
 
-def user(text: str, most_chars: int) -> BanTarget:
+def user_target(text: str, most_chars: int) -> BanTarget:
     """A player by id or name, of `most_chars` at most. ValueError, saying why, for what can be none."""
     name = unicodedata.normalize("NFC", text.strip())
     most = max(most_chars, MAX_SENDER_ID_CHARS)
@@ -58,7 +58,7 @@ def user(text: str, most_chars: int) -> BanTarget:
     return BanTarget(key, name)
 
 
-def address(text: str) -> BanTarget:
+def address_target(text: str) -> BanTarget:
     """An address, or the /64 that a subscriber of IPv6 has. ValueError, saying why, for anything else."""
     bare, slash, bits = text.strip().partition("/")
     try:
@@ -68,11 +68,11 @@ def address(text: str) -> BanTarget:
     if not slash or bits == str(found.max_prefixlen):
         return BanTarget(bans.address_key(found), str(found))
     if bits == str(bans.PREFIX_BITS) and isinstance(found, ipaddress.IPv6Address):
-        return _prefix(found)
+        return _prefix_target(found)
     raise ValueError(f"{text!r} is a network: a ban is on one address, or on a /64 of IPv6")
 
 
-def of_connection(row: Connection) -> BanTarget | None:
+def connection_target(row: Connection) -> BanTarget | None:
     """Whom a ban keeps out that is to be on whoever has this connection; None where nothing is known of them.
 
     The id before the name, which others may have too, and both before the address, which others may share.
@@ -86,24 +86,26 @@ def of_connection(row: Connection) -> BanTarget | None:
         found = bans.address_of(row.source_ip)
     except ValueError:
         return None
-    return _prefix(found) if isinstance(found, ipaddress.IPv6Address) else address(row.source_ip)
+    return (
+        _prefix_target(found) if isinstance(found, ipaddress.IPv6Address) else address_target(row.source_ip)
+    )
 
 
-def _prefix(found: ipaddress.IPv6Address) -> BanTarget:
+def _prefix_target(found: ipaddress.IPv6Address) -> BanTarget:
     key = bans.prefix_key(found)
     return BanTarget(key, key.partition("#")[2])
 
 
-def reason(text: str) -> str:
+def check_reason(text: str) -> str:
     """A reason as it is stored. ValueError when it is too long."""
     cleaned = clean_name(text, len(text))
-    if len(cleaned) > MOST_REASON_CHARS:
-        raise ValueError(f"a reason has {MOST_REASON_CHARS} characters at most")
+    if len(cleaned) > MAX_REASON_CHARS:
+        raise ValueError(f"a reason has {MAX_REASON_CHARS} characters at most")
     return cleaned
 
 
 def change_ban(
-    whom: BanTarget,
+    target: BanTarget,
     found: Ban | None,
     *,
     until: int | None,
@@ -112,16 +114,16 @@ def change_ban(
     now_ms: int,
     exact: bool = False,
 ) -> BanChange:
-    """The ban on `whom`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
+    """The ban on `target`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
     there is another, and all of it when nothing changes. With `exact`, as ids of tokens compare, another
     spelling is a change: it may be of another player."""
     before = found if found is not None and found.holds(now_ms) else None
     if before is None:
-        return BanChange(Ban(whom.key, whom.who, until, now_ms, by, reason), None)
+        return BanChange(Ban(target.key, target.who, until, now_ms, by, reason), None)
     after = replace(before, until=until, reason=reason or before.reason)
     if exact:
-        after = replace(after, who=whom.who)
-    return BanChange(after if after == before else replace(after, by=by, who=whom.who), before)
+        after = replace(after, who=target.who)
+    return BanChange(after if after == before else replace(after, by=by, who=target.who), before)
 
 
 class BanEnd(NamedTuple):

@@ -18,7 +18,7 @@ ID_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class BroadcastResult:
     """What became of an announcement. `already_sent`: everybody had been reached before under the same id;
     `resumed`: some had. `stopped` is why it ended before its end, "" where it did not."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from nwchat.delivery.outcome import Failed, Outcome, Refused, Throttled
 from nwchat.model.rows import Recipient
 from nwchat.storage.scan import Part, ScanPage
-from nwchatctl.chat.connection_rows import WHOLE
+from nwchatctl.chat.connection_rows import ALL_PARTS
 
 MAX_RETRIED = 1_000
 """How many of those not reached are remembered by name: 20 KB of a row, of which 400 are the most."""
@@ -27,17 +27,17 @@ LEASE_MS = 20_000
 SAVE_SECONDS = 2.0
 """How often that is said, together with how far it is."""
 
-_NEVER = (0, 413)
+_PERMANENT_STATUSES = (0, 413)
 """Refused for what they are: an id that no path can end in, a frame that is too large."""
 
-_CLOCKS_DIFFER_MS = 120_000
+_CLOCK_TOLERANCE_MS = 120_000
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The parts that are left, and who is to be tried again though their page is done with."""
 
-    parts: tuple[Part, ...] = WHOLE
+    parts: tuple[Part, ...] = ALL_PARTS
     retries: tuple[str, ...] = ()
 
     @property
@@ -98,7 +98,7 @@ class CheckpointTracker:
         self._untried = dict.fromkeys(progress.retries)
         self._retries: dict[str, None] = {}
 
-    def note_page(self, found: ScanPage, part: Part) -> Sequence[Recipient]:
+    def add_page(self, found: ScanPage, part: Part) -> Sequence[Recipient]:
         """The recipients of a page, each with a note of the page."""
         page = _Page(len(found.recipients), part, found.rest)
         self._pages[part.number].append(page)
@@ -109,22 +109,22 @@ class CheckpointTracker:
         if self._untried:
             yield [Recipient(each) for each in self._untried]
 
-    def settle(self, recipient: Recipient, outcome: Outcome) -> None:
+    def record_outcome(self, recipient: Recipient, outcome: Outcome) -> None:
         """Takes note of what became of one; for one that may be reached another time, that it is to be."""
-        missed = isinstance(outcome, Failed | Throttled) or (
+        retry = isinstance(outcome, Failed | Throttled) or (
             # What is refused for want of permission may be taken another time.
-            isinstance(outcome, Refused) and outcome.status not in _NEVER
+            isinstance(outcome, Refused) and outcome.status not in _PERMANENT_STATUSES
         )
         page = recipient.note
         if not isinstance(page, _Page):
             # Of those it remembers already, so there is room for it.
             self._untried.pop(recipient.connection_id, None)
-        elif missed and len(self._retries) + len(self._untried) >= MAX_RETRIED:
+        elif retry and len(self._retries) + len(self._untried) >= MAX_RETRIED:
             # Its page never ends: the part is read again from there.
             return
         else:
             page.left -= 1
-        if missed:
+        if retry:
             self._retries[recipient.connection_id] = None
 
     def delegate(self, left: Sequence[Part]) -> None:
@@ -142,8 +142,8 @@ class CheckpointTracker:
         return Checkpoint(left, (*self._retries, *self._untried))
 
 
-def is_free(state: BroadcastRecord, now_ms: int, *, dead: bool, silent_ms: int) -> bool:
+def is_lease_free(record: BroadcastRecord, now_ms: int, *, dead: bool, silent_ms: int) -> bool:
     """Whether nobody is at it any more: nobody ever was, it is a process that died, or it has kept silent for
     a lease, as seen by a clock of ours (`silent_ms`) or, with room for clocks that differ, by its own."""
-    holder = state.lease
-    return holder is None or dead or silent_ms > LEASE_MS or now_ms > holder.until + _CLOCKS_DIFFER_MS
+    lease = record.lease
+    return lease is None or dead or silent_ms > LEASE_MS or now_ms > lease.until + _CLOCK_TOLERANCE_MS

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
     from nwchat.delivery.targets import ConnectionPosts, RowDeletion
 
-MOST_DOOMED = 5_000
+MAX_PENDING_DELETES = 5_000
 """Rows that wait to be deleted at once: this bounds the rest of it."""
-DOOMED_SECONDS = 2.0
+MAX_DELETE_DELAY_SECONDS = 2.0
 """How long one may wait: what is lost when it is stopped, or killed."""
 DELETES_A_SECOND = 4_000.0
 """What a new table on demand takes (AWS's developer guide); an older one may take more."""
@@ -71,79 +71,85 @@ Tick = Callable[[PruneResult], str]
 
 def prune(
     transport: Transport,
-    asked: ConnectionPosts,
-    rows: RowDeletion | None,
+    requests: ConnectionPosts,
+    row_deletion: RowDeletion | None,
     source: Source[Recipient],
     *,
     rate_limiter: RateLimiter | None = None,
     clock: Callable[[], float] = time.monotonic,
     tick: Tick = lambda result: "",
-    settled: Callable[[Recipient, Outcome], None] = lambda recipient, outcome: None,
+    on_outcome: Callable[[Recipient, Outcome], None] = lambda recipient, outcome: None,
 ) -> PruneResult:
-    """Asks about all of `source`, whose `note` is a Standing, by `asked` (GET), or closes them (DELETE).
+    """Asks about all of `source`, whose `note` is a Standing, by `requests` (GET), or closes them (DELETE).
 
-    Without `rows` nothing is deleted. `clock` gives seconds. `settled` is told of each one's answer, once.
+    Without `row_deletion` nothing is deleted. `clock` gives seconds. `on_outcome` is told of each one's answer, once.
     What `source` raises goes through, once all that it gave are settled.
     """
-    tally = _Tally(settled)
+    counter = _PruneCounter(on_outcome)
     rate_limiter, deletes = rate_limiter or RateLimiter(), RateLimiter(DELETES_A_SECOND)
-    reason, began = "", clock()
+    reason, batch_started = "", clock()
 
-    def full() -> bool:
-        waiting = len(tally.doomed)
-        return waiting >= MOST_DOOMED or (waiting > 0 and clock() - began >= DOOMED_SECONDS)
+    def is_batch_full() -> bool:
+        waiting = len(counter.to_delete)
+        return waiting >= MAX_PENDING_DELETES or (
+            waiting > 0 and clock() - batch_started >= MAX_DELETE_DELAY_SECONDS
+        )
 
-    def stopped() -> str:
+    def stop_reason() -> str:
         nonlocal reason
-        reason = tick(tally.result()) or reason
+        reason = tick(counter.result()) or reason
         return reason
 
-    crowd = RecipientSource(source, full=full)
+    recipients = RecipientSource(source, full=is_batch_full)
     while True:
-        began = clock()
-        scheduler = RequestScheduler(crowd, asked, tally.ask, rate_limiter=rate_limiter)
-        transport.run(scheduler, stopped)
+        batch_started = clock()
+        scheduler = RequestScheduler(recipients, requests, counter.record_status, rate_limiter=rate_limiter)
+        transport.run(scheduler, stop_reason)
         error = scheduler.error
-        if rows is not None and not reason:
-            doomed, tally.doomed = tally.doomed, []
-            undeleted = _delete(transport, rows, doomed, tally, deletes, stopped)
-            error = error or undeleted
-        left = tally.give_up()
+        if row_deletion is not None and not reason:
+            to_delete, counter.to_delete = counter.to_delete, []
+            delete_error = _delete_rows(transport, row_deletion, to_delete, counter, deletes, stop_reason)
+            error = error or delete_error
+        left = counter.count_undeleted()
         if error is not None:
             raise error
-        if crowd.ended or reason:
-            tally.cut_short = not crowd.ended or scheduler.cut_short or (rows is not None and left > 0)
-            return tally.result()
+        if recipients.ended or reason:
+            counter.cut_short = (
+                not recipients.ended or scheduler.cut_short or (row_deletion is not None and left > 0)
+            )
+            return counter.result()
 
 
-def _delete(
+def _delete_rows(
     transport: Transport,
-    rows: RowDeletion,
-    doomed: list[Recipient],
-    tally: _Tally,
+    row_deletion: RowDeletion,
+    to_delete: list[Recipient],
+    counter: _PruneCounter,
     rate_limiter: RateLimiter,
-    stopped: Callable[[], str],
+    stop_reason: Callable[[], str],
 ) -> Exception | None:
-    if not doomed:
+    if not to_delete:
         return None
-    scheduler = RequestScheduler(ListSource(doomed), rows, tally.delete, rate_limiter=rate_limiter)
-    tally.pending = len(doomed)
-    transport.run(scheduler, stopped)
+    scheduler = RequestScheduler(
+        ListSource(to_delete), row_deletion, counter.record_delete, rate_limiter=rate_limiter
+    )
+    counter.pending = len(to_delete)
+    transport.run(scheduler, stop_reason)
     return scheduler.error
 
 
-class _Tally:
+class _PruneCounter:
     """Counts, and keeps those to be deleted until they are. `pending` are deletions begun and not done."""
 
-    def __init__(self, settled: Callable[[Recipient, Outcome], None]) -> None:
-        self.doomed: list[Recipient] = []
+    def __init__(self, on_outcome: Callable[[Recipient, Outcome], None]) -> None:
+        self.to_delete: list[Recipient] = []
         self.pending = 0
         self.cut_short = False
-        self._settled = settled
+        self._on_outcome = on_outcome
         self._counts: Counter[str] = Counter()
         self._reasons = Reasons()
 
-    def ask(self, recipient: Recipient, outcome: Outcome) -> None:
+    def record_status(self, recipient: Recipient, outcome: Outcome) -> None:
         """Takes note of what API Gateway said."""
         self._counts["checked"] += 1
         self._counts["retries"] += outcome.retries
@@ -152,23 +158,23 @@ class _Tally:
                 self._counts["alive"] += 1
             case Gone():
                 self._counts["gone"] += 1
-                self._gone(recipient)
+                self._record_gone(recipient)
             case Refused() | Throttled() | Failed():
-                self._failed(outcome.reason)
+                self._record_failure(outcome.reason)
             case _:
                 assert_never(outcome)
-        self._settled(recipient, outcome)
+        self._on_outcome(recipient, outcome)
 
-    def _gone(self, recipient: Recipient) -> None:
+    def _record_gone(self, recipient: Recipient) -> None:
         match recipient.note:
             case RowAge.ABSENT:
                 self._counts["absent"] += 1
             case RowAge.YOUNG:
                 self._counts["kept_young"] += 1
             case _:
-                self.doomed.append(recipient)
+                self.to_delete.append(recipient)
 
-    def delete(self, _: Recipient, outcome: Outcome) -> None:
+    def record_delete(self, _: Recipient, outcome: Outcome) -> None:
         """Takes note of what DynamoDB said."""
         self.pending -= 1
         self._counts["retries"] += outcome.retries
@@ -178,18 +184,18 @@ class _Tally:
             case Gone():
                 self._counts["changed"] += 1
             case Refused() | Throttled() | Failed():
-                self._failed(f"not deleted: {outcome.reason}")
+                self._record_failure(f"not deleted: {outcome.reason}")
             case _:
                 assert_never(outcome)
 
-    def give_up(self) -> int:
+    def count_undeleted(self) -> int:
         """Those that are gone and not deleted by now stay: how many."""
-        left = len(self.doomed) + self.pending
-        self.doomed, self.pending = [], 0
+        left = len(self.to_delete) + self.pending
+        self.to_delete, self.pending = [], 0
         self._counts["left"] += left
         return left
 
-    def _failed(self, reason: str) -> None:
+    def _record_failure(self, reason: str) -> None:
         self._counts["failed"] += 1
         self._reasons.add(reason)
 

@@ -13,7 +13,7 @@ from nwchat.model.rows import Connection, Recipient, connection_of
 from nwchat.storage.scan import Part, ScanPage
 
 _PARTS = 4
-WHOLE = tuple(Part(number, _PARTS) for number in range(_PARTS))
+ALL_PARTS = tuple(Part(number, _PARTS) for number in range(_PARTS))
 """The parts that the table is read in at once. A part gives some 5,000 connections a second."""
 PAGE_ROWS = 1_000
 """Rows that are read at once: of what is read ahead, this bounds the memory."""
@@ -49,7 +49,7 @@ def is_older(connected_at: int | None, last_seen_at: int | None, before_ms: int 
 
 
 @dataclass(frozen=True)
-class Candidates:
+class ConnectionQuery:
     """The rows of `user` ("" for everybody's) that were last heard of before `before_ms`, less those that are
     not `wanted`; with `expired` also those that TTL has not deleted yet. `scan` is that of
     `nwchat.storage.store.Store`."""
@@ -76,9 +76,9 @@ class Candidates:
         )
         for found in pages:
             now_ms = self.now_ms()
-            yield [self._judged(each, now_ms) for each in found.recipients if self._is_wanted(each)]
+            yield [self._with_age(each, now_ms) for each in found.recipients if self._is_wanted(each)]
 
-    def _judged(self, recipient: Recipient, now_ms: int) -> Recipient:
+    def _with_age(self, recipient: Recipient, now_ms: int) -> Recipient:
         return recipient._replace(note=row_age(recipient.connected_at, now_ms, self.grace_ms))
 
     def _is_wanted(self, recipient: Recipient) -> bool:

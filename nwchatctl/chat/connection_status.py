@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
     from nwchat.delivery.targets import ConnectionPosts
 
-CHUNK = 1_000
+CHUNK_SIZE = 1_000
 """Connections that are asked about together, and held meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ConnectionInfo:
     """What API Gateway knows of an open connection; times are epoch ms."""
 
     connected_at: int | None = None
@@ -33,8 +33,8 @@ class About:
     user_agent: str = ""
 
 
-def ask(
-    transport: Transport, asked: ConnectionPosts, ids: Iterable[str], rate_limiter: RateLimiter
+def fetch_outcomes(
+    transport: Transport, requests: ConnectionPosts, ids: Iterable[str], rate_limiter: RateLimiter
 ) -> dict[str, Outcome]:
     """What became of each question. Raises what the credentials do."""
     outcomes: dict[str, Outcome] = {}
@@ -43,7 +43,7 @@ def ask(
         outcomes[recipient.connection_id] = outcome
 
     scheduler = RequestScheduler(
-        ListSource([Recipient(each) for each in ids]), asked, settle, rate_limiter=rate_limiter
+        ListSource([Recipient(each) for each in ids]), requests, settle, rate_limiter=rate_limiter
     )
     transport.run(scheduler)
     if scheduler.error is not None:
@@ -51,7 +51,7 @@ def ask(
     return outcomes
 
 
-def verified(outcome: Outcome | None) -> bool | None:
+def is_open(outcome: Outcome | None) -> bool | None:
     """Whether the connection is open; None where that is not known."""
     if isinstance(outcome, Open):
         return True
@@ -59,24 +59,24 @@ def verified(outcome: Outcome | None) -> bool | None:
 
 
 def verify(
-    transport: Transport, asked: ConnectionPosts, found: Iterable[Connection], rate_limiter: RateLimiter
+    transport: Transport, requests: ConnectionPosts, found: Iterable[Connection], rate_limiter: RateLimiter
 ) -> Iterator[tuple[Connection, bool | None]]:
     """Each of `found`, in their order, and whether it is open."""
     rest = iter(found)
-    while chunk := list(islice(rest, CHUNK)):
-        outcomes = ask(transport, asked, (each.connection_id for each in chunk), rate_limiter)
+    while chunk := list(islice(rest, CHUNK_SIZE)):
+        outcomes = fetch_outcomes(transport, requests, (each.connection_id for each in chunk), rate_limiter)
         for each in chunk:
-            yield each, verified(outcomes.get(each.connection_id))
+            yield each, is_open(outcomes.get(each.connection_id))
 
 
-def about(answer: bytes) -> About:
+def parse_info(body: bytes) -> ConnectionInfo:
     """What an answer to GET says. AWS writes `connectedAt`, in ISO 8601; emulators write what they like."""
     try:
-        fields = _lower(json.loads(answer or b"{}"))
+        fields = _lower(json.loads(body or b"{}"))
     except (ValueError, RecursionError):
-        return About()
+        return ConnectionInfo()
     identity = _lower(fields.get("identity"))
-    return About(
+    return ConnectionInfo(
         connected_at=_moment(fields.get("connectedat")),
         last_active_at=_moment(fields.get("lastactiveat")),
         source_ip=str(identity.get("sourceip") or ""),

@@ -41,7 +41,7 @@ class MessageFilter:
         return bool(self.user) or self.grep is not None
 
 
-def last(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, number: int) -> list[Message]:
+def newest(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, number: int) -> list[Message]:
     """The newest `number` of those wanted, oldest first; reads no further than it has to."""
     found: list[Message] = []
     for page in newest_first:
@@ -51,6 +51,6 @@ def last(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, numbe
     return found[::-1]
 
 
-def pick(pages: Iterable[Sequence[Message]], wanted: MessageFilter) -> Iterator[Message]:
+def select(pages: Iterable[Sequence[Message]], wanted: MessageFilter) -> Iterator[Message]:
     """Those wanted, in their order."""
     return (each for page in pages for each in page if wanted(each))

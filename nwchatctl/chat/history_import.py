@@ -18,18 +18,18 @@ from typing import BinaryIO, TypeAlias
 
 from nwchat.model.ids import RANDOM_BYTES, is_ulid, ulid, ulid_time
 from nwchat.model.wire import Message, well_formed
-from nwchatctl.chat.history_export import LINE_MOST
+from nwchatctl.chat.history_export import MAX_LINE_BYTES
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.timestamps import LAST_MS, parse_ms
 
-SITE_MOST = 16 * 1024 * 1024
+MAX_SITE_BYTES = 16 * 1024 * 1024
 """Bytes of a file that is one object, which has to be read whole: some 80,000 chats."""
 
-ITEM_MOST = 400 * 1024 - 512
+MAX_ITEM_BYTES = 400 * 1024 - 512
 """Bytes of a message and its names: what DynamoDB takes in an item, less keys, numbers and names."""
 
 
-_ALIKE_KEPT = 4096
+_MAX_REMEMBERED = 4096
 """Messages without an id that are remembered, to tell the second of two that are the same in everything."""
 
 _UNAMES, _SENDERS, _NUMBERS = ("uname", "username", "name"), ("sender_id", "user_id"), ("chat_id", "id")
@@ -43,17 +43,17 @@ class InvalidLine:
     reason: str
 
 
-Read: TypeAlias = Message | InvalidLine
+ReadResult: TypeAlias = Message | InvalidLine
 
 
-class Unfit(ValueError):
+class InvalidMessage(ValueError):
     """Why an object is no message."""
 
 
 # What a file holds ----------------------------------------------------------------------------
 
 
-def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[Read]:
+def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[ReadResult]:
     """Every message of `source`, and what is none; a line at a time but for the site's object.
 
     None is of a time after `latest_ms` (epoch ms): whoever asks for what came after such a one would get
@@ -63,29 +63,29 @@ def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[Read]:
     first = next((each for each in lines if each[1] is None or each[1].strip()), None)
     if first is None:
         return
-    whole = _site(first[1], source) if first[1] is not None else None
-    take = partial(_read, identify=Identify(), latest_ms=latest_ms)
-    match whole:
+    site_content = _site(first[1], source) if first[1] is not None else None
+    parse = partial(_read, make_id=IdGenerator(), latest_ms=latest_ms)
+    match site_content:
         case list():
-            for number, chat in enumerate(whole, 1):
-                yield take(number, chat)
+            for number, chat in enumerate(site_content, 1):
+                yield parse(number, chat)
             # Where it was one line, others may follow.
-            yield from _read_lines(lines, take)
+            yield from _read_lines(lines, parse)
         case bytes():
             # It only looked like one object.
-            yield from _read_lines(enumerate(whole.splitlines(keepends=True), first[0]), take)
+            yield from _read_lines(enumerate(site_content.splitlines(keepends=True), first[0]), parse)
         case None:
-            yield from _read_lines(chain((first,), lines), take)
+            yield from _read_lines(chain((first,), lines), parse)
 
 
 def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """Lines with their numbers; None for one that is longer than any message."""
     number = 0
     # The first line may be the site's whole object.
-    while text := source.readline(LINE_MOST + 1 if number else SITE_MOST + 1):
+    while text := source.readline(MAX_LINE_BYTES + 1 if number else MAX_SITE_BYTES + 1):
         number += 1
-        if len(text) > (LINE_MOST if number > 1 else SITE_MOST):
-            while not text.endswith(b"\n") and (text := source.readline(LINE_MOST)):
+        if len(text) > (MAX_LINE_BYTES if number > 1 else MAX_SITE_BYTES):
+            while not text.endswith(b"\n") and (text := source.readline(MAX_LINE_BYTES)):
                 continue
             yield number, None
         else:
@@ -98,13 +98,13 @@ def _site(first: bytes, source: BinaryIO) -> list[object] | bytes | None:
     try:
         return chats_of(json.loads(first))
     except (ValueError, RecursionError):
-        begin = first.strip()
-    if begin not in (b"{", b"[") and not re.match(rb'\{\s*"(new_chats|chats)"', begin):
+        start = first.strip()
+    if start not in (b"{", b"[") and not re.match(rb'\{\s*"(new_chats|chats)"', start):
         return None
-    text = first + source.read(SITE_MOST + 1)
-    if len(text) > SITE_MOST:
+    text = first + source.read(MAX_SITE_BYTES + 1)
+    if len(text) > MAX_SITE_BYTES:
         raise ChatError(
-            f"an object of several lines is at most {SITE_MOST // 1024 // 1024} MB",
+            f"an object of several lines is at most {MAX_SITE_BYTES // 1024 // 1024} MB",
             hint="give one message a line (jq -c '.new_chats.chats[]')",
             code="import_too_large",
             exit_code=Exit.USAGE,
@@ -125,11 +125,11 @@ def chats_of(value: object) -> list[object] | None:
 
 
 def _read_lines(
-    lines: Iterable[tuple[int, bytes | None]], take: Callable[[int, object], Read]
-) -> Iterator[Read]:
+    lines: Iterable[tuple[int, bytes | None]], parse: Callable[[int, object], ReadResult]
+) -> Iterator[ReadResult]:
     for number, text in lines:
         if text is None:
-            yield InvalidLine(number, f"longer than {LINE_MOST} bytes")
+            yield InvalidLine(number, f"longer than {MAX_LINE_BYTES} bytes")
             continue
         if not text.strip():
             continue
@@ -140,15 +140,15 @@ def _read_lines(
             continue
         chats = chats_of(value)
         for each in [value] if chats is None else chats:
-            yield take(number, each)
+            yield parse(number, each)
 
 
-def _read(number: int, value: object, identify: Identify, latest_ms: int) -> Read:
+def _read(number: int, value: object, make_id: IdGenerator, latest_ms: int) -> ReadResult:
     if not isinstance(value, dict):
         return InvalidLine(number, "not an object")
     try:
-        message = message_of(value, identify)
-    except Unfit as unfit:
+        message = message_of(value, make_id)
+    except InvalidMessage as unfit:
         return InvalidLine(number, str(unfit))
     if max(message.date, ulid_time(message.id)) > latest_ms:
         return InvalidLine(number, "its time is yet to come")
@@ -158,30 +158,38 @@ def _read(number: int, value: object, identify: Identify, latest_ms: int) -> Rea
 # What a message is ----------------------------------------------------------------------------
 
 
-def message_of(fields: Mapping[str, object], identify: Callable[[Message, int | None], str]) -> Message:
-    """A message as the export, the site or a client spells it; `identify` makes an id for one without.
+def message_of(fields: Mapping[str, object], make_id: Callable[[Message, int | None], str]) -> Message:
+    """A message as the export, the site or a client spells it; `make_id` makes an id for one without.
     Raises Unfit."""
     text = fields.get("message")
     if not isinstance(text, str):
-        raise Unfit("message must be a string")
+        raise InvalidMessage("message must be a string")
     key = fields.get("id")
-    own = key if isinstance(key, str) and is_ulid(key) else ""
-    if not own and not text.strip():
-        raise Unfit("the message is empty")
-    made = Message(
-        id=own,
+    given_id = key if isinstance(key, str) and is_ulid(key) else ""
+    if not given_id and not text.strip():
+        raise InvalidMessage("the message is empty")
+    message = Message(
+        id=given_id,
         message=well_formed(text),
         uname=_name(fields, _UNAMES),
         sender_id=_name(fields, _SENDERS),
-        date=_date(fields.get("date"), own),
+        date=_date(fields.get("date"), given_id),
         type="announcement" if fields.get("type") == "announcement" else "message",
     )
-    if sum(len(each.encode()) for each in (made.message, made.uname, made.sender_id)) > ITEM_MOST:
-        raise Unfit("larger than the 400 KB that DynamoDB takes")
-    if own:
-        return made
+    if (
+        sum(len(each.encode()) for each in (message.message, message.uname, message.sender_id))
+        > MAX_ITEM_BYTES
+    ):
+        raise InvalidMessage("larger than the 400 KB that DynamoDB takes")
+    if given_id:
+        return message
     return Message(
-        identify(made, _number(fields)), made.message, made.uname, made.sender_id, made.date, made.type
+        make_id(message, _number(fields)),
+        message.message,
+        message.uname,
+        message.sender_id,
+        message.date,
+        message.type,
     )
 
 
@@ -195,7 +203,7 @@ def _name(fields: Mapping[str, object], keys: tuple[str, ...]) -> str:
             case int() as number if not isinstance(number, bool):
                 return str(number)
             case _:
-                raise Unfit(f"{key} must be a string")
+                raise InvalidMessage(f"{key} must be a string")
     return ""
 
 
@@ -216,11 +224,11 @@ def _date(value: object, key: str) -> int:
     text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     ms = int(text) if key and re.fullmatch(r"[0-9]{1,15}", text) else parse_ms(text)
     if ms is None or not 0 <= ms <= LAST_MS:
-        raise Unfit("date must be epoch milliseconds or ISO 8601")
+        raise InvalidMessage("date must be epoch milliseconds or ISO 8601")
     return ms
 
 
-class Identify:
+class IdGenerator:
     """Makes ids that are the same whenever the same messages come: of the time, the content, and how many
     were like it before. The site's number stands in front of the content and so keeps the order of messages
     of the same time, as long as there is one."""
@@ -234,7 +242,7 @@ class Identify:
         digest = hashlib.sha256(content).digest()
         times = self._alike.pop(digest, -1) + 1
         self._alike[digest] = times
-        if len(self._alike) > _ALIKE_KEPT:
+        if len(self._alike) > _MAX_REMEMBERED:
             self._alike.popitem(last=False)
         unique = hashlib.sha256(content + str(times).encode()).digest()
         if number is None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from nwchat.model.ids import is_expired, message_expiry
 from nwchat.model.wire import Message
-from nwchatctl.chat.history_import import InvalidLine, Read
+from nwchatctl.chat.history_import import InvalidLine, ReadResult
 
-BAD_KEPT = 100
+MAX_REASONS = 100
 """Bad lines whose reasons are kept; all are counted."""
 
 BATCH = 25
@@ -31,15 +31,15 @@ class ImportCounts:
 
 
 def store(
-    source: Iterable[Read],
+    source: Iterable[ReadResult],
     put: Callable[[Iterable[tuple[Message, int]]], None],
-    tally: ImportCounts,
+    counts: ImportCounts,
     *,
     retention_days: int,
     now_ms: Callable[[], int],
     progress: Callable[[int], None],
 ) -> None:
-    """Puts every message with its expiry (epoch s), some at a time; what is stored counts in `tally` then."""
+    """Puts every message with its expiry (epoch s), some at a time; what is stored counts in `counts` then."""
     batch: dict[str, tuple[Message, int]] = {}
     waiting = 0
 
@@ -47,19 +47,19 @@ def store(
         nonlocal waiting
         if batch:
             put(batch.values())
-        tally.imported += waiting
+        counts.imported += waiting
         waiting = 0
         batch.clear()
-        progress(tally.read)
+        progress(counts.read)
 
     for each in source:
         if isinstance(each, InvalidLine):
-            tally.bad += 1
-            tally.reasons += [each] if len(tally.reasons) < BAD_KEPT else []
+            counts.bad += 1
+            counts.reasons += [each] if len(counts.reasons) < MAX_REASONS else []
             continue
         until = message_expiry(each.date, retention_days)
         if is_expired(until, now_ms()):
-            tally.expired += 1
+            counts.expired += 1
             continue
         # Of two with one id the later is what stays; DynamoDB refuses both in one batch.
         batch[each.id] = (each, until)

@@ -33,7 +33,7 @@ FIXES = {
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HistoryResponse:
     """What came back over HTTP."""
 
     status: int
@@ -41,13 +41,13 @@ class HttpAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class HistoryClient:
     """The history API: `get` asks for a path with its query, at most so many seconds long, and raises OSError
     where no answer comes; `sleep` waits for so many seconds."""
 
-    get: Callable[[str, float], HttpAnswer]
+    get: Callable[[str, float], HistoryResponse]
     sleep: Callable[[float], None]
-    uninvited: Callable[[str, float], HttpAnswer] | None = None
+    get_without_token: Callable[[str, float], HistoryResponse] | None = None
     """As `get`, without a token, where that has to be refused."""
 
 
@@ -121,47 +121,47 @@ def smoke(
     *,
     echo: bool = True,
     max_chars: int = 1000,
-    uninvited: Callable[[], ChatSocket] | None = None,
+    connect_without_token: Callable[[], ChatSocket] | None = None,
     identity: Identity | None = None,
-    over: Over | None = None,
+    history: HistoryClient | None = None,
 ) -> Iterator[Step]:
     """Yields a step as soon as it is done; ends after the first that failed.
 
     `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
-    `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
-    to fail, and `identity` is that of the token which `connect` offers; `over` is the history API. Each is
+    `chat.echo_to_sender` and `chat.max_message_chars`. `get_without_token` connects without a token, where that has
+    to fail, and `identity` is that of the token which `connect` offers; `history` is the history API. Each is
     None where there is none.
     """
     run = _Run(clock, nonce, echo, max_chars, identity)
     steps: list[tuple[str, Callable[[], str]]] = [
         ("connect", lambda: run.connect(connect)),
-        *([("refuse", lambda: _refused(uninvited))] if uninvited else []),
+        *([("refuse", lambda: _check_refusal(connect_without_token))] if connect_without_token else []),
         ("ping", run.ping),
         ("send", run.send),
         ("ack", run.ack),
-        ("echo", run.echoed),
+        ("echo", run.check_echo),
         ("history", run.history),
         ("close", run.close),
     ]
-    if over is not None:
-        steps += [("health", lambda: run.health(over)), ("messages", lambda: run.messages(over))]
-        if (stranger := over.uninvited) is not None:
-            steps.append(("unread", lambda: _unread(stranger)))
+    if history is not None:
+        steps += [("health", lambda: run.health(history)), ("messages", lambda: run.messages(history))]
+        if (get_without_token := history.get_without_token) is not None:
+            steps.append(("unread", lambda: _check_read_refusal(get_without_token)))
     try:
         for name, step in steps:
-            began = clock()
+            started = clock()
             try:
                 detail, ok = step(), True
             except (TimeoutError, SocketClosed, OSError, ValueError) as error:
                 detail, ok = str(error) or type(error).__name__, False
-            yield Step(name, ok, round((clock() - began) * 1000, 1), detail)
+            yield Step(name, ok, round((clock() - started) * 1000, 1), detail)
             if not ok:
                 return
     finally:
         run.abandon()
 
 
-def _refused(connect: Callable[[], ChatSocket]) -> str:
+def _check_refusal(connect: Callable[[], ChatSocket]) -> str:
     """Raises ValueError where whoever has no token comes in, and SocketClosed for another refusal."""
     try:
         socket = connect()
@@ -173,7 +173,7 @@ def _refused(connect: Callable[[], ChatSocket]) -> str:
     raise ValueError("somebody without a token came in")
 
 
-def _unread(get: Callable[[str, float], HttpAnswer]) -> str:
+def _check_read_refusal(get: Callable[[str, float], HistoryResponse]) -> str:
     """Raises ValueError where whoever has no token is not told so."""
     status = get("/messages?limit=1", WAIT).status
     if status != 401:
@@ -209,7 +209,7 @@ class _Run:
         return "two sockets open"
 
     def ping(self) -> str:
-        self._say(0, {"action": "ping"})
+        self._send_frame(0, {"action": "ping"})
         self._open[0].wait_for("pong", lambda frame: frame.get("type") == "pong")
         return "pong"
 
@@ -217,7 +217,7 @@ class _Run:
         # With a token somebody else's name is claimed, which has to say nothing.
         name = "nwchatctl" if self._identity is None else "somebody else"
         frame = {"action": "onMessage", "message": self._text, "uname": name, "sender_id": name}
-        self._say(0, {**frame, "client_id": self._nonce})
+        self._send_frame(0, {**frame, "client_id": self._nonce})
         return self._text
 
     def ack(self) -> str:
@@ -227,19 +227,19 @@ class _Run:
         self._id = str(ack["id"])
         return f"stored as {self._id}"
 
-    def echoed(self) -> str:
+    def check_echo(self) -> str:
         listeners = self._open if self._echo else self._open[1:]
         for each in listeners:
             frame = each.wait_for("message", lambda frame: frame.get("id") == self._id)
             if frame.get("message") != self._text:
                 raise ValueError(f"another text came back: {frame.get('message')!r}")
-            said, who = (frame.get("sender_id"), frame.get("uname")), self._identity
-            if who is not None and said != (who.sender_id, who.uname):
-                raise ValueError(f"it came as from {said[0]!r}, who is not whom the token names")
+            sender, identity = (frame.get("sender_id"), frame.get("uname")), self._identity
+            if identity is not None and sender != (identity.sender_id, identity.uname):
+                raise ValueError(f"it came as from {sender[0]!r}, who is not whom the token names")
         return "both sockets have it" if self._echo else "the other socket has it"
 
     def history(self) -> str:
-        self._say(1, {"action": "history", "limit": 20})
+        self._send_frame(1, {"action": "history", "limit": 20})
         page = self._open[1].wait_for("history", lambda frame: frame.get("type") == "history")
         ids = [each.get("id") for each in page["messages"]]
         if self._id not in ids:
@@ -253,40 +253,40 @@ class _Run:
             raise ValueError(f"closed with {', '.join(map(str, sorted(codes)))} instead of 1000")
         return "clean"
 
-    def health(self, over: Over) -> str:
-        found = _read(over.get("/health", WAIT))
+    def health(self, history: HistoryClient) -> str:
+        found = _read(history.get("/health", WAIT))
         if found.get("status") != "ok":
             raise ValueError(f"GET /health says {json.dumps(found)[:200]}")
         return f"version {found.get('version')}"
 
-    def messages(self, over: Over) -> str:
+    def messages(self, history: HistoryClient) -> str:
         """Asks for what follows the beginning of the millisecond of its id: it is among the first there."""
         path = f"/messages?limit=20&after={first_ulid(ulid_time(self._id))}"
         deadline = self._clock() + WAIT
         while True:
-            page = _read(over.get(path, max(deadline - self._clock(), 1.0)))
+            page = _read(history.get(path, max(deadline - self._clock(), 1.0)))
             ids = [each.get("id") for each in page.get("messages", ())]
             if self._id in ids:
                 return "the history API has it"
             if self._clock() + PAUSE > deadline:
                 raise TimeoutError(f"not in the history API within {WAIT:g} s: {FIXES[500]}")
-            over.sleep(PAUSE)
+            history.sleep(PAUSE)
 
     def abandon(self) -> None:
         """Closes what a failed run left open."""
         while self._open:
             self._open.pop().socket.close()
 
-    def _say(self, number: int, frame: dict[str, str | int]) -> None:
+    def _send_frame(self, number: int, frame: dict[str, str | int]) -> None:
         self._open[number].socket.send(json.dumps(frame))
 
 
-def _read(answer: HttpAnswer) -> dict[str, Any]:
+def _read(response: HistoryResponse) -> dict[str, Any]:
     """The object that came with 200. Raises ValueError, saying what mends another status."""
-    if answer.status != 200:
-        mend = FIXES.get(answer.status)
-        raise ValueError(f"HTTP {answer.status}: {answer.body[:200]}{f'; {mend}' if mend else ''}")
-    found = json.loads(answer.body)
+    if response.status != 200:
+        fix = FIXES.get(response.status)
+        raise ValueError(f"HTTP {response.status}: {response.body[:200]}{f'; {fix}' if fix else ''}")
+    found = json.loads(response.body)
     if not isinstance(found, dict):
-        raise ValueError(f"no JSON object: {answer.body[:200]}")
+        raise ValueError(f"no JSON object: {response.body[:200]}")
     return found

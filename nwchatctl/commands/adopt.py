@@ -19,7 +19,7 @@ from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.deploy.adoption import Copied
+    from nwchatctl.deploy.adoption import CopyCounts
 
 HELP = examples(
     ("be asked which API, table and functions it is", "nwchatctl adopt"),
@@ -99,16 +99,16 @@ def _besides(app: App, adoption: Adoption) -> tuple[Line, ...]:
 
 
 def _report(
-    app: App, adoption: Adoption, applied: int, copied: Copied | None, began: float, *, dry_run: bool
+    app: App, adoption: Adoption, applied: int, copied: CopyCounts | None, began: float, *, dry_run: bool
 ) -> Report:
-    from nwchatctl.deploy.adoption import ways_back
+    from nwchatctl.deploy.adoption import kept_deployments
     from nwchatctl.operations.adoption import left, rows_line, way_back
     from nwchatctl.operations.planning import endpoints, whereabouts
     from nwchatctl.output.plan_view import as_json
 
     old, done = adoption.old, adoption.todo and not dry_run
     links = endpoints(app, old.api.id)
-    back = (adoption.served,) if adoption.served else ways_back(adoption.found.live.state)
+    back = (adoption.served,) if adoption.served else kept_deployments(adoption.found.live.state)
     return Report(
         data={
             **whereabouts(app),

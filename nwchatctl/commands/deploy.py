@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from nwchatctl.context import App
-    from nwchatctl.deploy.logging_role import Logging
+    from nwchatctl.deploy.logging_role import LoggingRoleState
     from nwchatctl.deploy.planner import Plan
     from nwchatctl.operations.planning import Planned
 
@@ -72,7 +72,7 @@ def deploy(
         return _report(app, found, plan, applied=0, began=began, dry_run=True, role=role)
     refuse_unfinished(found.live.state, app.settings.stage.name, found.live.api_id)
     seen = refuse_locked(app, found.live.rows.lock, force=force_unlock)
-    if not (plan or role.sets):
+    if not (plan or role.sets_role):
         settle(app, seen)
         return _report(app, found, plan, applied=0, began=began, dry_run=False)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
@@ -99,7 +99,7 @@ def _consent(app: App, plan: Plan, yes: bool) -> None:
 def _limited(found: Planned, only: Collection[str]) -> Plan:
     """The part of the plan that is about `only`. Raises ChatError where it needs what is left out."""
     from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.partial import limited
+    from nwchatctl.deploy.partial import limit_plan
     from nwchatctl.deploy.planner import ORDER
 
     plan = found.plan
@@ -107,12 +107,12 @@ def _limited(found: Planned, only: Collection[str]) -> Plan:
     if unknown:
         raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(ORDER)}")
     keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in only}
-    if keys and not found.live.rows.there:
+    if keys and not found.live.rows.exists:
         # Nothing is changed without the table for the lock.
         keys |= {("table", found.cloud.names.deploys)} & plan.after.keys()
     # What moves all that a release is made of makes that release.
     keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
-    return limited(plan, keys)
+    return limit_plan(plan, keys)
 
 
 def _report(
@@ -123,7 +123,7 @@ def _report(
     applied: int,
     began: float,
     dry_run: bool,
-    role: Logging | None = None,
+    role: LoggingRoleState | None = None,
 ) -> Report:
     from nwchatctl.operations.planning import endpoints, unread, whereabouts
     from nwchatctl.output.domain_view import dns_json, dns_lines, dns_notes, unread_domains
@@ -148,7 +148,7 @@ def _report(
             "endpoints": links,
             "dns": dns_json(found.dns_records),
             # What is set for the whole account, null for most deploys.
-            "account_logging_role": app.cloud.logging_role.own_role if role and role.sets else None,
+            "account_logging_role": app.cloud.logging_role.own_role if role and role.sets_role else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
@@ -160,13 +160,13 @@ def _report(
 
 def _released(app: App, found: Planned, plan: Plan) -> str | None:
     """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
-    from nwchatctl.deploy.desired.chat import release
-    from nwchatctl.deploy.releases import running
+    from nwchatctl.deploy.desired.chat import release_name
+    from nwchatctl.deploy.releases import running_release
 
     moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
     if moving <= plan.after.keys():
-        return release(found.wanted)
-    return running(found.live.state, app.settings.stage.name, found.live.rows.records)
+        return release_name(found.wanted)
+    return running_release(found.live.state, app.settings.stage.name, found.live.rows.records)
 
 
 def _links(links: dict[str, str | None]) -> TextTable:

@@ -45,7 +45,7 @@ def destroy(
     do where no data goes.
     """
     from nwchatctl.deploy.changes import changed_key
-    from nwchatctl.deploy.safety import destruction
+    from nwchatctl.deploy.safety import plan_destroy
     from nwchatctl.operations.lock import refuse_locked
     from nwchatctl.output.plan_view import as_lines, summary
 
@@ -57,7 +57,9 @@ def destroy(
     app.print_target()
     live = app.cloud.read()
     own = app.cloud.names.deploys
-    plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
+    plan, left = plan_destroy(
+        live.only_own().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs
+    )
     left += live.foreign
     if dry_run:
         return _report(app, live, plan.changes, left, applied=0, began=began, dry_run=True)
@@ -69,7 +71,7 @@ def destroy(
     if losing or not yes:
         flag = "--confirm" if losing else "--yes"
         app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
-    applied = _carry_out(app, plan, live.rows.there and seen)
+    applied = _carry_out(app, plan, live.rows.exists and seen)
     return _report(app, live, plan.changes, left, applied=applied, began=began)
 
 

@@ -11,7 +11,7 @@ from nwchatctl.report import Report, TextTable
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.deploy.releases import Entry
+    from nwchatctl.deploy.releases import ReleaseEntry
 
 HELP = examples(
     ("what was deployed when, and by whom?", "nwchatctl releases"),
@@ -69,7 +69,7 @@ def releases(
     )
 
 
-def _row(entry: Entry, *, whole: bool) -> tuple[str, ...]:
+def _row(entry: ReleaseEntry, *, whole: bool) -> tuple[str, ...]:
     from nwchatctl.timestamps import local
 
     release = entry.record.release

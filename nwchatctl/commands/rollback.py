@@ -42,8 +42,8 @@ def rollback(
     socket is closed. Settings beside the release (throttling, tables, logs, token keys) stay. `plan` then
     shows what `deploy` would bring forward again. Asks first where it would let everybody in without a token.
     """
-    from nwchatctl.deploy.planner import arranged, differences
-    from nwchatctl.deploy.releases import rolled_back
+    from nwchatctl.deploy.planner import arrange, differences
+    from nwchatctl.deploy.releases import state_after_rollback
     from nwchatctl.deploy.token_switch import auth_transition
     from nwchatctl.operations.apply import carry_out
     from nwchatctl.operations.deployed_api import not_deployed
@@ -60,8 +60,8 @@ def rollback(
         raise not_deployed(app)
     seen = live.rows.lock if dry_run else refuse_locked(app, live.rows.lock)
     target = _target(app, live, release, seen)
-    wanted = rolled_back(live.state, target, app.settings.stage.name)
-    changes = arranged(differences(wanted, live.state), auth_transition(wanted, live.state))
+    wanted = state_after_rollback(live.state, target, app.settings.stage.name)
+    changes = arrange(differences(wanted, live.state), auth_transition(wanted, live.state))
     opening = bool(changes) and _opens(app, live, target)
     if dry_run or not changes:
         if not dry_run:
@@ -81,14 +81,14 @@ def rollback(
 def _target(app: App, live: Live, name: str, seen: LockState) -> Release:
     """The release that is meant. Without a name a rollback that died half-way is taken up again: what runs
     then is neither the one release nor the other."""
-    from nwchatctl.deploy.releases import named, previous, running
+    from nwchatctl.deploy.releases import find_release, previous_release, running_release
 
     records = live.rows.records
     if name:
-        return named(records, name)
+        return find_release(records, name)
     if seen.holder is not None and seen.holder.target:
-        return named(records, seen.holder.target)
-    return previous(records, running(live.state, app.settings.stage.name, records))
+        return find_release(records, seen.holder.target)
+    return previous_release(records, running_release(live.state, app.settings.stage.name, records))
 
 
 def _opens(app: App, live: Live, target: Release) -> bool:
@@ -108,7 +108,7 @@ def _report(app: App, target: Release, plan: Plan, *, applied: int, began: float
     from nwchatctl.operations.planning import endpoints, whereabouts
     from nwchatctl.output.plan_view import as_json, as_lines
 
-    app.cloud.read_roots()
+    app.cloud.read_root_mappings()
     if applied:
         said = [Line(f"release {target.name} runs again", Mark.GOOD)]
     elif plan:

@@ -14,7 +14,7 @@ from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchat.model.identity import Identity
-    from nwchatctl.chat.smoke_test import Over, Step
+    from nwchatctl.chat.smoke_test import HistoryClient, Step
     from nwchatctl.context import App
 
 HELP = examples(
@@ -56,9 +56,9 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
             secrets.token_hex(8),
             echo=app.settings.chat.echo_to_sender,
             max_chars=app.settings.chat.max_message_chars,
-            uninvited=(lambda: connect(())) if token else None,
+            connect_without_token=(lambda: connect(())) if token else None,
             identity=who if token else None,
-            over=over,
+            history=over,
         )
     )
     failed = [each for each in steps if not each.ok]
@@ -85,10 +85,10 @@ def _token(app: App, who: Identity) -> str:
     return mint(who, key, app.now_ms() // 1000, _TOKEN_SECONDS)
 
 
-def _history_api(app: App, token: str) -> Over | None:
+def _history_api(app: App, token: str) -> HistoryClient | None:
     """The history API as the holder of `token` asks it, None where there is to be none. Raises ChatError
     `not_deployed` where it is missing."""
-    from nwchatctl.chat.smoke_test import Over
+    from nwchatctl.chat.smoke_test import HistoryClient
     from nwchatctl.operations.smoke_clients import history_client
 
     if not app.settings.history.enabled:
@@ -101,7 +101,7 @@ def _history_api(app: App, token: str) -> Over | None:
             code="not_deployed",
             exit_code=Exit.NOT_FOUND,
         )
-    return Over(history_client(app, token), time.sleep, history_client(app, "") if token else None)
+    return HistoryClient(history_client(app, token), time.sleep, history_client(app, "") if token else None)
 
 
 def _line(step: Step) -> Line:

@@ -34,7 +34,7 @@ def status(
     Endpoints, release, who may come in, how many are connected and how many banned, the last message, and the
     state of each resource: whatever differs from the configuration is listed as `plan` lists it.
     """
-    from nwchatctl.deploy.releases import running
+    from nwchatctl.deploy.releases import running_release
     from nwchatctl.deploy.token_switch import stage_requires_token
     from nwchatctl.operations.deployed_api import not_deployed
     from nwchatctl.operations.lock import at_it
@@ -60,7 +60,7 @@ def status(
     links = endpoints(app, found.live.api_id)
     letters = _dead_letters(found)
     records = found.live.rows.records
-    runs = running(found.live.state, app.settings.stage.name, records)
+    runs = running_release(found.live.state, app.settings.stage.name, records)
     if runs not in {each.release.name for each in records}:
         runs = None
     changes = as_json(drift)

@@ -17,19 +17,19 @@ from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.string_map import has_tags
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
-from nwchatctl.deploy.planner import NAMING, Plan, split
+from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.timestamps import parse_ms
 
 ADOPTED_BY = "nwchat:adopted-by"
 """The one tag on what was the old chat's; not those by which we know what is ours to change or remove."""
 
-KEPT = "adopted-"
+KEPT_PREFIX = "adopted-"
 """What our name for the deployment that the stage served before begins with; AWS's id of it follows."""
 
 _AFTER_ROWS = (Integration.kind, Route.kind, Deployment.kind, Stage.kind)
 
-_SINCE = ("connectedat", "createdat")
+_CONNECTED_AT_NAMES = ("connectedat", "createdat")
 """Attributes that tell since when somebody is connected, in whatever spelling: `connectedAt`, `created_at`.
 Not a ttl: the old code may have renewed it with each message, and ours knows how long a socket can live."""
 
@@ -66,7 +66,7 @@ class LegacyFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopyCounts:
     """What became of the old table's rows: taken over; there already; of a socket that cannot be open any
     more; without a key that could be a socket's."""
 
@@ -84,16 +84,16 @@ class Copied:
         """By name, for `--json`."""
         return dataclasses.asdict(self)
 
-    def __add__(self, other: Copied) -> Copied:
+    def __add__(self, other: CopyCounts) -> CopyCounts:
         """Of two parts of a table."""
-        return Copied(
+        return CopyCounts(
             self.copied + other.copied,
             self.present + other.present,
             self.expired + other.expired,
             self.unusable + other.unusable,
         )
 
-    def again(self, later: Copied) -> Copied:
+    def with_second_read(self, later: CopyCounts) -> CopyCounts:
         """Of the same table, read once more: what the first time took is there at the second."""
         return dataclasses.replace(
             later, copied=self.copied + later.copied, present=max(later.present - self.copied, 0)
@@ -141,9 +141,9 @@ def is_ours(found: FoundApi, names: ResourceNames) -> bool:
     return has_tags(found.api.tags, names.tags)
 
 
-def require_stage(stage: str, there: Iterable[str]) -> None:
+def require_stage(stage: str, existing: Iterable[str]) -> None:
     """Raises ChatError where the configured stage is not among those that the API has."""
-    names = sorted(there)
+    names = sorted(existing)
     if stage in names:
         return
     raise ChatError(
@@ -185,7 +185,7 @@ def refuse_other_owner(old: LegacyTable | LegacyFunction, chat: str) -> None:
         )
 
 
-def missing(kind: str, name: str, flag: str) -> ChatError:
+def not_found_error(kind: str, name: str, flag: str) -> ChatError:
     """The error for an old thing that is not there."""
     return ChatError(
         f"there is no {kind} {name} in this account and region",
@@ -198,27 +198,29 @@ def missing(kind: str, name: str, flag: str) -> ChatError:
 # What comes when --------------------------------------------------------------------------------
 
 
-def halves(plan: Plan) -> tuple[Plan, Plan]:
+def split_by_rows(plan: Plan) -> tuple[Plan, Plan]:
     """The plan before the rows are taken over, and what has to wait for them.
 
     What leads frames to our functions comes last: they find everybody in their table, and may be invoked.
     """
-    late = {where for where in plan.after if where[0] in _AFTER_ROWS}
-    while more := {where for where, after in plan.after.items() if where not in late and after & late}:
-        late |= more
-    return split(plan, plan.after.keys() - late)
+    later_keys = {key for key in plan.after if key[0] in _AFTER_ROWS}
+    while more := {key for key, after in plan.after.items() if key not in later_keys and after & later_keys}:
+        later_keys |= more
+    return split(plan, plan.after.keys() - later_keys)
 
 
-def names_last(plan: Plan) -> tuple[Plan, Plan]:
+def domains_last(plan: Plan) -> tuple[Plan, Plan]:
     """The plan without what is about the chat's names, and that: it may have to wait for a certificate, and
     nobody's row should. What something else waits for stays with it."""
-    names = {where for where in plan.after if where[0] in NAMING}
-    while needed := names & {each for where in plan.after.keys() - names for each in plan.after[where]}:
-        names -= needed
-    return split(plan, plan.after.keys() - names)
+    domain_keys = {key for key in plan.after if key[0] in DOMAIN_KINDS}
+    while needed := domain_keys & {
+        each for key in plan.after.keys() - domain_keys for each in plan.after[key]
+    }:
+        domain_keys -= needed
+    return split(plan, plan.after.keys() - domain_keys)
 
 
-def served_before(live: State, stage: str) -> str:
+def previous_deployment(live: State, stage: str) -> str:
     """AWS's id of the deployment that is not ours and that the stage serves; "" where it serves ours."""
     found = live.get((Stage.kind, stage))
     if not isinstance(found, Stage) or _is_ours(live, found.deployment):
@@ -237,7 +239,7 @@ def refuse_unfinished(live: State, stage: str, api_id: str) -> None:
     Going on with it takes over whoever is connected; a deploy would not.
     """
     found = live.get((Stage.kind, stage))
-    if isinstance(found, Stage) and found.deployment.startswith(KEPT):
+    if isinstance(found, Stage) and found.deployment.startswith(KEPT_PREFIX):
         raise ChatError(
             "the adoption of this chat is not finished: its stage serves the old functions",
             hint=f"nwchatctl adopt --api-id {api_id}",
@@ -245,19 +247,19 @@ def refuse_unfinished(live: State, stage: str, api_id: str) -> None:
         )
 
 
-def ways_back(live: State) -> tuple[str, ...]:
+def kept_deployments(live: State) -> tuple[str, ...]:
     """AWS's ids of the deployments that are kept from before the adoption."""
-    names = [name for kind, name in live if kind == Deployment.kind and name.startswith(KEPT)]
-    return tuple(sorted(name.removeprefix(KEPT) for name in names))
+    names = [name for kind, name in live if kind == Deployment.kind and name.startswith(KEPT_PREFIX)]
+    return tuple(sorted(name.removeprefix(KEPT_PREFIX) for name in names))
 
 
-def rows_are_past(live: State, stage: str, stage_changed_at: int, now_ms: int) -> bool:
+def rows_expired(live: State, stage: str, stage_changed_at: int, now_ms: int) -> bool:
     """Whether every socket of the old functions' must be closed by now: the stage has served ours, as it is,
     for longer than a connection can live. Times are epoch ms."""
     found = live.get((Stage.kind, stage))
-    served = found.deployment if isinstance(found, Stage) else ""
-    ours = _is_ours(live, served) and not served.startswith(KEPT)
-    return ours and now_ms - stage_changed_at > CONNECTION_SECONDS * 1000
+    deployment = found.deployment if isinstance(found, Stage) else ""
+    serves_own = _is_ours(live, deployment) and not deployment.startswith(KEPT_PREFIX)
+    return serves_own and now_ms - stage_changed_at > CONNECTION_SECONDS * 1000
 
 
 # Rows -------------------------------------------------------------------------------------------
@@ -271,13 +273,13 @@ def connection_from(row: Mapping[str, Any], key: str, now_ms: int) -> Connection
     connection_id = row.get(key, {}).get("S")
     if not isinstance(connection_id, str) or not _SOCKET_ID.fullmatch(connection_id):
         return None
-    since = _since(row, now_ms)
+    since = _connected_at(row, now_ms)
     return Connection(connection_id, connected_at=since, expires_at=connection_expiry(since))
 
 
-def _since(row: Mapping[str, Any], now_ms: int) -> int:
+def _connected_at(row: Mapping[str, Any], now_ms: int) -> int:
     for name, attribute in row.items():
-        if name.replace("_", "").replace("-", "").lower() in _SINCE:
+        if name.replace("_", "").replace("-", "").lower() in _CONNECTED_AT_NAMES:
             text = attribute.get("N", attribute.get("S"))
             at = parse_ms(text) if isinstance(text, str) else None
             if at is not None and 0 < at <= now_ms:

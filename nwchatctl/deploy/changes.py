@@ -22,7 +22,7 @@ from nwchatctl.redaction import looks_secret
 
 _HIDDEN = "(hidden"
 
-_KEY = os.urandom(16)
+_DIGEST_KEY = os.urandom(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,9 @@ def fields(change: Change) -> tuple[Field, ...]:
         case Delete():
             return ()
         case Create(after):
-            return tuple(Field(name, "", text) for name, text in flat(after).items() if text)
+            return tuple(Field(name, "", text) for name, text in flatten(after).items() if text)
         case Update(before, after):
-            old, new = flat(before), flat(after)
+            old, new = flatten(before), flatten(after)
             names = list(dict.fromkeys([*old, *new]))
             return tuple(
                 Field(name, old.get(name, ""), new.get(name, ""))
@@ -87,7 +87,7 @@ def fields(change: Change) -> tuple[Field, ...]:
             )
 
 
-def flat(resource: Resource) -> dict[str, str]:
+def flatten(resource: Resource) -> dict[str, str]:
     """Every attribute of a resource as text, in order, the name left out.
 
     >>> from nwchatctl.deploy.model.storage import LogGroup
@@ -125,17 +125,17 @@ def _statements(name: str, policy: str) -> Iterator[tuple[str, str]]:
         yield f"{name}.{label}", _text(json.dumps(statement, sort_keys=True, separators=(",", ":")))
 
 
-def hidden(text: str) -> bool:
+def is_hidden(text: str) -> bool:
     """Whether `text` stands for a value that is shown to nobody."""
     return text.startswith(_HIDDEN)
 
 
 def _hide(value: str) -> str:
     """What tells two secrets apart in this process, and tells nothing of them."""
-    return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_KEY, digest_size=3).hexdigest()})"
+    return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_DIGEST_KEY, digest_size=3).hexdigest()})"
 
 
-_LATER = {
+_PLACEHOLDER_TEXTS = {
     API_ID: "(known after the API is made)",
     HISTORY_API_ID: "(known after the history API is made)",
     CERTIFICATE_ARN: "(known after the certificate is requested)",
@@ -145,6 +145,6 @@ _LATER = {
 
 
 def _text(value: str) -> str:
-    for token, words in _LATER.items():
+    for token, words in _PLACEHOLDER_TEXTS.items():
         value = value.replace(token, words)
     return value

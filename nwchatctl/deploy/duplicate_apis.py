@@ -14,17 +14,17 @@ from nwchatctl.errors import ChatError
 
 @dataclass(frozen=True, slots=True)
 class ApiCandidate:
-    """An API that carries the chat's tags. `named`: it bears the display name that we give.
+    """An API that carries the chat's tags. `has_own_name`: it bears the display name that we give.
 
-    `bare`: there is no route, no integration and no stage in it.
+    `is_empty`: there is no route, no integration and no stage in it.
     """
 
     id: str
-    named: bool
-    bare: bool
+    has_own_name: bool
+    is_empty: bool
 
 
-def chosen(candidates: Sequence[ApiCandidate]) -> str | None:
+def choose(candidates: Sequence[ApiCandidate]) -> str | None:
     """The id of the chat's own API, where all others are leftovers; None where nobody can tell.
 
     The one that is in use; where none is, the first: `candidates` come oldest first. A leftover is bare
@@ -35,26 +35,26 @@ def chosen(candidates: Sequence[ApiCandidate]) -> str | None:
     >>> chosen([Candidate("a", False, True), Candidate("b", True, True)]) is None
     True
     """
-    used = [each for each in candidates if not each.bare]
-    spare = [each for each in candidates if each.bare]
-    if len(used) > 1 or not all(each.named for each in spare):
+    used = [each for each in candidates if not each.is_empty]
+    empty = [each for each in candidates if each.is_empty]
+    if len(used) > 1 or not all(each.has_own_name for each in empty):
         return None
-    return (used or spare)[0].id
+    return (used or empty)[0].id
 
 
-def own(found: Mapping[str, str], name: str, bare: Callable[[str], bool], chat: str) -> str:
+def own_api_id(found: Mapping[str, str], name: str, is_empty: Callable[[str], bool], chat: str) -> str:
     """The id of the chat's own API among `found`, which maps ids to display names, oldest first; "" for none.
 
-    `name` is the display name that we give, `bare` is asked about each where there are several. Raises
+    `name` is the display name that we give, `is_empty` is asked about each where there are several. Raises
     ChatError `api_ambiguous`.
     """
     if len(found) <= 1:
         return next(iter(found), "")
-    named = {api_id for api_id, shown in found.items() if shown == name}
+    own_names = {api_id for api_id, shown in found.items() if shown == name}
     # Of two that bear other names neither is a leftover.
     chosen_id = None
-    if len(found) - len(named) <= 1:
-        chosen_id = chosen([ApiCandidate(each, each in named, bare(each)) for each in found])
+    if len(found) - len(own_names) <= 1:
+        chosen_id = choose([ApiCandidate(each, each in own_names, is_empty(each)) for each in found])
     if chosen_id is None:
         raise ChatError(
             f"{len(found)} APIs carry the tags of chat {chat}: {', '.join(found)}",

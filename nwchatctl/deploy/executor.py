@@ -28,7 +28,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExecutionResult:
     """What became of each change of a plan; the three parts together are the plan."""
 
     applied: tuple[Change, ...]
@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Observer:
     """Told about each change as it starts and ends; called from the thread that called `execute`.
 
     `interrupted` is called on Ctrl-C and the like, before what runs is waited for: that it may be short.
@@ -54,17 +54,17 @@ class _Run:
     applied: list[Change] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     running: dict[Future[None], Change] = field(default_factory=dict)
-    begun: set[Key] = field(default_factory=set)
+    started: set[Key] = field(default_factory=set)
 
     def ready(self) -> list[Change]:
         done = {changed_key(each) for each in self.applied}
         return [
             each
             for each in self.plan.changes
-            if changed_key(each) not in self.begun and self.plan.after[changed_key(each)] <= done
+            if changed_key(each) not in self.started and self.plan.after[changed_key(each)] <= done
         ]
 
-    def collect(self, watch: Watch) -> None:
+    def collect(self, observer: Observer) -> None:
         for future in [each for each in self.running if each.done()]:
             change = self.running.pop(future)
             error = future.exception()
@@ -74,44 +74,44 @@ class _Run:
                 self.failed.append(Failure(change, error))
             else:
                 raise error
-            watch.ended(change, error if isinstance(error, Exception) else None)
+            observer.ended(change, error if isinstance(error, Exception) else None)
 
-    def outcome(self) -> Outcome:
-        left = tuple(each for each in self.plan.changes if changed_key(each) not in self.begun)
-        return Outcome(tuple(self.applied), tuple(self.failed), left)
+    def result(self) -> ExecutionResult:
+        left = tuple(each for each in self.plan.changes if changed_key(each) not in self.started)
+        return ExecutionResult(tuple(self.applied), tuple(self.failed), left)
 
 
 def execute(
-    plan: Plan, apply: Callable[[Change], None], watch: Watch | None = None, *, workers: int = WORKERS
-) -> Outcome:
+    plan: Plan, apply: Callable[[Change], None], observer: Observer | None = None, *, workers: int = WORKERS
+) -> ExecutionResult:
     """Apply every change of `plan` in dependency order, `workers` at a time.
 
     Exceptions of `apply` become `Failure`s. KeyboardInterrupt and the like pass on once the changes
     that were running have ended.
     """
-    watch = watch or Watch()
+    observer = observer or Observer()
     run = _Run(plan)
     with ThreadPoolExecutor(workers, thread_name_prefix="deploy") as pool:
         try:
-            return _drive(run, pool, apply, watch, workers)
+            return _run_all(run, pool, apply, observer, workers)
         except KeyboardInterrupt:
-            watch.interrupted()
+            observer.interrupted()
             raise
 
 
-def _drive(
-    run: _Run, pool: ThreadPoolExecutor, apply: Callable[[Change], None], watch: Watch, workers: int
-) -> Outcome:
+def _run_all(
+    run: _Run, pool: ThreadPoolExecutor, apply: Callable[[Change], None], observer: Observer, workers: int
+) -> ExecutionResult:
     while True:
         if not run.failed:
             # No more than can run at once: what waits in the pool could not be called back.
             for change in run.ready()[: workers - len(run.running)]:
-                run.begun.add(changed_key(change))
-                watch.started(change)
+                run.started.add(changed_key(change))
+                observer.started(change)
                 run.running[pool.submit(apply, change)] = change
         if not run.running:
-            outcome = run.outcome()
-            assert run.failed or not outcome.left, f"changes wait for each other: {outcome.left}"
-            return outcome
+            result = run.result()
+            assert run.failed or not result.left, f"changes wait for each other: {result.left}"
+            return result
         wait(run.running, return_when=FIRST_COMPLETED)
-        run.collect(watch)
+        run.collect(observer)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from nwchatctl.deploy.changes import flat, hidden
+from nwchatctl.deploy.changes import flatten, is_hidden
 from nwchatctl.deploy.model.functions import Alias, Function, alias_name
 from nwchatctl.deploy.model.placeholders import API_ID
 from nwchatctl.deploy.model.state import Resource
@@ -26,10 +26,10 @@ def version_fingerprint(function: Function, api_id: str) -> str:
 
     The chat's own API counts as `API_ID`, so that a release is known by the same id before that API is made.
     """
-    return fingerprint([published(function, api_id)])
+    return fingerprint([version_content(function, api_id)])
 
 
-def published(function: Function, api_id: str) -> Function:
+def version_content(function: Function, api_id: str) -> Function:
     """What of a function makes up a version: all but its tags, with the chat's own API as `API_ID`."""
     environment = tuple(
         (name, text.replace(api_id, API_ID) if api_id else text) for name, text in function.environment
@@ -37,14 +37,14 @@ def published(function: Function, api_id: str) -> Function:
     return dataclasses.replace(function, environment=environment, tags=())
 
 
-def described(resources: Iterable[Resource]) -> StringMap:
+def attribute_texts(resources: Iterable[Resource]) -> StringMap:
     """Every attribute by the name a person knows it by: `function x.memory_mb` → `256`; no secrets."""
     return string_map(
         {
             f"{each.kind} {each.name}.{name}": text
             for each in resources
-            for name, text in flat(each).items()
-            if not hidden(text)
+            for name, text in flatten(each).items()
+            if not is_hidden(text)
         }
     )
 

@@ -24,18 +24,18 @@ class Live:
     history_id: str
     facts: DomainFacts
 
-    def ours(self) -> Live:
+    def only_own(self) -> Live:
         """The same without what is foreign."""
-        own = {where: each for where, each in self.state.items() if where not in self.foreign}
+        own = {key: each for key, each in self.state.items() if key not in self.foreign}
         return dataclasses.replace(self, state=own, foreign=())
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRows:
-    """What the table holds; `there` is whether there is a table. Records come newest first. `requested` are
+    """What the table holds; `exists` is whether there is a table. Records come newest first. `requested` are
     the names that we requested a certificate for, and have not deleted it."""
 
-    there: bool
+    exists: bool
     lock: LockState
     records: tuple[ReleaseRecord, ...]
     requested: frozenset[str] = frozenset()

@@ -39,13 +39,13 @@ class LockState:
     last: str = ""
 
 
-def refuse_held(seen: LockState, now_ms: int, *, dead: bool, unlock: str) -> None:
+def refuse_if_locked(lock: LockState, now_ms: int, *, dead: bool, unlock: str) -> None:
     """Raises ChatError `locked` where somebody alive holds the lock.
 
     `dead` is whether the holder is a process of this machine that is no more; `unlock` is the command
     that takes the lock away.
     """
-    holder = seen.holder
+    holder = lock.holder
     if holder is None or dead or holder.expires_at <= now_ms:
         return
     left = max(1, round((holder.expires_at - now_ms) / 1000))
@@ -57,7 +57,7 @@ def refuse_held(seen: LockState, now_ms: int, *, dead: bool, unlock: str) -> Non
     )
 
 
-def changed_meanwhile() -> ChatError:
+def outdated_plan_error() -> ChatError:
     """The error of whoever planned with what has changed since."""
     return ChatError(
         "the chat was changed by another command while this one was planning",
@@ -66,7 +66,7 @@ def changed_meanwhile() -> ChatError:
     )
 
 
-def lock_lost() -> ChatError:
+def lock_lost_error() -> ChatError:
     """The error of whoever lost its lock half-way."""
     return ChatError(
         "the lock was lost: somebody took it away, or AWS could not be reached for too long",

@@ -30,25 +30,25 @@ def role_policy(partition: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Logging:
+class LoggingRoleState:
     """What a deploy finds and is asked to do about the account's role. `current` is its ARN, "" for none.
 
     `needed` is whether the stage is to log.
     """
 
     current: str
-    asked: bool
+    requested: bool
     needed: bool
 
     @property
-    def sets(self) -> bool:
+    def sets_role(self) -> bool:
         """Whether the account gets a role: one that it has already is never replaced."""
-        return self.asked and not self.current
+        return self.requested and not self.current
 
     @property
-    def lacking(self) -> bool:
+    def is_missing(self) -> bool:
         """Whether access logs are wanted that nothing is going to write."""
-        return self.needed and not self.current and not self.asked
+        return self.needed and not self.current and not self.requested
 
 
 def logs_access(plan: Plan) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
-from nwchatctl.deploy.desired.history_api import STATEMENTS
-from nwchatctl.deploy.domains.facts import kept
+from nwchatctl.deploy.desired.history_api import STATEMENT_ID_PREFIX
+from nwchatctl.deploy.domains.facts import kept_keys
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import (
     Alias,
@@ -25,7 +25,7 @@ from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.releases import outdated
+from nwchatctl.deploy.releases import outdated_resources
 from nwchatctl.deploy.token_switch import AuthTransition, auth_transition, order_for_transition
 
 ORDER = (
@@ -55,17 +55,17 @@ ORDER = (
 """How changes are listed: near the order in which a first deploy makes them."""
 
 
-NAMING = (Certificate.kind, Domain.kind, ApiMapping.kind, DnsRecord.kind)
+DOMAIN_KINDS = (Certificate.kind, Domain.kind, ApiMapping.kind, DnsRecord.kind)
 """The kinds by which an API answers under a name of the operator's."""
 
 ANY = "*"
 """In a `Need`: everything of that kind."""
 
-SOCKETS = "*-"
+ANY_SOCKET = "*-"
 """In a `Need` of permissions: all but the history API's, which nothing that clients connect to waits for."""
 
 Need: TypeAlias = tuple[str, str]
-"""(kind, name, `ANY` or `SOCKETS`)."""
+"""(kind, name, `ANY` or `ANY_SOCKET`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +85,21 @@ def plan(wanted: State, live: State) -> Plan:
     `live` holds only what is ours; the caller refuses what is somebody else's before it plans.
     Old versions and deployments are what an earlier release runs from: they stay until `outdated`.
     """
-    staying = kept(live, wanted)
-    gone = [
+    kept = kept_keys(live, wanted)
+    obsolete = [
         have
-        for where, have in live.items()
-        if where not in wanted.keys() | staying and not isinstance(have, Version | Deployment | Release)
+        for key, have in live.items()
+        if key not in wanted.keys() | kept and not isinstance(have, Version | Deployment | Release)
     ]
-    changes = [*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])]
-    return arranged(changes, auth_transition(wanted, live))
+    changes = [*differences(wanted, live), *map(Delete, [*obsolete, *outdated_resources(wanted, live)])]
+    return arrange(changes, auth_transition(wanted, live))
 
 
 def differences(wanted: State, live: State) -> list[Change]:
     """What of `wanted` has to be made or changed; nothing goes."""
     changes: list[Change] = []
-    for where, want in wanted.items():
-        have = live.get(where)
+    for key, want in wanted.items():
+        have = live.get(key)
         if have is None:
             changes.append(Create(want))
         elif have != want:
@@ -107,10 +107,10 @@ def differences(wanted: State, live: State) -> list[Change]:
     return changes
 
 
-def arranged(changes: Iterable[Change], turns: AuthTransition = "stays") -> Plan:
-    """The changes in listing order, with what each waits for; `turns` is of asking for tokens."""
+def arrange(changes: Iterable[Change], transition: AuthTransition = "stays") -> Plan:
+    """The changes in listing order, with what each waits for; `transition` is of asking for tokens."""
     listed = sorted(changes, key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
-    return Plan(tuple(listed), dependencies(listed, turns))
+    return Plan(tuple(listed), dependencies(listed, transition))
 
 
 def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
@@ -120,14 +120,16 @@ def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
     found = [
         Plan(
             tuple(each for each in whole.changes if changed_key(each) in part),
-            {where: whole.after[where] & part for where in part},
+            {key: whole.after[key] & part for key in part},
         )
         for part in parts
     ]
     return found[0], found[1]
 
 
-def dependencies(changes: Iterable[Change], turns: AuthTransition = "stays") -> dict[Key, frozenset[Key]]:
+def dependencies(
+    changes: Iterable[Change], transition: AuthTransition = "stays"
+) -> dict[Key, frozenset[Key]]:
     """A create or update waits for what it needs; a delete waits for whatever needed the deleted.
 
     An API that goes is left over from making the chat's (`leftovers`): it is bare, and nothing waits for it.
@@ -135,34 +137,34 @@ def dependencies(changes: Iterable[Change], turns: AuthTransition = "stays") -> 
     every = {changed_key(change): change for change in changes}
     before: dict[Key, set[Key]] = {each: set() for each in every}
     by_key = {
-        where: each
-        for where, each in every.items()
+        key: each
+        for key, each in every.items()
         if not (isinstance(each, Delete) and isinstance(each.before, Api))
     }
-    for where, change in by_key.items():
+    for key, change in by_key.items():
         if not isinstance(change, Delete):
             needed = _within(needs(change.after), by_key)
             # A deployment is a snapshot: what has to go is gone before it is taken.
-            whole = isinstance(change.after, Deployment)
-            before[where] |= {
+            is_snapshot = isinstance(change.after, Deployment)
+            before[key] |= {
                 each
                 for each in needed
-                if not isinstance(by_key[each], Delete) or (whole and each[0] != Authorizer.kind)
+                if not isinstance(by_key[each], Delete) or (is_snapshot and each[0] != Authorizer.kind)
             }
         # What a deployment was taken of may go before it: a snapshot needs nothing any more.
         if not isinstance(change, Create) and not isinstance(change.before, Deployment):
             for each in _within(needs(change.before), by_key):
                 if isinstance(by_key[each], Delete):
-                    before[each].add(where)
+                    before[each].add(key)
         if isinstance(change, Delete):
-            before[where] |= _within(_leaving(change.before), by_key)
+            before[key] |= _within(_users_before(change.before), by_key)
             if isinstance(change.before, Domain | ApiMapping | DnsRecord):
                 # A name goes once the one that takes its place answers.
-                coming = {each for each, other in by_key.items() if not isinstance(other, Delete)}
-                before[where] |= {each for each in coming if each[0] in NAMING}
-    for where, further in order_for_transition(by_key, before, turns).items():
-        before[where] |= further
-    return {where: frozenset(each) for where, each in before.items()}
+                created_or_updated = {each for each, other in by_key.items() if not isinstance(other, Delete)}
+                before[key] |= {each for each in created_or_updated if each[0] in DOMAIN_KINDS}
+    for key, further in order_for_transition(by_key, before, transition).items():
+        before[key] |= further
+    return {key: frozenset(each) for key, each in before.items()}
 
 
 def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
@@ -174,10 +176,10 @@ def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
 
 
 def _is_meant(needed: str, name: str) -> bool:
-    return needed in (name, ANY) or (needed == SOCKETS and f" {STATEMENTS}" not in name)
+    return needed in (name, ANY) or (needed == ANY_SOCKET and f" {STATEMENT_ID_PREFIX}" not in name)
 
 
-def _leaving(resource: Resource) -> frozenset[Need]:
+def _users_before(resource: Resource) -> frozenset[Need]:
     """What has to have moved away from `resource` before it goes, as it may have been in use."""
     match resource:
         case Version():
@@ -221,15 +223,15 @@ def needs(resource: Resource) -> frozenset[Need]:
             return frozenset({api, *alias, *keys})
         case Route():
             # A stage with auto-deploy serves a route at once: what it leads to must be allowed to run.
-            asked = {(Authorizer.kind, resource.authorizer)} if resource.authorizer else set()
-            leads = {(Integration.kind, resource.integration), (Permission.kind, SOCKETS)}
-            return frozenset({*leads, *asked, api})
+            authorizer = {(Authorizer.kind, resource.authorizer)} if resource.authorizer else set()
+            target = {(Integration.kind, resource.integration), (Permission.kind, ANY_SOCKET)}
+            return frozenset({*target, *authorizer, api})
         case Deployment():
             # A snapshot of them all, so it is taken last.
             return frozenset({(Route.kind, ANY), (Integration.kind, ANY), (Authorizer.kind, ANY), api})
         case Stage():
             # Permissions first: what the stage starts to serve must be allowed to run.
-            allowed = {(Permission.kind, SOCKETS), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
+            allowed = {(Permission.kind, ANY_SOCKET), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
             logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case _:

@@ -29,7 +29,7 @@ class ReleaseRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReleaseEntry:
     """A release as it is listed: whether it runs, whether it can be gone back to, what it changed."""
 
     record: ReleaseRecord
@@ -38,22 +38,22 @@ class Entry:
     changed: tuple[str, ...]
 
 
-def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[Entry]:
+def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[ReleaseEntry]:
     """The list of releases, in the order of `records`: newest first."""
-    now = running(live, stage, records)
+    now = running_release(live, stage, records)
     before = [each.release.settings for each in records[1:]]
     return [
-        Entry(
+        ReleaseEntry(
             each,
             each.release.name == now,
-            not lacks(live, each.release),
-            changed(each.release.settings, before[at]) if at < len(before) else (),
+            not missing_parts(live, each.release),
+            change_lines(each.release.settings, before[at]) if at < len(before) else (),
         )
         for at, each in enumerate(records)
     ]
 
 
-def running(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | None:
+def running_release(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | None:
     """The id of what the chat runs now, which is in no record where it is half of one release and half of
     another; None where it runs nothing.
 
@@ -78,7 +78,7 @@ def running(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | 
     return next(older, whole)
 
 
-def ran_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) -> str:
+def release_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) -> str:
     """What to write down as having run before `release`; "" for nothing. `ran` is what did when all was read.
 
     Where an earlier try was killed that is half of one and half of another, or `release` already: then it
@@ -88,7 +88,7 @@ def ran_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) 
     return ran if ran in others else next(iter(others), "")
 
 
-def previous(records: Sequence[ReleaseRecord], current: str | None) -> Release:
+def previous_release(records: Sequence[ReleaseRecord], current: str | None) -> Release:
     """What a rollback without a name goes back to: what ran before `current` was deployed; where nothing did,
     the one deployed before it; where `current` is none of them, the last. Raises ChatError, exit 4."""
     ids = [each.release.name for each in records]
@@ -106,7 +106,7 @@ def previous(records: Sequence[ReleaseRecord], current: str | None) -> Release:
     return older[0].release
 
 
-def named(records: Sequence[ReleaseRecord], name: str) -> Release:
+def find_release(records: Sequence[ReleaseRecord], name: str) -> Release:
     """The release whose id begins with `name`. Raises ChatError, exit 4."""
     found = [each.release for each in records if each.release.name.startswith(name.lower())]
     if len(found) != 1 or not name:
@@ -119,72 +119,77 @@ def named(records: Sequence[ReleaseRecord], name: str) -> Release:
     return found[0]
 
 
-def rolled_back(live: State, release: Release, stage: str) -> State:
+def state_after_rollback(live: State, release: Release, stage: str) -> State:
     """`live` with aliases and stage as in `release`. Raises ChatError, exit 4, where parts of it are gone."""
-    lacking = lacks(live, release)
-    front = live.get((Stage.kind, stage))
-    if lacking or not isinstance(front, Stage):
+    missing = missing_parts(live, release)
+    stage_now = live.get((Stage.kind, stage))
+    if missing or not isinstance(stage_now, Stage):
         raise ChatError(
-            f"release {release.name} cannot run any more: {', '.join(lacking) or f'stage {stage}'} is gone",
+            f"release {release.name} cannot run any more: {', '.join(missing) or f'stage {stage}'} is gone",
             hint="`nwchatctl releases` lists those that there are; `nwchatctl deploy` builds what is set",
             code="release_gone",
             exit_code=Exit.NOT_FOUND,
         )
     aliases = [Alias(alias_name(name), name, runs, ()) for name, runs in release.functions]
-    moved = dataclasses.replace(front, deployment=release.deployment)
+    moved = dataclasses.replace(stage_now, deployment=release.deployment)
     return {**live, **state(*aliases, moved)}
 
 
-def lacks(live: State, release: Release) -> list[str]:
+def missing_parts(live: State, release: Release) -> list[str]:
     """What `release` would need and is gone."""
     versions = {(each.function, each.runs) for each in live.values() if isinstance(each, Version)}
-    gone = [f"a version of {name}" for name, runs in release.functions if (name, runs) not in versions]
-    there = (Deployment.kind, release.deployment) in live
-    return gone if there else [*gone, f"deployment {release.deployment}"]
+    missing = [f"a version of {name}" for name, runs in release.functions if (name, runs) not in versions]
+    has_deployment = (Deployment.kind, release.deployment) in live
+    return missing if has_deployment else [*missing, f"deployment {release.deployment}"]
 
 
-def changed(settings: StringMap, before: StringMap) -> tuple[str, ...]:
+def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
     """What a release changed against the one before it, as a person would say it; what became of all
     functions alike is said once."""
     old, new = dict(before), dict(settings)
-    things: dict[str, list[str]] = {}
+    things_by_text: dict[str, list[str]] = {}
     for name in sorted({*old, *new}):
         # An attribute that a later version of this tool knows of is not there at an earlier release.
         if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
-            said = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
-            things.setdefault("code" if attribute == "code_sha256" else said, []).append(thing)
+            text = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
+            things_by_text.setdefault("code" if attribute == "code_sha256" else text, []).append(thing)
     every = {name.partition(".")[0] for name in new if name.startswith(f"{Function.kind} ")}
     lines: list[str] = []
-    for said, where in things.items():
-        lines += [said] if every <= set(where) else [f"{thing} {said}" for thing in where]
+    for text, things in things_by_text.items():
+        lines += [text] if every <= set(things) else [f"{thing} {text}" for thing in things]
     return tuple(lines)
 
 
-def outdated(wanted: State, live: State) -> list[Resource]:
+def outdated_resources(wanted: State, live: State) -> list[Resource]:
     """What `deploy` removes because it is too old to go back to; nothing that is in use once it has moved."""
     versions: list[Resource] = [*_old_versions(wanted, live)]
     deployments = _old_deployments(wanted, live)
-    gone = {key(each) for each in (*versions, *deployments)}
+    outdated_keys = {key(each) for each in (*versions, *deployments)}
     # A function that goes takes its versions with it.
-    going = {each.name for where, each in live.items() if isinstance(each, Function) and where not in wanted}
+    deleted_functions = {
+        each.name
+        for resource_key, each in live.items()
+        if isinstance(each, Function) and resource_key not in wanted
+    }
     rest = {
-        where: each
-        for where, each in live.items()
-        if where not in gone and not (isinstance(each, Version) and each.function in going)
+        resource_key: each
+        for resource_key, each in live.items()
+        if resource_key not in outdated_keys
+        and not (isinstance(each, Version) and each.function in deleted_functions)
     }
     # What is wanted will be there by then; the others have to be complete.
     releases = [
         each
-        for where, each in live.items()
-        if isinstance(each, Release) and where not in wanted and lacks(rest, each)
+        for resource_key, each in live.items()
+        if isinstance(each, Release) and resource_key not in wanted and missing_parts(rest, each)
     ]
     return [*versions, *deployments, *releases]
 
 
 def _old_versions(wanted: State, live: State) -> list[Version]:
     old: list[Version] = []
-    for where, want in wanted.items():
+    for resource_key, want in wanted.items():
         if not isinstance(want, Alias):
             continue
         versions = [
@@ -193,7 +198,7 @@ def _old_versions(wanted: State, live: State) -> list[Version]:
         versions.sort(key=lambda each: each.number, reverse=True)
         same = [each for each in versions if each.runs == want.runs]
         # An alias that is as wanted stays where it is; one that moves goes to the newest alike, or a new one.
-        stays = live.get(where) == want
+        stays = live.get(resource_key) == want
         keep = {each.name for each in versions[: VERSIONS_KEPT - (not same and not stays)]}
         keep |= {each.name for each in versions if stays and each.held_by}
         keep |= {each.name for each in versions if set(each.held_by) - {ALIAS}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
-from nwchatctl.deploy.domains.facts import kept
+from nwchatctl.deploy.domains.facts import kept_keys
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import Function, Role, Version
 from nwchatctl.deploy.model.history_api import HistoryApi
@@ -19,10 +19,10 @@ from nwchatctl.errors import ChatError
 
 def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
     """Raises ChatError where a name that the chat needs belongs to something without its tags."""
-    taken = [f"{kind} {name}" for kind, name in foreign]
-    if taken:
+    conflicts = [f"{kind} {name}" for kind, name in foreign]
+    if conflicts:
         raise ChatError(
-            f"not this chat's, and in its way: {', '.join(taken)}",
+            f"not this chat's, and in its way: {', '.join(conflicts)}",
             hint=f'choose another chat.name than "{chat}", or remove what is in the way',
             code="not_ours",
         )
@@ -55,7 +55,7 @@ def removals(plan: Plan) -> tuple[Change, ...]:
     )
 
 
-def destruction(
+def plan_destroy(
     live: State, *, deploys: str, delete_data: bool, keep_logs: bool
 ) -> tuple[Plan, tuple[Key, ...]]:
     """What `destroy` removes, and what it leaves.
@@ -73,7 +73,7 @@ def destruction(
         (Function,),
         (Role, Queue, TokenKeys, Certificate),
     ]
-    staying = kept(live, {})
+    kept = kept_keys(live, {})
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:
@@ -82,15 +82,19 @@ def destruction(
     after: dict[Key, frozenset[Key]] = {}
     for layer in layers:
         earlier = frozenset(after)
-        for where, each in sorted(live.items()):
-            if isinstance(each, layer) and each.name != deploys and where not in staying:
+        for resource_key, each in sorted(live.items()):
+            if isinstance(each, layer) and each.name != deploys and resource_key not in kept:
                 changes.append(Delete(each))
-                after[where] = earlier
+                after[resource_key] = earlier
     if own := live.get((Table.kind, deploys)):
         changes.append(Delete(own))
         after[key(own)] = frozenset(after)
     staying_kinds = (Table.kind, LogGroup.kind, Domain.kind, Certificate.kind, DnsRecord.kind)
-    left = tuple(where for where in live if where[0] in staying_kinds and where not in after)
+    left = tuple(
+        resource_key
+        for resource_key in live
+        if resource_key[0] in staying_kinds and resource_key not in after
+    )
     return Plan(tuple(changes), after), left
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from nwchat.auth.token_keys import KEYS_KEPT, TokenKey
 
-LONGEST_SECONDS = 86_400
+MAX_TOKEN_SECONDS = 86_400
 """For so long a token should be good at most (docs/tokens.md): it is for coming in, and a socket ends after
 2 hours."""
 
@@ -19,12 +19,12 @@ def new_key(now: int, random_bytes: Callable[[int], bytes]) -> TokenKey:
     return TokenKey(_text(random_bytes(_KID_BYTES)), _text(random_bytes(_KEY_BYTES)), now)
 
 
-def rotated(keys: Sequence[TokenKey], new: TokenKey) -> tuple[TokenKey, ...]:
+def rotate(keys: Sequence[TokenKey], new: TokenKey) -> tuple[TokenKey, ...]:
     """`new` signs from now on, the former one still counts, and older ones do not."""
     return (new, *keys)[:KEYS_KEPT]
 
 
-def dropped(keys: Sequence[TokenKey]) -> tuple[TokenKey, ...]:
+def dropped_keys(keys: Sequence[TokenKey]) -> tuple[TokenKey, ...]:
     """Those that would not count any more after one rotation."""
     return tuple(keys[KEYS_KEPT - 1 :])
 
@@ -34,7 +34,7 @@ def drops_tokens(keys: Sequence[TokenKey], now: int) -> bool:
 
     It has not signed any since the newest key was made.
     """
-    return bool(dropped(keys)) and now - keys[0].created_at < LONGEST_SECONDS
+    return bool(dropped_keys(keys)) and now - keys[0].created_at < MAX_TOKEN_SECONDS
 
 
 def _text(random: bytes) -> str:

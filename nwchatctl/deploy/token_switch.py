@@ -44,8 +44,8 @@ def auth_transition(wanted: State, live: State) -> AuthTransition:
     Where it is not known what it serves now, it is taken to be the other thing: that order does no harm.
     """
     known = {**live, **wanted}
-    for where, want in wanted.items():
-        have = live.get(where)
+    for key, want in wanted.items():
+        have = live.get(key)
         if isinstance(want, Stage) and isinstance(have, Stage) and want.deployment != have.deployment:
             before, after = _requires_token(known, have), _requires_token(known, want)
             if before != after:
@@ -53,21 +53,21 @@ def auth_transition(wanted: State, live: State) -> AuthTransition:
     return "stays"
 
 
-def _requires_token(known: State, front: Resource | None) -> bool | None:
+def _requires_token(known: State, stage: Resource | None) -> bool | None:
     """Whether what a stage serves asks for tokens, as releases of it tell; None where there is none.
 
     A deployment's name is a fingerprint of its routes: all releases of it ask, or none does.
     """
-    of_it = [
+    releases = [
         each
         for each in known.values()
-        if isinstance(front, Stage) and isinstance(each, Release) and each.deployment == front.deployment
+        if isinstance(stage, Stage) and isinstance(each, Release) and each.deployment == stage.deployment
     ]
-    return any(map(requires_token, of_it)) if of_it else None
+    return any(map(requires_token, releases)) if releases else None
 
 
 def order_for_transition(
-    changes: Mapping[Key, Change], before: Mapping[Key, set[Key]], turns: AuthTransition
+    changes: Mapping[Key, Change], before: Mapping[Key, set[Key]], transition: AuthTransition
 ) -> dict[Key, set[Key]]:
     """What else has to wait for what, where a chat begins or ceases to ask for tokens.
 
@@ -75,10 +75,10 @@ def order_for_transition(
     nobody is refused in between. `before` is what each change waits for; an alias that the stage waits
     for stays before it.
     """
-    moved = {where for where, each in changes.items() if isinstance(each, Update)}
+    moved = {key for key, each in changes.items() if isinstance(each, Update)}
     stages = {each for each in moved if each[0] == Stage.kind}
     aliases = {each for each in moved if each[0] == Alias.kind}
-    match turns:
+    match transition:
         case "begins":
             return dict.fromkeys(aliases - _closure(stages, before), stages)
         case "ceases":
@@ -86,15 +86,15 @@ def order_for_transition(
         case "stays":
             return {}
         case _:
-            assert_never(turns)
+            assert_never(transition)
 
 
 def _closure(keys: set[Key], before: Mapping[Key, set[Key]]) -> set[Key]:
     found: set[Key] = set()
     todo = set(keys)
     while todo:
-        where = todo.pop()
-        if where not in found:
-            found.add(where)
-            todo |= before[where]
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo |= before[key]
     return found

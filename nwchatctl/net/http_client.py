@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 from nwchatctl import __version__
-from nwchatctl.chat.smoke_test import HttpAnswer
+from nwchatctl.chat.smoke_test import HistoryResponse
 
 _MOST = 8 * 1024 * 1024
 """Bytes of an answer that are read: more than a function can give."""
@@ -21,7 +21,9 @@ class _Straight(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = "") -> HttpAnswer:
+def get(
+    url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = ""
+) -> HistoryResponse:
     """The answer, whatever its status, `direct` past any proxy of the environment: the sandbox is on this
     machine. `host` is asked for instead of the address's, `token` is who asks, "" for anybody.
 
@@ -35,7 +37,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
     wanted = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
     opener = urllib.request.build_opener(_Straight(), *proxies)
-    found: list[HttpAnswer | OSError] = []
+    found: list[HistoryResponse | OSError] = []
 
     def ask() -> None:
         try:
@@ -50,7 +52,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
     asking.start()
     asking.join(seconds)
     match found:
-        case [HttpAnswer() as answer]:
+        case [HistoryResponse() as answer]:
             return answer
         case [OSError() as error]:
             raise error
@@ -60,7 +62,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
 
 def _answer(
     opener: urllib.request.OpenerDirector, wanted: urllib.request.Request, seconds: float
-) -> HttpAnswer:
+) -> HistoryResponse:
     try:
         answer = opener.open(wanted, timeout=seconds)
     except urllib.error.HTTPError as error:
@@ -70,4 +72,4 @@ def _answer(
     with answer:
         if 300 <= status < 400:
             raise OSError(f"HTTP {status}, which leads to {str(answer.headers.get('Location'))[:200]}")
-        return HttpAnswer(status, answer.read(_MOST).decode("utf-8", "replace"))
+        return HistoryResponse(status, answer.read(_MOST).decode("utf-8", "replace"))

@@ -11,7 +11,7 @@ from nwchat.model.rows import Connection, Recipient, Row
 from nwchatctl.aws.core.server_clock import ServerClock
 from nwchatctl.aws.dynamodb.connections import read_row
 from nwchatctl.aws.dynamodb.keys import can_be_key
-from nwchatctl.chat.connection_rows import WHOLE, Candidates, RowAge, row_age
+from nwchatctl.chat.connection_rows import ALL_PARTS, ConnectionQuery, RowAge, row_age
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.operations.deployed_api import require_api
 
@@ -46,10 +46,10 @@ def candidates(
 ) -> Prefetcher[Recipient]:
     """The rows of the table with their Standing, read ahead: those that `Candidates` says. To be closed."""
     clock = server_clock(app)
-    chosen = Candidates(
+    chosen = ConnectionQuery(
         app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired, wanted
     )
-    return Prefetcher([partial(chosen.pages, part) for part in WHOLE], depth=1)
+    return Prefetcher([partial(chosen.pages, part) for part in ALL_PARTS], depth=1)
 
 
 def can_be_one(connection_id: str) -> bool:

@@ -15,9 +15,9 @@ from nwchatctl.deploy.lock import (
     RENEW_SECONDS,
     LockHolder,
     LockState,
-    changed_meanwhile,
-    lock_lost,
-    refuse_held,
+    lock_lost_error,
+    outdated_plan_error,
+    refuse_if_locked,
 )
 from nwchatctl.process_id import host, is_dead, this_process
 from nwchatctl.timestamps import local
@@ -42,7 +42,7 @@ def refuse_locked(app: App, seen: LockState, *, force: bool = False) -> LockStat
         app.warn(f"the lock is taken away from {holder.owner} on {holder.host}, who runs {holder.command}")
         return seen
     dead = is_dead(holder.process)
-    refuse_held(seen, app.now_ms(), dead=dead, unlock=app.command("deploy", "--force-unlock"))
+    refuse_if_locked(seen, app.now_ms(), dead=dead, unlock=app.command("deploy", "--force-unlock"))
     what = f"{holder.command} of {holder.owner} on {holder.host}"
     app.warn(f"{what} {'died' if dead else 'has not been heard of for long'}: going on from there")
     return seen
@@ -52,7 +52,7 @@ def settle(app: App, seen: LockState) -> None:
     """Lets go of the lock of whoever was seen to hold it, when nothing else is left to do; `seen` is what
     `refuse_locked` gave."""
     if seen.holder is not None:
-        app.cloud.deploy_table.unlock(seen)
+        app.cloud.deploy_table.break_lock(seen)
 
 
 def at_it(app: App, seen: LockState) -> list[tuple[str, str]]:
@@ -75,9 +75,9 @@ def locked(app: App, seen: LockState, command: str, target: str = "") -> Iterato
     """
     deploys = app.cloud.deploy_table
     holder = _holder(app, command, target)
-    if not deploys.take(holder, seen):
+    if not deploys.acquire_lock(holder, seen):
         refuse_locked(app, deploys.read().lock)
-        raise changed_meanwhile()
+        raise outdated_plan_error()
     heartbeat = _Keeper(deploys, holder, app.now_ms)
     heartbeat.start()
     unfinished = bool(target)
@@ -95,7 +95,7 @@ def locked(app: App, seen: LockState, command: str, target: str = "") -> Iterato
 
 def _let_go(app: App, holder: LockHolder) -> None:
     try:
-        app.cloud.deploy_table.drop(holder)
+        app.cloud.deploy_table.release_lock(holder)
     except Exception as error:
         app.warn(f"the lock could not be let go of, and expires by itself in two minutes: {error}")
 
@@ -133,7 +133,7 @@ class _Keeper(threading.Thread):
     def _renew(self) -> None:
         renewed = dataclasses.replace(self._holder, expires_at=self._now_ms() + LEASE_MS)
         try:
-            self._lost |= not self._deploys.renew(renewed)
+            self._lost |= not self._deploys.renew_lock(renewed)
         except Exception:
             return
         self._expires_at = renewed.expires_at
@@ -141,7 +141,7 @@ class _Keeper(threading.Thread):
     def check(self) -> None:
         """Raises ChatError `lock_lost` where the lock is not ours any more."""
         if self._lost or self._now_ms() > self._expires_at:
-            raise lock_lost()
+            raise lock_lost_error()
 
     def stop(self) -> None:
         self._done.set()

@@ -14,7 +14,7 @@ from nwchatctl.deploy.model.string_map import StringMap
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
-NAMED = "nwchatctl:"
+NAME_PREFIX = "nwchatctl:"
 """Before our name of a thing, in the description of what has no name on AWS."""
 
 
@@ -26,44 +26,47 @@ class Ids:
     integrations: dict[str, str] = field(default_factory=dict)
     authorizers: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
-    guarded: set[str] = field(default_factory=set)
+    routes_with_authorizer: set[str] = field(default_factory=set)
     """The routes that have an authorizer, whether or not they ask it."""
     deployments: dict[str, str] = field(default_factory=dict)
-    leftovers: set[str] = field(default_factory=set)
+    duplicates: set[str] = field(default_factory=set)
     """Bare APIs of ours that nothing uses; each is its own name."""
 
 
 class ApiClient:
     """Calls about the API `ids.api` and what is in it.
 
-    `make_single` gives a client that sends each call once: AWS makes most things here as often as it is asked
+    `make_no_retry_client` gives a client that sends each call once: AWS makes most things here as often as it is asked
     to, so that botocore must not repeat what may have been carried out.
     """
 
     def __init__(
-        self, client: ApiGatewayV2Client, arn_prefix: str, make_single: Callable[[], ApiGatewayV2Client]
+        self,
+        client: ApiGatewayV2Client,
+        arn_prefix: str,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client],
     ) -> None:
         self.client = client
-        self.make_single = make_single
+        self.make_no_retry_client = make_no_retry_client
         # `arn:aws:apigateway:us-east-2::/apis/`: these ARNs hold no account.
         self._arn_prefix = arn_prefix
         self.ids = Ids()
 
     @property
-    def single(self) -> ApiGatewayV2Client:
+    def no_retry_client(self) -> ApiGatewayV2Client:
         """The client that sends each call once."""
-        return self.make_single()
+        return self.make_no_retry_client()
 
     @property
     def responses(self) -> Responses:
         """What the API answers by itself."""
-        return Responses(self.client, self.make_single, self.ids.api)
+        return Responses(self.client, self.make_no_retry_client, self.ids.api)
 
     def items(self, call: Callable[..., Any]) -> list[Any]:
         """Every item of a Get… call about the API."""
         return list(pages(call, ApiId=self.ids.api))
 
-    def described(self, call: Callable[..., Any], id_key: str, name: str) -> str | None:
+    def find_by_name(self, call: Callable[..., Any], id_key: str, name: str) -> str | None:
         """The id of the integration or deployment that bears our `name`."""
         found = pages(call, ApiId=self.ids.api)
         return next((each[id_key] for each in found if name_in(each.get("Description", "")) == name), None)
@@ -72,14 +75,14 @@ class ApiClient:
         """Changes what differs; `resource` is what follows `/apis/` in its ARN."""
         retag(self.client, self._arn_prefix + resource, before, after)
 
-    def delete_if_exists(self, call: Callable[..., Any], **wanted: Any) -> None:
+    def delete_if_exists(self, call: Callable[..., Any], **parameters: Any) -> None:
         """Sends a call that removes something; gone already is fine."""
         try:
-            with_retries(call, **wanted)
+            with_retries(call, **parameters)
         except self.client.exceptions.NotFoundException:
             return
 
 
 def name_in(description: str) -> str:
     """Our name of what AWS describes so, "" where it bears none."""
-    return description.removeprefix(NAMED) if description.startswith(NAMED) else ""
+    return description.removeprefix(NAME_PREFIX) if description.startswith(NAME_PREFIX) else ""

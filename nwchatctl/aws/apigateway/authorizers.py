@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 class Authorizers:
     """Reads and changes the authorizers of the API `api_id`; `ids` are AWS's, by our names.
 
-    `single` gives a client that sends each call once: CreateAuthorizer makes another one each time.
+    `make_no_retry_client` gives a client that sends each call once: CreateAuthorizer makes another one each time.
     """
 
     def __init__(
         self,
         client: ApiGatewayV2Client,
-        single: Callable[[], ApiGatewayV2Client],
+        make_no_retry_client: Callable[[], ApiGatewayV2Client],
         api_id: str,
         ids: dict[str, str],
     ) -> None:
         self._client = client
-        self._single = single
+        self._make_no_retry_client = make_no_retry_client
         self._api_id = api_id
         self._ids = ids
 
@@ -36,9 +36,9 @@ class Authorizers:
         found = []
         self._ids.clear()
         for each in pages(self._client.get_authorizers, ApiId=self._api_id):
-            identity = each["AuthorizerId"]
-            name = each["Name"] if each["Name"] not in self._ids else identity
-            self._ids[name] = identity
+            aws_id = each["AuthorizerId"]
+            name = each["Name"] if each["Name"] not in self._ids else aws_id
+            self._ids[name] = aws_id
             found.append(
                 Authorizer(
                     name=name,
@@ -59,27 +59,27 @@ class Authorizers:
             "AuthorizerUri": authorizer.uri,
             "IdentitySource": list(authorizer.identity_sources),
         }
-        known, made = self._ids.get(authorizer.name, ""), False
-        if not known:
-            known, made = create_once(
-                lambda: self._single().create_authorizer(**wanted)["AuthorizerId"],
-                lambda: self._named(authorizer.name),
+        aws_id, created = self._ids.get(authorizer.name, ""), False
+        if not aws_id:
+            aws_id, created = create_once(
+                lambda: self._make_no_retry_client().create_authorizer(**wanted)["AuthorizerId"],
+                lambda: self._find_id(authorizer.name),
             )
-            self._ids[authorizer.name] = known
-        if not made:
+            self._ids[authorizer.name] = aws_id
+        if not created:
             if before is not None and before.credentials != authorizer.credentials:
                 # "" takes away a role that was set by hand (so terraform-provider-aws).
                 wanted["AuthorizerCredentialsArn"] = authorizer.credentials
-            with_retries(self._client.update_authorizer, AuthorizerId=known, **wanted)
+            with_retries(self._client.update_authorizer, AuthorizerId=aws_id, **wanted)
 
     def delete(self, authorizer: Authorizer) -> None:
         """Removes it; gone already is fine."""
-        known = self._ids.pop(authorizer.name)
+        aws_id = self._ids.pop(authorizer.name)
         try:
-            with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=known)
+            with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=aws_id)
         except self._client.exceptions.NotFoundException:
             return
 
-    def _named(self, name: str) -> str | None:
+    def _find_id(self, name: str) -> str | None:
         found = pages(self._client.get_authorizers, ApiId=self._api_id)
         return next((each["AuthorizerId"] for each in found if each["Name"] == name), None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from nwchatctl.aws.apigateway.common import pages, retag
-from nwchatctl.aws.core.retry import exists, wait_until, with_retries
+from nwchatctl.aws.core.retry import is_already_exists, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.domains.facts import FoundMapping
 from nwchatctl.deploy.model.domains import ApiMapping, Domain
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AVAILABLE_SECONDS = 600.0
 """How long API Gateway may take to make a domain, or to change its certificate; a minute or so as a rule."""
 
-_STUCK = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
+_BLOCKED_STATES = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
 """States that end when somebody does something (DomainNameConfiguration)."""
 
 
@@ -28,18 +28,18 @@ class Domains:
     """Reads and changes domain names and their mappings.
 
     `prefix` is what a domain's ARN begins with. `targets` are the (target, hosted zone) of the domains that
-    were read or made, `roots` the (API, stage) that their roots lead to.
+    were read or made, `root_mappings` the (API, stage) that their roots lead to.
     """
 
     def __init__(self, client: ApiGatewayV2Client, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
         self.targets: dict[str, tuple[str, str]] = {}
-        self.roots: dict[str, tuple[str, str]] = {}
+        self.root_mappings: dict[str, tuple[str, str]] = {}
 
-    def every(self) -> tuple[Domain, ...]:
+    def list_all(self) -> tuple[Domain, ...]:
         """All of the account's in this Region."""
-        return tuple(map(self._known, pages(self._client.get_domain_names)))
+        return tuple(map(self._record_target, pages(self._client.get_domain_names)))
 
     def mappings(self, domain: str) -> tuple[FoundMapping, ...]:
         """What the domain leads to; nothing where it is gone."""
@@ -52,12 +52,12 @@ class Domains:
             return ()
         for each in found:
             if not each.key:
-                self.roots[domain] = (each.api, each.stage)
+                self.root_mappings[domain] = (each.api, each.stage)
         return found
 
-    def create(self, domain: Domain, own: Callable[[Domain], bool]) -> None:
+    def create(self, domain: Domain, is_own: Callable[[Domain], bool]) -> None:
         """Makes the domain with its tags, and waits until it answers; one of ours is brought to what is
-        wanted. `own` tells whether a domain is ours.
+        wanted. `is_own` tells whether a domain is ours.
 
         Raises ChatError `domain_taken` or `domain_elsewhere` where the name is somebody else's.
         """
@@ -70,7 +70,7 @@ class Domains:
         try:
             with_retries(self._client.create_domain_name, **wanted)
         except ClientError as error:
-            if not exists(error):
+            if not is_already_exists(error):
                 raise
             have = self._read(domain.name)
             if have is None:
@@ -79,7 +79,7 @@ class Domains:
                     hint="delete it there, or choose another name",
                     code="domain_elsewhere",
                 ) from error
-            if not own(have):
+            if not is_own(have):
                 raise ChatError(
                     f"the domain name {domain.name} is there already, and not this chat's",
                     hint="run `nwchatctl plan`: it says how to hand it over",
@@ -114,7 +114,7 @@ class Domains:
 
     def put_mapping(self, mapping: ApiMapping) -> None:
         """Has the domain lead to the API and stage, whatever its root led to."""
-        found = self._mapping(mapping.name) or self._create_mapping(mapping)
+        found = self._find_mapping(mapping.name) or self._create_mapping(mapping)
         if (found["ApiId"], found["Stage"]) != (mapping.api, mapping.stage):
             with_retries(
                 self._client.update_api_mapping,
@@ -123,13 +123,13 @@ class Domains:
                 ApiId=mapping.api,
                 Stage=mapping.stage,
             )
-        self.roots[mapping.name] = (mapping.api, mapping.stage)
+        self.root_mappings[mapping.name] = (mapping.api, mapping.stage)
 
     def delete_mapping(self, mapping: ApiMapping) -> None:
         """Takes the mapping away; gone already is fine."""
-        self.roots.pop(mapping.name, None)
+        self.root_mappings.pop(mapping.name, None)
         try:
-            found = self._mapping(mapping.name)
+            found = self._find_mapping(mapping.name)
             if found is not None:
                 with_retries(
                     self._client.delete_api_mapping,
@@ -145,22 +145,22 @@ class Domains:
             return with_retries(self._client.create_api_mapping, **wanted)
         except ClientError as error:
             # By an attempt whose answer was lost.
-            found = self._mapping(mapping.name) if exists(error) else None
+            found = self._find_mapping(mapping.name) if is_already_exists(error) else None
             if found is None:
                 raise
             return found
 
-    def _mapping(self, domain: str) -> Any:
+    def _find_mapping(self, domain: str) -> Any:
         found = pages(self._client.get_api_mappings, DomainName=domain)
         return next((each for each in found if not each.get("ApiMappingKey")), None)
 
     def _read(self, name: str) -> Domain | None:
         try:
-            return self._known(with_retries(self._client.get_domain_name, DomainName=name))
+            return self._record_target(with_retries(self._client.get_domain_name, DomainName=name))
         except self._client.exceptions.NotFoundException:
             return None
 
-    def _known(self, found: Any) -> Domain:
+    def _record_target(self, found: Any) -> Domain:
         domain = _domain(found)
         self.targets[domain.name] = (domain.target, domain.target_zone)
         return domain
@@ -168,7 +168,7 @@ class Domains:
     def _wait(self, name: str) -> None:
         def available() -> bool:
             found = self._read(name)
-            if found is not None and found.status in _STUCK:
+            if found is not None and found.status in _BLOCKED_STATES:
                 why = f" ({found.status_message})" if found.status_message else ""
                 raise ChatError(
                     f"API Gateway holds the domain name {name} back: {found.status}{why}",

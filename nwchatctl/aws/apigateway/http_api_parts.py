@@ -10,16 +10,16 @@ from nwchatctl.deploy.desired.history_api import STAGE
 from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 
-OURS = "nwchatctl:history"
+INTEGRATION_DESCRIPTION = "nwchatctl:history"
 """The description of our integration, which has no name on AWS."""
 
-_BENT = ("CredentialsArn", "RequestParameters", "ResponseParameters", "TlsConfig")
+_FOREIGN_SETTINGS = ("CredentialsArn", "RequestParameters", "ResponseParameters", "TlsConfig")
 """What makes an integration another than we would make. One that has any of it is replaced: how each is
 taken away again is documented nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class HttpApiParts:
     """What is in an API, as AWS has it."""
 
     integrations: list[Any]
@@ -29,33 +29,35 @@ class Inside:
     @property
     def integration(self) -> Any:
         """Ours, {} where there is none. Of two (the answer to a first call was lost) the first."""
-        ours = (each for each in self.integrations if each.get("Description") == OURS)
-        return next((each for each in ours if not any(map(each.get, _BENT))), {})
+        ours = (each for each in self.integrations if each.get("Description") == INTEGRATION_DESCRIPTION)
+        return next((each for each in ours if not any(map(each.get, _FOREIGN_SETTINGS))), {})
 
     def stage(self, name: str) -> Any:
         return next((each for each in self.stages if each["StageName"] == name), {})
 
 
-def resource(name: str, found: Any, inside: Inside) -> HistoryApi:
+def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
     """An API as AWS has it, as one of ours."""
-    cors, integration = found.get("CorsConfiguration", {}), inside.integration
-    stage = inside.stage(STAGE)
+    cors, integration = found.get("CorsConfiguration", {}), parts.integration
+    stage = parts.stage(STAGE)
     settings = stage.get("DefaultRouteSettings", {})
-    strange = [each for each in inside.integrations if each is not integration]
+    extra_integrations = [each for each in parts.integrations if each is not integration]
     return HistoryApi(
         name=name,
         display_name=found["Name"],
         default_endpoint=not found.get("DisableExecuteApiEndpoint", False),
-        cors_origins=_listed(cors, "AllowOrigins"),
-        cors_methods=_listed(cors, "AllowMethods"),
+        cors_origins=_sorted_texts(cors, "AllowOrigins"),
+        cors_methods=_sorted_texts(cors, "AllowMethods"),
         cors_headers=tuple(sorted(map(str.lower, cors.get("AllowHeaders", [])))),
-        cors_exposed=_listed(cors, "ExposeHeaders"),
+        cors_exposed=_sorted_texts(cors, "ExposeHeaders"),
         cors_credentials=cors.get("AllowCredentials", False),
         cors_max_age=cors.get("MaxAge", 0),
         uri=integration.get("IntegrationUri", ""),
         payload_version=integration.get("PayloadFormatVersion", ""),
         timeout_ms=integration.get("TimeoutInMillis", 0),
-        routes=string_map({each["RouteKey"]: _leads(each, integration) for each in inside.routes}),
+        routes=string_map(
+            {each["RouteKey"]: _route_authorization(each, integration) for each in parts.routes}
+        ),
         stage=stage.get("StageName", ""),
         auto_deploy=stage.get("AutoDeploy", False),
         throttle_rate=float(settings.get("ThrottlingRateLimit", 0)),
@@ -65,15 +67,15 @@ def resource(name: str, found: Any, inside: Inside) -> HistoryApi:
         access_log=stage.get("AccessLogSettings", {}).get("DestinationArn", ""),
         detailed_metrics=settings.get("DetailedMetricsEnabled", False),
         extra=(
-            *sorted(f"integration {each['IntegrationId']}" for each in strange),
-            *sorted(f"stage {each['StageName']}" for each in inside.stages if each is not stage),
+            *sorted(f"integration {each['IntegrationId']}" for each in extra_integrations),
+            *sorted(f"stage {each['StageName']}" for each in parts.stages if each is not stage),
         ),
         tags=from_mapping(found.get("Tags", {})),
         stage_tags=from_mapping(stage.get("Tags", {})),
     )
 
 
-def _leads(route: Any, integration: Any) -> str:
+def _route_authorization(route: Any, integration: Any) -> str:
     """A route's authorization, and where it leads unless that is our integration."""
     authorization = str(route.get("AuthorizationType", "NONE"))
     target = route.get("Target", "").removeprefix("integrations/")
@@ -112,5 +114,5 @@ def variables(stage: Any) -> StringMap:
     return string_map({name: text for name, text in stage.get("StageVariables", {}).items() if text})
 
 
-def _listed(found: Any, name: str) -> tuple[str, ...]:
+def _sorted_texts(found: Any, name: str) -> tuple[str, ...]:
     return tuple(sorted(found.get(name, [])))

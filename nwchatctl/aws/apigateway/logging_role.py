@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class LoggingRole:
     """Reads and sets the account's logging role at `where`. Each call is safe to repeat."""
 
-    def __init__(self, gateway: APIGatewayClient, iam: IAMClient, where: Location) -> None:
+    def __init__(self, gateway: APIGatewayClient, iam: IAMClient, location: Location) -> None:
         self._gateway = gateway
         self._iam = iam
-        self._policy = role_policy(where.partition)
-        self.own_role = where.role_arn(ROLE)
+        self._policy = role_policy(location.partition)
+        self.own_role = location.role_arn(ROLE)
         """The ARN of the role that `set_logging_role` makes."""
 
     def logging_role(self) -> str:
@@ -49,13 +49,13 @@ class LoggingRole:
         API Gateway tries the role, which IAM may show it some seconds later, and takes one change in 20 s.
         Raises ChatError `not_ours` where somebody else's role bears the name.
         """
-        self._make_role()
+        self._ensure_role()
         with_retries(
             self._gateway.update_account,
             patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": self.own_role}],
         )
 
-    def _make_role(self) -> None:
+    def _ensure_role(self) -> None:
         role = Roles(self._iam).read(ROLE)
         if role is None:
             # Another chat's deploy may be at the same.

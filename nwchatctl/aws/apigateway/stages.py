@@ -21,12 +21,12 @@ class Stages:
         self._ids = api.ids
 
     def read(self) -> list[Stage]:
-        """All stages, as `named`."""
-        return self.named(self._api.items(self._client.get_stages))
+        """All stages, as `with_names`."""
+        return self.with_names(self._api.items(self._client.get_stages))
 
-    def named(self, items: list[Any]) -> list[Stage]:
+    def with_names(self, items: list[Any]) -> list[Stage]:
         """AWS's `items`, with the names of those deployments that were read or made before."""
-        names = {identity: name for name, identity in self._ids.deployments.items()}
+        names = {aws_id: name for name, aws_id in self._ids.deployments.items()}
         found = []
         for each in items:
             settings = each.get("DefaultRouteSettings", {})
@@ -63,11 +63,13 @@ class Stages:
         wanted = self._wanted(stage)
 
         def make() -> Stage:
-            self._api.single.create_stage(**wanted, Tags=dict(stage.tags))
+            self._api.no_retry_client.create_stage(**wanted, Tags=dict(stage.tags))
             return stage
 
-        found, made = create_once(make, lambda: next((e for e in self.read() if e.name == stage.name), None))
-        if not made:
+        found, created = create_once(
+            make, lambda: next((e for e in self.read() if e.name == stage.name), None)
+        )
+        if not created:
             self.update(found, stage)
 
     def update(self, before: Stage, after: Stage) -> None:
@@ -99,7 +101,7 @@ class Stages:
         self._api.delete_if_exists(self._client.delete_stage, ApiId=self._ids.api, StageName=stage.name)
 
     def _wanted(self, stage: Stage) -> dict[str, Any]:
-        access = {"DestinationArn": stage.access_log, "Format": stage.access_format}
+        access_log = {"DestinationArn": stage.access_log, "Format": stage.access_format}
         return {
             "ApiId": self._ids.api,
             "StageName": stage.name,
@@ -111,7 +113,7 @@ class Stages:
                 "ThrottlingBurstLimit": stage.throttle_burst,
             },
             "StageVariables": dict(stage.variables),
-            **({"AccessLogSettings": access} if stage.access_log else {}),
+            **({"AccessLogSettings": access_log} if stage.access_log else {}),
         }
 
 

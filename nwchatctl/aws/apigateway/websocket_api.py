@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.apigateway.authorizers import Authorizers
-from nwchatctl.aws.apigateway.common import every_api, pages
+from nwchatctl.aws.apigateway.common import list_apis, pages
 from nwchatctl.aws.apigateway.deployments import Deployments
 from nwchatctl.aws.apigateway.integrations import Integrations
 from nwchatctl.aws.apigateway.routes import Routes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WebSocketApiParts:
     """What is in an API."""
 
     integrations: list[Integration]
@@ -38,16 +38,16 @@ class Parts:
 class WebSocketApi:
     """Reads and changes one WebSocket API. `ids` is filled by reading and by making.
 
-    `single` is as `InApi` has it; without it, `client` is such a one.
+    `make_no_retry_client` is as `InApi` has it; without it, `client` is such a one.
     """
 
     def __init__(
         self,
         client: ApiGatewayV2Client,
         arn_prefix: str,
-        single: Callable[[], ApiGatewayV2Client] | None = None,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client] | None = None,
     ) -> None:
-        self._api = ApiClient(client, arn_prefix, single or (lambda: client))
+        self._api = ApiClient(client, arn_prefix, make_no_retry_client or (lambda: client))
         self._client = client
         self.ids = self._api.ids
         self.integrations = Integrations(self._api)
@@ -58,9 +58,9 @@ class WebSocketApi:
     @property
     def authorizers(self) -> Authorizers:
         """The adapter of the API's authorizers."""
-        return Authorizers(self._client, self._api.make_single, self.ids.api, self.ids.authorizers)
+        return Authorizers(self._client, self._api.make_no_retry_client, self.ids.api, self.ids.authorizers)
 
-    def every(self, name: str) -> list[FoundApi]:
+    def list_all(self, name: str) -> list[FoundApi]:
         """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
         return [
             FoundApi(
@@ -74,7 +74,7 @@ class WebSocketApi:
                     tags=from_mapping(each.get("Tags", {})),
                 ),
             )
-            for each in every_api(self._client)
+            for each in list_apis(self._client)
         ]
 
     def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
@@ -84,7 +84,7 @@ class WebSocketApi:
         """
         return [
             (each.id, each.api)
-            for each in self.every(name)
+            for each in self.list_all(name)
             if each.protocol == "WEBSOCKET" and has_tags(each.api.tags, tags)
         ]
 
@@ -100,12 +100,12 @@ class WebSocketApi:
         """The stages of any API."""
         return [each["StageName"] for each in pages(self._client.get_stages, ApiId=api_id)]
 
-    def bare(self, api_id: str) -> bool:
+    def is_empty(self, api_id: str) -> bool:
         """Whether nothing was put into the API."""
         reads = (self._client.get_routes, self._client.get_integrations, self._client.get_stages)
         return not any(each for read in reads for each in pages(read, ApiId=api_id))
 
-    def read(self, start: StartRead = run_inline) -> Parts:
+    def read(self, start: StartRead = run_inline) -> WebSocketApiParts:
         """All that is in the API, asked for at once.
 
         Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
@@ -113,15 +113,15 @@ class WebSocketApi:
         integrations = start(self.integrations.read, start)
         authorizers = start(self.authorizers.read)
         routes = start(self.routes.fetch, start)
-        made = start(self._api.items, self._client.get_deployments)
-        serving = start(self._api.items, self._client.get_stages)
+        deployment_items = start(self._api.items, self._client.get_deployments)
+        stage_items = start(self._api.items, self._client.get_stages)
         # Before the routes, which name them by their ids as well.
         found = authorizers()
-        return Parts(
+        return WebSocketApiParts(
             integrations(),
-            self.routes.named(routes()),
-            self.deployments.named(made(), serving()),
-            self.stages.named(serving()),
+            self.routes.with_names(routes()),
+            self.deployments.with_names(deployment_items(), stage_items()),
+            self.stages.with_names(stage_items()),
             found,
         )
 
@@ -135,7 +135,7 @@ class WebSocketApi:
             "Tags": dict(api.tags),
         }
         self.ids.api, _ = create_once(
-            lambda: self._api.single.create_api(**wanted)["ApiId"],
+            lambda: self._api.no_retry_client.create_api(**wanted)["ApiId"],
             lambda: next(
                 (api_id for api_id, found in self.find(api.name, wanted["Tags"]) if found == api), None
             ),
@@ -154,5 +154,5 @@ class WebSocketApi:
 
     def delete_api(self, api: Api) -> None:
         """Removes the chat's API with all that is in it, or a leftover; gone already is fine."""
-        api_id = api.name if api.name in self.ids.leftovers else self.ids.api
+        api_id = api.name if api.name in self.ids.duplicates else self.ids.api
         self._api.delete_if_exists(self._client.delete_api, ApiId=api_id)

@@ -25,20 +25,20 @@ class AsyncInvokes:
             found: Any = self._client.get_function_event_invoke_config(FunctionName=function, Qualifier=ALIAS)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        leads = found.get("DestinationConfig", {})
+        destinations = found.get("DestinationConfig", {})
         return AsyncInvoke(
             name=alias_name(function),
             function=function,
             # What is not set is as Lambda does it by itself.
             retries=found.get("MaximumRetryAttempts", 2),
             max_age_seconds=found.get("MaximumEventAgeInSeconds", 21_600),
-            on_failure=leads.get("OnFailure", {}).get("Destination", ""),
-            on_success=leads.get("OnSuccess", {}).get("Destination", ""),
+            on_failure=destinations.get("OnFailure", {}).get("Destination", ""),
+            on_success=destinations.get("OnSuccess", {}).get("Destination", ""),
         )
 
     def put(self, wanted: AsyncInvoke) -> None:
         """Sets it, whatever was set before."""
-        leads: Any = {
+        destinations: Any = {
             name: {"Destination": arn} if arn else {}
             for name, arn in (("OnFailure", wanted.on_failure), ("OnSuccess", wanted.on_success))
         }
@@ -48,5 +48,5 @@ class AsyncInvokes:
             Qualifier=ALIAS,
             MaximumRetryAttempts=wanted.retries,
             MaximumEventAgeInSeconds=wanted.max_age_seconds,
-            DestinationConfig=leads,
+            DestinationConfig=destinations,
         )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nwchatctl.aws.awslambda.package import Package
 from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
 from nwchatctl.aws.core.parallel import StartRead, run_inline
-from nwchatctl.aws.core.retry import exists, wait_until, with_retries
-from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.retry import is_already_exists, wait_until, with_retries
+from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import (
@@ -74,10 +74,10 @@ class Functions:
     def read_permissions(self, name: str) -> list[Permission]:
         """The statements on the live alias that bear our prefix; others are somebody's own."""
         try:
-            answer = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
+            response = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
         except self._client.exceptions.ResourceNotFoundException:
             return []
-        statements = json.loads(answer["Policy"]).get("Statement", [])
+        statements = json.loads(response["Policy"]).get("Statement", [])
         return [
             _permission(name, each) for each in statements if each.get("Sid", "").startswith(STATEMENT_PREFIX)
         ]
@@ -99,10 +99,10 @@ class Functions:
                 **self._settings(function),
             )
         except self._client.exceptions.ResourceConflictException as error:
-            self._settle(function.name)
+            self._wait_until_ready(function.name)
             update_existing(function, self._latest, self.update, error)
         else:
-            self._settle(function.name)
+            self._wait_until_ready(function.name)
 
     def _latest(self, name: str) -> Function | None:
         found = self.read(name)
@@ -118,13 +118,13 @@ class Functions:
                 Architectures=[_literal(after.architecture)],
                 Publish=False,
             )
-            self._settle(after.name)
+            self._wait_until_ready(after.name)
         if self._settings(before) != self._settings(after):
             with_retries(
                 self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
             )
-            self._settle(after.name)
-        put, dropped = changed(before.tags, after.tags)
+            self._wait_until_ready(after.name)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
         if dropped:
@@ -148,20 +148,20 @@ class Functions:
             number = self._publish(alias, api_id)
         else:
             # It may have been published by one that was killed while AWS was still making it.
-            self._settle(alias.function, str(number), _SNAPSHOT_SECONDS)
+            self._wait_until_ready(alias.function, str(number), _SNAPSHOT_SECONDS)
         target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": str(number)}
         # No weights: what somebody shifted by hand to another version comes back.
-        alone: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
+        no_weights: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
         try:
-            with_retries(self._client.update_alias, **target, **alone)
+            with_retries(self._client.update_alias, **target, **no_weights)
         except self._client.exceptions.ResourceNotFoundException:
             try:
                 with_retries(self._client.create_alias, **target)
             except self._client.exceptions.ResourceConflictException as error:
                 # Made all the same, by a call whose answer was lost.
-                if not exists(error):
+                if not is_already_exists(error):
                     raise
-                with_retries(self._client.update_alias, **target, **alone)
+                with_retries(self._client.update_alias, **target, **no_weights)
 
     def _publish(self, alias: Alias, api_id: str) -> int:
         """A new version, once it can be called: with a snapshot to be made that takes minutes.
@@ -169,16 +169,16 @@ class Functions:
         PublishVersion gives the last version again when nothing changed since (Lambda API reference), so
         a repeated call makes no second one.
         """
-        made = with_retries(self._client.publish_version, FunctionName=alias.function)
-        if version_fingerprint(_function(alias.function, made, ()), api_id) != alias.runs:
+        version = with_retries(self._client.publish_version, FunctionName=alias.function)
+        if version_fingerprint(_function(alias.function, version, ()), api_id) != alias.runs:
             raise ChatError(
                 f"function {alias.function} was changed by somebody else meanwhile",
                 hint="run the command again",
                 code="changed_meanwhile",
             )
-        if made.get("State") != "Active":
-            self._settle(alias.function, made["Version"], _SNAPSHOT_SECONDS)
-        return int(made["Version"])
+        if version.get("State") != "Active":
+            self._wait_until_ready(alias.function, version["Version"], _SNAPSHOT_SECONDS)
+        return int(version["Version"])
 
     def delete_version(self, version: Version) -> None:
         """Removes one version; gone already is fine. AWS refuses one that an alias points at."""
@@ -189,17 +189,17 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def allow(self, permission: Permission) -> None:
+    def put_permission(self, permission: Permission) -> None:
         """Adds the statement; one of the same id is replaced, as AWS cannot change one in place."""
         try:
-            self._add(permission)
+            self._add_permission(permission)
         except self._client.exceptions.ResourceConflictException:
-            self.forbid(permission)
+            self.delete_permission(permission)
             # In the way of what was just removed is only itself: its answer was lost, and it was sent again.
             with suppress(self._client.exceptions.ResourceConflictException):
-                self._add(permission)
+                self._add_permission(permission)
 
-    def forbid(self, permission: Permission) -> None:
+    def delete_permission(self, permission: Permission) -> None:
         """Removes the statement; one that is gone already is fine."""
         try:
             with_retries(
@@ -211,7 +211,7 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def _add(self, permission: Permission) -> None:
+    def _add_permission(self, permission: Permission) -> None:
         with_retries(
             self._client.add_permission,
             FunctionName=permission.function,
@@ -238,13 +238,13 @@ class Functions:
             "SnapStart": {"ApplyOn": _SNAPSHOTS if function.snap_start else "None"},
         }
 
-    def _settle(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
+    def _wait_until_ready(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
         """Returns once the function, or one version of it, is neither being made nor being changed (Lambda:
         function states)."""
         what = f"function {name} is still being made or changed"
-        wait_until(lambda: self._settled(name, version), what, seconds)
+        wait_until(lambda: self._is_ready(name, version), what, seconds)
 
-    def _settled(self, name: str, version: str) -> bool:
+    def _is_ready(self, name: str, version: str) -> bool:
         wanted = {"Qualifier": version} if version else {}
         try:
             found: Any = self._client.get_function(FunctionName=name, **wanted)["Configuration"]

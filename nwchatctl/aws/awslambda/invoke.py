@@ -30,12 +30,12 @@ def invoke(client: LambdaClient, function: str, event: bytes) -> InvokeResult:
 
     Raises Lambda's ResourceNotFoundException where there is no such function or no live alias.
     """
-    answer = client.invoke(FunctionName=function, Qualifier=ALIAS, LogType="Tail", Payload=event)
+    response = client.invoke(FunctionName=function, Qualifier=ALIAS, LogType="Tail", Payload=event)
     return InvokeResult(
-        payload=answer["Payload"].read(),
-        error=answer.get("FunctionError", ""),
-        version=answer.get("ExecutedVersion", ""),
-        log=base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"),
+        payload=response["Payload"].read(),
+        error=response.get("FunctionError", ""),
+        version=response.get("ExecutedVersion", ""),
+        log=base64.b64decode(response.get("LogResult", "")).decode("utf-8", "replace"),
     )
 
 

@@ -34,13 +34,13 @@ class Package:
     sha256: str
 
 
-def package() -> Package:
+def build_package() -> Package:
     """The packages `nwchat`, as it is installed or checked out, and `jwt`.
 
     Raises ChatError `pyjwt_version`, exit 3, where that is not the pinned one.
     """
 
-    return zipped(Path(nwchat.__file__).parent, _pyjwt())
+    return zip_folder(Path(nwchat.__file__).parent, _pyjwt())
 
 
 def _sources(folder: Path) -> dict[str, bytes]:
@@ -51,13 +51,13 @@ def _sources(folder: Path) -> dict[str, bytes]:
     }
 
 
-def zipped(folder: Path, further: Mapping[str, bytes] = MappingProxyType({})) -> Package:
-    """`folder` with its Python sources, under its own name, and `further` files by their names.
+def zip_folder(folder: Path, extra_files: Mapping[str, bytes] = MappingProxyType({})) -> Package:
+    """`folder` with its Python sources, under its own name, and `extra_files` files by their names.
 
     Stored, not deflated: zlib's output differs between its versions, and then two operators' machines
     would each find the other's deploy to be drift.
     """
-    files = {**_sources(folder), **further}
+    files = {**_sources(folder), **extra_files}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
@@ -73,17 +73,17 @@ def _pyjwt() -> dict[str, bytes]:
     try:
         found = distribution("pyjwt")
     except PackageNotFoundError:
-        raise _other_pyjwt("missing") from None
+        raise _pyjwt_error("missing") from None
     if found.version != PYJWT:
-        raise _other_pyjwt(found.version)
+        raise _pyjwt_error(found.version)
     licences = [each for each in found.files or () if each.name == "LICENSE"]
     folder = Path(str(found.locate_file("jwt")))
     if not licences or not (folder / "__init__.py").is_file():
-        raise _other_pyjwt("installed in part")
+        raise _pyjwt_error("installed in part")
     return {**_sources(folder), "jwt/LICENSE": licences[0].read_binary()}
 
 
-def _other_pyjwt(what: str) -> ChatError:
+def _pyjwt_error(what: str) -> ChatError:
     return ChatError(
         f"the functions need PyJWT {PYJWT} in their zip, and here it is {what}",
         hint=f"pip install pyjwt=={PYJWT}",

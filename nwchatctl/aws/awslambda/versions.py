@@ -28,7 +28,7 @@ class PublishedFunction:
     versions: dict[int, Function]
     aliases: tuple[AliasTarget, ...]
 
-    def running(self, runs: str, api_id: str) -> int | None:
+    def newest_version(self, runs: str, api_id: str) -> int | None:
         """The newest version with that fingerprint."""
         same = (number for number, each in self.versions.items() if version_fingerprint(each, api_id) == runs)
         return max(same, default=None)
@@ -38,8 +38,8 @@ class PublishedFunction:
         name = self.latest.name
         runs = {str(number): version_fingerprint(each, api_id) for number, each in self.versions.items()}
         versions = (
-            Version(version_name(name, int(number)), name, int(number), print_, self._held_by(number))
-            for number, print_ in runs.items()
+            Version(version_name(name, int(number)), name, int(number), fingerprint, self._aliases_of(number))
+            for number, fingerprint in runs.items()
         )
         live = (
             Alias(alias_name(name), name, runs.get(each.number, each.number), each.weights)
@@ -48,7 +48,7 @@ class PublishedFunction:
         )
         return [self.latest, *versions, *live]
 
-    def _held_by(self, number: str) -> tuple[str, ...]:
+    def _aliases_of(self, number: str) -> tuple[str, ...]:
         return tuple(
             sorted(
                 each.name for each in self.aliases if number == each.number or number in dict(each.weights)

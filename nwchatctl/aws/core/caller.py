@@ -18,7 +18,7 @@ class Caller:
     name: str
 
 
-def caller(aws: Aws) -> Caller:
+def identify_caller(aws: Aws) -> Caller:
     """The caller's name, account (asked of AWS), region and partition that `aws` leads to.
 
     Raises botocore's NoRegionError and credential errors.
@@ -27,7 +27,7 @@ def caller(aws: Aws) -> Caller:
         # STS alone would answer without one, from a global endpoint.
         raise NoRegionError
     sts = aws.client("sts")
-    found = sts.get_caller_identity()
-    _, partition, *_, path = found["Arn"].split(":")
-    where = Location(found["Account"], sts.meta.region_name, aws.access.endpoint, partition)
-    return Caller(where, path.partition("/")[2] or path)
+    identity = sts.get_caller_identity()
+    _, partition, *_, path = identity["Arn"].split(":")
+    location = Location(identity["Account"], sts.meta.region_name, aws.access.endpoint, partition)
+    return Caller(location, path.partition("/")[2] or path)

@@ -80,7 +80,7 @@ _TRANSIENT = (
 _LASTING_ERRORS = ("already exist", "being deleted")
 """What no waiting changes, though its code is one that passes."""
 
-_THROTTLED = frozenset(
+_THROTTLING_CODES = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -97,21 +97,21 @@ _THROTTLED = frozenset(
 )
 """botocore's own list (botocore.retries.standard), less what is a quota here."""
 
-_BROKEN = (500, 502, 503, 504)
+_SERVER_ERROR_STATUSES = (500, 502, 503, 504)
 
-_MISLED = (aws.SSLError, aws.ProxyConnectionError)
+_LASTING_CONNECTION_ERRORS = (aws.SSLError, aws.ProxyConnectionError)
 """Connections that fail for a reason that stays."""
 
-_over = threading.Event()
+_stop = threading.Event()
 
 
 def stop_retrying() -> None:
     """Ends the patience of all threads for good: this process has been told to stop."""
-    _over.set()
+    _stop.set()
 
 
 @contextmanager
-def retrying_briefly() -> Iterator[None]:
+def stop_retrying_on_interrupt() -> Iterator[None]:
     """Within, Ctrl-C (SIGTERM, --timeout) hurries. To be entered inside a pool: it waits for its threads."""
     try:
         yield
@@ -120,47 +120,49 @@ def retrying_briefly() -> Iterator[None]:
         raise
 
 
-def is_brief() -> bool:
+def is_stopped() -> bool:
     """Whether `hurry` was called."""
-    return _over.is_set()
+    return _stop.is_set()
 
 
-def code_of(error: aws.ClientError) -> str:
+def error_code(error: aws.ClientError) -> str:
     """AWS's error code, or the HTTP status where the answer carried none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def unanswered(error: Exception) -> bool:
+def is_unanswered(error: Exception) -> bool:
     """Whether no whole answer came, so that nobody knows if the call was carried out."""
     known = (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)
-    return isinstance(error, known) and not isinstance(error, _MISLED)
+    return isinstance(error, known) and not isinstance(error, _LASTING_CONNECTION_ERRORS)
 
 
-def throttled(error: Exception) -> bool:
+def is_throttled(error: Exception) -> bool:
     """Whether AWS did nothing, because there were too many calls."""
-    return isinstance(error, aws.ClientError) and (code_of(error) in _THROTTLED or _status(error) == 429)
+    return isinstance(error, aws.ClientError) and (
+        error_code(error) in _THROTTLING_CODES or _status(error) == 429
+    )
 
 
-def broken(error: Exception) -> bool:
+def is_server_error(error: Exception) -> bool:
     """Whether the fault is AWS's own; the call may have been carried out all the same."""
-    return isinstance(error, aws.ClientError) and _status(error) in _BROKEN
+    return isinstance(error, aws.ClientError) and _status(error) in _SERVER_ERROR_STATUSES
 
 
-def exists(error: Exception) -> bool:
+def is_already_exists(error: Exception) -> bool:
     """Whether AWS says that what should be made is there already."""
     return isinstance(error, aws.ClientError) and "already exist" in str(error).lower()
 
 
 def is_transient(error: Exception) -> bool:
     """Whether the same call may well work soon."""
-    if unanswered(error) or throttled(error) or broken(error):
+    if is_unanswered(error) or is_throttled(error) or is_server_error(error):
         return True
     if not isinstance(error, aws.ClientError):
         return False
     text = str(error).lower()
     if any(part in text for part in _LASTING_ERRORS):
         return False
-    return any(code_of(error) == code and part in text for code, part in _TRANSIENT)
+    return any(error_code(error) == code and part in text for code, part in _TRANSIENT)
 
 
 def with_retries(
@@ -172,34 +174,34 @@ def with_retries(
 
     Only for calls that are safe to repeat after an answer was lost; `once` is for the others.
     """
-    patience = _RetryPeriod(time.monotonic())
+    period = _RetryPeriod(time.monotonic())
     while True:
         try:
             return call(*args, **kwargs)
         except Exception as error:
-            patience.bear(error)
+            period.wait_or_raise(error)
 
 
-def create_once(make: Callable[[], T], look: Callable[[], T | None]) -> tuple[T, bool]:
-    """What `make` gave and True; or what `look` found and False.
+def create_once(make: Callable[[], T], find: Callable[[], T | None]) -> tuple[T, bool]:
+    """What `make` gave and True; or what `find` found and False.
 
     For creates that AWS carries out as often as they are sent. `make` must not be retried by botocore.
-    Where its failure leaves open whether it was carried out, or says that it was, `look` is asked before
+    Where its failure leaves open whether it was carried out, or says that it was, `find` is asked before
     it is called again.
     """
-    patience = _RetryPeriod(time.monotonic())
+    period = _RetryPeriod(time.monotonic())
     while True:
         try:
             return make(), True
         except Exception as error:
-            there = exists(error)
-            if not there:
-                patience.bear(error)
-            if there or unanswered(error) or broken(error):
-                found = with_retries(look)
+            already_exists = is_already_exists(error)
+            if not already_exists:
+                period.wait_or_raise(error)
+            if already_exists or is_unanswered(error) or is_server_error(error):
+                found = with_retries(find)
                 if found is not None:
                     return found, False
-                if there:
+                if already_exists:
                     raise
 
 
@@ -211,7 +213,7 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     wait = FIRST_POLL
     while not with_retries(ready):
-        if time.monotonic() + wait > deadline or _over.wait(wait):
+        if time.monotonic() + wait > deadline or _stop.wait(wait):
             raise ChatError(
                 f"AWS took too long: {what}",
                 hint="run the command again: it goes on from here",
@@ -224,18 +226,18 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
 class _RetryPeriod:
     """With one call: since when, and how long the next wait may be."""
 
-    began: float
-    bound: float = FIRST_WAIT
+    started_at: float
+    max_wait: float = FIRST_WAIT
 
-    def bear(self, error: Exception) -> None:
+    def wait_or_raise(self, error: Exception) -> None:
         """Waits before another attempt. Raises `error` where there is to be none."""
         if not is_transient(error):
             raise error
         # Jitter, not secrecy.
-        wait = random.uniform(0, self.bound)  # noqa: S311
-        self.bound = min(LONGEST_WAIT, self.bound * 2)
-        limit = UNANSWERED_SECONDS if unanswered(error) else RETRY_SECONDS
-        if time.monotonic() + wait > self.began + limit or _over.wait(wait):
+        wait = random.uniform(0, self.max_wait)  # noqa: S311
+        self.max_wait = min(LONGEST_WAIT, self.max_wait * 2)
+        limit = UNANSWERED_SECONDS if is_unanswered(error) else RETRY_SECONDS
+        if time.monotonic() + wait > self.started_at + limit or _stop.wait(wait):
             raise error
 
 

@@ -17,20 +17,20 @@ class ServerClock:
 
     def __init__(self, client: Any, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
-        self._ahead = 0
+        self._offset_ms = 0
         events = client.meta.events
-        events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}.*", self._heard)
+        events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}.*", self._record_date)
 
     def now_ms(self) -> int:
         """The time at AWS. Never later than it is by more than TOLERATED_MS."""
-        return self._now_ms() + self._ahead
+        return self._now_ms() + self._offset_ms
 
-    def _heard(self, parsed: Any, **_: object) -> None:
-        said = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-        self._ahead = difference(said, self._now_ms())
+    def _record_date(self, parsed: Any, **_: object) -> None:
+        date = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+        self._offset_ms = clock_offset_ms(date, self._now_ms())
 
 
-def difference(date: str, now_ms: int) -> int:
+def clock_offset_ms(date: str, now_ms: int) -> int:
     """How many ms an HTTP `date` is ahead of `now_ms`; 0 for a few seconds, or for what is no date."""
     try:
         ahead = round(parsedate_to_datetime(date).timestamp() * 1000) - now_ms

@@ -24,7 +24,7 @@ SERVICES = (
 )
 
 
-class Models(RawItems):
+class ServiceModels(RawItems):
     """botocore's loader, told which services there are. By itself it looks into the folders of all 400, once
     for each kind of data (models, paginators, waiters): 40 ms of a deploy."""
 

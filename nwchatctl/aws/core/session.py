@@ -84,13 +84,13 @@ class Aws:
                 import boto3
                 import botocore.session
 
-                from nwchatctl.aws.core.service_models import Models
+                from nwchatctl.aws.core.service_models import ServiceModels
 
                 keys = self.access.credentials
                 # Keys given outright need no profile, not even AWS_PROFILE's, which may not exist.
                 bare = {"profile": (None, None, None, None)} if keys else None
                 core = botocore.session.Session(session_vars=bare)
-                core.register_component("data_loader", Models())
+                core.register_component("data_loader", ServiceModels())
                 self._session = boto3.session.Session(
                     botocore_session=core,
                     profile_name=self.access.profile or None,
@@ -165,13 +165,13 @@ class Aws:
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
         client = make(service, endpoint_url=url or self.access.endpoint or None, config=config)
-        client.meta.events.register("needs-retry", _unless_useless)
+        client.meta.events.register("needs-retry", _limit_retries)
         if self.trace is not None:
-            _watch(client, service, self.trace)
+            _trace_calls(client, service, self.trace)
         return client
 
 
-def _unless_useless(
+def _limit_retries(
     attempts: int, response: Any, operation: Any, caught_exception: Exception | None, **_: object
 ) -> None:
     """Ends the retries of a call that had UNANSWERED attempts without an answer, and of any once the process
@@ -182,38 +182,40 @@ def _unless_useless(
     """
     from botocore.exceptions import ClientError, ConnectionClosedError
 
-    from nwchatctl.aws.core.retry import is_brief
+    from nwchatctl.aws.core.retry import is_stopped
 
     if caught_exception is not None:
-        if attempts >= UNANSWERED or is_brief():
+        if attempts >= UNANSWERED or is_stopped():
             raise caught_exception
         return
-    answer, parsed = response
-    if not _whole(answer):
-        raise ConnectionClosedError(endpoint_url=answer.url)
-    if is_brief() and answer.status_code >= HTTPStatus.BAD_REQUEST:
+    http_response, parsed = response
+    if not _is_complete(http_response):
+        raise ConnectionClosedError(endpoint_url=http_response.url)
+    if is_stopped() and http_response.status_code >= HTTPStatus.BAD_REQUEST:
         raise ClientError(parsed, operation.name)
 
 
-def _whole(answer: Any) -> bool:
+def _is_complete(response: Any) -> bool:
     """Whether the headers say how long the body is, or there is one that ends with its connection."""
-    said = answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
-    return answer.status_code == HTTPStatus.NO_CONTENT or bool(said or answer.content)
+    length = response.headers.get("Content-Length") or response.headers.get("Transfer-Encoding")
+    return response.status_code == HTTPStatus.NO_CONTENT or bool(length or response.content)
 
 
-def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:
+def _trace_calls(client: Any, service: str, trace: Callable[[str], None]) -> None:
     """Has botocore tell `trace` of every call; the request's own context carries the time between events."""
 
-    def began(context: dict[str, Any], **_: object) -> None:
+    def on_start(context: dict[str, Any], **_: object) -> None:
         context["nwchatctl_began"] = time.monotonic()
 
-    def ended(event_name: str, context: dict[str, Any], parsed: Any = None, **failed: object) -> None:
-        took = (time.monotonic() - context.get("nwchatctl_began", time.monotonic())) * 1000
-        about = (parsed or {}).get("ResponseMetadata", {})
-        status = about.get("HTTPStatusCode", type(failed.get("exception")).__name__)
-        retries = about.get("RetryAttempts", "?")
-        trace(f"{service} {event_name.rpartition('.')[2]}: {status} in {took:.0f} ms, {retries} retries")
+    def on_end(event_name: str, context: dict[str, Any], parsed: Any = None, **failed: object) -> None:
+        elapsed_ms = (time.monotonic() - context.get("nwchatctl_began", time.monotonic())) * 1000
+        metadata = (parsed or {}).get("ResponseMetadata", {})
+        status = metadata.get("HTTPStatusCode", type(failed.get("exception")).__name__)
+        retries = metadata.get("RetryAttempts", "?")
+        trace(
+            f"{service} {event_name.rpartition('.')[2]}: {status} in {elapsed_ms:.0f} ms, {retries} retries"
+        )
 
-    client.meta.events.register("before-call.*.*", began)
-    client.meta.events.register("after-call.*.*", ended)
-    client.meta.events.register("after-call-error.*.*", ended)
+    client.meta.events.register("before-call.*.*", on_start)
+    client.meta.events.register("after-call.*.*", on_end)
+    client.meta.events.register("after-call-error.*.*", on_end)

@@ -23,7 +23,7 @@ def to_list(tags: StringMap) -> list[Any]:
     return [{"Key": name, "Value": value} for name, value in tags]
 
 
-def changed(before: StringMap, after: StringMap) -> tuple[StringMap, list[str]]:
+def tag_changes(before: StringMap, after: StringMap) -> tuple[StringMap, list[str]]:
     """What has to be put, and the names that have to go, to come from `before` to `after`."""
     put = tuple(each for each in after if each not in before)
     return put, [name for name, _ in before if name not in dict(after)]

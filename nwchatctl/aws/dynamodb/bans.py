@@ -21,10 +21,10 @@ class Bans:
 
     def get(self, key: str) -> Ban | None:
         """The ban of that key; None for none."""
-        answer = with_retries(
+        response = with_retries(
             self._client.get_item, TableName=self._table, Key=_key(key), ConsistentRead=True
         )
-        row = answer.get("Item")
+        row = response.get("Item")
         return ban_of(row) if row else None
 
     def put(self, ban: Ban) -> None:
@@ -33,10 +33,10 @@ class Bans:
 
     def remove(self, key: str) -> Ban | None:
         """Deletes it; what it was, or None where there was none."""
-        answer = with_retries(
+        response = with_retries(
             self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
         )
-        row = answer.get("Attributes")
+        row = response.get("Attributes")
         return ban_of(row) if row else None
 
     def all(self) -> Iterator[Ban]:
@@ -48,11 +48,11 @@ class Bans:
             "ExpressionAttributeValues": {":room": {"S": ROOM}},
         }
         while True:
-            answer = with_retries(self._client.query, **request)
-            yield from map(ban_of, answer.get("Items", []))
-            if not (further := answer.get("LastEvaluatedKey")):
+            response = with_retries(self._client.query, **request)
+            yield from map(ban_of, response.get("Items", []))
+            if not (last_key := response.get("LastEvaluatedKey")):
                 return
-            request["ExclusiveStartKey"] = further
+            request["ExclusiveStartKey"] = last_key
 
 
 def _key(key: str) -> Any:

@@ -54,21 +54,21 @@ class DeployTable:
         newest = sorted(found, key=lambda name: _number(found[name], "created_at"), reverse=True)
         records = (_record(name, found[name], latest=not at) for at, name in enumerate(newest))
         requested = {name.removeprefix(_REQUESTED) for name in row if name.startswith(_REQUESTED)}
-        return DeployRows(True, _seen(row), tuple(records), frozenset(requested))
+        return DeployRows(True, _lock_state(row), tuple(records), frozenset(requested))
 
-    def take(self, holder: LockHolder, seen: LockState) -> bool:
-        """Takes the lock if it is still as `seen`; whether it is `holder`'s now."""
+    def acquire_lock(self, holder: LockHolder, lock: LockState) -> bool:
+        """Takes the lock if it is still as `lock`; whether it is `holder`'s now."""
         values: dict[str, Any] = {":lock": {"M": _holder_row(holder)}}
-        if seen.holder is not None:
+        if lock.holder is not None:
             # Whoever renews it meanwhile is alive.
-            condition, was = "#lock.#token = :seen AND #lock.expires_at = :until", seen.holder.token
-            values[":until"] = {"N": str(seen.holder.expires_at)}
-        elif seen.last:
-            condition, was = "#last = :seen AND attribute_not_exists(#lock)", seen.last
+            condition, token = "#lock.#token = :seen AND #lock.expires_at = :until", lock.holder.token
+            values[":until"] = {"N": str(lock.holder.expires_at)}
+        elif lock.last:
+            condition, token = "#last = :seen AND attribute_not_exists(#lock)", lock.last
         else:
-            condition, was = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
-        if was:
-            values[":seen"] = {"S": was}
+            condition, token = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
+        if token:
+            values[":seen"] = {"S": token}
         try:
             if self._update("SET #lock = :lock", condition, values):
                 return True
@@ -79,26 +79,28 @@ class DeployTable:
         now = self.read().lock.holder
         return now is not None and now.token == holder.token
 
-    def renew(self, holder: LockHolder) -> bool:
+    def renew_lock(self, holder: LockHolder) -> bool:
         """Puts off the end of the lock to `holder.expires_at`; False when it is somebody else's by now."""
         expires = {":expires": {"N": str(holder.expires_at)}}
         try:
-            return self._update("SET #lock.expires_at = :expires", _MINE, {**expires, **_mine(holder)})
+            return self._update(
+                "SET #lock.expires_at = :expires", _HELD_BY_CALLER, {**expires, **_own_token(holder)}
+            )
         except self._client.exceptions.ResourceNotFoundException:
             # Destroyed, by the holder: there is nothing left to be at.
             return True
 
-    def drop(self, holder: LockHolder) -> None:
+    def release_lock(self, holder: LockHolder) -> None:
         """Lets go of the lock; one that is somebody else's by now, or gone with its table, is fine."""
         try:
-            self._update("REMOVE #lock SET #last = :mine", _MINE, _mine(holder))
+            self._update("REMOVE #lock SET #last = :mine", _HELD_BY_CALLER, _own_token(holder))
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def unlock(self, seen: LockState) -> None:
+    def break_lock(self, lock: LockState) -> None:
         """Takes the lock away from whoever was seen to hold it."""
-        if seen.holder is not None:
-            self.drop(seen.holder)
+        if lock.holder is not None:
+            self.release_lock(lock.holder)
 
     def put_release(self, release: Release, created_at: int, by: str, before: str = "") -> None:
         """Remembers a release as the one deployed last."""
@@ -148,7 +150,7 @@ class DeployTable:
     def _update(self, expression: str, condition: str, values: dict[str, Any]) -> bool:
         """Whether the condition held, and the lock was changed."""
         names = {"#lock": "lock", "#last": "last", "#token": "token"}
-        said = expression + condition
+        expressions = expression + condition
         try:
             with_retries(
                 self._client.update_item,
@@ -157,7 +159,7 @@ class DeployTable:
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 # AWS refuses a name that no expression uses.
-                ExpressionAttributeNames={name: full for name, full in names.items() if name in said},
+                ExpressionAttributeNames={name: full for name, full in names.items() if name in expressions},
                 ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -165,10 +167,10 @@ class DeployTable:
         return True
 
 
-_MINE = "#lock.#token = :mine"
+_HELD_BY_CALLER = "#lock.#token = :mine"
 
 
-def _mine(holder: LockHolder) -> dict[str, Any]:
+def _own_token(holder: LockHolder) -> dict[str, Any]:
     return {":mine": {"S": holder.token}}
 
 
@@ -178,7 +180,7 @@ def _holder_row(holder: LockHolder) -> dict[str, Any]:
     return row | {name: {"N": str(getattr(holder, name))} for name in ("started_at", "expires_at")}
 
 
-def _seen(row: Mapping[str, Any]) -> LockState:
+def _lock_state(row: Mapping[str, Any]) -> LockState:
     lock = row.get("lock", {}).get("M", {})
     holder = LockHolder(
         token=text_in(lock, "token"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
-from nwchatctl.aws.core.retry import code_of, wait_until, with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.retry import error_code, wait_until, with_retries
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.string_map import StringMap
@@ -148,7 +148,7 @@ class Tables:
             )
         except self._client.exceptions.ClientError as error:
             # "TimeToLive is already enabled", "… modified multiple times": sent again after a lost answer.
-            if code_of(error) == "ValidationException" and self._expiry(name) == (attribute * enabled):
+            if error_code(error) == "ValidationException" and self._expiry(name) == (attribute * enabled):
                 return
             if "modified multiple times" in str(error):
                 raise ChatError(
@@ -161,8 +161,8 @@ class Tables:
     def _expiry(self, name: str) -> str:
         """The attribute that rows expire by, "" without one."""
         found = with_retries(self._client.describe_time_to_live, TableName=name)["TimeToLiveDescription"]
-        on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        return found.get("AttributeName", "") if on else ""
+        enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return found.get("AttributeName", "") if enabled else ""
 
     def _set_recovery(self, table: Table) -> None:
         with_retries(
@@ -173,7 +173,7 @@ class Tables:
 
     def _retag(self, before: Table, after: Table) -> None:
         arn = with_retries(self._client.describe_table, TableName=after.name)["Table"]["TableArn"]
-        put, dropped = changed(before.tags, after.tags)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, ResourceArn=arn, Tags=to_list(put))
         if dropped:

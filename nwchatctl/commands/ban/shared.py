@@ -66,8 +66,8 @@ def ban_targets(app: App, users: Iterable[str], addresses: Iterable[str]) -> lis
 
     most = app.limits.max_uname_chars
     found = [
-        *(_checked(lambda text: bans.user(text, most), each, "--user") for each in users),
-        *(_checked(bans.address, each, "--address") for each in addresses),
+        *(_checked(lambda text: bans.user_target(text, most), each, "--user") for each in users),
+        *(_checked(bans.address_target, each, "--address") for each in addresses),
     ]
     return distinct(app, found)
 
@@ -92,7 +92,7 @@ def reason_of(text: str) -> str:
     from nwchatctl.chat import bans
 
     try:
-        return bans.reason(text)
+        return bans.check_reason(text)
     except ValueError as error:
         raise usage_error(f"--reason: {error}", "give a shorter one") from None
 

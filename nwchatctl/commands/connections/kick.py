@@ -136,14 +136,14 @@ class _Whom:
     def banned(self, end: BanEnd) -> list[BanChange]:
         """The bans on them, which are made unless in a dry run."""
         from nwchat.model.rows import connection_of
-        from nwchatctl.chat.bans import of_connection
+        from nwchatctl.chat.bans import connection_target
 
         found: list[BanTarget] = []
         if self._user:
             found = ban_targets(self._app, [self._user], ())
             (self._meant,) = found
         for each in self._listed:
-            whom = of_connection(connection_of(each.row))
+            whom = connection_target(connection_of(each.row))
             if whom is None:
                 self.nobody.append(each.connection_id)
             else:
@@ -193,7 +193,7 @@ class _Whom:
                 source,
                 rate_limiter=RateLimiter(self._rate or app.sending_rate),
                 tick=tick,
-                settled=self._settle,
+                on_outcome=self._settle,
             )
             bar.update(result.alive)
         return result, stop.reason if result.cut_short else ""

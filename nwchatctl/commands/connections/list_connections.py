@@ -93,10 +93,10 @@ def _wanted(app: App, now_ms: int, user: str, before_ms: int | None) -> Iterator
 
 
 def _sorted(app: App, found: Iterator[Connection], sort: Sort, limit: int | None) -> Iterator[Connection]:
-    from nwchatctl.chat.connection_order import KEYS, MOST_SORTED, ordered
+    from nwchatctl.chat.connection_order import KEYS, MAX_SORTED, sort_connections
 
-    note = partial(app.warn, f"more than {MOST_SORTED} connections: they are not in order")
-    return ordered(found, KEYS.get(sort), limit, unsorted=note)
+    note = partial(app.warn, f"more than {MAX_SORTED} connections: they are not in order")
+    return sort_connections(found, KEYS.get(sort), limit, on_unsorted=note)
 
 
 def _verified(app: App, chosen: Iterator[Connection], rate: float | None) -> Iterator[Judged]:

@@ -14,7 +14,7 @@ from nwchatctl.timestamps import iso, local
 if TYPE_CHECKING:
     from nwchat.delivery.outcome import Outcome
     from nwchat.model.rows import Connection
-    from nwchatctl.chat.connection_status import About
+    from nwchatctl.chat.connection_status import ConnectionInfo
     from nwchatctl.context import App
 
 HELP = examples(
@@ -33,7 +33,7 @@ def show(
     Exit code 4 when there is neither a row nor a socket.
     """
     from nwchat.delivery.outcome import Gone, Open
-    from nwchatctl.chat.connection_status import about, verified
+    from nwchatctl.chat.connection_status import is_open, parse_info
     from nwchatctl.operations.connections import can_be_one
 
     app: App = ctx.obj
@@ -41,7 +41,7 @@ def show(
     possible = can_be_one(connection_id)
     outcome = _asked(app, connection_id) if possible else Gone()
     row = _row(app, connection_id) if possible else None
-    there = verified(outcome)
+    there = is_open(outcome)
     if row is None and there is False:
         raise ChatError(
             f"there is no connection {connection_id}",
@@ -49,7 +49,7 @@ def show(
             code="no_connection",
             exit_code=Exit.NOT_FOUND,
         )
-    said = about(outcome.about) if isinstance(outcome, Open) else None
+    said = parse_info(outcome.about) if isinstance(outcome, Open) else None
     return Report(
         data=_data(connection_id, row, said, there),
         body=(TextTable((), tuple(_cells(connection_id, row, said, there))),),
@@ -59,10 +59,10 @@ def show(
 
 def _asked(app: App, connection_id: str) -> Outcome:
     from nwchat.delivery.rate_limit import RateLimiter
-    from nwchatctl.chat.connection_status import ask
+    from nwchatctl.chat.connection_status import fetch_outcomes
     from nwchatctl.operations.connections import asking
 
-    return ask(app.transport, asking(app, "GET"), [connection_id], RateLimiter())[connection_id]
+    return fetch_outcomes(app.transport, asking(app, "GET"), [connection_id], RateLimiter())[connection_id]
 
 
 def _row(app: App, connection_id: str) -> Connection | None:
@@ -74,7 +74,7 @@ def _row(app: App, connection_id: str) -> Connection | None:
 
 
 def _data(
-    connection_id: str, row: Connection | None, said: About | None, there: bool | None
+    connection_id: str, row: Connection | None, said: ConnectionInfo | None, there: bool | None
 ) -> dict[str, object]:
     from nwchat.model.rows import Connection
     from nwchatctl.commands.connections.list_connections import as_json
@@ -95,7 +95,7 @@ def _data(
 
 
 def _cells(
-    connection_id: str, row: Connection | None, said: About | None, there: bool | None
+    connection_id: str, row: Connection | None, said: ConnectionInfo | None, there: bool | None
 ) -> list[tuple[str, str]]:
     cells = [("connection", connection_id)]
     if row is not None:

@@ -42,7 +42,7 @@ def delete(
     missing: list[str] = []
     try:
         for key in dict.fromkeys(ids):
-            message = messages.get(key) if dry_run else messages.take_out(key)
+            message = messages.get(key) if dry_run else messages.delete_one(key)
             if message is None:
                 missing.append(key)
             else:

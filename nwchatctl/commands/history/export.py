@@ -76,7 +76,7 @@ def _to_file(app: App, path: Path, span: Span, resume: bool) -> Report:
     began = time.monotonic()
     count = 0
     with _opened(path, resume) as file:
-        behind = history_export.mend(file) if resume else None
+        behind = history_export.truncate_partial_line(file) if resume else None
         start = file.tell()
         if behind is not None:
             span = replace(span, after=max(behind, span.after or ""))

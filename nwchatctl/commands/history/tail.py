@@ -17,7 +17,7 @@ from nwchatctl.report import Item, Line, Mark, Stream
 if TYPE_CHECKING:
     from nwchat.model.wire import Message
     from nwchatctl.chat.history_filter import MessageFilter, Span
-    from nwchatctl.chat.history_tail import Patience
+    from nwchatctl.chat.history_tail import OutageHandling
     from nwchatctl.context import App
 
 
@@ -86,10 +86,10 @@ def tail(
         return Stream(_items(_following(app, span, wanted, number, settle)))
     messages = app.messages()
     if number is None and since is not None:
-        return Stream(_items(history_filter.pick(messages.oldest_first(span), wanted)))
+        return Stream(_items(history_filter.select(messages.oldest_first(span), wanted)))
     limit = _USUAL if number is None else number
     newest = messages.newest_first(span, None if wanted else limit + 3)
-    return Stream(_items(iter(history_filter.last(newest, wanted, limit) if limit else ())))
+    return Stream(_items(iter(history_filter.newest(newest, wanted, limit) if limit else ())))
 
 
 def _following(
@@ -111,22 +111,24 @@ def _following(
         chosen = tail.begin(number, wanted)
         return [each for each in chosen if each.id > span.after]
 
-    return history_filter.pick(((each,) for each in history_tail.follow(tail, begin, _patience(app))), wanted)
+    return history_filter.select(
+        ((each,) for each in history_tail.follow(tail, begin, _patience(app))), wanted
+    )
 
 
-def _patience(app: App) -> Patience:
-    from nwchatctl.aws.core.errors import explained
+def _patience(app: App) -> OutageHandling:
+    from nwchatctl.aws.core.errors import to_chat_error
     from nwchatctl.aws.core.retry import is_transient
-    from nwchatctl.chat.history_tail import Patience
+    from nwchatctl.chat.history_tail import OutageHandling
 
     def lost(error: Exception) -> None:
-        known = explained(error)
+        known = to_chat_error(error)
         app.warn(f"{known.message if known else error}; going on when it has passed")
 
     def back() -> None:
         app.say(Line("AWS answers again: nothing is missing", Mark.DIM))
 
-    return Patience(is_transient, lost, back, time.sleep, random.random)
+    return OutageHandling(is_transient, lost, back, time.sleep, random.random)
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:

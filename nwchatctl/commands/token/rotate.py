@@ -55,7 +55,7 @@ def rotate(
             app.warn(_dropping(keys, now))
         return _report(keys, None, began)
     rows = app.cloud.deploy_table.read()
-    if not rows.there:
+    if not rows.exists:
         from nwchatctl.operations.deployed_api import not_deployed
 
         raise not_deployed(app)
@@ -75,7 +75,7 @@ def rotate(
 def _dropping(keys: tuple[TokenKey, ...], now: int) -> str:
     from nwchatctl.deploy import signing_keys
 
-    last, ago = signing_keys.dropped(keys)[0].kid, _age(now - keys[0].created_at)
+    last, ago = signing_keys.dropped_keys(keys)[0].kid, _age(now - keys[0].created_at)
     return f"the last rotation was {ago} ago: tokens that key {last} has signed stop working"
 
 
@@ -86,14 +86,14 @@ def _turn(app: App, keys: tuple[TokenKey, ...]) -> TokenKey:
     """
     from nwchat.auth.key_cache import FRESH_SECONDS
     from nwchatctl.deploy import signing_keys
-    from nwchatctl.deploy.lock import changed_meanwhile
+    from nwchatctl.deploy.lock import outdated_plan_error
 
     parameter, name = app.cloud.token_keys, app.cloud.names.token_keys
-    held = parameter.held(name)
+    held = parameter.read_stored(name)
     if held is None or held.keys != keys:
-        raise changed_meanwhile()
+        raise outdated_plan_error()
     new = signing_keys.new_key(app.now_ms() // 1000, secrets.token_bytes)
-    wanted = signing_keys.rotated(keys, new)
+    wanted = signing_keys.rotate(keys, new)
     # Not read back: what was just put need not be there yet.
     if parameter.put(name, wanted) != held.version + 1:
         # By hand, past the lock; or the answer to a first put was lost.
@@ -124,7 +124,7 @@ def _report(keys: tuple[TokenKey, ...], new: TokenKey | None, began: float) -> R
     from nwchatctl.deploy import signing_keys
     from nwchatctl.timestamps import iso, local
 
-    ended = [each.kid for each in signing_keys.dropped(keys)]
+    ended = [each.kid for each in signing_keys.dropped_keys(keys)]
     since = local(keys[0].created_at * 1000)
     said = [Line(f"key {new.kid} signs from now on" if new else "a new key would sign", Mark.GOOD)]
     said.append(Line(f"key {keys[0].kid}, of {since}, {'goes' if new else 'would go'} on counting"))

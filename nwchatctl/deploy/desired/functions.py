@@ -31,7 +31,7 @@ class FunctionBuilder:
     """
 
     settings: Settings
-    place: Location
+    location: Location
     names: ResourceNames
     tags: StringMap
     code_sha256: str
@@ -51,13 +51,13 @@ class FunctionBuilder:
     def role(self, short: str) -> Role:
         """As whom it runs, with what that may do."""
         arns = Arns(
-            logs=self.place.arn("logs", f"log-group:{self.names.log_group(short)}"),
-            connections=self.place.arn("dynamodb", f"table/{self.names.connections}"),
-            messages=self.place.arn("dynamodb", f"table/{self.names.messages}"),
-            stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
-            fanout=self.place.alias_arn(self.names.function(FANOUT)),
-            dead_letters=self.place.queue_arn(self.names.dead_letters),
-            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
+            logs=self.location.arn("logs", f"log-group:{self.names.log_group(short)}"),
+            connections=self.location.arn("dynamodb", f"table/{self.names.connections}"),
+            messages=self.location.arn("dynamodb", f"table/{self.names.messages}"),
+            stage=self.location.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
+            fanout=self.location.alias_arn(self.names.function(FANOUT)),
+            dead_letters=self.location.queue_arn(self.names.dead_letters),
+            token_keys=self.location.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
         )
         return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
 
@@ -90,7 +90,7 @@ class FunctionBuilder:
                 "NWCHAT_CHAT": chat.name,
                 "NWCHAT_CONNECTIONS_TABLE": self.names.connections,
                 "NWCHAT_MESSAGES_TABLE": self.names.messages,
-                "NWCHAT_ENDPOINT": self.place.connections_url(self.api_id, self.settings.stage.name),
+                "NWCHAT_ENDPOINT": self.location.connections_url(self.api_id, self.settings.stage.name),
                 "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
                 "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
                 "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),

@@ -16,7 +16,7 @@ HISTORY = "history"
 ROUTES = {"messages": "GET /messages", "health": "GET /health"}
 """What a permission's name ends with → the route key that it is for."""
 
-STATEMENTS = f"{STATEMENT_PREFIX}{HISTORY}-"
+STATEMENT_ID_PREFIX = f"{STATEMENT_PREFIX}{HISTORY}-"
 """What the ids of those statements begin with by which the history API may invoke its function."""
 
 STAGE = "$default"
@@ -30,7 +30,13 @@ _CORS_SECONDS = 7200
 
 
 def history_api(
-    names: ResourceNames, place: Location, tags: StringMap, *, allowed: Iterable[str], rate: float, burst: int
+    names: ResourceNames,
+    location: Location,
+    tags: StringMap,
+    *,
+    allowed: Iterable[str],
+    rate: float,
+    burst: int,
 ) -> HistoryApi:
     """The API with all that is in it. Pages of the origins `allowed` may read it, all pages where there are
     none; `rate` is requests a second, `burst` requests at once."""
@@ -46,7 +52,7 @@ def history_api(
         cors_exposed=(),
         cors_credentials=False,
         cors_max_age=_CORS_SECONDS if origins else 0,
-        uri=place.invocation_uri(names.function(HISTORY)),
+        uri=location.invocation_uri(names.function(HISTORY)),
         payload_version="2.0",
         timeout_ms=_TIMEOUT_MS,
         routes=string_map(dict.fromkeys(ROUTES.values(), "NONE")),
@@ -64,13 +70,13 @@ def history_api(
     )
 
 
-def permissions(names: ResourceNames, place: Location, history_id: str) -> list[Permission]:
+def permissions(names: ResourceNames, location: Location, history_id: str) -> list[Permission]:
     """The statements by which that API, and each of its routes, may invoke the function."""
     function = names.function(HISTORY)
     found = []
     for end, route_key in ROUTES.items():
         method, _, path = route_key.partition(" ")
-        statement_id = STATEMENTS + end
+        statement_id = STATEMENT_ID_PREFIX + end
         found.append(
             Permission(
                 name=permission_name(function, statement_id),
@@ -78,7 +84,7 @@ def permissions(names: ResourceNames, place: Location, history_id: str) -> list[
                 statement_id=statement_id,
                 principal="apigateway.amazonaws.com",
                 # Of any stage: there is one, and how its `$` is spelled in here is documented nowhere.
-                source_arn=place.arn("execute-api", f"{history_id}/*/{method}{path}"),
+                source_arn=location.arn("execute-api", f"{history_id}/*/{method}{path}"),
             )
         )
     return found
@@ -92,14 +98,14 @@ def readable_from(allowed: Iterable[str]) -> tuple[str, ...]:
     (('*',), ('https://b.example',))
     """
     every = set(allowed)
-    return tuple(sorted(each for each in every if _is_taken(each))) if every else ("*",)
+    return tuple(sorted(each for each in every if _is_supported(each))) if every else ("*",)
 
 
 def unreadable_from(allowed: Iterable[str]) -> tuple[str, ...]:
     """The allowed origins that API Gateway's CORS configuration does not take."""
-    return tuple(sorted(each for each in set(allowed) if not _is_taken(each)))
+    return tuple(sorted(each for each in set(allowed) if not _is_supported(each)))
 
 
-def _is_taken(origin: str) -> bool:
+def _is_supported(origin: str) -> bool:
     # "Configure CORS for HTTP APIs" knows http and https, and takes `https://*` for every page there is.
     return origin.startswith(("http://", "https://")) and "*" not in origin

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-TRUSTED = "lambda.amazonaws.com"
+LAMBDA_SERVICE = "lambda.amazonaws.com"
 BANS_ROOM = "bans"
 """`nwchat.model.bans.ROOM`: a plan has no need of what else is there."""
 
@@ -22,7 +22,7 @@ def canonical(document: object) -> str:
 
 def lambda_trust() -> str:
     """The trust policy that lets Lambda assume a role."""
-    return service_trust(TRUSTED)
+    return service_trust(LAMBDA_SERVICE)
 
 
 def service_trust(service: str) -> str:

@@ -28,7 +28,7 @@ def keys(names: ResourceNames, tags: StringMap) -> TokenKeys:
     return TokenKeys(names.token_keys, "SecureString", tags)
 
 
-def permission(function: str, place: Location, api_id: str) -> Permission:
+def permission(function: str, location: Location, api_id: str) -> Permission:
     """By which the API's authorizers, and nothing else, may invoke `function`:live."""
     statement_id = f"{STATEMENT_PREFIX}authorizer"
     return Permission(
@@ -36,7 +36,7 @@ def permission(function: str, place: Location, api_id: str) -> Permission:
         function=function,
         statement_id=statement_id,
         principal="apigateway.amazonaws.com",
-        source_arn=place.arn("execute-api", f"{api_id}/authorizers/*"),
+        source_arn=location.arn("execute-api", f"{api_id}/authorizers/*"),
     )
 
 

@@ -53,14 +53,16 @@ class DomainConfig:
 def domain_configs(settings: Settings) -> tuple[DomainConfig, ...]:
     """The names that are configured: the one place that knows which API answers on which."""
     chat, history, stage = settings.domain, settings.history, settings.stage.name
-    both = chat.dual_stack
+    dual_stack = chat.dual_stack
     names = []
     if chat.name:
         names.append(
-            DomainConfig(chat.name, chat.certificate_arn, chat.zone_id, both, API_ID, stage, "domain.name")
+            DomainConfig(
+                chat.name, chat.certificate_arn, chat.zone_id, dual_stack, API_ID, stage, "domain.name"
+            )
         )
     if history.enabled and history.domain:
-        own = (history.domain, history.certificate_arn, history.zone_id, both)
+        own = (history.domain, history.certificate_arn, history.zone_id, dual_stack)
         names.append(DomainConfig(*own, HISTORY_API_ID, HISTORY_STAGE, "history.domain"))
     return tuple(names)
 
@@ -69,7 +71,7 @@ def domain_configs(settings: Settings) -> tuple[DomainConfig, ...]:
 class FoundCertificate:
     """A certificate of ACM's in this account and Region. `not_after_ms` is None where it has none yet.
 
-    `validation` are (name, value) of the CNAMEs that ACM asks for, known of our own. `stands_in` is the
+    `validation` are (name, value) of the CNAMEs that ACM asks for, known of our own. `validation_zone` is the
     hosted zone where these are, "" for none, and `record` whether the tool wrote them there. `unusable` is
     "" of one that API Gateway takes and browsers trust, else why not: private, acme or cloudfront. `shared`
     (known of our own): something of this account's uses it that is no domain of API Gateway's.
@@ -82,30 +84,30 @@ class FoundCertificate:
     not_after_ms: int | None
     tags: StringMap = ()
     validation: StringMap = ()
-    stands_in: str = ""
+    validation_zone: str = ""
     record: bool = False
     unusable: str = ""
     shared: bool = False
 
-    def good(self, now_ms: int) -> bool:
+    def is_usable(self, now_ms: int) -> bool:
         """Whether it can be used now."""
-        return self.status == ISSUED and not self.unusable and not self.expired(now_ms)
+        return self.status == ISSUED and not self.unusable and not self.is_expired(now_ms)
 
-    def expired(self, now_ms: int) -> bool:
+    def is_expired(self, now_ms: int) -> bool:
         """Whether its time is over, whatever its status says yet."""
-        over = self.not_after_ms is not None and self.not_after_ms <= now_ms
-        return self.status == "EXPIRED" or over
+        is_past = self.not_after_ms is not None and self.not_after_ms <= now_ms
+        return self.status == "EXPIRED" or is_past
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMapping:
-    """A mapping of a domain; `gone`: there is no API of that id any more."""
+    """A mapping of a domain; `api_deleted`: there is no API of that id any more."""
 
     domain: str
     key: str
     api: str
     stage: str
-    gone: bool = False
+    api_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class DomainFacts:
     denied: bool = False
 
 
-def within(name: str, zone: str) -> bool:
+def is_within(name: str, zone: str) -> bool:
     """Whether `name` is `zone` or lies in it, label by label.
 
     >>> within("chat.example.com", "example.com"), within("chat.badexample.com", "example.com")
@@ -179,12 +181,12 @@ def covers(pattern: str, name: str) -> bool:
     return pattern.lower() in (name, f"*.{rest}") and bool(first)
 
 
-def leads_to_gateway(target: str, region: str) -> bool:
+def is_gateway_target(target: str, region: str) -> bool:
     """Whether `target` is where API Gateway answers for some regional domain of `region`."""
     return bool(re.fullmatch(rf"[a-z0-9-]+\.execute-api\.{region}\.amazonaws\.com(\.cn)?", target))
 
 
-def ours(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region: str) -> bool:
+def is_own_record(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region: str) -> bool:
     """Whether a record is the chat's to change, as the module says."""
     if not (record.plain and record.target and record.type in ("A", "AAAA")):
         return False
@@ -193,8 +195,8 @@ def ours(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region
         return False
     if domain is not None and domain.target == record.target:
         return True
-    taken = any(each.target == record.target for each in facts.domains)
-    return leads_to_gateway(record.target, region) and not taken
+    is_used = any(each.target == record.target for each in facts.domains)
+    return is_gateway_target(record.target, region) and not is_used
 
 
 def mapped_by_others(domain: str, facts: DomainFacts) -> tuple[FoundMapping, ...]:
@@ -202,11 +204,11 @@ def mapped_by_others(domain: str, facts: DomainFacts) -> tuple[FoundMapping, ...
     return tuple(
         each
         for each in facts.mappings
-        if each.domain == domain and not each.gone and each.api not in facts.apis
+        if each.domain == domain and not each.api_deleted and each.api not in facts.apis
     )
 
 
-def live_names(
+def live_resources(
     facts: DomainFacts, wanted_zones: Mapping[str, str], own: Mapping[str, str], region: str
 ) -> list[Resource]:
     """What of `facts` is ours. `wanted_zones` says in which zone a name's records are wanted, if in one."""
@@ -217,13 +219,13 @@ def live_names(
         *(
             ApiMapping(each.domain, each.api, each.stage)
             for each in facts.mappings
-            if each.domain in names and not each.key and (each.gone or each.api in facts.apis)
+            if each.domain in names and not each.key and (each.api_deleted or each.api in facts.apis)
         ),
         *_certificates(facts, own),
         *(
-            _record(each, wanted_zones.get(each.name), gone=each.name not in names)
+            _record(each, wanted_zones.get(each.name), stray=each.name not in names)
             for each in facts.records
-            if ours(each, facts, own, region)
+            if is_own_record(each, facts, own, region)
         ),
     ]
 
@@ -248,7 +250,7 @@ def _certificates(facts: DomainFacts, own: Mapping[str, str]) -> list[Certificat
             else f"{each.name} {each.arn.rpartition('/')[2]}",
             covers=each.covers,
             status=each.status,
-            validation_zone=each.stands_in,
+            validation_zone=each.validation_zone,
             tags=each.tags,
             arn=each.arn,
             record=each.record,
@@ -259,7 +261,7 @@ def _certificates(facts: DomainFacts, own: Mapping[str, str]) -> list[Certificat
     ]
 
 
-def _record(found: FoundRecord, zone: str | None, *, gone: bool) -> DnsRecord:
+def _record(found: FoundRecord, zone: str | None, *, stray: bool) -> DnsRecord:
     name = record_name(found.name, found.type)
     elsewhere = zone not in (None, found.zone)
     return DnsRecord(
@@ -270,21 +272,21 @@ def _record(found: FoundRecord, zone: str | None, *, gone: bool) -> DnsRecord:
         target=found.target,
         target_zone=found.target_zone,
         evaluate_health=found.evaluate_health,
-        stray=gone,
+        stray=stray,
     )
 
 
-def kept(live: State, wanted: State) -> frozenset[Key]:
+def kept_keys(live: State, wanted: State) -> frozenset[Key]:
     """What must not go, though it is ours: a domain that somebody mapped another API to, its certificate
     and its records; a certificate that something else uses too; and an alias that leads nowhere while there
     is no domain, nor one `wanted`, which may be another's."""
     shared = [each for each in live.values() if isinstance(each, Domain) and each.shared]
     names, arns = {each.name for each in shared}, {each.certificate for each in shared}
     made = {each.name for each in wanted.values() if isinstance(each, Domain)}
-    return frozenset(key(each) for each in live.values() if _stays(each, names, arns, made))
+    return frozenset(key(each) for each in live.values() if _is_kept(each, names, arns, made))
 
 
-def _stays(resource: Resource, names: Iterable[str], arns: Iterable[str], made: Iterable[str]) -> bool:
+def _is_kept(resource: Resource, names: Iterable[str], arns: Iterable[str], made: Iterable[str]) -> bool:
     match resource:
         case Domain():
             return resource.name in names

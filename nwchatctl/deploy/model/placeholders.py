@@ -29,12 +29,12 @@ DOMAIN_TARGET, DOMAIN_ZONE = "{domain-target}", "{domain-zone}"
 def with_api_id(resource: Resource, api_id: str, history_id: str = HISTORY_API_ID) -> Resource:
     """`resource` with the tokens `API_ID` and `HISTORY_API_ID` replaced in every text."""
 
-    def filled(value: object) -> object:
+    def replace(value: object) -> object:
         if isinstance(value, str):
             return value.replace(API_ID, api_id).replace(HISTORY_API_ID, history_id)
         if isinstance(value, tuple):
-            return tuple(filled(each) for each in value)
+            return tuple(replace(each) for each in value)
         return value
 
-    changed = {field.name: filled(getattr(resource, field.name)) for field in dataclasses.fields(resource)}
+    changed = {field.name: replace(getattr(resource, field.name)) for field in dataclasses.fields(resource)}
     return dataclasses.replace(resource, **changed)  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ def _watch(app: App, rows: Broadcasts, segments: int, stop: Stop) -> Progress:
     heard, before = time.monotonic(), None
     with app.bar("sent", roughly(app)) as bar:
         while True:
-            done = rows.done()
+            done = rows.fanout_progress()
             counts = done.counts
             said = f"{done.finished} of {segments} segments, {counts.delivered} delivered, {counts.gone} gone"
             bar.update(counts.recipients, said)

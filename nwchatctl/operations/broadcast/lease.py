@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nwchatctl.aws.dynamodb.broadcasts import Broadcasts, NotSaved
+from nwchatctl.aws.dynamodb.broadcasts import Broadcasts, CheckpointNotSaved
 from nwchatctl.chat.broadcast_progress import (
     LEASE_MS,
     SAVE_SECONDS,
@@ -57,7 +57,7 @@ class LeaseKeeper:
             return
         try:
             self._rows.save(replace(self._state, lease=None), holder)
-        except NotSaved as error:
+        except CheckpointNotSaved as error:
             self._app.warn(f"how far it came could not be written down: {error}")
 
     def _keep(self) -> None:
@@ -65,7 +65,7 @@ class LeaseKeeper:
             holder = own_lease(self._app)
             try:
                 self.lost = not self._rows.save(replace(self._state, lease=holder), holder)
-            except NotSaved:
+            except CheckpointNotSaved:
                 continue
             if self.lost:
                 return

@@ -55,7 +55,7 @@ def send(
                 message_frame(message).encode(),
                 rate_limiter=RateLimiter(request.rate),
                 tick=tick,
-                settled=tracker.settle,
+                settled=tracker.record_outcome,
             )
         except Exception as error:
             if said:
@@ -77,4 +77,4 @@ def _read(
     # Consistently: whoever was there before the announcement hears it.
     pages = app.store.scan(part, app.now_ms(), consistent=True, user=request.to_user, page_size=PAGE_ROWS)
     for found in pages:
-        yield found.recipients if tracker is None else tracker.note_page(found, part)
+        yield found.recipients if tracker is None else tracker.add_page(found, part)

@@ -15,13 +15,13 @@ from nwchat.model.wire import Message, from_json_dict, to_json_dict
 from nwchat.storage.store import Dedup
 from nwchatctl.aws.awslambda.invoke import require_function
 from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
-from nwchatctl.chat.broadcast_message import ID_SECONDS, SCOPE, Sent
+from nwchatctl.chat.broadcast_message import ID_SECONDS, SCOPE, BroadcastResult
 from nwchatctl.chat.broadcast_progress import (
     BroadcastLease,
     BroadcastRecord,
     Checkpoint,
     CheckpointTracker,
-    is_free,
+    is_lease_free,
 )
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.errors import ChatError, Exit
@@ -41,7 +41,7 @@ _LOOK_SECONDS = 0.5
 _TRIES = 5
 
 
-def run(app: App, request: BroadcastRequest) -> Sent:
+def run(app: App, request: BroadcastRequest) -> BroadcastResult:
     """Sends it. Raises ChatError, and boto3's errors."""
     if request.via == "lambda":
         # Where there is no such function, before anything is stored.
@@ -61,20 +61,22 @@ def run(app: App, request: BroadcastRequest) -> Sent:
                 # Sent again it would be a second message.
                 error.add_note(f"it is in the history, as {request.message.id}")
             raise
-    return Sent(request.message.id, counts, stopped=_stopped(stop, counts))
+    return BroadcastResult(request.message.id, counts, stopped=_stopped(stop, counts))
 
 
-def preview(app: App, request: BroadcastRequest) -> Sent:
+def preview(app: App, request: BroadcastRequest) -> BroadcastResult:
     """What `announce` would do at this moment, `recipients` those it would be sent to. Raises as it does."""
     state = _rows(app, request).read(app.now_ms()) if request.key else None
     if state is not None and state.to_user != request.to_user:
         raise _of_another(request, state)
     if state is not None and state.checkpoint.finished:
-        return Sent(state.message_id, already_sent=True)
+        return BroadcastResult(state.message_id, already_sent=True)
     progress = Checkpoint() if state is None else state.checkpoint
     pages = (page for part in progress.parts for page in _read(app, request, part, None))
     counts = Counts(recipients=len(progress.retries) + sum(map(len, pages)))
-    return Sent(request.message.id if state is None else state.message_id, counts, resumed=state is not None)
+    return BroadcastResult(
+        request.message.id if state is None else state.message_id, counts, resumed=state is not None
+    )
 
 
 def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
@@ -82,7 +84,7 @@ def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
     return Broadcasts(app.aws.client("dynamodb"), table, Dedup(SCOPE, request.key, ID_SECONDS))
 
 
-def _run_once(app: App, request: BroadcastRequest) -> Sent:
+def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:
     rows = _rows(app, request)
     new = BroadcastRecord(request.message.id, _kept(request.message), request.to_user, lease=own_lease(app))
     expires_at = None if request.ephemeral else _expiry(app, request.message)
@@ -96,7 +98,7 @@ def _run_once(app: App, request: BroadcastRequest) -> Sent:
     if state is None:
         raise _again(request)
     if state.checkpoint.finished:
-        return Sent(state.message_id, already_sent=True)
+        return BroadcastResult(state.message_id, already_sent=True)
     resumed = state.message_id != new.message_id
     message = _message(state) if resumed else request.message
     tracker = CheckpointTracker(state.checkpoint)
@@ -116,7 +118,7 @@ def _run_once(app: App, request: BroadcastRequest) -> Sent:
             hint="run the command again: it waits for the other one",
             code="taken_over",
         )
-    return Sent(state.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
+    return BroadcastResult(state.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
 
 
 def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) -> BroadcastRecord | None:
@@ -140,7 +142,7 @@ def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) ->
                 app.say(Line(f"{state.lease.owner} is sending it already: waiting", Mark.DIM))
             before, heard = state.lease, now
         dead = state.lease is not None and is_dead(state.lease.process)
-        if is_free(state, app.now_ms(), dead=dead, silent_ms=round((now - heard) * 1000)):
+        if is_lease_free(state, app.now_ms(), dead=dead, silent_ms=round((now - heard) * 1000)):
             if rows.take_over(state, holder):
                 app.say(Line(f"going on with {state.message_id}, which was begun before", Mark.DIM))
                 return replace(state, lease=holder)

@@ -18,4 +18,4 @@ def desk() -> Iterator[Desk]:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_over", Rush())
+    monkeypatch.setattr(retry, "_stop", Rush())

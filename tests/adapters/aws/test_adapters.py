@@ -122,7 +122,7 @@ def test_a_function_is_read_with_its_versions_and_who_holds_them(desk: Desk) -> 
         ("f:2", ("live",)),
     ]
     assert live == Alias("f:live", "f", LIVE.runs, (("1", "0.25"),))
-    assert (found.running(LIVE.runs, "abc"), found.running("another", "abc")) == (2, None)
+    assert (found.newest_version(LIVE.runs, "abc"), found.newest_version("another", "abc")) == (2, None)
 
 
 def test_a_missing_alias_is_made(desk: Desk) -> None:
@@ -153,7 +153,7 @@ def test_a_statement_of_the_same_id_is_replaced(desk: Desk) -> None:
         "remove_permission", {}, {"FunctionName": "f", "Qualifier": "live", "StatementId": "nwchat-default"}
     )
     stub.add_response("add_permission", {"Statement": "{}"}, ADD)
-    functions(client).allow(PERMISSION)
+    functions(client).put_permission(PERMISSION)
 
 
 def test_only_statements_of_ours_are_read(desk: Desk) -> None:

@@ -37,7 +37,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def deploys(operator: Operator) -> Iterator[DeployTable]:
     made = DeployTable(operator.root("dynamodb"), operator.called("deploys"))
     yield made
-    made.unlock(made.read().lock)
+    made.break_lock(made.read().lock)
     operator.deploy()
 
 
@@ -47,7 +47,7 @@ def held(deploys: DeployTable, process: str = "elsewhere/1/1", *, lasting_ms: in
     holder = LockHolder(
         "theirs", "user/somebody", "another-host", process, "deploy", now - 30_000, now + lasting_ms
     )
-    assert deploys.take(holder, deploys.read().lock)
+    assert deploys.acquire_lock(holder, deploys.read().lock)
     return holder
 
 
@@ -84,8 +84,8 @@ def test_force_takes_it_away(operator: Operator, deploys: DeployTable) -> None:
     assert "the lock is taken away from user/somebody on another-host" in ran.err
     assert operator.plan(**CHANGED) == []
     # They hear of it at their next breath, and take nothing back.
-    assert not deploys.renew(theirs)
-    deploys.drop(theirs)
+    assert not deploys.renew_lock(theirs)
+    deploys.release_lock(theirs)
     assert deploys.read().lock.holder is None
     assert operator.run("deploy", "--force-unlock", **CHANGED).code == 0
 
@@ -110,8 +110,8 @@ def test_who_planned_before_somebody_was_done_plans_again(operator: Operator, de
     """As with a question that is answered after lunch."""
     app_saw = deploys.read().lock
     somebody = dataclasses.replace(held(deploys), token="somebody")
-    deploys.drop(dataclasses.replace(somebody, token="theirs"))
-    assert not deploys.take(somebody, app_saw)
+    deploys.release_lock(dataclasses.replace(somebody, token="theirs"))
+    assert not deploys.acquire_lock(somebody, app_saw)
 
 
 def test_of_ten_at_once_one_deploys_and_nine_are_refused(

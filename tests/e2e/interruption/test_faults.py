@@ -17,7 +17,7 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 import nwchat
 from nwchatctl.aws import adapters
-from nwchatctl.aws.awslambda.package import zipped
+from nwchatctl.aws.awslambda.package import zip_folder
 from nwchatctl.aws.core import retry
 from nwchatctl.aws.core.session import Aws
 from tests.e2e.support.error_cases import AWS
@@ -121,7 +121,7 @@ def test_a_chats_whole_life(
 
     code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
     (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
-    monkeypatch.setattr(adapters, "package", lambda: zipped(code))
+    monkeypatch.setattr(adapters, "package", lambda: zip_folder(code))
     with faulty.choosing(faults):
         ran = gets_there(operator, "deploy", "--yes", **CHANGED)
     assert ran.writes

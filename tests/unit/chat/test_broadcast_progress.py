@@ -18,7 +18,7 @@ from nwchatctl.chat.broadcast_progress import (
     BroadcastRecord,
     Checkpoint,
     CheckpointTracker,
-    is_free,
+    is_lease_free,
 )
 
 ONE, TWO = Part(0, 2), Part(1, 2)
@@ -32,7 +32,7 @@ def settle(
     tracker: CheckpointTracker, recipients: Sequence[Recipient], outcome: Outcome | None = None
 ) -> None:
     for each in recipients:
-        tracker.settle(each, outcome or Delivered())
+        tracker.record_outcome(each, outcome or Delivered())
 
 
 def test_it_begins_with_all_parts_and_is_written_and_read_alike() -> None:
@@ -52,24 +52,24 @@ def test_what_is_no_progress_is_refused(text: str) -> None:
 
 def test_a_part_goes_on_after_the_last_page_with_all_before_it_settled() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE, TWO)))
-    first = tracker.note_page(page("a", "b", rest="b"), ONE)
-    second = tracker.note_page(page("c", rest="c"), ONE)
+    first = tracker.add_page(page("a", "b", rest="b"), ONE)
+    second = tracker.add_page(page("c", rest="c"), ONE)
     settle(tracker, second)
     assert tracker.checkpoint() == Checkpoint((ONE, TWO)), "the first page is not done with"
     settle(tracker, first[:1])
     assert tracker.checkpoint() == Checkpoint((ONE, TWO))
     settle(tracker, first[1:])
     assert tracker.checkpoint() == Checkpoint((Part(0, 2, "c"), TWO))
-    settle(tracker, tracker.note_page(page("d", part=TWO), TWO))
-    settle(tracker, tracker.note_page(page("e"), Part(0, 2, "c")))
+    settle(tracker, tracker.add_page(page("d", part=TWO), TWO))
+    settle(tracker, tracker.add_page(page("e"), Part(0, 2, "c")))
     assert tracker.checkpoint().finished
 
 
 def test_an_empty_page_is_done_with() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
-    tracker.note_page(page(rest="m"), ONE)
+    tracker.add_page(page(rest="m"), ONE)
     assert tracker.checkpoint() == Checkpoint((Part(0, 2, "m"),))
-    tracker.note_page(page(), ONE)
+    tracker.add_page(page(), ONE)
     assert tracker.checkpoint().finished
 
 
@@ -86,7 +86,7 @@ def test_an_empty_page_is_done_with() -> None:
 )
 def test_whom_it_may_reach_another_time_is_remembered(outcome: Outcome, again: tuple[str, ...]) -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
-    settle(tracker, tracker.note_page(page("a"), ONE), outcome)
+    settle(tracker, tracker.add_page(page("a"), ONE), outcome)
     assert tracker.checkpoint() == Checkpoint((), again)
 
 
@@ -102,9 +102,9 @@ def test_those_not_reached_before_come_first_and_stay_until_they_are() -> None:
 def test_too_many_missed_hold_their_part_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast_progress, "MAX_RETRIED", 2)
     tracker = CheckpointTracker(Checkpoint((ONE,)))
-    settle(tracker, tracker.note_page(page("a", "b", rest="b"), ONE), Failed("x"))
-    settle(tracker, tracker.note_page(page("c", "d", rest="d"), ONE), Failed("x"))
-    settle(tracker, tracker.note_page(page("e"), ONE))
+    settle(tracker, tracker.add_page(page("a", "b", rest="b"), ONE), Failed("x"))
+    settle(tracker, tracker.add_page(page("c", "d", rest="d"), ONE), Failed("x"))
+    settle(tracker, tracker.add_page(page("e"), ONE))
     assert tracker.checkpoint() == Checkpoint((Part(0, 2, "b"),), ("a", "b")), "c and d are read again"
 
 
@@ -114,7 +114,7 @@ def test_those_not_reached_before_are_never_forgotten_for_want_of_room(
     monkeypatch.setattr(broadcast_progress, "MAX_RETRIED", 2)
     tracker = CheckpointTracker(Checkpoint((ONE,), ("a", "b")))
     (listed,) = tracker.retries()
-    settle(tracker, tracker.note_page(page("c", "d", rest="d"), ONE), Failed("x"))
+    settle(tracker, tracker.add_page(page("c", "d", rest="d"), ONE), Failed("x"))
     settle(tracker, listed, Failed("again"))
     progress = tracker.checkpoint()
     assert (progress.parts, sorted(progress.retries)) == ((ONE,), ["a", "b"])
@@ -127,7 +127,7 @@ def test_what_is_handed_over_is_done_with_but_for_what_is_left_here() -> None:
     left = Part(7, 9)
     tracker.delegate([left])
     assert tracker.checkpoint() == Checkpoint((left,))
-    settle(tracker, tracker.note_page(page("b", part=left), left))
+    settle(tracker, tracker.add_page(page("b", part=left), left))
     assert tracker.checkpoint().finished
 
 
@@ -156,10 +156,10 @@ def test_nobody_is_left_out_wherever_it_stops(
     for settles, which, outcome in steps:
         if begun and settles:
             each = begun.pop(which % len(begun))
-            tracker.settle(each, outcome)
+            tracker.record_outcome(each, outcome)
             reached |= set() if isinstance(outcome, Failed) else {each.connection_id}
         elif pages:
-            begun += tracker.note_page(pages.pop(0), ONE)
+            begun += tracker.add_page(pages.pop(0), ONE)
     progress = tracker.checkpoint()
     to_come = {name for part in progress.parts for name in names if name > part.start}
     assert set(names) - reached <= {*to_come, *progress.retries}
@@ -167,9 +167,9 @@ def test_nobody_is_left_out_wherever_it_stops(
 
 def test_it_is_free_when_nobody_holds_it_or_its_holder_is_no_more() -> None:
     held = BroadcastRecord("id", lease=BroadcastLease("p", "me", until=1_000_000))
-    assert is_free(BroadcastRecord("id"), 0, dead=False, silent_ms=0)
-    assert not is_free(held, 1_000_000, dead=False, silent_ms=LEASE_MS)
-    assert is_free(held, 0, dead=True, silent_ms=0)
-    assert is_free(held, 0, dead=False, silent_ms=LEASE_MS + 1)
-    assert not is_free(held, 1_120_000, dead=False, silent_ms=0), "clocks differ"
-    assert is_free(held, 1_120_001, dead=False, silent_ms=0)
+    assert is_lease_free(BroadcastRecord("id"), 0, dead=False, silent_ms=0)
+    assert not is_lease_free(held, 1_000_000, dead=False, silent_ms=LEASE_MS)
+    assert is_lease_free(held, 0, dead=True, silent_ms=0)
+    assert is_lease_free(held, 0, dead=False, silent_ms=LEASE_MS + 1)
+    assert not is_lease_free(held, 1_120_000, dead=False, silent_ms=0), "clocks differ"
+    assert is_lease_free(held, 1_120_001, dead=False, silent_ms=0)

@@ -20,7 +20,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from nwchatctl.sandbox import file_lock
-assert file_lock.take(Path(sys.argv[1]), timeout=5) is not None
+assert file_lock.acquire(Path(sys.argv[1]), timeout=5) is not None
 print("held", flush=True)
 time.sleep(60)
 """

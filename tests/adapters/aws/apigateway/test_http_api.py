@@ -115,7 +115,7 @@ def test_what_is_as_wanted_reads_so(desk: Desk) -> None:
     stub.add_response("get_apis", {"Items": [sockets, others, API]})
     inside(stub)
     assert made.read("nwchat-x-history", dict(TAGS)) == [WANTED]
-    assert (made.id, made.leftovers) == ("h1", set())
+    assert (made.id, made.duplicates) == ("h1", set())
 
 
 def test_one_made_without_an_answer_is_found_and_filled(desk: Desk) -> None:
@@ -241,7 +241,7 @@ def test_leftovers_are_found_and_go_by_their_ids(desk: Desk) -> None:
         stub.add_response(f"get_{name}", {"Items": nothing}, {"ApiId": "h0"})
     stub.add_response("get_integrations", {"Items": [INTEGRATION]}, {"ApiId": "h1"})
     assert made.find("nwchat-x-history", dict(TAGS)) == "h1"
-    assert made.leftovers == {"h0"}
+    assert made.duplicates == {"h0"}
     stub.add_response("delete_api", {}, {"ApiId": "h0"})
     made.delete(dataclasses.replace(WANTED, name="h0"))
     assert made.id == "h1"

@@ -11,17 +11,17 @@ import botocore.utils
 import pytest
 from botocore.exceptions import UnknownServiceError
 
-from nwchatctl.aws.core.service_models import SERVICES, Models
+from nwchatctl.aws.core.service_models import SERVICES, ServiceModels
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_each_has_a_model(service: str) -> None:
-    assert Models().load_service_model(service, "service-2")["operations"]
+    assert ServiceModels().load_service_model(service, "service-2")["operations"]
 
 
 def test_others_are_not_known() -> None:
     with pytest.raises(UnknownServiceError):
-        Models().load_service_model("s3", "service-2")
+        ServiceModels().load_service_model("s3", "service-2")
 
 
 def test_whatever_botocore_gets_credentials_with_is_among_them() -> None:
