@@ -23,31 +23,32 @@ if TYPE_CHECKING:
     from nwchatctl.aws.route53 import Zones
 
 RECORD_SECONDS = 60.0
-"""How long ACM may take to say which record it wants; some seconds as a rule (DescribeCertificate)."""
+"""How long ACM may take to publish the validation record; usually seconds (DescribeCertificate)."""
 
 ISSUE_SECONDS = 900.0
-"""How long a validation is waited for. It takes minutes, "up to 30" (ACM DNS validation); the next deploy
-goes on."""
+"""How long a deploy waits for a validation. It takes minutes, "up to 30" (ACM DNS validation); the next
+deploy continues to wait."""
 
 EXTERNAL_DNS_SECONDS = 60.0
-"""The same where somebody was asked to write the record, and may not have."""
+"""The wait if the operator has to create the validation record outside Route 53 and may not have done so
+yet."""
 
 UNUSED_SECONDS = 1200.0
-"""How long ACM may think that a certificate is in use after its domain is gone; as terraform-provider-aws."""
+"""How long ACM may report a certificate as in use after its domain was deleted; as terraform-provider-aws."""
 
 _KEY_TYPES: list[Any] = [
     *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
     *("EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
 ]
-"""All of them: without, ListCertificates answers with the first two alone."""
+"""All key types: by default ListCertificates returns only the first two."""
 
 
 class Certificates:
-    """Reads certificates, requests ours and has them validated by records in `zones`.
+    """Reads, requests and deletes certificates; creates their validation records in `zones`.
 
-    `nonce` is the run's own. A request that is sent twice by one run makes one certificate by it; one of a
-    later run is another, which the same token within the hour might not be, though the first was deleted.
-    `arns` are those of our certificates that were read or requested, by name.
+    `nonce` is unique to this run: within one run a repeated request makes one certificate. A later run needs
+    another token, because within an hour ACM might return the certificate of the earlier request even if it
+    was deleted. `arns` maps a domain name to the ARN of the chat's certificate that was read or requested.
     """
 
     def __init__(self, client: ACMClient, zones: Zones, nonce: str) -> None:
@@ -59,8 +60,8 @@ class Certificates:
     # Reading ----------------------------------------------------------------------------------
 
     def list_all(self) -> list[Any]:
-        """Summaries of all certificates of this account and Region, but for those of no domain name: a
-        private or imported one may have none."""
+        """Summaries of all certificates of this account and Region that have a domain name; a private or
+        imported certificate may have none."""
         found: list[Any] = []
         token: dict[str, Any] = {}
         while True:
@@ -75,10 +76,10 @@ class Certificates:
     def read(
         self, summaries: Iterable[Any], names: frozenset[str], arns: frozenset[str], start: StartRead
     ) -> list[FoundCertificate]:
-        """Those that may be of use to `names`, those called `arns`, and our own.
+        """The certificates that may cover `names`, those with an ARN in `arns`, and the chat's own.
 
-        Tags are asked for only where a certificate may be ours: AWS's own kind, and for one of the names or
-        not in use.
+        Tags are read only of certificates that may be the chat's own: issued by Amazon, and for one of the
+        names or not in use.
         """
         summaries_by_arn = {each["CertificateArn"]: each for each in summaries}
         tag_reads = {
@@ -103,7 +104,7 @@ class Certificates:
         ]
 
     def tags(self, arn: str) -> StringMap:
-        """A certificate's tags; none where it is gone."""
+        """A certificate's tags; none if the certificate does not exist."""
         try:
             found = self._client.list_tags_for_certificate(CertificateArn=arn)
         except self._client.exceptions.ResourceNotFoundException:
@@ -111,7 +112,7 @@ class Certificates:
         return from_list(found.get("Tags", []))
 
     def describe(self, arn: str) -> Any:
-        """All that ACM says of a certificate, None where there is none."""
+        """The result of DescribeCertificate; None if the certificate does not exist."""
         try:
             return self._client.describe_certificate(CertificateArn=arn)["Certificate"]
         except self._client.exceptions.ResourceNotFoundException:
@@ -120,7 +121,8 @@ class Certificates:
     # Changing ---------------------------------------------------------------------------------
 
     def create(self, certificate: Certificate) -> None:
-        """Requests the certificate, has it validated, and waits until it is issued. Raises as `_validate`."""
+        """Requests the certificate, validates it, and waits until it is issued. Raises the errors of
+        `_validate`."""
         token = hashlib.sha256(f"{certificate.name} {certificate.tags} {self._nonce}".encode()).hexdigest()
         arn = with_retries(
             self._client.request_certificate,
@@ -132,7 +134,7 @@ class Certificates:
         self._validate(certificate, arn, again=False)
 
     def update(self, before: Certificate, after: Certificate) -> None:
-        """Changes tags, writes the validation record where it is missing, and waits on. Raises as
+        """Updates tags, creates the validation record if it is missing, and waits. Raises the errors of
         `_validate`."""
         put, dropped = tag_changes(before.tags, after.tags)
         if put:
@@ -147,10 +149,10 @@ class Certificates:
             self._validate(after, before.arn, again=True)
 
     def delete(self, certificate: Certificate) -> None:
-        """Removes the certificate once ACM says that nobody uses it, after the validation record that we
-        wrote for it, unless another needs that too; gone already is fine.
+        """Deletes the certificate once ACM reports it as unused, and before it the validation record that the
+        tool created, unless another certificate needs that record. A missing certificate is no error.
 
-        Raises ChatError `certificate_in_use` where something of the operator's own came to use it.
+        Raises ChatError `certificate_in_use` if another resource of the account uses it.
         """
         details: Any = None
 
@@ -183,8 +185,8 @@ class Certificates:
         wait_until(is_deleted, in_use, UNUSED_SECONDS)
 
     def _is_record_shared(self, certificate: Certificate, records: StringMap) -> bool:
-        """Whether another certificate here asks for the same record. If it is ours as well, the record is
-        then taken for written for it."""
+        """Whether another certificate of this account has the same validation record. If it is the chat's
+        own, the record is marked as created for it."""
         own_tags = {each for each in certificate.tags if each[0].startswith("nwchat:")}
         shared = False
         for each in self.list_all():
@@ -205,10 +207,10 @@ class Certificates:
         with_retries(self._client.add_tags_to_certificate, CertificateArn=arn, Tags=[tag])
 
     def _validate(self, wanted: Certificate, arn: str, *, again: bool) -> None:
-        """Sees to it that the certificate is issued.
+        """Creates the validation record and waits until the certificate is issued.
 
-        Raises ChatError `certificate_unvalidated` where somebody has to write its record, and
-        `certificate_pending` where that takes too long.
+        Raises ChatError `certificate_unvalidated` if the operator has to create its record, and
+        `certificate_pending` if validation takes too long.
         """
         self.arns[wanted.name] = arn
         wait_until(
@@ -263,10 +265,10 @@ class Certificates:
         if missing:
             before = dict(with_retries(self.tags, arn)).get(VALIDATION_ZONE_TAG, zone) if again else zone
             if before != zone:
-                # Before the tag forgets it.
+                # Before the tag with the old zone is overwritten.
                 for each in records:
                     self._zones.remove_validation(before, *each)
-            # Said first: a record that nobody knows for ours would stay for ever.
+            # The tag comes first: without it the tool would never delete the record.
             self._tag_zone(arn, zone)
         for name, value in missing:
             self._zones.add_validation(zone, name, value)

@@ -1,4 +1,5 @@
-"""What ACM says of a certificate, in words of ours: of a summary (ListCertificates) or of all of it."""
+"""What ACM reports about a certificate, as model data. `details` is a summary (ListCertificates) or the full
+description (DescribeCertificate)."""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ from nwchatctl.deploy.domains.facts import FoundCertificate, covers
 from nwchatctl.deploy.model.string_map import StringMap
 
 VALIDATION_ZONE_TAG = "nwchat:validation-zone"
-"""The tag that names the hosted zone into which we wrote a certificate's validation record. One that stood
-there before is another certificate's as well: ACM asks for the same record for the same name and account."""
+"""The tag with the hosted zone in which the tool created a certificate's validation record. A record that
+existed before may belong to another certificate: ACM asks for the same record for the same name and
+account."""
 
 
 def validation_records(details: Any) -> StringMap:
-    """The records that ACM wants, (name, value) without the dots at their ends."""
+    """The CNAME records that ACM requires, as (name, value) without trailing dots."""
     records = [each.get("ResourceRecord") for each in details.get("DomainValidationOptions", [])]
     return tuple(
         dict.fromkeys((each["Name"].rstrip("."), each["Value"].rstrip(".")) for each in records if each)
@@ -22,26 +24,26 @@ def validation_records(details: Any) -> StringMap:
 
 
 def is_truncated(summary: Any) -> bool:
-    """Whether a summary names not all that the certificate covers."""
+    """Whether a summary lists only some of the names that the certificate covers."""
     return bool(summary.get("HasAdditionalSubjectAlternativeNames"))
 
 
 def domain_names(details: Any) -> tuple[str, ...]:
-    """What it is for; of a summary the first hundred."""
+    """The domain names that the certificate covers; of a summary the first hundred."""
     others = details.get("SubjectAlternativeNames") or details.get("SubjectAlternativeNameSummaries") or ()
     return tuple(dict.fromkeys((details["DomainName"], *others)))
 
 
 def users_in_account(details: Any) -> tuple[str, ...]:
-    """The ARNs of what is in this account and uses the certificate, but for domains of API Gateway's: these
-    use it by load balancers in an account of AWS's."""
+    """The ARNs of the resources of this account that use the certificate, without API Gateway domains: these
+    use it through load balancers in an AWS account."""
     account = details["CertificateArn"].split(":")[4] if details else ""
     parts = {arn: [*arn.split(":"), *[""] * 5] for arn in details.get("InUseBy", [])}
     return tuple(arn for arn, each in parts.items() if each[4] == account and each[2] != "apigateway")
 
 
 def unusable_reason(details: Any) -> str:
-    """As `FoundCertificate.unusable`."""
+    """The reason as in `FoundCertificate.unusable`; "" if the certificate is usable."""
     if details.get("Type") == "PRIVATE":
         return "private"
     if details.get("CertificateKeyPairOrigin") == "ACME":
@@ -50,12 +52,12 @@ def unusable_reason(details: Any) -> str:
 
 
 def covers_any(details: Any, wanted: frozenset[str]) -> bool:
-    """Whether it covers one of the names that are wanted."""
+    """Whether the certificate covers one of the names `wanted`."""
     return any(covers(each, name) for each in domain_names(details) for name in wanted)
 
 
 def found_certificate(details: Any, tags: StringMap) -> FoundCertificate:
-    """All of it, with `tags` as ACM has them."""
+    """The certificate as model data; `tags` are its tags as ACM returns them."""
     expires = details.get("NotAfter")
     written_zone = dict(tags).get(VALIDATION_ZONE_TAG, "")
     return FoundCertificate(

@@ -1,4 +1,4 @@
-"""An adapter for each part of a chat on AWS, made when it is first wanted."""
+"""One adapter for each part of a chat on AWS, created on first use."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Clock: TypeAlias = Callable[[], int]
 
 
 class Adapters:
-    """What works on the chat that `names` are of, by way of `aws`. There is one object of each, which learns
-    AWS's ids as it reads and makes; `caller` is asked of AWS where it is None."""
+    """The adapters for the chat of `names`, through `aws`. There is one object of each, and it remembers
+    AWS's ids as it reads and creates; if `caller` is None, STS is asked on first use."""
 
     def __init__(self, aws: Aws, caller: Caller | None, names: ResourceNames, clock: Clock) -> None:
         self._aws = aws
@@ -48,7 +48,8 @@ class Adapters:
 
     @property
     def caller(self) -> Caller:
-        """As whom we are there: as given, or asked of AWS when it is first wanted. Raises as `caller`."""
+        """The AWS identity in use: as given, or read from STS on first use. Raises the errors of
+        `identify_caller`."""
         with self._caller_lock:
             if self._caller is None:
                 self._caller = identify_caller(self._aws)
@@ -56,7 +57,7 @@ class Adapters:
 
     @property
     def location(self) -> Location:
-        """Where that is; raises as `caller`."""
+        """The caller's account and Region. Raises the errors of `identify_caller`."""
         return self.caller.location
 
     def _role_arn(self, name: str) -> str:
@@ -74,7 +75,7 @@ class Adapters:
 
     @cached_property
     def deploy_table(self) -> DeployTable:
-        """The adapter of the tool's own table."""
+        """The adapter of the tool's own table (lock and releases)."""
         return DeployTable(self._aws.client("dynamodb"), self.names.deploys)
 
     @cached_property
@@ -101,7 +102,7 @@ class Adapters:
 
     @cached_property
     def async_invokes(self) -> AsyncInvokes:
-        """The adapter of what becomes of failed events."""
+        """The adapter of the settings for asynchronous invocations."""
         return AsyncInvokes(self._aws.client("lambda"))
 
     @cached_property
@@ -111,7 +112,7 @@ class Adapters:
 
     @cached_property
     def token_keys(self) -> KeyParameters:
-        """The adapter of the keys that tokens are signed with."""
+        """The adapter of the token signing keys."""
         return KeyParameters(self._aws.client("ssm"), self._clock)
 
     @cached_property
@@ -149,10 +150,10 @@ class Adapters:
 
     @cached_property
     def logging_role(self) -> LoggingRole:
-        """The adapter of what API Gateway may do in the whole account."""
+        """The adapter of the account-wide role that API Gateway logs with."""
         return LoggingRole(self._aws.client("apigateway"), self._aws.client("iam"), self.location)
 
     @cached_property
     def legacy_resources(self) -> LegacyResources:
-        """The adapter of an old chat's functions and table."""
+        """The adapter of a hand-made chat's functions and table."""
         return LegacyResources(self._aws.client("dynamodb"), self._aws.client("lambda"))

@@ -1,4 +1,4 @@
-"""One chat on AWS: what is live, and each kind of change carried out by its adapter."""
+"""One chat on AWS: reads its live state and applies changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ _Read: TypeAlias = Callable[[], Iterable[Resource]]
 
 
 class Cloud(Adapters):
-    """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
+    """The chat `names.chat`, in the account and Region of `aws`. One object per command: it remembers AWS's
+    ids."""
 
     def __init__(
         self, aws: Aws, caller: Caller | None, names: ResourceNames, stage: str, clock: Clock
@@ -52,20 +53,21 @@ class Cloud(Adapters):
         self._stage = stage
         self._published: dict[str, PublishedFunction] = {}
         self.domain_configs: Callable[[], tuple[DomainConfig, ...]] = tuple
-        """The names that the configuration has, asked for when the chat is read."""
+        """Gives the configured domain names; called when the chat is read."""
         self.adopted_api: FoundApi | None = None
-        """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
+        """The API to use whatever its tags; None: the API with the chat's tags."""
         self.reads_token_keys = False
-        """Whether the token keys are looked at: they are kept where a chat has ceased to ask for tokens."""
+        """Whether the token keys are read. They are kept if a chat stops requiring tokens."""
         self.reads_domains = True
-        """Whether names are looked at, of which a release knows nothing."""
+        """Whether domain names are read. A rollback does not need them: a release has none."""
 
     def prepare(self) -> None:
-        """Begins what `read` begins with, for whoever waits for AWS before that."""
+        """Starts the first reads of `read` early, while the caller waits for something else."""
         self._rows = self._start_read()
 
     def _start_read(self) -> Callable[[], DeployRows]:
-        """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
+        """Starts to read the lock in the background, and to create clients in the order of their first
+        use."""
         domain_services = ("acm", "route53") if self.reads_domains and self.domain_configs() else ()
         token_services = ("ssm",) if self.reads_token_keys else ()
         self._aws.prepare(
@@ -85,13 +87,13 @@ class Cloud(Adapters):
         return self.deploy_table.read()
 
     def read(self) -> Live:
-        """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
-        was then knows that all that was read after is still so.
+        """Reads the whole chat, in parallel, after the lock. A caller that acquires the lock as it was read
+        then knows that nothing has changed since.
 
-        Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
+        Raises ChatError if two APIs carry the chat's tags and both may be its own, and botocore's errors.
         """
         rows_read, self._rows = self._rows or self._start_read(), None
-        # Heard first, because STS says most clearly what is wrong with credentials.
+        # First, because STS gives the clearest errors for wrong credentials.
         _ = self.location
         rows = rows_read()
         names = self.names
@@ -99,7 +101,7 @@ class Cloud(Adapters):
         functions = [names.function(each) for each in FUNCTIONS]
         groups = [names.log_group(each) for each in FUNCTIONS]
         with ParallelReads() as start, stop_retrying_on_interrupt():
-            # First what takes longest.
+            # The slowest reads first.
             api = start(self._read_api, self.websocket_api, start)
             history = start(self.history_api.read, names.history, self.names.tags, start)
             domain_facts_read = (
@@ -139,16 +141,17 @@ class Cloud(Adapters):
         return Live(live, foreign, api_id, rows, self.history_api.id, facts)
 
     def find_api(self) -> str:
-        """The API's id, found by tags; "" where there is none."""
+        """The API's id, found by tags; "" if there is no API."""
         self._find_apis()
         return self.websocket_api.ids.api
 
     def find_history_api(self) -> str:
-        """The history API's id, found by tags; "" where there is none."""
+        """The history API's id, found by tags; "" if there is no API."""
         return self.history_api.id or self.history_api.find(self.names.history, self.names.tags)
 
     def read_root_mappings(self) -> None:
-        """What the wanted names lead to, of those that may be read, for whoever has not looked at names."""
+        """Reads which API the root of each configured domain maps to, without the other domain data. Domains
+        that may not be read are skipped."""
         for want in self.domain_configs():
             with suppress(ClientError, BotoCoreError):
                 self.domains.mappings(want.name)
@@ -160,7 +163,7 @@ class Cloud(Adapters):
         return domain_facts.read(self.domains, certificates, zones, wanted, self.names.tags, start, requested)
 
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
-        """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
+        """The chat's API and its empty duplicates. Raises ChatError `api_ambiguous`."""
         websocket_api = self.websocket_api
         if self.adopted_api is not None:
             websocket_api.ids.api = self.adopted_api.id
@@ -179,14 +182,14 @@ class Cloud(Adapters):
         Applier(self, self.move_alias, self.record_release).apply(change)
 
     def move_alias(self, alias: Alias) -> None:
-        """Points a live alias at the version that is wanted, which is published where there is none yet."""
+        """Points a live alias at the version that it names; publishes that version if there is none yet."""
         api_id, found = self.websocket_api.ids.api, self._published.get(alias.function)
         number = found.newest_version(alias.runs, api_id) if found else None
         self.functions.move_alias(alias, number, api_id)
 
     def record_release(self, release: Release) -> None:
-        """Writes down a release as deployed now, by the caller, after what ran when all was read."""
-        # Later than the others, whatever the clock of this machine says.
+        """Stores a release as deployed now by the caller, and what ran before it."""
+        # Later than all others, even if this machine's clock is wrong.
         newest = max((each.created_at for each in self._records), default=0)
         at = max(self._clock(), newest + 1)
         before = release_before(self._records, self._running_release, release.name)
@@ -202,10 +205,11 @@ class Cloud(Adapters):
         return [api, *duplicates, *routing, *parts.deployments, *stages]
 
     def _is_ours(self, resource: Resource, live: State) -> bool:
-        """Whether the tags say so; what has none is part of something that has.
+        """Whether the resource belongs to the chat, by its tags; a kind without tags is part of a tagged
+        resource.
 
-        A log group of exactly our function's name is ours without them: Lambda makes it by itself when
-        a function logs before, or after, we made one. So is the access log's, while our stage writes to it.
+        A log group with the name of the chat's function belongs to the chat even without tags: Lambda creates
+        it when a function logs. So does the access log's group while the chat's stage logs to it.
         """
         if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
             arn = self.location.arn("logs", f"log-group:{resource.name}")

@@ -1,4 +1,4 @@
-"""What AWS has of the names that are wanted, or that are ours: read side by side, and only what is needed."""
+"""Reads what AWS has about configured and own domain names, in parallel, and only what is needed."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def read(
     start: StartRead,
     requested: frozenset[str] = frozenset(),
 ) -> DomainFacts:
-    """The facts, but for which mapped APIs are ours and which are gone (`with_api_facts`).
+    """The facts, without those about mapped APIs (`with_api_facts` adds them).
 
-    ACM and Route 53 are asked only when a name is wanted or a domain of ours is there, or where names were
-    `requested`: a certificate of ours may be left of them. Where there is none of that, not being allowed to
-    list domains is no error: then nothing is known.
+    ACM and Route 53 are read only if a name is configured, the chat has a domain, or there are `requested`
+    names: a certificate may exist for them. If none of these is so, a denied ListDomains is no error: the
+    result then says `denied`.
     """
     start_early = bool(wanted or requested)
     domain_read = start(_list_domains, domains, needed=start_early)
@@ -59,7 +59,7 @@ def read(
         {each.certificate_arn for each in wanted} | {each.certificate for each in found if each.name in names}
     )
     summaries = listings[0]()
-    # One of another Region or account is not listed, and nothing that ACM could be asked about.
+    # An ARN of another Region or account is not listed, and DescribeCertificate cannot read it.
     arns &= {each["CertificateArn"] for each in summaries}
     certificates_read = start(certificates().read, summaries, frozenset(names), arns, start)
     hosted_zones = listings[1]()
@@ -72,7 +72,7 @@ def read(
                 for name in names - unmanaged
                 for each in hosted_zones
                 if not each.private and is_within(name, each.name)
-                # Any of those between may be delegated.
+                # Any name in between may be delegated to another zone.
                 for one in (name, *names_below(each.name, name))
             }
         )
@@ -92,8 +92,8 @@ def read(
 
 
 def with_api_facts(facts: DomainFacts, chat: str, history: str, exists: Callable[[str], bool]) -> DomainFacts:
-    """`facts` with what is known of the mapped APIs: `chat` and `history` are ours, "" for none; `exists`
-    tells whether one exists."""
+    """`facts` with data about the mapped APIs: `chat` and `history` are the ids of the chat's APIs, "" for
+    none; `exists` says whether an API exists."""
     apis = frozenset({chat, history} - {""})
     mappings = tuple(
         dataclasses.replace(each, api_deleted=each.api not in apis and not exists(each.api))
@@ -103,7 +103,7 @@ def with_api_facts(facts: DomainFacts, chat: str, history: str, exists: Callable
 
 
 def _list_domains(domains: Domains, *, needed: bool) -> tuple[Domain, ...] | None:
-    """All domains; None where they are not `needed`, and not to be seen."""
+    """All domains; None if they are not `needed` and may not be read."""
     try:
         return domains.list_all()
     except ClientError as error:
@@ -113,8 +113,9 @@ def _list_domains(domains: Domains, *, needed: bool) -> tuple[Domain, ...] | Non
 
 
 def _with_validation_zone(certificate: FoundCertificate, zones: Zones, zone: str) -> FoundCertificate:
-    """The certificate with whether its validation records stand in `zone`, which is the wanted one, or where
-    we wrote them for a name that is not wanted any more; "" for none."""
+    """The certificate with its validation zone: `zone` if all its validation records exist there, else "".
+    `zone` is the configured zone or, for a name that is no longer configured, the one that the tool wrote to;
+    "" for none."""
     records = certificate.validation if certificate.tags and zone else ()
     if not records or not all(zones.has_validation(zone, *each) for each in records):
         return dataclasses.replace(certificate, validation_zone="", record=False)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 POLICY = "nwchat"
-"""The name of the one inline policy of a role of ours."""
+"""The name of the one inline policy that the tool gives a role."""
 
 _PATH = "/"
 
 _DELETE_ATTEMPTS = 3
-"""How often a role is stripped that somebody attaches policies to while it is to be deleted."""
+"""Attempts to delete a role, if policies are attached to it meanwhile."""
 
 
 class Roles:
@@ -31,7 +31,7 @@ class Roles:
         self._client = client
 
     def read(self, name: str, start: StartRead = run_inline) -> Role | None:
-        """The role with all that is attached to it, or None where there is none."""
+        """The role with everything attached to it; None if it does not exist."""
         try:
             role = self._client.get_role(RoleName=name)["Role"]
         except self._client.exceptions.NoSuchEntityException:
@@ -47,9 +47,9 @@ class Roles:
         )
 
     def create(self, role: Role) -> None:
-        """Makes the role with its tags, then its policy; one of ours that is there is made the same.
+        """Creates the role with its tags, then its policy; updates an existing role of the chat.
 
-        Raises ChatError `not_ours` for somebody else's.
+        Raises ChatError `not_ours` if the existing role is not the chat's.
         """
         try:
             with_retries(
@@ -66,7 +66,8 @@ class Roles:
             self._put_policy(role)
 
     def update(self, before: Role, after: Role) -> None:
-        """Changes what differs; whatever else was attached goes: a role can do what it says, no more."""
+        """Updates what differs and removes all other policies, so that a role has only the permissions of its
+        model."""
         if before.trust != after.trust:
             with_retries(
                 self._client.update_assume_role_policy, RoleName=after.name, PolicyDocument=after.trust
@@ -83,9 +84,10 @@ class Roles:
             with_retries(self._client.untag_role, RoleName=after.name, TagKeys=dropped)
 
     def delete(self, role: Role) -> None:
-        """Removes the role with its policies; one that is gone already is fine.
+        """Deletes the role with its policies; a missing role is no error.
 
-        IAM refuses (DeleteConflict) while something is attached: what came meanwhile goes as well.
+        IAM refuses (DeleteConflict) while a policy is attached, so policies that were attached meanwhile are
+        removed too.
         """
         policies = [*role.other_policies, *([POLICY] if role.policy else [])]
         for attempt in range(1, _DELETE_ATTEMPTS + 1):
@@ -106,7 +108,7 @@ class Roles:
         )
 
     def _remove_policies(self, name: str, policies: list[str]) -> None:
-        """Takes policies off a role: ARNs are detached, names (which hold no colon) are deleted."""
+        """Removes policies from a role: ARNs are detached, names (which have no colon) are deleted."""
         for policy in policies:
             try:
                 if ":" in policy:
@@ -117,14 +119,15 @@ class Roles:
                 continue
 
     def _all_policies(self, name: str) -> list[str]:
-        """Every policy of the role; none where the role is gone."""
+        """Every policy of the role; none if the role does not exist."""
         try:
             return [*with_retries(self._inline_names, name), *with_retries(self._attached_policies, name)]
         except self._client.exceptions.NoSuchEntityException:
             return []
 
     def _inline_policies(self, name: str) -> tuple[list[str], str]:
-        """The names of other inline policies than ours, and ours, "" where the role has none."""
+        """The names of the inline policies that the tool did not create, and the tool's own policy ("" for
+        none)."""
         names = self._inline_names(name)
         policy = self._policy(name) if POLICY in names else ""
         return [each for each in names if each != POLICY], policy
@@ -142,5 +145,5 @@ class Roles:
 
 
 def _document(document: Any) -> str:
-    """A policy as boto3 gives it (decoded; a string from some emulators), in our one spelling."""
+    """A policy as boto3 returns it (decoded; some emulators return a string), in canonical spelling."""
     return canonical(json.loads(document) if isinstance(document, str) else document)

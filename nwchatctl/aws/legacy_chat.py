@@ -1,4 +1,4 @@
-"""What is read, tagged and copied of a chat that was made by hand, as Lambda and DynamoDB spell it."""
+"""Reads, tags and copies the functions and the table of a chat that was made by hand."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 WRITERS = 16
-"""Rows written at once: below the 4,000 a second that a new table takes (aws-facts: DynamoDB)."""
+"""Rows written concurrently: below the 4,000 a second that a new table takes (aws-facts: DynamoDB)."""
 
 PAGE = 1000
-"""Rows read at once, which is all that is held in memory."""
+"""Rows per page, which bounds the memory."""
 
 
 class LegacyResources:
-    """Reads and tags the old, and copies its rows into ours. It changes and removes nothing else of it."""
+    """Reads and tags the old resources, and copies the old rows into the new table. Changes nothing else of
+    them."""
 
     def __init__(self, dynamodb: DynamoDBClient, functions: LambdaClient) -> None:
         self._dynamodb = dynamodb
         self._functions = functions
 
     def table(self, name: str) -> LegacyTable | None:
-        """The old table, or None where there is none. Raises ChatError `access_denied`."""
+        """The old table; None if it does not exist. Raises ChatError `access_denied`."""
         with _explain_denial():
             try:
                 found = self._dynamodb.describe_table(TableName=name)["Table"]
@@ -48,7 +49,7 @@ class LegacyResources:
         return LegacyTable(name, arn, keys.get("HASH", ""), dict(tags))
 
     def function(self, name: str) -> LegacyFunction | None:
-        """An old function, or None where there is none. Raises ChatError `access_denied`."""
+        """An old function; None if it does not exist. Raises ChatError `access_denied`."""
         with _explain_denial():
             try:
                 arn = self._functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
@@ -57,7 +58,7 @@ class LegacyResources:
             return LegacyFunction(name, arn, self._functions.list_tags(Resource=arn).get("Tags", {}))
 
     def tag(self, old: LegacyTable | LegacyFunction, chat: str) -> None:
-        """Marks it as adopted by the chat. Raises ChatError `access_denied`."""
+        """Tags the resource as adopted by the chat. Raises ChatError `access_denied`."""
         with _explain_denial():
             match old:
                 case LegacyTable():
@@ -67,16 +68,16 @@ class LegacyResources:
                     self._functions.tag_resource(Resource=old.arn, Tags={ADOPTED_BY: chat})
 
     def count(self, table: LegacyTable) -> int:
-        """How many rows the table has. DescribeTable's ItemCount may be six hours old (API reference)."""
+        """The number of rows. DescribeTable's ItemCount may be six hours old (API reference)."""
         return sum(response["Count"] for response in self._pages(table, Select="COUNT"))
 
     def copy(
         self, table: LegacyTable, into: str, now_ms: int, progress: Callable[[int], None] = lambda count: None
     ) -> CopyCounts:
-        """Takes the table's rows over into the table `into`, page by page. A row that is there stays.
+        """Copies the table's rows into the table `into`, page by page. An existing row is not overwritten.
 
-        `progress` is told how many have been read. Throttled writes are repeated as every call is (session:
-        ATTEMPTS), then raise; running it again goes on, as what was copied is there.
+        `progress` receives the number of rows read. Throttled writes are retried as every call is (session:
+        ATTEMPTS), then raise. It is safe to run again: rows that were copied are skipped.
         """
         total = CopyCounts()
         with ThreadPoolExecutor(WRITERS, thread_name_prefix="copy") as pool:
@@ -116,7 +117,7 @@ class LegacyResources:
 
 @contextmanager
 def _explain_denial() -> Iterator[None]:
-    """Names the policy that an adoption needs, where AWS refuses what the operator's own does not allow."""
+    """Turns a denied call into a ChatError that names the policy for adoptions."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Hosted zones and what stands in them, as Route 53 spells it."""
+"""Hosted zones and their records, as Route 53 spells them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
 
 INSYNC_SECONDS = 180.0
-"""How long a change may take to reach all of Route 53's servers; "generally within 60 seconds"
+"""How long Route 53 may take to propagate a change; "generally within 60 seconds"
 (ChangeResourceRecordSets)."""
 
 VALIDATION_TTL = 300
@@ -24,12 +24,12 @@ _ROUTING_FIELDS = (
     *("SetIdentifier", "Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer"),
     *("HealthCheckId", "CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId"),
 )
-"""What a record has that is answered only at times, or belongs to a traffic policy."""
+"""Fields of a record with a routing policy or a health check, or of a traffic policy."""
 
 
 class Zones:
-    """Reads hosted zones and records, and changes single records: one batch each, which Route 53 carries out
-    whole or not at all."""
+    """Reads hosted zones and records, and changes single records: one batch each, which Route 53 applies
+    completely or not at all."""
 
     def __init__(self, client: Route53Client) -> None:
         self._client = client
@@ -49,7 +49,7 @@ class Zones:
             marker = {"Marker": response["NextMarker"]}
 
     def records_at(self, zone: str, name: str) -> tuple[FoundRecord, ...]:
-        """What stands at `name` in the zone, whatever its type; nothing where the zone is gone."""
+        """All records at `name` in the zone, of any type; none if the zone does not exist."""
         found: list[FoundRecord] = []
         start: dict[str, Any] = {"StartRecordName": name}
         while True:
@@ -61,7 +61,7 @@ class Zones:
                 return ()
             matching = [each for each in response["ResourceRecordSets"] if _normalized(each["Name"]) == name]
             found += [_record(zone, each) for each in matching]
-            # They come in the order of names.
+            # Records are sorted by name.
             if len(matching) < len(response["ResourceRecordSets"]) or not response.get("IsTruncated"):
                 return tuple(found)
             next_start = {
@@ -72,9 +72,9 @@ class Zones:
             start = {key: value for key, value in next_start.items() if value}
 
     def put(self, before: DnsRecord | None, after: DnsRecord) -> None:
-        """Makes the alias in the place of `before`, and waits until Route 53 answers with it.
+        """Replaces the alias `before` by `after`, and waits until Route 53 has propagated it.
 
-        Raises ChatError `record_taken` where something else stands there by now.
+        Raises ChatError `record_taken` if another record is there now.
         """
         old = [_change("DELETE", _alias(before))] if before else []
         try:
@@ -82,7 +82,7 @@ class Zones:
         except ClientError as error:
             if error_code(error) != "InvalidChangeBatch":
                 raise
-            # Done by an attempt whose answer was lost, or not ours any more.
+            # Either an attempt whose response was lost did it, or another client changed the record.
             existing = [each for each in self.records_at(after.zone, after.domain) if each.type == after.type]
             if not existing:
                 self._commit(after.zone, [_change("CREATE", _alias(after))])
@@ -94,11 +94,11 @@ class Zones:
                 ) from error
 
     def delete(self, record: DnsRecord) -> None:
-        """Removes the alias; gone already, or changed by somebody since, is fine."""
+        """Deletes the alias; a missing or changed record is no error."""
         self._remove(record.zone, _alias(record), wait=True)
 
     def add_validation(self, zone: str, name: str, value: str) -> None:
-        """Writes a certificate's validation record; there already is fine."""
+        """Creates a certificate's validation record; an existing one is no error."""
         try:
             self._commit(zone, [_change("CREATE", _cname(name, value))], wait=False)
         except ClientError as error:
@@ -112,14 +112,14 @@ class Zones:
                 ) from error
 
     def has_validation(self, zone: str, name: str, value: str) -> bool:
-        """Whether the validation record is there."""
+        """Whether the validation record exists in the zone."""
         return any(
             each.type == "CNAME" and each.values == (_normalized(value),)
             for each in self.records_at(zone, name)
         )
 
     def remove_validation(self, zone: str, name: str, value: str) -> None:
-        """Removes a validation record as we wrote it; gone already, or changed by somebody, is fine."""
+        """Deletes a validation record as the tool wrote it; a missing or changed record is no error."""
         self._remove(zone, _cname(name, value), wait=False)
 
     def _remove(self, zone: str, record_set: dict[str, Any], *, wait: bool) -> None:

@@ -1,4 +1,4 @@
-"""Queues, and what leads a function's failed events into them, as SQS and Lambda spell them."""
+"""Queues, as SQS spells them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _NOT_FOUND = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-"""One error by its name in SQS's older protocol, and in the newer."""
+"""The codes of one error in SQS's older protocol and in the newer one."""
 
 _NAME_TAKEN = ("QueueAlreadyExists", "QueueNameExists")
 
@@ -38,13 +38,13 @@ _COUNT_ATTRIBUTES = [each for each in _READ_ATTRIBUTES if each.startswith("Appro
 
 
 class Queues:
-    """Reads and changes queues. A queue's address is asked for by its name."""
+    """Reads and changes queues, by name."""
 
     def __init__(self, client: SQSClient) -> None:
         self._client = client
 
     def read(self, name: str) -> Queue | None:
-        """The queue, or None where there is none."""
+        """The queue; None if it does not exist."""
         try:
             url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
             found: Any = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=_READ_ATTRIBUTES)
@@ -56,9 +56,9 @@ class Queues:
         return _queue(name, url, found.get("Attributes", {}), tags)
 
     def create(self, queue: Queue) -> None:
-        """Makes the queue with its tags; one of ours that is there is brought to what is wanted.
+        """Creates the queue with its tags; updates an existing queue of the chat.
 
-        Raises ChatError `not_ours` for somebody else's.
+        Raises ChatError `not_ours` if the existing queue is not the chat's.
         """
         try:
             with_retries(
@@ -73,12 +73,12 @@ class Queues:
             update_existing(queue, self.read, self.update, error)
 
     def update(self, before: Queue, after: Queue) -> None:
-        """Changes what differs."""
+        """Updates what differs."""
         url = before.url or self._client.get_queue_url(QueueName=after.name)["QueueUrl"]
         have, want = _attributes(before), _attributes(after)
         changes: Any = {name: value for name, value in want.items() if have[name] != value}
         if changes.get("SqsManagedSseEnabled") == "true" and before.encryption:
-            # SQS takes one kind of encryption at a time.
+            # A queue has one kind of encryption at a time.
             changes["KmsMasterKeyId"] = ""
         if changes:
             with_retries(self._client.set_queue_attributes, QueueUrl=url, Attributes=changes)
@@ -89,7 +89,7 @@ class Queues:
             with_retries(self._client.untag_queue, QueueUrl=url, TagKeys=dropped)
 
     def delete(self, queue: Queue) -> None:
-        """Removes the queue with what is in it; gone already is fine."""
+        """Deletes the queue with its messages; a missing queue is no error."""
         try:
             url = queue.url or self._client.get_queue_url(QueueName=queue.name)["QueueUrl"]
             with_retries(self._client.delete_queue, QueueUrl=url)
@@ -105,7 +105,7 @@ def _attributes(queue: Queue) -> dict[Any, str]:
         "DelaySeconds": str(queue.delay_seconds),
         "VisibilityTimeout": str(queue.visibility_seconds),
         "SqsManagedSseEnabled": "true" if queue.encryption == "sqs" else "false",
-        # "" takes them away (SetQueueAttributes).
+        # "" removes these attributes (SetQueueAttributes).
         "Policy": queue.policy,
         "RedrivePolicy": queue.redrive,
     }

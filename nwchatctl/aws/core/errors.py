@@ -1,4 +1,4 @@
-"""What AWS's errors mean to an operator."""
+"""AWS's errors as errors for the operator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DATA_PLANE = (
     "DeleteItem",
     "Invoke",
 )
-"""Calls that need what a deploy makes, so that a missing resource means a missing deploy."""
+"""Calls on resources that a deploy creates: if the resource is missing, the chat is not deployed."""
 
 _CREDENTIALS_HINT = (
     "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
@@ -47,9 +47,9 @@ def is_denied(error: aws.ClientError) -> bool:
 
 
 def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
-    """An error of boto3's, or of posting, in the operator's terms, or None where it is neither.
+    """The ChatError for an error of botocore or of posting; None for any other error.
 
-    `deploy` is the command line that builds the chat which was meant.
+    `deploy` is the command line that deploys the chat in question.
     """
 
     match error:

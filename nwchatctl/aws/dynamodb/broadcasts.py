@@ -1,4 +1,4 @@
-"""The rows that remember announcements by their id, in the table of messages. Times are epoch ms."""
+"""The rows that store broadcasts by their id, in the messages table. Times are epoch ms."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class CheckpointNotSaved(Exception):
-    """How far an announcement came could not be written down."""
+    """The checkpoint of a broadcast could not be stored."""
 
 
 class Broadcasts:
-    """Reads and writes the row of one `dedup` in `table`. Each write says what it expects to find."""
+    """Reads and writes the row of one `dedup` in `table`. Each write is conditional on what was read."""
 
     def __init__(self, client: DynamoDBClient, table: str, dedup: Dedup) -> None:
         self._client = client
@@ -34,8 +34,8 @@ class Broadcasts:
         self._key: Any = {"room": {"S": self.room}, "id": {"S": DEDUP_ID}}
 
     def begin(self, record: BroadcastRecord, message: Message, expires_at: int | None, now_ms: int) -> bool:
-        """Remembers `record` and stores `message` (unless `expires_at`, epoch seconds, is None), both or
-        neither; False when the id was used before."""
+        """Stores the record and `message` (unless `expires_at`, epoch seconds, is None), both or neither;
+        False if the id was used before."""
         dedup_put = remembering(
             self._table,
             self._dedup,
@@ -54,13 +54,13 @@ class Broadcasts:
             response: Any = cancelled.response
             codes = [each.get("Code") for each in response.get("CancellationReasons", [])]
             if codes[:1] == ["ConditionalCheckFailed"] or "TransactionConflict" in codes:
-                # In a conflict the other one is just beginning.
+                # A conflict means that another process is creating the row.
                 return False
             raise
         return True
 
     def read(self, now_ms: int) -> BroadcastRecord | None:
-        """The row as it is; None for none, and for one whose day is over, which TTL may leave for a while."""
+        """The row; None if there is none or it has expired: TTL may delete it later."""
         response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         row: Any = response.get("Item")
         if not row or is_expired(expiry_of(row), now_ms):
@@ -70,18 +70,18 @@ class Broadcasts:
             message_id=str(row["message_id"]["S"]),
             frame=str(row.get("frame", {}).get("S", "")),
             to_user=str(row.get("to_user", {}).get("S", "")),
-            # An earlier release remembered the id alone, and sent at once.
+            # An earlier release stored only the id, and sent at once.
             checkpoint=Checkpoint.from_json(progress) if progress is not None else Checkpoint((), ()),
             lease=_lease_of(row),
         )
 
     def fanout_progress(self) -> segments.Progress:
-        """What the function `fanout` says that it has done of it."""
+        """The progress that the `fanout` function has stored."""
         response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         return segments.progress_of(response.get("Item", {}))
 
     def take_over(self, record: BroadcastRecord, lease: BroadcastLease) -> bool:
-        """Makes `lease` the one who is at it, if the row is still as `record`; whether it is now."""
+        """Makes `lease` the current one if the row has not changed since `record`; whether it succeeded."""
         values: dict[str, Any] = _values(
             BroadcastRecord(record.message_id, checkpoint=record.checkpoint, lease=lease)
         )
@@ -93,9 +93,10 @@ class Broadcasts:
         return self._update(condition, values)
 
     def save(self, record: BroadcastRecord, lease: BroadcastLease) -> bool:
-        """Writes how far `lease` has come; False when somebody else is at it by now.
+        """Stores the checkpoint as the holder of `lease`; False if another process holds the lease now.
 
-        With `state.holder` None it is let go. Raises NotSaved when AWS cannot be reached, or says no.
+        If `record.lease` is None, the lease is released. Raises CheckpointNotSaved if AWS cannot be reached
+        or refuses.
         """
         try:
             return self._update("holder = :mine", {**_values(record), ":mine": {"S": lease.process}})
@@ -121,7 +122,7 @@ class Broadcasts:
 
 
 def _attributes(record: BroadcastRecord) -> dict[str, Any]:
-    """The attributes that change, of a row that is made."""
+    """The attributes of a new row that later change."""
     names = {":progress": "progress", ":holder": "holder", ":owner": "held_by", ":until": "held_until"}
     return {names[name]: value for name, value in _values(record).items()}
 

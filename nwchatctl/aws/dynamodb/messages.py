@@ -1,7 +1,7 @@
-"""The messages table, read and written by the thousand; `nwchat.storage.store` is what the functions share.
+"""The messages table, read and written in bulk; `nwchat.storage.store` is what the functions use.
 
-Of all its rows only those of the room are messages: the others remember which keys were used, and nothing
-here reads or deletes them.
+Only the rows of the room are messages. The other rows record used keys, and nothing here reads or deletes
+them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
-"""Seconds before what DynamoDB left of a batch is sent again; drawn between 0 and a bound that doubles."""
+"""Seconds before unprocessed items are sent again; random between 0 and a maximum that doubles."""
 
 MAX_FRUITLESS_ATTEMPTS = 20
-"""Attempts in a row of which DynamoDB carried nothing out: half a minute and more."""
+"""Consecutive attempts without any processed item: more than half a minute."""
 
 
 class Messages:
-    """Reads are consistent, and leave out what has expired. `sleep` takes seconds, `jitter` gives [0, 1)."""
+    """Reads are consistent, and leave out expired messages. `sleep` takes seconds, `jitter` returns [0,
+    1)."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Messages:
     # Reading ----------------------------------------------------------------------------------
 
     def read(self, after: str, limit: int) -> MessagePage:
-        """One query: at most `limit` rows that follow the id `after`. Its failure is the caller's."""
+        """One query: at most `limit` rows after the id `after`. Errors are not retried."""
         response = self._client.query(**self._query(Span(after)), Limit=limit)
         last_key = response.get("LastEvaluatedKey")
         return MessagePage(
@@ -61,12 +62,12 @@ class Messages:
         )
 
     def last(self, limit: int, wanted: MessageFilter) -> list[Message]:
-        """The newest of those wanted, oldest first."""
-        # One that is picky reads by the megabyte.
+        """The newest `limit` messages that match, oldest first."""
+        # With a filter, pages of 1 MB are read.
         return newest(self.newest_first(Span(), None if wanted else limit + 3), wanted, limit)
 
     def newest_first(self, span: Span, page_size: int | None = None) -> Iterator[tuple[Message, ...]]:
-        """All of `span` from its end on, a tuple for each page (1 MB, or `page_size` rows)."""
+        """All of `span`, newest first, a tuple for each page (1 MB, or `page_size` rows)."""
         request = self._query(span) | {"ScanIndexForward": False}
         if page_size is not None:
             request["Limit"] = page_size
@@ -77,7 +78,7 @@ class Messages:
         return self._pages(self._query(span), span)
 
     def get(self, key: str) -> Message | None:
-        """The message of that id, expired or not."""
+        """The message with that id, expired or not; None if there is none."""
         if not can_be_key(key):
             return None
         response = with_retries(
@@ -87,19 +88,19 @@ class Messages:
         return rows.message_of(row) if row else None
 
     def keys(self, before: str) -> Iterator[str]:
-        """The ids below `before`, oldest first, those of expired messages too."""
+        """The ids below `before`, oldest first, those of expired messages included."""
         request = self._query(Span(before=before)) | {"ProjectionExpression": "id"}
         return (
             str(row["id"]["S"]) for response in self._responses(request) for row in response.get("Items", [])
         )
 
     def count(self, before: str) -> int:
-        """How many ids `keys` gives."""
+        """The number of ids that `keys` returns."""
         request = self._query(Span(before=before)) | {"Select": "COUNT"}
         return sum(int(response["Count"]) for response in self._responses(request))
 
     def oldest_of_newest(self, number: int) -> str | None:
-        """The id of the oldest of the newest `number` messages; None where there are fewer."""
+        """The id of the oldest of the newest `number` messages; None if there are fewer."""
         left = number
         for page in self.newest_first(Span(), min(number + 3, 1000)):
             if left <= len(page):
@@ -115,7 +116,7 @@ class Messages:
         if span.after is not None and span.before is not None and span.after >= span.before:
             return
         for response in self._responses(request):
-            # BETWEEN takes its bounds in.
+            # BETWEEN includes its bounds.
             found = self._live(response.get("Items", []))
             yield tuple(each for each in found if each.id not in (span.after, span.before))
 
@@ -134,21 +135,22 @@ class Messages:
     # Writing ----------------------------------------------------------------------------------
 
     def put(self, messages: Iterable[tuple[Message, int]]) -> None:
-        """Stores messages, each with its expiry in epoch seconds; one of a known id takes that one's place.
+        """Stores messages, each with its expiry in epoch seconds; replaces messages with the same id.
 
-        At most BATCH of different ids. Raises ChatError `throttled`, or boto3's errors.
+        At most BATCH messages with different ids. Raises ChatError `throttled`, or botocore's errors.
         """
         self._write([{"PutRequest": {"Item": rows.message_row(each, until)}} for each, until in messages])
 
     def delete(self, keys: Iterable[str]) -> Iterator[int]:
-        """Deletes the messages of these ids, in their order; the number after each batch. Raises as `put`."""
+        """Deletes the messages with these ids, in order; yields the number after each batch. Raises the
+        errors of `put`."""
         left = iter(keys)
         while batch := list(islice(left, BATCH)):
             self._write([{"DeleteRequest": {"Key": _key(each)}} for each in batch])
             yield len(batch)
 
     def delete_one(self, key: str) -> Message | None:
-        """Deletes the message of that id; what it was, or None where there was none."""
+        """Deletes the message with that id; returns it, or None if there was none."""
         if not can_be_key(key):
             return None
         response = with_retries(
@@ -160,7 +162,7 @@ class Messages:
     def _write(self, requests: Any) -> None:
         fruitless_attempts, max_wait = 0, FIRST_WAIT
         while requests:
-            # Putting and deleting by key: twice is as good as once.
+            # Puts and deletes by key are idempotent.
             response = with_retries(self._client.batch_write_item, RequestItems={self._table: requests})
             left: Any = response.get("UnprocessedItems", {}).get(self._table, [])
             if len(left) < len(requests):
