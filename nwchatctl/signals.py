@@ -1,7 +1,6 @@
-"""SIGTERM and --timeout end a command as Ctrl-C does: by an exception in the main thread, so that every
-`finally` runs. They are KeyboardInterrupts because botocore turns an Exception into one of its own, and
-asyncio lets no other kind out of a task.
-"""
+"""Signals. SIGTERM and --timeout end a command as Ctrl-C does: by an exception in the main thread, so that
+every `finally` runs. They are KeyboardInterrupts because botocore converts an Exception into one of its own,
+and asyncio lets no other kind out of a task."""
 
 from __future__ import annotations
 
@@ -17,23 +16,24 @@ from nwchatctl.errors import Exit
 _REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
 
 EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
-"""What a command that was stopped for such a reason ends with."""
+"""The exit code of a command that was stopped, by reason."""
 
 REPEAT_SECONDS = 10.0
-"""How long a command that has timed out may take to clean up, before it is interrupted once more."""
+"""How long a command may clean up after --timeout before it is interrupted again."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """SIGTERM was received."""
 
 
 class TimedOut(KeyboardInterrupt):
-    """The time of --timeout is over."""
+    """The time of --timeout has passed."""
 
 
 @contextmanager
 def raise_on_signals() -> Iterator[None]:
-    """Within, SIGTERM raises Terminated and the timer TimedOut. Outside the main thread, does nothing."""
+    """Within the block, SIGTERM raises Terminated and the timer TimedOut. Outside the main thread, does
+    nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -48,15 +48,15 @@ def raise_on_signals() -> Iterator[None]:
 
 @dataclass
 class Stop:
-    """Whether to stop: `reason` is one of STOPPED's, "" while nobody wants it."""
+    """A request to stop: `reason` is one of EXIT_CODES' keys, "" without a request."""
 
     reason: str = ""
 
 
 @contextmanager
 def graceful_stop() -> Iterator[Stop]:
-    """Within, the first Ctrl-C, SIGTERM or end of time only says so, for work that has something to tell
-    of what it did; the second one raises as ever. Outside the main thread, does nothing."""
+    """Within the block, the first Ctrl-C, SIGTERM or timeout only sets `Stop.reason`, so that the command can
+    report what it did; the second one raises as usual. Outside the main thread, does nothing."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -84,7 +84,7 @@ def start_timer(seconds: float) -> None:
 
 
 def stop_timer() -> None:
-    """Nothing times out any more."""
+    """Stops the timer."""
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 

@@ -1,4 +1,4 @@
-"""Mistakes on the command line, as one `error:` and one `hint:` that names the way out."""
+"""Errors in the command line, as one `error:` and one `hint:` with a fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nwchatctl.errors import ChatError, usage_error
 
 
 class CommandGroup(TyperGroup):
-    """A group that lists its commands in `order`, and helps with a mistyped one."""
+    """A group that lists its commands in `order`, and suggests a name for a mistyped one."""
 
     order: tuple[str, ...] = ()
 
@@ -22,7 +22,7 @@ class CommandGroup(TyperGroup):
         return sorted(self.commands, key=lambda name: self.order.index(name) if name in self.order else 99)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As click's. Raises ChatError `usage`, exit 2, for a command that there is not."""
+        """As in click. Raises ChatError `usage`, exit 2, for an unknown command."""
         name = args[0]
         if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
@@ -33,7 +33,7 @@ class CommandGroup(TyperGroup):
 
 
 def explain_usage_error(error: typer.TyperException, root: CommandGroup, argv: Sequence[str]) -> ChatError:
-    """What typer complains of, in our own form."""
+    """A typer error as a ChatError."""
     ctx = getattr(error, "ctx", None)
     path, command = (ctx.command_path, ctx.command) if ctx else _find_command(root, argv)
     root = ctx.find_root().command if ctx else root
@@ -55,7 +55,7 @@ def _suggestion(group: CommandGroup, path: str, name: str) -> str:
 
 
 def _option_hint(root: CommandGroup, command: Any, path: str, option: str) -> str:
-    """A hint for an option of another place, or one that is nearly right."""
+    """A hint for an option of another command, or for a similar option."""
     own_options, root_options = _options(command), _options(root)
     program = path.split(" ", maxsplit=1)[0]
     rest = path[len(program) :]
@@ -85,7 +85,7 @@ def _descendants(command: Any) -> Iterator[Any]:
 
 
 def _find_command(root: CommandGroup, argv: Sequence[str]) -> tuple[str, Any]:
-    """The command that `argv` is about, for an error that does not say."""
+    """The command that `argv` selects, for an error that does not name one."""
     path, command = root.name or "", root
     for word in argv:
         if word in _children(command):

@@ -1,6 +1,6 @@
 """Settings: flags, then NWCHAT_* variables, then nwchat.toml, then defaults.
 
-Importing this costs nothing; pydantic is imported by the first `load` or the first use of `Settings`.
+Importing this package is cheap; pydantic is imported by the first `load` or the first use of `Settings`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ RESERVED_VARIABLES = {
     "NWCHAT_SANDBOX_DIR": "where the sandbox keeps its state, instead of ~/.local/state/nwchatctl/sandbox",
     "NWCHAT_CONFIG": "the configuration file, as --config gives it",
 }
-"""Variables of ours that are no settings, and what they mean."""
+"""NWCHAT_* variables that are not settings, and their meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings, where each value came from, and the file that was read (None: there is none).
+    """Settings, the origin of each value, and the file that was read (None if there is none).
 
-    `origins` has every `section.key` (for tags `tags.KEY`, and `tags` when there is none), with
-    "flag --region", "env NWCHAT_AWS__REGION", "file /p/nwchat.toml" or "default".
+    `origins` has every `section.key` (for tags `tags.KEY`, and `tags` if there are none), with "flag
+    --region", "env NWCHAT_AWS__REGION", "file /p/nwchat.toml" or "default".
     """
 
     settings: Settings
@@ -44,8 +44,8 @@ def load(
 ) -> LoadedSettings:
     """The settings for a command run in `cwd`; `flags` are keyed by `section.key`.
 
-    Raises ChatError, exit 3, with every fault in its message: `config_missing` (the file that was asked
-    for), `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
+    Raises ChatError, exit 3, with all errors in its message: `config_missing` (the given file),
+    `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
     """
     from nwchatctl.config import loader  # noqa: PLC0415 - imports pydantic, which is slow
 
@@ -56,7 +56,7 @@ def load(
 def find_file(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
     """The file that `load` reads: `config`, else NWCHAT_CONFIG, else nwchat.toml in `cwd` or above it.
 
-    Raises ChatError `config_missing`, exit 3, when a named one is not there.
+    Raises ChatError `config_missing`, exit 3, if a given file does not exist.
     """
     given = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
     if given is None:
@@ -77,7 +77,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        # What may not be looked at is there as far as we know; reading it says what is wrong.
+        # A file that may not be accessed is assumed to exist; reading it gives the error.
         return True
 
 

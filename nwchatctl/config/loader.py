@@ -1,4 +1,4 @@
-"""Layers of raw values, each with its place, made into Settings or into one error that has every fault."""
+"""Merges layers of raw values, each with its place, into Settings or into one error with all problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Raw = dict[str, dict[str, object]]
 
 @dataclass
 class Layers:
-    """Values by section and key, the highest layer's only; `origins` and `places` by `section.key`."""
+    """Values by section and key, of the highest layer only; `origins` and `places` by `section.key`."""
 
     values: Raw = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -27,14 +27,14 @@ class Layers:
     invalid: list[str] = field(default_factory=list)
 
     def put(self, section: str, key: str, value: object, origin: str, place: str) -> None:
-        """A value of a layer above those that were put before."""
+        """Adds a value; it overrides those of earlier layers."""
         self.values.setdefault(section, {})[key] = value
         self.origins[f"{section}.{key}"] = origin
         self.places[f"{section}.{key}"] = place
 
 
 def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> LoadedSettings:
-    """The settings of a file, an environment and flags. Raises ChatError, exit 3, as `config.load` says."""
+    """The settings of a file, an environment and flags. Raises ChatError, exit 3, as `config.load`."""
     layers = Layers()
     if path is not None:
         _add_file(layers, path, toml_file.read(path))
@@ -55,7 +55,7 @@ def _validate(layers: Layers) -> Settings:
             validation_errors.describe(each, layers.places) for each in error.errors(include_url=False)
         ]
     if settings is None or layers.unknown or layers.invalid:
-        # `from None`: the cause holds every value that was given.
+        # `from None`: the cause contains every value.
         raise ChatError(
             "; ".join((*layers.unknown, *layers.invalid)),
             hint="nwchatctl help config lists every setting and its meaning",
@@ -102,7 +102,7 @@ def _unknown_key(section: str, key: str, known: list[str]) -> str:
 
 
 def _owners(key: str) -> str:
-    """Where a key is that was said in the wrong section."""
+    """The sections that have the key, for a key in the wrong section."""
     return " or ".join(
         f"{name}.{key}"
         for name, model in sections().items()
@@ -126,7 +126,7 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
             model, section, key = names[name]
             layers.put(section, key, from_text(model, key, text), f"env {name}", name)
         elif name.startswith(f"{PREFIX}TAGS__") and name != f"{PREFIX}TAGS__":
-            # Keys of tags are the user's own, capitals included.
+            # Keys of tags are free, capitals included.
             layers.put("tags", name.removeprefix(f"{PREFIX}TAGS__"), text, f"env {name}", name)
         else:
             layers.unknown.append(_unknown_variable(name, (*names, *RESERVED_VARIABLES)))
@@ -135,7 +135,7 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
 def _unknown_variable(name: str, known: tuple[str, ...]) -> str:
     same_words = [each for each in known if each.replace("__", "_") == name.replace("__", "_").upper()]
     first = [each for each in known if each.startswith(f"{name}__")]
-    # Without what they have in common, which would make all of them look alike.
+    # Without the common prefix, which would make all of them similar.
     rest = [each.removeprefix(PREFIX) for each in known]
     close = (
         same_words
@@ -155,7 +155,7 @@ def _origins(settings: Settings, layers: Layers) -> Iterator[tuple[str, str]]:
 
 
 def value_error(name: str, text: str) -> str:
-    """What is wrong with `text` as the value of `section.key`; "" for nothing."""
+    """The error of `text` as the value of `section.key`; "" if it is valid."""
     section, _, key = name.partition(".")
     model = sections()[section]
     assert model is not None, f"{section} has keys of the user's own"

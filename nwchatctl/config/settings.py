@@ -1,4 +1,4 @@
-"""What can be set, with its defaults, its bounds and its meaning. Only this module knows pydantic."""
+"""The settings with their defaults, bounds and meaning. Only this module uses pydantic's models."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
     *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-"""What CloudWatch Logs accepts (PutRetentionPolicy)."""
+"""The values that CloudWatch Logs accepts (PutRetentionPolicy)."""
 
 _TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
 _MAX_TAGS = 48
-"""A resource has 50 at most (AWS tagging limits), and two are ours."""
+"""A resource has at most 50 tags (AWS tagging limits), and two are the tool's own."""
 
 
 def _check(is_valid: Callable[[str], object], requirement: str) -> AfterValidator:
-    """A text that is `is_valid`, or the complaint that it must be `requirement`."""
+    """A validator: the text must fulfil `is_valid`; the error says what it must be."""
 
     def check(text: str) -> str:
         if not is_valid(text):
@@ -42,7 +42,7 @@ def _log_days(days: int) -> int:
 
 
 def _as_tuple(value: object) -> object:
-    # TOML and JSON have lists only, and strict validation takes none for a tuple.
+    # TOML and JSON have only lists, and strict validation does not accept a list for a tuple.
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -238,7 +238,7 @@ class AuthSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """All settings. Made by `nwchatctl.config.load`; as it is, it reads neither environment nor file."""
+    """All settings. Created by `nwchatctl.config.load`; by itself it reads neither environment nor file."""
 
     model_config = SettingsConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -280,7 +280,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, and nothing else: `load` says which environment and which file count."""
+        """Only explicit values: `load` decides which environment and which file count."""
         return (init_settings,)
 
 
@@ -295,7 +295,7 @@ def sections() -> dict[str, type[BaseModel] | None]:
 
 
 def from_text(section: type[BaseModel], key: str, text: str) -> object:
-    """A variable's text as its setting's type; what does not read as that is left for validation."""
+    """A variable's text as its setting's type; text that cannot be converted is left for validation."""
     kind = section.model_fields[key].annotation
     if kind is bool:
         words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False}

@@ -1,4 +1,4 @@
-"""nwchat.toml as text, as values, and where in it a key stands."""
+"""nwchat.toml as text, as values, and the line of a key in it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse(path: Path, text: str) -> dict[str, object]:
 
 
 def place(path: Path, text: str, section: str, key: str = "") -> str:
-    """`/p/nwchat.toml:7`, where the key (or the section) is said; without the line when it is not obvious."""
+    """`/p/nwchat.toml:7`, the line of the key (or the section); without a line if it cannot be determined."""
     line = _line(text, section, key)
     return f"{path}:{line}" if line else str(path)
 

@@ -1,4 +1,4 @@
-"""pydantic's complaints in the words of nwchat.toml, without what might be a secret."""
+"""pydantic's errors in the terms of nwchat.toml, without values that may be secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 _MAX_SHOWN_CHARS = 60
-"""Characters of a bad value that an error repeats."""
+"""The maximum of characters of an invalid value in an error."""
 
 _WORDS = {
     "bool_type": "must be true or false",
@@ -43,7 +43,7 @@ def describe(fault: ErrorDetails, places: Mapping[str, str]) -> str:
 
 
 def _hidden(name: str, value: object) -> bool:
-    # A whole table is never repeated: any of its keys may be the secret one.
+    # A table is never shown: any of its keys may be secret.
     return looks_secret(name) or isinstance(value, dict)
 
 

@@ -1,4 +1,4 @@
-"""Where `--sandbox` points a command: the running sandbox's address and its operator's key."""
+"""The running sandbox's endpoint and its operator's access key, for commands with `--sandbox`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SandboxEndpoint:
 
 
 def load_endpoint(environ: Mapping[str, str]) -> SandboxEndpoint:
-    """The sandbox of this environment, without asking it anything.
+    """The endpoint of this environment's sandbox, from its files only: the server is not called.
 
     Raises ChatError `sandbox_not_running`, exit 3.
     """

@@ -1,4 +1,4 @@
-"""The operator's IAM policies, as text: the same files that an operator attaches on AWS."""
+"""The operator's IAM policies, as text: the files that an operator attaches on AWS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HERE = Path(__file__).resolve()
 
 
 def _candidate_paths(name: str) -> tuple[Path, ...]:
-    # In a wheel it lies beside this module, in a checkout in docs/.
+    # In a wheel the file is beside this module, in a checkout in docs/.
     return (_HERE.with_name(name), _HERE.parents[2] / "docs" / name)
 
 
@@ -21,7 +21,7 @@ def operator_policy(paths: tuple[Path, ...] = _candidate_paths("operator-policy.
 
 
 def adopt_policy(paths: tuple[Path, ...] = _candidate_paths("adopt-policy.json")) -> str:
-    """What `adopt` needs beyond that, in the same way."""
+    """The additional policy for `adopt`, read in the same way."""
     return _policy(paths, "docs/adopt-policy.json")
 
 

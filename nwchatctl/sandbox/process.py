@@ -1,4 +1,4 @@
-"""Starts, stops and watches the server process of one sandbox. Whether it runs is asked of its lock alone."""
+"""Starts, stops and watches the server process of one sandbox. It runs if its lock file is locked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LOG_BYTES = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A sandbox as it is now. `pid` is None when it doesn't run; `endpoint` is then where it would."""
+    """The state of a sandbox. If it does not run, `pid` is None and `endpoint` is where it would listen."""
 
     running: bool
     endpoint: str
@@ -67,12 +67,14 @@ def up(
     region: str = state.DEFAULT_REGION,
     idle_stop: float = IDLE_STOP_SECONDS,
 ) -> tuple[Status, bool]:
-    """Starts the server unless it runs, waits until it answers; (its status, whether it was started now).
+    """Starts the server unless it runs, and waits until it responds; (its status, whether it was started
+    now).
 
-    One that another installation of nwchatctl started is started again from this one, with its state.
+    A server that another installation of nwchatctl started is restarted from this one, with its state.
 
-    `port` is remembered for the next time; `idle_stop` in seconds. Raises ChatError `sandbox_missing`,
-    `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the log).
+    `port` is stored as the default for later starts; `idle_stop` in seconds. Raises ChatError
+    `sandbox_missing`, `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the
+    log).
     """
     paths.make()
     with _exclusive(paths):
@@ -89,7 +91,7 @@ def down(paths: SandboxPaths) -> tuple[Status, bool]:
 
 
 def reset(paths: SandboxPaths) -> tuple[Status, bool]:
-    """Throws away all that the emulated AWS holds; (its status, whether it was started again)."""
+    """Deletes all state of the emulated AWS; (its status, whether it was restarted)."""
     if not paths.root.is_dir():
         return status(paths), False
     with _exclusive(paths):
@@ -125,7 +127,7 @@ def _up(paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float)
             )
         if info.python == sys.executable:
             return status(paths), False
-        # Another installation's, which may be gone or older by now: functions would start from it.
+        # Another installation's server may be deleted or older by now, and functions would run from it.
         _down(paths)
         port = info.port
     if importlib.util.find_spec("ministack") is None:
@@ -138,7 +140,7 @@ def _up(paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float)
 
 
 def _wait_for_server(paths: SandboxPaths) -> ServerInfo | None:
-    """The running server, after waiting for one that only just begins or ends."""
+    """The running server, after waiting for one that is starting or stopping."""
     deadline = time.monotonic() + START_SECONDS
     while file_lock.is_locked(paths.server_lock) and time.monotonic() < deadline:
         if info := running(paths):
@@ -170,7 +172,7 @@ def _start(paths: SandboxPaths, port: int, *, region: str, idle_stop: float) -> 
             )
         os.close(writing)
         writing = -1
-        # The pipe reads as ended when the process dies, so a failed start is known at once.
+        # The pipe ends when the process dies, so a failed start is detected at once.
         readable, _, _ = select.select([reading], [], [], START_SECONDS)
         answered = bool(readable) and bool(os.read(reading, 64))
     finally:
@@ -181,7 +183,7 @@ def _start(paths: SandboxPaths, port: int, *, region: str, idle_stop: float) -> 
         if not readable:
             process.kill()
         raise _start_failure(process.wait(), paths, log_offset, port)
-    # It outlives this process, so nobody here waits for it.
+    # The server outlives this process, which therefore does not wait for it.
     process.returncode = 0
     _check_health(port, paths, log_offset)
 
@@ -237,7 +239,7 @@ def _down(paths: SandboxPaths) -> bool:
             raise _stop_failure(paths)
         return False
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        # The lock proves that this pid is still the server's and not a stranger's.
+        # The lock proves that this pid is still the server's.
         if running(paths) == info:
             with suppress(ProcessLookupError):
                 os.kill(info.pid, number)

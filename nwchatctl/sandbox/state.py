@@ -1,4 +1,4 @@
-"""Where a sandbox keeps its things, and the small files in there."""
+"""The directory of a sandbox and the small files in it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class SandboxPaths:
 
     @property
     def server_lock(self) -> Path:
-        """Held by the server for as long as it lives: the one proof that it does."""
+        """Locked by the server as long as it lives: the only proof that it runs."""
         return self.root / "server.lock"
 
     @property
     def control_lock(self) -> Path:
-        """Held by whoever starts, stops or resets the sandbox."""
+        """Locked by a command that starts, stops or resets the sandbox."""
         return self.root / "control.lock"
 
     @property
@@ -58,11 +58,11 @@ class SandboxPaths:
 
     @property
     def scratch(self) -> Path:
-        """Unpacked functions; worthless once the server has stopped."""
+        """Unpacked functions; useless once the server has stopped."""
         return self.root / "tmp"
 
     def make(self) -> None:
-        """Makes the directory, readable by its owner alone. Raises ChatError `sandbox_dir`."""
+        """Creates the directory, readable by its owner only. Raises ChatError `sandbox_dir`."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.root.chmod(0o700)
@@ -77,7 +77,7 @@ class SandboxPaths:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a running server says of itself; `python` is the interpreter that it and its functions run on."""
+    """A running server's data; `python` is the interpreter of the server and its functions."""
 
     pid: int
     port: int
@@ -126,7 +126,7 @@ def write_json(path: Path, data: Mapping[str, object]) -> None:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """The JSON object in `path`; an absent, torn or foreign file reads as an empty one."""
+    """The JSON object in `path`; a missing, incomplete or unrelated file reads as an empty one."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -142,7 +142,7 @@ def read_info(paths: SandboxPaths) -> ServerInfo | None:
 
 
 def running(paths: SandboxPaths) -> ServerInfo | None:
-    """What the live server says of itself, or None. Costs no call over the network."""
+    """The data of the running server; None if none runs. Needs no network call."""
     return read_info(paths) if file_lock.is_locked(paths.server_lock) else None
 
 
@@ -161,7 +161,7 @@ def write_key(paths: SandboxPaths, key: AccessKey) -> None:
 
 
 def read_port(paths: SandboxPaths) -> int:
-    """The port that was last asked for."""
+    """The port of the last start."""
     match _read(paths.settings):
         case {"port": int(port)}:
             return port

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Authorizers:
-    """Reads and changes the authorizers of the API `api_id`; `ids` are AWS's, by our names.
+    """Reads and changes the authorizers of the API `api_id`; `ids` maps the tool's names to AWS's ids.
 
-    `make_no_retry_client` gives a client that sends each call once: CreateAuthorizer makes another one each time.
+    `make_no_retry_client` returns a client that sends each call once: each CreateAuthorizer makes another
+    one.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Authorizers:
         self._ids = ids
 
     def read(self) -> list[Authorizer]:
-        """All of them; of two that have one name the second goes by its id."""
+        """All authorizers; of two with the same name, the second is named by its id."""
         found = []
         self._ids.clear()
         for each in pages(self._client.get_authorizers, ApiId=self._api_id):
@@ -51,7 +52,7 @@ class Authorizers:
         return found
 
     def put(self, authorizer: Authorizer, before: Authorizer | None = None) -> None:
-        """Makes it, or changes what was `before`."""
+        """Creates the authorizer, or updates it from `before`."""
         wanted: Any = {
             "ApiId": self._api_id,
             "Name": authorizer.name,
@@ -68,12 +69,12 @@ class Authorizers:
             self._ids[authorizer.name] = aws_id
         if not created:
             if before is not None and before.credentials != authorizer.credentials:
-                # "" takes away a role that was set by hand (so terraform-provider-aws).
+                # "" removes a role that was set by hand (as terraform-provider-aws).
                 wanted["AuthorizerCredentialsArn"] = authorizer.credentials
             with_retries(self._client.update_authorizer, AuthorizerId=aws_id, **wanted)
 
     def delete(self, authorizer: Authorizer) -> None:
-        """Removes it; gone already is fine."""
+        """Deletes the authorizer; a missing one is no error."""
         aws_id = self._ids.pop(authorizer.name)
         try:
             with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=aws_id)

@@ -1,4 +1,4 @@
-"""What APIs and domain names of API Gateway v2 have in common: how they are listed, and how tagged."""
+"""Listing and tagging, as APIs and domain names of API Gateway v2 share it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def pages(call: Callable[..., Any], **parameters: Any) -> Iterator[Any]:
-    """Every item of a Get… call, patiently. The v2 API has no paginator for some of them, and one shape
-    for all."""
+    """All items of a Get… call, with retries. The v2 API lacks paginators for some of these calls; all have
+    the same shape."""
     token: dict[str, str] = {}
     while True:
         response = with_retries(call, **parameters, **token)
@@ -26,12 +26,12 @@ def pages(call: Callable[..., Any], **parameters: Any) -> Iterator[Any]:
 
 
 def list_apis(client: ApiGatewayV2Client) -> list[Any]:
-    """All APIs of the account and Region as AWS has them, oldest first."""
+    """All APIs of the account and Region as AWS returns them, oldest first."""
     return sorted(pages(client.get_apis), key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"]))
 
 
 def retag(client: ApiGatewayV2Client, arn: str, before: StringMap, after: StringMap) -> None:
-    """Changes what differs of the tags of what `arn` names."""
+    """Updates the tags of `arn` that differ."""
     put, dropped = tag_changes(before, after)
     if put:
         with_retries(client.tag_resource, ResourceArn=arn, Tags=dict(put))

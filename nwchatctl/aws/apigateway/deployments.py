@@ -1,4 +1,4 @@
-"""The deployments of a WebSocket API, snapshots that a stage serves, as API Gateway v2 spells them."""
+"""The deployments of a WebSocket API (snapshots for a stage), as API Gateway v2 spells them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nwchatctl.deploy.model.websocket import Deployment
 
 
 class Deployments:
-    """Reads, makes and removes the deployments of an API."""
+    """Reads, creates and deletes the deployments of an API."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
@@ -18,12 +18,14 @@ class Deployments:
         self._ids = api.ids
 
     def with_names(self, items: list[Any], stages: list[Any]) -> list[Deployment]:
-        """AWS's `items`, in its order, served by `stages`; one that bears no name of ours goes by its id."""
+        """AWS's `items` as model data, in their order, with the `stages` that serve them. A deployment
+        without a name of the tool's is named by its id."""
         stages_by_deployment: dict[str, list[str]] = {}
         for each in stages:
             stages_by_deployment.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
         found = []
-        # What is served goes first: of two alike (the answer to a first call was lost) it keeps the name.
+        # Served deployments first: of two with the same name (after a lost response), the served one keeps
+        # it.
         for each in items:
             found.append((each, tuple(sorted(stages_by_deployment.get(each["DeploymentId"], ())))))
         self._ids.deployments.clear()
@@ -43,7 +45,7 @@ class Deployments:
         ]
 
     def create(self, deployment: Deployment) -> None:
-        """Takes a snapshot of routes and integrations, described by their fingerprint."""
+        """Creates a snapshot of routes and integrations; its description has their fingerprint."""
         wanted: Any = {"ApiId": self._ids.api, "Description": NAME_PREFIX + deployment.name}
         self._ids.deployments[deployment.name], _ = create_once(
             lambda: self._api.no_retry_client.create_deployment(**wanted)["DeploymentId"],
@@ -51,7 +53,7 @@ class Deployments:
         )
 
     def set_name(self, aws_id: str, name: str) -> None:
-        """Describes the deployment of that id as ours, so that it is kept as ours are."""
+        """Gives the deployment with that id a name of the tool's, so that it is kept."""
         with_retries(
             self._client.update_deployment,
             ApiId=self._ids.api,
@@ -61,6 +63,6 @@ class Deployments:
         self._ids.deployments[name] = aws_id
 
     def delete(self, deployment: Deployment) -> None:
-        """Removes the deployment; gone already is fine. AWS refuses one that a stage serves."""
+        """Deletes the deployment; a missing one is no error. AWS refuses one that a stage serves."""
         aws_id = self._ids.deployments.pop(deployment.name)
         self._api.delete_if_exists(self._client.delete_deployment, ApiId=self._ids.api, DeploymentId=aws_id)

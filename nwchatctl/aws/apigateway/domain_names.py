@@ -1,4 +1,4 @@
-"""Custom domain names and what they lead to, as API Gateway spells it."""
+"""Custom domain names and their API mappings, as API Gateway spells them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 AVAILABLE_SECONDS = 600.0
-"""How long API Gateway may take to make a domain, or to change its certificate; a minute or so as a rule."""
+"""How long API Gateway may take to create a domain or to change its certificate; usually a minute."""
 
 _BLOCKED_STATES = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
-"""States that end when somebody does something (DomainNameConfiguration)."""
+"""States that need an action of the operator (DomainNameConfiguration)."""
 
 
 class Domains:
     """Reads and changes domain names and their mappings.
 
-    `prefix` is what a domain's ARN begins with. `targets` are the (target, hosted zone) of the domains that
-    were read or made, `root_mappings` the (API, stage) that their roots lead to.
+    `prefix` is the start of a domain's ARN. `targets` maps a domain that was read or created to its (target,
+    hosted zone), `root_mappings` to the (API, stage) of its root.
     """
 
     def __init__(self, client: ApiGatewayV2Client, prefix: str) -> None:
@@ -38,11 +38,11 @@ class Domains:
         self.root_mappings: dict[str, tuple[str, str]] = {}
 
     def list_all(self) -> tuple[Domain, ...]:
-        """All of the account's in this Region."""
+        """All domain names of the account in this Region."""
         return tuple(map(self._record_target, pages(self._client.get_domain_names)))
 
     def mappings(self, domain: str) -> tuple[FoundMapping, ...]:
-        """What the domain leads to; nothing where it is gone."""
+        """The domain's mappings; none if the domain does not exist."""
         try:
             found = tuple(
                 FoundMapping(domain, each.get("ApiMappingKey") or "", each["ApiId"], each["Stage"])
@@ -56,10 +56,10 @@ class Domains:
         return found
 
     def create(self, domain: Domain, is_own: Callable[[Domain], bool]) -> None:
-        """Makes the domain with its tags, and waits until it answers; one of ours is brought to what is
-        wanted. `is_own` tells whether a domain is ours.
+        """Creates the domain with its tags and waits until it is available; updates an existing domain of the
+        chat. `is_own` says whether a domain is the chat's.
 
-        Raises ChatError `domain_taken` or `domain_elsewhere` where the name is somebody else's.
+        Raises ChatError `domain_taken` or `domain_elsewhere` if the name belongs to another owner or account.
         """
         wanted: Any = {
             "DomainName": domain.name,
@@ -89,13 +89,13 @@ class Domains:
         self._wait(domain.name)
 
     def update(self, before: Domain, after: Domain) -> None:
-        """Changes what differs, and waits until the domain answers by it; an earlier wait that was given up
-        goes on where nothing else differs."""
+        """Updates what differs, and waits until the domain is available. If only the status differs, it
+        continues an earlier wait."""
         wanted: Any = {}
         if _configuration(before) != _configuration(after):
             wanted["DomainNameConfigurations"] = [_configuration(after)]
         if before.mutual_tls:
-            # "" takes it away (UpdateDomainName).
+            # "" removes it (UpdateDomainName).
             wanted["MutualTlsAuthentication"] = {"TruststoreUri": ""}
         if before.routing_mode != after.routing_mode:
             wanted["RoutingMode"] = after.routing_mode
@@ -106,14 +106,14 @@ class Domains:
             self._wait(after.name)
 
     def delete(self, domain: Domain) -> None:
-        """Removes the domain; gone already is fine."""
+        """Deletes the domain; a missing one is no error."""
         try:
             with_retries(self._client.delete_domain_name, DomainName=domain.name)
         except self._client.exceptions.NotFoundException:
             return
 
     def put_mapping(self, mapping: ApiMapping) -> None:
-        """Has the domain lead to the API and stage, whatever its root led to."""
+        """Maps the domain's root to the API and stage, whatever it was mapped to."""
         found = self._find_mapping(mapping.name) or self._create_mapping(mapping)
         if (found["ApiId"], found["Stage"]) != (mapping.api, mapping.stage):
             with_retries(
@@ -126,7 +126,7 @@ class Domains:
         self.root_mappings[mapping.name] = (mapping.api, mapping.stage)
 
     def delete_mapping(self, mapping: ApiMapping) -> None:
-        """Takes the mapping away; gone already is fine."""
+        """Deletes the mapping; a missing one is no error."""
         self.root_mappings.pop(mapping.name, None)
         try:
             found = self._find_mapping(mapping.name)
@@ -144,7 +144,7 @@ class Domains:
         try:
             return with_retries(self._client.create_api_mapping, **wanted)
         except ClientError as error:
-            # By an attempt whose answer was lost.
+            # An attempt whose response was lost has created it.
             found = self._find_mapping(mapping.name) if is_already_exists(error) else None
             if found is None:
                 raise

@@ -1,7 +1,7 @@
 """The history API, an HTTP API with its integration, routes and stage, as API Gateway v2 spells them.
 
-One resource of ours is several of AWS's. A change looks at what is there and takes one step after another
-to what is wanted, so that it can be stopped after any of them and sent again.
+It is one resource of the model and several of AWS's. A change reads what exists and then updates part by
+part, so that it can be interrupted after any part and repeated.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class HttpApi:
-    """Reads and changes the history API. `id` and `duplicates` are filled by reading and by making.
+    """Reads and changes the history API. `id` and `duplicates` are set by reads and creates.
 
-    `make_no_retry_client` gives a client that sends each call once, for what AWS makes as often as it is asked to.
+    `make_no_retry_client` returns a client that sends each call once, for creates that AWS would repeat.
     """
 
     def __init__(
@@ -48,11 +48,10 @@ class HttpApi:
         self._arn_prefix = arn_prefix
         self.id = ""
         self.duplicates: set[str] = set()
-        """Bare HTTP APIs of ours that nothing uses; each is its own name."""
+        """Ids of the chat's empty, unused HTTP APIs; such an API's name is its id."""
 
     def find(self, name: str, tags: Mapping[str, str]) -> str:
-        """The id of the HTTP API that carries `tags`; "" where there is none. Raises ChatError
-        `api_ambiguous`."""
+        """The id of the HTTP API with `tags`; "" if there is none. Raises ChatError `api_ambiguous`."""
         self._find_own(name, tags)
         return self.id
 
@@ -64,7 +63,7 @@ class HttpApi:
         return found
 
     def _tagged(self, tags: Mapping[str, str]) -> dict[str, Any]:
-        """The HTTP APIs that carry `tags` by their ids, oldest first."""
+        """The HTTP APIs with `tags` by their ids, oldest first."""
         return {
             each["ApiId"]: each
             for each in list_apis(self._client)
@@ -72,7 +71,7 @@ class HttpApi:
         }
 
     def read(self, name: str, tags: Mapping[str, str], start: StartRead = run_inline) -> list[HistoryApi]:
-        """The chat's own, called `name`, and what is left over of making it. Raises as `find`."""
+        """The chat's own API, named `name`, and its empty duplicates. Raises the errors of `find`."""
         found = self._find_own(name, tags)
         part_reads = {api_id: start(self._read_parts, api_id, start) for api_id in found}
         return [
@@ -92,7 +91,8 @@ class HttpApi:
         return [pages(each, ApiId=api_id) for each in reads]
 
     def create(self, api: HistoryApi) -> None:
-        """Makes the API with its tags and then what is in it: a deploy killed right after finds it again."""
+        """Creates the API with its tags and then its parts: a later deploy finds it by the tags if this one
+        is killed."""
         wanted: Any = {
             "Name": api.display_name,
             "ProtocolType": "HTTP",
@@ -110,7 +110,7 @@ class HttpApi:
             self.update(api)
 
     def update(self, api: HistoryApi) -> None:
-        """Turns what is there into `api`; its id, and so its address, stays."""
+        """Updates the API and its parts to `api`; its id, and so its address, stays."""
         found = with_retries(self._client.get_api, ApiId=self.id)
         parts = self._read_parts(self.id)
         have = resource(api.name, found, parts)
@@ -127,14 +127,15 @@ class HttpApi:
         self._put_parts(api, parts)
 
     def delete(self, api: HistoryApi) -> None:
-        """Removes the API with all that is in it, or a leftover; gone already is fine."""
+        """Deletes the API with all its parts, or a duplicate; a missing one is no error."""
         is_duplicate = api.name in self.duplicates
         self._delete_if_exists(self._client.delete_api, **({"ApiId": api.name} if is_duplicate else {}))
         if not is_duplicate:
             self.id = ""
 
     def _put_parts(self, api: HistoryApi, parts: HttpApiParts) -> None:
-        """The integration before the routes that lead to it, and the stage last: it deploys what is there."""
+        """Creates and updates the parts: the integration before its routes, and the stage last, because it
+        deploys the rest."""
         integration = self._put_integration(api, parts.integration)
         for key, authorization in api.routes:
             have = (each for each in parts.routes if each["RouteKey"] == key)
@@ -151,7 +152,7 @@ class HttpApi:
         self._put_stage(api, parts.stage(api.stage))
 
     def _put_integration(self, api: HistoryApi, have: Any) -> str:
-        """Makes or changes our integration; its id."""
+        """Creates or updates the chat's integration; returns its id."""
         wanted: dict[str, Any] = {
             "ApiId": self.id,
             "IntegrationType": "AWS_PROXY",
@@ -195,7 +196,7 @@ class HttpApi:
             "ApiId": self.id,
             "StageName": api.stage,
             "AutoDeploy": api.auto_deploy,
-            # Always both: a stage given other settings without them has been seen to throttle at 0.
+            # Always both limits: a stage updated without them was seen to throttle at 0.
             "DefaultRouteSettings": {
                 "ThrottlingRateLimit": api.throttle_rate,
                 "ThrottlingBurstLimit": api.throttle_burst,
@@ -214,11 +215,11 @@ class HttpApi:
         if have.get("AccessLogSettings"):
             self._delete_if_exists(self._client.delete_access_log_settings, **stage)
         if not have.get("AutoDeploy"):
-            # Whether switching it on deploys what was changed meanwhile is documented nowhere.
+            # It is undocumented whether switching auto-deploy on deploys earlier changes.
             with_retries(self._client.create_deployment, ApiId=self.id, **stage)
         if stage_settings(have) != stage_settings(wanted):
             wanted["DefaultRouteSettings"]["DetailedMetricsEnabled"] = False
-            # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
+            # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
             unset = dict.fromkeys(dict(variables(have)), "")
             if unset:
                 wanted["StageVariables"] = unset

@@ -1,4 +1,4 @@
-"""The parts of an HTTP API as AWS has them, and the one resource that they are to us."""
+"""The parts of an HTTP API as AWS returns them, and their conversion to one resource of the model."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 
 INTEGRATION_DESCRIPTION = "nwchatctl:history"
-"""The description of our integration, which has no name on AWS."""
+"""The description of the chat's integration, which has no name on AWS."""
 
 _FOREIGN_SETTINGS = ("CredentialsArn", "RequestParameters", "ResponseParameters", "TlsConfig")
-"""What makes an integration another than we would make. One that has any of it is replaced: how each is
-taken away again is documented nowhere."""
+"""Settings of an integration that the tool never sets. An integration with one of them is replaced: how to
+remove each is undocumented."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpApiParts:
-    """What is in an API, as AWS has it."""
+    """The parts of an API, as AWS returns them."""
 
     integrations: list[Any]
     routes: list[Any]
@@ -28,7 +28,7 @@ class HttpApiParts:
 
     @property
     def integration(self) -> Any:
-        """Ours, {} where there is none. Of two (the answer to a first call was lost) the first."""
+        """The chat's integration, {} if there is none. Of two (after a lost response) the first."""
         ours = (each for each in self.integrations if each.get("Description") == INTEGRATION_DESCRIPTION)
         return next((each for each in ours if not any(map(each.get, _FOREIGN_SETTINGS))), {})
 
@@ -37,7 +37,7 @@ class HttpApiParts:
 
 
 def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
-    """An API as AWS has it, as one of ours."""
+    """The API as a resource of the model."""
     cors, integration = found.get("CorsConfiguration", {}), parts.integration
     stage = parts.stage(STAGE)
     settings = stage.get("DefaultRouteSettings", {})
@@ -76,7 +76,7 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
 
 
 def _route_authorization(route: Any, integration: Any) -> str:
-    """A route's authorization, and where it leads unless that is our integration."""
+    """A route's authorization, and its target if that is not the chat's integration."""
     authorization = str(route.get("AuthorizationType", "NONE"))
     target = route.get("Target", "").removeprefix("integrations/")
     return authorization if target == integration.get("IntegrationId") else f"{authorization} to {target}"
@@ -90,12 +90,12 @@ def cors(api: HistoryApi, have: HistoryApi | None = None) -> dict[str, Any]:
         "AllowCredentials": api.cors_credentials,
         "MaxAge": api.cors_max_age,
     }
-    # Outright: whether what is left out stays as it was is documented nowhere.
+    # Explicit: it is undocumented whether a setting that is left out stays.
     return {**cors, "ExposeHeaders": list(api.cors_exposed)} if have and have.cors_exposed else cors
 
 
 def api_settings(api: HistoryApi) -> tuple[object, ...]:
-    """What UpdateApi sets."""
+    """The settings of UpdateApi."""
     return (
         *(api.display_name, api.default_endpoint, api.cors_origins, api.cors_methods, api.cors_headers),
         *(api.cors_exposed, api.cors_credentials, api.cors_max_age),
@@ -103,7 +103,7 @@ def api_settings(api: HistoryApi) -> tuple[object, ...]:
 
 
 def stage_settings(stage: Any) -> tuple[object, ...]:
-    """What UpdateStage sets."""
+    """The settings of UpdateStage."""
     settings = stage.get("DefaultRouteSettings", {})
     limits = (settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit"))
     metrics = settings.get("DetailedMetricsEnabled", False)

@@ -20,7 +20,7 @@ class Integrations:
         self._ids = api.ids
 
     def read(self, start: StartRead = run_inline) -> list[Integration]:
-        """All integrations; one that does not bear a name of ours goes by its id."""
+        """All integrations; one without a name of the tool's is named by its id."""
         items = self._api.items(self._client.get_integrations)
         mocks = [each["IntegrationId"] for each in items if each.get("IntegrationType") == "MOCK"]
         templates = {each: start(self._api.responses.template, each) for each in mocks}
@@ -29,7 +29,7 @@ class Integrations:
         for each in items:
             name = name_in(each.get("Description", "")) or each["IntegrationId"]
             if name in self._ids.integrations:
-                # Made twice (a call whose answer was lost): the second is not wanted.
+                # A duplicate after a lost response: it is not wanted.
                 name = each["IntegrationId"]
             self._ids.integrations[name] = each["IntegrationId"]
             mock = each.get("IntegrationType") == "MOCK"
@@ -46,7 +46,7 @@ class Integrations:
         return found
 
     def put(self, integration: Integration) -> None:
-        """Makes or changes the integration, and a MOCK's response with it."""
+        """Creates or updates the integration, and the response of a MOCK."""
         wanted: dict[str, Any] = {
             "ApiId": self._ids.api,
             "IntegrationType": integration.type,
@@ -75,6 +75,6 @@ class Integrations:
             self._api.responses.put_template(aws_id, integration.response_template)
 
     def delete(self, integration: Integration) -> None:
-        """Removes the integration; gone already is fine."""
+        """Deletes the integration; a missing one is no error."""
         aws_id = self._ids.integrations.pop(integration.name)
         self._api.delete_if_exists(self._client.delete_integration, ApiId=self._ids.api, IntegrationId=aws_id)

@@ -1,4 +1,5 @@
-"""What a WebSocket API answers by itself: route responses, and integration responses with their templates."""
+"""The responses that a WebSocket API gives without a function: route responses, and integration responses
+with their templates."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ TEMPLATE = "200"
 
 
 class Responses:
-    """Reads and changes the responses of the API `api_id`; `make_no_retry_client` gives a client that sends calls once."""
+    """Reads and changes the responses of the API `api_id`. `make_no_retry_client` returns a client that sends
+    each call once."""
 
     def __init__(
         self, client: ApiGatewayV2Client, make_no_retry_client: Callable[[], ApiGatewayV2Client], api_id: str
@@ -28,12 +30,12 @@ class Responses:
         self._api_id = api_id
 
     def route_response_id(self, route: str) -> str | None:
-        """The id of a route's response, or None where it has none."""
+        """The id of a route's response; None if it has none."""
         found = pages(self._client.get_route_responses, ApiId=self._api_id, RouteId=route)
         return next((each["RouteResponseId"] for each in found if each["RouteResponseKey"] == DEFAULT), None)
 
     def create_route_response(self, route: str) -> None:
-        """Gives a response to a route that has none."""
+        """Creates the response of a route that has none."""
         wanted: Any = {"ApiId": self._api_id, "RouteId": route, "RouteResponseKey": DEFAULT}
         create_once(
             lambda: self._make_no_retry_client().create_route_response(**wanted)["RouteResponseId"],
@@ -41,12 +43,12 @@ class Responses:
         )
 
     def template(self, integration: str) -> str:
-        """What a MOCK integration answers, "" where nothing is set."""
+        """The response template of a MOCK integration, "" if none is set."""
         found = self._integration_response(integration)
         return str(found.get("ResponseTemplates", {}).get(TEMPLATE, "")) if found else ""
 
     def put_template(self, integration: str, template: str) -> None:
-        """Has a MOCK integration answer `template`."""
+        """Sets the response template of a MOCK integration."""
         wanted: dict[str, Any] = {
             "ApiId": self._api_id,
             "IntegrationId": integration,

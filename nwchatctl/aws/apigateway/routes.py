@@ -21,7 +21,7 @@ class Routes:
         self._ids = api.ids
 
     def fetch(self, start: StartRead) -> list[tuple[Any, bool]]:
-        """All routes as AWS has them, each with whether it answers."""
+        """All routes as AWS returns them, each with whether it has a response."""
         items = self._api.items(self._client.get_routes)
         responses = {
             each["RouteId"]: start(self._api.responses.route_response_id, each["RouteId"])
@@ -32,7 +32,8 @@ class Routes:
         return [(each, each["RouteId"] in answering) for each in items]
 
     def with_names(self, items: list[tuple[Any, bool]]) -> list[Route]:
-        """What was fetched, by the names of the integrations and authorizers that were read before."""
+        """The fetched routes as model data, with the names of integrations and authorizers that were read
+        before."""
         names = {aws_id: name for name, aws_id in self._ids.integrations.items()}
         authorizer_names = {aws_id: name for name, aws_id in self._ids.authorizers.items()}
         found = []
@@ -59,7 +60,7 @@ class Routes:
         return found
 
     def put(self, route: Route) -> None:
-        """Makes or changes the route, and makes or removes its route response."""
+        """Creates or updates the route, and creates or deletes its response."""
         wanted: dict[str, Any] = {
             "ApiId": self._ids.api,
             "RouteKey": route.name,
@@ -72,7 +73,8 @@ class Routes:
         if route.authorizer:
             wanted["AuthorizerId"] = self._ids.authorizers[route.authorizer]
         elif route.name in self._ids.routes_with_authorizer:
-            # Else the route may go on holding what is about to be deleted (so terraform-provider-aws).
+            # Otherwise the route may keep an authorizer that is about to be deleted (as
+            # terraform-provider-aws).
             wanted["AuthorizerId"] = ""
         aws_id, created = self._ids.routes.get(route.name, ""), False
         if not aws_id:
@@ -87,14 +89,14 @@ class Routes:
         if route.answers and response is None:
             self._api.responses.create_route_response(aws_id)
         elif response is not None and not route.answers:
-            # Without a route response nothing is answered, whatever the expression selects.
+            # Without a route response the client receives none, whatever the expression selects.
             of_route = {"ApiId": self._ids.api, "RouteId": aws_id}
             self._api.delete_if_exists(
                 self._client.delete_route_response, **of_route, RouteResponseId=response
             )
 
     def delete(self, route: Route) -> None:
-        """Removes the route; gone already is fine."""
+        """Deletes the route; a missing one is no error."""
         aws_id = self._ids.routes.pop(route.name)
         self._api.delete_if_exists(self._client.delete_route, ApiId=self._ids.api, RouteId=aws_id)
 

@@ -1,4 +1,4 @@
-"""The WebSocket API itself, and with all that is in it, as API Gateway v2 spells them."""
+"""The WebSocket API and all its parts, as API Gateway v2 spells them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketApiParts:
-    """What is in an API."""
+    """The parts of a WebSocket API."""
 
     integrations: list[Integration]
     routes: list[Route]
@@ -36,9 +36,9 @@ class WebSocketApiParts:
 
 
 class WebSocketApi:
-    """Reads and changes one WebSocket API. `ids` is filled by reading and by making.
+    """Reads and changes one WebSocket API. `ids` is filled by reads and creates.
 
-    `make_no_retry_client` is as `InApi` has it; without it, `client` is such a one.
+    `make_no_retry_client` is as in `ApiClient`; without it, `client` must be such a client.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class WebSocketApi:
         return Authorizers(self._client, self._api.make_no_retry_client, self.ids.api, self.ids.authorizers)
 
     def list_all(self, name: str) -> list[FoundApi]:
-        """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
+        """All APIs of the account and Region, oldest first, each as an `Api` with the model name `name`."""
         return [
             FoundApi(
                 id=each["ApiId"],
@@ -78,10 +78,7 @@ class WebSocketApi:
         ]
 
     def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
-        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`.
-
-        Oldest first.
-        """
+        """The WebSocket APIs with `tags`, as (id, API with the model name `name`), oldest first."""
         return [
             (each.id, each.api)
             for each in self.list_all(name)
@@ -89,7 +86,7 @@ class WebSocketApi:
         ]
 
     def exists(self, api_id: str) -> bool:
-        """Whether there is an API of that id, whosever."""
+        """Whether an API with that id exists, whoever owns it."""
         try:
             with_retries(self._client.get_api, ApiId=api_id)
         except self._client.exceptions.NotFoundException:
@@ -97,25 +94,26 @@ class WebSocketApi:
         return True
 
     def stage_names(self, api_id: str) -> list[str]:
-        """The stages of any API."""
+        """The names of the stages of any API."""
         return [each["StageName"] for each in pages(self._client.get_stages, ApiId=api_id)]
 
     def is_empty(self, api_id: str) -> bool:
-        """Whether nothing was put into the API."""
+        """Whether the API has no routes, integrations and stages."""
         reads = (self._client.get_routes, self._client.get_integrations, self._client.get_stages)
         return not any(each for read in reads for each in pages(read, ApiId=api_id))
 
     def read(self, start: StartRead = run_inline) -> WebSocketApiParts:
-        """All that is in the API, asked for at once.
+        """All parts of the API, read in parallel.
 
-        Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
+        Routes name integrations, and stages deployments, by ids, which are replaced by names once all are
+        read.
         """
         integrations = start(self.integrations.read, start)
         authorizers = start(self.authorizers.read)
         routes = start(self.routes.fetch, start)
         deployment_items = start(self._api.items, self._client.get_deployments)
         stage_items = start(self._api.items, self._client.get_stages)
-        # Before the routes, which name them by their ids as well.
+        # Before the routes, which refer to authorizers by their ids.
         found = authorizers()
         return WebSocketApiParts(
             integrations(),
@@ -126,7 +124,7 @@ class WebSocketApi:
         )
 
     def create_api(self, api: Api) -> None:
-        """Makes the API with its tags: a deploy killed right after finds it again by them."""
+        """Creates the API with its tags: a later deploy finds it by them if this one is killed."""
         wanted: Any = {
             "Name": api.display_name,
             "ProtocolType": "WEBSOCKET",
@@ -142,7 +140,7 @@ class WebSocketApi:
         )
 
     def update_api(self, before: Api, after: Api) -> None:
-        """Changes what differs; the id, and so the address, stays."""
+        """Updates what differs; the id, and so the address, stays."""
         with_retries(
             self._client.update_api,
             ApiId=self.ids.api,
@@ -153,6 +151,6 @@ class WebSocketApi:
         self._api.retag(self.ids.api, before.tags, after.tags)
 
     def delete_api(self, api: Api) -> None:
-        """Removes the chat's API with all that is in it, or a leftover; gone already is fine."""
+        """Deletes the chat's API with all its parts, or a duplicate; a missing API is no error."""
         api_id = api.name if api.name in self.ids.duplicates else self.ids.api
         self._api.delete_if_exists(self._client.delete_api, ApiId=api_id)

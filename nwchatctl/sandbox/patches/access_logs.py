@@ -1,7 +1,7 @@
-"""Access logs and the role behind them, as API Gateway guards them; ministack 1.5.33 takes anything.
+"""Access logs and the account's logging role, as API Gateway checks them; ministack 1.5.33 accepts anything.
 
 Sources: "Set up CloudWatch API logging" (the account's role, its trust and its permissions), and
-terraform-provider-aws for the texts of AWS's answers.
+terraform-provider-aws for the texts of AWS's errors.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ BAD_ROLE = (
 
 
 def intercept(method: str, path: str, body: bytes) -> Any:
-    """API Gateway's answer to a call that ministack would get wrong, or None where ministack may answer.
+    """API Gateway's response to a call that ministack would handle wrongly; None if ministack may handle it.
 
-    DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with logs while the
+    These are DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with logs while the
     account has no role; a role that API Gateway could not log with.
     """
     if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
@@ -46,8 +46,8 @@ def intercept(method: str, path: str, body: bytes) -> Any:
 
 
 def policy_condition(action: str, body: bytes) -> dict[str, str]:
-    """The condition key of attaching a policy to a role, or taking it off ("Actions… for IAM"), which
-    ministack does not know."""
+    """The condition key of AttachRolePolicy and DetachRolePolicy ("Actions… for IAM"), which ministack
+    lacks."""
     if action not in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
         return {}
     return {"iam:PolicyARN": parse_qs(body.decode("utf-8", "replace")).get("PolicyArn", [""])[0]}
@@ -62,7 +62,7 @@ def _delete_settings(api_id: str, stage_name: str) -> Any:
 
 
 def _has_logging(stage: Mapping[str, Any]) -> bool:
-    """Whether a stage with these settings would log anything."""
+    """Whether a stage with these settings writes any log."""
     routes = [stage.get("defaultRouteSettings") or {}, *(stage.get("routeSettings") or {}).values()]
     access = stage.get("accessLogSettings") or {}
     return bool(access.get("destinationArn")) or any(
@@ -85,7 +85,7 @@ def _can_log(arn: str) -> bool:
 
 
 def _policy_text(policy: str) -> str:
-    """What a managed policy says, in any spelling."""
+    """A managed policy's document as text."""
     return str(iam._lookup_policy(policy))
 
 

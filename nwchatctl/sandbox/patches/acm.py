@@ -1,4 +1,4 @@
-"""Certificates as ACM keeps them; ministack 1.5.33 issues each at once and deletes what is in use.
+"""Certificates as ACM handles them; ministack 1.5.33 issues each at once and deletes certificates in use.
 
 Sources: ACM's API reference (RequestCertificate, DeleteCertificate), "DNS validation" in its user guide.
 """
@@ -21,9 +21,9 @@ _handle = acm.handle_request
 
 
 async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-    """ACM. On AWS a certificate is pending until its record is found; who else than nwchatctl requests one
-    here is taken to have written that record. One with no hosted zone here for its record is issued at
-    once: somebody wrote it elsewhere."""
+    """Handles a request to ACM. On AWS a certificate is pending until its validation record is found. Here
+    that applies to nwchatctl's certificates; for other certificates the record is assumed to exist. A
+    certificate without a hosted zone here for its record is issued at once: its DNS is elsewhere."""
     action = headers.get("x-amz-target", "").rpartition(".")[2]
     data = _json(body)
     arn = data.get("CertificateArn", "")
@@ -51,7 +51,7 @@ def domains_using(arn: str) -> list[str]:
 
 
 def _find_request(data: dict[str, Any]) -> str:
-    """The certificate that was requested with this token for this name, "" for none."""
+    """The ARN of the certificate that was requested with this token for this name, "" for none."""
     token = data.get("IdempotencyToken")
     for arn, each in acm._certificates.items():
         if token and (each.get(_TOKEN), each["DomainName"]) == (token, data.get("DomainName")):
@@ -66,7 +66,7 @@ def _after_request(response: Any, data: Any) -> None:
         certificate["Status"] = PENDING
         for each in certificate["DomainValidationOptions"]:
             each["ValidationStatus"] = PENDING
-        # The next call would see that the record stands already.
+        # The next call would find an existing record.
 
 
 def _after_describe(response: Any, _: Any) -> None:
@@ -97,7 +97,7 @@ _RESPONSE_CHANGES = {
 
 
 def _issue_validated() -> None:
-    """Issues what was pending, and may be issued by now."""
+    """Issues pending certificates whose records exist by now."""
     for each in acm._certificates.values():
         if each["Status"] == PENDING and all(map(_is_validated, each["DomainValidationOptions"])):
             each["Status"] = ISSUED

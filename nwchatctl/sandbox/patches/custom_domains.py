@@ -1,8 +1,8 @@
-"""Custom domain names as API Gateway keeps them, and who comes by them.
+"""Custom domain names as API Gateway handles them.
 
-ministack 1.5.33 takes any certificate, deletes an API that a domain leads to, and answers HTTP alone on a
-custom domain's Host, and there not `/health`, which is its own. Sources for the texts of AWS's answers:
-public issue threads (architect/architect 25, aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
+ministack 1.5.33 accepts any certificate, deletes an API that a domain is mapped to, and serves only HTTP for
+a custom domain's Host, without `/health`, which is its own. Sources for the texts of AWS's errors: public
+issue threads (architect/architect 25, aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _APIS = re.compile(r"/v2/apis/([^/]+)(?:/stages/([^/]+))?/?")
 
 
 def refusal(method: str, path: str, body: bytes) -> Any:
-    """API Gateway's answer to what it refuses and ministack would do, or None where ministack may answer."""
+    """API Gateway's error for a call that it refuses and ministack would accept; None otherwise."""
     if method in ("POST", "PATCH") and _DOMAINS.fullmatch(path):
         wanted = json.loads(body or b"{}").get("domainNameConfigurations") or ()
         problem = next(
@@ -44,7 +44,7 @@ def refusal(method: str, path: str, body: bytes) -> Any:
 
 
 def _certificate_error(arn: str | None) -> str:
-    """Why a domain cannot have that certificate, "" where it can."""
+    """Why a domain cannot use the certificate, "" if it can."""
     if not arn:
         return "Certificate ARN must be specified."
     _, _, _, region, account, *_ = [*arn.split(":"), *[""] * 5]
@@ -67,7 +67,7 @@ def _is_mapped(api_id: str | None, stage: str | None) -> bool:
 
 
 class CustomDomains:
-    """An ASGI app before ministack's, by which whoever asks for a mapped domain's Host reaches its API."""
+    """An ASGI app in front of ministack that routes requests for a mapped domain's Host to its API."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -81,8 +81,8 @@ class CustomDomains:
 
 
 def _api_path(scope: Message) -> str:
-    """The path under which ministack knows what the Host leads to, "" where that is no domain whose root is
-    mapped: a mapping with a key takes a part of the path away, and no chat has one."""
+    """ministack's path of the API that the Host is mapped to. "" if it is not a domain with a mapped root: a
+    mapping with a key removes a part of the path, and no chat has one."""
     host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1")
     name = host.partition(":")[0].lower()
     path = scope.get("path", "/")

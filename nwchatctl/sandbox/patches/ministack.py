@@ -1,4 +1,4 @@
-"""What must be mended in ministack 1.5.33 for a chat to live on it. Each mend says what AWS does instead."""
+"""Patches for ministack 1.5.33 that a chat needs. Each says what AWS does instead."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from nwchatctl.sandbox.patches.iam_checks import further_checks, leading_keys, r
 logger = logging.getLogger("nwchatctl.sandbox")
 
 DEFAULT_ROUTE = "$default"
-# How long a function is made or updated, in seconds. AWS takes some and ministack half a one, which whoever
-# deploys here waits for in vain; it is long enough to be met by who asks at once, as the tool does.
+# How long a function is pending after a create or update, in seconds. AWS takes some seconds and ministack
+# half a second, a useless wait here; it is long enough for the tool to observe the state.
 TRANSITION_SECONDS = 0.1
-# Environments of one function at the same time; on a laptop more of them only get in each other's way.
+# Concurrent environments of one function; more of them slow each other down on a laptop.
 MAX_WORKERS = 4
 _TRIES = 3
 
@@ -40,8 +40,9 @@ _parse_policy = iam_evaluator.parse_policy_document
 
 
 def select_route(expression: str, frame: str) -> str:
-    """The route of a frame. JSON too deep to parse ends the socket in ministack and is `$default` on AWS, as
-    any frame that no route is found for; so are `$connect` and `$disconnect`, which no frame can ask for."""
+    """The route of a frame. JSON too deep to parse closes the connection in ministack and is `$default` on
+    AWS, as is any frame without a matching route, and `$connect` and `$disconnect`, which no frame can
+    select."""
     try:
         route = str(_select(expression, frame))
     except RecursionError:
@@ -50,17 +51,17 @@ def select_route(expression: str, frame: str) -> str:
 
 
 class Environments:
-    """The execution environments of one function as `_invoke_ws_lambda` sees them.
+    """The execution environments of one function as `_invoke_ws_lambda` uses them.
 
-    ministack runs all socket events of a function one after another, so that one slow event holds up every
-    other socket; and the text of an exception in a function reaches the client. On AWS events run side by
-    side, and the client sees `Internal server error` (for $connect: a refused handshake).
+    ministack runs all WebSocket events of a function one after another, so that a slow event blocks all other
+    connections; and the text of a function's exception reaches the client. On AWS events run concurrently,
+    and the client receives `Internal server error` (for $connect: a refused handshake).
     """
 
     _limits: dict[str, threading.BoundedSemaphore] = {}  # noqa: RUF012 - shared by design, one for each function
 
     def __init__(self, name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST") -> None:
-        # An alias that moved leads to other code: kept by alias, warm ones would go on with the old.
+        # An alias that moved points at other code: environments kept by alias would run the old code.
         qualifier = str(config.get("Version") or qualifier)
         self._function = (name, config, code, qualifier)
         key = f"{config.get('FunctionArn', name)}:{qualifier}"
@@ -73,7 +74,7 @@ class Environments:
             try:
                 result: dict[str, Any] = worker.invoke(event, request_id)
             except Exception as error:
-                # The environment died while it started: a broken import, a missing handler.
+                # The environment ended while it started: a broken import or a missing handler.
                 result = {"status": "error", "error": str(error)}
             finally:
                 lambda_runtime.release_worker(worker)
@@ -90,9 +91,9 @@ class Environments:
 
 
 def save_state() -> bool:
-    """Writes every loaded service's state to disk; False when one changed too often to be copied whole.
+    """Writes every loaded service's state to disk; False if one changed too often to be copied completely.
 
-    Called from the saving thread and, when the server stops, from the loop's.
+    Called from the saving thread and, when the server stops, from the event loop's thread.
     """
     complete = True
     with _save_lock:
@@ -122,7 +123,7 @@ def _copy(name: str, get_state: Any) -> Any:
 async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
 ) -> Any:
-    """ministack's dispatch, after the further permissions that AWS asks for."""
+    """ministack's dispatch, after the additional permission checks."""
     checks = further_checks(
         method,
         path,
@@ -149,7 +150,7 @@ async def dispatch(
 def resource_arn(
     service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **options: Any
 ) -> str:
-    """The resource that a call is authorised on: AWS names one for some calls where ministack takes `*`."""
+    """The resource that a call is authorised on: for some calls AWS uses an ARN where ministack uses `*`."""
     found = str(_resource_arn(service, method, path, headers, body, *rest, **options))
     if found != "*":
         return found
@@ -159,8 +160,8 @@ def resource_arn(
 
 
 def lambda_action(method: str, path: str) -> str | None:
-    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing them, and
-    an asynchronous invocation's configuration for the function's."""
+    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing aliases,
+    and an event-invoke-config for the function's configuration."""
     if re.search(r"/event-invoke-config/?$", path):
         return async_invoke.ACTIONS.get(method)
     if re.search(r"/aliases/[^/]+/?$", path):
@@ -176,8 +177,8 @@ def _parse_cached(document: str) -> list[Any]:
 
 
 def parse_policy(document: str | dict[str, Any]) -> list[Any]:
-    """The statements of a policy. ministack parses the caller's anew for each call, a seventh of its work;
-    nothing changes what it gets here."""
+    """The statements of a policy. ministack parses the caller's policy for each call, a seventh of its work;
+    nothing modifies the cached result."""
     return _parse_cached(document) if isinstance(document, str) else _parse_policy(document)
 
 
@@ -189,8 +190,9 @@ _CREATE_PATH = re.compile(r"/v2/apis/([^/]+)/(routes|stages)/?")
 
 
 def name_conflict(path: str, body: bytes) -> str:
-    """What of the name that CreateRoute or CreateStage asks for is there already, "" for nothing. AWS answers
-    ConflictException (API Gateway v2 API reference), ministack makes a second route and replaces a stage."""
+    """The error text if the name of a CreateRoute or CreateStage exists already, "" otherwise. AWS responds
+    with ConflictException (API Gateway v2 API reference); ministack creates a second route and replaces a
+    stage."""
     found = _CREATE_PATH.fullmatch(path)
     wanted = json.loads(body) if found and body else {}
     match found.groups() if found else ():
@@ -225,7 +227,7 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
 
 
 def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
-    """The condition keys of a call, with those that ministack leaves out."""
+    """The condition keys of a call, including those that ministack lacks."""
     return {
         **_request_context(service, action, body, params),
         **access_logs.policy_condition(action, body),
@@ -247,8 +249,8 @@ def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]
 
 
 def with_visible_tags(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-    """`change` (of an API's or a stage's tags) so that GetApis and GetStages show it: ministack keeps the
-    tags that they show apart from those that it changes."""
+    """Wraps `change` (of an API's or a stage's tags) so that GetApis and GetStages show the new tags:
+    ministack stores the tags that they show separately."""
 
     def change_and_copy(resource_arn: str, wanted: Any) -> Any:
         response = change(resource_arn, wanted)
@@ -267,7 +269,7 @@ def with_visible_tags(change: Callable[[str, Any], Any]) -> Callable[[str, Any],
 
 
 def kill_functions() -> None:
-    """Ends every function's process, busy or not; ministack leaves them running when it stops."""
+    """Kills every function's process, busy or not; ministack leaves them running when it stops."""
     with lambda_runtime._lock:
         workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
     for process in (worker._proc for worker in workers):
@@ -291,5 +293,5 @@ def install() -> None:
     apigateway.handle_request = handle_gateway
     apigateway._tag_resource = with_visible_tags(apigateway._tag_resource)
     apigateway._untag_resource = with_visible_tags(apigateway._untag_resource)
-    # ministack's own save when it stops must not meet ours half-way through the same files.
+    # ministack's own save at the end must not run during ours, on the same files.
     ministack_app.save_all = lambda _services: save_state()

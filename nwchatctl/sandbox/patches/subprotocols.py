@@ -1,6 +1,6 @@
-"""The subprotocol that $connect chooses. ministack accepts a socket without any; API Gateway passes on what
-the function answers as `Sec-WebSocket-Protocol` (developer guide, "$connect routes that require a WebSocket
-subprotocol"), and a browser closes a socket that answers none of those it offered."""
+"""The subprotocol that $connect selects. ministack accepts a connection without one; API Gateway returns the
+function's header `Sec-WebSocket-Protocol` (developer guide, "$connect routes that require a WebSocket
+subprotocol"), and a browser closes a connection that selects none of those it offered."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from nwchatctl.sandbox.middleware import App, Message, Receive, Send
 _invoke = apigateway._invoke_ws_lambda
 
 _subprotocol: ContextVar[str] = ContextVar("chosen_subprotocol", default="")
-"""What the function of this socket's task has answered."""
+"""The subprotocol that the function selected for the connection of this task."""
 
 
 async def invoke(*args: Any, **options: Any) -> Any:
-    """As ministack's, which runs a socket's events in the task that accepts it."""
+    """Invokes as ministack does, in the task that accepts the connection, and stores the selected
+    subprotocol."""
     response = await _invoke(*args, **options)
     headers = response.get("headers") if isinstance(response, dict) else None
     if isinstance(headers, dict):
@@ -27,7 +28,7 @@ async def invoke(*args: Any, **options: Any) -> Any:
 
 
 def with_subprotocol(app: App) -> App:
-    """`app`, which accepts a socket with what was chosen for it, if the client has offered that."""
+    """`app`, which accepts a connection with the selected subprotocol if the client offered it."""
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
         async def send_with_subprotocol(message: Message) -> None:
