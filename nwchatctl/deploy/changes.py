@@ -1,4 +1,4 @@
-"""A change to one resource, and how it reads, attribute by attribute."""
+"""A change to one resource, and its differences attribute by attribute."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DIGEST_KEY = os.urandom(16)
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make `after`."""
+    """Create `after`."""
 
     action: ClassVar[str] = "create"
     after: Resource
@@ -35,7 +35,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Turn `before` into `after`."""
+    """Update `before` to `after`."""
 
     action: ClassVar[str] = "update"
     before: Resource
@@ -44,7 +44,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove `before`."""
+    """Delete `before`."""
 
     action: ClassVar[str] = "delete"
     before: Resource
@@ -68,9 +68,9 @@ def changed_key(change: Change) -> Key:
 
 
 def fields(change: Change) -> tuple[Field, ...]:
-    """What differs, attribute by attribute; mappings (tags, environment) and policies entry by entry.
+    """The differences, attribute by attribute; of mappings (tags, environment) and policies entry by entry.
 
-    A Create lists what will be made, a Delete nothing.
+    A Create lists all attributes, a Delete none.
     """
     match change:
         case Delete():
@@ -126,12 +126,12 @@ def _statements(name: str, policy: str) -> Iterator[tuple[str, str]]:
 
 
 def is_hidden(text: str) -> bool:
-    """Whether `text` stands for a value that is shown to nobody."""
+    """Whether `text` replaces a value that must not be shown."""
     return text.startswith(_HIDDEN)
 
 
 def _hide(value: str) -> str:
-    """What tells two secrets apart in this process, and tells nothing of them."""
+    """A text that differs for different secrets in this process, and reveals nothing about them."""
     return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_DIGEST_KEY, digest_size=3).hexdigest()})"
 
 

@@ -1,8 +1,8 @@
-"""Carries out a plan: what is independent at the same time, what depends in its order, and stops well.
+"""Executes a plan: independent changes concurrently, dependent ones in order, with a clean stop.
 
-Threads, because boto3 blocks; the changes themselves are `apply`'s business. After the first failure, or
-Ctrl-C, nothing new is started and what runs is waited for, so that the report is true and a second run
-finds no half-made resource that it does not know.
+It uses threads because boto3 blocks; `apply` carries out the changes. After the first failure, or Ctrl-C, no
+further change is started and running ones are awaited, so that the report is true and a second run finds no
+unknown half-created resource.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORKERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A change that did not succeed, and why."""
+    """A failed change and its error."""
 
     change: Change
     error: Exception
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What became of each change of a plan; the three parts together are the plan."""
+    """The result of a plan; the three parts together are the plan. `left` was not started."""
 
     applied: tuple[Change, ...]
     failed: tuple[Failure, ...]
@@ -38,9 +38,10 @@ class ExecutionResult:
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Told about each change as it starts and ends; called from the thread that called `execute`.
+    """Callbacks for the start and end of each change; called from the thread that called `execute`.
 
-    `interrupted` is called on Ctrl-C and the like, before what runs is waited for: that it may be short.
+    `interrupted` is called on Ctrl-C and the like, before running changes are awaited: it can shorten that
+    wait.
     """
 
     started: Callable[[Change], None] = lambda change: None
@@ -84,10 +85,10 @@ class _Run:
 def execute(
     plan: Plan, apply: Callable[[Change], None], observer: Observer | None = None, *, workers: int = WORKERS
 ) -> ExecutionResult:
-    """Apply every change of `plan` in dependency order, `workers` at a time.
+    """Applies every change of `plan` in dependency order, `workers` at a time.
 
-    Exceptions of `apply` become `Failure`s. KeyboardInterrupt and the like pass on once the changes
-    that were running have ended.
+    Exceptions of `apply` become `Failure`s. KeyboardInterrupt and the like are raised once the running
+    changes have ended.
     """
     observer = observer or Observer()
     run = _Run(plan)
@@ -104,7 +105,7 @@ def _run_all(
 ) -> ExecutionResult:
     while True:
         if not run.failed:
-            # No more than can run at once: what waits in the pool could not be called back.
+            # Only as many as can run at once: a change in the pool's queue could not be taken back.
             for change in run.ready()[: workers - len(run.running)]:
                 run.started.add(changed_key(change))
                 observer.started(change)

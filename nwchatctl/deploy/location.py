@@ -9,7 +9,8 @@ from nwchatctl.deploy.model.functions import alias_name
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the chat lives. `sandbox_url` is the sandbox's base URL (`http://127.0.0.1:4566`), "" on AWS."""
+    """The account and Region of a chat. `sandbox_url` is the sandbox's base URL (`http://127.0.0.1:4566`), ""
+    on AWS."""
 
     account: str
     region: str
@@ -53,7 +54,7 @@ class Location:
         return self.arn("lambda", f"function:{alias_name(function)}")
 
     def invocation_uri(self, function: str) -> str:
-        """What an integration's URI has to be for API Gateway to invoke the function's live alias."""
+        """The URI of an integration that invokes the function's live alias."""
         path = f"path/2015-03-31/functions/{self.alias_arn(function)}/invocations"
         return f"arn:{self.partition}:apigateway:{self.region}:lambda:{path}"
 

@@ -1,4 +1,4 @@
-"""What `deploy --only` may leave out."""
+"""The part of a plan that `deploy --only` carries out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError
 
 _SNAPSHOT_KINDS = ("alias", "version", "deployment", *DOMAIN_KINDS)
-"""Kinds that wait for all that comes before them. Versions and deployments are snapshots: one taken of what
-is out of date would stay so, under the name of a good one. And a domain that goes while its alias stays
-leaves a name that leads nowhere."""
+"""Kinds that need all earlier changes. Versions and deployments are snapshots: one of an outdated state would
+keep it under the name of a good release. And if a domain is deleted without its alias record, a name remains
+that points nowhere."""
 
 
 def limit_plan(plan: Plan, keys: AbstractSet[Key]) -> Plan:
-    """The part of `plan` that is about `keys`. Raises ChatError `only_incomplete` where it needs what is
-    left out."""
+    """The part of `plan` with the changes of `keys`. Raises ChatError `only_incomplete` if it needs a change
+    that is left out."""
     left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
     for key in sorted(keys):
         needed = plan.after[key] & left_out.keys()

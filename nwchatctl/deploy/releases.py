@@ -1,4 +1,4 @@
-"""Releases: which one runs, what one changed, how to go back to one, and what is too old to keep."""
+"""Releases: which one runs, what each changed, rollback, and which ones are outdated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ DEPLOYMENTS_KEPT = 5
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """A release, when it was deployed last (epoch ms), by whom, and the id of what ran before, "" if none."""
+    """A release, when it was last deployed (epoch ms), by whom, and the id of the release that ran before, ""
+    if none."""
 
     release: Release
     created_at: int
@@ -30,7 +31,7 @@ class ReleaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseEntry:
-    """A release as it is listed: whether it runs, whether it can be gone back to, what it changed."""
+    """A release as it is listed: whether it runs, whether a rollback to it is possible, what it changed."""
 
     record: ReleaseRecord
     current: bool
@@ -54,11 +55,11 @@ def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[R
 
 
 def running_release(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | None:
-    """The id of what the chat runs now, which is in no record where it is half of one release and half of
-    another; None where it runs nothing.
+    """The id of what the chat runs now; it is in no record if aliases and stage belong to different releases.
+    None if nothing runs.
 
-    A release of before there was one of the functions runs where all that it knows of is as it was: a
-    rollback to it leaves that function where it is, and nothing invokes it.
+    A release from before a function was added runs if all functions that it has are at its versions: a
+    rollback to it leaves the new function unchanged, and nothing invokes that.
     """
     aliases = {each.function: each.runs for each in live.values() if isinstance(each, Alias)}
     front = live.get((Stage.kind, stage))
@@ -79,18 +80,19 @@ def running_release(live: State, stage: str, records: Sequence[ReleaseRecord]) -
 
 
 def release_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) -> str:
-    """What to write down as having run before `release`; "" for nothing. `ran` is what did when all was read.
+    """The release to store as the one that ran before `release`; "" for none. `ran` is what ran when the chat
+    was read.
 
-    Where an earlier try was killed that is half of one and half of another, or `release` already: then it
-    is what was deployed last.
+    After an interrupted deploy that may be a mixture of two releases, or `release` itself: then it is the one
+    deployed last.
     """
     others = [each.release.name for each in records if each.release.name != release]
     return ran if ran in others else next(iter(others), "")
 
 
 def previous_release(records: Sequence[ReleaseRecord], current: str | None) -> Release:
-    """What a rollback without a name goes back to: what ran before `current` was deployed; where nothing did,
-    the one deployed before it; where `current` is none of them, the last. Raises ChatError, exit 4."""
+    """The release that a rollback without a name returns to: the one that ran before `current` was deployed;
+    else the one deployed before it; if `current` is not recorded, the latest. Raises ChatError, exit 4."""
     ids = [each.release.name for each in records]
     ran = {each.release.name: each.before for each in records}.get(current or "", "")
     if ran in ids and ran != current:
@@ -120,7 +122,8 @@ def find_release(records: Sequence[ReleaseRecord], name: str) -> Release:
 
 
 def state_after_rollback(live: State, release: Release, stage: str) -> State:
-    """`live` with aliases and stage as in `release`. Raises ChatError, exit 4, where parts of it are gone."""
+    """`live` with aliases and stage as in `release`. Raises ChatError, exit 4, if parts of the release were
+    deleted."""
     missing = missing_parts(live, release)
     stage_now = live.get((Stage.kind, stage))
     if missing or not isinstance(stage_now, Stage):
@@ -136,7 +139,7 @@ def state_after_rollback(live: State, release: Release, stage: str) -> State:
 
 
 def missing_parts(live: State, release: Release) -> list[str]:
-    """What `release` would need and is gone."""
+    """The parts of `release` that do not exist any more."""
     versions = {(each.function, each.runs) for each in live.values() if isinstance(each, Version)}
     missing = [f"a version of {name}" for name, runs in release.functions if (name, runs) not in versions]
     has_deployment = (Deployment.kind, release.deployment) in live
@@ -144,12 +147,12 @@ def missing_parts(live: State, release: Release) -> list[str]:
 
 
 def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
-    """What a release changed against the one before it, as a person would say it; what became of all
-    functions alike is said once."""
+    """The differences between a release's settings and the previous ones, as readable lines; a difference
+    that all functions share is one line."""
     old, new = dict(before), dict(settings)
     things_by_text: dict[str, list[str]] = {}
     for name in sorted({*old, *new}):
-        # An attribute that a later version of this tool knows of is not there at an earlier release.
+        # Earlier releases lack attributes that a later version of the tool added.
         if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
             text = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
@@ -162,11 +165,12 @@ def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
 
 
 def outdated_resources(wanted: State, live: State) -> list[Resource]:
-    """What `deploy` removes because it is too old to go back to; nothing that is in use once it has moved."""
+    """The resources that `deploy` deletes because they are too old for a rollback; never one that is in use
+    afterwards."""
     versions: list[Resource] = [*_old_versions(wanted, live)]
     deployments = _old_deployments(wanted, live)
     outdated_keys = {key(each) for each in (*versions, *deployments)}
-    # A function that goes takes its versions with it.
+    # Deleting a function deletes its versions.
     deleted_functions = {
         each.name
         for resource_key, each in live.items()
@@ -178,7 +182,7 @@ def outdated_resources(wanted: State, live: State) -> list[Resource]:
         if resource_key not in outdated_keys
         and not (isinstance(each, Version) and each.function in deleted_functions)
     }
-    # What is wanted will be there by then; the others have to be complete.
+    # Wanted releases are about to be complete; others are deleted if a part is missing.
     releases = [
         each
         for resource_key, each in live.items()
@@ -197,7 +201,8 @@ def _old_versions(wanted: State, live: State) -> list[Version]:
         ]
         versions.sort(key=lambda each: each.number, reverse=True)
         same = [each for each in versions if each.runs == want.runs]
-        # An alias that is as wanted stays where it is; one that moves goes to the newest alike, or a new one.
+        # An unchanged alias stays on its version; a moved one uses the newest identical version, or a new
+        # one.
         stays = live.get(resource_key) == want
         keep = {each.name for each in versions[: VERSIONS_KEPT - (not same and not stays)]}
         keep |= {each.name for each in versions if stays and each.held_by}
@@ -208,7 +213,7 @@ def _old_versions(wanted: State, live: State) -> list[Version]:
 
 
 def _old_deployments(wanted: State, live: State) -> list[Deployment]:
-    # Listed in the order of their making, as far as that goes: times are in seconds.
+    # Sorted by creation, as far as that is known: times are in seconds.
     deployments = [each for each in live.values() if isinstance(each, Deployment)][::-1]
     deployments.sort(key=lambda each: each.created, reverse=True)
     front = [each for each in wanted.values() if isinstance(each, Stage)]

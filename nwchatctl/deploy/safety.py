@@ -1,4 +1,4 @@
-"""What must not be done by a plan, said before anything is done."""
+"""Checks that refuse a plan before anything is changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nwchatctl.errors import ChatError
 
 
 def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
-    """Raises ChatError where a name that the chat needs belongs to something without its tags."""
+    """Raises ChatError if a name that the chat needs belongs to a resource without its tags."""
     conflicts = [f"{kind} {name}" for kind, name in foreign]
     if conflicts:
         raise ChatError(
@@ -29,7 +29,7 @@ def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
 
 
 def refuse_other_keys(plan: Plan) -> None:
-    """Raises ChatError where a table has another key than the chat needs: only a new table could have it."""
+    """Raises ChatError if a table has another key than the chat needs: only a new table could have it."""
     for change in plan.changes:
         if (
             isinstance(change, Update)
@@ -47,7 +47,7 @@ def refuse_other_keys(plan: Plan) -> None:
 
 
 def removals(plan: Plan) -> tuple[Change, ...]:
-    """The changes that take something away, which want consent; what is too old to be of use does not."""
+    """The deletes that need confirmation; deletes of outdated resources do not."""
     return tuple(
         each
         for each in plan.changes
@@ -58,13 +58,13 @@ def removals(plan: Plan) -> tuple[Change, ...]:
 def plan_destroy(
     live: State, *, deploys: str, delete_data: bool, keep_logs: bool
 ) -> tuple[Plan, tuple[Key, ...]]:
-    """What `destroy` removes, and what it leaves.
+    """The plan of `destroy`, and the keys of what it keeps.
 
-    The APIs go first, so that nothing runs any more; what lies inside it and inside functions goes
-    with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
-    `deploys` goes last: it holds the lock.
+    The APIs are deleted first, so that nothing runs any more; their parts and those of functions are deleted
+    with them. Tables are kept unless `delete_data`, log groups are deleted unless `keep_logs`. The tool's own
+    table `deploys` is deleted last: it has the lock.
     """
-    # API Gateway deletes neither a stage nor an API that a domain leads to; ACM no certificate in use.
+    # API Gateway deletes neither a stage nor an API with a mapped domain; ACM deletes no certificate in use.
     names: list[tuple[type[Resource], ...]] = [(DnsRecord,), (ApiMapping,), (Domain,)]
     layers = [
         *names,

@@ -1,4 +1,4 @@
-"""What the settings ask for, as a `State`: the one place that knows how this chat is wired on AWS."""
+"""The desired state of a chat according to its settings: the only place that knows its structure on AWS."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ ROUTES = {
     "onMessage": "message",
     "ping": "ping",
 }
-"""Route key → integration. The one that is not a function's is the MOCK that answers pings."""
+"""Route key → integration. The only integration without a function is the MOCK that answers pings."""
 
 ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
-"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator,
-`HISTORY` by an API of its own."""
+"""The functions behind routes. `FANOUT` is invoked by `message`, by itself and by the operator, `HISTORY` by
+its own API."""
 
 PONG = '{"type":"pong"}'
 
 _STATEMENT_IDS = {"$connect": "connect", "$disconnect": "disconnect", "$default": "default"}
-"""A StatementId allows letters, digits, - and _ only (Lambda AddPermission), so no `$`."""
+"""StatementIds by route key: they allow only letters, digits, - and _ (Lambda AddPermission), so no `$`."""
 
 _TIMEOUT_MS = 29_000
 """The longest that API Gateway waits for an integration (WebSocket quotas)."""
@@ -69,10 +69,10 @@ def desired_state(
     history_id: str = HISTORY_API_ID,
     domain_resources: Iterable[Resource] = (),
 ) -> State:
-    """The whole chat as it should be. `api_id` and `history_id` stay tokens until there are those APIs.
+    """The desired state of the whole chat. `api_id` and `history_id` are placeholders until those APIs exist.
 
-    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it; `domain_resources` is what the chat's
-    names need (`addresses`).
+    `code_sha256` is the base64 digest of the functions' zip, as Lambda returns it; `domain_resources` are the
+    resources of the chat's domains (`domains.plan`).
     """
     chat = _Chat(settings, location, code_sha256, api_id, history_id).state()
     return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in domain_resources))}
@@ -154,7 +154,7 @@ class _Chat:
         return [authorizer(uri)] if self.functions.tokens else []
 
     def token_resources(self) -> list[Resource]:
-        """What the authorizer needs beside its function."""
+        """The resources that the authorizer needs beside its function."""
         if not self.functions.tokens:
             return []
         function = self.names.function(AUTHORIZE)
@@ -180,7 +180,7 @@ class _Chat:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        # Connections are worth nothing after two hours; messages are what people come back for.
+        # Connections are worthless after two hours; messages are the data to protect.
         on_demand = "PAY_PER_REQUEST"
         return (
             Table(

@@ -1,4 +1,4 @@
-"""Which certificate a name gets: the one that is given, one that ACM has, or one that we request."""
+"""Chooses the certificate of a name: the configured one, one in ACM, or a new one."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _STATES = {
     "REVOKED": ("certificate_revoked", "was revoked"),
     "FAILED": ("certificate_failed", "was refused by its authority"),
 }
-"""The error of a given certificate in each of ACM's states but those of a good and of an expired one."""
+"""The error of a configured certificate, by ACM's status; not for issued and expired ones."""
 
 _UNUSABLE = {
     "private": "is a private authority's, which browsers do not trust",
     "acme": "was issued over ACME, so that its key is not ACM's, and API Gateway cannot use it",
     "cloudfront": "is managed by CloudFront, and nobody else can use it",
 }
-"""Why a given certificate can never be used; the error's code is `certificate_` and the word."""
+"""Why a configured certificate can never be used; the error's code is `certificate_` and the key."""
 
 MAX_NAME_CHARS = 64
-"""Of the name that a certificate is requested for (RequestCertificate, DomainName)."""
+"""The maximum length of the name that a certificate is requested for (RequestCertificate, DomainName)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateChoice:
-    """`source` is given, found or requested. `found` is None where one has yet to be requested; `own`:
-    whether it is one that we requested, and keep."""
+    """A chosen certificate. `source` is given, found or requested. `found` is None if it has yet to be
+    requested; `own`: the tool requested it, and keeps it."""
 
     source: str
     found: FoundCertificate | None
@@ -57,8 +57,8 @@ def choose_certificate(
 ) -> CertificateChoice:
     """The certificate for `want`, whose live domain is `domain`.
 
-    Raises ChatError for a given one that will not do, each reason with its own code, and for a name that
-    none can be requested for.
+    Raises ChatError if a configured certificate cannot be used, each reason with its own code, or if none can
+    be requested for the name.
     """
     if want.certificate_arn:
         given = _given_certificate(want, facts, location, now_ms)
@@ -86,8 +86,8 @@ def choose_certificate(
 def _rank(
     each: FoundCertificate, name: str, current: str, own_found: FoundCertificate | None
 ) -> tuple[bool, bool, bool, int, str]:
-    """What is in use stays, so that two that are as good do not take turns; then ours, then one made for
-    the name, then the one that is valid longest."""
+    """The rank of a certificate. The one in use is kept, so that two equal ones do not alternate; then the
+    chat's own, then one made for the name, then the one that is valid longest."""
     return (
         each.arn != current,
         each != own_found,

@@ -1,4 +1,4 @@
-"""What the chat needs to answer on its names, and what is in the way of it."""
+"""The resources that the chat's domain names need, and the problems that prevent them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from nwchatctl.deploy.model.string_map import StringMap, has_tags
 from nwchatctl.errors import ChatError
 
 APEX_LABELS = 2
-"""`example.com` is likely a zone's own name, where a CNAME must not be (RFC 1034)."""
+"""`example.com` is probably the apex of a zone, where a CNAME is not allowed (RFC 1034)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRecordToCreate:
-    """A record that somebody has to create where DNS lives; as `--json` has it."""
+    """A record that the operator has to create in another DNS service; as in `--json`."""
 
     name: str
     type: str
@@ -44,8 +44,8 @@ class DnsRecordToCreate:
 
 @dataclass(frozen=True, slots=True)
 class DomainPlan:
-    """How one name stands. `certificate` is the chosen one, None where it has yet to be requested; `domain`
-    is the live one. `zone` is the id of the hosted zone, "" where DNS lives elsewhere."""
+    """The plan for one name. `certificate` is the chosen one, None if it has yet to be requested; `domain` is
+    the live one. `zone` is the id of the hosted zone, "" if DNS is not in Route 53."""
 
     config: DomainConfig
     source: str
@@ -56,7 +56,8 @@ class DomainPlan:
     resources: tuple[Resource, ...]
 
     def to_create(self, target: str = "") -> tuple[DnsRecordToCreate, ...]:
-        """The records to create elsewhere, those that are known; `target` where the domain was just made."""
+        """The records to create in another DNS service, as far as they are known; `target` if the domain was
+        just created."""
         if self.zone:
             return ()
         found = []
@@ -71,7 +72,7 @@ class DomainPlan:
 
 @dataclass(frozen=True, slots=True)
 class DomainPlans:
-    """All names. `resources` are wanted; where there is a problem with a name, they are as they are."""
+    """The plans of all names. `resources` are desired; those of a name with a problem stay as they are."""
 
     plans: tuple[DomainPlan, ...] = ()
     problems: tuple[ChatError, ...] = ()
@@ -87,7 +88,8 @@ def plan_domains(
     own: Mapping[str, str],
     now_ms: int,
 ) -> DomainPlans:
-    """What the names need. `tags` go on everything, `own` are those by which the chat knows its own."""
+    """The plans for the names. `tags` are the tags of all resources, `own` those that mark a resource as the
+    chat's."""
     plans, problems, resources = [], [], list[Resource]()
     for want in wanted:
         try:
@@ -144,7 +146,7 @@ def _refuse_domain(
         return
     if has_tags(domain.tags, own):
         if domain.endpoint_type == "EDGE":
-            # Its certificate is us-east-1's, and WebSocket APIs cannot be mapped to it.
+            # Its certificate is in us-east-1, and WebSocket APIs cannot be mapped to it.
             raise ChatError(
                 f"the domain name {want.name} is edge-optimised, and the chat needs a regional one",
                 hint=f"delete it, so that a deploy makes one: aws apigatewayv2 delete-domain-name "
@@ -174,7 +176,7 @@ def _refuse_mapping(want: DomainConfig, facts: DomainFacts) -> None:
     for each in facts.mappings:
         mapped_api = HISTORY_API_ID if each.api == facts.history else API_ID
         if (each.domain, each.key) == (want.name, "") and each.api in facts.apis and mapped_api != want.api:
-            # Turned at once it would take the name from the one before the other one's is ready.
+            # Done in one step, it would take the name from one API before the other's name is ready.
             raise ChatError(
                 f"{want.name} leads to {'the history API' if mapped_api == HISTORY_API_ID else 'the chat'}, "
                 f"and {want.setting} wants it for the other one",

@@ -1,4 +1,4 @@
-"""In which hosted zone a name's records belong, and what may stand there already."""
+"""Finds the hosted zone of a name's records, and checks for conflicting records."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nwchatctl.deploy.domains.facts import (
 from nwchatctl.errors import ChatError
 
 ADDRESSES = ("A", "AAAA", "CNAME")
-"""The types of record by which a name is found; what else is at the name is none of ours."""
+"""The record types that resolve a name; other types at the name do not matter."""
 
 
 def zone_for(want: DomainConfig, zones: Sequence[Zone]) -> Zone | None:
-    """The zone of `want`'s records, None where DNS lives elsewhere.
+    """The zone of `want`'s records, None if DNS is not in Route 53.
 
-    Raises ChatError `zone_missing`, `zone_private`, `zone_name` for a zone that was given, `zone_ambiguous`
-    and `zone_private_only` where none was.
+    Raises ChatError `zone_missing`, `zone_private`, `zone_name` for a configured zone, `zone_ambiguous` and
+    `zone_private_only` if none is configured.
     """
     setting = f"{want.section}.zone_id"
     if want.zone_id == NO_ZONE:
@@ -73,7 +73,7 @@ def _given_zone(want: DomainConfig, zones: Sequence[Zone], setting: str) -> Zone
 
 
 def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str, str]:
-    """The zone of each name that has one and one only."""
+    """The zone id of each name that has exactly one."""
     found: dict[str, str] = {}
     for want in wanted:
         try:
@@ -88,8 +88,8 @@ def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str,
 def refuse_records(
     want: DomainConfig, zone: Zone, facts: DomainFacts, own: Mapping[str, str], region: str
 ) -> None:
-    """Raises ChatError `record_taken` where the name leads somewhere that is not ours, `zone_delegated` where
-    another zone answers for it."""
+    """Raises ChatError `record_taken` if a record of another owner has the name, `zone_delegated` if another
+    zone answers for it."""
     records = [each for each in facts.records if (each.zone, each.name) == (zone.id, want.name)]
     below = set(names_below(zone.name, want.name))
     delegated = {
