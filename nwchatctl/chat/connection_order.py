@@ -1,4 +1,4 @@
-"""Connections in the order that somebody wants, without holding more than a bounded number. Pure."""
+"""Sorts connections, in bounded memory. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nwchat.model.rows import Connection
 from nwchatctl.chat.connection_rows import last_activity
 
 MAX_SORTED = 10_000
-"""Connections that are held to be put in order: some 10 MB."""
+"""The maximum of connections to sort: some 10 MB."""
 
 Key = Callable[[Connection], tuple[bool, int | str]]
 
@@ -21,7 +21,7 @@ KEYS: dict[str, Key] = {
     "name": lambda each: _text_key(each.uname),
     "address": lambda each: _text_key(each.source_ip),
 }
-"""The longest connected first; the longest silent first; by text, those without one last."""
+"""Sort keys: oldest connection first; longest inactive first; by text, empty ones last."""
 
 
 def _time_key(ms: int | None) -> tuple[bool, int]:
@@ -40,9 +40,11 @@ def sort_connections(
     on_unsorted: Callable[[], None] = lambda: None,
     max_sorted: int = MAX_SORTED,
 ) -> Iterator[Connection]:
-    """At most `limit` of `found`, the first by `key`; as they come for None, and if they are too many.
+    """At most `limit` of `found`, the first by `key`; unsorted if `key` is None or there are more than
+    `max_sorted`.
 
-    Then `on_unsorted` is told of it, before the first is given. Reads no more of `found` than it needs.
+    In the latter case `on_unsorted` is called before the first is yielded. Reads no more of `found` than
+    needed.
     """
     if key is None:
         yield from islice(found, limit)

@@ -1,8 +1,8 @@
-"""Every row asked about at API Gateway, and the rows of the gone deleted. Pure but for the transport.
+"""Checks every row at API Gateway, and deletes the rows of closed connections. Pure except for the transport.
 
-410 is the only proof that a socket is gone. What else comes instead of an answer proves nothing: such a row
-has failed, and stays. A row is deleted on condition that it is still as it was read, so one whose id is
-another socket's by now stays as well, and is asked about again the next time.
+Only status 410 proves that a connection is closed. Any other error proves nothing: the row counts as failed
+and stays. A row is deleted on condition that it has not changed since it was read, so a row whose id was
+reused stays, and is checked again by the next run.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from nwchat.delivery.targets import ConnectionPosts, RowDeletion
 
 MAX_PENDING_DELETES = 5_000
-"""Rows that wait to be deleted at once: this bounds the rest of it."""
+"""The maximum of rows that wait for deletion, which bounds the memory."""
 MAX_DELETE_DELAY_SECONDS = 2.0
-"""How long one may wait: what is lost when it is stopped, or killed."""
+"""Seconds that a row may wait for deletion: what an interruption can lose."""
 DELETES_A_SECOND = 4_000.0
-"""What a new table on demand takes (AWS's developer guide); an older one may take more."""
+"""The capacity of a new on-demand table (AWS's developer guide); an older one may have more."""
 
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """What became of each row that was `checked`, which is exactly one of these things:
+    """The result of a prune. Each `checked` row is counted in exactly one of these:
 
         checked = alive + deleted + kept_young + changed + left + absent + failed
 
-    `alive`: its socket is there, or was until it was closed now. Of all others that were answered, the socket
-    is `gone`. Then the row was `deleted`; or spared, as `kept_young`; or not touched because it had `changed`
-    since it was read, or was no longer there (the word of a $disconnect, or of our own deletion, came late);
-    or `left`, because of a dry run or because it was stopped; or there was no row, `absent`. `failed`: no
-    answer that proves anything, or a deletion that failed.
+    `alive`: its connection is open, or was until this run closed it. Of all others with a response, the
+    connection is `gone`. Then the row was `deleted`; or kept because it is new, `kept_young`; or kept because
+    it `changed` after it was read or was deleted by then (a $disconnect, or a late response to this run's own
+    deletion); or `left`, because of a dry run or a stop; or there was no row, `absent`. `failed`: no
+    conclusive response, or a failed deletion.
 
-        gone = deleted + kept_young + changed + left + absent + those of the failed whose deletion failed
+        gone = deleted + kept_young + changed + left + absent + those failed whose deletion failed
 
-    `retries` are attempts beyond the first. `cut_short`: it was stopped before all were asked about, and
-    deleted where they are gone. `reasons`: why something failed, with how often.
+    `retries` are attempts after the first. `cut_short`: the run stopped before all were checked and the rows
+    of closed connections deleted. `reasons`: why requests failed, with counts.
     """
 
     checked: int = 0
@@ -66,7 +66,7 @@ class PruneResult:
 
 
 Tick = Callable[[PruneResult], str]
-"""Told some times a second how far it is; gives a reason to stop, or ""."""
+"""Receives the progress a few times a second; returns a reason to stop, or ""."""
 
 
 def prune(
@@ -80,10 +80,11 @@ def prune(
     tick: Tick = lambda result: "",
     on_outcome: Callable[[Recipient, Outcome], None] = lambda recipient, outcome: None,
 ) -> PruneResult:
-    """Asks about all of `source`, whose `note` is a Standing, by `requests` (GET), or closes them (DELETE).
+    """Sends `requests` for all of `source`, whose `note` is a RowAge: checks them (GET) or closes them
+    (DELETE).
 
-    Without `row_deletion` nothing is deleted. `clock` gives seconds. `on_outcome` is told of each one's answer, once.
-    What `source` raises goes through, once all that it gave are settled.
+    Without `row_deletion` nothing is deleted. `clock` returns seconds. `on_outcome` receives each outcome
+    once. An error of `source` is raised once all its items have an outcome.
     """
     counter = _PruneCounter(on_outcome)
     rate_limiter, deletes = rate_limiter or RateLimiter(), RateLimiter(DELETES_A_SECOND)
@@ -139,7 +140,8 @@ def _delete_rows(
 
 
 class _PruneCounter:
-    """Counts, and keeps those to be deleted until they are. `pending` are deletions begun and not done."""
+    """Counts outcomes, and holds the rows to delete. `pending` are deletions that were started and not
+    finished."""
 
     def __init__(self, on_outcome: Callable[[Recipient, Outcome], None]) -> None:
         self.to_delete: list[Recipient] = []
@@ -150,7 +152,7 @@ class _PruneCounter:
         self._reasons = Reasons()
 
     def record_status(self, recipient: Recipient, outcome: Outcome) -> None:
-        """Takes note of what API Gateway said."""
+        """Records the outcome of a request to API Gateway."""
         self._counts["checked"] += 1
         self._counts["retries"] += outcome.retries
         match outcome:
@@ -175,7 +177,7 @@ class _PruneCounter:
                 self.to_delete.append(recipient)
 
     def record_delete(self, _: Recipient, outcome: Outcome) -> None:
-        """Takes note of what DynamoDB said."""
+        """Records the outcome of a deletion."""
         self.pending -= 1
         self._counts["retries"] += outcome.retries
         match outcome:
@@ -189,7 +191,7 @@ class _PruneCounter:
                 assert_never(outcome)
 
     def count_undeleted(self) -> int:
-        """Those that are gone and not deleted by now stay: how many."""
+        """Counts the rows that were not deleted by now, and drops them; returns their number."""
         left = len(self.to_delete) + self.pending
         self.to_delete, self.pending = [], 0
         self._counts["left"] += left

@@ -1,4 +1,4 @@
-"""What API Gateway says of connections. Pure but for the transport."""
+"""The status of connections at API Gateway. Pure except for the transport."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from nwchat.delivery.targets import ConnectionPosts
 
 CHUNK_SIZE = 1_000
-"""Connections that are asked about together, and held meanwhile."""
+"""Connections that are checked together, and held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """What API Gateway knows of an open connection; times are epoch ms."""
+    """API Gateway's data about an open connection; times are epoch ms."""
 
     connected_at: int | None = None
     last_active_at: int | None = None
@@ -36,7 +36,7 @@ class ConnectionInfo:
 def fetch_outcomes(
     transport: Transport, requests: ConnectionPosts, ids: Iterable[str], rate_limiter: RateLimiter
 ) -> dict[str, Outcome]:
-    """What became of each question. Raises what the credentials do."""
+    """The outcome of a request for each id. Raises errors of the credentials."""
     outcomes: dict[str, Outcome] = {}
 
     def settle(recipient: Recipient, outcome: Outcome) -> None:
@@ -52,7 +52,7 @@ def fetch_outcomes(
 
 
 def is_open(outcome: Outcome | None) -> bool | None:
-    """Whether the connection is open; None where that is not known."""
+    """Whether the connection is open; None if unknown."""
     if isinstance(outcome, Open):
         return True
     return False if isinstance(outcome, Gone) else None
@@ -61,7 +61,7 @@ def is_open(outcome: Outcome | None) -> bool | None:
 def verify(
     transport: Transport, requests: ConnectionPosts, found: Iterable[Connection], rate_limiter: RateLimiter
 ) -> Iterator[tuple[Connection, bool | None]]:
-    """Each of `found`, in their order, and whether it is open."""
+    """Each of `found`, in order, with whether it is open (None if unknown)."""
     rest = iter(found)
     while chunk := list(islice(rest, CHUNK_SIZE)):
         outcomes = fetch_outcomes(transport, requests, (each.connection_id for each in chunk), rate_limiter)
@@ -70,7 +70,7 @@ def verify(
 
 
 def parse_info(body: bytes) -> ConnectionInfo:
-    """What an answer to GET says. AWS writes `connectedAt`, in ISO 8601; emulators write what they like."""
+    """The data in a response to GET. AWS writes `connectedAt`, in ISO 8601; emulators use other spellings."""
     try:
         fields = _lower(json.loads(body or b"{}"))
     except (ValueError, RecursionError):

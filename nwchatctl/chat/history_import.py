@@ -1,7 +1,7 @@
-"""Messages out of files: the lines of `history export`, and the site's own `{"new_chats": {"chats": […]}}`.
+"""Reads messages from files: lines of `history export`, or the site's `{"new_chats": {"chats": […]}}`.
 
-Nothing in a file is trusted, and nothing but its one bad line is lost. A message keeps its id; one without
-gets an id made of what it says, so that the same file gives the same ids at every import.
+Nothing in a file is trusted, and a bad line affects no other. A message keeps its id; one without gets an id
+derived from its content, so that the same file gives the same ids at every import.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.timestamps import LAST_MS, parse_ms
 
 MAX_SITE_BYTES = 16 * 1024 * 1024
-"""Bytes of a file that is one object, which has to be read whole: some 80,000 chats."""
+"""The maximum of bytes of a file that is one object, which is read as a whole: some 80,000 chats."""
 
 MAX_ITEM_BYTES = 400 * 1024 - 512
-"""Bytes of a message and its names: what DynamoDB takes in an item, less keys, numbers and names."""
+"""The maximum of bytes of a message and its names: DynamoDB's limit of an item, less keys, numbers and
+attribute names."""
 
 
 _MAX_REMEMBERED = 4096
-"""Messages without an id that are remembered, to tell the second of two that are the same in everything."""
+"""The number of messages without an id that are remembered, to distinguish identical ones."""
 
 _UNAMES, _SENDERS, _NUMBERS = ("uname", "username", "name"), ("sender_id", "user_id"), ("chat_id", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidLine:
-    """What cannot be imported: `number` is that of its line (of its chat, in the site's object)."""
+    """A line that cannot be imported: `number` is that of the line (of the chat, in the site's object)."""
 
     number: int
     reason: str
@@ -47,17 +48,17 @@ ReadResult: TypeAlias = Message | InvalidLine
 
 
 class InvalidMessage(ValueError):
-    """Why an object is no message."""
+    """The reason why an object is no message."""
 
 
 # What a file holds ----------------------------------------------------------------------------
 
 
 def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[ReadResult]:
-    """Every message of `source`, and what is none; a line at a time but for the site's object.
+    """Every message of `source`, and every invalid line; reads line by line except for the site's object.
 
-    None is of a time after `latest_ms` (epoch ms): whoever asks for what came after such a one would get
-    nothing until then.
+    A message later than `latest_ms` (epoch ms) is invalid: a client that asks for messages after it would get
+    none until then.
     """
     lines = _lines(source)
     first = next((each for each in lines if each[1] is None or each[1].strip()), None)
@@ -69,10 +70,10 @@ def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[ReadResult]:
         case list():
             for number, chat in enumerate(site_content, 1):
                 yield parse(number, chat)
-            # Where it was one line, others may follow.
+            # If the object was a single line, others may follow.
             yield from _read_lines(lines, parse)
         case bytes():
-            # It only looked like one object.
+            # It is not the site's object.
             yield from _read_lines(enumerate(site_content.splitlines(keepends=True), first[0]), parse)
         case None:
             yield from _read_lines(chain((first,), lines), parse)
@@ -93,8 +94,8 @@ def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _site(first: bytes, source: BinaryIO) -> list[object] | bytes | None:
-    """The chats of the site's object, if that is what begins with the line `first`; the bytes read to find
-    out, if it is not; None where that line says already that it is not."""
+    """The chats of the site's object, if `first` begins one; the bytes read so far, if it turns out to be
+    none; None if the line itself shows that it is none."""
     try:
         return chats_of(json.loads(first))
     except (ValueError, RecursionError):
@@ -159,8 +160,8 @@ def _read(number: int, value: object, make_id: IdGenerator, latest_ms: int) -> R
 
 
 def message_of(fields: Mapping[str, object], make_id: Callable[[Message, int | None], str]) -> Message:
-    """A message as the export, the site or a client spells it; `make_id` makes an id for one without.
-    Raises Unfit."""
+    """A message in the export's, the site's or a client's spelling; `make_id` makes an id for one without.
+    Raises InvalidMessage."""
     text = fields.get("message")
     if not isinstance(text, str):
         raise InvalidMessage("message must be a string")
@@ -208,7 +209,7 @@ def _name(fields: Mapping[str, object], keys: tuple[str, ...]) -> str:
 
 
 def _number(fields: Mapping[str, object]) -> int | None:
-    """The number that the site's database gave it."""
+    """The message's number in the site's database."""
     for key in _NUMBERS:
         value = str(fields.get(key, ""))
         if re.fullmatch(r"[0-9]{1,12}", value):
@@ -217,8 +218,8 @@ def _number(fields: Mapping[str, object]) -> int | None:
 
 
 def _date(value: object, key: str) -> int:
-    """Epoch ms, out of that, of epoch seconds or of ISO 8601, which is UTC where it doesn't say: a file means
-    the same on every machine. Beside an id of ours it is always ms, and may be missing."""
+    """Epoch ms from epoch ms, epoch seconds or ISO 8601, which is UTC without an offset: a file means the
+    same on every machine. Beside one of the chat's own ids it is always ms, and optional."""
     if value is None and key:
         return ulid_time(key)
     text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
@@ -229,9 +230,9 @@ def _date(value: object, key: str) -> int:
 
 
 class IdGenerator:
-    """Makes ids that are the same whenever the same messages come: of the time, the content, and how many
-    were like it before. The site's number stands in front of the content and so keeps the order of messages
-    of the same time, as long as there is one."""
+    """Makes the same ids for the same messages: from the time, the content, and the number of identical
+    messages before. The site's number, if any, precedes the content and so keeps the order of messages with
+    the same time."""
 
     def __init__(self) -> None:
         self._alike: OrderedDict[bytes, int] = OrderedDict()

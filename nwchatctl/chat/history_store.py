@@ -1,4 +1,4 @@
-"""What was read out of a file, on its way into the history: some at a time, and counted."""
+"""Stores imported messages in batches, and counts them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from nwchat.model.wire import Message
 from nwchatctl.chat.history_import import InvalidLine, ReadResult
 
 MAX_REASONS = 100
-"""Bad lines whose reasons are kept; all are counted."""
+"""The number of invalid lines whose reasons are kept; all are counted."""
 
 BATCH = 25
-"""Writes in one BatchWriteItem at most (DynamoDB API reference)."""
+"""DynamoDB's maximum of writes in one BatchWriteItem (API reference)."""
 
 
 @dataclass
 class ImportCounts:
-    """How far an import is."""
+    """The progress of an import."""
 
     imported: int = 0
     expired: int = 0
@@ -39,7 +39,8 @@ def store(
     now_ms: Callable[[], int],
     progress: Callable[[int], None],
 ) -> None:
-    """Puts every message with its expiry (epoch s), some at a time; what is stored counts in `counts` then."""
+    """Stores every message with its expiry (epoch seconds), in batches; `counts` is updated after each
+    batch."""
     batch: dict[str, tuple[Message, int]] = {}
     waiting = 0
 
@@ -61,7 +62,7 @@ def store(
         if is_expired(until, now_ms()):
             counts.expired += 1
             continue
-        # Of two with one id the later is what stays; DynamoDB refuses both in one batch.
+        # Of two messages with one id the later remains; DynamoDB refuses both in one batch.
         batch[each.id] = (each, until)
         waiting += 1
         if len(batch) == BATCH:

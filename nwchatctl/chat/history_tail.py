@@ -1,12 +1,12 @@
-"""Following the history: the last messages, and then each new one once, in the order of their ids.
+"""Follows the history: the last messages, and then each new one once, in the order of ids.
 
-Ids are made from the clocks of many function instances, and a message may be stored a while after its id was
-made. So a message is held back for a short time after it was first seen, in which those with lesser ids
-come in. What comes later than that is found by looking back now and then, and printed then, out of order.
+Ids are made from the clocks of many function instances, and a message may be stored some time after its id
+was made. So a message is delayed for a short time after it was first read, in which messages with smaller ids
+can arrive. Later ones are found by looking back at intervals, and printed then, out of order.
 
-A poll reads what follows the greatest id that was printed, and nothing in a quiet chat. What is remembered is
-bounded by the time looked back over, not by how long one follows. Our own clock only bounds what a function's
-clock that is ahead can do; where ours is wrong, polls read more, and miss nothing.
+A poll reads what follows the greatest printed id, and nothing in a quiet chat. The memory is bounded by the
+time to look back, not by the duration of following. The local clock only limits the effect of a function's
+clock that is ahead; if the local clock is wrong, polls read more, and miss nothing.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from nwchat.model.wire import Message
 from nwchatctl.chat.history_filter import MessageFilter
 
 SETTLE_SECONDS = 2.0
-"""How long a message is held back after it was first seen. Clocks of functions differ by milliseconds (Amazon
-Time Sync), and a write that is throttled is repeated within a second or two."""
+"""How long a message is delayed after it was first read. Clocks of functions differ by milliseconds (Amazon
+Time Sync), and a throttled write is retried within a second or two."""
 
 LOOK_BACK_MS = 60_000
-"""How late a message may be stored, after one with a greater id was printed, to be found all the same. A
-function that stores one has ended by then, its retries included (functions.timeout_seconds is 29 at most)."""
+"""How late a message may be stored, after one with a greater id was printed, and still be found. The function
+that stores it has ended by then, including retries (functions.timeout_seconds is at most 29)."""
 
 POLL_SECONDS = 1.0
 
 LOOK_BACK_EVERY = 10
-"""Of so many polls, one looks back."""
+"""One poll of so many looks back."""
 
 LONGEST_WAIT = 30.0
-"""Seconds that polls of an outage are apart, on top of POLL_SECONDS; drawn below a bound that doubles."""
+"""The maximum of additional seconds between polls in an outage; random below a limit that doubles."""
 
 _PAGE, _LOOK_BACK_PAGE = 200, 1000
-"""Rows of a poll, and of one that looks back."""
+"""Rows per page of a poll, and of one that looks back."""
 
 _MAX_PENDING = 2000
-"""So that catching up with a day's messages needs no more memory than with a minute's."""
+"""The limit of pending messages, so that a day's backlog needs no more memory than a minute's."""
 
 _BEGINNING = first_ulid(0)
 
@@ -52,7 +52,8 @@ class MessagePage:
 
 
 class Tail:
-    """`read(after, limit)` reads what follows an id, consistently; `last(limit, wanted)` gives the newest.
+    """Follows the history. `read(after, limit)` reads what follows an id, consistently; `last(limit, wanted)`
+    returns the newest.
 
     `clock_ms` is epoch ms, `monotonic` and `settle` are seconds.
     """
@@ -76,16 +77,16 @@ class Tail:
         self._shown: set[str] = set()
 
     def begin_after(self, after: str | None) -> None:
-        """Everything that follows the id `after` is new to `poll`; None: everything."""
+        """`poll` will return everything after the id `after`; None: everything."""
         self._beginning = self._cursor = after or _BEGINNING
 
     def begin(self, limit: int, wanted: MessageFilter) -> list[Message]:
-        """The newest `limit` of those wanted, oldest first, but for the youngest, which `poll` gives once
-        they have settled; what comes later is new to `poll`. Safe to repeat when it failed."""
+        """The newest `limit` messages that match, oldest first, without the most recent ones: `poll` returns
+        these once they have settled, and everything later. Safe to repeat after a failure."""
         settled_ms = self._settled_ms()
         for newest in self._last(1, MessageFilter()):
             self._cursor = first_ulid(min(_created_ms(newest.id), settled_ms))
-            # The window first: what comes between the two reads is then in the second, or new.
+            # The window first: messages stored between the two reads are then in the second, or new.
             self._shown = {each.id for each in self._window()}
         shown: list[Message] = []
         for each in self._last(limit, wanted) if limit else ():
@@ -104,10 +105,10 @@ class Tail:
             after = found.next
 
     def poll(self) -> Iterator[Message]:
-        """What is new and has settled. A failure is that of `read`; polled again, nothing is lost or given
-        twice."""
+        """New messages that have settled. Raises the errors of `read`; a repeated poll loses and repeats
+        nothing."""
         before, looks_back = self._polls_since_look_back, self._polls_since_look_back >= LOOK_BACK_EVERY
-        # Left so by a poll that fails: the one after an outage looks back.
+        # It stays so after a failure: the poll after an outage looks back.
         self._polls_since_look_back = LOOK_BACK_EVERY
         after: str | None = self._floor() if looks_back else self._cursor
         while after is not None:
@@ -127,7 +128,7 @@ class Tail:
                 self._pending[each.id] = (each, seen)
 
     def _settled_ids(self) -> list[str]:
-        """The ids held long enough, and those before them, in order."""
+        """The ids that have been pending long enough, and smaller ones, in order."""
         limit = self._monotonic() - self._settle
         newest = max((key for key, (_, seen) in self._pending.items() if seen <= limit), default="")
         return sorted(key for key in self._pending if key <= newest)
@@ -136,7 +137,7 @@ class Tail:
         for key in keys:
             message, _ = self._pending.pop(key)
             self._shown.add(key)
-            # A message from a clock that is ahead must not close the way to the others.
+            # A message from a clock that is ahead must not hide later ones.
             self._cursor = max(self._cursor, min(key, first_ulid(self._settled_ms())))
             yield message
         if keys:
@@ -144,7 +145,7 @@ class Tail:
             self._shown = {each for each in self._shown if each > floor}
 
     def _settled_ms(self) -> int:
-        """Epoch ms before which nothing is expected to come any more."""
+        """Epoch ms before which no more messages are expected."""
         return max(self._clock_ms() - round(self._settle * 1000), 0)
 
     def _floor(self) -> str:
@@ -152,14 +153,14 @@ class Tail:
 
 
 def _created_ms(key: str) -> int:
-    """When an id was made, epoch ms; 0 for one that no function made."""
+    """When an id was made, epoch ms; 0 if no function made it."""
     return ulid_time(key) if is_ulid(key) else 0
 
 
 @dataclass(frozen=True, slots=True)
 class OutageHandling:
-    """How outages are borne: `is_transient` says whether a failure is one. `on_lost` is told of its first failure,
-    `on_recovered` of its end. `sleep` takes seconds, `jitter` gives [0, 1)."""
+    """How outages are handled: `is_transient` says whether an error is one. `on_lost` receives its first
+    error, `on_recovered` is called at its end. `sleep` takes seconds, `jitter` returns [0, 1)."""
 
     is_transient: Callable[[Exception], bool]
     on_lost: Callable[[Exception], None]
@@ -169,9 +170,9 @@ class OutageHandling:
 
 
 def follow(tail: Tail, begin: Callable[[], list[Message]], outages: OutageHandling) -> Iterator[Message]:
-    """What `begin` gives and then, for ever, what is new; asks at most once in POLL_SECONDS.
+    """The messages of `begin` and then, for ever, new ones; polls at most once in POLL_SECONDS.
 
-    Failures that pass are outlived, however long they last; others are raised.
+    Transient errors are retried for as long as they last; others are raised.
     """
     failures = 0
     step: Callable[[], Iterable[Message]] = begin

@@ -1,7 +1,7 @@
-"""The smoke test as a script over two sockets and the history API: what is sent, what has to come back, and
-how long it took.
+"""The smoke test: what is sent over two connections and the history API, what has to be received, and how
+long each step takes.
 
-Knows the protocol and no network: sockets, requests and the clock are handed in.
+It uses no network: sockets, requests and the clock are passed in.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from nwchat.model.ids import first_ulid, ulid_time
 from nwchat.model.subprotocol import SUBPROTOCOL
 
 WAIT = 10.0
-"""Seconds that each step may take: a cold start of a function takes one or two."""
+"""The timeout of each step, in seconds: a cold start of a function takes one or two."""
 
 
 PAUSE = 0.5
-"""Seconds between two looks for a message in the history API."""
+"""Seconds between two reads of the history API."""
 
 FIXES = {
     401: "the history API wants a token that this test has not",
@@ -29,12 +29,12 @@ FIXES = {
     429: "more asked than history.request_rate and history.request_burst allow",
     500: "nwchatctl invoke history shows what it raises; nwchatctl deploy repairs what it may not do",
 }
-"""What may be wrong with a history API that answers with such a status."""
+"""The likely cause of an HTTP status of the history API."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryResponse:
-    """What came back over HTTP."""
+    """An HTTP response."""
 
     status: int
     body: str
@@ -42,13 +42,13 @@ class HistoryResponse:
 
 @dataclass(frozen=True, slots=True)
 class HistoryClient:
-    """The history API: `get` asks for a path with its query, at most so many seconds long, and raises OSError
-    where no answer comes; `sleep` waits for so many seconds."""
+    """The history API: `get` requests a path with its query, with a timeout in seconds, and raises OSError
+    without a response; `sleep` takes seconds."""
 
     get: Callable[[str, float], HistoryResponse]
     sleep: Callable[[float], None]
     get_without_token: Callable[[str, float], HistoryResponse] | None = None
-    """As `get`, without a token, where that has to be refused."""
+    """As `get`, without a token, if that has to be refused."""
 
 
 class ChatSocket(Protocol):
@@ -56,7 +56,7 @@ class ChatSocket(Protocol):
 
     @property
     def subprotocol(self) -> str | None:
-        """What the chat chose of the subprotocols that were offered."""
+        """The subprotocol that the chat selected."""
 
     def send(self, text: str) -> None:
         """Sends one text frame."""
@@ -65,12 +65,12 @@ class ChatSocket(Protocol):
         """The next text frame. Raises TimeoutError, or SocketClosed."""
 
     def close(self) -> int:
-        """Closes cleanly; the close code of the other side."""
+        """Closes the connection; returns the close code of the other side."""
 
 
 class SocketClosed(Exception):
-    """The other side closed; the text says with what code and reason. `status` is the HTTP status of a
-    handshake that was refused, None where there was one already."""
+    """The other side closed the connection; the text has its code and reason. `status` is the HTTP status of
+    a refused handshake, None after a successful one."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
@@ -79,7 +79,7 @@ class SocketClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the test: `detail` says what was seen, or what was missing."""
+    """One step of the test: `detail` says what was received, or what was missing."""
 
     name: str
     ok: bool
@@ -89,7 +89,8 @@ class Step:
 
 @dataclass
 class _Frames:
-    """Frames of one socket, those kept that were not waited for yet: order across kinds is not promised."""
+    """The frames of one connection. Frames that are not awaited yet are kept: order across kinds is not
+    guaranteed."""
 
     socket: ChatSocket
     clock: Callable[[], float]
@@ -125,12 +126,12 @@ def smoke(
     identity: Identity | None = None,
     history: HistoryClient | None = None,
 ) -> Iterator[Step]:
-    """Yields a step as soon as it is done; ends after the first that failed.
+    """Yields each step once it is done; ends after the first that failed.
 
-    `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
-    `chat.echo_to_sender` and `chat.max_message_chars`. `get_without_token` connects without a token, where that has
-    to fail, and `identity` is that of the token which `connect` offers; `history` is the history API. Each is
-    None where there is none.
+    `nonce` makes this run's message and client id unique. `echo` and `max_chars` are the settings
+    `chat.echo_to_sender` and `chat.max_message_chars`. `connect_without_token` connects without a token,
+    which has to fail, and `identity` is that of the token which `connect` offers; `history` is the history
+    API. Each is None if it does not apply.
     """
     run = _Run(clock, nonce, echo, max_chars, identity)
     steps: list[tuple[str, Callable[[], str]]] = [
@@ -162,7 +163,7 @@ def smoke(
 
 
 def _check_refusal(connect: Callable[[], ChatSocket]) -> str:
-    """Raises ValueError where whoever has no token comes in, and SocketClosed for another refusal."""
+    """Raises ValueError if a connection without a token is accepted, and SocketClosed for another refusal."""
     try:
         socket = connect()
     except SocketClosed as closed:
@@ -174,7 +175,7 @@ def _check_refusal(connect: Callable[[], ChatSocket]) -> str:
 
 
 def _check_read_refusal(get: Callable[[str, float], HistoryResponse]) -> str:
-    """Raises ValueError where whoever has no token is not told so."""
+    """Raises ValueError if a request without a token does not get status 401."""
     status = get("/messages?limit=1", WAIT).status
     if status != 401:
         raise ValueError(f"somebody without a token was answered HTTP {status} instead of 401")
@@ -203,7 +204,7 @@ class _Run:
         for _ in range(2):
             socket = connect()
             self._open.append(_Frames(socket, self._clock))
-            # A browser would close it. What was chosen instead is not told: it may be the token.
+            # A browser would close it. The selected value is not shown: it may be the token.
             if self._identity and socket.subprotocol != SUBPROTOCOL:
                 raise ValueError(f"the chat did not choose the subprotocol {SUBPROTOCOL}")
         return "two sockets open"
@@ -214,7 +215,7 @@ class _Run:
         return "pong"
 
     def send(self) -> str:
-        # With a token somebody else's name is claimed, which has to say nothing.
+        # With a token, another name is claimed, which the chat has to ignore.
         name = "nwchatctl" if self._identity is None else "somebody else"
         frame = {"action": "onMessage", "message": self._text, "uname": name, "sender_id": name}
         self._send_frame(0, {**frame, "client_id": self._nonce})
@@ -260,7 +261,7 @@ class _Run:
         return f"version {found.get('version')}"
 
     def messages(self, history: HistoryClient) -> str:
-        """Asks for what follows the beginning of the millisecond of its id: it is among the first there."""
+        """Reads the messages from the start of the id's millisecond: its own is among the first."""
         path = f"/messages?limit=20&after={first_ulid(ulid_time(self._id))}"
         deadline = self._clock() + WAIT
         while True:
@@ -273,7 +274,7 @@ class _Run:
             history.sleep(PAUSE)
 
     def abandon(self) -> None:
-        """Closes what a failed run left open."""
+        """Closes the connections that a failed run left open."""
         while self._open:
             self._open.pop().socket.close()
 
@@ -282,7 +283,7 @@ class _Run:
 
 
 def _read(response: HistoryResponse) -> dict[str, Any]:
-    """The object that came with 200. Raises ValueError, saying what mends another status."""
+    """The object in a response with status 200. Raises ValueError, with a fix, for another status."""
     if response.status != 200:
         fix = FIXES.get(response.status)
         raise ValueError(f"HTTP {response.status}: {response.body[:200]}{f'; {fix}' if fix else ''}")

@@ -49,8 +49,6 @@ class Location:
 
     def alias_arn(self, function: str) -> str:
         """The ARN of a function's live alias."""
-        # The model is a deploy's: more than a command that only needs names should load.
-
         return self.arn("lambda", f"function:{alias_name(function)}")
 
     def invocation_uri(self, function: str) -> str:

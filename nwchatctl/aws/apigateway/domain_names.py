@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from nwchatctl.aws.apigateway.common import pages, retag
-from nwchatctl.aws.core.retry import is_already_exists, wait_until, with_retries
+from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.domains.facts import FoundMapping
 from nwchatctl.deploy.model.domains import ApiMapping, Domain
@@ -70,7 +70,7 @@ class Domains:
         try:
             with_retries(self._client.create_domain_name, **wanted)
         except ClientError as error:
-            if not is_already_exists(error):
+            if not reports_existing(error):
                 raise
             have = self._read(domain.name)
             if have is None:
@@ -145,7 +145,7 @@ class Domains:
             return with_retries(self._client.create_api_mapping, **wanted)
         except ClientError as error:
             # An attempt whose response was lost has created it.
-            found = self._find_mapping(mapping.name) if is_already_exists(error) else None
+            found = self._find_mapping(mapping.name) if reports_existing(error) else None
             if found is None:
                 raise
             return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nwchatctl.aws.awslambda.package import Package
 from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
 from nwchatctl.aws.core.parallel import StartRead, run_inline
-from nwchatctl.aws.core.retry import is_already_exists, wait_until, with_retries
+from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.fingerprints import version_fingerprint
@@ -161,7 +161,7 @@ class Functions:
                 with_retries(self._client.create_alias, **target)
             except self._client.exceptions.ResourceConflictException as error:
                 # An attempt whose response was lost has created it.
-                if not is_already_exists(error):
+                if not reports_existing(error):
                     raise
                 with_retries(self._client.update_alias, **target, **no_weights)
 

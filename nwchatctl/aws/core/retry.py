@@ -150,7 +150,7 @@ def is_server_error(error: Exception) -> bool:
     return isinstance(error, aws.ClientError) and _status(error) in _SERVER_ERROR_STATUSES
 
 
-def is_already_exists(error: Exception) -> bool:
+def reports_existing(error: Exception) -> bool:
     """Whether AWS reports that the resource exists already."""
     return isinstance(error, aws.ClientError) and "already exist" in str(error).lower()
 
@@ -196,7 +196,7 @@ def create_once(make: Callable[[], T], find: Callable[[], T | None]) -> tuple[T,
         try:
             return make(), True
         except Exception as error:
-            already_exists = is_already_exists(error)
+            already_exists = reports_existing(error)
             if not already_exists:
                 period.wait_or_raise(error)
             if already_exists or is_unanswered(error) or is_server_error(error):

@@ -7,10 +7,6 @@ that role belongs to no chat: it is set only on request, and never removed.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = json.dumps(
     {

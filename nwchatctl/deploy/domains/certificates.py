@@ -33,7 +33,7 @@ _UNUSABLE = {
 }
 """Why a configured certificate can never be used; the error's code is `certificate_` and the key."""
 
-MAX_NAME_CHARS = 64
+MAX_CHARS = 64
 """The maximum length of the name that a certificate is requested for (RequestCertificate, DomainName)."""
 
 
@@ -73,9 +73,9 @@ def choose_certificate(
     best = min(good, key=lambda each: _rank(each, want.name, current, own_found), default=None)
     if best is not None:
         return CertificateChoice("requested" if best == own_found else "found", best, best == own_found)
-    if own_found is None and len(want.name) > MAX_NAME_CHARS:
+    if own_found is None and len(want.name) > MAX_CHARS:
         raise ChatError(
-            f"{want.name} is longer than the {MAX_NAME_CHARS} characters that a certificate of its own may have",
+            f"{want.name} is longer than the {MAX_CHARS} characters that a certificate of its own may have",
             hint=f"request a wildcard certificate in ACM and set {want.section}.certificate_arn to it, "
             f"or set {want.setting} to a shorter name",
             code="certificate_name_too_long",
