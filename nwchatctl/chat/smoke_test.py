@@ -133,7 +133,7 @@ def smoke(
     which has to fail, and `identity` is that of the token which `connect` offers; `history` is the history
     API. Each is None if it does not apply.
     """
-    run = _Run(clock, nonce, echo, max_chars, identity)
+    run = _SmokeTest(clock, nonce, echo, max_chars, identity)
     steps: list[tuple[str, Callable[[], str]]] = [
         ("connect", lambda: run.connect(connect)),
         *([("refuse", lambda: _check_refusal(connect_without_token))] if connect_without_token else []),
@@ -182,7 +182,7 @@ def _check_read_refusal(get: Callable[[str, float], HistoryResponse]) -> str:
     return "nobody without a token"
 
 
-class _Run:
+class _SmokeTest:
     def __init__(
         self,
         clock: Callable[[], float],

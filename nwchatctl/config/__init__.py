@@ -6,37 +6,17 @@ Importing this package is cheap; pydantic is imported by the first `load` or the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nwchatctl.config.sources import FILE_NAME as FILE_NAME
+from nwchatctl.config.sources import PREFIX as PREFIX
+from nwchatctl.config.sources import RESERVED_VARIABLES as RESERVED_VARIABLES
+from nwchatctl.config.sources import LoadedSettings as LoadedSettings
 from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
     from nwchatctl.config.settings import Settings as Settings
-
-FILE_NAME = "nwchat.toml"
-PREFIX = "NWCHAT_"
-
-RESERVED_VARIABLES = {
-    "NWCHAT_SANDBOX": "1 points every command at the sandbox, as --sandbox does",
-    "NWCHAT_SANDBOX_DIR": "where the sandbox keeps its state, instead of ~/.local/state/nwchatctl/sandbox",
-    "NWCHAT_CONFIG": "the configuration file, as --config gives it",
-}
-"""NWCHAT_* variables that are not settings, and their meaning."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedSettings:
-    """Settings, the origin of each value, and the file that was read (None if there is none).
-
-    `origins` has every `section.key` (for tags `tags.KEY`, and `tags` if there are none), with "flag
-    --region", "env NWCHAT_AWS__REGION", "file /p/nwchat.toml" or "default".
-    """
-
-    settings: Settings
-    origins: Mapping[str, str]
-    path: Path | None
 
 
 def load(

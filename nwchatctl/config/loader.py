@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from nwchatctl.config import PREFIX, RESERVED_VARIABLES, LoadedSettings, toml_file, validation_errors
+from nwchatctl.config import toml_file, validation_errors
 from nwchatctl.config.settings import Settings, from_text, sections
+from nwchatctl.config.sources import PREFIX, RESERVED_VARIABLES, LoadedSettings
 from nwchatctl.errors import ChatError, Exit
 
 Raw = dict[str, dict[str, object]]

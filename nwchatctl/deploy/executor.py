@@ -50,7 +50,7 @@ class Observer:
 
 
 @dataclass
-class _Run:
+class _Execution:
     plan: Plan
     applied: list[Change] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
@@ -91,7 +91,7 @@ def execute(
     changes have ended.
     """
     observer = observer or Observer()
-    run = _Run(plan)
+    run = _Execution(plan)
     with ThreadPoolExecutor(workers, thread_name_prefix="deploy") as pool:
         try:
             return _run_all(run, pool, apply, observer, workers)
@@ -101,7 +101,11 @@ def execute(
 
 
 def _run_all(
-    run: _Run, pool: ThreadPoolExecutor, apply: Callable[[Change], None], observer: Observer, workers: int
+    run: _Execution,
+    pool: ThreadPoolExecutor,
+    apply: Callable[[Change], None],
+    observer: Observer,
+    workers: int,
 ) -> ExecutionResult:
     while True:
         if not run.failed:
