@@ -121,7 +121,7 @@ def test_a_chats_whole_life(
 
     code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
     (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
-    monkeypatch.setattr(adapters, "package", lambda: zip_folder(code))
+    monkeypatch.setattr(adapters, "build_package", lambda: zip_folder(code))
     with faulty.choosing(faults):
         ran = gets_there(operator, "deploy", "--yes", **CHANGED)
     assert ran.writes
