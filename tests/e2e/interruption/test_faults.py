@@ -120,7 +120,8 @@ def test_a_chats_whole_life(
     assert [each["name"] for each in direct.json("smoke")["steps"] if not each["ok"]] == []
 
     code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
-    (code / "model" / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
+    limits = code / "model" / "limits.py"
+    limits.write_text(limits.read_text() + "# changed\n")
     monkeypatch.setattr(adapters, "build_package", lambda: zip_folder(code))
     with faulty.choosing(faults):
         ran = gets_there(operator, "deploy", "--yes", **CHANGED)
