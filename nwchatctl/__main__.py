@@ -11,8 +11,8 @@ from typing import NoReturn
 from nwchatctl.cli import run
 
 FEW_COLLECTIONS = 50_000
-"""New objects before Python looks for garbage. With its own 700 it walks all that boto3 loads for a command
-again and again: 100 ms of a deploy."""
+"""Allocations between two runs of Python's garbage collector. With Python's default of 700 it traverses
+everything that boto3 loads again and again: 100 ms of a deploy."""
 
 
 def main() -> NoReturn:
@@ -22,8 +22,8 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    # Not sys.exit. After a stop, a thread that still waits for AWS would keep the process for a minute or
-    # more; and taking apart an interpreter with boto3 in it takes 150 ms.
+    # Not sys.exit: after a stop, a thread that still waits for AWS would keep the process for a minute or
+    # more; and the shutdown of an interpreter with boto3 takes 150 ms.
     os._exit(code)
 
 

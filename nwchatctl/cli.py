@@ -18,7 +18,7 @@ from nwchatctl.commands.options import examples, parse_seconds
 from nwchatctl.context import App, GlobalOptions
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.streams import OutputClosed
-from nwchatctl.signals import Terminated, TimedOut, start_timer, stop_timer, stoppable
+from nwchatctl.signals import Terminated, TimedOut, raise_on_signals, start_timer, stop_timer
 from nwchatctl.usage_errors import explain_usage_error
 
 PROGRAM = "nwchatctl"
@@ -136,7 +136,7 @@ def tree() -> Root:
 def run(argv: Sequence[str]) -> int:
     """Runs one command line; prints its outcome; returns the exit code."""
     app = App()
-    with stoppable():
+    with raise_on_signals():
         try:
             return _run(app, list(argv))
         except BaseException as error:
@@ -203,9 +203,9 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ChatError("interrupted", code="interrupted", exit_code=Exit.INTERRUPTED)
     if "botocore" in sys.modules and isinstance(error, Exception):
-        from nwchatctl.aws.core.errors import explained
+        from nwchatctl.aws.core.errors import to_chat_error
 
-        if known := explained(error, app.command("deploy")):
+        if known := to_chat_error(error, app.command("deploy")):
             return known
     return ChatError(
         f"something unexpected went wrong: {type(error).__name__}: {error}",

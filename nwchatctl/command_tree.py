@@ -1,6 +1,6 @@
-"""The tree of commands, in which a command's module is imported when somebody asks for that command.
+"""The tree of commands. A command's module is imported only when that command is requested.
 
-All modules together, and what typer makes of their functions, cost as much as typer itself.
+All modules together, and typer's processing of their functions, take as long as typer itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MODULES = "nwchatctl.commands"
 
 
 class Command(NamedTuple):
-    """A command: its function, called as the function is unless `name` says otherwise, and its examples."""
+    """A command: its function, its examples, and its name (by default the function's)."""
 
     function: Callable[..., object]
     epilog: str
@@ -35,7 +35,7 @@ class Commands(NamedTuple):
 class CommandEntry(NamedTuple):
     """A command or a group, by its `name`. `about` is the first sentence of its help.
 
-    A module `commands.<name>` has the function `<name>` (`<name>_` where Python itself has that name) and its
+    A module `commands.<name>` has the function `<name>` (`<name>_` if Python reserves that name) and its
     examples as `HELP`, or a group as `group`; a package `commands.<name>` has a module `group` with it.
     """
 
@@ -54,17 +54,17 @@ class CommandEntry(NamedTuple):
 
 
 class LazyCommands(Mapping[str, Any]):
-    """Commands by name, in their order; what is listed is loaded by being taken out, and stays so."""
+    """Commands by name, in order; an entry is loaded when its item is first read."""
 
     def __init__(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
-        self._made: dict[str, Any] = {}
+        self._loaded: dict[str, Any] = {}
         self._entries = {_name(each): each for each in entries}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
+        if name not in self._loaded:
             entry = self._entries[name]
-            self._made[name] = _made(entry.load() if isinstance(entry, CommandEntry) else entry)
-        return self._made[name]
+            self._loaded[name] = _build(entry.load() if isinstance(entry, CommandEntry) else entry)
+        return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
@@ -75,32 +75,32 @@ class LazyCommands(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def shown(self, name: str) -> Any:
-        """The command called `name` as a list shows it: its name and help. None where there is none."""
+    def summary(self, name: str) -> Any:
+        """The command `name` for a list of commands, with its name and help only; None if there is none."""
         entry = self._entries.get(name)
-        if isinstance(entry, CommandEntry) and name not in self._made:
+        if isinstance(entry, CommandEntry) and name not in self._loaded:
             return TyperCommand(name, help=entry.about)
         return self.get(name)
 
 
 class Root(CommandGroup):
-    """The group at the root, whose commands are Branches."""
+    """The root group, with lazily loaded commands."""
 
     def add_entries(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
-        """Takes the commands that are in `entries`, in that order."""
-        self._branches = LazyCommands(entries)
-        # typer asks for names and values only, and adds nothing to a group that is made.
-        self.commands: Any = self._branches
-        self.order = tuple(self._branches)
+        """Sets the commands of the group, in order."""
+        self._lazy_commands = LazyCommands(entries)
+        # typer only reads names and values of this mapping.
+        self.commands: Any = self._lazy_commands
+        self.order = tuple(self._lazy_commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """For lists of commands, in --help and for a shell that completes one."""
-        return self._branches.shown(cmd_name)
+        """The command for --help and for shell completion."""
+        return self._lazy_commands.summary(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """For running it: as a Group's, with the command itself."""
-        if args[0] in self._branches:
-            return args[0], self._branches[args[0]], args[1:]
+        """The command to run, loaded."""
+        if args[0] in self._lazy_commands:
+            return args[0], self._lazy_commands[args[0]], args[1:]
         return super().resolve_command(ctx, args)
 
 
@@ -108,11 +108,11 @@ def _name(entry: Command | Commands | CommandEntry) -> str:
     return entry.name if not isinstance(entry, Command) else entry.name or entry.function.__name__
 
 
-def _made(entry: Command | Commands) -> Any:
-    """As typer makes it within a tree like ours."""
-    stem = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+def _build(entry: Command | Commands) -> Any:
+    """The click command that typer builds."""
+    typer_app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     if isinstance(entry, Command):
-        stem.command(entry.name or None, epilog=entry.epilog)(entry.function)
-        return typer.main.get_group(stem).commands.popitem()[1]
-    stem.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
-    return typer.main.get_group(stem).commands[entry.name]
+        typer_app.command(entry.name or None, epilog=entry.epilog)(entry.function)
+        return typer.main.get_group(typer_app).commands.popitem()[1]
+    typer_app.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
+    return typer.main.get_group(typer_app).commands[entry.name]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud
     from nwchatctl.aws.core.session import Aws
     from nwchatctl.aws.dynamodb.messages import Messages
-    from nwchatctl.config import Loaded, Settings
+    from nwchatctl.config import LoadedSettings, Settings
     from nwchatctl.deploy.domains.facts import DomainConfig
     from nwchatctl.deploy.names import ResourceNames
     from nwchatctl.output.progress import Progress
@@ -97,7 +97,7 @@ class App:
         return self.options.sandbox or text in _TRUE
 
     @cached_property
-    def loaded(self) -> Loaded:
+    def loaded(self) -> LoadedSettings:
         """The settings with their origins. Raises ChatError, exit 3, as `config.load` says."""
         from nwchatctl.config import load
 
@@ -152,9 +152,9 @@ class App:
         if not self.sandbox:
             wanted = self.settings.aws
             return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)
-        from nwchatctl.sandbox.endpoint import load_target
+        from nwchatctl.sandbox.endpoint import load_endpoint
 
-        target = load_target(self.environ)
+        target = load_endpoint(self.environ)
         # A region that was asked for counts here as it does on AWS.
         region = self.settings.aws.region or self.environ.get("AWS_DEFAULT_REGION")
         keys = StaticCredentials(target.access_key_id, target.secret_access_key)
@@ -176,7 +176,7 @@ class App:
 
         cloud = Cloud(self.aws, None, self.names, self.settings.stage.name, self.now_ms)
         cloud.reads_token_keys = self.settings.auth.mode == "token"
-        cloud.wanted_names = self._wanted_names
+        cloud.domain_configs = self._wanted_names
         return cloud
 
     def _wanted_names(self) -> tuple[DomainConfig, ...]:

@@ -1,4 +1,4 @@
-"""The one error that reaches the operator, and the exit codes of the whole tool."""
+"""The error type shown to the operator, and the exit codes of the tool."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Exit(IntEnum):
 
 
 class ChatError(Exception):
-    """A failure that says what failed and why (`message`), and what mends it (`hint`).
+    """A failure: what failed and why (`message`), and how to fix it (`hint`).
 
-    `code` is a stable snake_case word for scripts; `exit_code` is the process's.
-    Neither text may hold a secret.
+    `code` is a stable snake_case word for scripts; `exit_code` is the process's. Neither text may contain a
+    secret.
     """
 
     def __init__(
@@ -38,5 +38,5 @@ class ChatError(Exception):
 
 
 def usage_error(message: str, hint: str) -> ChatError:
-    """A mistake on the command line."""
+    """The error for a mistake in the command line."""
     return ChatError(message, hint=hint, code="usage", exit_code=Exit.USAGE)

@@ -1,4 +1,4 @@
-"""This machine and its processes: whether one that held a lock is still alive."""
+"""Identifies processes of this machine, so that a lock of a dead process is recognised."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def host() -> str:
 
 
 def this_process() -> str:
-    """What tells this process from every other, on any machine and at any time: `machine/pid/start`."""
+    """An id of this process, unique across machines and time: `machine/pid/start`."""
     pid = os.getpid()
     try:
-        return f"{_machine()}/{pid}/{_started(pid)}"
+        return f"{_machine()}/{pid}/{_start_time(pid)}"
     except OSError:
         return f"{_machine()}/{pid}/"
 
 
 def is_dead(process: str) -> bool:
-    """Whether `process` (of `this_process`) ran on this machine and is no more; False where nobody knows."""
+    """Whether `process` (of `this_process`) ran on this machine and has ended; False if unknown."""
     machine, pid, started = [*process.split("/"), "", ""][:3]
     if machine != _machine() or not pid.isdigit() or not _BOOT.exists():
         return False
     try:
-        now = _started(int(pid))
+        now = _start_time(int(pid))
     except OSError:
-        # There is none of that number, or /proc does not show those of others.
+        # There is no such process, or /proc hides it.
         return not _exists(int(pid))
-    # The number may have been given to another process since.
+    # The pid may have been reused.
     return now != started
 
 
@@ -49,15 +49,15 @@ def _exists(pid: int) -> bool:
 
 
 def _machine() -> str:
-    """The machine since it was started, and the container: process numbers mean something within."""
+    """The machine's boot and the container: a pid is unique within them."""
     try:
         return f"{_BOOT.read_text().strip()}:{_PIDS.readlink()}"
     except OSError:
         return host().replace("/", "-")
 
 
-def _started(pid: int) -> str:
-    """When a process was started, in ticks since boot; "" for one that is dead. Raises OSError for none."""
-    # The name, in parentheses, may hold anything.
+def _start_time(pid: int) -> str:
+    """A process's start time, in ticks since boot; "" for a dead one. Raises OSError if there is none."""
+    # The name in parentheses may contain anything.
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return "" if words[0] in ("Z", "X") else words[19]

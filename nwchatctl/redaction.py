@@ -8,5 +8,5 @@ _SECRET = re.compile(r"secret|token|passw|passphrase|credential|private|api_?key
 
 
 def looks_secret(name: str) -> bool:
-    """Whether the value called `name` is shown to nobody."""
+    """Whether the value named `name` must not be shown."""
     return _SECRET.search(name) is not None

@@ -28,17 +28,17 @@ def reference() -> str:
 
 def entries() -> Iterator[tuple[str, str]]:
     """The path of every command, groups included, and its help."""
-    return _below(tree(), None)
+    return _entries_below(tree(), None)
 
 
-def _below(command: Any, parent: Any) -> Iterator[tuple[str, str]]:
+def _entries_below(command: Any, parent: Any) -> Iterator[tuple[str, str]]:
     name = command.name or PROGRAM
     ctx = command.context_class(command, info_name=name, parent=parent, terminal_width=WIDTH)
     text = "\n".join(line.rstrip() for line in command.get_help(ctx).splitlines())
     yield ctx.command_path, text
     if hasattr(command, "list_commands"):
         for each in command.list_commands(ctx):
-            yield from _below(command.commands[each], ctx)
+            yield from _entries_below(command.commands[each], ctx)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""SIGTERM and --timeout end a command as Ctrl-C does: by an exception in the main thread, so that every
-`finally` runs. They are KeyboardInterrupts because botocore turns an Exception into one of its own, and
-asyncio lets no other kind out of a task.
-"""
+"""Signals. SIGTERM and --timeout end a command as Ctrl-C does: by an exception in the main thread, so that
+every `finally` runs. They are KeyboardInterrupts because botocore converts an Exception into one of its own,
+and asyncio lets no other kind out of a task."""
 
 from __future__ import annotations
 
@@ -14,77 +13,78 @@ from types import FrameType
 
 from nwchatctl.errors import Exit
 
-_ENDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
+_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
 
-STOPPED = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
-"""What a command that was stopped for such a reason ends with."""
+EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
+"""The exit code of a command that was stopped, by reason."""
 
-AGAIN_SECONDS = 10.0
-"""How long a command that has timed out may take to clean up, before it is interrupted once more."""
+REPEAT_SECONDS = 10.0
+"""How long a command may clean up after --timeout before it is interrupted again."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """SIGTERM was received."""
 
 
 class TimedOut(KeyboardInterrupt):
-    """The time of --timeout is over."""
+    """The time of --timeout has passed."""
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Within, SIGTERM raises Terminated and the timer TimedOut. Outside the main thread, does nothing."""
+def raise_on_signals() -> Iterator[None]:
+    """Within the block, SIGTERM raises Terminated and the timer TimedOut. Outside the main thread, does
+    nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = (signal.signal(signal.SIGTERM, _terminate), signal.signal(signal.SIGALRM, _time_out))
+    handlers = (signal.signal(signal.SIGTERM, _terminate), signal.signal(signal.SIGALRM, _time_out))
     try:
         yield
     finally:
         stop_timer()
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGALRM, before[1])
+        signal.signal(signal.SIGTERM, handlers[0])
+        signal.signal(signal.SIGALRM, handlers[1])
 
 
 @dataclass
 class Stop:
-    """Whether to stop: `reason` is one of STOPPED's, "" while nobody wants it."""
+    """A request to stop: `reason` is one of EXIT_CODES' keys, "" without a request."""
 
     reason: str = ""
 
 
 @contextmanager
 def graceful_stop() -> Iterator[Stop]:
-    """Within, the first Ctrl-C, SIGTERM or end of time only says so, for work that has something to tell
-    of what it did; the second one raises as ever. Outside the main thread, does nothing."""
+    """Within the block, the first Ctrl-C, SIGTERM or timeout only sets `Stop.reason`, so that the command can
+    report what it did; the second one raises as usual. Outside the main thread, does nothing."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {int(number): signal.getsignal(number) for number in _ENDS}
+    handlers = {int(number): signal.getsignal(number) for number in _REASONS}
 
     def note(number: int, frame: FrameType | None) -> None:
-        handler = before[number]
+        handler = handlers[number]
         if stop.reason and callable(handler):
             handler(number, frame)
-        stop.reason = _ENDS[signal.Signals(number)]
+        stop.reason = _REASONS[signal.Signals(number)]
 
-    for number in _ENDS:
+    for number in _REASONS:
         signal.signal(number, note)
     try:
         yield stop
     finally:
-        for each, handler in before.items():
+        for each, handler in handlers.items():
             signal.signal(each, handler)
 
 
 def start_timer(seconds: float) -> None:
     """Raises TimedOut in the main thread in so many seconds, and again every AGAIN_SECONDS after that."""
-    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
 
 
 def stop_timer() -> None:
-    """Nothing times out any more."""
+    """Stops the timer."""
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 

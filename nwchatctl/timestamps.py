@@ -45,7 +45,7 @@ def parse_ms(text: str) -> int | None:
 
 
 def iso(ms: int | None) -> str | None:
-    """Epoch milliseconds as ISO 8601 in UTC; None for None, and for a time that no calendar has."""
+    """Epoch milliseconds as ISO 8601 in UTC; None for None, and for a time outside the calendar."""
     moment = _moment(ms)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
 
@@ -53,7 +53,7 @@ def iso(ms: int | None) -> str | None:
 def local(ms: int | None) -> str:
     """Epoch milliseconds in local time, to the second; `-` for None.
 
-    In UTC where the local time is in no calendar (the last hours of the year 9999, east of Greenwich).
+    In UTC if the local time is outside the calendar (the last hours of the year 9999, east of Greenwich).
     """
     moment = _moment(ms)
     if moment is None:
@@ -66,7 +66,7 @@ def local(ms: int | None) -> str:
 def _moment(ms: int | None) -> datetime | None:
     if ms is None:
         return None
-    # Not ms / 1000: a float so large has no milliseconds.
+    # Not ms / 1000: a float that large loses milliseconds.
     seconds, rest = divmod(ms, 1000)
     try:
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)

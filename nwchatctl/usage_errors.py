@@ -1,4 +1,4 @@
-"""Mistakes on the command line, as one `error:` and one `hint:` that names the way out."""
+"""Errors in the command line, as one `error:` and one `hint:` with a fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nwchatctl.errors import ChatError, usage_error
 
 
 class CommandGroup(TyperGroup):
-    """A group that lists its commands in `order`, and helps with a mistyped one."""
+    """A group that lists its commands in `order`, and suggests a name for a mistyped one."""
 
     order: tuple[str, ...] = ()
 
@@ -22,31 +22,31 @@ class CommandGroup(TyperGroup):
         return sorted(self.commands, key=lambda name: self.order.index(name) if name in self.order else 99)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As click's. Raises ChatError `usage`, exit 2, for a command that there is not."""
+        """As in click. Raises ChatError `usage`, exit 2, for an unknown command."""
         name = args[0]
         if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         path = ctx.command_path
         raise usage_error(
-            f"there is no command `{path} {name}`", _meant(self, path, name) or f"{path} --help"
+            f"there is no command `{path} {name}`", _suggestion(self, path, name) or f"{path} --help"
         )
 
 
 def explain_usage_error(error: typer.TyperException, root: CommandGroup, argv: Sequence[str]) -> ChatError:
-    """What typer complains of, in our own form."""
+    """A typer error as a ChatError."""
     ctx = getattr(error, "ctx", None)
-    path, command = (ctx.command_path, ctx.command) if ctx else _called(root, argv)
+    path, command = (ctx.command_path, ctx.command) if ctx else _find_command(root, argv)
     root = ctx.find_root().command if ctx else root
     option = getattr(error, "option_name", None)
     # pydantic, which typer converts values with, begins its messages so.
     message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     if option is None or not hasattr(error, "possibilities"):
         return usage_error(message[:1].lower() + message[1:], f"{path} --help")
-    hint = _misplaced(root, command, path, option) or f"{path} --help"
+    hint = _option_hint(root, command, path, option) or f"{path} --help"
     return usage_error(f"`{path}` has no option {option}", hint)
 
 
-def _meant(group: CommandGroup, path: str, name: str) -> str:
+def _suggestion(group: CommandGroup, path: str, name: str) -> str:
     close = get_close_matches(name, group.commands, 1)
     if close:
         return f"did you mean `{path} {close[0]}`?"
@@ -54,18 +54,18 @@ def _meant(group: CommandGroup, path: str, name: str) -> str:
     return f"did you mean {' or '.join(f'`{each}`' for each in inside)}?" if inside else ""
 
 
-def _misplaced(root: CommandGroup, command: Any, path: str, option: str) -> str:
-    """A hint for an option of another place, or one that is nearly right."""
-    own, theirs = _options(command), _options(root)
+def _option_hint(root: CommandGroup, command: Any, path: str, option: str) -> str:
+    """A hint for an option of another command, or for a similar option."""
+    own_options, root_options = _options(command), _options(root)
     program = path.split(" ", maxsplit=1)[0]
     rest = path[len(program) :]
-    if option in theirs:
+    if option in root_options:
         return f"{option} stands before the command: {program} {option}{rest}"
-    if command is root and any(option in _options(each) for each in _leaves(root)):
+    if command is root and any(option in _options(each) for each in _descendants(root)):
         return f"{option} stands after the command: {program} COMMAND {option}"
-    if close := get_close_matches(option, own, 1):
+    if close := get_close_matches(option, own_options, 1):
         return f"did you mean {close[0]}?"
-    if command is not root and (close := get_close_matches(option, theirs, 1)):
+    if command is not root and (close := get_close_matches(option, root_options, 1)):
         return f"did you mean {close[0]}? It stands before the command: {program} {close[0]}{rest}"
     return ""
 
@@ -78,14 +78,14 @@ def _children(command: Any) -> Mapping[str, Any]:
     return command.commands if isinstance(command, TyperGroup) else {}
 
 
-def _leaves(command: Any) -> Iterator[Any]:
+def _descendants(command: Any) -> Iterator[Any]:
     for each in _children(command).values():
         yield each
-        yield from _leaves(each)
+        yield from _descendants(each)
 
 
-def _called(root: CommandGroup, argv: Sequence[str]) -> tuple[str, Any]:
-    """The command that `argv` is about, for an error that does not say."""
+def _find_command(root: CommandGroup, argv: Sequence[str]) -> tuple[str, Any]:
+    """The command that `argv` selects, for an error that does not name one."""
     path, command = root.name or "", root
     for word in argv:
         if word in _children(command):

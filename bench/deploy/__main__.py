@@ -90,7 +90,7 @@ def start_bench() -> Iterator[DeployBench]:
         proxied.make()
         write_json(proxied.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
         write_key(proxied, key)
-        stack.enter_context(file_lock.holding(proxied.server_lock, timeout=1))
+        stack.enter_context(file_lock.exclusive(proxied.server_lock, timeout=1))
         home = root / "home"
         home.mkdir()
         yield DeployBench(proxy, _environ(home, proxied), home)

@@ -32,7 +32,7 @@ from bench.deploy.delay_proxy import DELAY
 from nwchatctl.aws.core.parallel import ParallelReads
 from nwchatctl.deploy import executor
 from nwchatctl.deploy.changes import Change, changed_key
-from nwchatctl.deploy.executor import Outcome
+from nwchatctl.deploy.executor import ExecutionResult
 from nwchatctl.deploy.model.state import Key
 from nwchatctl.deploy.planner import Plan
 
@@ -154,8 +154,10 @@ def _follow_parallel_reads() -> None:
     ParallelReads.__call__ = start_and_follow  # type: ignore[method-assign]
 
 
-def _with_counted_changes(execute: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    def execute_and_count(plan: Plan, apply: Callable[[Change], None], *args: Any, **kwargs: Any) -> Outcome:
+def _with_counted_changes(execute: Callable[..., ExecutionResult]) -> Callable[..., ExecutionResult]:
+    def execute_and_count(
+        plan: Plan, apply: Callable[[Change], None], *args: Any, **kwargs: Any
+    ) -> ExecutionResult:
         before, lengths = _clock.length, {}
 
         def apply_and_count(change: Change) -> None:

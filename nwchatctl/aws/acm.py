@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws import acm_details
-from nwchatctl.aws.acm_details import WROTE
+from nwchatctl.aws.acm_details import VALIDATION_ZONE_TAG
 from nwchatctl.aws.core.parallel import StartRead
 from nwchatctl.aws.core.retry import wait_until, with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.deploy.domains.facts import ISSUED, PENDING, FoundCertificate
 from nwchatctl.deploy.model.domains import Certificate
 from nwchatctl.deploy.model.string_map import StringMap
@@ -23,31 +23,32 @@ if TYPE_CHECKING:
     from nwchatctl.aws.route53 import Zones
 
 RECORD_SECONDS = 60.0
-"""How long ACM may take to say which record it wants; some seconds as a rule (DescribeCertificate)."""
+"""How long ACM may take to publish the validation record; usually seconds (DescribeCertificate)."""
 
 ISSUE_SECONDS = 900.0
-"""How long a validation is waited for. It takes minutes, "up to 30" (ACM DNS validation); the next deploy
-goes on."""
+"""How long a deploy waits for a validation. It takes minutes, "up to 30" (ACM DNS validation); the next
+deploy continues to wait."""
 
-ELSEWHERE_SECONDS = 60.0
-"""The same where somebody was asked to write the record, and may not have."""
+EXTERNAL_DNS_SECONDS = 60.0
+"""The wait if the operator has to create the validation record outside Route 53 and may not have done so
+yet."""
 
-FREE_SECONDS = 1200.0
-"""How long ACM may think that a certificate is in use after its domain is gone; as terraform-provider-aws."""
+UNUSED_SECONDS = 1200.0
+"""How long ACM may report a certificate as in use after its domain was deleted; as terraform-provider-aws."""
 
 _KEY_TYPES: list[Any] = [
     *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
     *("EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
 ]
-"""All of them: without, ListCertificates answers with the first two alone."""
+"""All key types: by default ListCertificates returns only the first two."""
 
 
 class Certificates:
-    """Reads certificates, requests ours and has them validated by records in `zones`.
+    """Reads, requests and deletes certificates; creates their validation records in `zones`.
 
-    `nonce` is the run's own. A request that is sent twice by one run makes one certificate by it; one of a
-    later run is another, which the same token within the hour might not be, though the first was deleted.
-    `arns` are those of our certificates that were read or requested, by name.
+    `nonce` is unique to this run: within one run a repeated request makes one certificate. A later run needs
+    another token, because within an hour ACM might return the certificate of the earlier request even if it
+    was deleted. `arns` maps a domain name to the ARN of the chat's certificate that was read or requested.
     """
 
     def __init__(self, client: ACMClient, zones: Zones, nonce: str) -> None:
@@ -58,51 +59,52 @@ class Certificates:
 
     # Reading ----------------------------------------------------------------------------------
 
-    def every(self) -> list[Any]:
-        """Summaries of all certificates of this account and Region, but for those of no domain name: a
-        private or imported one may have none."""
+    def list_all(self) -> list[Any]:
+        """Summaries of all certificates of this account and Region that have a domain name; a private or
+        imported certificate may have none."""
         found: list[Any] = []
         token: dict[str, Any] = {}
         while True:
-            answer: Any = with_retries(
+            response: Any = with_retries(
                 self._client.list_certificates, Includes={"keyTypes": _KEY_TYPES}, MaxItems=1000, **token
             )
-            found += [each for each in answer["CertificateSummaryList"] if each.get("DomainName")]
-            if not answer.get("NextToken"):
+            found += [each for each in response["CertificateSummaryList"] if each.get("DomainName")]
+            if not response.get("NextToken"):
                 return found
-            token = {"NextToken": answer["NextToken"]}
+            token = {"NextToken": response["NextToken"]}
 
     def read(
         self, summaries: Iterable[Any], names: frozenset[str], arns: frozenset[str], start: StartRead
     ) -> list[FoundCertificate]:
-        """Those that may be of use to `names`, those called `arns`, and our own.
+        """The certificates that may cover `names`, those with an ARN in `arns`, and the chat's own.
 
-        Tags are asked for only where a certificate may be ours: AWS's own kind, and for one of the names or
-        not in use.
+        Tags are read only of certificates that may be the chat's own: issued by Amazon, and for one of the
+        names or not in use.
         """
-        listed = {each["CertificateArn"]: each for each in summaries}
-        maybe = {
+        summaries_by_arn = {each["CertificateArn"]: each for each in summaries}
+        tag_reads = {
             arn: start(self.tags, arn)
-            for arn, each in listed.items()
+            for arn, each in summaries_by_arn.items()
             if each.get("Type", "AMAZON_ISSUED") == "AMAZON_ISSUED"
             and (each["DomainName"] in names or not each.get("InUse", True))
         }
-        tags = {arn: read() for arn, read in maybe.items()}
-        whole = {
+        tags = {arn: read() for arn, read in tag_reads.items()}
+        to_describe = {
             *arns,
             *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
-            *(arn for arn, each in listed.items() if acm_details.cut(each)),
+            *(arn for arn, each in summaries_by_arn.items() if acm_details.is_truncated(each)),
         }
-        asked = {arn: start(self.describe, arn) for arn in sorted(whole)}
-        about = listed | {arn: read() for arn, read in asked.items()}
+        describes = {arn: start(self.describe, arn) for arn in sorted(to_describe)}
+        descriptions = summaries_by_arn | {arn: read() for arn, read in describes.items()}
         return [
-            acm_details.found(about[arn], tags.get(arn, ()))
-            for arn in sorted(about)
-            if about[arn] and (arn in arns or arn in tags or acm_details.concerns(about[arn], names))
+            acm_details.found_certificate(descriptions[arn], tags.get(arn, ()))
+            for arn in sorted(descriptions)
+            if descriptions[arn]
+            and (arn in arns or arn in tags or acm_details.covers_any(descriptions[arn], names))
         ]
 
     def tags(self, arn: str) -> StringMap:
-        """A certificate's tags; none where it is gone."""
+        """A certificate's tags; none if the certificate does not exist."""
         try:
             found = self._client.list_tags_for_certificate(CertificateArn=arn)
         except self._client.exceptions.ResourceNotFoundException:
@@ -110,7 +112,7 @@ class Certificates:
         return from_list(found.get("Tags", []))
 
     def describe(self, arn: str) -> Any:
-        """All that ACM says of a certificate, None where there is none."""
+        """The result of DescribeCertificate; None if the certificate does not exist."""
         try:
             return self._client.describe_certificate(CertificateArn=arn)["Certificate"]
         except self._client.exceptions.ResourceNotFoundException:
@@ -119,7 +121,8 @@ class Certificates:
     # Changing ---------------------------------------------------------------------------------
 
     def create(self, certificate: Certificate) -> None:
-        """Requests the certificate, has it validated, and waits until it is issued. Raises as `_validate`."""
+        """Requests the certificate, validates it, and waits until it is issued. Raises the errors of
+        `_validate`."""
         token = hashlib.sha256(f"{certificate.name} {certificate.tags} {self._nonce}".encode()).hexdigest()
         arn = with_retries(
             self._client.request_certificate,
@@ -131,9 +134,9 @@ class Certificates:
         self._validate(certificate, arn, again=False)
 
     def update(self, before: Certificate, after: Certificate) -> None:
-        """Changes tags, writes the validation record where it is missing, and waits on. Raises as
+        """Updates tags, creates the validation record if it is missing, and waits. Raises the errors of
         `_validate`."""
-        put, dropped = changed(before.tags, after.tags)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.add_tags_to_certificate, CertificateArn=before.arn, Tags=to_list(put))
         if dropped:
@@ -146,32 +149,32 @@ class Certificates:
             self._validate(after, before.arn, again=True)
 
     def delete(self, certificate: Certificate) -> None:
-        """Removes the certificate once ACM says that nobody uses it, after the validation record that we
-        wrote for it, unless another needs that too; gone already is fine.
+        """Deletes the certificate once ACM reports it as unused, and before it the validation record that the
+        tool created, unless another certificate needs that record. A missing certificate is no error.
 
-        Raises ChatError `certificate_in_use` where something of the operator's own came to use it.
+        Raises ChatError `certificate_in_use` if another resource of the account uses it.
         """
-        about: Any = None
+        details: Any = None
 
-        def free() -> bool:
-            nonlocal about
-            about = self.describe(certificate.arn) or {}
-            if users := acm_details.users(about):
+        def is_unused() -> bool:
+            nonlocal details
+            details = self.describe(certificate.arn) or {}
+            if users := acm_details.users_in_account(details):
                 raise ChatError(
                     f"the certificate {certificate.arn} is in use by {', '.join(users)}",
                     hint="run the command again: it leaves the certificate alone",
                     code="certificate_in_use",
                 )
-            return not about.get("InUseBy")
+            return not details.get("InUseBy")
 
         in_use = f"ACM says that the certificate {certificate.arn} is in use"
-        wait_until(free, in_use, FREE_SECONDS)
-        asked = acm_details.asked(about) if certificate.record else ()
-        if asked and not self._handed_on(certificate, asked):
-            for name, value in asked:
+        wait_until(is_unused, in_use, UNUSED_SECONDS)
+        records = acm_details.validation_records(details) if certificate.record else ()
+        if records and not self._is_record_shared(certificate, records):
+            for name, value in records:
                 self._zones.remove_validation(certificate.validation_zone, name, value)
 
-        def gone() -> bool:
+        def is_deleted() -> bool:
             with suppress(self._client.exceptions.ResourceNotFoundException):
                 try:
                     self._client.delete_certificate(CertificateArn=certificate.arn)
@@ -179,53 +182,57 @@ class Certificates:
                     return False
             return True
 
-        wait_until(gone, in_use, FREE_SECONDS)
+        wait_until(is_deleted, in_use, UNUSED_SECONDS)
 
-    def _handed_on(self, certificate: Certificate, asked: StringMap) -> bool:
-        """Whether another certificate here asks for the same record. If it is ours as well, the record is
-        then taken for written for it."""
-        ours = {each for each in certificate.tags if each[0].startswith("nwchat:")}
-        needed = False
-        for each in self.every():
+    def _is_record_shared(self, certificate: Certificate, records: StringMap) -> bool:
+        """Whether another certificate of this account has the same validation record. If it is the chat's
+        own, the record is marked as created for it."""
+        own_tags = {each for each in certificate.tags if each[0].startswith("nwchat:")}
+        shared = False
+        for each in self.list_all():
             arn = each["CertificateArn"]
-            names = {one.removeprefix("*.") for one in acm_details.names(each)}
-            if arn == certificate.arn or not (acm_details.cut(each) or names & set(certificate.covers)):
+            names = {one.removeprefix("*.") for one in acm_details.domain_names(each)}
+            if arn == certificate.arn or not (
+                acm_details.is_truncated(each) or names & set(certificate.covers)
+            ):
                 continue
-            if set(asked) & set(acm_details.asked(with_retries(self.describe, arn) or {})):
-                needed = True
-                if ours <= set(with_retries(self.tags, arn)):
-                    self._mark(arn, certificate.validation_zone)
-        return needed
+            if set(records) & set(acm_details.validation_records(with_retries(self.describe, arn) or {})):
+                shared = True
+                if own_tags <= set(with_retries(self.tags, arn)):
+                    self._tag_zone(arn, certificate.validation_zone)
+        return shared
 
-    def _mark(self, arn: str, zone: str) -> None:
-        tag: Any = {"Key": WROTE, "Value": zone}
+    def _tag_zone(self, arn: str, zone: str) -> None:
+        tag: Any = {"Key": VALIDATION_ZONE_TAG, "Value": zone}
         with_retries(self._client.add_tags_to_certificate, CertificateArn=arn, Tags=[tag])
 
     def _validate(self, wanted: Certificate, arn: str, *, again: bool) -> None:
-        """Sees to it that the certificate is issued.
+        """Creates the validation record and waits until the certificate is issued.
 
-        Raises ChatError `certificate_unvalidated` where somebody has to write its record, and
-        `certificate_pending` where that takes too long.
+        Raises ChatError `certificate_unvalidated` if the operator has to create its record, and
+        `certificate_pending` if validation takes too long.
         """
         self.arns[wanted.name] = arn
         wait_until(
-            lambda: self._asks(arn),
+            lambda: self._has_records(arn),
             f"ACM has not said yet which record validates {wanted.name}",
             RECORD_SECONDS,
         )
-        about = with_retries(self.describe, arn) or {}
+        details = with_retries(self.describe, arn) or {}
         if wanted.validation_zone:
-            self._write(wanted.validation_zone, arn, acm_details.asked(about), again=again)
-        elif about.get("Status") == PENDING and not again:
-            raise _unvalidated(wanted.name, about)
-        seconds = ISSUE_SECONDS if wanted.validation_zone else ELSEWHERE_SECONDS
+            self._write_records(
+                wanted.validation_zone, arn, acm_details.validation_records(details), again=again
+            )
+        elif details.get("Status") == PENDING and not again:
+            raise _unvalidated(wanted.name, details)
+        seconds = ISSUE_SECONDS if wanted.validation_zone else EXTERNAL_DNS_SECONDS
         try:
-            wait_until(lambda: self._issued(wanted.name, arn), "", seconds)
+            wait_until(lambda: self._is_issued(wanted.name, arn), "", seconds)
         except ChatError as error:
             if error.code != "timeout":
                 raise
             if not wanted.validation_zone:
-                raise _unvalidated(wanted.name, about) from error
+                raise _unvalidated(wanted.name, details) from error
             raise ChatError(
                 f"ACM has not issued the certificate for {wanted.name} within {seconds / 60:.0f} minutes",
                 hint="run the command again: it goes on from here. If it lasts, see that the name's "
@@ -233,19 +240,19 @@ class Certificates:
                 code="certificate_pending",
             ) from error
 
-    def _asks(self, arn: str) -> bool:
-        about = self.describe(arn)
-        if about is None:
+    def _has_records(self, arn: str) -> bool:
+        details = self.describe(arn)
+        if details is None:
             return False
-        options = about.get("DomainValidationOptions", [])
-        known = bool(options) and all("ResourceRecord" in each for each in options)
-        return known or about["Status"] != PENDING
+        options = details.get("DomainValidationOptions", [])
+        has_all_records = bool(options) and all("ResourceRecord" in each for each in options)
+        return has_all_records or details["Status"] != PENDING
 
-    def _issued(self, name: str, arn: str) -> bool:
-        about = self.describe(arn)
-        if about is not None and about["Status"] in (ISSUED, PENDING):
-            return bool(about["Status"] == ISSUED)
-        why = (about.get("FailureReason") or about["Status"]) if about else "it was deleted meanwhile"
+    def _is_issued(self, name: str, arn: str) -> bool:
+        details = self.describe(arn)
+        if details is not None and details["Status"] in (ISSUED, PENDING):
+            return bool(details["Status"] == ISSUED)
+        why = (details.get("FailureReason") or details["Status"]) if details else "it was deleted meanwhile"
         raise ChatError(
             f"ACM issues no certificate for {name}: {why}",
             hint="run the command again: it requests another. After CAA_ERROR, first let the zone's CAA "
@@ -253,22 +260,24 @@ class Certificates:
             code="certificate_failed",
         )
 
-    def _write(self, zone: str, arn: str, records: StringMap, *, again: bool) -> None:
-        missing = [each for each in records if not self._zones.stands(zone, *each)]
+    def _write_records(self, zone: str, arn: str, records: StringMap, *, again: bool) -> None:
+        missing = [each for each in records if not self._zones.has_validation(zone, *each)]
         if missing:
-            before = dict(with_retries(self.tags, arn)).get(WROTE, zone) if again else zone
+            before = dict(with_retries(self.tags, arn)).get(VALIDATION_ZONE_TAG, zone) if again else zone
             if before != zone:
-                # Before the tag forgets it.
+                # Before the tag with the old zone is overwritten.
                 for each in records:
                     self._zones.remove_validation(before, *each)
-            # Said first: a record that nobody knows for ours would stay for ever.
-            self._mark(arn, zone)
+            # The tag comes first: without it the tool would never delete the record.
+            self._tag_zone(arn, zone)
         for name, value in missing:
             self._zones.add_validation(zone, name, value)
 
 
-def _unvalidated(name: str, about: Any) -> ChatError:
-    records = "; ".join(f"{record} CNAME {value}" for record, value in acm_details.asked(about))
+def _unvalidated(name: str, details: Any) -> ChatError:
+    records = "; ".join(
+        f"{record} CNAME {value}" for record, value in acm_details.validation_records(details)
+    )
     return ChatError(
         f"the certificate for {name} waits for its validation record: {records}",
         hint="create it where the name's DNS lives, and run deploy again: it goes on from there",

@@ -1,4 +1,4 @@
-"""An adapter for each part of a chat on AWS, made when it is first wanted."""
+"""One adapter for each part of a chat on AWS, created on first use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from nwchatctl.aws.apigateway.logging_role import LoggingRole
 from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.awslambda.event_invoke import AsyncInvokes
 from nwchatctl.aws.awslambda.functions import Functions
-from nwchatctl.aws.awslambda.package import Package, package
-from nwchatctl.aws.core.caller import Caller, caller
+from nwchatctl.aws.awslambda.package import Package, build_package
+from nwchatctl.aws.core.caller import Caller, identify_caller
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
 from nwchatctl.aws.dynamodb.tables import Tables
@@ -36,27 +36,28 @@ Clock: TypeAlias = Callable[[], int]
 
 
 class Adapters:
-    """What works on the chat that `names` are of, by way of `aws`. There is one object of each, which learns
-    AWS's ids as it reads and makes; `caller` is asked of AWS where it is None."""
+    """The adapters for the chat of `names`, through `aws`. There is one object of each, and it remembers
+    AWS's ids as it reads and creates; if `caller` is None, STS is asked on first use."""
 
     def __init__(self, aws: Aws, caller: Caller | None, names: ResourceNames, clock: Clock) -> None:
         self._aws = aws
         self._caller = caller
-        self._asking = threading.Lock()
+        self._caller_lock = threading.Lock()
         self._clock = clock
         self.names = names
 
     @property
     def caller(self) -> Caller:
-        """As whom we are there: as given, or asked of AWS when it is first wanted. Raises as `caller`."""
-        with self._asking:
+        """The AWS identity in use: as given, or read from STS on first use. Raises the errors of
+        `identify_caller`."""
+        with self._caller_lock:
             if self._caller is None:
-                self._caller = caller(self._aws)
+                self._caller = identify_caller(self._aws)
             return self._caller
 
     @property
     def location(self) -> Location:
-        """Where that is; raises as `caller`."""
+        """The caller's account and Region. Raises the errors of `identify_caller`."""
         return self.caller.location
 
     def _role_arn(self, name: str) -> str:
@@ -65,7 +66,7 @@ class Adapters:
     @cached_property
     def package(self) -> Package:
         """The functions' zip."""
-        return package()
+        return build_package()
 
     @cached_property
     def tables(self) -> Tables:
@@ -74,7 +75,7 @@ class Adapters:
 
     @cached_property
     def deploy_table(self) -> DeployTable:
-        """The adapter of the tool's own table."""
+        """The adapter of the tool's own table (lock and releases)."""
         return DeployTable(self._aws.client("dynamodb"), self.names.deploys)
 
     @cached_property
@@ -101,7 +102,7 @@ class Adapters:
 
     @cached_property
     def async_invokes(self) -> AsyncInvokes:
-        """The adapter of what becomes of failed events."""
+        """The adapter of the settings for asynchronous invocations."""
         return AsyncInvokes(self._aws.client("lambda"))
 
     @cached_property
@@ -111,7 +112,7 @@ class Adapters:
 
     @cached_property
     def token_keys(self) -> KeyParameters:
-        """The adapter of the keys that tokens are signed with."""
+        """The adapter of the token signing keys."""
         return KeyParameters(self._aws.client("ssm"), self._clock)
 
     @cached_property
@@ -149,10 +150,10 @@ class Adapters:
 
     @cached_property
     def logging_role(self) -> LoggingRole:
-        """The adapter of what API Gateway may do in the whole account."""
+        """The adapter of the account-wide role that API Gateway logs with."""
         return LoggingRole(self._aws.client("apigateway"), self._aws.client("iam"), self.location)
 
     @cached_property
     def legacy_resources(self) -> LegacyResources:
-        """The adapter of an old chat's functions and table."""
+        """The adapter of a hand-made chat's functions and table."""
         return LegacyResources(self._aws.client("dynamodb"), self._aws.client("lambda"))

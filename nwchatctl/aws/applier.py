@@ -1,4 +1,4 @@
-"""Which adapter carries out which change. A resource's kind decides."""
+"""Applies changes: a resource's kind decides which adapter is called."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integr
 
 @dataclass(frozen=True, slots=True)
 class Applier:
-    """Carries out changes through `adapters`.
+    """Applies changes through `adapters`.
 
-    `move_alias` points a live alias at the version that it names; `record_release` writes a release down.
+    `move_alias` points a live alias at its version; `record_release` stores a release.
     """
 
     adapters: Adapters
@@ -33,7 +33,8 @@ class Applier:
     record_release: Callable[[Release], None]
 
     def apply(self, change: Change) -> None:
-        """Carries out one change; safe to repeat, and to run beside others that it does not depend on."""
+        """Applies one change. Safe to repeat, and to run concurrently with changes that it does not depend
+        on."""
         match change:
             case Create(after):
                 self._create(self._known(after))
@@ -81,7 +82,7 @@ class Applier:
             case AsyncInvoke():
                 adapters.async_invokes.put(after)
             case Permission():
-                adapters.functions.allow(after)
+                adapters.functions.put_permission(after)
             case _:
                 assert_never(after)
 
@@ -104,7 +105,8 @@ class Applier:
                 assert_never(after)
 
     def _create_domain(self, after: Certificate | Domain | ApiMapping | DnsRecord) -> None:
-        """Creates `after`, with AWS's answers to earlier changes filled in for its placeholders."""
+        """Creates `after`; its placeholders are replaced by the values that AWS returned for earlier
+        changes."""
         adapters = self.adapters
         match after:
             case Certificate():
@@ -160,7 +162,7 @@ class Applier:
                 self._create(after)
 
     def _delete(self, before: Resource) -> None:
-        """Removes `before`; one that is gone already is no error."""
+        """Deletes `before`; a missing resource is no error."""
         adapters = self.adapters
         match before:
             case Table():
@@ -192,7 +194,7 @@ class Applier:
             case Version():
                 functions.delete_version(before)
             case Permission():
-                functions.forbid(before)
+                functions.delete_permission(before)
             case Alias() | AsyncInvoke():
                 # AWS deletes them with their function.
                 return
@@ -222,7 +224,8 @@ class Applier:
         match before:
             case Certificate():
                 adapters.certificates.delete(before)
-                # A certificate that did not cover its name says nothing about who requested one for it.
+                # A certificate that does not cover its name is a duplicate; the request that is recorded is
+                # another one.
                 if before.name in before.covers:
                     adapters.deploy_table.delete_requested(before.name)
             case Domain():

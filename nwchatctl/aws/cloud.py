@@ -1,4 +1,4 @@
-"""One chat on AWS: what is live, and each kind of change carried out by its adapter."""
+"""One chat on AWS: reads its live state and applies changes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nwchatctl.aws.applier import Applier
 from nwchatctl.aws.awslambda.versions import PublishedFunction
 from nwchatctl.aws.core.caller import Caller
 from nwchatctl.aws.core.parallel import ParallelReads, StartRead
-from nwchatctl.aws.core.retry import retrying_briefly
+from nwchatctl.aws.core.retry import stop_retrying_on_interrupt
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change
 from nwchatctl.deploy.desired.functions import FANOUT, FUNCTIONS
-from nwchatctl.deploy.domains.facts import DomainConfig, DomainFacts, live_names
+from nwchatctl.deploy.domains.facts import DomainConfig, DomainFacts, live_resources
 from nwchatctl.deploy.domains.zones import zones_of
-from nwchatctl.deploy.duplicate_apis import own
+from nwchatctl.deploy.duplicate_apis import own_api_id
 from nwchatctl.deploy.live import DeployRows, Live
 from nwchatctl.deploy.model.functions import Alias, Function, Role
 from nwchatctl.deploy.model.release import Release
@@ -32,7 +32,7 @@ from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.string_map import StringMap, has_tags
 from nwchatctl.deploy.model.websocket import Api, Stage
 from nwchatctl.deploy.names import ResourceNames
-from nwchatctl.deploy.releases import ReleaseRecord, ran_before, running
+from nwchatctl.deploy.releases import ReleaseRecord, release_before, running_release
 
 P = ParamSpec("P")
 
@@ -40,124 +40,141 @@ _Read: TypeAlias = Callable[[], Iterable[Resource]]
 
 
 class Cloud(Adapters):
-    """The chat called `names.chat` at `where`. One object a command: it learns ids as it reads and makes."""
+    """The chat `names.chat`, in the account and Region of `aws`. One object per command: it remembers AWS's
+    ids."""
 
     def __init__(
         self, aws: Aws, caller: Caller | None, names: ResourceNames, stage: str, clock: Clock
     ) -> None:
         super().__init__(aws, caller, names, clock)
         self._rows: Callable[[], DeployRows] | None = None
-        self._ran: str | None = None
+        self._running_release: str | None = None
         self._records: tuple[ReleaseRecord, ...] = ()
         self._stage = stage
-        self._found: dict[str, PublishedFunction] = {}
-        self.wanted_names: Callable[[], tuple[DomainConfig, ...]] = tuple
-        """The names that the configuration has, asked for when the chat is read."""
+        self._published: dict[str, PublishedFunction] = {}
+        self.domain_configs: Callable[[], tuple[DomainConfig, ...]] = tuple
+        """Gives the configured domain names; called when the chat is read."""
         self.adopted_api: FoundApi | None = None
-        """The API that is ours whatever tags it bears; None: the one with the chat's tags."""
+        """The API to use whatever its tags; None: the API with the chat's tags."""
         self.reads_token_keys = False
-        """Whether the token keys are looked at: they are kept where a chat has ceased to ask for tokens."""
+        """Whether the token keys are read. They are kept if a chat stops requiring tokens."""
         self.reads_domains = True
-        """Whether names are looked at, of which a release knows nothing."""
+        """Whether domain names are read. A rollback does not need them: a release has none."""
 
     def prepare(self) -> None:
-        """Begins what `read` begins with, for whoever waits for AWS before that."""
-        self._rows = self._begin()
+        """Starts the first reads of `read` early, while the caller waits for something else."""
+        self._rows = self._start_read()
 
-    def _begin(self) -> Callable[[], DeployRows]:
-        """Looks at the lock in the background, and has clients made in the order in which they are wanted."""
-        addressed = ("acm", "route53") if self.reads_domains and self.wanted_names() else ()
-        asked = ("ssm",) if self.reads_token_keys else ()
+    def _start_read(self) -> Callable[[], DeployRows]:
+        """Starts to read the lock in the background, and to create clients in the order of their first
+        use."""
+        domain_services = ("acm", "route53") if self.reads_domains and self.domain_configs() else ()
+        token_services = ("ssm",) if self.reads_token_keys else ()
         self._aws.prepare(
-            "sts", "dynamodb", "apigatewayv2", *addressed, "lambda", "iam", "logs", "sqs", *asked
+            "sts",
+            "dynamodb",
+            "apigatewayv2",
+            *domain_services,
+            "lambda",
+            "iam",
+            "logs",
+            "sqs",
+            *token_services,
         )
-        return ParallelReads(1)(self._look_at_lock)
+        return ParallelReads(1)(self._read_lock)
 
-    def _look_at_lock(self) -> DeployRows:
+    def _read_lock(self) -> DeployRows:
         return self.deploy_table.read()
 
     def read(self) -> Live:
-        """Everything of the chat's, read in parallel once the lock has been looked at: whoever takes it as it
-        was then knows that all that was read after is still so.
+        """Reads the whole chat, in parallel, after the lock. A caller that acquires the lock as it was read
+        then knows that nothing has changed since.
 
-        Raises ChatError where two APIs carry the chat's tags and both may be its own, and boto3's errors.
+        Raises ChatError if two APIs carry the chat's tags and both may be its own, and botocore's errors.
         """
-        begun, self._rows = self._rows or self._begin(), None
-        # Heard first, because STS says most clearly what is wrong with credentials.
+        rows_read, self._rows = self._rows or self._start_read(), None
+        # First, because STS gives the clearest errors for wrong credentials.
         _ = self.location
-        rows = begun()
+        rows = rows_read()
         names = self.names
-        wanted = self.wanted_names() if self.reads_domains else ()
+        configs = self.domain_configs() if self.reads_domains else ()
         functions = [names.function(each) for each in FUNCTIONS]
         groups = [names.log_group(each) for each in FUNCTIONS]
-        with ParallelReads() as start, retrying_briefly():
-            # First what takes longest.
+        with ParallelReads() as start, stop_retrying_on_interrupt():
+            # The slowest reads first.
             api = start(self._read_api, self.websocket_api, start)
             history = start(self.history_api.read, names.history, self.names.tags, start)
-            addressed = (
-                start(self._read_names, wanted, rows.requested, start) if self.reads_domains else DomainFacts
+            domain_facts_read = (
+                start(self._read_domains, configs, rows.requested, start)
+                if self.reads_domains
+                else DomainFacts
             )
-            made = {each: start(self.functions.read, each, start) for each in functions}
+            function_reads = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
                 api,
                 history,
                 *(start(self.functions.read_permissions, each) for each in functions),
-                *(start(_one, self.tables.read, each, start) for each in names.tables),
-                start(_one, self.queues.read, names.dead_letters),
-                start(_one, self.async_invokes.read, names.function(FANOUT)),
-                *(start(_one, self.roles.read, each, start) for each in functions),
+                *(start(_as_list, self.tables.read, each, start) for each in names.tables),
+                start(_as_list, self.queues.read, names.dead_letters),
+                start(_as_list, self.async_invokes.read, names.function(FANOUT)),
+                *(start(_as_list, self.roles.read, each, start) for each in functions),
                 start(self.log_groups.read_all, names.log_group(""), groups, start),
-                start(_one, self.log_groups.read, names.access_log),
+                start(_as_list, self.log_groups.read, names.access_log),
             ]
             if self.reads_token_keys:
-                reads.append(start(_one, self.token_keys.read, names.token_keys))
-            found = [each for read in reads for each in read()]
-            self._found = {name: each for name, read in made.items() if (each := read())}
+                reads.append(start(_as_list, self.token_keys.read, names.token_keys))
+            resources = [each for read in reads for each in read()]
+            self._published = {name: each for name, read in function_reads.items() if (each := read())}
             api_id = self.websocket_api.ids.api
-            facts = domain_facts.about_apis(
-                addressed(), api_id, self.history_api.id, self.websocket_api.exists
+            facts = domain_facts.with_api_facts(
+                domain_facts_read(), api_id, self.history_api.id, self.websocket_api.exists
             )
-        published = [each for one in self._found.values() for each in one.resources(api_id)]
-        called = live_names(facts, zones_of(wanted, facts.zones), names.tags, self.location.region)
-        live = state(*found, *published, *called, *(each.release for each in rows.records))
-        foreign = tuple(where for where, each in live.items() if not self._ours(each, live))
-        self._ran, self._records = running(live, self._stage, rows.records), rows.records
+        function_resources = [each for one in self._published.values() for each in one.resources(api_id)]
+        domain_resources = live_resources(
+            facts, zones_of(configs, facts.zones), names.tags, self.location.region
+        )
+        live = state(
+            *resources, *function_resources, *domain_resources, *(each.release for each in rows.records)
+        )
+        foreign = tuple(key for key, each in live.items() if not self._is_ours(each, live))
+        self._running_release, self._records = running_release(live, self._stage, rows.records), rows.records
         return Live(live, foreign, api_id, rows, self.history_api.id, facts)
 
     def find_api(self) -> str:
-        """The API's id, found by tags; "" where there is none."""
+        """The API's id, found by tags; "" if there is no API."""
         self._find_apis()
         return self.websocket_api.ids.api
 
     def find_history_api(self) -> str:
-        """The history API's id, found by tags; "" where there is none."""
+        """The history API's id, found by tags; "" if there is no API."""
         return self.history_api.id or self.history_api.find(self.names.history, self.names.tags)
 
-    def read_roots(self) -> None:
-        """What the wanted names lead to, of those that may be read, for whoever has not looked at names."""
-        for want in self.wanted_names():
+    def read_root_mappings(self) -> None:
+        """Reads which API the root of each configured domain maps to, without the other domain data. Domains
+        that may not be read are skipped."""
+        for want in self.domain_configs():
             with suppress(ClientError, BotoCoreError):
                 self.domains.mappings(want.name)
 
-    def _read_names(
+    def _read_domains(
         self, wanted: tuple[DomainConfig, ...], requested: frozenset[str], start: StartRead
     ) -> DomainFacts:
         certificates, zones = lambda: self.certificates, lambda: self.zones
         return domain_facts.read(self.domains, certificates, zones, wanted, self.names.tags, start, requested)
 
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
-        """The chat's API, and what is left over of making it. Raises ChatError `api_ambiguous`."""
-        gateway = self.websocket_api
+        """The chat's API and its empty duplicates. Raises ChatError `api_ambiguous`."""
+        websocket_api = self.websocket_api
         if self.adopted_api is not None:
-            gateway.ids.api = self.adopted_api.id
+            websocket_api.ids.api = self.adopted_api.id
             return self.adopted_api.api, []
-        found = dict(gateway.find(self.names.api, self.names.tags))
-        shown = {api_id: api.display_name for api_id, api in found.items()}
-        used = own(shown, self.names.api, gateway.bare, self.names.chat)
-        gateway.ids.api = used
-        gateway.ids.leftovers = found.keys() - {used}
-        return found.get(used), [
-            dataclasses.replace(found[each], name=each) for each in sorted(gateway.ids.leftovers)
+        found = dict(websocket_api.find(self.names.api, self.names.tags))
+        display_names = {api_id: api.display_name for api_id, api in found.items()}
+        own_id = own_api_id(display_names, self.names.api, websocket_api.is_empty, self.names.chat)
+        websocket_api.ids.api = own_id
+        websocket_api.ids.duplicates = found.keys() - {own_id}
+        return found.get(own_id), [
+            dataclasses.replace(found[each], name=each) for each in sorted(websocket_api.ids.duplicates)
         ]
 
     def apply(self, change: Change) -> None:
@@ -165,38 +182,39 @@ class Cloud(Adapters):
         Applier(self, self.move_alias, self.record_release).apply(change)
 
     def move_alias(self, alias: Alias) -> None:
-        """Points a live alias at the version that is wanted, which is published where there is none yet."""
-        api_id, found = self.websocket_api.ids.api, self._found.get(alias.function)
-        number = found.running(alias.runs, api_id) if found else None
+        """Points a live alias at the version that it names; publishes that version if there is none yet."""
+        api_id, found = self.websocket_api.ids.api, self._published.get(alias.function)
+        number = found.newest_version(alias.runs, api_id) if found else None
         self.functions.move_alias(alias, number, api_id)
 
     def record_release(self, release: Release) -> None:
-        """Writes down a release as deployed now, by the caller, after what ran when all was read."""
-        # Later than the others, whatever the clock of this machine says.
+        """Stores a release as deployed now by the caller, and what ran before it."""
+        # Later than all others, even if this machine's clock is wrong.
         newest = max((each.created_at for each in self._records), default=0)
         at = max(self._clock(), newest + 1)
-        before = ran_before(self._records, self._ran, release.name)
+        before = release_before(self._records, self._running_release, release.name)
         self.deploy_table.put_release(release, at, self.caller.name, before)
 
-    def _read_api(self, gateway: WebSocketApi, start: StartRead) -> list[Resource]:
-        api, leftovers = self._find_apis()
+    def _read_api(self, websocket_api: WebSocketApi, start: StartRead) -> list[Resource]:
+        api, duplicates = self._find_apis()
         if api is None:
             return []
-        parts = gateway.read(start)
+        parts = websocket_api.read(start)
         stages = [each for each in parts.stages if each.name == self._stage or self._tagged(each.tags)]
-        front: list[Resource] = [*parts.integrations, *parts.authorizers, *parts.routes]
-        return [api, *leftovers, *front, *parts.deployments, *stages]
+        routing: list[Resource] = [*parts.integrations, *parts.authorizers, *parts.routes]
+        return [api, *duplicates, *routing, *parts.deployments, *stages]
 
-    def _ours(self, resource: Resource, live: State) -> bool:
-        """Whether the tags say so; what has none is part of something that has.
+    def _is_ours(self, resource: Resource, live: State) -> bool:
+        """Whether the resource belongs to the chat, by its tags; a kind without tags is part of a tagged
+        resource.
 
-        A log group of exactly our function's name is ours without them: Lambda makes it by itself when
-        a function logs before, or after, we made one. So is the access log's, while our stage writes to it.
+        A log group with the name of the chat's function belongs to the chat even without tags: Lambda creates
+        it when a function logs. So does the access log's group while the chat's stage logs to it.
         """
         if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
             arn = self.location.arn("logs", f"log-group:{resource.name}")
-            logged = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
-            return logged or self._tagged(resource.tags)
+            is_logged_to = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
+            return is_logged_to or self._tagged(resource.tags)
         if isinstance(resource, Table | Role | Function | Queue | TokenKeys):
             return self._tagged(resource.tags)
         return True
@@ -205,6 +223,6 @@ class Cloud(Adapters):
         return has_tags(tags, self.names.tags)
 
 
-def _one(read: Callable[P, Resource | None], *args: P.args, **kwargs: P.kwargs) -> list[Resource]:
+def _as_list(read: Callable[P, Resource | None], *args: P.args, **kwargs: P.kwargs) -> list[Resource]:
     found = read(*args, **kwargs)
     return [] if found is None else [found]

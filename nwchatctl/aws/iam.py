@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.desired.policies import canonical
 from nwchatctl.deploy.model.functions import Role
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 POLICY = "nwchat"
-"""The name of the one inline policy of a role of ours."""
+"""The name of the one inline policy that the tool gives a role."""
 
 _PATH = "/"
 
-_STRIPS = 3
-"""How often a role is stripped that somebody attaches policies to while it is to be deleted."""
+_DELETE_ATTEMPTS = 3
+"""Attempts to delete a role, if policies are attached to it meanwhile."""
 
 
 class Roles:
@@ -31,12 +31,12 @@ class Roles:
         self._client = client
 
     def read(self, name: str, start: StartRead = run_inline) -> Role | None:
-        """The role with all that is attached to it, or None where there is none."""
+        """The role with everything attached to it; None if it does not exist."""
         try:
             role = self._client.get_role(RoleName=name)["Role"]
         except self._client.exceptions.NoSuchEntityException:
             return None
-        inline, attached = start(self._inline_policies, name), start(self._attached, name)
+        inline, attached = start(self._inline_policies, name), start(self._attached_policies, name)
         others, policy = inline()
         return Role(
             name=name,
@@ -47,9 +47,9 @@ class Roles:
         )
 
     def create(self, role: Role) -> None:
-        """Makes the role with its tags, then its policy; one of ours that is there is made the same.
+        """Creates the role with its tags, then its policy; updates an existing role of the chat.
 
-        Raises ChatError `not_ours` for somebody else's.
+        Raises ChatError `not_ours` if the existing role is not the chat's.
         """
         try:
             with_retries(
@@ -66,45 +66,49 @@ class Roles:
             self._put_policy(role)
 
     def update(self, before: Role, after: Role) -> None:
-        """Changes what differs; whatever else was attached goes: a role can do what it says, no more."""
+        """Updates what differs and removes all other policies, so that a role has only the permissions of its
+        model."""
         if before.trust != after.trust:
             with_retries(
                 self._client.update_assume_role_policy, RoleName=after.name, PolicyDocument=after.trust
             )
         if before.policy != after.policy:
             self._put_policy(after)
-        self._strip(after.name, [each for each in before.other_policies if each not in after.other_policies])
-        put, dropped = changed(before.tags, after.tags)
+        self._remove_policies(
+            after.name, [each for each in before.other_policies if each not in after.other_policies]
+        )
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_role, RoleName=after.name, Tags=to_list(put))
         if dropped:
             with_retries(self._client.untag_role, RoleName=after.name, TagKeys=dropped)
 
     def delete(self, role: Role) -> None:
-        """Removes the role with its policies; one that is gone already is fine.
+        """Deletes the role with its policies; a missing role is no error.
 
-        IAM refuses (DeleteConflict) while something is attached: what came meanwhile goes as well.
+        IAM refuses (DeleteConflict) while a policy is attached, so policies that were attached meanwhile are
+        removed too.
         """
         policies = [*role.other_policies, *([POLICY] if role.policy else [])]
-        for attempt in range(1, _STRIPS + 1):
+        for attempt in range(1, _DELETE_ATTEMPTS + 1):
             try:
-                self._strip(role.name, policies)
+                self._remove_policies(role.name, policies)
                 with_retries(self._client.delete_role, RoleName=role.name)
                 return
             except self._client.exceptions.NoSuchEntityException:
                 return
             except self._client.exceptions.DeleteConflictException:
-                if attempt == _STRIPS:
+                if attempt == _DELETE_ATTEMPTS:
                     raise
-                policies = self._all(role.name)
+                policies = self._all_policies(role.name)
 
     def _put_policy(self, role: Role) -> None:
         with_retries(
             self._client.put_role_policy, RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
         )
 
-    def _strip(self, name: str, policies: list[str]) -> None:
-        """Takes policies off a role: ARNs are detached, names (which hold no colon) are deleted."""
+    def _remove_policies(self, name: str, policies: list[str]) -> None:
+        """Removes policies from a role: ARNs are detached, names (which have no colon) are deleted."""
         for policy in policies:
             try:
                 if ":" in policy:
@@ -114,24 +118,25 @@ class Roles:
             except self._client.exceptions.NoSuchEntityException:
                 continue
 
-    def _all(self, name: str) -> list[str]:
-        """Every policy of the role; none where the role is gone."""
+    def _all_policies(self, name: str) -> list[str]:
+        """Every policy of the role; none if the role does not exist."""
         try:
-            return [*with_retries(self._inline, name), *with_retries(self._attached, name)]
+            return [*with_retries(self._inline_names, name), *with_retries(self._attached_policies, name)]
         except self._client.exceptions.NoSuchEntityException:
             return []
 
     def _inline_policies(self, name: str) -> tuple[list[str], str]:
-        """The names of other inline policies than ours, and ours, "" where the role has none."""
-        names = self._inline(name)
+        """The names of the inline policies that the tool did not create, and the tool's own policy ("" for
+        none)."""
+        names = self._inline_names(name)
         policy = self._policy(name) if POLICY in names else ""
         return [each for each in names if each != POLICY], policy
 
-    def _inline(self, name: str) -> list[str]:
+    def _inline_names(self, name: str) -> list[str]:
         pages = self._client.get_paginator("list_role_policies").paginate(RoleName=name)
         return [each for page in pages for each in page["PolicyNames"]]
 
-    def _attached(self, name: str) -> list[str]:
+    def _attached_policies(self, name: str) -> list[str]:
         pages = self._client.get_paginator("list_attached_role_policies").paginate(RoleName=name)
         return [each["PolicyArn"] for page in pages for each in page["AttachedPolicies"]]
 
@@ -140,5 +145,5 @@ class Roles:
 
 
 def _document(document: Any) -> str:
-    """A policy as boto3 gives it (decoded; a string from some emulators), in our one spelling."""
+    """A policy as boto3 returns it (decoded; some emulators return a string), in canonical spelling."""
     return canonical(json.loads(document) if isinstance(document, str) else document)

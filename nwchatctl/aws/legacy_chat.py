@@ -1,4 +1,4 @@
-"""What is read, tagged and copied of a chat that was made by hand, as Lambda and DynamoDB spell it."""
+"""Reads, tags and copies the functions and the table of a chat that was made by hand."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from nwchat.model.ids import is_expired
 from nwchat.model.rows import connection_row
-from nwchatctl.aws.core.errors import denied
+from nwchatctl.aws.core.errors import is_denied
 from nwchatctl.aws.core.tags import from_list
-from nwchatctl.deploy.adoption import ADOPTED_BY, Copied, LegacyFunction, LegacyTable, connection_from
+from nwchatctl.deploy.adoption import ADOPTED_BY, CopyCounts, LegacyFunction, LegacyTable, connection_from
 from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 WRITERS = 16
-"""Rows written at once: below the 4,000 a second that a new table takes (aws-facts: DynamoDB)."""
+"""Rows written concurrently: below the 4,000 a second that a new table takes (aws-facts: DynamoDB)."""
 
 PAGE = 1000
-"""Rows read at once, which is all that is held in memory."""
+"""Rows per page, which bounds the memory."""
 
 
 class LegacyResources:
-    """Reads and tags the old, and copies its rows into ours. It changes and removes nothing else of it."""
+    """Reads and tags the old resources, and copies the old rows into the new table. Changes nothing else of
+    them."""
 
     def __init__(self, dynamodb: DynamoDBClient, functions: LambdaClient) -> None:
         self._dynamodb = dynamodb
         self._functions = functions
 
     def table(self, name: str) -> LegacyTable | None:
-        """The old table, or None where there is none. Raises ChatError `access_denied`."""
-        with _explained():
+        """The old table; None if it does not exist. Raises ChatError `access_denied`."""
+        with _explain_denial():
             try:
                 found = self._dynamodb.describe_table(TableName=name)["Table"]
             except self._dynamodb.exceptions.ResourceNotFoundException:
@@ -48,8 +49,8 @@ class LegacyResources:
         return LegacyTable(name, arn, keys.get("HASH", ""), dict(tags))
 
     def function(self, name: str) -> LegacyFunction | None:
-        """An old function, or None where there is none. Raises ChatError `access_denied`."""
-        with _explained():
+        """An old function; None if it does not exist. Raises ChatError `access_denied`."""
+        with _explain_denial():
             try:
                 arn = self._functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
             except self._functions.exceptions.ResourceNotFoundException:
@@ -57,8 +58,8 @@ class LegacyResources:
             return LegacyFunction(name, arn, self._functions.list_tags(Resource=arn).get("Tags", {}))
 
     def tag(self, old: LegacyTable | LegacyFunction, chat: str) -> None:
-        """Marks it as adopted by the chat. Raises ChatError `access_denied`."""
-        with _explained():
+        """Tags the resource as adopted by the chat. Raises ChatError `access_denied`."""
+        with _explain_denial():
             match old:
                 case LegacyTable():
                     tags: list[Any] = [{"Key": ADOPTED_BY, "Value": chat}]
@@ -67,32 +68,32 @@ class LegacyResources:
                     self._functions.tag_resource(Resource=old.arn, Tags={ADOPTED_BY: chat})
 
     def count(self, table: LegacyTable) -> int:
-        """How many rows the table has. DescribeTable's ItemCount may be six hours old (API reference)."""
-        return sum(answer["Count"] for answer in self._pages(table, Select="COUNT"))
+        """The number of rows. DescribeTable's ItemCount may be six hours old (API reference)."""
+        return sum(response["Count"] for response in self._pages(table, Select="COUNT"))
 
     def copy(
         self, table: LegacyTable, into: str, now_ms: int, progress: Callable[[int], None] = lambda count: None
-    ) -> Copied:
-        """Takes the table's rows over into the table `into`, page by page. A row that is there stays.
+    ) -> CopyCounts:
+        """Copies the table's rows into the table `into`, page by page. An existing row is not overwritten.
 
-        `progress` is told how many have been read. Throttled writes are repeated as every call is (session:
-        ATTEMPTS), then raise; running it again goes on, as what was copied is there.
+        `progress` receives the number of rows read. Throttled writes are retried as every call is (session:
+        ATTEMPTS), then raise. It is safe to run again: rows that were copied are skipped.
         """
-        total = Copied()
+        total = CopyCounts()
         with ThreadPoolExecutor(WRITERS, thread_name_prefix="copy") as pool:
-            for answer in self._pages(table, Limit=PAGE, ConsistentRead=True):
-                rows = answer.get("Items", [])
-                for one in pool.map(lambda row: self._take(row, table.partition_key, into, now_ms), rows):
+            for response in self._pages(table, Limit=PAGE, ConsistentRead=True):
+                rows = response.get("Items", [])
+                for one in pool.map(lambda row: self._copy_row(row, table.partition_key, into, now_ms), rows):
                     total += one
                 progress(total.read)
         return total
 
-    def _take(self, row: Any, key: str, into: str, now_ms: int) -> Copied:
+    def _copy_row(self, row: Any, key: str, into: str, now_ms: int) -> CopyCounts:
         connection = connection_from(row, key, now_ms)
         if connection is None:
-            return Copied(unusable=1)
+            return CopyCounts(unusable=1)
         if is_expired(connection.expires_at, now_ms):
-            return Copied(expired=1)
+            return CopyCounts(expired=1)
         try:
             self._dynamodb.put_item(
                 TableName=into,
@@ -100,27 +101,27 @@ class LegacyResources:
                 ConditionExpression="attribute_not_exists(connection_id)",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return Copied(present=1)
-        return Copied(copied=1)
+            return CopyCounts(present=1)
+        return CopyCounts(copied=1)
 
-    def _pages(self, table: LegacyTable, **wanted: Any) -> Iterator[Any]:
+    def _pages(self, table: LegacyTable, **parameters: Any) -> Iterator[Any]:
         start: dict[str, Any] = {}
         while True:
-            with _explained():
-                answer: Any = self._dynamodb.scan(TableName=table.name, **wanted, **start)
-            yield answer
-            if not (last := answer.get("LastEvaluatedKey")):
+            with _explain_denial():
+                response: Any = self._dynamodb.scan(TableName=table.name, **parameters, **start)
+            yield response
+            if not (last := response.get("LastEvaluatedKey")):
                 return
             start = {"ExclusiveStartKey": last}
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Names the policy that an adoption needs, where AWS refuses what the operator's own does not allow."""
+def _explain_denial() -> Iterator[None]:
+    """Turns a denied call into a ChatError that names the policy for adoptions."""
     try:
         yield
     except ClientError as error:
-        if not denied(error):
+        if not is_denied(error):
             raise
         text = error.response.get("Error", {}).get("Message", "")
         raise ChatError(

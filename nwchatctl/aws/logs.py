@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.deploy.model.storage import LogGroup
 from nwchatctl.deploy.model.string_map import StringMap
 
@@ -23,11 +23,11 @@ class LogGroups:
         self._arn = arn_of
 
     def read(self, name: str) -> LogGroup | None:
-        """The group, or None where there is none."""
+        """The group; None if it does not exist."""
         return next(iter(self.read_all(name, [name])), None)
 
     def read_all(self, prefix: str, names: Collection[str], start: StartRead = run_inline) -> list[LogGroup]:
-        """Those of the groups `names` that are there. All begin with `prefix`: one call lists them."""
+        """The existing groups among `names`. All names begin with `prefix`: one call lists them."""
         pages = self._client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
         days = {
             each["logGroupName"]: each.get("retentionInDays", 0)
@@ -39,9 +39,10 @@ class LogGroups:
         return [LogGroup(name, days[name], tags[name]()) for name in days]
 
     def create(self, group: LogGroup) -> None:
-        """Makes the group with its tags, then its retention; one that is there already gets both.
+        """Creates the group with its tags, then its retention; updates an existing group.
 
-        A group of our functions' is ours whatever its tags: Lambda makes it when a function logs first.
+        A group with the name of the chat's function belongs to the chat whatever its tags: Lambda creates it
+        if a function logs first.
         """
         try:
             with_retries(self._client.create_log_group, logGroupName=group.name, tags=dict(group.tags))
@@ -54,17 +55,17 @@ class LogGroups:
             self._retain(group)
 
     def update(self, before: LogGroup, after: LogGroup) -> None:
-        """Changes retention and tags where they differ."""
+        """Updates retention and tags if they differ."""
         if before.retention_days != after.retention_days:
             self._retain(after)
-        put, dropped = changed(before.tags, after.tags)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, resourceArn=self._arn(after.name), tags=dict(put))
         if dropped:
             with_retries(self._client.untag_resource, resourceArn=self._arn(after.name), tagKeys=dropped)
 
     def delete(self, group: LogGroup) -> None:
-        """Removes the group and its logs; one that is gone already is fine."""
+        """Deletes the group and its logs; a missing group is no error."""
         try:
             with_retries(self._client.delete_log_group, logGroupName=group.name)
         except self._client.exceptions.ResourceNotFoundException:

@@ -1,4 +1,4 @@
-"""What requests to @connections travel by: credentials, CA bundle and proxies as boto3 has them."""
+"""The transport and the credentials for requests to @connections; CA bundle and proxies are boto3's."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
 
 def transport(aws: Aws) -> Transport:
-    """libcurl, or the standard library where pycurl is not installed. Close it at the end."""
+    """A libcurl transport, or one of the standard library if pycurl is not installed. The caller closes
+    it."""
     # As botocore: AWS_CA_BUNDLE, the profile's ca_bundle, or the certificates that it comes with.
     bundle = str(aws.session._session.get_config_variable("ca_bundle") or get_cert_path(True))
     proxy = _no_proxy if aws.access.endpoint else _proxy
     try:
-        from nwchatctl.net.curl_transport import CurlTransport
+        from nwchatctl.net.curl_transport import CurlTransport  # noqa: PLC0415 - pycurl may be missing
     except ImportError:
         return AsyncioTransport(verify=client_context(bundle), proxy=proxy)
     return CurlTransport(ca_bundle=bundle, proxy=proxy)
 
 
 def credentials(aws: Aws) -> Credentials:
-    """The session's, refreshed where they were about to expire. Raises botocore's errors."""
+    """The session's credentials, refreshed if they are about to expire. Raises botocore's errors."""
     found = aws.session.get_credentials()
     if found is None:
         raise NoCredentialsError
@@ -39,11 +40,12 @@ def credentials(aws: Aws) -> Credentials:
 
 
 def _proxy(url: str) -> str:
-    """HTTPS_PROXY and the like, less what NO_PROXY names: as botocore reads them."""
+    """The proxy for `url` from HTTPS_PROXY and the like, unless NO_PROXY excludes it: as botocore reads
+    them."""
     scheme, _, host = url.partition("://")
     return "" if proxy_bypass(host) else getproxies().get(scheme, "")
 
 
 def _no_proxy(url: str) -> str:
-    # The sandbox is on this machine, whatever proxy leads out of it.
+    # The sandbox runs on this machine, so a proxy cannot reach it.
     return ""

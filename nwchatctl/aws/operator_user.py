@@ -1,5 +1,5 @@
-"""The operator's IAM user in the embedded AWS: it may do what docs/operator-policy.json says, what
-docs/adopt-policy.json says for `adopt`, and no more."""
+"""The operator's IAM user in the embedded AWS. It has exactly the permissions of docs/operator-policy.json
+and, for `adopt`, of docs/adopt-policy.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 USER = POLICY = "nwchat-operator"
 ADOPTION = "nwchat-adopt"
 
-# The emulator's root, known to everybody; ministack answers on 127.0.0.1 only.
+# The emulator's root credentials, which are public; ministack listens on 127.0.0.1 only.
 ROOT = StaticCredentials("test", "test")
 
 
@@ -25,23 +25,23 @@ def ensure_operator(
     region: str,
     policy_json: str,
     stored: StaticCredentials | None = None,
-    further: Mapping[str, str] | None = None,
+    extra_policies: Mapping[str, str] | None = None,
 ) -> StaticCredentials:
-    """An access key of the user `nwchat-operator`, which holds exactly `policy_json` and the policies of
-    `further` by their names, all as managed ones (an inline one is limited to 2,048 characters: IAM quotas).
+    """An access key of the user `nwchat-operator`. The user gets exactly `policy_json` and `extra_policies`
+    (text by name), all as managed policies: an inline one is limited to 2,048 characters (IAM quotas).
 
-    `stored` is given back when it is still that user's. Safe to repeat; raises botocore's errors.
+    Returns `stored` if it still is that user's key. Safe to repeat; raises botocore's errors.
     """
     iam = Aws(Access(region=region, endpoint=endpoint, credentials=ROOT)).client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
-    policies = {POLICY: policy_json, **(further or {})}
+    policies = {POLICY: policy_json, **(extra_policies or {})}
     _attach_only(iam, [_policy(iam, name, text) for name, text in policies.items()])
     return _key(iam, stored)
 
 
 def _policy(iam: IAMClient, name: str, text: str) -> str:
-    """The ARN of the managed policy `name`, whose default version is `text` now."""
+    """The ARN of the managed policy `name`, after its default version was set to `text`."""
     document = json.dumps(json.loads(text), separators=(",", ":"))
     for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
         for policy in page["Policies"]:
@@ -52,11 +52,11 @@ def _policy(iam: IAMClient, name: str, text: str) -> str:
 
 
 def _update(iam: IAMClient, arn: str, version: str, document: str) -> None:
-    held = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    # boto3 decodes the document; a text is what the emulator may send instead.
-    if (json.loads(held) if isinstance(held, str) else held) == json.loads(document):
+    current = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    # boto3 decodes the document; the emulator may return a string.
+    if (json.loads(current) if isinstance(current, str) else current) == json.loads(document):
         return
-    # Five versions is all a policy may have, so the old ones go first.
+    # A policy has at most five versions, so the old ones are deleted first.
     for old in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
         if not old["IsDefaultVersion"]:
             iam.delete_policy_version(PolicyArn=arn, VersionId=old["VersionId"])
@@ -83,7 +83,7 @@ def _key(iam: IAMClient, stored: StaticCredentials | None) -> StaticCredentials:
     keys = [key["AccessKeyId"] for key in iam.list_access_keys(UserName=USER)["AccessKeyMetadata"]]
     if stored and stored.access_key_id in keys:
         return stored
-    # A user has two keys at most, and a key whose secret is lost helps nobody.
+    # A user has at most two keys, and a key without its secret is useless.
     for key in keys:
         iam.delete_access_key(UserName=USER, AccessKeyId=key)
     made = iam.create_access_key(UserName=USER)["AccessKey"]

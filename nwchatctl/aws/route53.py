@@ -1,4 +1,4 @@
-"""Hosted zones and what stands in them, as Route 53 spells it."""
+"""Hosted zones and their records, as Route 53 spells them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from nwchatctl.aws.core.retry import code_of, wait_until, with_retries
+from nwchatctl.aws.core.retry import error_code, wait_until, with_retries
 from nwchatctl.deploy.domains.facts import FoundRecord, Zone
 from nwchatctl.deploy.model.domains import DnsRecord
 from nwchatctl.errors import ChatError
@@ -15,76 +15,78 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
 
 INSYNC_SECONDS = 180.0
-"""How long a change may take to reach all of Route 53's servers; "generally within 60 seconds"
+"""How long Route 53 may take to propagate a change; "generally within 60 seconds"
 (ChangeResourceRecordSets)."""
 
 VALIDATION_TTL = 300
 
-_SEVERAL = (
+_ROUTING_FIELDS = (
     *("SetIdentifier", "Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer"),
     *("HealthCheckId", "CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId"),
 )
-"""What a record has that is answered only at times, or belongs to a traffic policy."""
+"""Fields of a record with a routing policy or a health check, or of a traffic policy."""
 
 
 class Zones:
-    """Reads hosted zones and records, and changes single records: one batch each, which Route 53 carries out
-    whole or not at all."""
+    """Reads hosted zones and records, and changes single records: one batch each, which Route 53 applies
+    completely or not at all."""
 
     def __init__(self, client: Route53Client) -> None:
         self._client = client
 
-    def every(self) -> tuple[Zone, ...]:
+    def list_all(self) -> tuple[Zone, ...]:
         """All hosted zones of the account."""
         found: list[Zone] = []
         marker: dict[str, Any] = {}
         while True:
-            answer: Any = with_retries(self._client.list_hosted_zones, **marker)
-            for each in answer["HostedZones"]:
+            response: Any = with_retries(self._client.list_hosted_zones, **marker)
+            for each in response["HostedZones"]:
                 private = bool(each.get("Config", {}).get("PrivateZone"))
                 name = each["Name"].rstrip(".").lower()
                 found.append(Zone(each["Id"].rpartition("/")[2], name, private))
-            if not answer.get("IsTruncated"):
+            if not response.get("IsTruncated"):
                 return tuple(found)
-            marker = {"Marker": answer["NextMarker"]}
+            marker = {"Marker": response["NextMarker"]}
 
-    def at(self, zone: str, name: str) -> tuple[FoundRecord, ...]:
-        """What stands at `name` in the zone, whatever its type; nothing where the zone is gone."""
+    def records_at(self, zone: str, name: str) -> tuple[FoundRecord, ...]:
+        """All records at `name` in the zone, of any type; none if the zone does not exist."""
         found: list[FoundRecord] = []
         start: dict[str, Any] = {"StartRecordName": name}
         while True:
             try:
-                answer: Any = with_retries(self._client.list_resource_record_sets, HostedZoneId=zone, **start)
+                response: Any = with_retries(
+                    self._client.list_resource_record_sets, HostedZoneId=zone, **start
+                )
             except self._client.exceptions.NoSuchHostedZone:
                 return ()
-            here = [each for each in answer["ResourceRecordSets"] if _name(each["Name"]) == name]
-            found += [_record(zone, each) for each in here]
-            # They come in the order of names.
-            if len(here) < len(answer["ResourceRecordSets"]) or not answer.get("IsTruncated"):
+            matching = [each for each in response["ResourceRecordSets"] if _normalized(each["Name"]) == name]
+            found += [_record(zone, each) for each in matching]
+            # Records are sorted by name.
+            if len(matching) < len(response["ResourceRecordSets"]) or not response.get("IsTruncated"):
                 return tuple(found)
-            following = {
-                "StartRecordName": answer.get("NextRecordName"),
-                "StartRecordType": answer.get("NextRecordType"),
-                "StartRecordIdentifier": answer.get("NextRecordIdentifier"),
+            next_start = {
+                "StartRecordName": response.get("NextRecordName"),
+                "StartRecordType": response.get("NextRecordType"),
+                "StartRecordIdentifier": response.get("NextRecordIdentifier"),
             }
-            start = {key: value for key, value in following.items() if value}
+            start = {key: value for key, value in next_start.items() if value}
 
     def put(self, before: DnsRecord | None, after: DnsRecord) -> None:
-        """Makes the alias in the place of `before`, and waits until Route 53 answers with it.
+        """Replaces the alias `before` by `after`, and waits until Route 53 has propagated it.
 
-        Raises ChatError `record_taken` where something else stands there by now.
+        Raises ChatError `record_taken` if another record is there now.
         """
         old = [_change("DELETE", _alias(before))] if before else []
         try:
             self._commit(after.zone, [*old, _change("CREATE", _alias(after))])
         except ClientError as error:
-            if code_of(error) != "InvalidChangeBatch":
+            if error_code(error) != "InvalidChangeBatch":
                 raise
-            # Done by an attempt whose answer was lost, or not ours any more.
-            there = [each for each in self.at(after.zone, after.domain) if each.type == after.type]
-            if not there:
+            # Either an attempt whose response was lost did it, or another client changed the record.
+            existing = [each for each in self.records_at(after.zone, after.domain) if each.type == after.type]
+            if not existing:
                 self._commit(after.zone, [_change("CREATE", _alias(after))])
-            elif not all(_is(each, after) for each in there):
+            elif not all(_matches(each, after) for each in existing):
                 raise ChatError(
                     f"{after.name} was changed meanwhile in hosted zone {after.zone}",
                     hint="run `nwchatctl plan` to see what stands there now",
@@ -92,39 +94,42 @@ class Zones:
                 ) from error
 
     def delete(self, record: DnsRecord) -> None:
-        """Removes the alias; gone already, or changed by somebody since, is fine."""
+        """Deletes the alias; a missing or changed record is no error."""
         self._remove(record.zone, _alias(record), wait=True)
 
     def add_validation(self, zone: str, name: str, value: str) -> None:
-        """Writes a certificate's validation record; there already is fine."""
+        """Creates a certificate's validation record; an existing one is no error."""
         try:
             self._commit(zone, [_change("CREATE", _cname(name, value))], wait=False)
         except ClientError as error:
-            if code_of(error) != "InvalidChangeBatch":
+            if error_code(error) != "InvalidChangeBatch":
                 raise
-            if not self.stands(zone, name, value):
+            if not self.has_validation(zone, name, value):
                 raise ChatError(
                     f"{name} leads elsewhere already in hosted zone {zone}, and ACM wants a CNAME {value}",
                     hint="delete that record, or give a certificate of your own (certificate_arn)",
                     code="record_taken",
                 ) from error
 
-    def stands(self, zone: str, name: str, value: str) -> bool:
-        """Whether the validation record is there."""
-        return any(each.type == "CNAME" and each.values == (_name(value),) for each in self.at(zone, name))
+    def has_validation(self, zone: str, name: str, value: str) -> bool:
+        """Whether the validation record exists in the zone."""
+        return any(
+            each.type == "CNAME" and each.values == (_normalized(value),)
+            for each in self.records_at(zone, name)
+        )
 
     def remove_validation(self, zone: str, name: str, value: str) -> None:
-        """Removes a validation record as we wrote it; gone already, or changed by somebody, is fine."""
+        """Deletes a validation record as the tool wrote it; a missing or changed record is no error."""
         self._remove(zone, _cname(name, value), wait=False)
 
-    def _remove(self, zone: str, what: dict[str, Any], *, wait: bool) -> None:
+    def _remove(self, zone: str, record_set: dict[str, Any], *, wait: bool) -> None:
         try:
-            self._commit(zone, [_change("DELETE", what)], wait=wait)
+            self._commit(zone, [_change("DELETE", record_set)], wait=wait)
         except self._client.exceptions.NoSuchHostedZone:
             return
         except ClientError as error:
             # "it was not found", "values provided do not match the current values"
-            if code_of(error) != "InvalidChangeBatch":
+            if error_code(error) != "InvalidChangeBatch":
                 raise
 
     def _commit(self, zone: str, changes: list[Any], *, wait: bool = True) -> None:
@@ -140,8 +145,8 @@ class Zones:
             )
 
 
-def _change(action: str, what: dict[str, Any]) -> dict[str, Any]:
-    return {"Action": action, "ResourceRecordSet": what}
+def _change(action: str, record_set: dict[str, Any]) -> dict[str, Any]:
+    return {"Action": action, "ResourceRecordSet": record_set}
 
 
 def _alias(record: DnsRecord) -> dict[str, Any]:
@@ -165,12 +170,12 @@ def _cname(name: str, value: str) -> dict[str, Any]:
     }
 
 
-def _is(found: FoundRecord, wanted: DnsRecord) -> bool:
+def _matches(found: FoundRecord, wanted: DnsRecord) -> bool:
     have = (found.target, found.target_zone, found.evaluate_health, found.plain)
     return have == (wanted.target, wanted.target_zone, wanted.evaluate_health, True)
 
 
-def _name(text: str) -> str:
+def _normalized(text: str) -> str:
     return text.rstrip(".").lower()
 
 
@@ -178,11 +183,11 @@ def _record(zone: str, found: Any) -> FoundRecord:
     alias = found.get("AliasTarget", {})
     return FoundRecord(
         zone=zone,
-        name=_name(found["Name"]),
+        name=_normalized(found["Name"]),
         type=found["Type"],
-        target=_name(alias.get("DNSName", "")),
+        target=_normalized(alias.get("DNSName", "")),
         target_zone=alias.get("HostedZoneId", ""),
         evaluate_health=bool(alias.get("EvaluateTargetHealth")),
-        plain=not any(each in found for each in _SEVERAL),
-        values=tuple(_name(each["Value"]) for each in found.get("ResourceRecords", ())),
+        plain=not any(each in found for each in _ROUTING_FIELDS),
+        values=tuple(_normalized(each["Value"]) for each in found.get("ResourceRecords", ())),
     )

@@ -1,4 +1,4 @@
-"""Queues, and what leads a function's failed events into them, as SQS and Lambda spell them."""
+"""Queues, as SQS spells them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from nwchatctl.aws.core.retry import code_of, with_retries
-from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.retry import error_code, with_retries
+from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.desired.policies import canonical
 from nwchatctl.deploy.model.storage import Queue
@@ -16,12 +16,12 @@ from nwchatctl.deploy.model.storage import Queue
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-"""One error by its name in SQS's older protocol, and in the newer."""
+_NOT_FOUND = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+"""The codes of one error in SQS's older protocol and in the newer one."""
 
-_TAKEN = ("QueueAlreadyExists", "QueueNameExists")
+_NAME_TAKEN = ("QueueAlreadyExists", "QueueNameExists")
 
-_READ: list[Any] = [
+_READ_ATTRIBUTES: list[Any] = [
     "MessageRetentionPeriod",
     "MaximumMessageSize",
     "DelaySeconds",
@@ -34,31 +34,31 @@ _READ: list[Any] = [
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ]
-_WAITING = [each for each in _READ if each.startswith("Approximate")]
+_COUNT_ATTRIBUTES = [each for each in _READ_ATTRIBUTES if each.startswith("Approximate")]
 
 
 class Queues:
-    """Reads and changes queues. A queue's address is asked for by its name."""
+    """Reads and changes queues, by name."""
 
     def __init__(self, client: SQSClient) -> None:
         self._client = client
 
     def read(self, name: str) -> Queue | None:
-        """The queue, or None where there is none."""
+        """The queue; None if it does not exist."""
         try:
             url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
-            found: Any = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=_READ)
+            found: Any = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=_READ_ATTRIBUTES)
             tags = self._client.list_queue_tags(QueueUrl=url).get("Tags", {})
         except ClientError as error:
-            if code_of(error) in _GONE:
+            if error_code(error) in _NOT_FOUND:
                 return None
             raise
         return _queue(name, url, found.get("Attributes", {}), tags)
 
     def create(self, queue: Queue) -> None:
-        """Makes the queue with its tags; one of ours that is there is brought to what is wanted.
+        """Creates the queue with its tags; updates an existing queue of the chat.
 
-        Raises ChatError `not_ours` for somebody else's.
+        Raises ChatError `not_ours` if the existing queue is not the chat's.
         """
         try:
             with_retries(
@@ -68,33 +68,33 @@ class Queues:
                 tags=dict(queue.tags),
             )
         except ClientError as error:
-            if code_of(error) not in _TAKEN:
+            if error_code(error) not in _NAME_TAKEN:
                 raise
             update_existing(queue, self.read, self.update, error)
 
     def update(self, before: Queue, after: Queue) -> None:
-        """Changes what differs."""
+        """Updates what differs."""
         url = before.url or self._client.get_queue_url(QueueName=after.name)["QueueUrl"]
         have, want = _attributes(before), _attributes(after)
-        wrong: Any = {name: value for name, value in want.items() if have[name] != value}
-        if wrong.get("SqsManagedSseEnabled") == "true" and before.encryption:
-            # SQS takes one kind of encryption at a time.
-            wrong["KmsMasterKeyId"] = ""
-        if wrong:
-            with_retries(self._client.set_queue_attributes, QueueUrl=url, Attributes=wrong)
-        put, dropped = changed(before.tags, after.tags)
+        changes: Any = {name: value for name, value in want.items() if have[name] != value}
+        if changes.get("SqsManagedSseEnabled") == "true" and before.encryption:
+            # A queue has one kind of encryption at a time.
+            changes["KmsMasterKeyId"] = ""
+        if changes:
+            with_retries(self._client.set_queue_attributes, QueueUrl=url, Attributes=changes)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_queue, QueueUrl=url, Tags=dict(put))
         if dropped:
             with_retries(self._client.untag_queue, QueueUrl=url, TagKeys=dropped)
 
     def delete(self, queue: Queue) -> None:
-        """Removes the queue with what is in it; gone already is fine."""
+        """Deletes the queue with its messages; a missing queue is no error."""
         try:
             url = queue.url or self._client.get_queue_url(QueueName=queue.name)["QueueUrl"]
             with_retries(self._client.delete_queue, QueueUrl=url)
         except ClientError as error:
-            if code_of(error) not in _GONE:
+            if error_code(error) not in _NOT_FOUND:
                 raise
 
 
@@ -105,7 +105,7 @@ def _attributes(queue: Queue) -> dict[Any, str]:
         "DelaySeconds": str(queue.delay_seconds),
         "VisibilityTimeout": str(queue.visibility_seconds),
         "SqsManagedSseEnabled": "true" if queue.encryption == "sqs" else "false",
-        # "" takes them away (SetQueueAttributes).
+        # "" removes these attributes (SetQueueAttributes).
         "Policy": queue.policy,
         "RedrivePolicy": queue.redrive,
     }
@@ -124,7 +124,7 @@ def _queue(name: str, url: str, found: Any, tags: Any) -> Queue:
         redrive=_canonical(found.get("RedrivePolicy", "")),
         tags=from_mapping(tags),
         url=url,
-        waiting=sum(int(found.get(each, 0)) for each in _WAITING),
+        waiting=sum(int(found.get(each, 0)) for each in _COUNT_ATTRIBUTES),
     )
 
 

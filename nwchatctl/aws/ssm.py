@@ -1,6 +1,6 @@
-"""The parameter with the keys that tokens are signed with, as Systems Manager's Parameter Store spells it.
+"""The parameter with the token signing keys, as Systems Manager's Parameter Store spells it.
 
-Its value is a secret: it is neither in the model nor in an error, and --debug shows no call's parameters.
+Its value is secret: it is neither in the model nor in an error, and --debug shows no parameters of calls.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.signing_keys import new_key
@@ -21,11 +21,11 @@ from nwchatctl.errors import ChatError
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-_TAGGED: Any = "Parameter"
+_RESOURCE_TYPE: Any = "Parameter"
 
 
 class StoredKeys(NamedTuple):
-    """What a parameter holds: keys, the newest first, and its version, which counts up with each put."""
+    """A parameter's content: keys, newest first, and its version, which each put increments."""
 
     keys: tuple[TokenKey, ...]
     version: int
@@ -39,25 +39,26 @@ class KeyParameters:
         self._clock = clock
 
     def read(self, name: str) -> TokenKeys | None:
-        """The parameter without what is in it; None where there is none."""
+        """The parameter without its value; None if it does not exist."""
         try:
             # Not decrypted: a plan has no use for the keys.
             found = self._client.get_parameter(Name=name, WithDecryption=False)["Parameter"]
-            tags = self._client.list_tags_for_resource(ResourceType=_TAGGED, ResourceId=name)
+            tags = self._client.list_tags_for_resource(ResourceType=_RESOURCE_TYPE, ResourceId=name)
         except (self._client.exceptions.ParameterNotFound, self._client.exceptions.InvalidResourceId):
             return None
         return TokenKeys(name, str(found.get("Type", "")), from_list(tags.get("TagList", [])))
 
     def keys(self, name: str) -> tuple[TokenKey, ...] | None:
-        """The keys, the newest first; None where there is no parameter. Raises as `held`."""
-        found = self.held(name)
+        """The keys, newest first; None if the parameter does not exist. Raises the errors of
+        `read_stored`."""
+        found = self.read_stored(name)
         return found.keys if found else None
 
-    def held(self, name: str) -> StoredKeys | None:
-        """The keys and which version of the parameter they are; None where there is none.
+    def read_stored(self, name: str) -> StoredKeys | None:
+        """The keys and the parameter's version; None if it does not exist.
 
-        What was put a moment ago may not be there yet: Parameter Store is eventually consistent. Raises
-        ChatError `token_keys_unreadable` where something else is in it.
+        A recent put may not be visible yet: Parameter Store is eventually consistent. Raises ChatError
+        `token_keys_unreadable` if the value is not a list of keys.
         """
         try:
             found = with_retries(self._client.get_parameter, Name=name, WithDecryption=True)["Parameter"]
@@ -73,15 +74,16 @@ class KeyParameters:
             ) from None
 
     def put(self, name: str, keys: Sequence[TokenKey]) -> int:
-        """Puts `keys` in the place of those that are there; the version that this makes, one more than
-        the one before it. Safe to repeat."""
-        done = with_retries(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
-        return int(done["Version"])
+        """Replaces the stored keys by `keys`; returns the new version, the previous one plus 1. Safe to
+        repeat."""
+        response = with_retries(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
+        return int(response["Version"])
 
     def create(self, wanted: TokenKeys) -> None:
-        """Makes the parameter with its tags and a new key; one of ours that is there keeps its keys.
+        """Creates the parameter with its tags and a new key; an existing parameter of the chat keeps its
+        keys.
 
-        Raises ChatError `not_ours` for somebody else's.
+        Raises ChatError `not_ours` if the existing parameter is not the chat's.
         """
         key = new_key(self._clock() // 1000, secrets.token_bytes)
         kind: Any = wanted.type
@@ -98,20 +100,20 @@ class KeyParameters:
             update_existing(wanted, self.read, self.update, error)
 
     def update(self, before: TokenKeys, after: TokenKeys) -> None:
-        """Changes what differs. One that was not encrypted is made anew, with another key: the old one was
-        readable, and Parameter Store changes no parameter's type."""
+        """Updates what differs. An unencrypted parameter is created again with a new key: the old key was
+        readable, and Parameter Store cannot change a parameter's type."""
         if before.type != after.type:
             self.delete(before)
             self.create(after)
             return
-        put, dropped = changed(before.tags, after.tags)
-        where: Any = {"ResourceType": _TAGGED, "ResourceId": after.name}
+        put, dropped = tag_changes(before.tags, after.tags)
+        resource: Any = {"ResourceType": _RESOURCE_TYPE, "ResourceId": after.name}
         if put:
-            with_retries(self._client.add_tags_to_resource, **where, Tags=to_list(put))
+            with_retries(self._client.add_tags_to_resource, **resource, Tags=to_list(put))
         if dropped:
-            with_retries(self._client.remove_tags_from_resource, **where, TagKeys=dropped)
+            with_retries(self._client.remove_tags_from_resource, **resource, TagKeys=dropped)
 
     def delete(self, keys: TokenKeys) -> None:
-        """Removes the parameter; gone already is fine."""
+        """Deletes the parameter; a missing one is no error."""
         with suppress(self._client.exceptions.ParameterNotFound):
             with_retries(self._client.delete_parameter, Name=keys.name)

@@ -1,4 +1,4 @@
-"""Whom a ban is on, and what another ban on the same makes of it. Pure; times are epoch ms."""
+"""The targets of bans, and how a ban changes an existing one. Pure; times are epoch ms."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nwchat.model.wire import well_formed
 from nwchatctl.errors import usage_error
 from nwchatctl.timestamps import LAST_MS
 
-MOST_REASON_CHARS = 200
+MAX_REASON_CHARS = 200
 
 Change = Literal["added", "changed", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
 class BanTarget:
-    """One that a ban can be on: its key, and how it is written."""
+    """The target of a ban: its key, and its readable form."""
 
     key: str
     who: str
@@ -31,26 +31,27 @@ class BanTarget:
 
 @dataclass(frozen=True, slots=True)
 class BanChange:
-    """A ban, and the one that held before it, if one did."""
+    """A ban, and the active ban that it replaces, if any."""
 
     ban: Ban
     before: Ban | None
 
     @property
     def change(self) -> Change:
-        """What becomes of the row."""
+        """What happens to the row."""
         if self.before is None:
             return "added"
         return "unchanged" if self.ban == self.before else "changed"
 
 
-def user(text: str, most_chars: int) -> BanTarget:
-    """A player by id or name, of `most_chars` at most. ValueError, saying why, for what can be none."""
+def user_target(text: str, most_chars: int) -> BanTarget:
+    """A user by id or name, of at most `most_chars`. Raises ValueError, with the reason, if it cannot be
+    one."""
     name = unicodedata.normalize("NFC", text.strip())
     most = max(most_chars, MAX_SENDER_ID_CHARS)
     if not (key := bans.user_key(name)):
         raise ValueError("a user's id or name has something to see")
-    # Neither is cut nor cleaned here: whoever typed it meant something else than what would be left.
+    # Not truncated or cleaned here: the result would be another user than the operator typed.
     if well_formed(name) != name or clean_name(name, len(name)) != name:
         raise ValueError(f"{text!r} has characters in it that no id or name of a user's has")
     if len(name) > most:
@@ -58,8 +59,9 @@ def user(text: str, most_chars: int) -> BanTarget:
     return BanTarget(key, name)
 
 
-def address(text: str) -> BanTarget:
-    """An address, or the /64 that a subscriber of IPv6 has. ValueError, saying why, for anything else."""
+def address_target(text: str) -> BanTarget:
+    """An address, or an IPv6 /64, which one subscriber has. Raises ValueError, with the reason, for anything
+    else."""
     bare, slash, bits = text.strip().partition("/")
     try:
         found = bans.address_of(bare)
@@ -68,16 +70,16 @@ def address(text: str) -> BanTarget:
     if not slash or bits == str(found.max_prefixlen):
         return BanTarget(bans.address_key(found), str(found))
     if bits == str(bans.PREFIX_BITS) and isinstance(found, ipaddress.IPv6Address):
-        return _prefix(found)
+        return _prefix_target(found)
     raise ValueError(f"{text!r} is a network: a ban is on one address, or on a /64 of IPv6")
 
 
-def of_connection(row: Connection) -> BanTarget | None:
-    """Whom a ban keeps out that is to be on whoever has this connection; None where nothing is known of them.
+def connection_target(row: Connection) -> BanTarget | None:
+    """The target of a ban on the user of this connection; None if nothing is known about them.
 
-    The id before the name, which others may have too, and both before the address, which others may share.
-    But where no token has proven them they are what the client says, maybe of somebody else: then it is the
-    address alone.
+    The id before the name, which others may share, and both before the address, which more may share. But
+    without a verified token, id and name are only claims of the client, maybe another user's: then it is the
+    address.
     """
     for name in (row.sender_id, row.uname) if row.proven else ():
         if key := bans.user_key(name):
@@ -86,24 +88,26 @@ def of_connection(row: Connection) -> BanTarget | None:
         found = bans.address_of(row.source_ip)
     except ValueError:
         return None
-    return _prefix(found) if isinstance(found, ipaddress.IPv6Address) else address(row.source_ip)
+    return (
+        _prefix_target(found) if isinstance(found, ipaddress.IPv6Address) else address_target(row.source_ip)
+    )
 
 
-def _prefix(found: ipaddress.IPv6Address) -> BanTarget:
+def _prefix_target(found: ipaddress.IPv6Address) -> BanTarget:
     key = bans.prefix_key(found)
     return BanTarget(key, key.partition("#")[2])
 
 
-def reason(text: str) -> str:
-    """A reason as it is stored. ValueError when it is too long."""
+def check_reason(text: str) -> str:
+    """A reason as it is stored. Raises ValueError if it is too long."""
     cleaned = clean_name(text, len(text))
-    if len(cleaned) > MOST_REASON_CHARS:
-        raise ValueError(f"a reason has {MOST_REASON_CHARS} characters at most")
+    if len(cleaned) > MAX_REASON_CHARS:
+        raise ValueError(f"a reason has {MAX_REASON_CHARS} characters at most")
     return cleaned
 
 
 def change_ban(
-    whom: BanTarget,
+    target: BanTarget,
     found: Ban | None,
     *,
     until: int | None,
@@ -112,16 +116,16 @@ def change_ban(
     now_ms: int,
     exact: bool = False,
 ) -> BanChange:
-    """The ban on `whom`, of whom `found` is the row. One that holds keeps its beginning, its reason unless
-    there is another, and all of it when nothing changes. With `exact`, as ids of tokens compare, another
-    spelling is a change: it may be of another player."""
+    """The ban on `target`; `found` is its row. An active ban keeps its start, its reason unless there is a
+    new one, and everything if nothing changes. With `exact`, as ids of tokens are compared, another spelling
+    is a change: it may be another user."""
     before = found if found is not None and found.is_active(now_ms) else None
     if before is None:
-        return BanChange(Ban(whom.key, whom.who, until, now_ms, by, reason), None)
+        return BanChange(Ban(target.key, target.who, until, now_ms, by, reason), None)
     after = replace(before, until=until, reason=reason or before.reason)
     if exact:
-        after = replace(after, who=whom.who)
-    return BanChange(after if after == before else replace(after, by=by, who=whom.who), before)
+        after = replace(after, who=target.who)
+    return BanChange(after if after == before else replace(after, by=by, who=target.who), before)
 
 
 class BanEnd(NamedTuple):
@@ -131,7 +135,8 @@ class BanEnd(NamedTuple):
     at: int | None = None
 
     def epoch_ms(self, now_ms: int) -> int | None:
-        """The moment, None for none. Raises ChatError, exit 2, for one that is over, or too far off."""
+        """The end, epoch ms; None for never. Raises ChatError, exit 2, if it is in the past or too far
+        ahead."""
         if self.at is None and self.seconds == math.inf:
             return None
         end = self.at if self.at is not None else now_ms + round(self.seconds * 1000)

@@ -1,4 +1,4 @@
-"""An announcement as it is checked, and what becomes of it."""
+"""The message of a broadcast, and its result."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nwchat.model.wire import InvalidFrame, Message, MessageRequest
 from nwchatctl.errors import ChatError, Exit
 
 SCOPE = "broadcast"
-"""Keeps operators' ids apart from clients' own."""
+"""The scope of operators' ids, separate from clients' ids."""
 
 ID_SECONDS = 86_400
-"""How long an `--id` is remembered: two crons, or a retry after a failure, are within a day."""
+"""How long an `--id` is stored: duplicate cron jobs, or a retry after a failure, run within a day."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of an announcement. `already_sent`: everybody had been reached before under the same id;
-    `resumed`: some had. `stopped` is why it ended before its end, "" where it did not."""
+class BroadcastResult:
+    """The result of a broadcast. `already_sent`: an earlier run with this id had reached all recipients;
+    `resumed`: it had reached some. `stopped` is why it ended early, "" if it did not."""
 
     id: str
     counts: Counts = field(default_factory=Counts)
@@ -30,8 +30,8 @@ class Sent:
 
 
 def compose(text: str, uname: str, limits: Limits, *, new_id: str, now_ms: int) -> Message:
-    """The announcement as it will be stored and sent. Raises ChatError, exit 2, for a text that players could
-    not have sent either."""
+    """The message as it is stored and sent. Raises ChatError, exit 2, for a text that players could not send
+    either."""
     checked = cleaning.check_message(MessageRequest(text, uname), limits)
     if isinstance(checked, InvalidFrame):
         raise ChatError(

@@ -1,9 +1,9 @@
-"""How far an announcement has come, so that whoever takes it up again goes on with those not yet reached.
+"""The progress of a broadcast, so that a later run continues with the recipients that were not reached.
 
-The table of connections is read in parts, in an order that stays. Once everybody on a page and on all those
-before it has an outcome, its end is where a part can be taken up. Whom it failed to reach is remembered by
-name, up to a bound: past that bound the part stays where it is, and some hear the announcement again, which
-their client drops by its id.
+The connections table is read in parts, in a stable order. Once all recipients of a page and of all pages
+before it have an outcome, its end is a position from which the part can be resumed. Recipients that were not
+reached are stored by id, up to a limit: beyond it the part does not advance, and some recipients receive the
+broadcast again, which their client ignores by its id.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from dataclasses import dataclass, field
 from nwchat.delivery.outcome import Failed, Outcome, Refused, Throttled
 from nwchat.model.rows import Recipient
 from nwchat.storage.scan import ScanPage, ScanSegment
-from nwchatctl.chat.connection_rows import WHOLE
+from nwchatctl.chat.connection_rows import ALL_PARTS
 
 MAX_RETRIED = 1_000
-"""How many of those not reached are remembered by name: 20 KB of a row, of which 400 are the most."""
+"""The maximum of recipients stored for a retry: 20 KB of a row, whose limit is 400."""
 
 LEASE_MS = 20_000
-"""How long one who is sending is believed to be at it without saying so again."""
+"""How long a lease is valid without renewal."""
 
 SAVE_SECONDS = 2.0
-"""How often that is said, together with how far it is."""
+"""How often the lease is renewed and the checkpoint is stored."""
 
-_NEVER = (0, 413)
-"""Refused for what they are: an id that no path can end in, a frame that is too large."""
+_PERMANENT_STATUSES = (0, 413)
+"""Permanent refusals: an id that cannot be in a path, a frame that is too large."""
 
-_CLOCKS_DIFFER_MS = 120_000
+_CLOCK_TOLERANCE_MS = 120_000
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The parts that are left, and who is to be tried again though their page is done with."""
+    """The parts that remain, and the recipients to retry although their page is finished."""
 
-    parts: tuple[ScanSegment, ...] = WHOLE
+    parts: tuple[ScanSegment, ...] = ALL_PARTS
     retries: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
-        """Whether nobody is left to be reached."""
+        """Whether no recipient remains."""
         return not self.parts and not self.retries
 
     def to_json(self) -> str:
@@ -51,7 +51,7 @@ class Checkpoint:
 
     @classmethod
     def from_json(cls, text: str) -> Checkpoint:
-        """ValueError for a text that `to_json` did not make."""
+        """The checkpoint in a text of `to_json`; raises ValueError for any other."""
         try:
             fields = json.loads(text)
             parts = tuple(
@@ -64,7 +64,8 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastLease:
-    """Who is sending: `process` as `nwchatctl.process_id` has it, `owner` for a person. Epoch ms."""
+    """The process that sends a broadcast: `process` as in `nwchatctl.process_id`, `owner` for people. Epoch
+    ms."""
 
     process: str
     owner: str
@@ -73,8 +74,8 @@ class BroadcastLease:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastRecord:
-    """What is known of an announcement under its id. `frame` is the message as JSON, "" of one that an
-    earlier release sent; `to_user` is whom it is for, "" for everybody; `holder` is who is at it."""
+    """The stored state of a broadcast, by its id. `frame` is the message as JSON, "" if an earlier release
+    sent it; `to_user` is the only recipient, "" for all; `lease` is the sending process's."""
 
     message_id: str
     frame: str = ""
@@ -91,8 +92,8 @@ class _Page:
 
 
 class CheckpointTracker:
-    """Keeps count of what is under way, and knows the progress at any moment. For one thread, but for
-    `noted`, which may be called by those that read."""
+    """Tracks outcomes and gives the checkpoint at any moment. For one thread, except `add_page`, which
+    reading threads may call."""
 
     def __init__(self, progress: Checkpoint) -> None:
         self._parts: dict[int, ScanSegment | None] = {each.number: each for each in progress.parts}
@@ -100,43 +101,43 @@ class CheckpointTracker:
         self._untried = dict.fromkeys(progress.retries)
         self._retries: dict[str, None] = {}
 
-    def note_page(self, found: ScanPage, part: ScanSegment) -> Sequence[Recipient]:
-        """The recipients of a page, each with a note of the page."""
+    def add_page(self, found: ScanPage, part: ScanSegment) -> Sequence[Recipient]:
+        """The recipients of a page, each with the page as its note."""
         page = _Page(len(found.recipients), part, found.remainder)
         self._pages[part.number].append(page)
         return [Recipient(each.connection_id, each.row, page) for each in found.recipients]
 
     def retries(self) -> Iterator[Sequence[Recipient]]:
-        """Those whom an earlier attempt did not reach."""
+        """The recipients that an earlier run did not reach."""
         if self._untried:
             yield [Recipient(each) for each in self._untried]
 
-    def settle(self, recipient: Recipient, outcome: Outcome) -> None:
-        """Takes note of what became of one; for one that may be reached another time, that it is to be."""
-        missed = isinstance(outcome, Failed | Throttled) or (
-            # What is refused for want of permission may be taken another time.
-            isinstance(outcome, Refused) and outcome.status not in _NEVER
+    def record_outcome(self, recipient: Recipient, outcome: Outcome) -> None:
+        """Records the outcome of a recipient, and whether it is to be retried."""
+        retry = isinstance(outcome, Failed | Throttled) or (
+            # A refusal for a missing permission is temporary.
+            isinstance(outcome, Refused) and outcome.status not in _PERMANENT_STATUSES
         )
         page = recipient.note
         if not isinstance(page, _Page):
-            # Of those it remembers already, so there is room for it.
+            # Recipients to retry are stored already, so there is room.
             self._untried.pop(recipient.connection_id, None)
-        elif missed and len(self._retries) + len(self._untried) >= MAX_RETRIED:
-            # Its page never ends: the part is read again from there.
+        elif retry and len(self._retries) + len(self._untried) >= MAX_RETRIED:
+            # Its page never finishes: the part is read again from there.
             return
         else:
             page.left -= 1
-        if missed:
+        if retry:
             self._retries[recipient.connection_id] = None
 
     def delegate(self, left: Sequence[ScanSegment]) -> None:
-        """Everybody but those of the parts `left` is somebody else's to reach from now on."""
+        """From now on only the parts `left` are to be read here; the others are delegated."""
         self._parts = {each.number: each for each in left}
         self._pages = {each.number: deque() for each in left}
         self._untried, self._retries = {}, {}
 
     def checkpoint(self) -> Checkpoint:
-        """As it is now."""
+        """The current checkpoint."""
         for number, pages in self._pages.items():
             while pages and not pages[0].left:
                 self._parts[number] = pages.popleft().rest
@@ -144,8 +145,9 @@ class CheckpointTracker:
         return Checkpoint(left, (*self._retries, *self._untried))
 
 
-def is_free(state: BroadcastRecord, now_ms: int, *, dead: bool, silent_ms: int) -> bool:
-    """Whether nobody is at it any more: nobody ever was, it is a process that died, or it has kept silent for
-    a lease, as seen by a clock of ours (`silent_ms`) or, with room for clocks that differ, by its own."""
-    holder = state.lease
-    return holder is None or dead or silent_ms > LEASE_MS or now_ms > holder.until + _CLOCKS_DIFFER_MS
+def is_lease_free(record: BroadcastRecord, now_ms: int, *, dead: bool, silent_ms: int) -> bool:
+    """Whether no process sends the broadcast: there never was one, it has died (`dead`), or it has not
+    renewed its lease for LEASE_MS, by the local clock (`silent_ms`) or, with a tolerance for different
+    clocks, by its own."""
+    lease = record.lease
+    return lease is None or dead or silent_ms > LEASE_MS or now_ms > lease.until + _CLOCK_TOLERANCE_MS

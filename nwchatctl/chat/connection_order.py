@@ -1,4 +1,4 @@
-"""Connections in the order that somebody wants, without holding more than a bounded number. Pure."""
+"""Sorts connections, in bounded memory. Pure."""
 
 from __future__ import annotations
 
@@ -9,51 +9,53 @@ from itertools import chain, islice
 from nwchat.model.rows import Connection
 from nwchatctl.chat.connection_rows import last_activity
 
-MOST_SORTED = 10_000
-"""Connections that are held to be put in order: some 10 MB."""
+MAX_SORTED = 10_000
+"""The maximum of connections to sort: some 10 MB."""
 
 Key = Callable[[Connection], tuple[bool, int | str]]
 
 KEYS: dict[str, Key] = {
-    "since": lambda each: _first(each.connected_at),
-    "seen": lambda each: _first(last_activity(each.connected_at, each.last_seen_at)),
-    "user": lambda each: _named(each.sender_id),
-    "name": lambda each: _named(each.uname),
-    "address": lambda each: _named(each.source_ip),
+    "since": lambda each: _time_key(each.connected_at),
+    "seen": lambda each: _time_key(last_activity(each.connected_at, each.last_seen_at)),
+    "user": lambda each: _text_key(each.sender_id),
+    "name": lambda each: _text_key(each.uname),
+    "address": lambda each: _text_key(each.source_ip),
 }
-"""The longest connected first; the longest silent first; by text, those without one last."""
+"""Sort keys: oldest connection first; longest inactive first; by text, empty ones last."""
 
 
-def _first(ms: int | None) -> tuple[bool, int]:
+def _time_key(ms: int | None) -> tuple[bool, int]:
     return (False, ms or 0)
 
 
-def _named(text: str) -> tuple[bool, str]:
+def _text_key(text: str) -> tuple[bool, str]:
     return (not text, text)
 
 
-def ordered(
+def sort_connections(
     found: Iterable[Connection],
     key: Key | None,
     limit: int | None,
     *,
-    unsorted: Callable[[], None] = lambda: None,
-    most: int = MOST_SORTED,
+    on_unsorted: Callable[[], None] = lambda: None,
+    max_sorted: int = MAX_SORTED,
 ) -> Iterator[Connection]:
-    """At most `limit` of `found`, the first by `key`; as they come for None, and if they are too many.
+    """At most `limit` of `found`, the first by `key`; unsorted if `key` is None or there are more than
+    `max_sorted`.
 
-    Then `unsorted` is told of it, before the first is given. Reads no more of `found` than it needs.
+    In the latter case `on_unsorted` is called before the first is yielded. Reads no more of `found` than
+    needed.
     """
     if key is None:
         yield from islice(found, limit)
         return
-    if limit is not None and limit <= most:
+    if limit is not None and limit <= max_sorted:
         yield from nsmallest(limit, found, key=key)
         return
     rest = iter(found)
-    held = list(islice(rest, most + 1))
-    if len(held) <= most:
-        yield from sorted(held, key=key)
+    buffer = list(islice(rest, max_sorted + 1))
+    if len(buffer) <= max_sorted:
+        yield from sorted(buffer, key=key)
         return
-    unsorted()
-    yield from islice(chain(held, rest), limit)
+    on_unsorted()
+    yield from islice(chain(buffer, rest), limit)

@@ -1,8 +1,8 @@
-"""Every row asked about at API Gateway, and the rows of the gone deleted. Pure but for the transport.
+"""Checks every row at API Gateway, and deletes the rows of closed connections. Pure except for the transport.
 
-410 is the only proof that a socket is gone. What else comes instead of an answer proves nothing: such a row
-has failed, and stays. A row is deleted on condition that it is still as it was read, so one whose id is
-another socket's by now stays as well, and is asked about again the next time.
+Only status 410 proves that a connection is closed. Any other error proves nothing: the row counts as failed
+and stays. A row is deleted on condition that it has not changed since it was read, so a row whose id was
+reused stays, and is checked again by the next run.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
     from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 
-MOST_DOOMED = 5_000
-"""Rows that wait to be deleted at once: this bounds the rest of it."""
-DOOMED_SECONDS = 2.0
-"""How long one may wait: what is lost when it is stopped, or killed."""
+MAX_PENDING_DELETES = 5_000
+"""The maximum of rows that wait for deletion, which bounds the memory."""
+MAX_DELETE_DELAY_SECONDS = 2.0
+"""Seconds that a row may wait for deletion: what an interruption can lose."""
 DELETES_A_SECOND = 4_000.0
-"""What a new table on demand takes (AWS's developer guide); an older one may take more."""
+"""The capacity of a new on-demand table (AWS's developer guide); an older one may have more."""
 
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """What became of each row that was `checked`, which is exactly one of these things:
+    """The result of a prune. Each `checked` row is counted in exactly one of these:
 
         checked = alive + deleted + kept_young + changed + left + absent + failed
 
-    `alive`: its socket is there, or was until it was closed now. Of all others that were answered, the socket
-    is `gone`. Then the row was `deleted`; or spared, as `kept_young`; or not touched because it had `changed`
-    since it was read, or was no longer there (the word of a $disconnect, or of our own deletion, came late);
-    or `left`, because of a dry run or because it was stopped; or there was no row, `absent`. `failed`: no
-    answer that proves anything, or a deletion that failed.
+    `alive`: its connection is open, or was until this run closed it. Of all others with a response, the
+    connection is `gone`. Then the row was `deleted`; or kept because it is new, `kept_young`; or kept because
+    it `changed` after it was read or was deleted by then (a $disconnect, or a late response to this run's own
+    deletion); or `left`, because of a dry run or a stop; or there was no row, `absent`. `failed`: no
+    conclusive response, or a failed deletion.
 
-        gone = deleted + kept_young + changed + left + absent + those of the failed whose deletion failed
+        gone = deleted + kept_young + changed + left + absent + those failed whose deletion failed
 
-    `retries` are attempts beyond the first. `cut_short`: it was stopped before all were asked about, and
-    deleted where they are gone. `reasons`: why something failed, with how often.
+    `retries` are attempts after the first. `cut_short`: the run stopped before all were checked and the rows
+    of closed connections deleted. `reasons`: why requests failed, with counts.
     """
 
     checked: int = 0
@@ -66,85 +66,93 @@ class PruneResult:
 
 
 Tick = Callable[[PruneResult], str]
-"""Told some times a second how far it is; gives a reason to stop, or ""."""
+"""Receives the progress a few times a second; returns a reason to stop, or ""."""
 
 
 def prune(
     transport: Transport,
-    asked: ConnectionRequests,
-    rows: RowDeletion | None,
+    requests: ConnectionRequests,
+    row_deletion: RowDeletion | None,
     source: Source[Recipient],
     *,
     rate_limiter: RateLimiter | None = None,
     clock: Callable[[], float] = time.monotonic,
     tick: Tick = lambda result: "",
-    settled: Callable[[Recipient, Outcome], None] = lambda recipient, outcome: None,
+    on_outcome: Callable[[Recipient, Outcome], None] = lambda recipient, outcome: None,
 ) -> PruneResult:
-    """Asks about all of `source`, whose `note` is a Standing, by `asked` (GET), or closes them (DELETE).
+    """Sends `requests` for all of `source`, whose `note` is a RowAge: checks them (GET) or closes them
+    (DELETE).
 
-    Without `rows` nothing is deleted. `clock` gives seconds. `settled` is told of each one's answer, once.
-    What `source` raises goes through, once all that it gave are settled.
+    Without `row_deletion` nothing is deleted. `clock` returns seconds. `on_outcome` receives each outcome
+    once. An error of `source` is raised once all its items have an outcome.
     """
-    tally = _Tally(settled)
+    counter = _PruneCounter(on_outcome)
     rate_limiter, deletes = rate_limiter or RateLimiter(), RateLimiter(DELETES_A_SECOND)
-    reason, began = "", clock()
+    reason, batch_started = "", clock()
 
-    def full() -> bool:
-        waiting = len(tally.doomed)
-        return waiting >= MOST_DOOMED or (waiting > 0 and clock() - began >= DOOMED_SECONDS)
+    def is_batch_full() -> bool:
+        waiting = len(counter.to_delete)
+        return waiting >= MAX_PENDING_DELETES or (
+            waiting > 0 and clock() - batch_started >= MAX_DELETE_DELAY_SECONDS
+        )
 
-    def stopped() -> str:
+    def stop_reason() -> str:
         nonlocal reason
-        reason = tick(tally.result()) or reason
+        reason = tick(counter.result()) or reason
         return reason
 
-    crowd = RecipientSource(source, paused=full)
+    recipients = RecipientSource(source, paused=is_batch_full)
     while True:
-        began = clock()
-        scheduler = RequestScheduler(crowd, asked, tally.ask, rate_limiter=rate_limiter)
-        transport.run(scheduler, stopped)
+        batch_started = clock()
+        scheduler = RequestScheduler(recipients, requests, counter.record_status, rate_limiter=rate_limiter)
+        transport.run(scheduler, stop_reason)
         error = scheduler.error
-        if rows is not None and not reason:
-            doomed, tally.doomed = tally.doomed, []
-            undeleted = _delete(transport, rows, doomed, tally, deletes, stopped)
-            error = error or undeleted
-        left = tally.give_up()
+        if row_deletion is not None and not reason:
+            to_delete, counter.to_delete = counter.to_delete, []
+            delete_error = _delete_rows(transport, row_deletion, to_delete, counter, deletes, stop_reason)
+            error = error or delete_error
+        left = counter.count_undeleted()
         if error is not None:
             raise error
-        if crowd.ended or reason:
-            tally.cut_short = not crowd.ended or scheduler.cut_short or (rows is not None and left > 0)
-            return tally.result()
+        if recipients.ended or reason:
+            counter.cut_short = (
+                not recipients.ended or scheduler.cut_short or (row_deletion is not None and left > 0)
+            )
+            return counter.result()
 
 
-def _delete(
+def _delete_rows(
     transport: Transport,
-    rows: RowDeletion,
-    doomed: list[Recipient],
-    tally: _Tally,
+    row_deletion: RowDeletion,
+    to_delete: list[Recipient],
+    counter: _PruneCounter,
     rate_limiter: RateLimiter,
-    stopped: Callable[[], str],
+    stop_reason: Callable[[], str],
 ) -> Exception | None:
-    if not doomed:
+    if not to_delete:
         return None
-    scheduler = RequestScheduler(ListSource(doomed), rows, tally.delete, rate_limiter=rate_limiter)
-    tally.pending = len(doomed)
-    transport.run(scheduler, stopped)
+    scheduler = RequestScheduler(
+        ListSource(to_delete), row_deletion, counter.record_delete, rate_limiter=rate_limiter
+    )
+    counter.pending = len(to_delete)
+    transport.run(scheduler, stop_reason)
     return scheduler.error
 
 
-class _Tally:
-    """Counts, and keeps those to be deleted until they are. `pending` are deletions begun and not done."""
+class _PruneCounter:
+    """Counts outcomes, and holds the rows to delete. `pending` are deletions that were started and not
+    finished."""
 
-    def __init__(self, settled: Callable[[Recipient, Outcome], None]) -> None:
-        self.doomed: list[Recipient] = []
+    def __init__(self, on_outcome: Callable[[Recipient, Outcome], None]) -> None:
+        self.to_delete: list[Recipient] = []
         self.pending = 0
         self.cut_short = False
-        self._settled = settled
+        self._on_outcome = on_outcome
         self._counts: Counter[str] = Counter()
         self._reasons = Reasons()
 
-    def ask(self, recipient: Recipient, outcome: Outcome) -> None:
-        """Takes note of what API Gateway said."""
+    def record_status(self, recipient: Recipient, outcome: Outcome) -> None:
+        """Records the outcome of a request to API Gateway."""
         self._counts["checked"] += 1
         self._counts["retries"] += outcome.retries
         match outcome:
@@ -152,24 +160,24 @@ class _Tally:
                 self._counts["alive"] += 1
             case Gone():
                 self._counts["gone"] += 1
-                self._gone(recipient)
+                self._record_gone(recipient)
             case Refused() | Throttled() | Failed():
-                self._failed(outcome.reason)
+                self._record_failure(outcome.reason)
             case _:
                 assert_never(outcome)
-        self._settled(recipient, outcome)
+        self._on_outcome(recipient, outcome)
 
-    def _gone(self, recipient: Recipient) -> None:
+    def _record_gone(self, recipient: Recipient) -> None:
         match recipient.note:
             case RowAge.ABSENT:
                 self._counts["absent"] += 1
             case RowAge.YOUNG:
                 self._counts["kept_young"] += 1
             case _:
-                self.doomed.append(recipient)
+                self.to_delete.append(recipient)
 
-    def delete(self, _: Recipient, outcome: Outcome) -> None:
-        """Takes note of what DynamoDB said."""
+    def record_delete(self, _: Recipient, outcome: Outcome) -> None:
+        """Records the outcome of a deletion."""
         self.pending -= 1
         self._counts["retries"] += outcome.retries
         match outcome:
@@ -178,18 +186,18 @@ class _Tally:
             case Gone():
                 self._counts["changed"] += 1
             case Refused() | Throttled() | Failed():
-                self._failed(f"not deleted: {outcome.reason}")
+                self._record_failure(f"not deleted: {outcome.reason}")
             case _:
                 assert_never(outcome)
 
-    def give_up(self) -> int:
-        """Those that are gone and not deleted by now stay: how many."""
-        left = len(self.doomed) + self.pending
-        self.doomed, self.pending = [], 0
+    def count_undeleted(self) -> int:
+        """Counts the rows that were not deleted by now, and drops them; returns their number."""
+        left = len(self.to_delete) + self.pending
+        self.to_delete, self.pending = [], 0
         self._counts["left"] += left
         return left
 
-    def _failed(self, reason: str) -> None:
+    def _record_failure(self, reason: str) -> None:
         self._counts["failed"] += 1
         self._reasons.add(reason)
 

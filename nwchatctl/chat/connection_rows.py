@@ -1,6 +1,6 @@
-"""Which rows of the connections table are wanted, and how each stands should its socket be gone. Pure.
+"""Selects rows of the connections table, with the age of each. Pure.
 
-Times are epoch ms, and all of AWS's clock.
+Times are epoch ms of AWS's clock.
 """
 
 from __future__ import annotations
@@ -13,46 +13,45 @@ from nwchat.model.rows import Connection, Recipient, connection_of
 from nwchat.storage.scan import ScanPage, ScanSegment
 
 _PARTS = 4
-WHOLE = tuple(ScanSegment(number, _PARTS) for number in range(_PARTS))
-"""The parts that the table is read in at once. A part gives some 5,000 connections a second."""
+ALL_PARTS = tuple(ScanSegment(number, _PARTS) for number in range(_PARTS))
+"""The parts of the table that are read concurrently. A part gives some 5,000 connections a second."""
 PAGE_ROWS = 1_000
-"""Rows that are read at once: of what is read ahead, this bounds the memory."""
+"""Rows per page: this bounds the memory for pages that are read ahead."""
 
 
 class RowAge(Enum):
-    """What a row is, in the `note` of its Recipient, should its socket be gone."""
+    """The age of a row, in the `note` of its Recipient: what happens to it if its connection is closed."""
 
     OLD = "old"
-    """To be deleted; also one whose age cannot be read."""
+    """The row is deleted; also if its age cannot be read."""
     YOUNG = "young"
-    """To be spared: API Gateway has said 410 of sockets that were just being made."""
+    """The row is kept: API Gateway returns 410 for connections that are just being made."""
     ABSENT = "absent"
-    """None at all: the id was given by somebody."""
+    """There is no row: the id was given by the operator."""
 
 
 def row_age(connected_at: int | None, now_ms: int, grace_ms: int) -> RowAge:
-    """Of a row that was read at `now_ms`, by the clock that `connected_at` (epoch ms) is of: AWS's."""
+    """The age of a row that was read at `now_ms`; both times are of AWS's clock, in epoch ms."""
     if connected_at is not None and now_ms - connected_at < grace_ms:
         return RowAge.YOUNG
     return RowAge.OLD
 
 
 def last_activity(connected_at: int | None, last_seen_at: int | None) -> int | None:
-    """When a connection gave its last sign of life, epoch ms; None where its row does not say."""
+    """The last activity of a connection, epoch ms; None if its row does not say."""
     return max((each for each in (connected_at, last_seen_at) if each is not None), default=None)
 
 
 def is_older(connected_at: int | None, last_seen_at: int | None, before_ms: int | None) -> bool:
-    """Whether the last sign of life was before `before_ms`; always without one, or without a bound."""
+    """Whether the last activity was before `before_ms`; True without an activity or without a limit."""
     last = last_activity(connected_at, last_seen_at)
     return before_ms is None or last is None or last < before_ms
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The rows of `user` ("" for everybody's) that were last heard of before `before_ms`, less those that are
-    not `wanted`; with `expired` also those that TTL has not deleted yet. `scan` is that of
-    `nwchat.storage.store.Store`."""
+class ConnectionQuery:
+    """The rows of `user` ("" for all) whose last activity was before `before_ms` and that are `wanted`; with
+    `expired` also those that TTL has not deleted yet. `scan` is that of `nwchat.storage.store.Store`."""
 
     scan: Callable[..., Iterator[ScanPage]]
     now_ms: Callable[[], int]
@@ -63,8 +62,8 @@ class Candidates:
     wanted: Callable[[Connection], bool] | None = None
 
     def pages(self, part: ScanSegment) -> Iterator[Sequence[Recipient]]:
-        """Those of one part, each with its Standing as a note, as it was when its page was read: an answer of
-        API Gateway's that comes later is of a time when the row was older still."""
+        """The rows of one part, each with its RowAge as a note, by the time when its page was read: a later
+        response of API Gateway is of a time when the row was older."""
         pages = self.scan(
             part,
             self.now_ms(),
@@ -76,9 +75,9 @@ class Candidates:
         )
         for found in pages:
             now_ms = self.now_ms()
-            yield [self._judged(each, now_ms) for each in found.recipients if self._is_wanted(each)]
+            yield [self._with_age(each, now_ms) for each in found.recipients if self._is_wanted(each)]
 
-    def _judged(self, recipient: Recipient, now_ms: int) -> Recipient:
+    def _with_age(self, recipient: Recipient, now_ms: int) -> Recipient:
         return recipient._replace(note=row_age(recipient.connected_at, now_ms, self.grace_ms))
 
     def _is_wanted(self, recipient: Recipient) -> bool:

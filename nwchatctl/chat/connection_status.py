@@ -1,4 +1,4 @@
-"""What API Gateway says of connections. Pure but for the transport."""
+"""The status of connections at API Gateway. Pure except for the transport."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport
     from nwchat.delivery.targets import ConnectionRequests
 
-CHUNK = 1_000
-"""Connections that are asked about together, and held meanwhile."""
+CHUNK_SIZE = 1_000
+"""Connections that are checked together, and held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What API Gateway knows of an open connection; times are epoch ms."""
+class ConnectionInfo:
+    """API Gateway's data about an open connection; times are epoch ms."""
 
     connected_at: int | None = None
     last_active_at: int | None = None
@@ -33,17 +33,17 @@ class About:
     user_agent: str = ""
 
 
-def ask(
-    transport: Transport, asked: ConnectionRequests, ids: Iterable[str], rate_limiter: RateLimiter
+def fetch_outcomes(
+    transport: Transport, requests: ConnectionRequests, ids: Iterable[str], rate_limiter: RateLimiter
 ) -> dict[str, Outcome]:
-    """What became of each question. Raises what the credentials do."""
+    """The outcome of a request for each id. Raises errors of the credentials."""
     outcomes: dict[str, Outcome] = {}
 
     def settle(recipient: Recipient, outcome: Outcome) -> None:
         outcomes[recipient.connection_id] = outcome
 
     scheduler = RequestScheduler(
-        ListSource([Recipient(each) for each in ids]), asked, settle, rate_limiter=rate_limiter
+        ListSource([Recipient(each) for each in ids]), requests, settle, rate_limiter=rate_limiter
     )
     transport.run(scheduler)
     if scheduler.error is not None:
@@ -51,32 +51,32 @@ def ask(
     return outcomes
 
 
-def verified(outcome: Outcome | None) -> bool | None:
-    """Whether the connection is open; None where that is not known."""
+def is_open(outcome: Outcome | None) -> bool | None:
+    """Whether the connection is open; None if unknown."""
     if isinstance(outcome, Open):
         return True
     return False if isinstance(outcome, Gone) else None
 
 
 def verify(
-    transport: Transport, asked: ConnectionRequests, found: Iterable[Connection], rate_limiter: RateLimiter
+    transport: Transport, requests: ConnectionRequests, found: Iterable[Connection], rate_limiter: RateLimiter
 ) -> Iterator[tuple[Connection, bool | None]]:
-    """Each of `found`, in their order, and whether it is open."""
+    """Each of `found`, in order, with whether it is open (None if unknown)."""
     rest = iter(found)
-    while chunk := list(islice(rest, CHUNK)):
-        outcomes = ask(transport, asked, (each.connection_id for each in chunk), rate_limiter)
+    while chunk := list(islice(rest, CHUNK_SIZE)):
+        outcomes = fetch_outcomes(transport, requests, (each.connection_id for each in chunk), rate_limiter)
         for each in chunk:
-            yield each, verified(outcomes.get(each.connection_id))
+            yield each, is_open(outcomes.get(each.connection_id))
 
 
-def about(answer: bytes) -> About:
-    """What an answer to GET says. AWS writes `connectedAt`, in ISO 8601; emulators write what they like."""
+def parse_info(body: bytes) -> ConnectionInfo:
+    """The data in a response to GET. AWS writes `connectedAt`, in ISO 8601; emulators use other spellings."""
     try:
-        fields = _lower(json.loads(answer or b"{}"))
+        fields = _lower(json.loads(body or b"{}"))
     except (ValueError, RecursionError):
-        return About()
+        return ConnectionInfo()
     identity = _lower(fields.get("identity"))
-    return About(
+    return ConnectionInfo(
         connected_at=_moment(fields.get("connectedat")),
         last_active_at=_moment(fields.get("lastactiveat")),
         source_ip=str(identity.get("sourceip") or ""),

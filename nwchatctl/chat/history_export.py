@@ -1,4 +1,4 @@
-"""The history as a file: a line of JSON for each message, as `history tail --json` prints it."""
+"""Exports the history: one line of JSON per message, as `history tail --json` prints it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from nwchat.model.wire import Message, to_json_dict
 from nwchatctl.errors import ChatError
 
 KEYS = ("id", "message", "uname", "sender_id", "date", "type")
-"""In the order of the contract: what was said comes before what kind it is."""
+"""In the documented order: the text before the type."""
 
-LINE_MOST = 4 * 1024 * 1024
-"""Bytes. An item has 400 KB at most, of which JSON's escapes can make six times as much."""
+MAX_LINE_BYTES = 4 * 1024 * 1024
+"""The maximum of bytes of a line. An item has at most 400 KB, and JSON's escapes can make it six times as
+long."""
 
 _BLOCK = 64 * 1024
 
-_BEGINS = b'{"id": "'
-"""What every line begins with."""
+_LINE_PREFIX = b'{"id": "'
+"""The prefix of every line."""
 
 
 def fields(message: Message) -> dict[str, object]:
-    """A message as one object."""
+    """A message as a JSON object."""
     frame = to_json_dict(message)
     return {key: frame[key] for key in KEYS}
 
@@ -33,40 +34,41 @@ def line(message: Message) -> bytes:
     return json.dumps(fields(message)).encode() + b"\n"
 
 
-def write(pages: Iterable[Sequence[Message]], file: BinaryIO, written: Callable[[int], None]) -> None:
-    """Writes the lines of each page at once, and says how many there were."""
+def write(pages: Iterable[Sequence[Message]], file: BinaryIO, on_written: Callable[[int], None]) -> None:
+    """Writes the lines of each page at once, and reports their number to `on_written`."""
     for page in pages:
         file.write(b"".join(map(line, page)))
         file.flush()
-        written(len(page))
+        on_written(len(page))
 
 
 def whole_lines(file: BinaryIO) -> tuple[int, bytes]:
-    """How many bytes of `file` are whole lines, and the last of these; nothing of a longer file is read
-    than its end. The second is empty where the last line is longer than LINE_MOST."""
+    """The number of bytes of `file` that are complete lines, and the last of these lines; reads only the end
+    of a long file. The line is empty if it is longer than MAX_LINE_BYTES."""
     size = file.seek(0, os.SEEK_END)
     reach = _BLOCK
     while True:
-        begin = max(size - reach, 0)
-        file.seek(begin)
+        start = max(size - reach, 0)
+        file.seek(start)
         tail = file.read(reach)
         end = tail.rfind(b"\n") + 1
         previous = tail.rfind(b"\n", 0, max(end - 1, 0)) + 1
-        if begin == 0 or (end and previous):
-            return begin + end if end else 0, tail[previous:end]
-        if reach > LINE_MOST * 2:
-            return begin + end, b""
+        if start == 0 or (end and previous):
+            return start + end if end else 0, tail[previous:end]
+        if reach > MAX_LINE_BYTES * 2:
+            return start + end, b""
         reach *= 2
 
 
-def mend(file: BinaryIO) -> str | None:
-    """Cuts a half-written line off, so that writing goes on behind the last whole one; its id, None for an
-    empty file. Raises ChatError `not_an_export`, and changes nothing, for a file that does not end so."""
+def truncate_partial_line(file: BinaryIO) -> str | None:
+    """Removes a partial last line, so that writing continues after the last complete one; returns that line's
+    id, None for an empty file. Raises ChatError `not_an_export`, and changes nothing, if the file does not
+    end so."""
     size, last = whole_lines(file)
     file.seek(size)
-    half = file.read(len(_BEGINS))
+    partial = file.read(len(_LINE_PREFIX))
     key = _id_of(last) if size else None
-    if not _BEGINS.startswith(half) or (size and key is None):
+    if not _LINE_PREFIX.startswith(partial) or (size and key is None):
         raise ChatError(
             "the end of the file is no message",
             hint="resume a file that `history export` wrote, or give another name",

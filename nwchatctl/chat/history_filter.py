@@ -1,4 +1,4 @@
-"""Which messages are meant: those of a time, of somebody, with something in their text."""
+"""Selects messages: by time, user or text."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from nwchat.model.wire import Message
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Ids between two others, both left out; None leaves that end open."""
+    """Ids between two others, both exclusive; None leaves that end open."""
 
     after: str | None = None
     before: str | None = None
 
 
 def span(since_ms: int | None, until_ms: int | None) -> Span:
-    """The ids that were made from `since_ms` on and before `until_ms` (epoch ms)."""
+    """The ids from `since_ms` to before `until_ms` (epoch ms)."""
     after = ulid(since_ms - 1, b"\xff" * RANDOM_BYTES) if since_ms else None
     return Span(after, None if until_ms is None else first_ulid(until_ms))
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """`user` is a sender_id or a name, "" for everybody's; `grep` is searched for in the text."""
+    """`user` is a sender_id or a name, "" for all; `grep` is searched for in the text."""
 
     user: str = ""
     grep: re.Pattern[str] | None = None
@@ -37,12 +37,12 @@ class MessageFilter:
         return self.grep is None or self.grep.search(message.message) is not None
 
     def __bool__(self) -> bool:
-        """Whether anything is left out."""
+        """Whether the filter excludes anything."""
         return bool(self.user) or self.grep is not None
 
 
-def last(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, number: int) -> list[Message]:
-    """The newest `number` of those wanted, oldest first; reads no further than it has to."""
+def newest(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, number: int) -> list[Message]:
+    """The newest `number` messages that match, oldest first; reads no further than needed."""
     found: list[Message] = []
     for page in newest_first:
         found += [each for each in page if wanted(each)][: number - len(found)]
@@ -51,6 +51,6 @@ def last(newest_first: Iterable[Sequence[Message]], wanted: MessageFilter, numbe
     return found[::-1]
 
 
-def pick(pages: Iterable[Sequence[Message]], wanted: MessageFilter) -> Iterator[Message]:
-    """Those wanted, in their order."""
+def select(pages: Iterable[Sequence[Message]], wanted: MessageFilter) -> Iterator[Message]:
+    """The messages that match, in order."""
     return (each for page in pages for each in page if wanted(each))

@@ -1,7 +1,7 @@
-"""Messages out of files: the lines of `history export`, and the site's own `{"new_chats": {"chats": […]}}`.
+"""Reads messages from files: lines of `history export`, or the site's `{"new_chats": {"chats": […]}}`.
 
-Nothing in a file is trusted, and nothing but its one bad line is lost. A message keeps its id; one without
-gets an id made of what it says, so that the same file gives the same ids at every import.
+Nothing in a file is trusted, and a bad line affects no other. A message keeps its id; one without gets an id
+derived from its content, so that the same file gives the same ids at every import.
 """
 
 from __future__ import annotations
@@ -18,74 +18,75 @@ from typing import BinaryIO, TypeAlias
 
 from nwchat.model.ids import RANDOM_BYTES, is_ulid, ulid, ulid_time
 from nwchat.model.wire import Message, well_formed
-from nwchatctl.chat.history_export import LINE_MOST
+from nwchatctl.chat.history_export import MAX_LINE_BYTES
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.timestamps import LAST_MS, parse_ms
 
-SITE_MOST = 16 * 1024 * 1024
-"""Bytes of a file that is one object, which has to be read whole: some 80,000 chats."""
+MAX_SITE_BYTES = 16 * 1024 * 1024
+"""The maximum of bytes of a file that is one object, which is read as a whole: some 80,000 chats."""
 
-ITEM_MOST = 400 * 1024 - 512
-"""Bytes of a message and its names: what DynamoDB takes in an item, less keys, numbers and names."""
+MAX_ITEM_BYTES = 400 * 1024 - 512
+"""The maximum of bytes of a message and its names: DynamoDB's limit of an item, less keys, numbers and
+attribute names."""
 
 
-_ALIKE_KEPT = 4096
-"""Messages without an id that are remembered, to tell the second of two that are the same in everything."""
+_MAX_REMEMBERED = 4096
+"""The number of messages without an id that are remembered, to distinguish identical ones."""
 
 _UNAMES, _SENDERS, _NUMBERS = ("uname", "username", "name"), ("sender_id", "user_id"), ("chat_id", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidLine:
-    """What cannot be imported: `number` is that of its line (of its chat, in the site's object)."""
+    """A line that cannot be imported: `number` is that of the line (of the chat, in the site's object)."""
 
     number: int
     reason: str
 
 
-Read: TypeAlias = Message | InvalidLine
+ReadResult: TypeAlias = Message | InvalidLine
 
 
-class Unfit(ValueError):
-    """Why an object is no message."""
+class InvalidMessage(ValueError):
+    """The reason why an object is no message."""
 
 
 # What a file holds ----------------------------------------------------------------------------
 
 
-def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[Read]:
-    """Every message of `source`, and what is none; a line at a time but for the site's object.
+def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[ReadResult]:
+    """Every message of `source`, and every invalid line; reads line by line except for the site's object.
 
-    None is of a time after `latest_ms` (epoch ms): whoever asks for what came after such a one would get
-    nothing until then.
+    A message later than `latest_ms` (epoch ms) is invalid: a client that asks for messages after it would get
+    none until then.
     """
     lines = _lines(source)
     first = next((each for each in lines if each[1] is None or each[1].strip()), None)
     if first is None:
         return
-    whole = _site(first[1], source) if first[1] is not None else None
-    take = partial(_read, identify=Identify(), latest_ms=latest_ms)
-    match whole:
+    site_content = _site(first[1], source) if first[1] is not None else None
+    parse = partial(_read, make_id=IdGenerator(), latest_ms=latest_ms)
+    match site_content:
         case list():
-            for number, chat in enumerate(whole, 1):
-                yield take(number, chat)
-            # Where it was one line, others may follow.
-            yield from _read_lines(lines, take)
+            for number, chat in enumerate(site_content, 1):
+                yield parse(number, chat)
+            # If the object was a single line, others may follow.
+            yield from _read_lines(lines, parse)
         case bytes():
-            # It only looked like one object.
-            yield from _read_lines(enumerate(whole.splitlines(keepends=True), first[0]), take)
+            # It is not the site's object.
+            yield from _read_lines(enumerate(site_content.splitlines(keepends=True), first[0]), parse)
         case None:
-            yield from _read_lines(chain((first,), lines), take)
+            yield from _read_lines(chain((first,), lines), parse)
 
 
 def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """Lines with their numbers; None for one that is longer than any message."""
     number = 0
     # The first line may be the site's whole object.
-    while text := source.readline(LINE_MOST + 1 if number else SITE_MOST + 1):
+    while text := source.readline(MAX_LINE_BYTES + 1 if number else MAX_SITE_BYTES + 1):
         number += 1
-        if len(text) > (LINE_MOST if number > 1 else SITE_MOST):
-            while not text.endswith(b"\n") and (text := source.readline(LINE_MOST)):
+        if len(text) > (MAX_LINE_BYTES if number > 1 else MAX_SITE_BYTES):
+            while not text.endswith(b"\n") and (text := source.readline(MAX_LINE_BYTES)):
                 continue
             yield number, None
         else:
@@ -93,18 +94,18 @@ def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _site(first: bytes, source: BinaryIO) -> list[object] | bytes | None:
-    """The chats of the site's object, if that is what begins with the line `first`; the bytes read to find
-    out, if it is not; None where that line says already that it is not."""
+    """The chats of the site's object, if `first` begins one; the bytes read so far, if it turns out to be
+    none; None if the line itself shows that it is none."""
     try:
         return chats_of(json.loads(first))
     except (ValueError, RecursionError):
-        begin = first.strip()
-    if begin not in (b"{", b"[") and not re.match(rb'\{\s*"(new_chats|chats)"', begin):
+        start = first.strip()
+    if start not in (b"{", b"[") and not re.match(rb'\{\s*"(new_chats|chats)"', start):
         return None
-    text = first + source.read(SITE_MOST + 1)
-    if len(text) > SITE_MOST:
+    text = first + source.read(MAX_SITE_BYTES + 1)
+    if len(text) > MAX_SITE_BYTES:
         raise ChatError(
-            f"an object of several lines is at most {SITE_MOST // 1024 // 1024} MB",
+            f"an object of several lines is at most {MAX_SITE_BYTES // 1024 // 1024} MB",
             hint="give one message a line (jq -c '.new_chats.chats[]')",
             code="import_too_large",
             exit_code=Exit.USAGE,
@@ -125,11 +126,11 @@ def chats_of(value: object) -> list[object] | None:
 
 
 def _read_lines(
-    lines: Iterable[tuple[int, bytes | None]], take: Callable[[int, object], Read]
-) -> Iterator[Read]:
+    lines: Iterable[tuple[int, bytes | None]], parse: Callable[[int, object], ReadResult]
+) -> Iterator[ReadResult]:
     for number, text in lines:
         if text is None:
-            yield InvalidLine(number, f"longer than {LINE_MOST} bytes")
+            yield InvalidLine(number, f"longer than {MAX_LINE_BYTES} bytes")
             continue
         if not text.strip():
             continue
@@ -140,15 +141,15 @@ def _read_lines(
             continue
         chats = chats_of(value)
         for each in [value] if chats is None else chats:
-            yield take(number, each)
+            yield parse(number, each)
 
 
-def _read(number: int, value: object, identify: Identify, latest_ms: int) -> Read:
+def _read(number: int, value: object, make_id: IdGenerator, latest_ms: int) -> ReadResult:
     if not isinstance(value, dict):
         return InvalidLine(number, "not an object")
     try:
-        message = message_of(value, identify)
-    except Unfit as unfit:
+        message = message_of(value, make_id)
+    except InvalidMessage as unfit:
         return InvalidLine(number, str(unfit))
     if max(message.date, ulid_time(message.id)) > latest_ms:
         return InvalidLine(number, "its time is yet to come")
@@ -158,30 +159,38 @@ def _read(number: int, value: object, identify: Identify, latest_ms: int) -> Rea
 # What a message is ----------------------------------------------------------------------------
 
 
-def message_of(fields: Mapping[str, object], identify: Callable[[Message, int | None], str]) -> Message:
-    """A message as the export, the site or a client spells it; `identify` makes an id for one without.
-    Raises Unfit."""
+def message_of(fields: Mapping[str, object], make_id: Callable[[Message, int | None], str]) -> Message:
+    """A message in the export's, the site's or a client's spelling; `make_id` makes an id for one without.
+    Raises InvalidMessage."""
     text = fields.get("message")
     if not isinstance(text, str):
-        raise Unfit("message must be a string")
+        raise InvalidMessage("message must be a string")
     key = fields.get("id")
-    own = key if isinstance(key, str) and is_ulid(key) else ""
-    if not own and not text.strip():
-        raise Unfit("the message is empty")
-    made = Message(
-        id=own,
+    given_id = key if isinstance(key, str) and is_ulid(key) else ""
+    if not given_id and not text.strip():
+        raise InvalidMessage("the message is empty")
+    message = Message(
+        id=given_id,
         message=well_formed(text),
         uname=_name(fields, _UNAMES),
         sender_id=_name(fields, _SENDERS),
-        date=_date(fields.get("date"), own),
+        date=_date(fields.get("date"), given_id),
         type="announcement" if fields.get("type") == "announcement" else "message",
     )
-    if sum(len(each.encode()) for each in (made.message, made.uname, made.sender_id)) > ITEM_MOST:
-        raise Unfit("larger than the 400 KB that DynamoDB takes")
-    if own:
-        return made
+    if (
+        sum(len(each.encode()) for each in (message.message, message.uname, message.sender_id))
+        > MAX_ITEM_BYTES
+    ):
+        raise InvalidMessage("larger than the 400 KB that DynamoDB takes")
+    if given_id:
+        return message
     return Message(
-        identify(made, _number(fields)), made.message, made.uname, made.sender_id, made.date, made.type
+        make_id(message, _number(fields)),
+        message.message,
+        message.uname,
+        message.sender_id,
+        message.date,
+        message.type,
     )
 
 
@@ -195,12 +204,12 @@ def _name(fields: Mapping[str, object], keys: tuple[str, ...]) -> str:
             case int() as number if not isinstance(number, bool):
                 return str(number)
             case _:
-                raise Unfit(f"{key} must be a string")
+                raise InvalidMessage(f"{key} must be a string")
     return ""
 
 
 def _number(fields: Mapping[str, object]) -> int | None:
-    """The number that the site's database gave it."""
+    """The message's number in the site's database."""
     for key in _NUMBERS:
         value = str(fields.get(key, ""))
         if re.fullmatch(r"[0-9]{1,12}", value):
@@ -209,21 +218,21 @@ def _number(fields: Mapping[str, object]) -> int | None:
 
 
 def _date(value: object, key: str) -> int:
-    """Epoch ms, out of that, of epoch seconds or of ISO 8601, which is UTC where it doesn't say: a file means
-    the same on every machine. Beside an id of ours it is always ms, and may be missing."""
+    """Epoch ms from epoch ms, epoch seconds or ISO 8601, which is UTC without an offset: a file means the
+    same on every machine. Beside one of the chat's own ids it is always ms, and optional."""
     if value is None and key:
         return ulid_time(key)
     text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     ms = int(text) if key and re.fullmatch(r"[0-9]{1,15}", text) else parse_ms(text)
     if ms is None or not 0 <= ms <= LAST_MS:
-        raise Unfit("date must be epoch milliseconds or ISO 8601")
+        raise InvalidMessage("date must be epoch milliseconds or ISO 8601")
     return ms
 
 
-class Identify:
-    """Makes ids that are the same whenever the same messages come: of the time, the content, and how many
-    were like it before. The site's number stands in front of the content and so keeps the order of messages
-    of the same time, as long as there is one."""
+class IdGenerator:
+    """Makes the same ids for the same messages: from the time, the content, and the number of identical
+    messages before. The site's number, if any, precedes the content and so keeps the order of messages with
+    the same time."""
 
     def __init__(self) -> None:
         self._alike: OrderedDict[bytes, int] = OrderedDict()
@@ -234,7 +243,7 @@ class Identify:
         digest = hashlib.sha256(content).digest()
         times = self._alike.pop(digest, -1) + 1
         self._alike[digest] = times
-        if len(self._alike) > _ALIKE_KEPT:
+        if len(self._alike) > _MAX_REMEMBERED:
             self._alike.popitem(last=False)
         unique = hashlib.sha256(content + str(times).encode()).digest()
         if number is None:

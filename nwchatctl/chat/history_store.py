@@ -1,4 +1,4 @@
-"""What was read out of a file, on its way into the history: some at a time, and counted."""
+"""Stores imported messages in batches, and counts them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 from nwchat.model.ids import is_expired, message_expiry
 from nwchat.model.wire import Message
-from nwchatctl.chat.history_import import InvalidLine, Read
+from nwchatctl.chat.history_import import InvalidLine, ReadResult
 
-BAD_KEPT = 100
-"""Bad lines whose reasons are kept; all are counted."""
+MAX_REASONS = 100
+"""The number of invalid lines whose reasons are kept; all are counted."""
 
 BATCH = 25
-"""Writes in one BatchWriteItem at most (DynamoDB API reference)."""
+"""DynamoDB's maximum of writes in one BatchWriteItem (API reference)."""
 
 
 @dataclass
 class ImportCounts:
-    """How far an import is."""
+    """The progress of an import."""
 
     imported: int = 0
     expired: int = 0
@@ -31,15 +31,16 @@ class ImportCounts:
 
 
 def store(
-    source: Iterable[Read],
+    source: Iterable[ReadResult],
     put: Callable[[Iterable[tuple[Message, int]]], None],
-    tally: ImportCounts,
+    counts: ImportCounts,
     *,
     retention_days: int,
     now_ms: Callable[[], int],
     progress: Callable[[int], None],
 ) -> None:
-    """Puts every message with its expiry (epoch s), some at a time; what is stored counts in `tally` then."""
+    """Stores every message with its expiry (epoch seconds), in batches; `counts` is updated after each
+    batch."""
     batch: dict[str, tuple[Message, int]] = {}
     waiting = 0
 
@@ -47,21 +48,21 @@ def store(
         nonlocal waiting
         if batch:
             put(batch.values())
-        tally.imported += waiting
+        counts.imported += waiting
         waiting = 0
         batch.clear()
-        progress(tally.read)
+        progress(counts.read)
 
     for each in source:
         if isinstance(each, InvalidLine):
-            tally.bad += 1
-            tally.reasons += [each] if len(tally.reasons) < BAD_KEPT else []
+            counts.bad += 1
+            counts.reasons += [each] if len(counts.reasons) < MAX_REASONS else []
             continue
         until = message_expiry(each.date, retention_days)
         if is_expired(until, now_ms()):
-            tally.expired += 1
+            counts.expired += 1
             continue
-        # Of two with one id the later is what stays; DynamoDB refuses both in one batch.
+        # Of two messages with one id the later remains; DynamoDB refuses both in one batch.
         batch[each.id] = (each, until)
         waiting += 1
         if len(batch) == BATCH:

@@ -1,7 +1,7 @@
-"""The smoke test as a script over two sockets and the history API: what is sent, what has to come back, and
-how long it took.
+"""The smoke test: what is sent over two connections and the history API, what has to be received, and how
+long each step takes.
 
-Knows the protocol and no network: sockets, requests and the clock are handed in.
+It uses no network: sockets, requests and the clock are passed in.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from nwchat.model.ids import first_ulid, ulid_time
 from nwchat.model.subprotocol import SUBPROTOCOL
 
 WAIT = 10.0
-"""Seconds that each step may take: a cold start of a function takes one or two."""
+"""The timeout of each step, in seconds: a cold start of a function takes one or two."""
 
 
 PAUSE = 0.5
-"""Seconds between two looks for a message in the history API."""
+"""Seconds between two reads of the history API."""
 
 FIXES = {
     401: "the history API wants a token that this test has not",
@@ -29,26 +29,26 @@ FIXES = {
     429: "more asked than history.request_rate and history.request_burst allow",
     500: "nwchatctl invoke history shows what it raises; nwchatctl deploy repairs what it may not do",
 }
-"""What may be wrong with a history API that answers with such a status."""
+"""The likely cause of an HTTP status of the history API."""
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """What came back over HTTP."""
+class HistoryResponse:
+    """An HTTP response."""
 
     status: int
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """The history API: `get` asks for a path with its query, at most so many seconds long, and raises OSError
-    where no answer comes; `sleep` waits for so many seconds."""
+class HistoryClient:
+    """The history API: `get` requests a path with its query, with a timeout in seconds, and raises OSError
+    without a response; `sleep` takes seconds."""
 
-    get: Callable[[str, float], HttpAnswer]
+    get: Callable[[str, float], HistoryResponse]
     sleep: Callable[[float], None]
-    uninvited: Callable[[str, float], HttpAnswer] | None = None
-    """As `get`, without a token, where that has to be refused."""
+    get_without_token: Callable[[str, float], HistoryResponse] | None = None
+    """As `get`, without a token, if that has to be refused."""
 
 
 class ChatSocket(Protocol):
@@ -56,7 +56,7 @@ class ChatSocket(Protocol):
 
     @property
     def subprotocol(self) -> str | None:
-        """What the chat chose of the subprotocols that were offered."""
+        """The subprotocol that the chat selected."""
 
     def send(self, text: str) -> None:
         """Sends one text frame."""
@@ -65,12 +65,12 @@ class ChatSocket(Protocol):
         """The next text frame. Raises TimeoutError, or SocketClosed."""
 
     def close(self) -> int:
-        """Closes cleanly; the close code of the other side."""
+        """Closes the connection; returns the close code of the other side."""
 
 
 class SocketClosed(Exception):
-    """The other side closed; the text says with what code and reason. `status` is the HTTP status of a
-    handshake that was refused, None where there was one already."""
+    """The other side closed the connection; the text has its code and reason. `status` is the HTTP status of
+    a refused handshake, None after a successful one."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
@@ -79,7 +79,7 @@ class SocketClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the test: `detail` says what was seen, or what was missing."""
+    """One step of the test: `detail` says what was received, or what was missing."""
 
     name: str
     ok: bool
@@ -89,7 +89,8 @@ class Step:
 
 @dataclass
 class _Frames:
-    """Frames of one socket, those kept that were not waited for yet: order across kinds is not promised."""
+    """The frames of one connection. Frames that are not awaited yet are kept: order across kinds is not
+    guaranteed."""
 
     socket: ChatSocket
     clock: Callable[[], float]
@@ -121,48 +122,48 @@ def smoke(
     *,
     echo: bool = True,
     max_chars: int = 1000,
-    uninvited: Callable[[], ChatSocket] | None = None,
+    connect_without_token: Callable[[], ChatSocket] | None = None,
     identity: Identity | None = None,
-    over: Over | None = None,
+    history: HistoryClient | None = None,
 ) -> Iterator[Step]:
-    """Yields a step as soon as it is done; ends after the first that failed.
+    """Yields each step once it is done; ends after the first that failed.
 
-    `nonce` makes this run's message and client id its own. `echo` and `max_chars` are the settings
-    `chat.echo_to_sender` and `chat.max_message_chars`. `uninvited` connects without a token, where that has
-    to fail, and `identity` is that of the token which `connect` offers; `over` is the history API. Each is
-    None where there is none.
+    `nonce` makes this run's message and client id unique. `echo` and `max_chars` are the settings
+    `chat.echo_to_sender` and `chat.max_message_chars`. `connect_without_token` connects without a token,
+    which has to fail, and `identity` is that of the token which `connect` offers; `history` is the history
+    API. Each is None if it does not apply.
     """
-    run = _Run(clock, nonce, echo, max_chars, identity)
+    run = _SmokeTest(clock, nonce, echo, max_chars, identity)
     steps: list[tuple[str, Callable[[], str]]] = [
         ("connect", lambda: run.connect(connect)),
-        *([("refuse", lambda: _refused(uninvited))] if uninvited else []),
+        *([("refuse", lambda: _check_refusal(connect_without_token))] if connect_without_token else []),
         ("ping", run.ping),
         ("send", run.send),
         ("ack", run.ack),
-        ("echo", run.echoed),
+        ("echo", run.check_echo),
         ("history", run.history),
         ("close", run.close),
     ]
-    if over is not None:
-        steps += [("health", lambda: run.health(over)), ("messages", lambda: run.messages(over))]
-        if (stranger := over.uninvited) is not None:
-            steps.append(("unread", lambda: _unread(stranger)))
+    if history is not None:
+        steps += [("health", lambda: run.health(history)), ("messages", lambda: run.messages(history))]
+        if (get_without_token := history.get_without_token) is not None:
+            steps.append(("unread", lambda: _check_read_refusal(get_without_token)))
     try:
         for name, step in steps:
-            began = clock()
+            started = clock()
             try:
                 detail, ok = step(), True
             except (TimeoutError, SocketClosed, OSError, ValueError) as error:
                 detail, ok = str(error) or type(error).__name__, False
-            yield Step(name, ok, round((clock() - began) * 1000, 1), detail)
+            yield Step(name, ok, round((clock() - started) * 1000, 1), detail)
             if not ok:
                 return
     finally:
         run.abandon()
 
 
-def _refused(connect: Callable[[], ChatSocket]) -> str:
-    """Raises ValueError where whoever has no token comes in, and SocketClosed for another refusal."""
+def _check_refusal(connect: Callable[[], ChatSocket]) -> str:
+    """Raises ValueError if a connection without a token is accepted, and SocketClosed for another refusal."""
     try:
         socket = connect()
     except SocketClosed as closed:
@@ -173,15 +174,15 @@ def _refused(connect: Callable[[], ChatSocket]) -> str:
     raise ValueError("somebody without a token came in")
 
 
-def _unread(get: Callable[[str, float], HttpAnswer]) -> str:
-    """Raises ValueError where whoever has no token is not told so."""
+def _check_read_refusal(get: Callable[[str, float], HistoryResponse]) -> str:
+    """Raises ValueError if a request without a token does not get status 401."""
     status = get("/messages?limit=1", WAIT).status
     if status != 401:
         raise ValueError(f"somebody without a token was answered HTTP {status} instead of 401")
     return "nobody without a token"
 
 
-class _Run:
+class _SmokeTest:
     def __init__(
         self,
         clock: Callable[[], float],
@@ -203,21 +204,21 @@ class _Run:
         for _ in range(2):
             socket = connect()
             self._open.append(_Frames(socket, self._clock))
-            # A browser would close it. What was chosen instead is not told: it may be the token.
+            # A browser would close it. The selected value is not shown: it may be the token.
             if self._identity and socket.subprotocol != SUBPROTOCOL:
                 raise ValueError(f"the chat did not choose the subprotocol {SUBPROTOCOL}")
         return "two sockets open"
 
     def ping(self) -> str:
-        self._say(0, {"action": "ping"})
+        self._send_frame(0, {"action": "ping"})
         self._open[0].wait_for("pong", lambda frame: frame.get("type") == "pong")
         return "pong"
 
     def send(self) -> str:
-        # With a token somebody else's name is claimed, which has to say nothing.
+        # With a token, another name is claimed, which the chat has to ignore.
         name = "nwchatctl" if self._identity is None else "somebody else"
         frame = {"action": "onMessage", "message": self._text, "uname": name, "sender_id": name}
-        self._say(0, {**frame, "client_id": self._nonce})
+        self._send_frame(0, {**frame, "client_id": self._nonce})
         return self._text
 
     def ack(self) -> str:
@@ -227,19 +228,19 @@ class _Run:
         self._id = str(ack["id"])
         return f"stored as {self._id}"
 
-    def echoed(self) -> str:
+    def check_echo(self) -> str:
         listeners = self._open if self._echo else self._open[1:]
         for each in listeners:
             frame = each.wait_for("message", lambda frame: frame.get("id") == self._id)
             if frame.get("message") != self._text:
                 raise ValueError(f"another text came back: {frame.get('message')!r}")
-            said, who = (frame.get("sender_id"), frame.get("uname")), self._identity
-            if who is not None and said != (who.sender_id, who.uname):
-                raise ValueError(f"it came as from {said[0]!r}, who is not whom the token names")
+            sender, identity = (frame.get("sender_id"), frame.get("uname")), self._identity
+            if identity is not None and sender != (identity.sender_id, identity.uname):
+                raise ValueError(f"it came as from {sender[0]!r}, who is not whom the token names")
         return "both sockets have it" if self._echo else "the other socket has it"
 
     def history(self) -> str:
-        self._say(1, {"action": "history", "limit": 20})
+        self._send_frame(1, {"action": "history", "limit": 20})
         page = self._open[1].wait_for("history", lambda frame: frame.get("type") == "history")
         ids = [each.get("id") for each in page["messages"]]
         if self._id not in ids:
@@ -253,40 +254,40 @@ class _Run:
             raise ValueError(f"closed with {', '.join(map(str, sorted(codes)))} instead of 1000")
         return "clean"
 
-    def health(self, over: Over) -> str:
-        found = _read(over.get("/health", WAIT))
+    def health(self, history: HistoryClient) -> str:
+        found = _read(history.get("/health", WAIT))
         if found.get("status") != "ok":
             raise ValueError(f"GET /health says {json.dumps(found)[:200]}")
         return f"version {found.get('version')}"
 
-    def messages(self, over: Over) -> str:
-        """Asks for what follows the beginning of the millisecond of its id: it is among the first there."""
+    def messages(self, history: HistoryClient) -> str:
+        """Reads the messages from the start of the id's millisecond: its own is among the first."""
         path = f"/messages?limit=20&after={first_ulid(ulid_time(self._id))}"
         deadline = self._clock() + WAIT
         while True:
-            page = _read(over.get(path, max(deadline - self._clock(), 1.0)))
+            page = _read(history.get(path, max(deadline - self._clock(), 1.0)))
             ids = [each.get("id") for each in page.get("messages", ())]
             if self._id in ids:
                 return "the history API has it"
             if self._clock() + PAUSE > deadline:
                 raise TimeoutError(f"not in the history API within {WAIT:g} s: {FIXES[500]}")
-            over.sleep(PAUSE)
+            history.sleep(PAUSE)
 
     def abandon(self) -> None:
-        """Closes what a failed run left open."""
+        """Closes the connections that a failed run left open."""
         while self._open:
             self._open.pop().socket.close()
 
-    def _say(self, number: int, frame: dict[str, str | int]) -> None:
+    def _send_frame(self, number: int, frame: dict[str, str | int]) -> None:
         self._open[number].socket.send(json.dumps(frame))
 
 
-def _read(answer: HttpAnswer) -> dict[str, Any]:
-    """The object that came with 200. Raises ValueError, saying what mends another status."""
-    if answer.status != 200:
-        mend = FIXES.get(answer.status)
-        raise ValueError(f"HTTP {answer.status}: {answer.body[:200]}{f'; {mend}' if mend else ''}")
-    found = json.loads(answer.body)
+def _read(response: HistoryResponse) -> dict[str, Any]:
+    """The object in a response with status 200. Raises ValueError, with a fix, for another status."""
+    if response.status != 200:
+        fix = FIXES.get(response.status)
+        raise ValueError(f"HTTP {response.status}: {response.body[:200]}{f'; {fix}' if fix else ''}")
+    found = json.loads(response.body)
     if not isinstance(found, dict):
-        raise ValueError(f"no JSON object: {answer.body[:200]}")
+        raise ValueError(f"no JSON object: {response.body[:200]}")
     return found

@@ -14,7 +14,7 @@ from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.deploy.adoption import Copied, LegacyTable
+    from nwchatctl.deploy.adoption import CopyCounts, LegacyTable
     from nwchatctl.operations.adoption import AdoptionOutcome, LegacyChat
 
 HELP = examples(
@@ -132,7 +132,7 @@ def _result_line(app: App, outcome: AdoptionOutcome) -> Line:
     return Line(f"adopted: {made}, the address stays {url}", Mark.GOOD)
 
 
-def _row_lines(table: LegacyTable | None, rows: int | None, copied: Copied | None) -> tuple[Line, ...]:
+def _row_lines(table: LegacyTable | None, rows: int | None, copied: CopyCounts | None) -> tuple[Line, ...]:
     """What became of the rows of the old table."""
     if table is None:
         return ()

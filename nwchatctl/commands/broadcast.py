@@ -12,10 +12,10 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
 from nwchatctl.errors import Exit, usage_error
 from nwchatctl.report import Line, Mark, Report
-from nwchatctl.signals import STOPPED
+from nwchatctl.signals import EXIT_CODES
 
 if TYPE_CHECKING:
-    from nwchatctl.chat.broadcast_message import Sent
+    from nwchatctl.chat.broadcast_message import BroadcastResult
     from nwchatctl.context import App
 
 HELP = examples(
@@ -97,7 +97,7 @@ def broadcast(
     return _report(run.run(app, announcement), began, dry_run=False)
 
 
-def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
+def _report(sent: BroadcastResult, began: float, *, dry_run: bool) -> Report:
     counts = sent.counts
     failed = counts.failed + counts.refused
     if sent.already_sent:
@@ -130,16 +130,16 @@ def _report(sent: Sent, began: float, *, dry_run: bool) -> Report:
     )
 
 
-def _exit_code(sent: Sent) -> Exit:
+def _exit_code(sent: BroadcastResult) -> Exit:
     counts = sent.counts
     if sent.stopped:
-        return STOPPED.get(sent.stopped, Exit.FAILED)
+        return EXIT_CODES.get(sent.stopped, Exit.FAILED)
     if counts.broken_off and not counts.delivered:
         return Exit.FAILED
     return Exit.PARTLY if counts.failed or counts.refused or counts.cut_short else Exit.DONE
 
 
-def _warnings(sent: Sent) -> Iterator[str]:
+def _warnings(sent: BroadcastResult) -> Iterator[str]:
     again = "with --id, the same command again goes on"
     if sent.stopped:
         yield f"{sent.stopped}: not everybody was reached; {again}"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.config import find
+from nwchatctl.config import find_file
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.redaction import looks_secret
 from nwchatctl.report import Line, Report, TextTable
 
 if TYPE_CHECKING:
-    from nwchatctl.config import Loaded
+    from nwchatctl.config import LoadedSettings
     from nwchatctl.context import App
 
 group = typer.Typer(
@@ -61,7 +61,7 @@ def show(ctx: typer.Context, json: JsonOption = False) -> Report:
 def path(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Print the path of the configuration file that is read."""
     app: App = ctx.obj
-    found = find(app.options.config, cwd=app.cwd, environ=app.environ)
+    found = find_file(app.options.config, cwd=app.cwd, environ=app.environ)
     if found is None:
         raise ChatError(
             f"there is no nwchat.toml in {app.cwd} or above it",
@@ -72,7 +72,7 @@ def path(ctx: typer.Context, json: JsonOption = False) -> Report:
     return Report({"path": str(found)}, (Line(str(found)),))
 
 
-def _values(loaded: Loaded) -> list[tuple[str, object]]:
+def _values(loaded: LoadedSettings) -> list[tuple[str, object]]:
     """The value of everything that has an origin; what looks like a secret is masked."""
     dumped = loaded.settings.model_dump(mode="json")
     values: list[tuple[str, object]] = []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from nwchatctl.context import App
-    from nwchatctl.deploy.logging_role import Logging
+    from nwchatctl.deploy.logging_role import LoggingRoleState
     from nwchatctl.operations.deploy import DeployOutcome
 
 HELP = examples(
@@ -73,7 +73,7 @@ def deploy(
         return _report(app, deploy.read_outcome(app, found, plan), began, dry_run=True, role=role)
     deploy.refuse_unfinished_adoption(app, found)
     seen = lock.refuse_locked(app, found.live.rows.lock, force=force_unlock)
-    if not (plan or role.sets):
+    if not (plan or role.sets_role):
         lock.release_lock(app, seen)
         return _report(app, deploy.read_outcome(app, found, plan), began)
     app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
@@ -105,7 +105,7 @@ def _report(
     *,
     applied: int = 0,
     dry_run: bool = False,
-    role: Logging | None = None,
+    role: LoggingRoleState | None = None,
 ) -> Report:
     changes, records = outcome.plan.changes, outcome.found.dns_records
     return Report(
@@ -117,7 +117,7 @@ def _report(
             "endpoints": outcome.endpoints,
             "dns": dns_json(records),
             # What is set for the whole account, null for most deploys.
-            "account_logging_role": app.cloud.logging_role.own_role if role and role.sets else None,
+            "account_logging_role": app.cloud.logging_role.own_role if role and role.sets_role else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.config import PREFIX, RESERVED
+from nwchatctl.config import PREFIX, RESERVED_VARIABLES
 from nwchatctl.errors import Exit, usage_error
 from nwchatctl.report import Report, TextTable
 
@@ -48,9 +48,9 @@ def _exit_codes() -> Report:
 
 def _settings() -> tuple[tuple[str, str, str], ...]:
     """The name, default and meaning of each setting."""
-    from nwchatctl.config.template import described
+    from nwchatctl.config.template import setting_docs
 
-    return tuple(described())
+    return tuple(setting_docs())
 
 
 def _config() -> Report:
@@ -71,7 +71,7 @@ def _environment() -> Report:
         PREFIX + (f"{section.upper()}__{key if key == 'KEY' else key.upper()}"): meaning
         for section, key, meaning in ((*name.split("."), meaning) for name, _, meaning in _settings())
     }
-    variables = {**RESERVED, **settings, **_OTHERS}
+    variables = {**RESERVED_VARIABLES, **settings, **_OTHERS}
     data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}
     return Report(data, (TextTable(("variable", "meaning"), tuple(variables.items())),))
 

@@ -63,7 +63,7 @@ def init(
     options = app.options
     flags = {"chat.name": name, "aws.profile": options.profile or "", "aws.region": options.region or ""}
     given = {key: value for key, value in flags.items() if value}
-    chosen = _chosen(app, given, template.defaults(), loader.complaint, asks=not yes)
+    chosen = _chosen(app, given, template.defaults(), loader.value_error, asks=not yes)
     text = template.template(chosen)
     if not dry_run:
         _write(target, text, force=force)

@@ -12,7 +12,7 @@ from nwchatctl.timestamps import iso, local
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.deploy.releases import Entry
+    from nwchatctl.deploy.releases import ReleaseEntry
 
 HELP = examples(
     ("what was deployed when, and by whom?", "nwchatctl releases"),
@@ -64,7 +64,7 @@ def releases(
     )
 
 
-def _row(entry: Entry, *, whole: bool) -> tuple[str, ...]:
+def _row(entry: ReleaseEntry, *, whole: bool) -> tuple[str, ...]:
     release = entry.record.release
     state = "current" if entry.current else "" if entry.available else "gone"
     changed = entry.changed if whole else entry.changed[:_SHOWN]

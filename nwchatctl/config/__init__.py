@@ -1,72 +1,52 @@
 """Settings: flags, then NWCHAT_* variables, then nwchat.toml, then defaults.
 
-Importing this costs nothing; pydantic is imported by the first `load` or the first use of `Settings`.
+Importing this package is cheap; pydantic is imported by the first `load` or the first use of `Settings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nwchatctl.config.sources import FILE_NAME as FILE_NAME
+from nwchatctl.config.sources import PREFIX as PREFIX
+from nwchatctl.config.sources import RESERVED_VARIABLES as RESERVED_VARIABLES
+from nwchatctl.config.sources import LoadedSettings as LoadedSettings
 from nwchatctl.errors import ChatError, Exit
 
 if TYPE_CHECKING:
     from nwchatctl.config.settings import Settings as Settings
 
-FILE_NAME = "nwchat.toml"
-PREFIX = "NWCHAT_"
-
-RESERVED = {
-    "NWCHAT_SANDBOX": "1 points every command at the sandbox, as --sandbox does",
-    "NWCHAT_SANDBOX_DIR": "where the sandbox keeps its state, instead of ~/.local/state/nwchatctl/sandbox",
-    "NWCHAT_CONFIG": "the configuration file, as --config gives it",
-}
-"""Variables of ours that are no settings, and what they mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings, where each value came from, and the file that was read (None: there is none).
-
-    `origins` has every `section.key` (for tags `tags.KEY`, and `tags` when there is none), with
-    "flag --region", "env NWCHAT_AWS__REGION", "file /p/nwchat.toml" or "default".
-    """
-
-    settings: Settings
-    origins: Mapping[str, str]
-    path: Path | None
-
 
 def load(
     config: Path | None, *, cwd: Path, environ: Mapping[str, str], flags: Mapping[str, object]
-) -> Loaded:
+) -> LoadedSettings:
     """The settings for a command run in `cwd`; `flags` are keyed by `section.key`.
 
-    Raises ChatError, exit 3, with every fault in its message: `config_missing` (the file that was asked
-    for), `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
+    Raises ChatError, exit 3, with all errors in its message: `config_missing` (the given file),
+    `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
     """
-    from nwchatctl.config import loader
+    from nwchatctl.config import loader  # noqa: PLC0415 - imports pydantic, which is slow
 
-    path = find(config, cwd=cwd, environ=environ)
+    path = find_file(config, cwd=cwd, environ=environ)
     return loader.build(path, environ, flags)
 
 
-def find(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
+def find_file(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
     """The file that `load` reads: `config`, else NWCHAT_CONFIG, else nwchat.toml in `cwd` or above it.
 
-    Raises ChatError `config_missing`, exit 3, when a named one is not there.
+    Raises ChatError `config_missing`, exit 3, if a given file does not exist.
     """
-    named = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
-    if named is None:
+    given = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
+    if given is None:
         return next((each for folder in (cwd, *cwd.parents) if _is_file(each := folder / FILE_NAME)), None)
-    path = cwd / named.expanduser()
+    path = cwd / given.expanduser()
     if not _exists(path):
-        asked = "--config" if config else "NWCHAT_CONFIG"
+        source = "--config" if config else "NWCHAT_CONFIG"
         raise ChatError(
             f"there is no configuration file {path}",
-            hint=f"mend {asked}, or write the file: nwchatctl init --path {named}",
+            hint=f"mend {source}, or write the file: nwchatctl init --path {given}",
             code="config_missing",
             exit_code=Exit.CONFIG,
         )
@@ -77,7 +57,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        # What may not be looked at is there as far as we know; reading it says what is wrong.
+        # A file that may not be accessed is assumed to exist; reading it gives the error.
         return True
 
 
@@ -90,7 +70,7 @@ def _is_file(path: Path) -> bool:
 
 def __getattr__(name: str) -> object:
     if name == "Settings":
-        from nwchatctl.config.settings import Settings as Settings
+        from nwchatctl.config.settings import Settings as Settings  # noqa: PLC0415 - as in `load`
 
         return Settings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Layers of raw values, each with its place, made into Settings or into one error that has every fault."""
+"""Merges layers of raw values, each with its place, into Settings or into one error with all problems."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from nwchatctl.config import PREFIX, RESERVED, Loaded, toml_file, validation_errors
+from nwchatctl.config import toml_file, validation_errors
 from nwchatctl.config.settings import Settings, from_text, sections
+from nwchatctl.config.sources import PREFIX, RESERVED_VARIABLES, LoadedSettings
 from nwchatctl.errors import ChatError, Exit
 
 Raw = dict[str, dict[str, object]]
@@ -18,7 +19,7 @@ Raw = dict[str, dict[str, object]]
 
 @dataclass
 class Layers:
-    """Values by section and key, the highest layer's only; `origins` and `places` by `section.key`."""
+    """Values by section and key, of the highest layer only; `origins` and `places` by `section.key`."""
 
     values: Raw = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -27,14 +28,14 @@ class Layers:
     invalid: list[str] = field(default_factory=list)
 
     def put(self, section: str, key: str, value: object, origin: str, place: str) -> None:
-        """A value of a layer above those that were put before."""
+        """Adds a value; it overrides those of earlier layers."""
         self.values.setdefault(section, {})[key] = value
         self.origins[f"{section}.{key}"] = origin
         self.places[f"{section}.{key}"] = place
 
 
-def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
-    """The settings of a file, an environment and flags. Raises ChatError, exit 3, as `config.load` says."""
+def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> LoadedSettings:
+    """The settings of a file, an environment and flags. Raises ChatError, exit 3, as `config.load`."""
     layers = Layers()
     if path is not None:
         _add_file(layers, path, toml_file.read(path))
@@ -42,11 +43,11 @@ def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obj
     for name, value in flags.items():
         section, _, key = name.partition(".")
         layers.put(section, key, value, f"flag --{key}", f"--{key}")
-    settings = _validated(layers)
-    return Loaded(settings, dict(_origins(settings, layers)), path)
+    settings = _validate(layers)
+    return LoadedSettings(settings, dict(_origins(settings, layers)), path)
 
 
-def _validated(layers: Layers) -> Settings:
+def _validate(layers: Layers) -> Settings:
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(layers.values)
@@ -55,7 +56,7 @@ def _validated(layers: Layers) -> Settings:
             validation_errors.describe(each, layers.places) for each in error.errors(include_url=False)
         ]
     if settings is None or layers.unknown or layers.invalid:
-        # `from None`: the cause holds every value that was given.
+        # `from None`: the cause contains every value.
         raise ChatError(
             "; ".join((*layers.unknown, *layers.invalid)),
             hint="nwchatctl help config lists every setting and its meaning",
@@ -102,7 +103,7 @@ def _unknown_key(section: str, key: str, known: list[str]) -> str:
 
 
 def _owners(key: str) -> str:
-    """Where a key is that was said in the wrong section."""
+    """The sections that have the key, for a key in the wrong section."""
     return " or ".join(
         f"{name}.{key}"
         for name, model in sections().items()
@@ -119,26 +120,26 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
         for key in model.model_fields
     }
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in RESERVED:
+        if not name.startswith(PREFIX) or name in RESERVED_VARIABLES:
             continue
         text = environ[name]
         if name in names:
             model, section, key = names[name]
             layers.put(section, key, from_text(model, key, text), f"env {name}", name)
         elif name.startswith(f"{PREFIX}TAGS__") and name != f"{PREFIX}TAGS__":
-            # Keys of tags are the user's own, capitals included.
+            # Keys of tags are free, capitals included.
             layers.put("tags", name.removeprefix(f"{PREFIX}TAGS__"), text, f"env {name}", name)
         else:
-            layers.unknown.append(_unknown_variable(name, (*names, *RESERVED)))
+            layers.unknown.append(_unknown_variable(name, (*names, *RESERVED_VARIABLES)))
 
 
 def _unknown_variable(name: str, known: tuple[str, ...]) -> str:
-    inside = [each for each in known if each.replace("__", "_") == name.replace("__", "_").upper()]
+    same_words = [each for each in known if each.replace("__", "_") == name.replace("__", "_").upper()]
     first = [each for each in known if each.startswith(f"{name}__")]
-    # Without what they have in common, which would make all of them look alike.
+    # Without the common prefix, which would make all of them similar.
     rest = [each.removeprefix(PREFIX) for each in known]
     close = (
-        inside
+        same_words
         or first[:1]
         or [PREFIX + each for each in get_close_matches(name.removeprefix(PREFIX).upper(), rest, 1)]
     )
@@ -154,8 +155,8 @@ def _origins(settings: Settings, layers: Layers) -> Iterator[tuple[str, str]]:
             yield section, "default"
 
 
-def complaint(name: str, text: str) -> str:
-    """What is wrong with `text` as the value of `section.key`; "" for nothing."""
+def value_error(name: str, text: str) -> str:
+    """The error of `text` as the value of `section.key`; "" if it is valid."""
     section, _, key = name.partition(".")
     model = sections()[section]
     assert model is not None, f"{section} has keys of the user's own"

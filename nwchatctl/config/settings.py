@@ -1,4 +1,4 @@
-"""What can be set, with its defaults, its bounds and its meaning. Only this module knows pydantic."""
+"""The settings with their defaults, bounds and meaning. Only this module uses pydantic's models."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
     *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-"""What CloudWatch Logs accepts (PutRetentionPolicy)."""
+"""The values that CloudWatch Logs accepts (PutRetentionPolicy)."""
 
 _TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
 _MAX_TAGS = 48
-"""A resource has 50 at most (AWS tagging limits), and two are ours."""
+"""A resource has at most 50 tags (AWS tagging limits), and two are the tool's own."""
 
 
-def _check(good: Callable[[str], object], words: str) -> AfterValidator:
-    """A text that is `good`, or the complaint that it must be `words`."""
+def _check(is_valid: Callable[[str], object], requirement: str) -> AfterValidator:
+    """A validator: the text must fulfil `is_valid`; the error says what it must be."""
 
     def check(text: str) -> str:
-        if not good(text):
-            raise ValueError(f"must be {words}")
+        if not is_valid(text):
+            raise ValueError(f"must be {requirement}")
         return text
 
     return AfterValidator(check)
 
 
-def _like(pattern: str, words: str) -> AfterValidator:
-    return _check(re.compile(pattern).fullmatch, words)
+def _matching(pattern: str, requirement: str) -> AfterValidator:
+    return _check(re.compile(pattern).fullmatch, requirement)
 
 
 def _log_days(days: int) -> int:
@@ -42,7 +42,7 @@ def _log_days(days: int) -> int:
 
 
 def _as_tuple(value: object) -> object:
-    # TOML and JSON have lists only, and strict validation takes none for a tuple.
+    # TOML and JSON have only lists, and strict validation does not accept a list for a tuple.
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -62,7 +62,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 _Word = _check(str.isprintable, "printable text")
 _Origin = Annotated[
     str,
-    _like(
+    _matching(
         r"[a-z][a-z0-9+.-]*://[^/\s,A-Z?#]+",
         "an origin as browsers send it: scheme://host[:port], in lower case, without a path",
     ),
@@ -70,18 +70,21 @@ _Origin = Annotated[
 
 
 _Arn = Annotated[
-    str, _like(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate")
+    str,
+    _matching(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate"),
 ]
 _HostName = Annotated[
     str,
-    _like(
+    _matching(
         r"((?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?)?",
         "a host name as chat.example.com, in lower case, without a scheme, a port or a path",
     ),
 ]
 _Zone = Annotated[
     str,
-    _like(r"(none|Z[A-Z0-9]{1,31})?", 'the id of a Route 53 hosted zone (Z...), "none", or "" to find it'),
+    _matching(
+        r"(none|Z[A-Z0-9]{1,31})?", 'the id of a Route 53 hosted zone (Z...), "none", or "" to find it'
+    ),
 ]
 
 
@@ -93,14 +96,16 @@ class AwsSettings(_Section):
     profile: Annotated[str, _Word] = Field(
         default="", description='Profile of ~/.aws/config; "" for boto3\'s choice'
     )
-    region: Annotated[str, _like("[a-z0-9-]{0,63}", "a region's name, as us-east-2")] = Field(
+    region: Annotated[str, _matching("[a-z0-9-]{0,63}", "a region's name, as us-east-2")] = Field(
         default="", description='AWS region, as us-east-2; "" for boto3\'s choice'
     )
 
 
 class ChatSettings(_Section):
-    name: Annotated[str, _like("[a-z][a-z0-9-]{0,23}", "1 to 24 of a-z, 0-9 and -, a letter first")] = Field(
-        default="ninjawars", description="Name of the chat, part of the name of everything that is built"
+    name: Annotated[str, _matching("[a-z][a-z0-9-]{0,23}", "1 to 24 of a-z, 0-9 and -, a letter first")] = (
+        Field(
+            default="ninjawars", description="Name of the chat, part of the name of everything that is built"
+        )
     )
     echo_to_sender: bool = Field(
         default=True, description="Whether who writes a message gets it back as well"
@@ -117,7 +122,7 @@ class ChatSettings(_Section):
 
 
 class StageSettings(_Section):
-    name: Annotated[str, _like("[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - and _")] = Field(
+    name: Annotated[str, _matching("[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - and _")] = Field(
         default="production", description="Stage of the WebSocket API, part of its address"
     )
     throttle_rate: float = Field(
@@ -233,7 +238,7 @@ class AuthSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """All settings. Made by `nwchatctl.config.load`; as it is, it reads neither environment nor file."""
+    """All settings. Created by `nwchatctl.config.load`; by itself it reads neither environment nor file."""
 
     model_config = SettingsConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -275,7 +280,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, and nothing else: `load` says which environment and which file count."""
+        """Only explicit values: `load` decides which environment and which file count."""
         return (init_settings,)
 
 
@@ -290,7 +295,7 @@ def sections() -> dict[str, type[BaseModel] | None]:
 
 
 def from_text(section: type[BaseModel], key: str, text: str) -> object:
-    """A variable's text as its setting's type; what does not read as that is left for validation."""
+    """A variable's text as its setting's type; text that cannot be converted is left for validation."""
     kind = section.model_fields[key].annotation
     if kind is bool:
         words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False}

@@ -1,4 +1,4 @@
-"""nwchat.toml as `init` writes it: every setting with its meaning, those that were chosen in force."""
+"""nwchat.toml as `init` writes it: every setting with its meaning, chosen values active."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _HEAD = """\
 
 
 def template(chosen: Mapping[str, str]) -> str:
-    """The file's text, `chosen` (text by `section.key`) in force and everything else commented out."""
+    """The file's text; `chosen` values (text by `section.key`) are active, all others commented out."""
     return _HEAD + "".join(_section(name, chosen) for name in Settings.model_fields)
 
 
-def described() -> Iterator[tuple[str, str, str]]:
+def setting_docs() -> Iterator[tuple[str, str, str]]:
     """Every setting: `section.key`, its default as TOML, its meaning."""
     for section, model in sections().items():
         if model is None:
@@ -32,7 +32,7 @@ def described() -> Iterator[tuple[str, str, str]]:
 
 
 def toml(value: object) -> str:
-    """A setting's value as TOML writes it."""
+    """A setting's value in TOML."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, bool):
@@ -59,7 +59,7 @@ def _section(section: str, chosen: Mapping[str, str]) -> str:
 
 
 def defaults() -> dict[str, str]:
-    """The default of every setting, as text a person would type."""
+    """The default of every setting, as a user would type it."""
     return {
         f"{section}.{key}": str(field.default)
         for section, model in sections().items()

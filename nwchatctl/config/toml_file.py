@@ -1,4 +1,4 @@
-"""nwchat.toml as text, as values, and where in it a key stands."""
+"""nwchat.toml as text, as values, and the line of a key in it."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def parse(path: Path, text: str) -> dict[str, object]:
 
 
 def place(path: Path, text: str, section: str, key: str = "") -> str:
-    """`/p/nwchat.toml:7`, where the key (or the section) is said; without the line when it is not obvious."""
+    """`/p/nwchat.toml:7`, the line of the key (or the section); without a line if it cannot be determined."""
     line = _line(text, section, key)
     return f"{path}:{line}" if line else str(path)
 
 
 def _line(text: str, section: str, key: str) -> int | None:
-    inside = ""
+    section_name = ""
     for number, line in enumerate(text.splitlines(), 1):
         if heading := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            inside = heading[1].strip("\"'")
-            if inside == section and not key:
+            section_name = heading[1].strip("\"'")
+            if section_name == section and not key:
                 return number
-        elif said := re.match(r"\s*([^=#]+?)\s*=", line):
-            name = ".".join(part.strip(" \"'") for part in said[1].split("."))
-            whole = f"{inside}.{name}" if inside else name
-            if whole == (f"{section}.{key}" if key else section):
+        elif assignment := re.match(r"\s*([^=#]+?)\s*=", line):
+            name = ".".join(part.strip(" \"'") for part in assignment[1].split("."))
+            full_name = f"{section_name}.{name}" if section_name else name
+            if full_name == (f"{section}.{key}" if key else section):
                 return number
     return None
 

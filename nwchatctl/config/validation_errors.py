@@ -1,4 +1,4 @@
-"""pydantic's complaints in the words of nwchat.toml, without what might be a secret."""
+"""pydantic's errors in the terms of nwchat.toml, without values that may be secret."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-_SHOWN = 60
-"""Characters of a bad value that an error repeats."""
+_MAX_SHOWN_CHARS = 60
+"""The maximum of characters of an invalid value in an error."""
 
 _WORDS = {
     "bool_type": "must be true or false",
@@ -35,18 +35,18 @@ def describe(fault: ErrorDetails, places: Mapping[str, str]) -> str:
     place = places.get(name, "")
     words = _WORDS.get(fault["type"])
     if fault["type"] == "value_error":
-        said = fault["msg"].removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ")
     else:
-        said = words.format(**fault.get("ctx", {})) if words else f"is refused: {fault['msg']}"
+        message = words.format(**fault.get("ctx", {})) if words else f"is refused: {fault['msg']}"
     shown = "" if _hidden(name, fault["input"]) else f", not {_short(fault['input'])}"
-    return f"{place}: {name} {said}{shown}" if place else f"{name} {said}{shown}"
+    return f"{place}: {name} {message}{shown}" if place else f"{name} {message}{shown}"
 
 
 def _hidden(name: str, value: object) -> bool:
-    # A whole table is never repeated: any of its keys may be the secret one.
+    # A table is never shown: any of its keys may be secret.
     return looks_secret(name) or isinstance(value, dict)
 
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[: _MAX_SHOWN_CHARS - 1]}…"

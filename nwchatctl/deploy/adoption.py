@@ -1,6 +1,7 @@
-"""Taking over a chat made by hand: what is refused, what comes when, and which rows are worth taking.
+"""Adoption of a chat made by hand: what is refused, the order of steps, and which rows are copied.
 
-Our own functions and tables are made beside the old ones; the API, with its id and its sockets, is taken.
+New functions and tables are created beside the old ones; the API, with its id and its connections, is taken
+over.
 """
 
 from __future__ import annotations
@@ -17,29 +18,31 @@ from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.string_map import has_tags
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
-from nwchatctl.deploy.planner import NAMING, Plan, split
+from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.timestamps import parse_ms
 
 ADOPTED_BY = "nwchat:adopted-by"
-"""The one tag on what was the old chat's; not those by which we know what is ours to change or remove."""
+"""The only tag on the old chat's resources; not one of those that mark a resource as the chat's to change or
+delete."""
 
-KEPT = "adopted-"
-"""What our name for the deployment that the stage served before begins with; AWS's id of it follows."""
+KEPT_PREFIX = "adopted-"
+"""The prefix of the name that the tool gives the deployment which the stage served before; AWS's id
+follows."""
 
 _AFTER_ROWS = (Integration.kind, Route.kind, Deployment.kind, Stage.kind)
 
-_SINCE = ("connectedat", "createdat")
-"""Attributes that tell since when somebody is connected, in whatever spelling: `connectedAt`, `created_at`.
-Not a ttl: the old code may have renewed it with each message, and ours knows how long a socket can live."""
+_CONNECTED_AT_NAMES = ("connectedat", "createdat")
+"""Attributes with the time of the connection, in any spelling: `connectedAt`, `created_at`. Not a ttl: the
+old code may have renewed it with each message, and the tool knows how long a connection can last."""
 
 _SOCKET_ID = re.compile(r"[!-~]{1,128}")
-"""API Gateway's ids look like `L0SM9cOFvHcCIhw=`; a space or a control character is in none."""
+"""API Gateway's ids look like `L0SM9cOFvHcCIhw=`; none has a space or a control character."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundApi:
-    """An API of the account, ours or not. `protocol` is WEBSOCKET or HTTP."""
+    """An API of the account, whoever owns it. `protocol` is WEBSOCKET or HTTP."""
 
     id: str
     protocol: str
@@ -66,9 +69,9 @@ class LegacyFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """What became of the old table's rows: taken over; there already; of a socket that cannot be open any
-    more; without a key that could be a socket's."""
+class CopyCounts:
+    """Counts of the old table's rows: copied; present already; expired, because the connection must have
+    ended; unusable, because the key cannot be a connection id."""
 
     copied: int = 0
     present: int = 0
@@ -77,24 +80,25 @@ class Copied:
 
     @property
     def read(self) -> int:
-        """How many rows were read."""
+        """The number of rows read."""
         return self.copied + self.present + self.expired + self.unusable
 
     def as_data(self) -> dict[str, int]:
-        """By name, for `--json`."""
+        """The counts by name, for `--json`."""
         return dataclasses.asdict(self)
 
-    def __add__(self, other: Copied) -> Copied:
-        """Of two parts of a table."""
-        return Copied(
+    def __add__(self, other: CopyCounts) -> CopyCounts:
+        """The sum of the counts of two parts of a table."""
+        return CopyCounts(
             self.copied + other.copied,
             self.present + other.present,
             self.expired + other.expired,
             self.unusable + other.unusable,
         )
 
-    def again(self, later: Copied) -> Copied:
-        """Of the same table, read once more: what the first time took is there at the second."""
+    def with_second_read(self, later: CopyCounts) -> CopyCounts:
+        """The counts after a second read of the same table: what the first read copied is present at the
+        second."""
         return dataclasses.replace(
             later, copied=self.copied + later.copied, present=max(later.present - self.copied, 0)
         )
@@ -104,7 +108,8 @@ class Copied:
 
 
 def choose_api(found: Iterable[FoundApi], api_id: str, names: ResourceNames) -> FoundApi:
-    """The API to take over. Raises ChatError where it is missing, of another kind, or somebody else's."""
+    """The API to take over. Raises ChatError if it does not exist, is of another protocol, or belongs to
+    another chat."""
     every = list(found)
     chosen = next((each for each in every if each.id == api_id), None)
     if chosen is None:
@@ -137,13 +142,13 @@ def choose_api(found: Iterable[FoundApi], api_id: str, names: ResourceNames) -> 
 
 
 def is_ours(found: FoundApi, names: ResourceNames) -> bool:
-    """Whether the API bears the chat's tags."""
+    """Whether the API has the chat's tags."""
     return has_tags(found.api.tags, names.tags)
 
 
-def require_stage(stage: str, there: Iterable[str]) -> None:
-    """Raises ChatError where the configured stage is not among those that the API has."""
-    names = sorted(there)
+def require_stage(stage: str, existing: Iterable[str]) -> None:
+    """Raises ChatError if the configured stage is not one of the API's `existing` stages."""
+    names = sorted(existing)
     if stage in names:
         return
     raise ChatError(
@@ -155,7 +160,7 @@ def require_stage(stage: str, there: Iterable[str]) -> None:
 
 
 def refuse_name(name: str, flag: str) -> None:
-    """Raises ChatError where the old thing's name is one of our own things': nothing is adopted from us."""
+    """Raises ChatError if the name is that of a resource of nwchatctl: these are never adopted."""
     if name.startswith("nwchat-"):
         raise ChatError(
             f"{name} belongs to a chat of nwchatctl's own",
@@ -165,7 +170,7 @@ def refuse_name(name: str, flag: str) -> None:
 
 
 def refuse_key(table: LegacyTable, key: str) -> None:
-    """Raises ChatError where the table's partition key is another than was said."""
+    """Raises ChatError if the table's partition key is not `key`."""
     if table.partition_key != key:
         raise ChatError(
             f"table {table.name} has the partition key {table.partition_key}, not {key}",
@@ -175,7 +180,7 @@ def refuse_key(table: LegacyTable, key: str) -> None:
 
 
 def refuse_other_owner(old: LegacyTable | LegacyFunction, chat: str) -> None:
-    """Raises ChatError where another chat has adopted it before."""
+    """Raises ChatError if another chat has adopted the resource."""
     owner = old.tags.get(ADOPTED_BY, chat)
     if owner != chat:
         raise ChatError(
@@ -185,8 +190,8 @@ def refuse_other_owner(old: LegacyTable | LegacyFunction, chat: str) -> None:
         )
 
 
-def missing(kind: str, name: str, flag: str) -> ChatError:
-    """The error for an old thing that is not there."""
+def not_found_error(kind: str, name: str, flag: str) -> ChatError:
+    """The error for an old resource that does not exist."""
     return ChatError(
         f"there is no {kind} {name} in this account and region",
         hint=f"give the name of the old chat's to {flag}",
@@ -198,28 +203,31 @@ def missing(kind: str, name: str, flag: str) -> ChatError:
 # What comes when --------------------------------------------------------------------------------
 
 
-def halves(plan: Plan) -> tuple[Plan, Plan]:
-    """The plan before the rows are taken over, and what has to wait for them.
+def split_by_rows(plan: Plan) -> tuple[Plan, Plan]:
+    """Splits the plan into the part before the rows are copied, and the rest.
 
-    What leads frames to our functions comes last: they find everybody in their table, and may be invoked.
+    Changes that route frames to the new functions come last: by then these functions find all connections in
+    their table, and may be invoked.
     """
-    late = {where for where in plan.after if where[0] in _AFTER_ROWS}
-    while more := {where for where, after in plan.after.items() if where not in late and after & late}:
-        late |= more
-    return split(plan, plan.after.keys() - late)
+    later_keys = {key for key in plan.after if key[0] in _AFTER_ROWS}
+    while more := {key for key, after in plan.after.items() if key not in later_keys and after & later_keys}:
+        later_keys |= more
+    return split(plan, plan.after.keys() - later_keys)
 
 
-def names_last(plan: Plan) -> tuple[Plan, Plan]:
-    """The plan without what is about the chat's names, and that: it may have to wait for a certificate, and
-    nobody's row should. What something else waits for stays with it."""
-    names = {where for where in plan.after if where[0] in NAMING}
-    while needed := names & {each for where in plan.after.keys() - names for each in plan.after[where]}:
-        names -= needed
-    return split(plan, plan.after.keys() - names)
+def domains_last(plan: Plan) -> tuple[Plan, Plan]:
+    """Splits the plan into everything but domains, and domains: these may have to wait for a certificate, and
+    copying rows should not. A domain change that another change needs stays in the first part."""
+    domain_keys = {key for key in plan.after if key[0] in DOMAIN_KINDS}
+    while needed := domain_keys & {
+        each for key in plan.after.keys() - domain_keys for each in plan.after[key]
+    }:
+        domain_keys -= needed
+    return split(plan, plan.after.keys() - domain_keys)
 
 
-def served_before(live: State, stage: str) -> str:
-    """AWS's id of the deployment that is not ours and that the stage serves; "" where it serves ours."""
+def previous_deployment(live: State, stage: str) -> str:
+    """AWS's id of the foreign deployment that the stage serves; "" if it serves one of the chat's own."""
     found = live.get((Stage.kind, stage))
     if not isinstance(found, Stage) or _is_ours(live, found.deployment):
         return ""
@@ -232,12 +240,12 @@ def _is_ours(live: State, deployment: str) -> bool:
 
 
 def refuse_unfinished(live: State, stage: str, api_id: str) -> None:
-    """Raises ChatError where the stage still serves the old chat: an adoption was stopped.
+    """Raises ChatError if the stage still serves the old chat: an adoption was interrupted.
 
-    Going on with it takes over whoever is connected; a deploy would not.
+    Resuming the adoption copies the current connections; a deploy would not.
     """
     found = live.get((Stage.kind, stage))
-    if isinstance(found, Stage) and found.deployment.startswith(KEPT):
+    if isinstance(found, Stage) and found.deployment.startswith(KEPT_PREFIX):
         raise ChatError(
             "the adoption of this chat is not finished: its stage serves the old functions",
             hint=f"nwchatctl adopt --api-id {api_id}",
@@ -245,39 +253,41 @@ def refuse_unfinished(live: State, stage: str, api_id: str) -> None:
         )
 
 
-def ways_back(live: State) -> tuple[str, ...]:
+def kept_deployments(live: State) -> tuple[str, ...]:
     """AWS's ids of the deployments that are kept from before the adoption."""
-    names = [name for kind, name in live if kind == Deployment.kind and name.startswith(KEPT)]
-    return tuple(sorted(name.removeprefix(KEPT) for name in names))
+    names = [name for kind, name in live if kind == Deployment.kind and name.startswith(KEPT_PREFIX)]
+    return tuple(sorted(name.removeprefix(KEPT_PREFIX) for name in names))
 
 
-def rows_are_past(live: State, stage: str, stage_changed_at: int, now_ms: int) -> bool:
-    """Whether every socket of the old functions' must be closed by now: the stage has served ours, as it is,
-    for longer than a connection can live. Times are epoch ms."""
+def rows_expired(live: State, stage: str, stage_changed_at: int, now_ms: int) -> bool:
+    """Whether all connections of the old functions must have ended: the stage has served its current
+    deployment, one of the chat's own, for longer than a connection can last. Times are epoch ms."""
     found = live.get((Stage.kind, stage))
-    served = found.deployment if isinstance(found, Stage) else ""
-    ours = _is_ours(live, served) and not served.startswith(KEPT)
-    return ours and now_ms - stage_changed_at > CONNECTION_SECONDS * 1000
+    deployment = found.deployment if isinstance(found, Stage) else ""
+    serves_own = _is_ours(live, deployment) and not deployment.startswith(KEPT_PREFIX)
+    return serves_own and now_ms - stage_changed_at > CONNECTION_SECONDS * 1000
 
 
 # Rows -------------------------------------------------------------------------------------------
 
 
 def connection_from(row: Mapping[str, Any], key: str, now_ms: int) -> Connection | None:
-    """A row of the old table, in DynamoDB's typed JSON, as a connection of ours; None without a usable key.
+    """A row of the old table, in DynamoDB's typed JSON, as a connection of the chat; None without a usable
+    key.
 
-    It expires when its socket must, two hours (and a bit) after it was opened; now, if the row does not say.
+    It expires when its connection must end, two hours (and a margin) after it was opened; counted from now if
+    the row has no time.
     """
     connection_id = row.get(key, {}).get("S")
     if not isinstance(connection_id, str) or not _SOCKET_ID.fullmatch(connection_id):
         return None
-    since = _since(row, now_ms)
+    since = _connected_at(row, now_ms)
     return Connection(connection_id, connected_at=since, expires_at=connection_expiry(since))
 
 
-def _since(row: Mapping[str, Any], now_ms: int) -> int:
+def _connected_at(row: Mapping[str, Any], now_ms: int) -> int:
     for name, attribute in row.items():
-        if name.replace("_", "").replace("-", "").lower() in _SINCE:
+        if name.replace("_", "").replace("-", "").lower() in _CONNECTED_AT_NAMES:
             text = attribute.get("N", attribute.get("S"))
             at = parse_ms(text) if isinstance(text, str) else None
             if at is not None and 0 < at <= now_ms:

@@ -1,4 +1,4 @@
-"""A change to one resource, and how it reads, attribute by attribute."""
+"""A change to one resource, and its differences attribute by attribute."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from nwchatctl.redaction import looks_secret
 
 _HIDDEN = "(hidden"
 
-_KEY = os.urandom(16)
+_DIGEST_KEY = os.urandom(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make `after`."""
+    """Create `after`."""
 
     action: ClassVar[str] = "create"
     after: Resource
@@ -35,7 +35,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Turn `before` into `after`."""
+    """Update `before` to `after`."""
 
     action: ClassVar[str] = "update"
     before: Resource
@@ -44,7 +44,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove `before`."""
+    """Delete `before`."""
 
     action: ClassVar[str] = "delete"
     before: Resource
@@ -68,17 +68,17 @@ def changed_key(change: Change) -> Key:
 
 
 def fields(change: Change) -> tuple[Field, ...]:
-    """What differs, attribute by attribute; mappings (tags, environment) and policies entry by entry.
+    """The differences, attribute by attribute; of mappings (tags, environment) and policies entry by entry.
 
-    A Create lists what will be made, a Delete nothing.
+    A Create lists all attributes, a Delete none.
     """
     match change:
         case Delete():
             return ()
         case Create(after):
-            return tuple(Field(name, "", text) for name, text in flat(after).items() if text)
+            return tuple(Field(name, "", text) for name, text in flatten(after).items() if text)
         case Update(before, after):
-            old, new = flat(before), flat(after)
+            old, new = flatten(before), flatten(after)
             names = list(dict.fromkeys([*old, *new]))
             return tuple(
                 Field(name, old.get(name, ""), new.get(name, ""))
@@ -87,7 +87,7 @@ def fields(change: Change) -> tuple[Field, ...]:
             )
 
 
-def flat(resource: Resource) -> dict[str, str]:
+def flatten(resource: Resource) -> dict[str, str]:
     """Every attribute of a resource as text, in order, the name left out.
 
     >>> from nwchatctl.deploy.model.storage import LogGroup
@@ -125,17 +125,17 @@ def _statements(name: str, policy: str) -> Iterator[tuple[str, str]]:
         yield f"{name}.{label}", _text(json.dumps(statement, sort_keys=True, separators=(",", ":")))
 
 
-def hidden(text: str) -> bool:
-    """Whether `text` stands for a value that is shown to nobody."""
+def is_hidden(text: str) -> bool:
+    """Whether `text` replaces a value that must not be shown."""
     return text.startswith(_HIDDEN)
 
 
 def _hide(value: str) -> str:
-    """What tells two secrets apart in this process, and tells nothing of them."""
-    return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_KEY, digest_size=3).hexdigest()})"
+    """A text that differs for different secrets in this process, and reveals nothing about them."""
+    return f"{_HIDDEN} {hashlib.blake2s(value.encode(), key=_DIGEST_KEY, digest_size=3).hexdigest()})"
 
 
-_LATER = {
+_PLACEHOLDER_TEXTS = {
     API_ID: "(known after the API is made)",
     HISTORY_API_ID: "(known after the history API is made)",
     CERTIFICATE_ARN: "(known after the certificate is requested)",
@@ -145,6 +145,6 @@ _LATER = {
 
 
 def _text(value: str) -> str:
-    for token, words in _LATER.items():
+    for token, words in _PLACEHOLDER_TEXTS.items():
         value = value.replace(token, words)
     return value

@@ -1,7 +1,7 @@
-"""Which of several APIs of one kind with one chat's tags is the chat's.
+"""Finds the chat's own API among several of one protocol with the chat's tags.
 
-CreateApi makes another API each time it is sent. When its answer is lost, or a deploy is killed in that
-moment, one may be left that nothing was put into yet.
+Each CreateApi creates another API. If its response is lost, or a deploy is killed at that moment, an empty
+duplicate may remain.
 """
 
 from __future__ import annotations
@@ -14,47 +14,47 @@ from nwchatctl.errors import ChatError
 
 @dataclass(frozen=True, slots=True)
 class ApiCandidate:
-    """An API that carries the chat's tags. `named`: it bears the display name that we give.
+    """An API with the chat's tags. `has_own_name`: its display name is the one that the tool gives.
 
-    `bare`: there is no route, no integration and no stage in it.
+    `is_empty`: it has no route, no integration and no stage.
     """
 
     id: str
-    named: bool
-    bare: bool
+    has_own_name: bool
+    is_empty: bool
 
 
-def chosen(candidates: Sequence[ApiCandidate]) -> str | None:
-    """The id of the chat's own API, where all others are leftovers; None where nobody can tell.
+def choose(candidates: Sequence[ApiCandidate]) -> str | None:
+    """The id of the chat's own API if all others are duplicates; None if that cannot be determined.
 
-    The one that is in use; where none is, the first: `candidates` come oldest first. A leftover is bare
-    and bears our name: any other was made by somebody, for something.
+    It is the one that is not empty, else the first: `candidates` are sorted oldest first. A duplicate is
+    empty and has the tool's name; any other API was created for a purpose.
 
     >>> chosen([Candidate("old", True, True), Candidate("used", False, False)])
     'used'
     >>> chosen([Candidate("a", False, True), Candidate("b", True, True)]) is None
     True
     """
-    used = [each for each in candidates if not each.bare]
-    spare = [each for each in candidates if each.bare]
-    if len(used) > 1 or not all(each.named for each in spare):
+    used = [each for each in candidates if not each.is_empty]
+    empty = [each for each in candidates if each.is_empty]
+    if len(used) > 1 or not all(each.has_own_name for each in empty):
         return None
-    return (used or spare)[0].id
+    return (used or empty)[0].id
 
 
-def own(found: Mapping[str, str], name: str, bare: Callable[[str], bool], chat: str) -> str:
-    """The id of the chat's own API among `found`, which maps ids to display names, oldest first; "" for none.
+def own_api_id(found: Mapping[str, str], name: str, is_empty: Callable[[str], bool], chat: str) -> str:
+    """The id of the chat's own API among `found` (display names by id, oldest first); "" if there is none.
 
-    `name` is the display name that we give, `bare` is asked about each where there are several. Raises
-    ChatError `api_ambiguous`.
+    `name` is the display name that the tool gives; `is_empty` is called for each API if there are several.
+    Raises ChatError `api_ambiguous`.
     """
     if len(found) <= 1:
         return next(iter(found), "")
-    named = {api_id for api_id, shown in found.items() if shown == name}
-    # Of two that bear other names neither is a leftover.
+    own_names = {api_id for api_id, shown in found.items() if shown == name}
+    # Two APIs with other names cannot both be duplicates.
     chosen_id = None
-    if len(found) - len(named) <= 1:
-        chosen_id = chosen([ApiCandidate(each, each in named, bare(each)) for each in found])
+    if len(found) - len(own_names) <= 1:
+        chosen_id = choose([ApiCandidate(each, each in own_names, is_empty(each)) for each in found])
     if chosen_id is None:
         raise ChatError(
             f"{len(found)} APIs carry the tags of chat {chat}: {', '.join(found)}",

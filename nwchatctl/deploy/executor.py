@@ -1,8 +1,8 @@
-"""Carries out a plan: what is independent at the same time, what depends in its order, and stops well.
+"""Executes a plan: independent changes concurrently, dependent ones in order, with a clean stop.
 
-Threads, because boto3 blocks; the changes themselves are `apply`'s business. After the first failure, or
-Ctrl-C, nothing new is started and what runs is waited for, so that the report is true and a second run
-finds no half-made resource that it does not know.
+It uses threads because boto3 blocks; `apply` carries out the changes. After the first failure, or Ctrl-C, no
+further change is started and running ones are awaited, so that the report is true and a second run finds no
+unknown half-created resource.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ WORKERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A change that did not succeed, and why."""
+    """A failed change and its error."""
 
     change: Change
     error: Exception
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of each change of a plan; the three parts together are the plan."""
+class ExecutionResult:
+    """The result of a plan; the three parts together are the plan. `left` was not started."""
 
     applied: tuple[Change, ...]
     failed: tuple[Failure, ...]
@@ -37,10 +37,11 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """Told about each change as it starts and ends; called from the thread that called `execute`.
+class Observer:
+    """Callbacks for the start and end of each change; called from the thread that called `execute`.
 
-    `interrupted` is called on Ctrl-C and the like, before what runs is waited for: that it may be short.
+    `interrupted` is called on Ctrl-C and the like, before running changes are awaited: it can shorten that
+    wait.
     """
 
     started: Callable[[Change], None] = lambda change: None
@@ -49,22 +50,22 @@ class Watch:
 
 
 @dataclass
-class _Run:
+class _Execution:
     plan: Plan
     applied: list[Change] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     running: dict[Future[None], Change] = field(default_factory=dict)
-    begun: set[Key] = field(default_factory=set)
+    started: set[Key] = field(default_factory=set)
 
     def ready(self) -> list[Change]:
         done = {changed_key(each) for each in self.applied}
         return [
             each
             for each in self.plan.changes
-            if changed_key(each) not in self.begun and self.plan.after[changed_key(each)] <= done
+            if changed_key(each) not in self.started and self.plan.after[changed_key(each)] <= done
         ]
 
-    def collect(self, watch: Watch) -> None:
+    def collect(self, observer: Observer) -> None:
         for future in [each for each in self.running if each.done()]:
             change = self.running.pop(future)
             error = future.exception()
@@ -74,44 +75,48 @@ class _Run:
                 self.failed.append(Failure(change, error))
             else:
                 raise error
-            watch.ended(change, error if isinstance(error, Exception) else None)
+            observer.ended(change, error if isinstance(error, Exception) else None)
 
-    def outcome(self) -> Outcome:
-        left = tuple(each for each in self.plan.changes if changed_key(each) not in self.begun)
-        return Outcome(tuple(self.applied), tuple(self.failed), left)
+    def result(self) -> ExecutionResult:
+        left = tuple(each for each in self.plan.changes if changed_key(each) not in self.started)
+        return ExecutionResult(tuple(self.applied), tuple(self.failed), left)
 
 
 def execute(
-    plan: Plan, apply: Callable[[Change], None], watch: Watch | None = None, *, workers: int = WORKERS
-) -> Outcome:
-    """Apply every change of `plan` in dependency order, `workers` at a time.
+    plan: Plan, apply: Callable[[Change], None], observer: Observer | None = None, *, workers: int = WORKERS
+) -> ExecutionResult:
+    """Applies every change of `plan` in dependency order, `workers` at a time.
 
-    Exceptions of `apply` become `Failure`s. KeyboardInterrupt and the like pass on once the changes
-    that were running have ended.
+    Exceptions of `apply` become `Failure`s. KeyboardInterrupt and the like are raised once the running
+    changes have ended.
     """
-    watch = watch or Watch()
-    run = _Run(plan)
+    observer = observer or Observer()
+    run = _Execution(plan)
     with ThreadPoolExecutor(workers, thread_name_prefix="deploy") as pool:
         try:
-            return _drive(run, pool, apply, watch, workers)
+            return _run_all(run, pool, apply, observer, workers)
         except KeyboardInterrupt:
-            watch.interrupted()
+            observer.interrupted()
             raise
 
 
-def _drive(
-    run: _Run, pool: ThreadPoolExecutor, apply: Callable[[Change], None], watch: Watch, workers: int
-) -> Outcome:
+def _run_all(
+    run: _Execution,
+    pool: ThreadPoolExecutor,
+    apply: Callable[[Change], None],
+    observer: Observer,
+    workers: int,
+) -> ExecutionResult:
     while True:
         if not run.failed:
-            # No more than can run at once: what waits in the pool could not be called back.
+            # Only as many as can run at once: a change in the pool's queue could not be taken back.
             for change in run.ready()[: workers - len(run.running)]:
-                run.begun.add(changed_key(change))
-                watch.started(change)
+                run.started.add(changed_key(change))
+                observer.started(change)
                 run.running[pool.submit(apply, change)] = change
         if not run.running:
-            outcome = run.outcome()
-            assert run.failed or not outcome.left, f"changes wait for each other: {outcome.left}"
-            return outcome
+            result = run.result()
+            assert run.failed or not result.left, f"changes wait for each other: {result.left}"
+            return result
         wait(run.running, return_when=FIRST_COMPLETED)
-        run.collect(watch)
+        run.collect(observer)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is there. `foreign` bears a name that we need, but not our tags."""
+    """The live state. `foreign` resources have a name that the chat needs, but not its tags."""
 
     state: State
     foreign: tuple[Key, ...]
@@ -24,18 +24,18 @@ class Live:
     history_id: str
     facts: DomainFacts
 
-    def ours(self) -> Live:
-        """The same without what is foreign."""
-        own = {where: each for where, each in self.state.items() if where not in self.foreign}
+    def only_own(self) -> Live:
+        """The live state without foreign resources."""
+        own = {key: each for key, each in self.state.items() if key not in self.foreign}
         return dataclasses.replace(self, state=own, foreign=())
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRows:
-    """What the table holds; `there` is whether there is a table. Records come newest first. `requested` are
-    the names that we requested a certificate for, and have not deleted it."""
+    """The content of the tool's table; `exists` says whether there is a table. Records are sorted newest
+    first. `requested` are the names with a certificate that the tool requested and has not deleted."""
 
-    there: bool
+    exists: bool
     lock: LockState
     records: tuple[ReleaseRecord, ...]
     requested: frozenset[str] = frozenset()

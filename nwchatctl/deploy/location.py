@@ -9,29 +9,30 @@ from nwchatctl.deploy.model.functions import alias_name
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the chat lives. `gateway` is the sandbox's base URL (`http://127.0.0.1:4566`), "" on AWS."""
+    """The account and Region of a chat. `sandbox_url` is the sandbox's base URL (`http://127.0.0.1:4566`), ""
+    on AWS."""
 
     account: str
     region: str
-    gateway: str = ""
+    sandbox_url: str = ""
     partition: str = "aws"
 
     def connections_url(self, api_id: str, stage: str) -> str:
         """The @connections base address, stage included, without a trailing slash."""
-        if self.gateway:
-            return f"{self.gateway}/_aws/execute-api/{api_id}/{stage}"
+        if self.sandbox_url:
+            return f"{self.sandbox_url}/_aws/execute-api/{api_id}/{stage}"
         return f"https://{self._host(api_id)}/{stage}"
 
     def websocket_url(self, api_id: str, stage: str) -> str:
         """The address that clients connect to."""
-        if self.gateway:
+        if self.sandbox_url:
             return self.connections_url(api_id, stage).replace("http", "ws", 1)
         return f"wss://{self._host(api_id)}/{stage}"
 
     def history_url(self, api_id: str) -> str:
         """The history API's base address, without a trailing slash: `/messages` and `/health` follow."""
-        if self.gateway:
-            return f"{self.gateway}/_aws/execute-api/{api_id}"
+        if self.sandbox_url:
+            return f"{self.sandbox_url}/_aws/execute-api/{api_id}"
         return f"https://{self._host(api_id)}"
 
     def arn(self, service: str, resource: str) -> str:
@@ -48,12 +49,10 @@ class Location:
 
     def alias_arn(self, function: str) -> str:
         """The ARN of a function's live alias."""
-        # The model is a deploy's: more than a command that only needs names should load.
-
         return self.arn("lambda", f"function:{alias_name(function)}")
 
     def invocation_uri(self, function: str) -> str:
-        """What an integration's URI has to be for API Gateway to invoke the function's live alias."""
+        """The URI of an integration that invokes the function's live alias."""
         path = f"path/2015-03-31/functions/{self.alias_arn(function)}/invocations"
         return f"arn:{self.partition}:apigateway:{self.region}:lambda:{path}"
 

@@ -1,4 +1,4 @@
-"""Who holds a chat's lock, and whether that still counts. Times are epoch ms, and passed in."""
+"""The deploy lock of a chat: its holder, and whether it is still valid. Times are epoch ms, and passed in."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from nwchatctl.errors import ChatError
 from nwchatctl.timestamps import local
 
 LEASE_MS = 120_000
-"""How long a lock is good for after it was last renewed."""
+"""How long a lock is valid after its last renewal."""
 
 RENEW_SECONDS = 10.0
-"""How often a holder renews it, and so how soon it hears that the lock was taken away."""
+"""How often a holder renews the lock, and so how soon it notices that it has lost it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who is changing the chat. `process` tells one process of one machine from any other.
+    """The command that holds the lock. `process` identifies one process of one machine
+    (`process_id.this_process`).
 
-    `target` is what a rollback goes back to, so that a rollback that died can be taken up again.
+    `target` is the release that a rollback returns to, so that an interrupted rollback can be resumed.
     """
 
     token: str
@@ -33,19 +34,20 @@ class LockHolder:
 
 @dataclass(frozen=True, slots=True)
 class LockState:
-    """The lock as it was read: its holder, if any, and the token of who held it last, "" if nobody ever."""
+    """The lock as it was read: its holder, if any, and the token of the last holder, "" if there never was
+    one."""
 
     holder: LockHolder | None = None
     last: str = ""
 
 
-def refuse_held(seen: LockState, now_ms: int, *, dead: bool, unlock: str) -> None:
-    """Raises ChatError `locked` where somebody alive holds the lock.
+def refuse_if_locked(lock: LockState, now_ms: int, *, dead: bool, unlock: str) -> None:
+    """Raises ChatError `locked` if a live holder has the lock.
 
-    `dead` is whether the holder is a process of this machine that is no more; `unlock` is the command
-    that takes the lock away.
+    `dead` says whether the holder is an ended process of this machine; `unlock` is the command that releases
+    the lock.
     """
-    holder = seen.holder
+    holder = lock.holder
     if holder is None or dead or holder.expires_at <= now_ms:
         return
     left = max(1, round((holder.expires_at - now_ms) / 1000))
@@ -57,8 +59,8 @@ def refuse_held(seen: LockState, now_ms: int, *, dead: bool, unlock: str) -> Non
     )
 
 
-def changed_meanwhile() -> ChatError:
-    """The error of whoever planned with what has changed since."""
+def outdated_plan_error() -> ChatError:
+    """The error if the chat changed after it was read for a plan."""
     return ChatError(
         "the chat was changed by another command while this one was planning",
         hint="run the command again: it plans anew",
@@ -66,8 +68,8 @@ def changed_meanwhile() -> ChatError:
     )
 
 
-def lock_lost() -> ChatError:
-    """The error of whoever lost its lock half-way."""
+def lock_lost_error() -> ChatError:
+    """The error if the lock was lost while it was held."""
     return ChatError(
         "the lock was lost: somebody took it away, or AWS could not be reached for too long",
         hint="see who is at it with `nwchatctl status`, then run the command again",

@@ -14,45 +14,45 @@ if TYPE_CHECKING:
 
 
 ROLE = "nwchat-apigateway-logs"
-"""The role that we make for API Gateway, one for all chats of an account."""
+"""The role that the tool creates for API Gateway, one for all chats of an account."""
 
 
 ROLE_TRUST = service_trust("apigateway.amazonaws.com")
 
 
 ROLE_TAGS = (("nwchat:managed-by", "nwchatctl"),)
-"""It belongs to no chat, so it has no chat's tag, and no chat's `destroy` finds it."""
+"""The role belongs to no chat, so it has no chat's tag, and no chat's `destroy` deletes it."""
 
 
 def role_policy(partition: str) -> str:
-    """The ARN of AWS's own policy by which API Gateway may write logs."""
+    """The ARN of AWS's managed policy that lets API Gateway write logs."""
     return f"arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 
 
 @dataclass(frozen=True, slots=True)
-class Logging:
-    """What a deploy finds and is asked to do about the account's role. `current` is its ARN, "" for none.
+class LoggingRoleState:
+    """The account's logging role, as a deploy finds it. `current` is its ARN, "" for none.
 
-    `needed` is whether the stage is to log.
+    `requested`: the operator asked the deploy to set one. `needed`: the stage is to write access logs.
     """
 
     current: str
-    asked: bool
+    requested: bool
     needed: bool
 
     @property
-    def sets(self) -> bool:
-        """Whether the account gets a role: one that it has already is never replaced."""
-        return self.asked and not self.current
+    def sets_role(self) -> bool:
+        """Whether the deploy sets a role: an existing one is never replaced."""
+        return self.requested and not self.current
 
     @property
-    def lacking(self) -> bool:
-        """Whether access logs are wanted that nothing is going to write."""
-        return self.needed and not self.current and not self.asked
+    def is_missing(self) -> bool:
+        """Whether access logs are configured that no role can write."""
+        return self.needed and not self.current and not self.requested
 
 
 def logs_access(plan: Plan) -> bool:
-    """Whether the plan gives a stage access logs, which API Gateway refuses to an account without a role."""
+    """Whether the plan gives a stage access logs, which API Gateway refuses in an account without a role."""
     return any(
         isinstance(each.after, Stage) and bool(each.after.access_log)
         for each in plan.changes

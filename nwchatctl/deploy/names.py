@@ -1,4 +1,4 @@
-"""Where the chat lives, and what everything of it is called."""
+"""The names of a chat's resources on AWS."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ResourceNames:
-    """The names of everything that belongs to the chat `chat`."""
+    """The names of all resources of the chat `chat`."""
 
     chat: str
 
     @property
     def prefix(self) -> str:
-        """What each name begins with; the operator's policy is limited to it."""
+        """The prefix of all names; the operator's policy is limited to it."""
         return f"nwchat-{self.chat}"
 
     @property
@@ -38,16 +38,16 @@ class ResourceNames:
 
     @property
     def deploys(self) -> str:
-        """The table of the tool's own: who is deploying, and the releases."""
+        """The tool's own table: the deploy lock, and the releases."""
         return f"{self.prefix}-deploys"
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """All of them."""
+        """All tables."""
         return (self.connections, self.messages, self.deploys)
 
     def function(self, short: str) -> str:
-        """A function, and its role: `connect` → `nwchat-ninjawars-connect`."""
+        """The name of a function, and of its role: `connect` → `nwchat-ninjawars-connect`."""
         return f"{self.prefix}-{short}"
 
     def log_group(self, short: str) -> str:
@@ -56,12 +56,12 @@ class ResourceNames:
 
     @property
     def dead_letters(self) -> str:
-        """The queue of what the fanout function could not do."""
+        """The queue for failed events of the fanout function."""
         return f"{self.prefix}-dead-letters"
 
     @property
     def token_keys(self) -> str:
-        """The parameter with the keys that tokens are signed with."""
+        """The parameter with the token signing keys."""
         return f"/{self.prefix}/token-keys"
 
     @property
@@ -71,5 +71,5 @@ class ResourceNames:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags by which we know what is ours."""
+        """The tags that mark a resource as the chat's."""
         return {"nwchat:chat": self.chat, "nwchat:managed-by": "nwchatctl"}

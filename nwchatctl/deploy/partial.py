@@ -1,4 +1,4 @@
-"""What `deploy --only` may leave out."""
+"""The part of a plan that `deploy --only` carries out."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from collections.abc import Set as AbstractSet
 
 from nwchatctl.deploy.changes import changed_key
 from nwchatctl.deploy.model.state import Key
-from nwchatctl.deploy.planner import NAMING, Plan, split
+from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError
 
-_WHOLE = ("alias", "version", "deployment", *NAMING)
-"""Kinds that wait for all that comes before them. Versions and deployments are snapshots: one taken of what
-is out of date would stay so, under the name of a good one. And a domain that goes while its alias stays
-leaves a name that leads nowhere."""
+_SNAPSHOT_KINDS = ("alias", "version", "deployment", *DOMAIN_KINDS)
+"""Kinds that need all earlier changes. Versions and deployments are snapshots: one of an outdated state would
+keep it under the name of a good release. And if a domain is deleted without its alias record, a name remains
+that points nowhere."""
 
 
-def limited(plan: Plan, keys: AbstractSet[Key]) -> Plan:
-    """The part of `plan` that is about `keys`. Raises ChatError `only_incomplete` where it needs what is
-    left out."""
+def limit_plan(plan: Plan, keys: AbstractSet[Key]) -> Plan:
+    """The part of `plan` with the changes of `keys`. Raises ChatError `only_incomplete` if it needs a change
+    that is left out."""
     left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
-    for where in sorted(keys):
-        needed = plan.after[where] & left_out.keys()
-        missing = sorted({each[0] for each in needed if where[0] in _WHOLE or left_out[each] == "create"})
+    for key in sorted(keys):
+        needed = plan.after[key] & left_out.keys()
+        missing = sorted(
+            {each[0] for each in needed if key[0] in _SNAPSHOT_KINDS or left_out[each] == "create"}
+        )
         if missing:
             raise ChatError(
-                f"{where[0]} {where[1]} needs what is not there yet, or not as wanted: {', '.join(missing)}",
+                f"{key[0]} {key[1]} needs what is not there yet, or not as wanted: {', '.join(missing)}",
                 hint="deploy without --only, or add " + " ".join(f"--only {each}" for each in missing),
                 code="only_incomplete",
             )

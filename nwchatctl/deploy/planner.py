@@ -1,4 +1,4 @@
-"""Planning is arithmetic: what is wanted, less what is there. No clock, no AWS."""
+"""Planning: the difference between the desired and the live state. No clock, no AWS."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
-from nwchatctl.deploy.desired.history_api import STATEMENTS
-from nwchatctl.deploy.domains.facts import kept
+from nwchatctl.deploy.desired.history_api import STATEMENT_ID_PREFIX
+from nwchatctl.deploy.domains.facts import kept_keys
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import (
     Alias,
@@ -25,7 +25,7 @@ from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.releases import outdated
+from nwchatctl.deploy.releases import outdated_resources
 from nwchatctl.deploy.token_switch import AuthTransition, auth_transition, order_for_transition
 
 ORDER = (
@@ -52,25 +52,25 @@ ORDER = (
     ApiMapping.kind,
     DnsRecord.kind,
 )
-"""How changes are listed: near the order in which a first deploy makes them."""
+"""The order in which changes are listed: close to the order in which a first deploy creates resources."""
 
 
-NAMING = (Certificate.kind, Domain.kind, ApiMapping.kind, DnsRecord.kind)
-"""The kinds by which an API answers under a name of the operator's."""
+DOMAIN_KINDS = (Certificate.kind, Domain.kind, ApiMapping.kind, DnsRecord.kind)
+"""The kinds of a domain on which an API answers."""
 
 ANY = "*"
-"""In a `Need`: everything of that kind."""
+"""In a `Need`: all resources of that kind."""
 
-SOCKETS = "*-"
-"""In a `Need` of permissions: all but the history API's, which nothing that clients connect to waits for."""
+ANY_SOCKET = "*-"
+"""In a `Need` of permissions: all but the history API's, which the WebSocket API does not need."""
 
 Need: TypeAlias = tuple[str, str]
-"""(kind, name, `ANY` or `SOCKETS`)."""
+"""(kind, name or `ANY` or `ANY_SOCKET`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Changes in listing order, and for each the changes (by key) that have to come before it."""
+    """Changes in listing order, and for each the keys of the changes that must precede it."""
 
     changes: tuple[Change, ...]
     after: dict[Key, frozenset[Key]]
@@ -80,26 +80,26 @@ class Plan:
 
 
 def plan(wanted: State, live: State) -> Plan:
-    """The changes that turn `live` into `wanted`; what is live and not wanted goes.
+    """The changes that turn `live` into `wanted`; resources that are live and not wanted are deleted.
 
-    `live` holds only what is ours; the caller refuses what is somebody else's before it plans.
-    Old versions and deployments are what an earlier release runs from: they stay until `outdated`.
+    `live` has only the chat's own resources; the caller refuses foreign ones before. Old versions and
+    deployments, which earlier releases run from, are kept until `outdated_resources` lists them.
     """
-    staying = kept(live, wanted)
-    gone = [
+    kept = kept_keys(live, wanted)
+    obsolete = [
         have
-        for where, have in live.items()
-        if where not in wanted.keys() | staying and not isinstance(have, Version | Deployment | Release)
+        for key, have in live.items()
+        if key not in wanted.keys() | kept and not isinstance(have, Version | Deployment | Release)
     ]
-    changes = [*differences(wanted, live), *map(Delete, [*gone, *outdated(wanted, live)])]
-    return arranged(changes, auth_transition(wanted, live))
+    changes = [*differences(wanted, live), *map(Delete, [*obsolete, *outdated_resources(wanted, live)])]
+    return arrange(changes, auth_transition(wanted, live))
 
 
 def differences(wanted: State, live: State) -> list[Change]:
-    """What of `wanted` has to be made or changed; nothing goes."""
+    """The creates and updates for `wanted`, without deletes."""
     changes: list[Change] = []
-    for where, want in wanted.items():
-        have = live.get(where)
+    for key, want in wanted.items():
+        have = live.get(key)
         if have is None:
             changes.append(Create(want))
         elif have != want:
@@ -107,66 +107,69 @@ def differences(wanted: State, live: State) -> list[Change]:
     return changes
 
 
-def arranged(changes: Iterable[Change], turns: AuthTransition = "stays") -> Plan:
-    """The changes in listing order, with what each waits for; `turns` is of asking for tokens."""
+def arrange(changes: Iterable[Change], transition: AuthTransition = "stays") -> Plan:
+    """The changes in listing order with their dependencies; `transition` is that of token mode."""
     listed = sorted(changes, key=lambda change: (ORDER.index(changed_key(change)[0]), changed_key(change)[1]))
-    return Plan(tuple(listed), dependencies(listed, turns))
+    return Plan(tuple(listed), dependencies(listed, transition))
 
 
 def split(whole: Plan, keys: Iterable[Key]) -> tuple[Plan, Plan]:
-    """The part of a plan that is about `keys`, and the rest; neither waits for anything in the other."""
+    """Splits a plan into the changes of `keys` and the rest; dependencies between the two are dropped."""
     first = frozenset(keys) & whole.after.keys()
     parts = (first, frozenset(whole.after.keys() - first))
     found = [
         Plan(
             tuple(each for each in whole.changes if changed_key(each) in part),
-            {where: whole.after[where] & part for where in part},
+            {key: whole.after[key] & part for key in part},
         )
         for part in parts
     ]
     return found[0], found[1]
 
 
-def dependencies(changes: Iterable[Change], turns: AuthTransition = "stays") -> dict[Key, frozenset[Key]]:
-    """A create or update waits for what it needs; a delete waits for whatever needed the deleted.
+def dependencies(
+    changes: Iterable[Change], transition: AuthTransition = "stays"
+) -> dict[Key, frozenset[Key]]:
+    """Dependencies: a create or update waits for what it needs; a delete waits for the changes of what needed
+    it.
 
-    An API that goes is left over from making the chat's (`leftovers`): it is bare, and nothing waits for it.
+    An API that is deleted is an empty duplicate (`duplicate_apis`): no change depends on it.
     """
     every = {changed_key(change): change for change in changes}
     before: dict[Key, set[Key]] = {each: set() for each in every}
     by_key = {
-        where: each
-        for where, each in every.items()
+        key: each
+        for key, each in every.items()
         if not (isinstance(each, Delete) and isinstance(each.before, Api))
     }
-    for where, change in by_key.items():
+    for key, change in by_key.items():
         if not isinstance(change, Delete):
             needed = _within(needs(change.after), by_key)
-            # A deployment is a snapshot: what has to go is gone before it is taken.
-            whole = isinstance(change.after, Deployment)
-            before[where] |= {
+            # A deployment is a snapshot: deletes come before it.
+            is_snapshot = isinstance(change.after, Deployment)
+            before[key] |= {
                 each
                 for each in needed
-                if not isinstance(by_key[each], Delete) or (whole and each[0] != Authorizer.kind)
+                if not isinstance(by_key[each], Delete) or (is_snapshot and each[0] != Authorizer.kind)
             }
-        # What a deployment was taken of may go before it: a snapshot needs nothing any more.
+        # Parts of an old deployment may be deleted before it: a snapshot needs nothing any more.
         if not isinstance(change, Create) and not isinstance(change.before, Deployment):
             for each in _within(needs(change.before), by_key):
                 if isinstance(by_key[each], Delete):
-                    before[each].add(where)
+                    before[each].add(key)
         if isinstance(change, Delete):
-            before[where] |= _within(_leaving(change.before), by_key)
+            before[key] |= _within(_users_before(change.before), by_key)
             if isinstance(change.before, Domain | ApiMapping | DnsRecord):
-                # A name goes once the one that takes its place answers.
-                coming = {each for each, other in by_key.items() if not isinstance(other, Delete)}
-                before[where] |= {each for each in coming if each[0] in NAMING}
-    for where, further in order_for_transition(by_key, before, turns).items():
-        before[where] |= further
-    return {where: frozenset(each) for where, each in before.items()}
+                # A domain is deleted once its replacement works.
+                created_or_updated = {each for each, other in by_key.items() if not isinstance(other, Delete)}
+                before[key] |= {each for each in created_or_updated if each[0] in DOMAIN_KINDS}
+    for key, further in order_for_transition(by_key, before, transition).items():
+        before[key] |= further
+    return {key: frozenset(each) for key, each in before.items()}
 
 
 def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
-    """The planned keys among `needed`; a need of a whole kind is one of all its planned changes."""
+    """The planned keys among `needed`; a need of a whole kind means all planned changes of that kind."""
     found: set[Key] = set()
     for kind, name in needed:
         found |= {each for each in by_key if each[0] == kind and _is_meant(name, each[1])}
@@ -174,62 +177,62 @@ def _within(needed: Iterable[Need], by_key: Mapping[Key, Change]) -> set[Key]:
 
 
 def _is_meant(needed: str, name: str) -> bool:
-    return needed in (name, ANY) or (needed == SOCKETS and f" {STATEMENTS}" not in name)
+    return needed in (name, ANY) or (needed == ANY_SOCKET and f" {STATEMENT_ID_PREFIX}" not in name)
 
 
-def _leaving(resource: Resource) -> frozenset[Need]:
-    """What has to have moved away from `resource` before it goes, as it may have been in use."""
+def _users_before(resource: Resource) -> frozenset[Need]:
+    """What must be updated before `resource` is deleted, because it may use it."""
     match resource:
         case Version():
             return frozenset({(Alias.kind, alias_name(resource.function))})
         case Deployment() | Authorizer():
             return frozenset({(Stage.kind, ANY)})
         case Certificate():
-            # ACM deletes none that is in use.
+            # ACM refuses to delete a certificate in use.
             return frozenset({(Domain.kind, ANY)})
         case _:
             return frozenset()
 
 
 def needs(resource: Resource) -> frozenset[Need]:
-    """What has to be there before `resource` can be made."""
+    """What must exist before `resource` can be created."""
     api = (Api.kind, ANY)
     match resource:
         case Table() | LogGroup() | Queue() | TokenKeys() | Api():
             return frozenset()
         case Role():
-            # Its policy names the API, once there is one.
+            # The policy contains the API's id.
             return frozenset({api})
         case Function():
             return frozenset({(Role.kind, resource.role), (LogGroup.kind, resource.log_group), api})
         case Alias() | Version():
             return frozenset({(Function.kind, resource.function)})
         case AsyncInvoke():
-            # Lambda looks whether the function's role may write to the queue.
+            # Lambda checks that the function's role may send to the queue.
             queue = (Queue.kind, _queue_of(resource.on_failure))
             return frozenset({(Alias.kind, resource.name), (Role.kind, resource.function), queue})
         case Permission():
-            # Its source is the API, which has an id once it is made.
+            # The permission's source is the API, whose id is known once it is created.
             source = (HistoryApi.kind, ANY) if HISTORY_API_ID in resource.source_arn else api
             return frozenset({(Alias.kind, alias_name(resource.function)), source})
         case HistoryApi():
             return frozenset({(Alias.kind, _alias_of(resource.uri))} if resource.uri else ())
         case Integration() | Authorizer():
             alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
-            # Without keys nobody would be let in.
+            # Without keys every client would be refused.
             keys = {(TokenKeys.kind, ANY)} if isinstance(resource, Authorizer) else set()
             return frozenset({api, *alias, *keys})
         case Route():
-            # A stage with auto-deploy serves a route at once: what it leads to must be allowed to run.
-            asked = {(Authorizer.kind, resource.authorizer)} if resource.authorizer else set()
-            leads = {(Integration.kind, resource.integration), (Permission.kind, SOCKETS)}
-            return frozenset({*leads, *asked, api})
+            # A stage with auto-deploy serves a route at once, so its target must be permitted to run.
+            authorizer = {(Authorizer.kind, resource.authorizer)} if resource.authorizer else set()
+            target = {(Integration.kind, resource.integration), (Permission.kind, ANY_SOCKET)}
+            return frozenset({*target, *authorizer, api})
         case Deployment():
-            # A snapshot of them all, so it is taken last.
+            # It is a snapshot of all of them.
             return frozenset({(Route.kind, ANY), (Integration.kind, ANY), (Authorizer.kind, ANY), api})
         case Stage():
-            # Permissions first: what the stage starts to serve must be allowed to run.
-            allowed = {(Permission.kind, SOCKETS), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
+            # Permissions first: the functions behind the stage must be permitted to run.
+            allowed = {(Permission.kind, ANY_SOCKET), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
             logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case _:
@@ -237,16 +240,17 @@ def needs(resource: Resource) -> frozenset[Need]:
 
 
 def _last_needs(resource: Release | Certificate | Domain | ApiMapping | DnsRecord) -> frozenset[Need]:
-    """The same of what is only made of, or leads to, a chat that works."""
+    """The needs of kinds that require a complete chat."""
     match resource:
         case Release():
-            # Remembered once it runs.
+            # Stored once it runs.
             return frozenset({(Alias.kind, ANY), (Stage.kind, ANY), (Table.kind, ANY)})
         case Certificate():
-            # Where somebody has to write its validation record, the deploy ends there: with a whole chat.
+            # If the operator has to create its validation record, the deploy ends there, with a complete
+            # chat.
             return frozenset() if resource.validation_zone else frozenset({(Release.kind, ANY)})
         case Domain():
-            # Last, as it is what another account may have: the chat works without.
+            # Last, because another account may have the name: the chat works without it.
             return frozenset({(Certificate.kind, resource.name), (Release.kind, ANY)})
         case ApiMapping():
             leads_to = {(Stage.kind, ANY), (Api.kind, ANY), (HistoryApi.kind, ANY)}
@@ -263,10 +267,10 @@ def _alias_of(uri: str) -> str:
 
 
 def _queue_of(arn: str) -> str:
-    """The name of the queue that an ARN is of."""
+    """The queue's name in an ARN."""
     return arn.rpartition(":")[2]
 
 
 def _group_of(arn: str) -> str:
-    """The name of the log group that an ARN is of."""
+    """The log group's name in an ARN."""
     return arn.rpartition(":log-group:")[2]

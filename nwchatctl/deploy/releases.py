@@ -1,4 +1,4 @@
-"""Releases: which one runs, what one changed, how to go back to one, and what is too old to keep."""
+"""Releases: which one runs, what each changed, rollback, and which ones are outdated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ DEPLOYMENTS_KEPT = 5
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """A release, when it was deployed last (epoch ms), by whom, and the id of what ran before, "" if none."""
+    """A release, when it was last deployed (epoch ms), by whom, and the id of the release that ran before, ""
+    if none."""
 
     release: Release
     created_at: int
@@ -29,8 +30,8 @@ class ReleaseRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A release as it is listed: whether it runs, whether it can be gone back to, what it changed."""
+class ReleaseEntry:
+    """A release as it is listed: whether it runs, whether a rollback to it is possible, what it changed."""
 
     record: ReleaseRecord
     current: bool
@@ -38,27 +39,27 @@ class Entry:
     changed: tuple[str, ...]
 
 
-def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[Entry]:
+def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[ReleaseEntry]:
     """The list of releases, in the order of `records`: newest first."""
-    now = running(live, stage, records)
+    now = running_release(live, stage, records)
     before = [each.release.settings for each in records[1:]]
     return [
-        Entry(
+        ReleaseEntry(
             each,
             each.release.name == now,
-            not lacks(live, each.release),
-            changed(each.release.settings, before[at]) if at < len(before) else (),
+            not missing_parts(live, each.release),
+            change_lines(each.release.settings, before[at]) if at < len(before) else (),
         )
         for at, each in enumerate(records)
     ]
 
 
-def running(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | None:
-    """The id of what the chat runs now, which is in no record where it is half of one release and half of
-    another; None where it runs nothing.
+def running_release(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | None:
+    """The id of what the chat runs now; it is in no record if aliases and stage belong to different releases.
+    None if nothing runs.
 
-    A release of before there was one of the functions runs where all that it knows of is as it was: a
-    rollback to it leaves that function where it is, and nothing invokes it.
+    A release from before a function was added runs if all functions that it has are at its versions: a
+    rollback to it leaves the new function unchanged, and nothing invokes that.
     """
     aliases = {each.function: each.runs for each in live.values() if isinstance(each, Alias)}
     front = live.get((Stage.kind, stage))
@@ -78,19 +79,20 @@ def running(live: State, stage: str, records: Sequence[ReleaseRecord]) -> str | 
     return next(older, whole)
 
 
-def ran_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) -> str:
-    """What to write down as having run before `release`; "" for nothing. `ran` is what did when all was read.
+def release_before(records: Sequence[ReleaseRecord], ran: str | None, release: str) -> str:
+    """The release to store as the one that ran before `release`; "" for none. `ran` is what ran when the chat
+    was read.
 
-    Where an earlier try was killed that is half of one and half of another, or `release` already: then it
-    is what was deployed last.
+    After an interrupted deploy that may be a mixture of two releases, or `release` itself: then it is the one
+    deployed last.
     """
     others = [each.release.name for each in records if each.release.name != release]
     return ran if ran in others else next(iter(others), "")
 
 
-def previous(records: Sequence[ReleaseRecord], current: str | None) -> Release:
-    """What a rollback without a name goes back to: what ran before `current` was deployed; where nothing did,
-    the one deployed before it; where `current` is none of them, the last. Raises ChatError, exit 4."""
+def previous_release(records: Sequence[ReleaseRecord], current: str | None) -> Release:
+    """The release that a rollback without a name returns to: the one that ran before `current` was deployed;
+    else the one deployed before it; if `current` is not recorded, the latest. Raises ChatError, exit 4."""
     ids = [each.release.name for each in records]
     ran = {each.release.name: each.before for each in records}.get(current or "", "")
     if ran in ids and ran != current:
@@ -106,7 +108,7 @@ def previous(records: Sequence[ReleaseRecord], current: str | None) -> Release:
     return older[0].release
 
 
-def named(records: Sequence[ReleaseRecord], name: str) -> Release:
+def find_release(records: Sequence[ReleaseRecord], name: str) -> Release:
     """The release whose id begins with `name`. Raises ChatError, exit 4."""
     found = [each.release for each in records if each.release.name.startswith(name.lower())]
     if len(found) != 1 or not name:
@@ -119,72 +121,79 @@ def named(records: Sequence[ReleaseRecord], name: str) -> Release:
     return found[0]
 
 
-def rolled_back(live: State, release: Release, stage: str) -> State:
-    """`live` with aliases and stage as in `release`. Raises ChatError, exit 4, where parts of it are gone."""
-    lacking = lacks(live, release)
-    front = live.get((Stage.kind, stage))
-    if lacking or not isinstance(front, Stage):
+def state_after_rollback(live: State, release: Release, stage: str) -> State:
+    """`live` with aliases and stage as in `release`. Raises ChatError, exit 4, if parts of the release were
+    deleted."""
+    missing = missing_parts(live, release)
+    stage_now = live.get((Stage.kind, stage))
+    if missing or not isinstance(stage_now, Stage):
         raise ChatError(
-            f"release {release.name} cannot run any more: {', '.join(lacking) or f'stage {stage}'} is gone",
+            f"release {release.name} cannot run any more: {', '.join(missing) or f'stage {stage}'} is gone",
             hint="`nwchatctl releases` lists those that there are; `nwchatctl deploy` builds what is set",
             code="release_gone",
             exit_code=Exit.NOT_FOUND,
         )
     aliases = [Alias(alias_name(name), name, runs, ()) for name, runs in release.functions]
-    moved = dataclasses.replace(front, deployment=release.deployment)
+    moved = dataclasses.replace(stage_now, deployment=release.deployment)
     return {**live, **state(*aliases, moved)}
 
 
-def lacks(live: State, release: Release) -> list[str]:
-    """What `release` would need and is gone."""
+def missing_parts(live: State, release: Release) -> list[str]:
+    """The parts of `release` that do not exist any more."""
     versions = {(each.function, each.runs) for each in live.values() if isinstance(each, Version)}
-    gone = [f"a version of {name}" for name, runs in release.functions if (name, runs) not in versions]
-    there = (Deployment.kind, release.deployment) in live
-    return gone if there else [*gone, f"deployment {release.deployment}"]
+    missing = [f"a version of {name}" for name, runs in release.functions if (name, runs) not in versions]
+    has_deployment = (Deployment.kind, release.deployment) in live
+    return missing if has_deployment else [*missing, f"deployment {release.deployment}"]
 
 
-def changed(settings: StringMap, before: StringMap) -> tuple[str, ...]:
-    """What a release changed against the one before it, as a person would say it; what became of all
-    functions alike is said once."""
+def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
+    """The differences between a release's settings and the previous ones, as readable lines; a difference
+    that all functions share is one line."""
     old, new = dict(before), dict(settings)
-    things: dict[str, list[str]] = {}
+    things_by_text: dict[str, list[str]] = {}
     for name in sorted({*old, *new}):
-        # An attribute that a later version of this tool knows of is not there at an earlier release.
+        # Earlier releases lack attributes that a later version of the tool added.
         if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
-            said = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
-            things.setdefault("code" if attribute == "code_sha256" else said, []).append(thing)
+            text = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
+            things_by_text.setdefault("code" if attribute == "code_sha256" else text, []).append(thing)
     every = {name.partition(".")[0] for name in new if name.startswith(f"{Function.kind} ")}
     lines: list[str] = []
-    for said, where in things.items():
-        lines += [said] if every <= set(where) else [f"{thing} {said}" for thing in where]
+    for text, things in things_by_text.items():
+        lines += [text] if every <= set(things) else [f"{thing} {text}" for thing in things]
     return tuple(lines)
 
 
-def outdated(wanted: State, live: State) -> list[Resource]:
-    """What `deploy` removes because it is too old to go back to; nothing that is in use once it has moved."""
+def outdated_resources(wanted: State, live: State) -> list[Resource]:
+    """The resources that `deploy` deletes because they are too old for a rollback; never one that is in use
+    afterwards."""
     versions: list[Resource] = [*_old_versions(wanted, live)]
     deployments = _old_deployments(wanted, live)
-    gone = {key(each) for each in (*versions, *deployments)}
-    # A function that goes takes its versions with it.
-    going = {each.name for where, each in live.items() if isinstance(each, Function) and where not in wanted}
-    rest = {
-        where: each
-        for where, each in live.items()
-        if where not in gone and not (isinstance(each, Version) and each.function in going)
+    outdated_keys = {key(each) for each in (*versions, *deployments)}
+    # Deleting a function deletes its versions.
+    deleted_functions = {
+        each.name
+        for resource_key, each in live.items()
+        if isinstance(each, Function) and resource_key not in wanted
     }
-    # What is wanted will be there by then; the others have to be complete.
+    rest = {
+        resource_key: each
+        for resource_key, each in live.items()
+        if resource_key not in outdated_keys
+        and not (isinstance(each, Version) and each.function in deleted_functions)
+    }
+    # Wanted releases are about to be complete; others are deleted if a part is missing.
     releases = [
         each
-        for where, each in live.items()
-        if isinstance(each, Release) and where not in wanted and lacks(rest, each)
+        for resource_key, each in live.items()
+        if isinstance(each, Release) and resource_key not in wanted and missing_parts(rest, each)
     ]
     return [*versions, *deployments, *releases]
 
 
 def _old_versions(wanted: State, live: State) -> list[Version]:
     old: list[Version] = []
-    for where, want in wanted.items():
+    for resource_key, want in wanted.items():
         if not isinstance(want, Alias):
             continue
         versions = [
@@ -192,8 +201,9 @@ def _old_versions(wanted: State, live: State) -> list[Version]:
         ]
         versions.sort(key=lambda each: each.number, reverse=True)
         same = [each for each in versions if each.runs == want.runs]
-        # An alias that is as wanted stays where it is; one that moves goes to the newest alike, or a new one.
-        stays = live.get(where) == want
+        # An unchanged alias stays on its version; a moved one uses the newest identical version, or a new
+        # one.
+        stays = live.get(resource_key) == want
         keep = {each.name for each in versions[: VERSIONS_KEPT - (not same and not stays)]}
         keep |= {each.name for each in versions if stays and each.held_by}
         keep |= {each.name for each in versions if set(each.held_by) - {ALIAS}}
@@ -203,7 +213,7 @@ def _old_versions(wanted: State, live: State) -> list[Version]:
 
 
 def _old_deployments(wanted: State, live: State) -> list[Deployment]:
-    # Listed in the order of their making, as far as that goes: times are in seconds.
+    # Sorted by creation, as far as that is known: times are in seconds.
     deployments = [each for each in live.values() if isinstance(each, Deployment)][::-1]
     deployments.sort(key=lambda each: each.created, reverse=True)
     front = [each for each in wanted.values() if isinstance(each, Stage)]

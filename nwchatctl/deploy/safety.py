@@ -1,11 +1,11 @@
-"""What must not be done by a plan, said before anything is done."""
+"""Checks that refuse a plan before anything is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
-from nwchatctl.deploy.domains.facts import kept
+from nwchatctl.deploy.domains.facts import kept_keys
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import Function, Role, Version
 from nwchatctl.deploy.model.history_api import HistoryApi
@@ -18,18 +18,18 @@ from nwchatctl.errors import ChatError
 
 
 def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
-    """Raises ChatError where a name that the chat needs belongs to something without its tags."""
-    taken = [f"{kind} {name}" for kind, name in foreign]
-    if taken:
+    """Raises ChatError if a name that the chat needs belongs to a resource without its tags."""
+    conflicts = [f"{kind} {name}" for kind, name in foreign]
+    if conflicts:
         raise ChatError(
-            f"not this chat's, and in its way: {', '.join(taken)}",
+            f"not this chat's, and in its way: {', '.join(conflicts)}",
             hint=f'choose another chat.name than "{chat}", or remove what is in the way',
             code="not_ours",
         )
 
 
 def refuse_other_keys(plan: Plan) -> None:
-    """Raises ChatError where a table has another key than the chat needs: only a new table could have it."""
+    """Raises ChatError if a table has another key than the chat needs: only a new table could have it."""
     for change in plan.changes:
         if (
             isinstance(change, Update)
@@ -47,7 +47,7 @@ def refuse_other_keys(plan: Plan) -> None:
 
 
 def removals(plan: Plan) -> tuple[Change, ...]:
-    """The changes that take something away, which want consent; what is too old to be of use does not."""
+    """The deletes that need confirmation; deletes of outdated resources do not."""
     return tuple(
         each
         for each in plan.changes
@@ -55,16 +55,16 @@ def removals(plan: Plan) -> tuple[Change, ...]:
     )
 
 
-def destruction(
+def plan_destroy(
     live: State, *, deploys: str, delete_data: bool, keep_logs: bool
 ) -> tuple[Plan, tuple[Key, ...]]:
-    """What `destroy` removes, and what it leaves.
+    """The plan of `destroy`, and the keys of what it keeps.
 
-    The APIs go first, so that nothing runs any more; what lies inside it and inside functions goes
-    with them. Tables stay unless `delete_data`, log groups go unless `keep_logs`. The tool's own table
-    `deploys` goes last: it holds the lock.
+    The APIs are deleted first, so that nothing runs any more; their parts and those of functions are deleted
+    with them. Tables are kept unless `delete_data`, log groups are deleted unless `keep_logs`. The tool's own
+    table `deploys` is deleted last: it has the lock.
     """
-    # API Gateway deletes neither a stage nor an API that a domain leads to; ACM no certificate in use.
+    # API Gateway deletes neither a stage nor an API with a mapped domain; ACM deletes no certificate in use.
     names: list[tuple[type[Resource], ...]] = [(DnsRecord,), (ApiMapping,), (Domain,)]
     layers = [
         *names,
@@ -73,7 +73,7 @@ def destruction(
         (Function,),
         (Role, Queue, TokenKeys, Certificate),
     ]
-    staying = kept(live, {})
+    kept = kept_keys(live, {})
     if not keep_logs:
         layers.append((LogGroup,))
     if delete_data:
@@ -82,15 +82,19 @@ def destruction(
     after: dict[Key, frozenset[Key]] = {}
     for layer in layers:
         earlier = frozenset(after)
-        for where, each in sorted(live.items()):
-            if isinstance(each, layer) and each.name != deploys and where not in staying:
+        for resource_key, each in sorted(live.items()):
+            if isinstance(each, layer) and each.name != deploys and resource_key not in kept:
                 changes.append(Delete(each))
-                after[where] = earlier
+                after[resource_key] = earlier
     if own := live.get((Table.kind, deploys)):
         changes.append(Delete(own))
         after[key(own)] = frozenset(after)
     staying_kinds = (Table.kind, LogGroup.kind, Domain.kind, Certificate.kind, DnsRecord.kind)
-    left = tuple(where for where in live if where[0] in staying_kinds and where not in after)
+    left = tuple(
+        resource_key
+        for resource_key in live
+        if resource_key[0] in staying_kinds and resource_key not in after
+    )
     return Plan(tuple(changes), after), left
 
 

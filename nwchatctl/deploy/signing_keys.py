@@ -1,4 +1,4 @@
-"""Which keys sign tokens, and which ones still count. Pure. Times are epoch seconds."""
+"""Token signing keys: creation, rotation, and which keys are still valid. Pure. Times are epoch seconds."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable, Sequence
 
 from nwchat.auth.token_keys import KEYS_KEPT, TokenKey
 
-LONGEST_SECONDS = 86_400
-"""For so long a token should be good at most (docs/tokens.md): it is for coming in, and a socket ends after
-2 hours."""
+MAX_TOKEN_SECONDS = 86_400
+"""The recommended maximum lifetime of a token (docs/tokens.md): it is needed only to connect, and a
+connection ends after 2 hours."""
 
 _KEY_BYTES, _KID_BYTES = 32, 6
 
 
 def new_key(now: int, random_bytes: Callable[[int], bytes]) -> TokenKey:
-    """A key of 256 bits; `random_bytes(n)` gives n bytes fit for a secret."""
+    """A key of 256 bits; `random_bytes(n)` returns n cryptographically random bytes."""
     return TokenKey(_text(random_bytes(_KID_BYTES)), _text(random_bytes(_KEY_BYTES)), now)
 
 
-def rotated(keys: Sequence[TokenKey], new: TokenKey) -> tuple[TokenKey, ...]:
-    """`new` signs from now on, the former one still counts, and older ones do not."""
+def rotate(keys: Sequence[TokenKey], new: TokenKey) -> tuple[TokenKey, ...]:
+    """The keys after a rotation: `new` signs, the previous key is still valid, older ones are not."""
     return (new, *keys)[:KEYS_KEPT]
 
 
-def dropped(keys: Sequence[TokenKey]) -> tuple[TokenKey, ...]:
-    """Those that would not count any more after one rotation."""
+def dropped_keys(keys: Sequence[TokenKey]) -> tuple[TokenKey, ...]:
+    """The keys that a rotation invalidates."""
     return tuple(keys[KEYS_KEPT - 1 :])
 
 
 def drops_tokens(keys: Sequence[TokenKey], now: int) -> bool:
-    """Whether tokens may still be good that a key signed which a rotation drops.
+    """Whether a rotation may invalidate tokens that have not expired.
 
-    It has not signed any since the newest key was made.
+    The keys that it drops have signed none since the newest key was created.
     """
-    return bool(dropped(keys)) and now - keys[0].created_at < LONGEST_SECONDS
+    return bool(dropped_keys(keys)) and now - keys[0].created_at < MAX_TOKEN_SECONDS
 
 
 def _text(random: bytes) -> str:

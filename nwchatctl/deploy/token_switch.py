@@ -1,4 +1,4 @@
-"""How a chat turns from open to token mode and back, in an order that refuses no connected client."""
+"""The transition of a chat between open and token mode, in an order that refuses no client."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 AuthTransition: TypeAlias = Literal["begins", "ceases", "stays"]
-"""What becomes of a chat's asking for tokens when its stage moves."""
+"""Whether a chat begins or ceases to require tokens when its stage moves."""
 
 
 def requires_token(release: Release) -> bool:
-    """Whether nobody comes into this release without a token."""
+    """Whether the release requires a token to connect."""
     return any(name.endswith(f"-{AUTHORIZE}") for name, _ in release.functions)
 
 
 def stage_requires_token(live: State, stage: str) -> bool:
-    """Whether nobody comes in without a token through what `stage` serves.
+    """Whether `stage` requires a token to connect.
 
-    Where no release is known of that, as a deploy was killed, the routes that there are now say so.
+    If no release of its deployment is recorded, because a deploy was killed, the current routes decide.
     """
     known = _requires_token(live, live.get((Stage.kind, stage)))
     if known is not None:
@@ -39,13 +39,13 @@ def stage_requires_token(live: State, stage: str) -> bool:
 
 
 def auth_transition(wanted: State, live: State) -> AuthTransition:
-    """Whether a stage begins or ceases to ask for tokens from `live` to `wanted`.
+    """Whether a stage begins or ceases to require tokens from `live` to `wanted`.
 
-    Where it is not known what it serves now, it is taken to be the other thing: that order does no harm.
+    If its current mode is unknown, it counts as the opposite of the wanted one: that order does no harm.
     """
     known = {**live, **wanted}
-    for where, want in wanted.items():
-        have = live.get(where)
+    for key, want in wanted.items():
+        have = live.get(key)
         if isinstance(want, Stage) and isinstance(have, Stage) and want.deployment != have.deployment:
             before, after = _requires_token(known, have), _requires_token(known, want)
             if before != after:
@@ -53,32 +53,32 @@ def auth_transition(wanted: State, live: State) -> AuthTransition:
     return "stays"
 
 
-def _requires_token(known: State, front: Resource | None) -> bool | None:
-    """Whether what a stage serves asks for tokens, as releases of it tell; None where there is none.
+def _requires_token(known: State, stage: Resource | None) -> bool | None:
+    """Whether a stage requires tokens, according to the releases with its deployment; None if there are none.
 
-    A deployment's name is a fingerprint of its routes: all releases of it ask, or none does.
+    A deployment's name is a fingerprint of its routes: all its releases require tokens, or none does.
     """
-    of_it = [
+    releases = [
         each
         for each in known.values()
-        if isinstance(front, Stage) and isinstance(each, Release) and each.deployment == front.deployment
+        if isinstance(stage, Stage) and isinstance(each, Release) and each.deployment == stage.deployment
     ]
-    return any(map(requires_token, of_it)) if of_it else None
+    return any(map(requires_token, releases)) if releases else None
 
 
 def order_for_transition(
-    changes: Mapping[Key, Change], before: Mapping[Key, set[Key]], turns: AuthTransition
+    changes: Mapping[Key, Change], before: Mapping[Key, set[Key]], transition: AuthTransition
 ) -> dict[Key, set[Key]]:
-    """What else has to wait for what, where a chat begins or ceases to ask for tokens.
+    """The additional dependencies if a chat begins or ceases to require tokens.
 
-    The functions refuse whoever was not asked. So they begin to once the stage asks, and cease before it:
-    nobody is refused in between. `before` is what each change waits for; an alias that the stage waits
-    for stays before it.
+    In token mode, the functions refuse a connection without a verified token. So they switch on after the
+    stage requires tokens, and off before it ceases to: no client is refused in between. `before` has the
+    existing dependencies; an alias that the stage waits for stays before it.
     """
-    moved = {where for where, each in changes.items() if isinstance(each, Update)}
+    moved = {key for key, each in changes.items() if isinstance(each, Update)}
     stages = {each for each in moved if each[0] == Stage.kind}
     aliases = {each for each in moved if each[0] == Alias.kind}
-    match turns:
+    match transition:
         case "begins":
             return dict.fromkeys(aliases - _closure(stages, before), stages)
         case "ceases":
@@ -86,15 +86,15 @@ def order_for_transition(
         case "stays":
             return {}
         case _:
-            assert_never(turns)
+            assert_never(transition)
 
 
 def _closure(keys: set[Key], before: Mapping[Key, set[Key]]) -> set[Key]:
     found: set[Key] = set()
     todo = set(keys)
     while todo:
-        where = todo.pop()
-        if where not in found:
-            found.add(where)
-            todo |= before[where]
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo |= before[key]
     return found

@@ -9,7 +9,7 @@ import urllib.request
 
 from nwchat.delivery.tls import client_context
 from nwchatctl import __version__
-from nwchatctl.chat.smoke_test import HttpAnswer
+from nwchatctl.chat.smoke_test import HistoryResponse
 
 _MAX_BYTES = 8 * 1024 * 1024
 """Maximum number of response bytes that are read: more than a function can return."""
@@ -23,7 +23,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = "") -> HttpAnswer:
+def get(
+    url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = ""
+) -> HistoryResponse:
     """Send a GET request and return the response, whatever its status.
 
     `direct` ignores the proxies of the environment, for the sandbox on this machine. `host` replaces the
@@ -38,7 +40,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
     opener = urllib.request.build_opener(_NoRedirects(), *_https_handlers(url), *proxies)
-    results: list[HttpAnswer | OSError] = []
+    results: list[HistoryResponse | OSError] = []
 
     def ask() -> None:
         try:
@@ -53,7 +55,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
     thread.start()
     thread.join(seconds)
     match results:
-        case [HttpAnswer() as response]:
+        case [HistoryResponse() as response]:
             return response
         case [OSError() as error]:
             raise error
@@ -72,7 +74,7 @@ def _https_handlers(url: str) -> tuple[urllib.request.HTTPSHandler, ...]:
 
 def _read_response(
     opener: urllib.request.OpenerDirector, request: urllib.request.Request, seconds: float
-) -> HttpAnswer:
+) -> HistoryResponse:
     try:
         response = opener.open(request, timeout=seconds)
     except urllib.error.HTTPError as error:
@@ -82,4 +84,4 @@ def _read_response(
     with response:
         if 300 <= status < 400:
             raise OSError(f"HTTP {status}, which leads to {str(response.headers.get('Location'))[:200]}")
-        return HttpAnswer(status, response.read(_MAX_BYTES).decode("utf-8", "replace"))
+        return HistoryResponse(status, response.read(_MAX_BYTES).decode("utf-8", "replace"))

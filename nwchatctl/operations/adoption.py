@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.adoption import (
     ADOPTED_BY,
-    KEPT,
-    Copied,
+    KEPT_PREFIX,
+    CopyCounts,
     FoundApi,
     LegacyFunction,
     LegacyTable,
     choose_api,
-    halves,
+    domains_last,
     is_ours,
-    missing,
-    names_last,
+    kept_deployments,
+    not_found_error,
+    previous_deployment,
     refuse_key,
     refuse_name,
     refuse_other_owner,
     require_stage,
-    rows_are_past,
-    served_before,
-    ways_back,
+    rows_expired,
+    split_by_rows,
 )
 from nwchatctl.deploy.model.websocket import Deployment
 from nwchatctl.deploy.planner import split
@@ -122,7 +122,7 @@ def _nothing(answer: str) -> str:
 
 def _asked_api(app: App) -> str:
     gateway = app.cloud.websocket_api
-    found = [each for each in gateway.every(app.cloud.names.api) if each.protocol == "WEBSOCKET"]
+    found = [each for each in gateway.list_all(app.cloud.names.api) if each.protocol == "WEBSOCKET"]
     if not found:
         raise ChatError(
             f"there is no WebSocket API in account {app.cloud.location.account}, {app.cloud.location.region}",
@@ -149,17 +149,17 @@ def find_legacy_chat(app: App, names: LegacyNames, table_key: str) -> LegacyChat
     What is gone after an adoption is no error.
     """
     cloud, chat = app.cloud, app.settings.chat.name
-    api = choose_api(cloud.websocket_api.every(cloud.names.api), names.api_id, cloud.names)
+    api = choose_api(cloud.websocket_api.list_all(cloud.names.api), names.api_id, cloud.names)
     require_stage(app.settings.stage.name, cloud.websocket_api.stage_names(api.id))
     gone: list[ChatError] = []
     table = cloud.legacy_resources.table(names.table)
     if table is None:
-        gone.append(missing("table", names.table, "--table"))
+        gone.append(not_found_error("table", names.table, "--table"))
     functions = []
     for short, name in names.functions.items():
         function = cloud.legacy_resources.function(name)
         if function is None:
-            gone.append(missing("function", name, _FLAGS[short]))
+            gone.append(not_found_error("function", name, _FLAGS[short]))
         else:
             functions.append(function)
     if gone and not is_ours(api, cloud.names):
@@ -195,8 +195,8 @@ def read_adoption(app: App, old: LegacyChat, *, dry_run: bool) -> Adoption:
     found = read_and_plan(app)
     seen = found.live.rows.lock if dry_run else refuse_locked(app, found.live.rows.lock)
     live, stage = found.live.state, app.settings.stage.name
-    served = served_before(live, stage)
-    past = not served and rows_are_past(
+    served = previous_deployment(live, stage)
+    past = not served and rows_expired(
         live, stage, app.cloud.websocket_api.stages.changed_at(stage), app.now_ms()
     )
     rows = None if past or old.table is None else app.cloud.legacy_resources.count(old.table)
@@ -215,21 +215,21 @@ class AdoptionOutcome:
 
     adoption: Adoption
     applied: int
-    copied: Copied | None
+    copied: CopyCounts | None
     steps: tuple[str, ...]
     way_back: tuple[str, ...]
     chat: dict[str, object]
     endpoints: dict[str, str | None]
 
 
-def read_outcome(app: App, adoption: Adoption, applied: int, copied: Copied | None) -> AdoptionOutcome:
+def read_outcome(app: App, adoption: Adoption, applied: int, copied: CopyCounts | None) -> AdoptionOutcome:
     """The chat as it is now, without asking AWS again."""
     return AdoptionOutcome(
         adoption,
         applied,
         copied,
         further_steps(app, adoption),
-        (adoption.served,) if adoption.served else ways_back(adoption.found.live.state),
+        (adoption.served,) if adoption.served else kept_deployments(adoption.found.live.state),
         chat_identity(app),
         endpoints(app, adoption.old.api.id),
     )
@@ -248,13 +248,13 @@ def further_steps(app: App, adoption: Adoption) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def take_over(app: App, adoption: Adoption) -> tuple[int, Copied | None]:
+def take_over(app: App, adoption: Adoption) -> tuple[int, CopyCounts | None]:
     """Carries it all out; nothing else here changes anything. How many changes were made, and what became of
     the rows, None where none is to be looked at. Each step is safe to repeat: the next run sees it as done.
     The tags come first, so that a missing permission shows before the chat is touched.
     """
-    chat, names = names_last(adoption.found.plan)
-    first, last = halves(chat)
+    chat, names = domains_last(adoption.found.plan)
+    first, last = split_by_rows(chat)
     if not adoption.todo and adoption.rows is None:
         return 0, None
     with changing(app, adoption.found, adoption.lock, "adopt") as changes:
@@ -262,20 +262,20 @@ def take_over(app: App, adoption: Adoption) -> tuple[int, Copied | None]:
             app.cloud.legacy_resources.tag(each, app.settings.chat.name)
         if adoption.served:
             # Before the API is ours: a deploy that comes between would remove what bears no name.
-            app.cloud.websocket_api.deployments.name(adoption.served, KEPT + adoption.served)
+            app.cloud.websocket_api.deployments.set_name(adoption.served, KEPT_PREFIX + adoption.served)
         changes.carry_out(first)
         copied = copy_rows(app, adoption)
         if last:
             changes.carry_out(last)
             # Once more, for whoever came while the stage moved.
             later = copy_rows(app, adoption)
-            copied = copied.again(later) if copied and later else copied
+            copied = copied.with_second_read(later) if copied and later else copied
         if names:
             changes.carry_out(names)
     return changes.made, copied
 
 
-def copy_rows(app: App, adoption: Adoption) -> Copied | None:
+def copy_rows(app: App, adoption: Adoption) -> CopyCounts | None:
     """Copies the rows of the old table; None where none is copied any more."""
     table = adoption.old.table
     if table is None or adoption.rows is None:

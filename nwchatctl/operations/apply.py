@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nwchatctl.aws.core.errors import explained
+from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.core.retry import stop_retrying
 from nwchatctl.deploy.changes import Change, changed_key
-from nwchatctl.deploy.executor import Outcome, Watch, execute
+from nwchatctl.deploy.executor import ExecutionResult, Observer, execute
 from nwchatctl.deploy.planner import Plan, split
 from nwchatctl.errors import ChatError
 from nwchatctl.operations.lock import Guard, locked
@@ -46,7 +46,7 @@ def changing(app: App, found: Planned, seen: LockState, command: str) -> Iterato
 
     Raises as `lock.locked`.
     """
-    own = frozenset() if found.live.rows.there else frozenset({("table", found.cloud.names.deploys)})
+    own = frozenset() if found.live.rows.exists else frozenset({("table", found.cloud.names.deploys)})
     made = carry_out(app, split(found.plan, own)[0], lambda: None) if own else 0
     if own and not made:
         # It exists and cannot be read yet: a deploy that died a moment ago made it, and it is still CREATING.
@@ -68,7 +68,7 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
         app.cloud.apply(change)
 
     with app.progress(len(plan.changes)) as progress:
-        watch = Watch(
+        watch = Observer(
             started=lambda change: progress.started(*changed_key(change)),
             ended=lambda change, error: progress.ended(
                 *changed_key(change), "failed" if error else _DONE[change.action], ok=error is None
@@ -81,10 +81,10 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
     return before + len(outcome.applied)
 
 
-def _failure(outcome: Outcome, before: int, planned: int) -> Exception:
+def _failure(outcome: ExecutionResult, before: int, planned: int) -> Exception:
     """One error out of the first failure; the count says how far it came."""
     first = outcome.failed[0]
-    known = first.error if isinstance(first.error, ChatError) else explained(first.error)
+    known = first.error if isinstance(first.error, ChatError) else to_chat_error(first.error)
     if known is None:
         return first.error
     kind, name = changed_key(first.change)

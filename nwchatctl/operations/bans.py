@@ -32,8 +32,8 @@ def ban_targets(app: App, users: Iterable[str], addresses: Iterable[str]) -> lis
     a text that can be no user or address."""
     most = app.limits.max_uname_chars
     found = [
-        *(_target(lambda text: bans.user(text, most), each, "--user") for each in users),
-        *(_target(bans.address, each, "--address") for each in addresses),
+        *(_target(lambda text: bans.user_target(text, most), each, "--user") for each in users),
+        *(_target(bans.address_target, each, "--address") for each in addresses),
     ]
     return distinct_targets(app, found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nwchatctl.chat.connection_order import KEYS, MOST_SORTED, ordered
+from nwchatctl.chat.connection_order import KEYS, MAX_SORTED, sort_connections
 from nwchatctl.chat.connection_rows import is_older
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def list_connections(
 ) -> Iterator[Connection]:
     """At most `limit` connections of `user` ("" for all) that were last active before `before_ms`, in the
     `order` of one of KEYS, or as they are read for any other. Warns where they are too many to be sorted."""
-    note = partial(app.warn, f"more than {MOST_SORTED} connections: they are not in order")
-    return ordered(_matching(app, now_ms, user, before_ms), KEYS.get(order), limit, unsorted=note)
+    note = partial(app.warn, f"more than {MAX_SORTED} connections: they are not in order")
+    return sort_connections(_matching(app, now_ms, user, before_ms), KEYS.get(order), limit, on_unsorted=note)
 
 
 def _matching(app: App, now_ms: int, user: str, before_ms: int | None) -> Iterator[Connection]:

@@ -15,13 +15,13 @@ from nwchatctl.aws.core.server_clock import ServerClock
 from nwchatctl.aws.dynamodb.connections import read_row
 from nwchatctl.aws.dynamodb.keys import can_be_key
 from nwchatctl.chat import connection_status
-from nwchatctl.chat.connection_rows import WHOLE, Candidates, RowAge, row_age
+from nwchatctl.chat.connection_rows import ALL_PARTS, ConnectionQuery, RowAge, row_age
 from nwchatctl.operations.deployed_api import require_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from nwchatctl.chat.connection_status import About
+    from nwchatctl.chat.connection_status import ConnectionInfo
     from nwchatctl.context import App
 
 GRACE_SECONDS = 120.0
@@ -50,10 +50,10 @@ def candidates(
 ) -> Prefetcher[Recipient]:
     """The rows that `Candidates` selects, each with its age, read ahead. The caller closes it."""
     clock = server_clock(app)
-    chosen = Candidates(
+    chosen = ConnectionQuery(
         app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired, wanted
     )
-    return Prefetcher([partial(chosen.pages, part) for part in WHOLE], depth=1)
+    return Prefetcher([partial(chosen.pages, part) for part in ALL_PARTS], depth=1)
 
 
 def is_valid_id(connection_id: str) -> bool:
@@ -100,7 +100,7 @@ class FoundConnection:
     connection_id: str
     row: Connection | None
     open: bool | None
-    about: About | None
+    about: ConnectionInfo | None
     reason: str
 
     @property
@@ -114,13 +114,15 @@ def find_connection(app: App, connection_id: str) -> FoundConnection:
     if not is_valid_id(connection_id):
         return FoundConnection(connection_id, None, False, None, "")
     requests = connection_requests(app, "GET")
-    outcome = connection_status.ask(app.transport, requests, [connection_id], RateLimiter())[connection_id]
+    outcome = connection_status.fetch_outcomes(app.transport, requests, [connection_id], RateLimiter())[
+        connection_id
+    ]
     row = find_row(app, connection_id)
     return FoundConnection(
         connection_id,
         None if row is None else connection_of(row),
-        connection_status.verified(outcome),
-        connection_status.about(outcome.about) if isinstance(outcome, Open) else None,
+        connection_status.is_open(outcome),
+        connection_status.parse_info(outcome.about) if isinstance(outcome, Open) else None,
         getattr(outcome, "reason", ""),
     )
 

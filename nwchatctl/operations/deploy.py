@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.adoption import refuse_unfinished
 from nwchatctl.deploy.changes import Create, Update, changed_key
-from nwchatctl.deploy.desired.chat import release
+from nwchatctl.deploy.desired.chat import release_name
 from nwchatctl.deploy.domains.facts import ISSUED
 from nwchatctl.deploy.model.domains import Certificate
-from nwchatctl.deploy.partial import limited
+from nwchatctl.deploy.partial import limit_plan
 from nwchatctl.deploy.planner import ORDER
-from nwchatctl.deploy.releases import running
+from nwchatctl.deploy.releases import running_release
 from nwchatctl.deploy.safety import removals
 from nwchatctl.operations.planning import chat_identity, endpoints, origins_without_history
 
@@ -59,12 +59,12 @@ def partial_plan(found: Planned, kinds: Collection[str]) -> Plan:
     """The part of the plan about these kinds. Raises ChatError where it needs what is left out."""
     plan = found.plan
     keys = {changed_key(each) for each in plan.changes if changed_key(each)[0] in kinds}
-    if keys and not found.live.rows.there:
+    if keys and not found.live.rows.exists:
         # Nothing is changed without the table for the lock.
         keys |= {("table", found.cloud.names.deploys)} & plan.after.keys()
     # What moves all that a release is made of makes that release.
     keys |= {where for where in plan.after if where[0] == "release" and set() < plan.after[where] <= keys}
-    return limited(plan, keys)
+    return limit_plan(plan, keys)
 
 
 def refuse_unfinished_adoption(app: App, found: Planned) -> None:
@@ -95,5 +95,5 @@ def _release_after(app: App, found: Planned, plan: Plan) -> str | None:
     """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
     moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
     if moving <= plan.after.keys():
-        return release(found.wanted)
-    return running(found.live.state, app.settings.stage.name, found.live.rows.records)
+        return release_name(found.wanted)
+    return running_release(found.live.state, app.settings.stage.name, found.live.rows.records)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.changes import changed_key
-from nwchatctl.deploy.safety import destruction
+from nwchatctl.deploy.safety import plan_destroy
 from nwchatctl.operations.apply import carry_out
 from nwchatctl.operations.lock import locked, refuse_locked
 
@@ -33,7 +33,9 @@ def plan_destruction(app: App, *, delete_data: bool, keep_logs: bool) -> Destruc
     """Reads the chat and plans its removal. Raises boto3's errors."""
     live = app.cloud.read()
     own = app.cloud.names.deploys
-    plan, left = destruction(live.ours().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs)
+    plan, left = plan_destroy(
+        live.only_own().state, deploys=own, delete_data=delete_data, keep_logs=keep_logs
+    )
     changed = [changed_key(each) for each in plan.changes]
     loses_data = any(kind == "table" and name != own for kind, name in changed)
     return Destruction(live, plan, left + live.foreign, loses_data)
@@ -46,7 +48,7 @@ def take_lock(app: App, planned: Destruction) -> LockState:
 
 def destroy(app: App, planned: Destruction, lock: LockState) -> int:
     """Makes the changes, under the lock where there is a table for it; returns how many there were."""
-    if not planned.live.rows.there:
+    if not planned.live.rows.exists:
         return carry_out(app, planned.plan, lambda: None)
     with locked(app, lock, "destroy") as guard:
         return carry_out(app, planned.plan, guard)

@@ -45,7 +45,7 @@ def delete_by_id(app: App, ids: Sequence[str], dry_run: bool) -> DeletedMessages
     missing: list[str] = []
     try:
         for key in dict.fromkeys(ids):
-            message = messages.get(key) if dry_run else messages.take_out(key)
+            message = messages.get(key) if dry_run else messages.delete_one(key)
             if message is None:
                 missing.append(key)
             else:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from nwchatctl.chat.history_export import fields, mend, whole_lines, write
+from nwchatctl.chat.history_export import fields, truncate_partial_line, whole_lines, write
 from nwchatctl.chat.history_filter import span
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.progress import Progress
@@ -52,7 +52,7 @@ def export_file(
     ends it, the file has whole lines, and a note at the error says so."""
     chosen, count = span(since_ms, until_ms), 0
     with _opened(path, resume) as file:
-        last = mend(file) if resume else None
+        last = truncate_partial_line(file) if resume else None
         start = file.tell()
         if last is not None:
             chosen = replace(chosen, after=max(last, chosen.after or ""))

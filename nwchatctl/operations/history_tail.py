@@ -6,11 +6,11 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from nwchatctl.aws.core.errors import explained
+from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.core.retry import is_transient
 from nwchatctl.chat.history_export import fields
-from nwchatctl.chat.history_filter import MessageFilter, Span, last, pick, span
-from nwchatctl.chat.history_tail import SETTLE_SECONDS, Patience, Tail, follow
+from nwchatctl.chat.history_filter import MessageFilter, Span, newest, select, span
+from nwchatctl.chat.history_tail import SETTLE_SECONDS, OutageHandling, Tail, follow
 from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def recent_messages(
     DEFAULT_NUMBER where that is None too."""
     chosen, wanted, messages = span(since_ms, until_ms), MessageFilter(user, grep), app.messages()
     if number is None and since_ms is not None:
-        return _shown(pick(messages.oldest_first(chosen), wanted))
+        return _shown(select(messages.oldest_first(chosen), wanted))
     limit = DEFAULT_NUMBER if number is None else number
-    newest = messages.newest_first(chosen, None if wanted else limit + 3)
-    return _shown(iter(last(newest, wanted, limit) if limit else ()))
+    pages = messages.newest_first(chosen, None if wanted else limit + 3)
+    return _shown(iter(newest(pages, wanted, limit) if limit else ()))
 
 
 def follow_messages(
@@ -59,8 +59,8 @@ def follow_messages(
     messages = app.messages(retries=False)
     settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
     tail = Tail(messages.read, messages.last, app.now_ms, time.monotonic, settle)
-    followed = follow(tail, lambda: _begin(tail, chosen, wanted, number), _patience(app))
-    return _shown(pick(((each,) for each in followed), wanted))
+    followed = follow(tail, lambda: _begin(tail, chosen, wanted, number), _outage_handling(app))
+    return _shown(select(((each,) for each in followed), wanted))
 
 
 def _begin(tail: Tail, chosen: Span, wanted: MessageFilter, number: int | None) -> list[Message]:
@@ -73,15 +73,15 @@ def _begin(tail: Tail, chosen: Span, wanted: MessageFilter, number: int | None) 
     return [each for each in tail.begin(number, wanted) if each.id > chosen.after]
 
 
-def _patience(app: App) -> Patience:
+def _outage_handling(app: App) -> OutageHandling:
     def lost(error: Exception) -> None:
-        known = explained(error)
+        known = to_chat_error(error)
         app.warn(f"{known.message if known else error}; going on when it has passed")
 
     def back() -> None:
         app.say(Line("AWS answers again: nothing is missing", Mark.DIM))
 
-    return Patience(is_transient, lost, back, time.sleep, random.random)
+    return OutageHandling(is_transient, lost, back, time.sleep, random.random)
 
 
 def _shown(messages: Iterator[Message]) -> Iterator[Shown]:

@@ -10,7 +10,7 @@ from nwchat.delivery.poster import ListSource
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.model.bans import Ban, applies_to
 from nwchat.model.rows import connection_of
-from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, of_connection
+from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, connection_target
 from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.errors import usage_error
@@ -70,7 +70,7 @@ class Kick:
             targets = ban_targets(self._app, [self._user], ())
             (self._banned_user,) = targets
         for each in self._rows:
-            target = of_connection(connection_of(each.row))
+            target = connection_target(connection_of(each.row))
             if target is None:
                 self.not_bannable.append(each.connection_id)
             else:
@@ -111,7 +111,7 @@ class Kick:
                 source,
                 rate_limiter=RateLimiter(self._rate or app.sending_rate),
                 tick=tick,
-                settled=self._note_absent,
+                on_outcome=self._note_absent,
             )
             bar.update(result.alive)
         return result, stop.reason if result.cut_short else ""

@@ -14,9 +14,9 @@ from nwchatctl.deploy.lock import (
     RENEW_SECONDS,
     LockHolder,
     LockState,
-    changed_meanwhile,
-    lock_lost,
-    refuse_held,
+    lock_lost_error,
+    outdated_plan_error,
+    refuse_if_locked,
 )
 from nwchatctl.operations.heartbeat import Heartbeat
 from nwchatctl.process_id import host, is_dead, this_process
@@ -42,7 +42,7 @@ def refuse_locked(app: App, seen: LockState, *, force: bool = False) -> LockStat
         app.warn(f"the lock is taken away from {holder.owner} on {holder.host}, who runs {holder.command}")
         return seen
     dead = is_dead(holder.process)
-    refuse_held(seen, app.now_ms(), dead=dead, unlock=app.command("deploy", "--force-unlock"))
+    refuse_if_locked(seen, app.now_ms(), dead=dead, unlock=app.command("deploy", "--force-unlock"))
     what = f"{holder.command} of {holder.owner} on {holder.host}"
     app.warn(f"{what} {'died' if dead else 'has not been heard of for long'}: going on from there")
     return seen
@@ -52,7 +52,7 @@ def release_lock(app: App, seen: LockState) -> None:
     """Releases the lock of the holder that was seen, when nothing else is left to do; `seen` is what
     `refuse_locked` returned."""
     if seen.holder is not None:
-        app.cloud.deploy_table.unlock(seen)
+        app.cloud.deploy_table.break_lock(seen)
 
 
 def lock_holder_rows(app: App, seen: LockState) -> list[tuple[str, str]]:
@@ -76,9 +76,9 @@ def locked(app: App, seen: LockState, command: str, target: str = "") -> Iterato
     """
     deploys = app.cloud.deploy_table
     holder = _holder(app, command, target)
-    if not deploys.take(holder, seen):
+    if not deploys.acquire_lock(holder, seen):
         refuse_locked(app, deploys.read().lock)
-        raise changed_meanwhile()
+        raise outdated_plan_error()
     lock = _HeldLock(deploys, holder, app.now_ms)
     lock.heartbeat.start()
     unfinished = bool(target)
@@ -97,7 +97,7 @@ def locked(app: App, seen: LockState, command: str, target: str = "") -> Iterato
 
 def _drop(app: App, holder: LockHolder) -> None:
     try:
-        app.cloud.deploy_table.drop(holder)
+        app.cloud.deploy_table.release_lock(holder)
     except Exception as error:
         app.warn(f"the lock could not be let go of, and expires by itself in two minutes: {error}")
 
@@ -129,7 +129,7 @@ class _HeldLock:
     def _renew(self) -> bool:
         renewed = dataclasses.replace(self._holder, expires_at=self._now_ms() + LEASE_MS)
         try:
-            held = self._deploys.renew(renewed)
+            held = self._deploys.renew_lock(renewed)
         except Exception:
             return True
         self._expires_at = renewed.expires_at
@@ -138,4 +138,4 @@ class _HeldLock:
     def check(self) -> None:
         """Raises ChatError `lock_lost` where the lock is not ours any more."""
         if self.heartbeat.lost or self._now_ms() > self._expires_at:
-            raise lock_lost()
+            raise lock_lost_error()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nwchatctl.deploy.logging_role import Logging, logs_access
+from nwchatctl.deploy.logging_role import LoggingRoleState, logs_access
 from nwchatctl.errors import ChatError
 from nwchatctl.report import Line, Mark
 
@@ -23,24 +23,24 @@ def missing_role_warnings(app: App) -> tuple[str, ...]:
     return (_warning(app),)
 
 
-def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
+def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> LoggingRoleState:
     """The role as this deploy finds it and what it does about it, printed before anything is changed.
 
     Raises ChatError `account_logging_role` where AWS would refuse the plan for lack of a role.
     """
     needed = app.settings.logs.access
     current = app.cloud.logging_role.logging_role() if needed or asked else ""
-    found = Logging(current, asked, needed)
-    if found.lacking and logs_access(plan) and not dry_run:
+    found = LoggingRoleState(current, asked, needed)
+    if found.is_missing and logs_access(plan) and not dry_run:
         raise ChatError(
             _why(app),
             hint=f"`{app.command('deploy', FLAG)}` makes a role and sets it for all of {_api_gateway(app)}; "
             "without it, set logs.access = false",
             code="account_logging_role",
         )
-    if found.lacking:
+    if found.is_missing:
         app.warn(_warning(app))
-    elif found.sets:
+    elif found.sets_role:
         app.warn(
             f"account-wide: {_api_gateway(app)} will log with {app.cloud.logging_role.own_role}; "
             "it has no role now"
@@ -50,15 +50,15 @@ def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> Logging:
     return found
 
 
-def confirm_role(app: App, role: Logging, *, yes: bool) -> None:
+def confirm_role(app: App, role: LoggingRoleState, *, yes: bool) -> None:
     """Asks before the account's setting is changed. Raises ChatError, exit 7."""
-    if role.sets:
+    if role.sets_role:
         app.confirm(f"Set the logging role for {_api_gateway(app)}?", given=yes, flag="--yes")
 
 
-def set_role(app: App, role: Logging) -> None:
+def set_role(app: App, role: LoggingRoleState) -> None:
     """Makes and sets the account's role where that was asked for."""
-    if role.sets:
+    if role.sets_role:
         app.cloud.logging_role.set_logging_role()
         app.say(Line(f"{_api_gateway(app)} logs with {app.cloud.logging_role.own_role}", Mark.GOOD))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nwchatctl.deploy.desired.chat import desired
+from nwchatctl.deploy.desired.chat import desired_state
 from nwchatctl.deploy.desired.history_api import STAGE as HISTORY_STAGE
 from nwchatctl.deploy.desired.history_api import unreadable_from
 from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlans, plan_domains
@@ -56,7 +56,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     cloud = app.cloud
     live = cloud.read()
     domains = plan_domains(
-        cloud.wanted_names(),
+        cloud.domain_configs(),
         live.facts,
         live.state,
         cloud.location,
@@ -66,7 +66,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     )
     if domains.problems and not lenient:
         raise domains.problems[0]
-    wanted = desired(
+    wanted = desired_state(
         app.settings,
         cloud.location,
         cloud.package.sha256,
@@ -76,7 +76,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
-    live = live.ours()
+    live = live.only_own()
     changes = plan(wanted, live.state)
     refuse_other_keys(changes)
     return Planned(cloud, live, wanted, changes, domains)
@@ -86,7 +86,7 @@ def endpoints(app: App, api_id: str) -> dict[str, str | None]:
     """The URLs that clients connect to, as far as they were read; None for those that this chat lacks."""
     name, stage = app.settings.domain.name, app.settings.stage.name
     where, history_id = app.cloud.location, app.cloud.history_api.id
-    roots = app.cloud.domains.roots
+    roots = app.cloud.domains.root_mappings
     history = None
     if history_id and app.settings.history.enabled:
         own = app.settings.history.domain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nwchatctl.deploy.planner import arranged, differences
-from nwchatctl.deploy.releases import named, previous, rolled_back, running
+from nwchatctl.deploy.planner import arrange, differences
+from nwchatctl.deploy.releases import find_release, previous_release, running_release, state_after_rollback
 from nwchatctl.deploy.token_switch import auth_transition, requires_token, stage_requires_token
 from nwchatctl.operations.apply import carry_out
 from nwchatctl.operations.deployed_api import not_deployed
@@ -39,8 +39,8 @@ def plan_rollback(app: App, name: str, *, dry_run: bool) -> Rollback:
         raise not_deployed(app)
     lock = live.rows.lock if dry_run else refuse_locked(app, live.rows.lock)
     target = _target(app, live, name, lock)
-    wanted = rolled_back(live.state, target, app.settings.stage.name)
-    plan = arranged(differences(wanted, live.state), auth_transition(wanted, live.state))
+    wanted = state_after_rollback(live.state, target, app.settings.stage.name)
+    plan = arrange(differences(wanted, live.state), auth_transition(wanted, live.state))
     return Rollback(target, plan, bool(plan) and _opens(app, live, target), lock)
 
 
@@ -65,7 +65,7 @@ class RollbackOutcome:
 
 def read_outcome(app: App, rollback: Rollback, applied: int) -> RollbackOutcome:
     """Reads what the domain names of the chat lead to. Raises boto3's errors."""
-    app.cloud.read_roots()
+    app.cloud.read_root_mappings()
     links = endpoints(app, app.cloud.websocket_api.ids.api)
     return RollbackOutcome(rollback, applied, chat_identity(app), links)
 
@@ -75,10 +75,10 @@ def _target(app: App, live: Live, name: str, lock: LockState) -> Release:
     neither the one release nor the other."""
     records = live.rows.records
     if name:
-        return named(records, name)
+        return find_release(records, name)
     if lock.holder is not None and lock.holder.target:
-        return named(records, lock.holder.target)
-    return previous(records, running(live.state, app.settings.stage.name, records))
+        return find_release(records, lock.holder.target)
+    return previous_release(records, running_release(live.state, app.settings.stage.name, records))
 
 
 def _opens(app: App, live: Live, target: Release) -> bool:

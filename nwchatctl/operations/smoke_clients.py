@@ -7,7 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from nwchatctl.chat.smoke_test import HttpAnswer, SocketClosed
+from nwchatctl.chat.smoke_test import HistoryResponse, SocketClosed
 from nwchatctl.net.http_client import get
 from nwchatctl.net.websocket_client import WebSocket
 from nwchatctl.operations.planning import endpoints
@@ -49,7 +49,7 @@ def chat_client(app: App, api_id: str) -> tuple[str, Connect, tuple[str, ...]]:
     return url, lambda spoken: _explain_domain_errors(app, name, lambda: connect(spoken)), ()
 
 
-def history_client(app: App, token: str) -> Callable[[str, float], HttpAnswer]:
+def history_client(app: App, token: str) -> Callable[[str, float], HistoryResponse]:
     """What asks the history API for a path, as the holder of `token`, through its own name where it has one.
     Raises OSError."""
     name = app.settings.history.domain

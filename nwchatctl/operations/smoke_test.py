@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nwchat.model.identity import Identity
 from nwchat.model.limits import clean_name
 from nwchat.model.subprotocol import SUBPROTOCOL
-from nwchatctl.chat.smoke_test import Over, Step, smoke
+from nwchatctl.chat.smoke_test import HistoryClient, Step, smoke
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.deployed_api import require_api
 from nwchatctl.operations.smoke_clients import chat_client, history_client
@@ -45,14 +45,14 @@ def run_smoke_test(app: App) -> SmokeResult:
         secrets.token_hex(8),
         echo=app.settings.chat.echo_to_sender,
         max_chars=app.settings.chat.max_message_chars,
-        uninvited=(lambda: connect(())) if token else None,
+        connect_without_token=(lambda: connect(())) if token else None,
         identity=who if token else None,
-        over=_history_api(app, token),
+        history=_history_api(app, token),
     )
     return SmokeResult(url, list(steps), warnings)
 
 
-def _history_api(app: App, token: str) -> Over | None:
+def _history_api(app: App, token: str) -> HistoryClient | None:
     """The history API as the holder of `token` asks it, None where there is to be none. Raises ChatError
     `not_deployed` where it is missing."""
     if not app.settings.history.enabled:
@@ -65,4 +65,4 @@ def _history_api(app: App, token: str) -> Over | None:
             code="not_deployed",
             exit_code=Exit.NOT_FOUND,
         )
-    return Over(history_client(app, token), time.sleep, history_client(app, "") if token else None)
+    return HistoryClient(history_client(app, token), time.sleep, history_client(app, "") if token else None)

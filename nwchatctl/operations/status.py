@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nwchatctl.deploy.changes import changed_key
 from nwchatctl.deploy.model.storage import Queue
 from nwchatctl.deploy.planner import ORDER
-from nwchatctl.deploy.releases import running
+from nwchatctl.deploy.releases import running_release
 from nwchatctl.deploy.token_switch import stage_requires_token
 from nwchatctl.operations.bans import bans_table
 from nwchatctl.operations.deployed_api import not_deployed
@@ -76,7 +76,7 @@ def read_status(app: App) -> ChatStatus:
 
 def _running_release(app: App, found: Planned) -> str | None:
     records = found.live.rows.records
-    runs = running(found.live.state, app.settings.stage.name, records)
+    runs = running_release(found.live.state, app.settings.stage.name, records)
     return runs if runs in {each.release.name for each in records} else None
 
 

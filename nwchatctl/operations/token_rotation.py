@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from nwchat.auth.key_cache import FRESH_SECONDS
-from nwchatctl.deploy.lock import changed_meanwhile
-from nwchatctl.deploy.signing_keys import dropped, drops_tokens, new_key, rotated
+from nwchatctl.deploy import signing_keys
+from nwchatctl.deploy.lock import outdated_plan_error
 from nwchatctl.errors import ChatError
 from nwchatctl.operations.deployed_api import not_deployed
 from nwchatctl.operations.lock import locked, refuse_locked
@@ -17,34 +17,35 @@ from nwchatctl.signals import TimedOut
 if TYPE_CHECKING:
     from nwchat.auth.token_keys import TokenKey
     from nwchatctl.context import App
-    from nwchatctl.deploy.lock import LockState
+    from nwchatctl.deploy import signing_keys
+from nwchatctl.deploy.lock import LockState
 
 _SPREAD_SECONDS = 0.5
 """On top of how long functions keep keys: one may have asked right before."""
 
 
-def dropped_keys(keys: tuple[TokenKey, ...]) -> list[str]:
+def dropped_key_ids(keys: tuple[TokenKey, ...]) -> list[str]:
     """The ids of the keys that a rotation ends."""
-    return [each.kid for each in dropped(keys)]
+    return [each.kid for each in signing_keys.dropped_keys(keys)]
 
 
 def warning(keys: tuple[TokenKey, ...], now: int) -> str:
     """A warning where tokens of a key that a rotation ends may still be good; "" where not."""
-    if not drops_tokens(keys, now):
+    if not signing_keys.drops_tokens(keys, now):
         return ""
-    last, ago = dropped(keys)[0].kid, _age(now - keys[0].created_at)
+    last, ago = signing_keys.dropped_keys(keys)[0].kid, _age(now - keys[0].created_at)
     return f"the last rotation was {ago} ago: tokens that key {last} has signed stop working"
 
 
 def take_lock(app: App) -> LockState:
     """The deploy lock as it is to be taken. Raises ChatError `not_deployed`, and `locked`."""
     rows = app.cloud.deploy_table.read()
-    if not rows.there:
+    if not rows.exists:
         raise not_deployed(app)
     return refuse_locked(app, rows.lock)
 
 
-def rotate(app: App, keys: tuple[TokenKey, ...], lock: LockState) -> TokenKey:
+def rotate_keys(app: App, keys: tuple[TokenKey, ...], lock: LockState) -> TokenKey:
     """Makes a new key, under the lock; `lock` is what `take_lock` returned."""
     with locked(app, lock, "token rotate") as guard:
         new = put_new_key(app, keys)
@@ -58,12 +59,12 @@ def put_new_key(app: App, keys: tuple[TokenKey, ...]) -> TokenKey:
     Under the lock, as PutParameter takes no condition. Raises ChatError `changed_meanwhile`.
     """
     parameter, name = app.cloud.token_keys, app.cloud.names.token_keys
-    held = parameter.held(name)
+    held = parameter.read_stored(name)
     if held is None or held.keys != keys:
-        raise changed_meanwhile()
-    new = new_key(app.now_ms() // 1000, secrets.token_bytes)
+        raise outdated_plan_error()
+    new = signing_keys.new_key(app.now_ms() // 1000, secrets.token_bytes)
     # Not read back: what was just put need not be there yet.
-    if parameter.put(name, rotated(keys, new)) != held.version + 1:
+    if parameter.put(name, signing_keys.rotate(keys, new)) != held.version + 1:
         # By hand, past the lock; or the answer to a first put was lost.
         raise ChatError(
             "the keys were changed by somebody else meanwhile",

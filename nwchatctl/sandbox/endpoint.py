@@ -1,4 +1,4 @@
-"""Where `--sandbox` points a command: the running sandbox's address and its operator's key."""
+"""The running sandbox's endpoint and its operator's access key, for commands with `--sandbox`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from nwchatctl.sandbox import state
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxTarget:
+class SandboxEndpoint:
     endpoint: str
     region: str
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
 
-def load_target(environ: Mapping[str, str]) -> SandboxTarget:
-    """The sandbox of this environment, without asking it anything.
+def load_endpoint(environ: Mapping[str, str]) -> SandboxEndpoint:
+    """The endpoint of this environment's sandbox, from its files only: the server is not called.
 
     Raises ChatError `sandbox_not_running`, exit 3.
     """
-    where = state.locate(environ)
-    info = state.running(where)
-    key = state.read_key(where)
+    paths = state.locate(environ)
+    info = state.running(paths)
+    key = state.read_key(paths)
     if info is None or key is None:
         raise ChatError(
             "the sandbox is not running",
@@ -32,4 +32,4 @@ def load_target(environ: Mapping[str, str]) -> SandboxTarget:
             code="sandbox_not_running",
             exit_code=Exit.CONFIG,
         )
-    return SandboxTarget(info.endpoint, info.region, key.access_key_id, key.secret_access_key)
+    return SandboxEndpoint(info.endpoint, info.region, key.access_key_id, key.secret_access_key)

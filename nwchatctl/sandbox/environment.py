@@ -1,4 +1,4 @@
-"""The environment of the server, and so of every Lambda that it runs: theirs alone, nothing of the user's."""
+"""The environment of the server and of the Lambda functions that it runs, separate from the user's."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from nwchatctl.sandbox.state import SandboxPaths
 
-# Kept from the user. An allow-list: AWS_*, proxies, PYTHONPATH, ministack's many own variables and whatever
-# secret is exported in that shell would otherwise reach the emulator and the functions in it.
-_KEPT = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT"})
+# The user's variables that are passed on. An allow-list: AWS_*, proxies, PYTHONPATH, ministack's own
+# variables and exported secrets would otherwise reach the emulator and its functions.
+_KEPT_VARIABLES = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT"}
+)
 
 _SERVICES = (
     "acm",
@@ -32,19 +34,19 @@ _SERVICES = (
 
 
 def server_environment(
-    user: Mapping[str, str], *, state: SandboxPaths, port: int, region: str
+    user: Mapping[str, str], *, paths: SandboxPaths, port: int, region: str
 ) -> dict[str, str]:
-    """`user`'s environment cut down to what a server needs, with ministack's settings in it."""
+    """`user`'s environment reduced to what a server needs, plus ministack's settings."""
     return {
-        **{name: value for name, value in user.items() if name in _KEPT},
+        **{name: value for name, value in user.items() if name in _KEPT_VARIABLES},
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
-        # No container is ever looked for: the address of a daemon that isn't there.
-        "DOCKER_HOST": f"unix://{state.scratch / 'no-docker.sock'}",
+        # No container is used: the address of a daemon that does not exist.
+        "DOCKER_HOST": f"unix://{paths.scratch / 'no-docker.sock'}",
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
-        # Strict would run functions in Docker or not at all.
+        # Strict mode runs functions in Docker or not at all.
         "LAMBDA_STRICT": "0",
         # Lambda's own locale and time zone.
         "LANG": "en_US.UTF-8",
@@ -52,11 +54,11 @@ def server_environment(
         "MINISTACK_REGION": region,
         "PERSIST_STATE": "1",
         "PYTHONUTF8": "1",
-        "S3_DATA_DIR": str(state.data / "s3"),
+        "S3_DATA_DIR": str(paths.data / "s3"),
         "S3_PERSIST": "1",
         "SERVICES": ",".join(_SERVICES),
         "SFTP_ENABLED": "0",
-        "STATE_DIR": str(state.data),
-        "TMPDIR": str(state.scratch),
+        "STATE_DIR": str(paths.data),
+        "TMPDIR": str(paths.scratch),
         "TZ": "UTC",
     }

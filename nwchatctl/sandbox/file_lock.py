@@ -1,4 +1,4 @@
-"""Locks that die with their holder, so a killed process leaves nothing to clean up."""
+"""File locks that end with the process that holds them, so a killed process leaves nothing to clean up."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 _POLL_SECONDS = 0.02
 
 
-def take(path: Path, *, timeout: float) -> int | None:
-    """A descriptor that holds `path` alone, or None after `timeout` seconds. Closing it lets go."""
+def acquire(path: Path, *, timeout: float) -> int | None:
+    """A descriptor that holds an exclusive lock on `path`, or None after `timeout` seconds. Closing it
+    releases the lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + timeout
     while True:
@@ -29,9 +30,9 @@ def take(path: Path, *, timeout: float) -> int | None:
 
 
 @contextmanager
-def holding(path: Path, *, timeout: float) -> Iterator[bool]:
-    """Whether the lock was had within `timeout` seconds; it is let go at the end."""
-    descriptor = take(path, timeout=timeout)
+def exclusive(path: Path, *, timeout: float) -> Iterator[bool]:
+    """Yields whether the lock was acquired within `timeout` seconds; releases it at the end."""
+    descriptor = acquire(path, timeout=timeout)
     try:
         yield descriptor is not None
     finally:
@@ -39,8 +40,8 @@ def holding(path: Path, *, timeout: float) -> Iterator[bool]:
             os.close(descriptor)
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process holds `path` now. Two askers don't see each other."""
+def is_locked(path: Path) -> bool:
+    """Whether a process holds an exclusive lock on `path`. Concurrent checks do not disturb each other."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -55,10 +56,10 @@ def is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
-def wait_free(path: Path, *, timeout: float) -> bool:
-    """Whether nobody held `path` any more within `timeout` seconds."""
+def wait_until_free(path: Path, *, timeout: float) -> bool:
+    """Waits until no process holds `path`; False after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while is_held(path):
+    while is_locked(path):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_SECONDS)

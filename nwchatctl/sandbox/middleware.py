@@ -1,6 +1,6 @@
-"""The front door: an ASGI app before ministack's that counts who is there and keeps AWS's socket rules.
+"""An ASGI middleware in front of ministack that counts clients and applies AWS's WebSocket limits.
 
-ministack has no size limit and takes binary frames; on AWS both end the connection, and only that one
+ministack has no size limit and accepts binary frames; on AWS both close the connection, and only that one
 (API Gateway WebSocket quotas: frame 32 KB, message 128 KB, binary frames refused).
 """
 
@@ -25,8 +25,8 @@ UNSUPPORTED, TOO_BIG, RESTARTING = 1003, 1009, 1012
 LARGEST_FRAME = "nwchat.largest_frame"
 
 
-def clean(text: str) -> str:
-    """`text` with surrogate pairs joined and lone surrogates replaced: what UTF-8 can carry."""
+def replace_surrogates(text: str) -> str:
+    """`text` with surrogate pairs joined and lone surrogates replaced, so that it can be encoded as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -34,8 +34,8 @@ def clean(text: str) -> str:
     return text
 
 
-def refusal(message: Message) -> int | None:
-    """The close code that AWS answers this received message with, or None when it is let in."""
+def close_code(message: Message) -> int | None:
+    """The code with which AWS closes the connection after this message; None if it accepts the message."""
     if message.get("bytes") is not None:
         return UNSUPPORTED
     size = len((message.get("text") or "").encode("utf-8", "replace"))
@@ -45,7 +45,7 @@ def refusal(message: Message) -> int | None:
 
 
 class ClientSocket:
-    """One client's connection. Once `end` was called the app hears a disconnect and its sends go nowhere."""
+    """One client's connection. After `end` the app receives a disconnect, and its sends are dropped."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -66,7 +66,7 @@ class ClientSocket:
             return {"type": "websocket.disconnect", "code": self._code}
         finally:
             self._reader = None
-        if message["type"] == "websocket.receive" and (code := refusal(message)) is not None:
+        if message["type"] == "websocket.receive" and (code := close_code(message)) is not None:
             await self.end(code)
             return {"type": "websocket.disconnect", "code": code}
         return message
@@ -75,11 +75,11 @@ class ClientSocket:
         if self._code is not None:
             return
         if message["type"] == "websocket.send" and message.get("text") is not None:
-            message = {**message, "text": clean(message["text"])}
+            message = {**message, "text": replace_surrogates(message["text"])}
         await self._send(message)
 
     async def end(self, code: int) -> None:
-        """Closes the connection from this side."""
+        """Closes the connection from the server's side."""
         if self._code is not None:
             return
         self._code = code
@@ -89,7 +89,8 @@ class ClientSocket:
 
 
 class Middleware:
-    """The outermost ASGI app. `on_write` is called after a request that may have changed state."""
+    """The outermost ASGI app. Calls `on_write` after a request that may have changed state, `on_ready` once
+    the app has started."""
 
     def __init__(
         self,
@@ -105,16 +106,17 @@ class Middleware:
         self._clock = clock
         self._sockets: set[ClientSocket] = set()
         self._requests = 0
-        self._last = clock()
+        self._last_used = clock()
         self._closing = False
         self._empty = asyncio.Event()
 
     def idle_seconds(self) -> float:
-        """How long nobody has been here: no request under way, no socket open."""
-        return 0.0 if self._requests or self._sockets else self._clock() - self._last
+        """Seconds without a request in progress or an open connection."""
+        return 0.0 if self._requests or self._sockets else self._clock() - self._last_used
 
     async def close(self, *, timeout: float) -> None:
-        """Ends every socket and takes no new one; waits up to `timeout` seconds for their $disconnects."""
+        """Closes all connections and accepts no more; waits up to `timeout` seconds for their $disconnect
+        events."""
         self._closing = True
         await asyncio.gather(*(each.end(RESTARTING) for each in self._sockets), return_exceptions=True)
         if self._sockets:
@@ -141,7 +143,7 @@ class Middleware:
             await self._app(scope, socket.receive, socket.send)
         finally:
             self._sockets.discard(socket)
-            self._last = self._clock()
+            self._last_used = self._clock()
             if not self._sockets:
                 self._empty.set()
 
@@ -151,17 +153,17 @@ class Middleware:
             await self._app(scope, receive, send)
         finally:
             self._requests -= 1
-            self._last = self._clock()
+            self._last_used = self._clock()
             if may_write(scope["method"], scope["path"], scope["headers"]):
                 self._on_write()
 
     async def _lifespan(self, scope: Message, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
+        async def send_and_report_ready(message: Message) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self._on_ready()
 
-        await self._app(scope, receive, sending)
+        await self._app(scope, receive, send_and_report_ready)
 
 
 _READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -169,10 +171,10 @@ _READ_VERBS = ("Get", "BatchGet", "TransactGet", "Query", "Scan", "List", "Descr
 
 
 def may_write(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """False for what is a read for certain: a REST read, a read by X-Amz-Target, a frame to a connection.
+    """False for certain reads: a REST read, a read by X-Amz-Target, a frame to a connection.
 
     `headers` are ASGI's: lower-case names. The query protocol (IAM, STS) names its action in the body, which
-    isn't read here, so each of those counts as a write.
+    is not read here, so each such request counts as a write.
     """
     if method in _READ_METHODS or "/@connections/" in path:
         return False

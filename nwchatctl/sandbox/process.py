@@ -1,4 +1,4 @@
-"""Starts, stops and watches the server process of one sandbox. Whether it runs is asked of its lock alone."""
+"""Starts, stops and watches the server process of one sandbox. It runs if its lock file is locked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from pathlib import Path
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import file_lock, state
 from nwchatctl.sandbox.environment import server_environment
-from nwchatctl.sandbox.state import IDLE_STOP_SECONDS, NOT_INSTALLED, PORT_TAKEN, Info, SandboxPaths, running
+from nwchatctl.sandbox.state import (
+    IDLE_STOP_SECONDS,
+    NOT_INSTALLED,
+    PORT_TAKEN,
+    SandboxPaths,
+    ServerInfo,
+    running,
+)
 
 START_SECONDS = 20.0
 STOP_SECONDS = 12.0
@@ -29,7 +36,7 @@ _LOG_BYTES = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A sandbox as it is now. `pid` is None when it doesn't run; `endpoint` is then where it would."""
+    """The state of a sandbox. If it does not run, `pid` is None and `endpoint` is where it would listen."""
 
     running: bool
     endpoint: str
@@ -47,59 +54,61 @@ class Status:
         }
 
 
-def status(where: SandboxPaths) -> Status:
-    info = running(where)
-    address = info.endpoint if info else state.endpoint(state.read_port(where))
-    return Status(info is not None, address, info.pid if info else None, where.root, where.log)
+def status(paths: SandboxPaths) -> Status:
+    info = running(paths)
+    address = info.endpoint if info else state.endpoint(state.read_port(paths))
+    return Status(info is not None, address, info.pid if info else None, paths.root, paths.log)
 
 
 def up(
-    where: SandboxPaths,
+    paths: SandboxPaths,
     *,
     port: int | None = None,
     region: str = state.DEFAULT_REGION,
     idle_stop: float = IDLE_STOP_SECONDS,
 ) -> tuple[Status, bool]:
-    """Starts the server unless it runs, waits until it answers; (its status, whether it was started now).
+    """Starts the server unless it runs, and waits until it responds; (its status, whether it was started
+    now).
 
-    One that another installation of nwchatctl started is started again from this one, with its state.
+    A server that another installation of nwchatctl started is restarted from this one, with its state.
 
-    `port` is remembered for the next time; `idle_stop` in seconds. Raises ChatError `sandbox_missing`,
-    `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the log).
+    `port` is stored as the default for later starts; `idle_stop` in seconds. Raises ChatError
+    `sandbox_missing`, `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the
+    log).
     """
-    where.make()
-    with _alone(where):
-        return _up(where, port=port, region=region, idle_stop=idle_stop)
+    paths.make()
+    with _exclusive(paths):
+        return _up(paths, port=port, region=region, idle_stop=idle_stop)
 
 
-def down(where: SandboxPaths) -> tuple[Status, bool]:
+def down(paths: SandboxPaths) -> tuple[Status, bool]:
     """Stops the server; (its status, whether it had been running). Raises ChatError `sandbox_stop`."""
-    if not where.root.is_dir():
-        return status(where), False
-    with _alone(where):
-        stopped = _down(where)
-    return status(where), stopped
+    if not paths.root.is_dir():
+        return status(paths), False
+    with _exclusive(paths):
+        stopped = _down(paths)
+    return status(paths), stopped
 
 
-def reset(where: SandboxPaths) -> tuple[Status, bool]:
-    """Throws away all that the emulated AWS holds; (its status, whether it was started again)."""
-    if not where.root.is_dir():
-        return status(where), False
-    with _alone(where):
-        was = running(where)
-        _down(where)
-        for folder in (where.data, where.scratch):
+def reset(paths: SandboxPaths) -> tuple[Status, bool]:
+    """Deletes all state of the emulated AWS; (its status, whether it was restarted)."""
+    if not paths.root.is_dir():
+        return status(paths), False
+    with _exclusive(paths):
+        before = running(paths)
+        _down(paths)
+        for folder in (paths.data, paths.scratch):
             shutil.rmtree(folder, ignore_errors=True)
-        where.credentials.unlink(missing_ok=True)
-        if was is None:
-            return status(where), False
-        return _up(where, port=was.port, region=was.region, idle_stop=IDLE_STOP_SECONDS)
+        paths.credentials.unlink(missing_ok=True)
+        if before is None:
+            return status(paths), False
+        return _up(paths, port=before.port, region=before.region, idle_stop=IDLE_STOP_SECONDS)
 
 
 @contextmanager
-def _alone(where: SandboxPaths) -> Iterator[None]:
-    with file_lock.holding(where.control_lock, timeout=_CONTROL_SECONDS) as mine:
-        if not mine:
+def _exclusive(paths: SandboxPaths) -> Iterator[None]:
+    with file_lock.exclusive(paths.control_lock, timeout=_CONTROL_SECONDS) as acquired:
+        if not acquired:
             raise ChatError(
                 "another command has been starting or stopping this sandbox for too long",
                 hint="wait for it, or end it, and try again",
@@ -108,8 +117,8 @@ def _alone(where: SandboxPaths) -> Iterator[None]:
         yield
 
 
-def _up(where: SandboxPaths, *, port: int | None, region: str, idle_stop: float) -> tuple[Status, bool]:
-    if info := _settled(where):
+def _up(paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float) -> tuple[Status, bool]:
+    if info := _wait_for_server(paths):
         if port not in (None, info.port):
             raise ChatError(
                 f"the sandbox is already running on port {info.port}",
@@ -117,44 +126,44 @@ def _up(where: SandboxPaths, *, port: int | None, region: str, idle_stop: float)
                 code="port_differs",
             )
         if info.python == sys.executable:
-            return status(where), False
-        # Another installation's, which may be gone or older by now: functions would start from it.
-        _down(where)
+            return status(paths), False
+        # Another installation's server may be deleted or older by now, and functions would run from it.
+        _down(paths)
         port = info.port
     if importlib.util.find_spec("ministack") is None:
-        raise _missing()
-    wanted = port or state.read_port(where)
+        raise _not_installed()
+    wanted_port = port or state.read_port(paths)
     if port is not None:
-        state.write_json(where.settings, {"port": port})
-    _start(where, wanted, region=region, idle_stop=idle_stop)
-    return status(where), True
+        state.write_json(paths.settings, {"port": port})
+    _start(paths, wanted_port, region=region, idle_stop=idle_stop)
+    return status(paths), True
 
 
-def _settled(where: SandboxPaths) -> Info | None:
-    """The running server, after waiting for one that only just begins or ends."""
+def _wait_for_server(paths: SandboxPaths) -> ServerInfo | None:
+    """The running server, after waiting for one that is starting or stopping."""
     deadline = time.monotonic() + START_SECONDS
-    while file_lock.is_held(where.server_lock) and time.monotonic() < deadline:
-        if info := running(where):
+    while file_lock.is_locked(paths.server_lock) and time.monotonic() < deadline:
+        if info := running(paths):
             return info
         time.sleep(0.05)
     return None
 
 
-def _start(where: SandboxPaths, port: int, *, region: str, idle_stop: float) -> None:
-    _rotate(where.log)
+def _start(paths: SandboxPaths, port: int, *, region: str, idle_stop: float) -> None:
+    _rotate(paths.log)
     reading, writing = os.pipe()
     command = [
         *(sys.executable, "-P", "-m", "nwchatctl.sandbox.server"),
-        *("--port", str(port), "--state-dir", str(where.root), "--region", region),
+        *("--port", str(port), "--state-dir", str(paths.root), "--region", region),
         *("--idle-stop", str(idle_stop), "--ready-fd", str(writing)),
     ]
     try:
-        with where.log.open("ab") as log:
-            begin = log.tell()
+        with paths.log.open("ab") as log:
+            log_offset = log.tell()
             process = subprocess.Popen(
                 command,
-                cwd=where.root,
-                env=server_environment(os.environ, state=where, port=port, region=region),
+                cwd=paths.root,
+                env=server_environment(os.environ, paths=paths, port=port, region=region),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -163,7 +172,7 @@ def _start(where: SandboxPaths, port: int, *, region: str, idle_stop: float) -> 
             )
         os.close(writing)
         writing = -1
-        # The pipe reads as ended when the process dies, so a failed start is known at once.
+        # The pipe ends when the process dies, so a failed start is detected at once.
         readable, _, _ = select.select([reading], [], [], START_SECONDS)
         answered = bool(readable) and bool(os.read(reading, 64))
     finally:
@@ -173,15 +182,15 @@ def _start(where: SandboxPaths, port: int, *, region: str, idle_stop: float) -> 
     if not answered:
         if not readable:
             process.kill()
-        raise _start_failure(process.wait(), where, begin, port)
-    # It outlives this process, so nobody here waits for it.
+        raise _start_failure(process.wait(), paths, log_offset, port)
+    # The server outlives this process, which therefore does not wait for it.
     process.returncode = 0
-    _check_health(port, where, begin)
+    _check_health(port, paths, log_offset)
 
 
-def _check_health(port: int, where: SandboxPaths, begin: int) -> None:
-    # Only here, because it takes 30 ms to import.
-    import http.client
+def _check_health(port: int, paths: SandboxPaths, log_offset: int) -> None:
+    # Only a start needs it, and it takes 30 ms to import.
+    import http.client  # noqa: PLC0415 - see the comment above
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
@@ -192,10 +201,10 @@ def _check_health(port: int, where: SandboxPaths, begin: int) -> None:
     finally:
         connection.close()
     if not healthy:
-        raise _start_failure(None, where, begin, port)
+        raise _start_failure(None, paths, log_offset, port)
 
 
-def _start_failure(code: int | None, where: SandboxPaths, begin: int, port: int) -> ChatError:
+def _start_failure(code: int | None, paths: SandboxPaths, log_offset: int, port: int) -> ChatError:
     if code == PORT_TAKEN:
         return ChatError(
             f"port {port} is taken by another process",
@@ -203,18 +212,18 @@ def _start_failure(code: int | None, where: SandboxPaths, begin: int, port: int)
             code="port_taken",
         )
     if code == NOT_INSTALLED:
-        return _missing()
-    with where.log.open("rb") as log:
-        log.seek(begin)
+        return _not_installed()
+    with paths.log.open("rb") as log:
+        log.seek(log_offset)
         tail = log.read().decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
     return ChatError(
         "the sandbox did not start" + "".join(f"\n  {line}" for line in tail),
-        hint=f"the whole log is {where.log}",
+        hint=f"the whole log is {paths.log}",
         code="sandbox_start",
     )
 
 
-def _missing() -> ChatError:
+def _not_installed() -> ChatError:
     return ChatError(
         "the embedded AWS (ministack) is not installed",
         hint="pip install 'nwchatctl[sandbox]'",
@@ -223,25 +232,25 @@ def _missing() -> ChatError:
     )
 
 
-def _down(where: SandboxPaths) -> bool:
-    info = _settled(where)
+def _down(paths: SandboxPaths) -> bool:
+    info = _wait_for_server(paths)
     if info is None:
-        if file_lock.is_held(where.server_lock):
-            raise _stop_failure(where)
+        if file_lock.is_locked(paths.server_lock):
+            raise _stop_failure(paths)
         return False
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        # The lock proves that this pid is still the server's and not a stranger's.
-        if running(where) == info:
+        # The lock proves that this pid is still the server's.
+        if running(paths) == info:
             with suppress(ProcessLookupError):
                 os.kill(info.pid, number)
-        if file_lock.wait_free(where.server_lock, timeout=seconds):
+        if file_lock.wait_until_free(paths.server_lock, timeout=seconds):
             return True
-    raise _stop_failure(where)
+    raise _stop_failure(paths)
 
 
-def _stop_failure(where: SandboxPaths) -> ChatError:
+def _stop_failure(paths: SandboxPaths) -> ChatError:
     return ChatError(
-        "the sandbox did not stop", hint=f"its log may say why: {where.log}", code="sandbox_stop"
+        "the sandbox did not stop", hint=f"its log may say why: {paths.log}", code="sandbox_stop"
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a sandbox keeps its things, and the small files in there."""
+"""The directory of a sandbox and the small files in it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class SandboxPaths:
 
     @property
     def server_lock(self) -> Path:
-        """Held by the server for as long as it lives: the one proof that it does."""
+        """Locked by the server as long as it lives: the only proof that it runs."""
         return self.root / "server.lock"
 
     @property
     def control_lock(self) -> Path:
-        """Held by whoever starts, stops or resets the sandbox."""
+        """Locked by a command that starts, stops or resets the sandbox."""
         return self.root / "control.lock"
 
     @property
@@ -58,11 +58,11 @@ class SandboxPaths:
 
     @property
     def scratch(self) -> Path:
-        """Unpacked functions; worthless once the server has stopped."""
+        """Unpacked functions; useless once the server has stopped."""
         return self.root / "tmp"
 
     def make(self) -> None:
-        """Makes the directory, readable by its owner alone. Raises ChatError `sandbox_dir`."""
+        """Creates the directory, readable by its owner only. Raises ChatError `sandbox_dir`."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.root.chmod(0o700)
@@ -76,8 +76,8 @@ class SandboxPaths:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
-    """What a running server says of itself; `python` is the interpreter that it and its functions run on."""
+class ServerInfo:
+    """A running server's data; `python` is the interpreter of the server and its functions."""
 
     pid: int
     port: int
@@ -126,7 +126,7 @@ def write_json(path: Path, data: Mapping[str, object]) -> None:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """The JSON object in `path`; an absent, torn or foreign file reads as an empty one."""
+    """The JSON object in `path`; a missing, incomplete or unrelated file reads as an empty one."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -134,35 +134,35 @@ def _read(path: Path) -> Mapping[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-def read_info(state: SandboxPaths) -> Info | None:
-    match _read(state.info):
+def read_info(paths: SandboxPaths) -> ServerInfo | None:
+    match _read(paths.info):
         case {"pid": int(pid), "port": int(port), "region": str(region), **others}:
-            return Info(pid, port, region, str(others.get("python", "")))
+            return ServerInfo(pid, port, region, str(others.get("python", "")))
     return None
 
 
-def running(state: SandboxPaths) -> Info | None:
-    """What the live server says of itself, or None. Costs no call over the network."""
-    return read_info(state) if file_lock.is_held(state.server_lock) else None
+def running(paths: SandboxPaths) -> ServerInfo | None:
+    """The data of the running server; None if none runs. Needs no network call."""
+    return read_info(paths) if file_lock.is_locked(paths.server_lock) else None
 
 
-def read_key(state: SandboxPaths) -> AccessKey | None:
-    match _read(state.credentials):
+def read_key(paths: SandboxPaths) -> AccessKey | None:
+    match _read(paths.credentials):
         case {"access_key_id": str(key), "secret_access_key": str(secret)}:
             return AccessKey(key, secret)
     return None
 
 
-def write_key(state: SandboxPaths, key: AccessKey) -> None:
+def write_key(paths: SandboxPaths, key: AccessKey) -> None:
     write_json(
-        state.credentials,
+        paths.credentials,
         {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key},
     )
 
 
-def read_port(state: SandboxPaths) -> int:
-    """The port that was last asked for."""
-    match _read(state.settings):
+def read_port(paths: SandboxPaths) -> int:
+    """The port of the last start."""
+    match _read(paths.settings):
         case {"port": int(port)}:
             return port
     return DEFAULT_PORT

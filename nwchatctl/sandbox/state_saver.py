@@ -1,4 +1,4 @@
-"""Saves the emulator's state soon after it changed, because ministack itself does so only when it stops."""
+"""Saves the emulator's state soon after it changes; ministack itself saves only when it stops."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ logger = logging.getLogger("nwchatctl.sandbox")
 
 SETTLE_SECONDS = 0.5
 REST_SECONDS = 1.5
-# A save takes the interpreter lock from the server, and writes all there is, which after many deploys is some
-# hundred MB: at most a fiftieth of the time is spent on it.
+# A save blocks the server (it takes the interpreter lock) and writes everything, which after many deploys is
+# some hundred MB: at most a fiftieth of the time is spent on saves.
 REST_FACTOR = 49.0
 
 
-class Saver:
+class StateSaver:
     """Calls `save` in a thread, SETTLE_SECONDS after `touch` and at most once in REST_SECONDS.
 
-    `save` returns False when state changed under its hands and should be saved again. Not thread-safe:
-    `touch` and `stop` belong to the loop's thread.
+    `save` returns False if the state changed during the save and should be saved again. Not thread-safe: call
+    `touch` and `stop` from the event loop's thread.
     """
 
     def __init__(self, save: Callable[[], bool]) -> None:
@@ -33,7 +33,7 @@ class Saver:
         self._stopped = False
 
     def touch(self) -> None:
-        """Something may have changed."""
+        """Schedules a save, because the state may have changed."""
         if self._running is not None:
             self._again = True
         elif self._timer is None and not self._stopped:
@@ -41,7 +41,7 @@ class Saver:
             self._timer = loop.call_at(max(loop.time() + SETTLE_SECONDS, self._not_before), self._start)
 
     async def stop(self) -> None:
-        """Waits for a save under way and does no more of them."""
+        """Waits for a save in progress, and starts no more."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -56,14 +56,14 @@ class Saver:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        started = loop.time()
         try:
             if not await loop.run_in_executor(self._worker, self._save):
                 self._again = True
         except Exception:
             logger.exception("the state could not be saved")
         ended = loop.time()
-        self._not_before = ended + max(REST_SECONDS, REST_FACTOR * (ended - began))
+        self._not_before = ended + max(REST_SECONDS, REST_FACTOR * (ended - started))
         self._running = None
         if self._again:
             self.touch()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nwchatctl.config.template import described
+from nwchatctl.config.template import setting_docs
 from tests.paths import DOCS, ROOT
 
 ARCHITECTURE = DOCS / "explanation" / "architecture.md"
@@ -86,7 +86,7 @@ def _names(node: ast.stmt) -> Iterator[str]:
 
 def is_defined(dotted: str) -> bool:
     """Whether `nwchatctl.context.App`, `context.App`, `App.say` or setting `stage.throttle_rate` exists."""
-    if dotted in modules() or dotted in {name for name, _, _ in described()}:
+    if dotted in modules() or dotted in {name for name, _, _ in setting_docs()}:
         return True
     parts = dotted.split(".")
     for name, path in modules().items():

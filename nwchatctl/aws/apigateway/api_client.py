@@ -1,4 +1,4 @@
-"""Calls about what is in one WebSocket API: it goes by our names, behind which stand AWS's ids."""
+"""Calls on one WebSocket API, by the tool's own names; AWS's ids stay inside."""
 
 from __future__ import annotations
 
@@ -14,72 +14,75 @@ from nwchatctl.deploy.model.string_map import StringMap
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
-NAMED = "nwchatctl:"
-"""Before our name of a thing, in the description of what has no name on AWS."""
+NAME_PREFIX = "nwchatctl:"
+"""The prefix of the tool's own name in a description, for objects without a name on AWS."""
 
 
 @dataclass
 class Ids:
-    """AWS's ids of what was read or made, by our names. Changes that run at once touch different entries."""
+    """AWS's ids by the tool's own names. Concurrent changes touch different entries."""
 
     api: str = ""
     integrations: dict[str, str] = field(default_factory=dict)
     authorizers: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
-    guarded: set[str] = field(default_factory=set)
-    """The routes that have an authorizer, whether or not they ask it."""
+    routes_with_authorizer: set[str] = field(default_factory=set)
+    """The routes with an authorizer, whether or not they use it."""
     deployments: dict[str, str] = field(default_factory=dict)
-    leftovers: set[str] = field(default_factory=set)
-    """Bare APIs of ours that nothing uses; each is its own name."""
+    duplicates: set[str] = field(default_factory=set)
+    """Ids of the chat's empty, unused WebSocket APIs; such an API's name is its id."""
 
 
 class ApiClient:
-    """Calls about the API `ids.api` and what is in it.
+    """Calls on the API `ids.api` and its parts.
 
-    `make_single` gives a client that sends each call once: AWS makes most things here as often as it is asked
-    to, so that botocore must not repeat what may have been carried out.
+    `make_no_retry_client` returns a client that sends each call once: AWS repeats most creates as often as
+    they are sent, so botocore must not retry them.
     """
 
     def __init__(
-        self, client: ApiGatewayV2Client, arn_prefix: str, make_single: Callable[[], ApiGatewayV2Client]
+        self,
+        client: ApiGatewayV2Client,
+        arn_prefix: str,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client],
     ) -> None:
         self.client = client
-        self.make_single = make_single
+        self.make_no_retry_client = make_no_retry_client
         # `arn:aws:apigateway:us-east-2::/apis/`: these ARNs hold no account.
         self._arn_prefix = arn_prefix
         self.ids = Ids()
 
     @property
-    def single(self) -> ApiGatewayV2Client:
+    def no_retry_client(self) -> ApiGatewayV2Client:
         """The client that sends each call once."""
-        return self.make_single()
+        return self.make_no_retry_client()
 
     @property
     def responses(self) -> Responses:
-        """What the API answers by itself."""
-        return Responses(self.client, self.make_single, self.ids.api)
+        """The adapter of the API's own responses."""
+        return Responses(self.client, self.make_no_retry_client, self.ids.api)
 
     def items(self, call: Callable[..., Any]) -> list[Any]:
-        """Every item of a Get… call about the API."""
+        """All items of a Get… call on the API."""
         return list(pages(call, ApiId=self.ids.api))
 
-    def described(self, call: Callable[..., Any], id_key: str, name: str) -> str | None:
-        """The id of the integration or deployment that bears our `name`."""
+    def find_by_name(self, call: Callable[..., Any], id_key: str, name: str) -> str | None:
+        """The id of the integration or deployment with the tool's name `name`; None if there is none."""
         found = pages(call, ApiId=self.ids.api)
         return next((each[id_key] for each in found if name_in(each.get("Description", "")) == name), None)
 
     def retag(self, resource: str, before: StringMap, after: StringMap) -> None:
-        """Changes what differs; `resource` is what follows `/apis/` in its ARN."""
+        """Updates the tags that differ; `resource` is the part of the ARN after `/apis/`."""
         retag(self.client, self._arn_prefix + resource, before, after)
 
-    def delete_if_exists(self, call: Callable[..., Any], **wanted: Any) -> None:
-        """Sends a call that removes something; gone already is fine."""
+    def delete_if_exists(self, call: Callable[..., Any], **parameters: Any) -> None:
+        """Sends a delete call; a missing object is no error."""
         try:
-            with_retries(call, **wanted)
+            with_retries(call, **parameters)
         except self.client.exceptions.NotFoundException:
             return
 
 
 def name_in(description: str) -> str:
-    """Our name of what AWS describes so, "" where it bears none."""
-    return description.removeprefix(NAMED) if description.startswith(NAMED) else ""
+    """The tool's own name in an AWS description, "" if there is none."""
+    return description.removeprefix(NAME_PREFIX) if description.startswith(NAME_PREFIX) else ""

@@ -14,31 +14,32 @@ if TYPE_CHECKING:
 
 
 class Authorizers:
-    """Reads and changes the authorizers of the API `api_id`; `ids` are AWS's, by our names.
+    """Reads and changes the authorizers of the API `api_id`; `ids` maps the tool's names to AWS's ids.
 
-    `single` gives a client that sends each call once: CreateAuthorizer makes another one each time.
+    `make_no_retry_client` returns a client that sends each call once: each CreateAuthorizer makes another
+    one.
     """
 
     def __init__(
         self,
         client: ApiGatewayV2Client,
-        single: Callable[[], ApiGatewayV2Client],
+        make_no_retry_client: Callable[[], ApiGatewayV2Client],
         api_id: str,
         ids: dict[str, str],
     ) -> None:
         self._client = client
-        self._single = single
+        self._make_no_retry_client = make_no_retry_client
         self._api_id = api_id
         self._ids = ids
 
     def read(self) -> list[Authorizer]:
-        """All of them; of two that have one name the second goes by its id."""
+        """All authorizers; of two with the same name, the second is named by its id."""
         found = []
         self._ids.clear()
         for each in pages(self._client.get_authorizers, ApiId=self._api_id):
-            identity = each["AuthorizerId"]
-            name = each["Name"] if each["Name"] not in self._ids else identity
-            self._ids[name] = identity
+            aws_id = each["AuthorizerId"]
+            name = each["Name"] if each["Name"] not in self._ids else aws_id
+            self._ids[name] = aws_id
             found.append(
                 Authorizer(
                     name=name,
@@ -51,7 +52,7 @@ class Authorizers:
         return found
 
     def put(self, authorizer: Authorizer, before: Authorizer | None = None) -> None:
-        """Makes it, or changes what was `before`."""
+        """Creates the authorizer, or updates it from `before`."""
         wanted: Any = {
             "ApiId": self._api_id,
             "Name": authorizer.name,
@@ -59,27 +60,27 @@ class Authorizers:
             "AuthorizerUri": authorizer.uri,
             "IdentitySource": list(authorizer.identity_sources),
         }
-        known, made = self._ids.get(authorizer.name, ""), False
-        if not known:
-            known, made = create_once(
-                lambda: self._single().create_authorizer(**wanted)["AuthorizerId"],
-                lambda: self._named(authorizer.name),
+        aws_id, created = self._ids.get(authorizer.name, ""), False
+        if not aws_id:
+            aws_id, created = create_once(
+                lambda: self._make_no_retry_client().create_authorizer(**wanted)["AuthorizerId"],
+                lambda: self._find_id(authorizer.name),
             )
-            self._ids[authorizer.name] = known
-        if not made:
+            self._ids[authorizer.name] = aws_id
+        if not created:
             if before is not None and before.credentials != authorizer.credentials:
-                # "" takes away a role that was set by hand (so terraform-provider-aws).
+                # "" removes a role that was set by hand (as terraform-provider-aws).
                 wanted["AuthorizerCredentialsArn"] = authorizer.credentials
-            with_retries(self._client.update_authorizer, AuthorizerId=known, **wanted)
+            with_retries(self._client.update_authorizer, AuthorizerId=aws_id, **wanted)
 
     def delete(self, authorizer: Authorizer) -> None:
-        """Removes it; gone already is fine."""
-        known = self._ids.pop(authorizer.name)
+        """Deletes the authorizer; a missing one is no error."""
+        aws_id = self._ids.pop(authorizer.name)
         try:
-            with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=known)
+            with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=aws_id)
         except self._client.exceptions.NotFoundException:
             return
 
-    def _named(self, name: str) -> str | None:
+    def _find_id(self, name: str) -> str | None:
         found = pages(self._client.get_authorizers, ApiId=self._api_id)
         return next((each["AuthorizerId"] for each in found if each["Name"] == name), None)

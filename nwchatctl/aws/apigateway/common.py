@@ -1,4 +1,4 @@
-"""What APIs and domain names of API Gateway v2 have in common: how they are listed, and how tagged."""
+"""Listing and tagging, as APIs and domain names of API Gateway v2 share it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.retry import with_retries
-from nwchatctl.aws.core.tags import changed
+from nwchatctl.aws.core.tags import tag_changes
 from nwchatctl.deploy.model.string_map import StringMap
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 
-def pages(call: Callable[..., Any], **wanted: Any) -> Iterator[Any]:
-    """Every item of a Get… call, patiently. The v2 API has no paginator for some of them, and one shape
-    for all."""
+def pages(call: Callable[..., Any], **parameters: Any) -> Iterator[Any]:
+    """All items of a Get… call, with retries. The v2 API lacks paginators for some of these calls; all have
+    the same shape."""
     token: dict[str, str] = {}
     while True:
-        answer = with_retries(call, **wanted, **token)
-        yield from answer.get("Items", [])
-        if not answer.get("NextToken"):
+        response = with_retries(call, **parameters, **token)
+        yield from response.get("Items", [])
+        if not response.get("NextToken"):
             return
-        token = {"NextToken": answer["NextToken"]}
+        token = {"NextToken": response["NextToken"]}
 
 
-def every_api(client: ApiGatewayV2Client) -> list[Any]:
-    """All APIs of the account and Region as AWS has them, oldest first."""
+def list_apis(client: ApiGatewayV2Client) -> list[Any]:
+    """All APIs of the account and Region as AWS returns them, oldest first."""
     return sorted(pages(client.get_apis), key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"]))
 
 
 def retag(client: ApiGatewayV2Client, arn: str, before: StringMap, after: StringMap) -> None:
-    """Changes what differs of the tags of what `arn` names."""
-    put, dropped = changed(before, after)
+    """Updates the tags of `arn` that differ."""
+    put, dropped = tag_changes(before, after)
     if put:
         with_retries(client.tag_resource, ResourceArn=arn, Tags=dict(put))
     if dropped:

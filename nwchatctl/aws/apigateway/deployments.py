@@ -1,37 +1,39 @@
-"""The deployments of a WebSocket API, snapshots that a stage serves, as API Gateway v2 spells them."""
+"""The deployments of a WebSocket API (snapshots for a stage), as API Gateway v2 spells them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nwchatctl.aws.apigateway.api_client import NAMED, ApiClient, name_in
+from nwchatctl.aws.apigateway.api_client import NAME_PREFIX, ApiClient, name_in
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Deployment
 
 
 class Deployments:
-    """Reads, makes and removes the deployments of an API."""
+    """Reads, creates and deletes the deployments of an API."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
         self._client = api.client
         self._ids = api.ids
 
-    def named(self, items: list[Any], stages: list[Any]) -> list[Deployment]:
-        """AWS's `items`, in its order, served by `stages`; one that bears no name of ours goes by its id."""
-        served: dict[str, list[str]] = {}
+    def with_names(self, items: list[Any], stages: list[Any]) -> list[Deployment]:
+        """AWS's `items` as model data, in their order, with the `stages` that serve them. A deployment
+        without a name of the tool's is named by its id."""
+        stages_by_deployment: dict[str, list[str]] = {}
         for each in stages:
-            served.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
+            stages_by_deployment.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
         found = []
-        # What is served goes first: of two alike (the answer to a first call was lost) it keeps the name.
+        # Served deployments first: of two with the same name (after a lost response), the served one keeps
+        # it.
         for each in items:
-            found.append((each, tuple(sorted(served.get(each["DeploymentId"], ())))))
+            found.append((each, tuple(sorted(stages_by_deployment.get(each["DeploymentId"], ())))))
         self._ids.deployments.clear()
         for each, _ in sorted(found, key=lambda pair: not pair[1]):
             name = name_in(each.get("Description", ""))
             marked = bool(name) and name not in self._ids.deployments
             self._ids.deployments[name if marked else each["DeploymentId"]] = each["DeploymentId"]
-        names = {identity: name for name, identity in self._ids.deployments.items()}
+        names = {aws_id: name for name, aws_id in self._ids.deployments.items()}
         return [
             Deployment(
                 names[each["DeploymentId"]],
@@ -43,24 +45,24 @@ class Deployments:
         ]
 
     def create(self, deployment: Deployment) -> None:
-        """Takes a snapshot of routes and integrations, described by their fingerprint."""
-        wanted: Any = {"ApiId": self._ids.api, "Description": NAMED + deployment.name}
+        """Creates a snapshot of routes and integrations; its description has their fingerprint."""
+        wanted: Any = {"ApiId": self._ids.api, "Description": NAME_PREFIX + deployment.name}
         self._ids.deployments[deployment.name], _ = create_once(
-            lambda: self._api.single.create_deployment(**wanted)["DeploymentId"],
-            lambda: self._api.described(self._client.get_deployments, "DeploymentId", deployment.name),
+            lambda: self._api.no_retry_client.create_deployment(**wanted)["DeploymentId"],
+            lambda: self._api.find_by_name(self._client.get_deployments, "DeploymentId", deployment.name),
         )
 
-    def name(self, identity: str, name: str) -> None:
-        """Describes the deployment of that id as ours, so that it is kept as ours are."""
+    def set_name(self, aws_id: str, name: str) -> None:
+        """Gives the deployment with that id a name of the tool's, so that it is kept."""
         with_retries(
             self._client.update_deployment,
             ApiId=self._ids.api,
-            DeploymentId=identity,
-            Description=NAMED + name,
+            DeploymentId=aws_id,
+            Description=NAME_PREFIX + name,
         )
-        self._ids.deployments[name] = identity
+        self._ids.deployments[name] = aws_id
 
     def delete(self, deployment: Deployment) -> None:
-        """Removes the deployment; gone already is fine. AWS refuses one that a stage serves."""
-        known = self._ids.deployments.pop(deployment.name)
-        self._api.delete_if_exists(self._client.delete_deployment, ApiId=self._ids.api, DeploymentId=known)
+        """Deletes the deployment; a missing one is no error. AWS refuses one that a stage serves."""
+        aws_id = self._ids.deployments.pop(deployment.name)
+        self._api.delete_if_exists(self._client.delete_deployment, ApiId=self._ids.api, DeploymentId=aws_id)

@@ -1,4 +1,4 @@
-"""Custom domain names and what they lead to, as API Gateway spells it."""
+"""Custom domain names and their API mappings, as API Gateway spells them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from nwchatctl.aws.apigateway.common import pages, retag
-from nwchatctl.aws.core.retry import exists, wait_until, with_retries
+from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.domains.facts import FoundMapping
 from nwchatctl.deploy.model.domains import ApiMapping, Domain
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 AVAILABLE_SECONDS = 600.0
-"""How long API Gateway may take to make a domain, or to change its certificate; a minute or so as a rule."""
+"""How long API Gateway may take to create a domain or to change its certificate; usually a minute."""
 
-_STUCK = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
-"""States that end when somebody does something (DomainNameConfiguration)."""
+_BLOCKED_STATES = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
+"""States that need an action of the operator (DomainNameConfiguration)."""
 
 
 class Domains:
     """Reads and changes domain names and their mappings.
 
-    `prefix` is what a domain's ARN begins with. `targets` are the (target, hosted zone) of the domains that
-    were read or made, `roots` the (API, stage) that their roots lead to.
+    `prefix` is the start of a domain's ARN. `targets` maps a domain that was read or created to its (target,
+    hosted zone), `root_mappings` to the (API, stage) of its root.
     """
 
     def __init__(self, client: ApiGatewayV2Client, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
         self.targets: dict[str, tuple[str, str]] = {}
-        self.roots: dict[str, tuple[str, str]] = {}
+        self.root_mappings: dict[str, tuple[str, str]] = {}
 
-    def every(self) -> tuple[Domain, ...]:
-        """All of the account's in this Region."""
-        return tuple(map(self._known, pages(self._client.get_domain_names)))
+    def list_all(self) -> tuple[Domain, ...]:
+        """All domain names of the account in this Region."""
+        return tuple(map(self._record_target, pages(self._client.get_domain_names)))
 
     def mappings(self, domain: str) -> tuple[FoundMapping, ...]:
-        """What the domain leads to; nothing where it is gone."""
+        """The domain's mappings; none if the domain does not exist."""
         try:
             found = tuple(
                 FoundMapping(domain, each.get("ApiMappingKey") or "", each["ApiId"], each["Stage"])
@@ -52,14 +52,14 @@ class Domains:
             return ()
         for each in found:
             if not each.key:
-                self.roots[domain] = (each.api, each.stage)
+                self.root_mappings[domain] = (each.api, each.stage)
         return found
 
-    def create(self, domain: Domain, own: Callable[[Domain], bool]) -> None:
-        """Makes the domain with its tags, and waits until it answers; one of ours is brought to what is
-        wanted. `own` tells whether a domain is ours.
+    def create(self, domain: Domain, is_own: Callable[[Domain], bool]) -> None:
+        """Creates the domain with its tags and waits until it is available; updates an existing domain of the
+        chat. `is_own` says whether a domain is the chat's.
 
-        Raises ChatError `domain_taken` or `domain_elsewhere` where the name is somebody else's.
+        Raises ChatError `domain_taken` or `domain_elsewhere` if the name belongs to another owner or account.
         """
         wanted: Any = {
             "DomainName": domain.name,
@@ -70,7 +70,7 @@ class Domains:
         try:
             with_retries(self._client.create_domain_name, **wanted)
         except ClientError as error:
-            if not exists(error):
+            if not reports_existing(error):
                 raise
             have = self._read(domain.name)
             if have is None:
@@ -79,7 +79,7 @@ class Domains:
                     hint="delete it there, or choose another name",
                     code="domain_elsewhere",
                 ) from error
-            if not own(have):
+            if not is_own(have):
                 raise ChatError(
                     f"the domain name {domain.name} is there already, and not this chat's",
                     hint="run `nwchatctl plan`: it says how to hand it over",
@@ -89,13 +89,13 @@ class Domains:
         self._wait(domain.name)
 
     def update(self, before: Domain, after: Domain) -> None:
-        """Changes what differs, and waits until the domain answers by it; an earlier wait that was given up
-        goes on where nothing else differs."""
+        """Updates what differs, and waits until the domain is available. If only the status differs, it
+        continues an earlier wait."""
         wanted: Any = {}
         if _configuration(before) != _configuration(after):
             wanted["DomainNameConfigurations"] = [_configuration(after)]
         if before.mutual_tls:
-            # "" takes it away (UpdateDomainName).
+            # "" removes it (UpdateDomainName).
             wanted["MutualTlsAuthentication"] = {"TruststoreUri": ""}
         if before.routing_mode != after.routing_mode:
             wanted["RoutingMode"] = after.routing_mode
@@ -106,15 +106,15 @@ class Domains:
             self._wait(after.name)
 
     def delete(self, domain: Domain) -> None:
-        """Removes the domain; gone already is fine."""
+        """Deletes the domain; a missing one is no error."""
         try:
             with_retries(self._client.delete_domain_name, DomainName=domain.name)
         except self._client.exceptions.NotFoundException:
             return
 
     def put_mapping(self, mapping: ApiMapping) -> None:
-        """Has the domain lead to the API and stage, whatever its root led to."""
-        found = self._mapping(mapping.name) or self._create_mapping(mapping)
+        """Maps the domain's root to the API and stage, whatever it was mapped to."""
+        found = self._find_mapping(mapping.name) or self._create_mapping(mapping)
         if (found["ApiId"], found["Stage"]) != (mapping.api, mapping.stage):
             with_retries(
                 self._client.update_api_mapping,
@@ -123,13 +123,13 @@ class Domains:
                 ApiId=mapping.api,
                 Stage=mapping.stage,
             )
-        self.roots[mapping.name] = (mapping.api, mapping.stage)
+        self.root_mappings[mapping.name] = (mapping.api, mapping.stage)
 
     def delete_mapping(self, mapping: ApiMapping) -> None:
-        """Takes the mapping away; gone already is fine."""
-        self.roots.pop(mapping.name, None)
+        """Deletes the mapping; a missing one is no error."""
+        self.root_mappings.pop(mapping.name, None)
         try:
-            found = self._mapping(mapping.name)
+            found = self._find_mapping(mapping.name)
             if found is not None:
                 with_retries(
                     self._client.delete_api_mapping,
@@ -144,23 +144,23 @@ class Domains:
         try:
             return with_retries(self._client.create_api_mapping, **wanted)
         except ClientError as error:
-            # By an attempt whose answer was lost.
-            found = self._mapping(mapping.name) if exists(error) else None
+            # An attempt whose response was lost has created it.
+            found = self._find_mapping(mapping.name) if reports_existing(error) else None
             if found is None:
                 raise
             return found
 
-    def _mapping(self, domain: str) -> Any:
+    def _find_mapping(self, domain: str) -> Any:
         found = pages(self._client.get_api_mappings, DomainName=domain)
         return next((each for each in found if not each.get("ApiMappingKey")), None)
 
     def _read(self, name: str) -> Domain | None:
         try:
-            return self._known(with_retries(self._client.get_domain_name, DomainName=name))
+            return self._record_target(with_retries(self._client.get_domain_name, DomainName=name))
         except self._client.exceptions.NotFoundException:
             return None
 
-    def _known(self, found: Any) -> Domain:
+    def _record_target(self, found: Any) -> Domain:
         domain = _domain(found)
         self.targets[domain.name] = (domain.target, domain.target_zone)
         return domain
@@ -168,7 +168,7 @@ class Domains:
     def _wait(self, name: str) -> None:
         def available() -> bool:
             found = self._read(name)
-            if found is not None and found.status in _STUCK:
+            if found is not None and found.status in _BLOCKED_STATES:
                 why = f" ({found.status_message})" if found.status_message else ""
                 raise ChatError(
                     f"API Gateway holds the domain name {name} back: {found.status}{why}",

@@ -1,7 +1,7 @@
 """The history API, an HTTP API with its integration, routes and stage, as API Gateway v2 spells them.
 
-One resource of ours is several of AWS's. A change looks at what is there and takes one step after another
-to what is wanted, so that it can be stopped after any of them and sent again.
+It is one resource of the model and several of AWS's. A change reads what exists and then updates part by
+part, so that it can be interrupted after any part and repeated.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.apigateway.common import every_api, pages, retag
+from nwchatctl.aws.apigateway.common import list_apis, pages, retag
 from nwchatctl.aws.apigateway.http_api_parts import (
-    OURS,
-    Inside,
+    INTEGRATION_DESCRIPTION,
+    HttpApiParts,
     api_settings,
     cors,
     resource,
@@ -22,7 +22,7 @@ from nwchatctl.aws.apigateway.http_api_parts import (
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.aws.core.tags import from_mapping
-from nwchatctl.deploy.duplicate_apis import own
+from nwchatctl.deploy.duplicate_apis import own_api_id
 from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.string_map import StringMap, has_tags
 
@@ -31,68 +31,68 @@ if TYPE_CHECKING:
 
 
 class HttpApi:
-    """Reads and changes the history API. `id` and `leftovers` are filled by reading and by making.
+    """Reads and changes the history API. `id` and `duplicates` are set by reads and creates.
 
-    `single` gives a client that sends each call once, for what AWS makes as often as it is asked to.
+    `make_no_retry_client` returns a client that sends each call once, for creates that AWS would repeat.
     """
 
     def __init__(
         self,
         client: ApiGatewayV2Client,
         arn_prefix: str,
-        single: Callable[[], ApiGatewayV2Client] | None = None,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client] | None = None,
     ) -> None:
         self._client = client
-        self._single = single or (lambda: client)
+        self._make_no_retry_client = make_no_retry_client or (lambda: client)
         # `arn:aws:apigateway:us-east-2::/apis/`
         self._arn_prefix = arn_prefix
         self.id = ""
-        self.leftovers: set[str] = set()
-        """Bare HTTP APIs of ours that nothing uses; each is its own name."""
+        self.duplicates: set[str] = set()
+        """Ids of the chat's empty, unused HTTP APIs; such an API's name is its id."""
 
     def find(self, name: str, tags: Mapping[str, str]) -> str:
-        """The id of the HTTP API that carries `tags`; "" where there is none. Raises ChatError
-        `api_ambiguous`."""
-        self._of_chat(name, tags)
+        """The id of the HTTP API with `tags`; "" if there is none. Raises ChatError `api_ambiguous`."""
+        self._find_own(name, tags)
         return self.id
 
-    def _of_chat(self, name: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    def _find_own(self, name: str, tags: Mapping[str, str]) -> dict[str, Any]:
         found = self._tagged(tags)
-        shown = {api_id: each["Name"] for api_id, each in found.items()}
-        self.id = own(shown, name, self._bare, tags.get("nwchat:chat", ""))
-        self.leftovers = found.keys() - {self.id}
+        display_names = {api_id: each["Name"] for api_id, each in found.items()}
+        self.id = own_api_id(display_names, name, self._is_empty, tags.get("nwchat:chat", ""))
+        self.duplicates = found.keys() - {self.id}
         return found
 
     def _tagged(self, tags: Mapping[str, str]) -> dict[str, Any]:
-        """The HTTP APIs that carry `tags` by their ids, oldest first."""
+        """The HTTP APIs with `tags` by their ids, oldest first."""
         return {
             each["ApiId"]: each
-            for each in every_api(self._client)
+            for each in list_apis(self._client)
             if each.get("ProtocolType") == "HTTP" and has_tags(from_mapping(each.get("Tags", {})), tags)
         }
 
     def read(self, name: str, tags: Mapping[str, str], start: StartRead = run_inline) -> list[HistoryApi]:
-        """The chat's own, called `name`, and what is left over of making it. Raises as `find`."""
-        found = self._of_chat(name, tags)
-        waiting = {api_id: start(self._inside, api_id, start) for api_id in found}
+        """The chat's own API, named `name`, and its empty duplicates. Raises the errors of `find`."""
+        found = self._find_own(name, tags)
+        part_reads = {api_id: start(self._read_parts, api_id, start) for api_id in found}
         return [
-            resource(name if api_id == self.id else api_id, found[api_id], inside())
-            for api_id, inside in waiting.items()
+            resource(name if api_id == self.id else api_id, found[api_id], parts())
+            for api_id, parts in part_reads.items()
         ]
 
-    def _inside(self, api_id: str, start: StartRead = run_inline) -> Inside:
-        return Inside(*(read() for read in [start(list, each) for each in self._all_in(api_id)]))
+    def _read_parts(self, api_id: str, start: StartRead = run_inline) -> HttpApiParts:
+        return HttpApiParts(*(read() for read in [start(list, each) for each in self._list_parts(api_id)]))
 
-    def _bare(self, api_id: str) -> bool:
-        return not any(next(each, None) for each in self._all_in(api_id))
+    def _is_empty(self, api_id: str) -> bool:
+        return not any(next(each, None) for each in self._list_parts(api_id))
 
-    def _all_in(self, api_id: str) -> list[Iterator[Any]]:
+    def _list_parts(self, api_id: str) -> list[Iterator[Any]]:
         client = self._client
         reads = (client.get_integrations, client.get_routes, client.get_stages)
         return [pages(each, ApiId=api_id) for each in reads]
 
     def create(self, api: HistoryApi) -> None:
-        """Makes the API with its tags and then what is in it: a deploy killed right after finds it again."""
+        """Creates the API with its tags and then its parts: a later deploy finds it by the tags if this one
+        is killed."""
         wanted: Any = {
             "Name": api.display_name,
             "ProtocolType": "HTTP",
@@ -100,22 +100,22 @@ class HttpApi:
             "Tags": dict(api.tags),
             **({"CorsConfiguration": cors(api)} if api.cors_origins else {}),
         }
-        self.id, made = create_once(
-            lambda: self._single().create_api(**wanted)["ApiId"],
+        self.id, created = create_once(
+            lambda: self._make_no_retry_client().create_api(**wanted)["ApiId"],
             lambda: next(iter(self._tagged(wanted["Tags"])), None),
         )
-        if made:
-            self._fill(api, Inside([], [], []))
+        if created:
+            self._put_parts(api, HttpApiParts([], [], []))
         else:
             self.update(api)
 
     def update(self, api: HistoryApi) -> None:
-        """Turns what is there into `api`; its id, and so its address, stays."""
+        """Updates the API and its parts to `api`; its id, and so its address, stays."""
         found = with_retries(self._client.get_api, ApiId=self.id)
-        inside = self._inside(self.id)
-        have = resource(api.name, found, inside)
+        parts = self._read_parts(self.id)
+        have = resource(api.name, found, parts)
         if have.cors_origins and not api.cors_origins:
-            self._gone(self._client.delete_cors_configuration)
+            self._delete_if_exists(self._client.delete_cors_configuration)
         if api_settings(have) != api_settings(api):
             wanted: Any = {
                 "Name": api.display_name,
@@ -124,34 +124,35 @@ class HttpApi:
             }
             with_retries(self._client.update_api, ApiId=self.id, **wanted)
         self._retag(self.id, have.tags, api.tags)
-        self._fill(api, inside)
+        self._put_parts(api, parts)
 
     def delete(self, api: HistoryApi) -> None:
-        """Removes the API with all that is in it, or a leftover; gone already is fine."""
-        leftover = api.name in self.leftovers
-        self._gone(self._client.delete_api, **({"ApiId": api.name} if leftover else {}))
-        if not leftover:
+        """Deletes the API with all its parts, or a duplicate; a missing one is no error."""
+        is_duplicate = api.name in self.duplicates
+        self._delete_if_exists(self._client.delete_api, **({"ApiId": api.name} if is_duplicate else {}))
+        if not is_duplicate:
             self.id = ""
 
-    def _fill(self, api: HistoryApi, inside: Inside) -> None:
-        """The integration before the routes that lead to it, and the stage last: it deploys what is there."""
-        integration = self._put_integration(api, inside.integration)
+    def _put_parts(self, api: HistoryApi, parts: HttpApiParts) -> None:
+        """Creates and updates the parts: the integration before its routes, and the stage last, because it
+        deploys the rest."""
+        integration = self._put_integration(api, parts.integration)
         for key, authorization in api.routes:
-            have = (each for each in inside.routes if each["RouteKey"] == key)
+            have = (each for each in parts.routes if each["RouteKey"] == key)
             self._put_route(key, authorization, integration, next(have, None) or {})
-        for each in inside.routes:
+        for each in parts.routes:
             if each["RouteKey"] not in dict(api.routes):
-                self._gone(self._client.delete_route, RouteId=each["RouteId"])
-        for each in inside.integrations:
+                self._delete_if_exists(self._client.delete_route, RouteId=each["RouteId"])
+        for each in parts.integrations:
             if each["IntegrationId"] != integration:
-                self._gone(self._client.delete_integration, IntegrationId=each["IntegrationId"])
-        for each in inside.stages:
+                self._delete_if_exists(self._client.delete_integration, IntegrationId=each["IntegrationId"])
+        for each in parts.stages:
             if each["StageName"] != api.stage:
-                self._gone(self._client.delete_stage, StageName=each["StageName"])
-        self._put_stage(api, inside.stage(api.stage))
+                self._delete_if_exists(self._client.delete_stage, StageName=each["StageName"])
+        self._put_stage(api, parts.stage(api.stage))
 
     def _put_integration(self, api: HistoryApi, have: Any) -> str:
-        """Makes or changes our integration; its id."""
+        """Creates or updates the chat's integration; returns its id."""
         wanted: dict[str, Any] = {
             "ApiId": self.id,
             "IntegrationType": "AWS_PROXY",
@@ -159,17 +160,17 @@ class HttpApi:
             "IntegrationMethod": "POST",
             "PayloadFormatVersion": api.payload_version,
             "TimeoutInMillis": api.timeout_ms,
-            "Description": OURS,
+            "Description": INTEGRATION_DESCRIPTION,
         }
-        known, made = have.get("IntegrationId", ""), False
-        if not known:
-            known, made = create_once(
-                lambda: self._single().create_integration(**wanted)["IntegrationId"],
-                lambda: self._inside(self.id).integration.get("IntegrationId"),
+        aws_id, created = have.get("IntegrationId", ""), False
+        if not aws_id:
+            aws_id, created = create_once(
+                lambda: self._make_no_retry_client().create_integration(**wanted)["IntegrationId"],
+                lambda: self._read_parts(self.id).integration.get("IntegrationId"),
             )
-        if not made and any(have.get(name) != value for name, value in wanted.items() if name != "ApiId"):
-            with_retries(self._client.update_integration, IntegrationId=known, **wanted)
-        return str(known)
+        if not created and any(have.get(name) != value for name, value in wanted.items() if name != "ApiId"):
+            with_retries(self._client.update_integration, IntegrationId=aws_id, **wanted)
+        return str(aws_id)
 
     def _put_route(self, key: str, authorization: str, integration: str, have: Any) -> None:
         wanted: dict[str, Any] = {
@@ -178,47 +179,47 @@ class HttpApi:
             "Target": f"integrations/{integration}",
             "AuthorizationType": authorization,
         }
-        known, made = have.get("RouteId", ""), False
-        if not known:
-            known, made = create_once(
-                lambda: self._single().create_route(**wanted)["RouteId"],
+        aws_id, created = have.get("RouteId", ""), False
+        if not aws_id:
+            aws_id, created = create_once(
+                lambda: self._make_no_retry_client().create_route(**wanted)["RouteId"],
                 lambda: next(
-                    (each["RouteId"] for each in self._inside(self.id).routes if each["RouteKey"] == key),
+                    (each["RouteId"] for each in self._read_parts(self.id).routes if each["RouteKey"] == key),
                     None,
                 ),
             )
-        if not made and any(have.get(name) != value for name, value in wanted.items() if name != "ApiId"):
-            with_retries(self._client.update_route, RouteId=known, **wanted)
+        if not created and any(have.get(name) != value for name, value in wanted.items() if name != "ApiId"):
+            with_retries(self._client.update_route, RouteId=aws_id, **wanted)
 
     def _put_stage(self, api: HistoryApi, have: Any) -> None:
         wanted: dict[str, Any] = {
             "ApiId": self.id,
             "StageName": api.stage,
             "AutoDeploy": api.auto_deploy,
-            # Always both: a stage given other settings without them has been seen to throttle at 0.
+            # Always both limits: a stage updated without them was seen to throttle at 0.
             "DefaultRouteSettings": {
                 "ThrottlingRateLimit": api.throttle_rate,
                 "ThrottlingBurstLimit": api.throttle_burst,
             },
         }
         if not have:
-            have, made = create_once(
-                lambda: self._single().create_stage(**wanted, Tags=dict(api.stage_tags)),
-                lambda: self._inside(self.id).stage(api.stage) or None,
+            have, created = create_once(
+                lambda: self._make_no_retry_client().create_stage(**wanted, Tags=dict(api.stage_tags)),
+                lambda: self._read_parts(self.id).stage(api.stage) or None,
             )
-            if made:
+            if created:
                 return
-        mine = {"StageName": api.stage}
+        stage = {"StageName": api.stage}
         for key in have.get("RouteSettings", {}):
-            self._gone(self._client.delete_route_settings, RouteKey=key, **mine)
+            self._delete_if_exists(self._client.delete_route_settings, RouteKey=key, **stage)
         if have.get("AccessLogSettings"):
-            self._gone(self._client.delete_access_log_settings, **mine)
+            self._delete_if_exists(self._client.delete_access_log_settings, **stage)
         if not have.get("AutoDeploy"):
-            # Whether switching it on deploys what was changed meanwhile is documented nowhere.
-            with_retries(self._client.create_deployment, ApiId=self.id, **mine)
+            # It is undocumented whether switching auto-deploy on deploys earlier changes.
+            with_retries(self._client.create_deployment, ApiId=self.id, **stage)
         if stage_settings(have) != stage_settings(wanted):
             wanted["DefaultRouteSettings"]["DetailedMetricsEnabled"] = False
-            # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
+            # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
             unset = dict.fromkeys(dict(variables(have)), "")
             if unset:
                 wanted["StageVariables"] = unset
@@ -228,8 +229,8 @@ class HttpApi:
     def _retag(self, part: str, before: StringMap, after: StringMap) -> None:
         retag(self._client, self._arn_prefix + part, before, after)
 
-    def _gone(self, call: Callable[..., Any], **wanted: Any) -> None:
+    def _delete_if_exists(self, call: Callable[..., Any], **parameters: Any) -> None:
         try:
-            with_retries(call, **{"ApiId": self.id, **wanted})
+            with_retries(call, **{"ApiId": self.id, **parameters})
         except self._client.exceptions.NotFoundException:
             return

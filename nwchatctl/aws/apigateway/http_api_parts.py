@@ -1,4 +1,4 @@
-"""The parts of an HTTP API as AWS has them, and the one resource that they are to us."""
+"""The parts of an HTTP API as AWS returns them, and their conversion to one resource of the model."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nwchatctl.deploy.desired.history_api import STAGE
 from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 
-OURS = "nwchatctl:history"
-"""The description of our integration, which has no name on AWS."""
+INTEGRATION_DESCRIPTION = "nwchatctl:history"
+"""The description of the chat's integration, which has no name on AWS."""
 
-_BENT = ("CredentialsArn", "RequestParameters", "ResponseParameters", "TlsConfig")
-"""What makes an integration another than we would make. One that has any of it is replaced: how each is
-taken away again is documented nowhere."""
+_FOREIGN_SETTINGS = ("CredentialsArn", "RequestParameters", "ResponseParameters", "TlsConfig")
+"""Settings of an integration that the tool never sets. An integration with one of them is replaced: how to
+remove each is undocumented."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
-    """What is in an API, as AWS has it."""
+class HttpApiParts:
+    """The parts of an API, as AWS returns them."""
 
     integrations: list[Any]
     routes: list[Any]
@@ -28,34 +28,36 @@ class Inside:
 
     @property
     def integration(self) -> Any:
-        """Ours, {} where there is none. Of two (the answer to a first call was lost) the first."""
-        ours = (each for each in self.integrations if each.get("Description") == OURS)
-        return next((each for each in ours if not any(map(each.get, _BENT))), {})
+        """The chat's integration, {} if there is none. Of two (after a lost response) the first."""
+        ours = (each for each in self.integrations if each.get("Description") == INTEGRATION_DESCRIPTION)
+        return next((each for each in ours if not any(map(each.get, _FOREIGN_SETTINGS))), {})
 
     def stage(self, name: str) -> Any:
         return next((each for each in self.stages if each["StageName"] == name), {})
 
 
-def resource(name: str, found: Any, inside: Inside) -> HistoryApi:
-    """An API as AWS has it, as one of ours."""
-    cors, integration = found.get("CorsConfiguration", {}), inside.integration
-    stage = inside.stage(STAGE)
+def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
+    """The API as a resource of the model."""
+    cors, integration = found.get("CorsConfiguration", {}), parts.integration
+    stage = parts.stage(STAGE)
     settings = stage.get("DefaultRouteSettings", {})
-    strange = [each for each in inside.integrations if each is not integration]
+    extra_integrations = [each for each in parts.integrations if each is not integration]
     return HistoryApi(
         name=name,
         display_name=found["Name"],
         default_endpoint=not found.get("DisableExecuteApiEndpoint", False),
-        cors_origins=_listed(cors, "AllowOrigins"),
-        cors_methods=_listed(cors, "AllowMethods"),
+        cors_origins=_sorted_texts(cors, "AllowOrigins"),
+        cors_methods=_sorted_texts(cors, "AllowMethods"),
         cors_headers=tuple(sorted(map(str.lower, cors.get("AllowHeaders", [])))),
-        cors_exposed=_listed(cors, "ExposeHeaders"),
+        cors_exposed=_sorted_texts(cors, "ExposeHeaders"),
         cors_credentials=cors.get("AllowCredentials", False),
         cors_max_age=cors.get("MaxAge", 0),
         uri=integration.get("IntegrationUri", ""),
         payload_version=integration.get("PayloadFormatVersion", ""),
         timeout_ms=integration.get("TimeoutInMillis", 0),
-        routes=string_map({each["RouteKey"]: _leads(each, integration) for each in inside.routes}),
+        routes=string_map(
+            {each["RouteKey"]: _route_authorization(each, integration) for each in parts.routes}
+        ),
         stage=stage.get("StageName", ""),
         auto_deploy=stage.get("AutoDeploy", False),
         throttle_rate=float(settings.get("ThrottlingRateLimit", 0)),
@@ -65,16 +67,16 @@ def resource(name: str, found: Any, inside: Inside) -> HistoryApi:
         access_log=stage.get("AccessLogSettings", {}).get("DestinationArn", ""),
         detailed_metrics=settings.get("DetailedMetricsEnabled", False),
         extra=(
-            *sorted(f"integration {each['IntegrationId']}" for each in strange),
-            *sorted(f"stage {each['StageName']}" for each in inside.stages if each is not stage),
+            *sorted(f"integration {each['IntegrationId']}" for each in extra_integrations),
+            *sorted(f"stage {each['StageName']}" for each in parts.stages if each is not stage),
         ),
         tags=from_mapping(found.get("Tags", {})),
         stage_tags=from_mapping(stage.get("Tags", {})),
     )
 
 
-def _leads(route: Any, integration: Any) -> str:
-    """A route's authorization, and where it leads unless that is our integration."""
+def _route_authorization(route: Any, integration: Any) -> str:
+    """A route's authorization, and its target if that is not the chat's integration."""
     authorization = str(route.get("AuthorizationType", "NONE"))
     target = route.get("Target", "").removeprefix("integrations/")
     return authorization if target == integration.get("IntegrationId") else f"{authorization} to {target}"
@@ -88,12 +90,12 @@ def cors(api: HistoryApi, have: HistoryApi | None = None) -> dict[str, Any]:
         "AllowCredentials": api.cors_credentials,
         "MaxAge": api.cors_max_age,
     }
-    # Outright: whether what is left out stays as it was is documented nowhere.
+    # Explicit: it is undocumented whether a setting that is left out stays.
     return {**cors, "ExposeHeaders": list(api.cors_exposed)} if have and have.cors_exposed else cors
 
 
 def api_settings(api: HistoryApi) -> tuple[object, ...]:
-    """What UpdateApi sets."""
+    """The settings of UpdateApi."""
     return (
         *(api.display_name, api.default_endpoint, api.cors_origins, api.cors_methods, api.cors_headers),
         *(api.cors_exposed, api.cors_credentials, api.cors_max_age),
@@ -101,7 +103,7 @@ def api_settings(api: HistoryApi) -> tuple[object, ...]:
 
 
 def stage_settings(stage: Any) -> tuple[object, ...]:
-    """What UpdateStage sets."""
+    """The settings of UpdateStage."""
     settings = stage.get("DefaultRouteSettings", {})
     limits = (settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit"))
     metrics = settings.get("DetailedMetricsEnabled", False)
@@ -112,5 +114,5 @@ def variables(stage: Any) -> StringMap:
     return string_map({name: text for name, text in stage.get("StageVariables", {}).items() if text})
 
 
-def _listed(found: Any, name: str) -> tuple[str, ...]:
+def _sorted_texts(found: Any, name: str) -> tuple[str, ...]:
     return tuple(sorted(found.get(name, [])))

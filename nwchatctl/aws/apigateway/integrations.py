@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nwchatctl.aws.apigateway.api_client import NAMED, ApiClient, name_in
+from nwchatctl.aws.apigateway.api_client import NAME_PREFIX, ApiClient, name_in
 from nwchatctl.aws.apigateway.responses import TEMPLATE
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import create_once, with_retries
@@ -20,7 +20,7 @@ class Integrations:
         self._ids = api.ids
 
     def read(self, start: StartRead = run_inline) -> list[Integration]:
-        """All integrations; one that does not bear a name of ours goes by its id."""
+        """All integrations; one without a name of the tool's is named by its id."""
         items = self._api.items(self._client.get_integrations)
         mocks = [each["IntegrationId"] for each in items if each.get("IntegrationType") == "MOCK"]
         templates = {each: start(self._api.responses.template, each) for each in mocks}
@@ -29,7 +29,7 @@ class Integrations:
         for each in items:
             name = name_in(each.get("Description", "")) or each["IntegrationId"]
             if name in self._ids.integrations:
-                # Made twice (a call whose answer was lost): the second is not wanted.
+                # A duplicate after a lost response: it is not wanted.
                 name = each["IntegrationId"]
             self._ids.integrations[name] = each["IntegrationId"]
             mock = each.get("IntegrationType") == "MOCK"
@@ -46,11 +46,11 @@ class Integrations:
         return found
 
     def put(self, integration: Integration) -> None:
-        """Makes or changes the integration, and a MOCK's response with it."""
+        """Creates or updates the integration, and the response of a MOCK."""
         wanted: dict[str, Any] = {
             "ApiId": self._ids.api,
             "IntegrationType": integration.type,
-            "Description": NAMED + integration.name,
+            "Description": NAME_PREFIX + integration.name,
             "TimeoutInMillis": integration.timeout_ms,
         }
         if integration.uri:
@@ -60,19 +60,21 @@ class Integrations:
                 "RequestTemplates": {TEMPLATE: integration.request_template},
                 "TemplateSelectionExpression": TEMPLATE,
             }
-        known, made = self._ids.integrations.get(integration.name, ""), False
-        if not known:
-            known, made = create_once(
-                lambda: self._api.single.create_integration(**wanted)["IntegrationId"],
-                lambda: self._api.described(self._client.get_integrations, "IntegrationId", integration.name),
+        aws_id, created = self._ids.integrations.get(integration.name, ""), False
+        if not aws_id:
+            aws_id, created = create_once(
+                lambda: self._api.no_retry_client.create_integration(**wanted)["IntegrationId"],
+                lambda: self._api.find_by_name(
+                    self._client.get_integrations, "IntegrationId", integration.name
+                ),
             )
-            self._ids.integrations[integration.name] = known
-        if not made:
-            with_retries(self._client.update_integration, IntegrationId=known, **wanted)
+            self._ids.integrations[integration.name] = aws_id
+        if not created:
+            with_retries(self._client.update_integration, IntegrationId=aws_id, **wanted)
         if integration.response_template:
-            self._api.responses.put_template(known, integration.response_template)
+            self._api.responses.put_template(aws_id, integration.response_template)
 
     def delete(self, integration: Integration) -> None:
-        """Removes the integration; gone already is fine."""
-        known = self._ids.integrations.pop(integration.name)
-        self._api.delete_if_exists(self._client.delete_integration, ApiId=self._ids.api, IntegrationId=known)
+        """Deletes the integration; a missing one is no error."""
+        aws_id = self._ids.integrations.pop(integration.name)
+        self._api.delete_if_exists(self._client.delete_integration, ApiId=self._ids.api, IntegrationId=aws_id)

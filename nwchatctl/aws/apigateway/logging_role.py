@@ -1,6 +1,6 @@
-"""The one setting of the whole account that a chat may need: the role that API Gateway logs with.
+"""The account-wide role that API Gateway writes logs with.
 
-It is API Gateway's v1 API that has it, for APIs of both versions, once for each Region.
+It is set through API Gateway's v1 API, for APIs of both versions, once per Region.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ if TYPE_CHECKING:
 
 
 class LoggingRole:
-    """Reads and sets the account's logging role at `where`. Each call is safe to repeat."""
+    """Reads and sets the account's logging role at `location`. Each call is safe to repeat."""
 
-    def __init__(self, gateway: APIGatewayClient, iam: IAMClient, where: Location) -> None:
+    def __init__(self, gateway: APIGatewayClient, iam: IAMClient, location: Location) -> None:
         self._gateway = gateway
         self._iam = iam
-        self._policy = role_policy(where.partition)
-        self.own_role = where.role_arn(ROLE)
-        """The ARN of the role that `set_logging_role` makes."""
+        self._policy = role_policy(location.partition)
+        self.own_role = location.role_arn(ROLE)
+        """The ARN of the role that `set_logging_role` creates."""
 
     def logging_role(self) -> str:
-        """The ARN of the role that API Gateway logs with, "" where there is none."""
+        """The ARN of the current logging role, "" if there is none."""
         return self._gateway.get_account().get("cloudwatchRoleArn") or ""
 
     def has_own_role(self) -> bool:
-        """Whether that role is the one that we make; False where AWS does not say."""
+        """Whether the current role is the one that the tool creates; False if it cannot be read."""
         try:
             return self.logging_role() == self.own_role
         except (ClientError, BotoCoreError):
             return False
 
     def set_logging_role(self) -> None:
-        """Makes our role, where it is not there as it should be, and sets it.
+        """Creates the tool's role if it is missing or differs, and sets it.
 
-        API Gateway tries the role, which IAM may show it some seconds later, and takes one change in 20 s.
-        Raises ChatError `not_ours` where somebody else's role bears the name.
+        API Gateway tests the role, which may become visible some seconds later, and accepts one change in 20
+        s. Raises ChatError `not_ours` if another role has the name.
         """
-        self._make_role()
+        self._ensure_role()
         with_retries(
             self._gateway.update_account,
             patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": self.own_role}],
         )
 
-    def _make_role(self) -> None:
+    def _ensure_role(self) -> None:
         role = Roles(self._iam).read(ROLE)
         if role is None:
-            # Another chat's deploy may be at the same.
+            # Another chat's deploy may create it at the same time.
             with suppress(self._iam.exceptions.EntityAlreadyExistsException):
                 with_retries(
                     self._iam.create_role,

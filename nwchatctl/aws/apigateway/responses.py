@@ -1,4 +1,5 @@
-"""What a WebSocket API answers by itself: route responses, and integration responses with their templates."""
+"""The responses that a WebSocket API gives without a function: route responses, and integration responses
+with their templates."""
 
 from __future__ import annotations
 
@@ -18,35 +19,36 @@ TEMPLATE = "200"
 
 
 class Responses:
-    """Reads and changes the responses of the API `api_id`; `single` gives a client that sends calls once."""
+    """Reads and changes the responses of the API `api_id`. `make_no_retry_client` returns a client that sends
+    each call once."""
 
     def __init__(
-        self, client: ApiGatewayV2Client, single: Callable[[], ApiGatewayV2Client], api_id: str
+        self, client: ApiGatewayV2Client, make_no_retry_client: Callable[[], ApiGatewayV2Client], api_id: str
     ) -> None:
         self._client = client
-        self._single = single
+        self._make_no_retry_client = make_no_retry_client
         self._api_id = api_id
 
-    def of_route(self, route: str) -> str | None:
-        """The id of a route's response, or None where it has none."""
+    def route_response_id(self, route: str) -> str | None:
+        """The id of a route's response; None if it has none."""
         found = pages(self._client.get_route_responses, ApiId=self._api_id, RouteId=route)
         return next((each["RouteResponseId"] for each in found if each["RouteResponseKey"] == DEFAULT), None)
 
-    def answer(self, route: str) -> None:
-        """Gives a response to a route that has none."""
+    def create_route_response(self, route: str) -> None:
+        """Creates the response of a route that has none."""
         wanted: Any = {"ApiId": self._api_id, "RouteId": route, "RouteResponseKey": DEFAULT}
         create_once(
-            lambda: self._single().create_route_response(**wanted)["RouteResponseId"],
-            lambda: self.of_route(route),
+            lambda: self._make_no_retry_client().create_route_response(**wanted)["RouteResponseId"],
+            lambda: self.route_response_id(route),
         )
 
     def template(self, integration: str) -> str:
-        """What a MOCK integration answers, "" where nothing is set."""
-        found = self._of_integration(integration)
+        """The response template of a MOCK integration, "" if none is set."""
+        found = self._integration_response(integration)
         return str(found.get("ResponseTemplates", {}).get(TEMPLATE, "")) if found else ""
 
     def put_template(self, integration: str, template: str) -> None:
-        """Has a MOCK integration answer `template`."""
+        """Sets the response template of a MOCK integration."""
         wanted: dict[str, Any] = {
             "ApiId": self._api_id,
             "IntegrationId": integration,
@@ -54,16 +56,18 @@ class Responses:
             "ResponseTemplates": {TEMPLATE: template},
             "TemplateSelectionExpression": TEMPLATE,
         }
-        found = self._of_integration(integration)
+        found = self._integration_response(integration)
         if found is None:
             found, _ = create_once(
-                lambda: self._single().create_integration_response(**wanted),
-                lambda: self._of_integration(integration),
+                lambda: self._make_no_retry_client().create_integration_response(**wanted),
+                lambda: self._integration_response(integration),
             )
         if found.get("ResponseTemplates", wanted["ResponseTemplates"]) != wanted["ResponseTemplates"]:
-            known = found["IntegrationResponseId"]
-            with_retries(self._client.update_integration_response, IntegrationResponseId=known, **wanted)
+            response_id = found["IntegrationResponseId"]
+            with_retries(
+                self._client.update_integration_response, IntegrationResponseId=response_id, **wanted
+            )
 
-    def _of_integration(self, integration: str) -> Any:
+    def _integration_response(self, integration: str) -> Any:
         found = pages(self._client.get_integration_responses, ApiId=self._api_id, IntegrationId=integration)
         return next((each for each in found if each.get("IntegrationResponseKey") == DEFAULT), None)

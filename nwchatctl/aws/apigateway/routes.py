@@ -21,27 +21,28 @@ class Routes:
         self._ids = api.ids
 
     def fetch(self, start: StartRead) -> list[tuple[Any, bool]]:
-        """All routes as AWS has them, each with whether it answers."""
+        """All routes as AWS returns them, each with whether it has a response."""
         items = self._api.items(self._client.get_routes)
         responses = {
-            each["RouteId"]: start(self._api.responses.of_route, each["RouteId"])
+            each["RouteId"]: start(self._api.responses.route_response_id, each["RouteId"])
             for each in items
             if each.get("RouteResponseSelectionExpression") == DEFAULT
         }
         answering = {route for route, response in responses.items() if response() is not None}
         return [(each, each["RouteId"] in answering) for each in items]
 
-    def named(self, items: list[tuple[Any, bool]]) -> list[Route]:
-        """What was fetched, by the names of the integrations and authorizers that were read before."""
-        names = {identity: name for name, identity in self._ids.integrations.items()}
-        asked = {identity: name for name, identity in self._ids.authorizers.items()}
+    def with_names(self, items: list[tuple[Any, bool]]) -> list[Route]:
+        """The fetched routes as model data, with the names of integrations and authorizers that were read
+        before."""
+        names = {aws_id: name for name, aws_id in self._ids.integrations.items()}
+        authorizer_names = {aws_id: name for name, aws_id in self._ids.authorizers.items()}
         found = []
-        self._ids.guarded.clear()
+        self._ids.routes_with_authorizer.clear()
         for each, answers in items:
             self._ids.routes[each["RouteKey"]] = each["RouteId"]
             authorizer = each.get("AuthorizerId", "")
             if authorizer:
-                self._ids.guarded.add(each["RouteKey"])
+                self._ids.routes_with_authorizer.add(each["RouteKey"])
             authorization = each.get("AuthorizationType", "NONE")
             target = each.get("Target", "").removeprefix("integrations/")
             found.append(
@@ -51,13 +52,15 @@ class Routes:
                     authorization=authorization,
                     api_key_required=each.get("ApiKeyRequired", False),
                     answers=answers,
-                    authorizer=asked.get(authorizer, authorizer) if authorization == "CUSTOM" else "",
+                    authorizer=authorizer_names.get(authorizer, authorizer)
+                    if authorization == "CUSTOM"
+                    else "",
                 )
             )
         return found
 
     def put(self, route: Route) -> None:
-        """Makes or changes the route, and makes or removes its route response."""
+        """Creates or updates the route, and creates or deletes its response."""
         wanted: dict[str, Any] = {
             "ApiId": self._ids.api,
             "RouteKey": route.name,
@@ -69,31 +72,33 @@ class Routes:
             wanted["RouteResponseSelectionExpression"] = DEFAULT
         if route.authorizer:
             wanted["AuthorizerId"] = self._ids.authorizers[route.authorizer]
-        elif route.name in self._ids.guarded:
-            # Else the route may go on holding what is about to be deleted (so terraform-provider-aws).
+        elif route.name in self._ids.routes_with_authorizer:
+            # Otherwise the route may keep an authorizer that is about to be deleted (as
+            # terraform-provider-aws).
             wanted["AuthorizerId"] = ""
-        known, made = self._ids.routes.get(route.name, ""), False
-        if not known:
-            known, made = create_once(
-                lambda: self._api.single.create_route(**wanted)["RouteId"], lambda: self._route_id(route.name)
+        aws_id, created = self._ids.routes.get(route.name, ""), False
+        if not aws_id:
+            aws_id, created = create_once(
+                lambda: self._api.no_retry_client.create_route(**wanted)["RouteId"],
+                lambda: self._route_id(route.name),
             )
-            self._ids.routes[route.name] = known
-        if not made:
-            with_retries(self._client.update_route, RouteId=known, **wanted)
-        response = None if made else self._api.responses.of_route(known)
+            self._ids.routes[route.name] = aws_id
+        if not created:
+            with_retries(self._client.update_route, RouteId=aws_id, **wanted)
+        response = None if created else self._api.responses.route_response_id(aws_id)
         if route.answers and response is None:
-            self._api.responses.answer(known)
+            self._api.responses.create_route_response(aws_id)
         elif response is not None and not route.answers:
-            # Without a route response nothing is answered, whatever the expression selects.
-            of_route = {"ApiId": self._ids.api, "RouteId": known}
+            # Without a route response the client receives none, whatever the expression selects.
+            of_route = {"ApiId": self._ids.api, "RouteId": aws_id}
             self._api.delete_if_exists(
                 self._client.delete_route_response, **of_route, RouteResponseId=response
             )
 
     def delete(self, route: Route) -> None:
-        """Removes the route; gone already is fine."""
-        known = self._ids.routes.pop(route.name)
-        self._api.delete_if_exists(self._client.delete_route, ApiId=self._ids.api, RouteId=known)
+        """Deletes the route; a missing one is no error."""
+        aws_id = self._ids.routes.pop(route.name)
+        self._api.delete_if_exists(self._client.delete_route, ApiId=self._ids.api, RouteId=aws_id)
 
     def _route_id(self, name: str) -> str | None:
         found = pages(self._client.get_routes, ApiId=self._ids.api)

@@ -21,12 +21,12 @@ class Stages:
         self._ids = api.ids
 
     def read(self) -> list[Stage]:
-        """All stages, as `named`."""
-        return self.named(self._api.items(self._client.get_stages))
+        """All stages, as in `with_names`."""
+        return self.with_names(self._api.items(self._client.get_stages))
 
-    def named(self, items: list[Any]) -> list[Stage]:
-        """AWS's `items`, with the names of those deployments that were read or made before."""
-        names = {identity: name for name, identity in self._ids.deployments.items()}
+    def with_names(self, items: list[Any]) -> list[Stage]:
+        """AWS's `items` as model data, with the names of deployments that were read or created before."""
+        names = {aws_id: name for name, aws_id in self._ids.deployments.items()}
         found = []
         for each in items:
             settings = each.get("DefaultRouteSettings", {})
@@ -44,7 +44,7 @@ class Stages:
                         {key: text for key, text in each.get("StageVariables", {}).items() if text}
                     ),
                     tags=from_mapping(each.get("Tags", {})),
-                    # A log group's ARN is written with and without this end.
+                    # A log group's ARN is written with and without this suffix.
                     access_log=access.get("DestinationArn", "").removesuffix(":*"),
                     access_format=access.get("Format", ""),
                     execution_log=_execution_log(settings),
@@ -54,24 +54,26 @@ class Stages:
         return found
 
     def changed_at(self, name: str) -> int:
-        """When the stage, with the deployment that it serves, was last changed, in epoch ms."""
+        """When the stage, including its deployment, was last changed, in epoch ms."""
         found = self._client.get_stage(ApiId=self._ids.api, StageName=name)
         return round(found["LastUpdatedDate"].timestamp() * 1000)
 
     def create(self, stage: Stage) -> None:
-        """Makes the stage with its tags; one of its name that is there is brought to what is wanted."""
+        """Creates the stage with its tags; updates an existing stage with its name."""
         wanted = self._wanted(stage)
 
         def make() -> Stage:
-            self._api.single.create_stage(**wanted, Tags=dict(stage.tags))
+            self._api.no_retry_client.create_stage(**wanted, Tags=dict(stage.tags))
             return stage
 
-        found, made = create_once(make, lambda: next((e for e in self.read() if e.name == stage.name), None))
-        if not made:
+        found, created = create_once(
+            make, lambda: next((e for e in self.read() if e.name == stage.name), None)
+        )
+        if not created:
             self.update(found, stage)
 
     def update(self, before: Stage, after: Stage) -> None:
-        """Changes what differs, in one step for the deployment and the limits."""
+        """Updates what differs; deployment and limits in one call."""
         for route_key in before.route_settings:
             self._api.delete_if_exists(
                 self._client.delete_route_settings,
@@ -80,38 +82,38 @@ class Stages:
                 RouteKey=route_key,
             )
         if before.access_log and not after.access_log:
-            # UpdateStage has no way to say this (botocore's model: "To disable access logging…").
+            # UpdateStage cannot remove it (botocore's model: "To disable access logging…").
             self._api.delete_if_exists(
                 self._client.delete_access_log_settings, ApiId=self._ids.api, StageName=after.name
             )
         wanted = self._wanted(after)
         if before.execution_log or before.detailed_metrics:
-            # Outright: whether settings left out stay as they were is documented nowhere.
+            # Explicit: it is undocumented whether settings that are left out stay.
             off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
             wanted["DefaultRouteSettings"] |= off
-        # UpdateStage leaves what it is not given; "" takes a variable off (so terraform-provider-aws).
+        # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
         wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
         with_retries(self._client.update_stage, **wanted)
         self._api.retag(f"{self._ids.api}/stages/{after.name}", before.tags, after.tags)
 
     def delete(self, stage: Stage) -> None:
-        """Removes the stage and closes its sockets; gone already is fine."""
+        """Deletes the stage and closes its connections; a missing stage is no error."""
         self._api.delete_if_exists(self._client.delete_stage, ApiId=self._ids.api, StageName=stage.name)
 
     def _wanted(self, stage: Stage) -> dict[str, Any]:
-        access = {"DestinationArn": stage.access_log, "Format": stage.access_format}
+        access_log = {"DestinationArn": stage.access_log, "Format": stage.access_format}
         return {
             "ApiId": self._ids.api,
             "StageName": stage.name,
             "DeploymentId": self._ids.deployments[stage.deployment],
             "AutoDeploy": stage.auto_deploy,
-            # Always both: a stage given other settings without them has been seen to throttle at 0.
+            # Always both limits: a stage updated without them was seen to throttle at 0.
             "DefaultRouteSettings": {
                 "ThrottlingRateLimit": stage.throttle_rate,
                 "ThrottlingBurstLimit": stage.throttle_burst,
             },
             "StageVariables": dict(stage.variables),
-            **({"AccessLogSettings": access} if stage.access_log else {}),
+            **({"AccessLogSettings": access_log} if stage.access_log else {}),
         }
 
 

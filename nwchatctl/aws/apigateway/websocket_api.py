@@ -1,4 +1,4 @@
-"""The WebSocket API itself, and with all that is in it, as API Gateway v2 spells them."""
+"""The WebSocket API and all its parts, as API Gateway v2 spells them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.apigateway.authorizers import Authorizers
-from nwchatctl.aws.apigateway.common import every_api, pages
+from nwchatctl.aws.apigateway.common import list_apis, pages
 from nwchatctl.aws.apigateway.deployments import Deployments
 from nwchatctl.aws.apigateway.integrations import Integrations
 from nwchatctl.aws.apigateway.routes import Routes
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What is in an API."""
+class WebSocketApiParts:
+    """The parts of a WebSocket API."""
 
     integrations: list[Integration]
     routes: list[Route]
@@ -36,18 +36,18 @@ class Parts:
 
 
 class WebSocketApi:
-    """Reads and changes one WebSocket API. `ids` is filled by reading and by making.
+    """Reads and changes one WebSocket API. `ids` is filled by reads and creates.
 
-    `single` is as `InApi` has it; without it, `client` is such a one.
+    `make_no_retry_client` is as in `ApiClient`; without it, `client` must be such a client.
     """
 
     def __init__(
         self,
         client: ApiGatewayV2Client,
         arn_prefix: str,
-        single: Callable[[], ApiGatewayV2Client] | None = None,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client] | None = None,
     ) -> None:
-        self._api = ApiClient(client, arn_prefix, single or (lambda: client))
+        self._api = ApiClient(client, arn_prefix, make_no_retry_client or (lambda: client))
         self._client = client
         self.ids = self._api.ids
         self.integrations = Integrations(self._api)
@@ -58,10 +58,10 @@ class WebSocketApi:
     @property
     def authorizers(self) -> Authorizers:
         """The adapter of the API's authorizers."""
-        return Authorizers(self._client, self._api.make_single, self.ids.api, self.ids.authorizers)
+        return Authorizers(self._client, self._api.make_no_retry_client, self.ids.api, self.ids.authorizers)
 
-    def every(self, name: str) -> list[FoundApi]:
-        """All APIs of the account and region, oldest first; ours is `name`, whatever it is called there."""
+    def list_all(self, name: str) -> list[FoundApi]:
+        """All APIs of the account and Region, oldest first, each as an `Api` with the model name `name`."""
         return [
             FoundApi(
                 id=each["ApiId"],
@@ -74,22 +74,19 @@ class WebSocketApi:
                     tags=from_mapping(each.get("Tags", {})),
                 ),
             )
-            for each in every_api(self._client)
+            for each in list_apis(self._client)
         ]
 
     def find(self, name: str, tags: Mapping[str, str]) -> list[tuple[str, Api]]:
-        """The WebSocket APIs that carry `tags`, whatever they are called, with their ids; ours is `name`.
-
-        Oldest first.
-        """
+        """The WebSocket APIs with `tags`, as (id, API with the model name `name`), oldest first."""
         return [
             (each.id, each.api)
-            for each in self.every(name)
+            for each in self.list_all(name)
             if each.protocol == "WEBSOCKET" and has_tags(each.api.tags, tags)
         ]
 
     def exists(self, api_id: str) -> bool:
-        """Whether there is an API of that id, whosever."""
+        """Whether an API with that id exists, whoever owns it."""
         try:
             with_retries(self._client.get_api, ApiId=api_id)
         except self._client.exceptions.NotFoundException:
@@ -97,36 +94,37 @@ class WebSocketApi:
         return True
 
     def stage_names(self, api_id: str) -> list[str]:
-        """The stages of any API."""
+        """The names of the stages of any API."""
         return [each["StageName"] for each in pages(self._client.get_stages, ApiId=api_id)]
 
-    def bare(self, api_id: str) -> bool:
-        """Whether nothing was put into the API."""
+    def is_empty(self, api_id: str) -> bool:
+        """Whether the API has no routes, integrations and stages."""
         reads = (self._client.get_routes, self._client.get_integrations, self._client.get_stages)
         return not any(each for read in reads for each in pages(read, ApiId=api_id))
 
-    def read(self, start: StartRead = run_inline) -> Parts:
-        """All that is in the API, asked for at once.
+    def read(self, start: StartRead = run_inline) -> WebSocketApiParts:
+        """All parts of the API, read in parallel.
 
-        Routes name integrations, and stages deployments, by ids, which are put into names when all is there.
+        Routes name integrations, and stages deployments, by ids, which are replaced by names once all are
+        read.
         """
         integrations = start(self.integrations.read, start)
         authorizers = start(self.authorizers.read)
         routes = start(self.routes.fetch, start)
-        made = start(self._api.items, self._client.get_deployments)
-        serving = start(self._api.items, self._client.get_stages)
-        # Before the routes, which name them by their ids as well.
+        deployment_items = start(self._api.items, self._client.get_deployments)
+        stage_items = start(self._api.items, self._client.get_stages)
+        # Before the routes, which refer to authorizers by their ids.
         found = authorizers()
-        return Parts(
+        return WebSocketApiParts(
             integrations(),
-            self.routes.named(routes()),
-            self.deployments.named(made(), serving()),
-            self.stages.named(serving()),
+            self.routes.with_names(routes()),
+            self.deployments.with_names(deployment_items(), stage_items()),
+            self.stages.with_names(stage_items()),
             found,
         )
 
     def create_api(self, api: Api) -> None:
-        """Makes the API with its tags: a deploy killed right after finds it again by them."""
+        """Creates the API with its tags: a later deploy finds it by them if this one is killed."""
         wanted: Any = {
             "Name": api.display_name,
             "ProtocolType": "WEBSOCKET",
@@ -135,14 +133,14 @@ class WebSocketApi:
             "Tags": dict(api.tags),
         }
         self.ids.api, _ = create_once(
-            lambda: self._api.single.create_api(**wanted)["ApiId"],
+            lambda: self._api.no_retry_client.create_api(**wanted)["ApiId"],
             lambda: next(
                 (api_id for api_id, found in self.find(api.name, wanted["Tags"]) if found == api), None
             ),
         )
 
     def update_api(self, before: Api, after: Api) -> None:
-        """Changes what differs; the id, and so the address, stays."""
+        """Updates what differs; the id, and so the address, stays."""
         with_retries(
             self._client.update_api,
             ApiId=self.ids.api,
@@ -153,6 +151,6 @@ class WebSocketApi:
         self._api.retag(self.ids.api, before.tags, after.tags)
 
     def delete_api(self, api: Api) -> None:
-        """Removes the chat's API with all that is in it, or a leftover; gone already is fine."""
-        api_id = api.name if api.name in self.ids.leftovers else self.ids.api
+        """Deletes the chat's API with all its parts, or a duplicate; a missing API is no error."""
+        api_id = api.name if api.name in self.ids.duplicates else self.ids.api
         self._api.delete_if_exists(self._client.delete_api, ApiId=api_id)

@@ -1,4 +1,4 @@
-"""Where Lambda sends events of asynchronous invocations that failed, and how often it retries them."""
+"""The settings for asynchronous invocations: retries, and the destinations of failed events."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
 
 
 class AsyncInvokes:
-    """Reads and changes what becomes of events that a function's live alias fails on."""
+    """Reads and changes the settings of a function's live alias."""
 
     def __init__(self, client: LambdaClient) -> None:
         self._client = client
 
     def read(self, function: str) -> AsyncInvoke | None:
-        """As it is set; None where nothing is, or there is no function or alias."""
+        """The settings; None if there are none, or no function or alias."""
         try:
             found: Any = self._client.get_function_event_invoke_config(FunctionName=function, Qualifier=ALIAS)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        leads = found.get("DestinationConfig", {})
+        destinations = found.get("DestinationConfig", {})
         return AsyncInvoke(
             name=alias_name(function),
             function=function,
-            # What is not set is as Lambda does it by itself.
+            # The defaults are Lambda's own.
             retries=found.get("MaximumRetryAttempts", 2),
             max_age_seconds=found.get("MaximumEventAgeInSeconds", 21_600),
-            on_failure=leads.get("OnFailure", {}).get("Destination", ""),
-            on_success=leads.get("OnSuccess", {}).get("Destination", ""),
+            on_failure=destinations.get("OnFailure", {}).get("Destination", ""),
+            on_success=destinations.get("OnSuccess", {}).get("Destination", ""),
         )
 
     def put(self, wanted: AsyncInvoke) -> None:
-        """Sets it, whatever was set before."""
-        leads: Any = {
+        """Replaces the settings."""
+        destinations: Any = {
             name: {"Destination": arn} if arn else {}
             for name, arn in (("OnFailure", wanted.on_failure), ("OnSuccess", wanted.on_success))
         }
@@ -48,5 +48,5 @@ class AsyncInvokes:
             Qualifier=ALIAS,
             MaximumRetryAttempts=wanted.retries,
             MaximumEventAgeInSeconds=wanted.max_age_seconds,
-            DestinationConfig=leads,
+            DestinationConfig=destinations,
         )

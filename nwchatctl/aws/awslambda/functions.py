@@ -1,4 +1,4 @@
-"""Functions, their live aliases and who may invoke those, as Lambda spells them."""
+"""Functions, their live aliases and their permissions, as Lambda spells them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nwchatctl.aws.awslambda.package import Package
 from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
 from nwchatctl.aws.core.parallel import StartRead, run_inline
-from nwchatctl.aws.core.retry import exists, wait_until, with_retries
-from nwchatctl.aws.core.tags import changed, from_mapping
+from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
+from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import (
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 _WAIT_SECONDS = 120.0
 _SNAPSHOT_SECONDS = 900.0
-"""A version with a snapshot is ready when that is taken, some minutes later (Lambda SnapStart)."""
+"""A version with a snapshot is ready once the snapshot is taken, some minutes later (Lambda SnapStart)."""
 
 _LATEST = "$LATEST"
 _SNAPSHOTS = "PublishedVersions"
 
 
 class Functions:
-    """Reads and changes functions; `arns` maps a function's name to its ARN, a role's to its."""
+    """Reads and changes functions. `function_arn` and `role_arn` map a name to its ARN."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Functions:
         self._role_arn = role_arn
 
     def read(self, name: str, start: StartRead = run_inline) -> PublishedFunction | None:
-        """The function with its versions and aliases, or None where there is none."""
+        """The function with its versions and aliases; None if it does not exist."""
         try:
             pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
             configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
@@ -72,21 +72,23 @@ class Functions:
         return [each for page in pages for each in page["Aliases"]]
 
     def read_permissions(self, name: str) -> list[Permission]:
-        """The statements on the live alias that bear our prefix; others are somebody's own."""
+        """The permissions on the live alias that the tool created, by their prefix; others belong to the
+        operator."""
         try:
-            answer = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
+            response = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
         except self._client.exceptions.ResourceNotFoundException:
             return []
-        statements = json.loads(answer["Policy"]).get("Statement", [])
+        statements = json.loads(response["Policy"]).get("Statement", [])
         return [
             _permission(name, each) for each in statements if each.get("Sid", "").startswith(STATEMENT_PREFIX)
         ]
 
     def create(self, function: Function) -> None:
-        """Makes the function with its tags and waits until it is active; one of ours that is there is
-        brought to what is wanted.
+        """Creates the function with its tags and waits until it is active; updates an existing function of
+        the chat.
 
-        Raises ChatError `not_ours` for somebody else's, `timeout`, and `function_failed`.
+        Raises ChatError `not_ours` if the existing function is not the chat's, `timeout`, and
+        `function_failed`.
         """
         try:
             with_retries(
@@ -99,17 +101,17 @@ class Functions:
                 **self._settings(function),
             )
         except self._client.exceptions.ResourceConflictException as error:
-            self._settle(function.name)
+            self._wait_until_ready(function.name)
             update_existing(function, self._latest, self.update, error)
         else:
-            self._settle(function.name)
+            self._wait_until_ready(function.name)
 
     def _latest(self, name: str) -> Function | None:
         found = self.read(name)
         return found.latest if found else None
 
     def update(self, before: Function, after: Function) -> None:
-        """Changes what differs of $LATEST; the alias, and so the chat, moves in a change of its own."""
+        """Updates what differs in $LATEST; the alias, and so the chat, moves in a separate change."""
         if (before.code_sha256, before.architecture) != (after.code_sha256, after.architecture):
             with_retries(
                 self._client.update_function_code,
@@ -118,13 +120,13 @@ class Functions:
                 Architectures=[_literal(after.architecture)],
                 Publish=False,
             )
-            self._settle(after.name)
+            self._wait_until_ready(after.name)
         if self._settings(before) != self._settings(after):
             with_retries(
                 self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
             )
-            self._settle(after.name)
-        put, dropped = changed(before.tags, after.tags)
+            self._wait_until_ready(after.name)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
         if dropped:
@@ -133,55 +135,55 @@ class Functions:
             )
 
     def delete(self, function: Function) -> None:
-        """Removes the function with its versions, aliases and permissions; gone already is fine."""
+        """Deletes the function with its versions, aliases and permissions; a missing function is no error."""
         try:
             with_retries(self._client.delete_function, FunctionName=function.name)
         except self._client.exceptions.ResourceNotFoundException:
             return
 
     def move_alias(self, alias: Alias, number: int | None, api_id: str) -> None:
-        """Points the live alias at version `number`, and makes the alias where it is missing.
+        """Points the live alias at version `number`; creates the alias if it is missing.
 
-        Publishes $LATEST where `number` is None. Raises ChatError where $LATEST is not what `alias` runs.
+        Publishes $LATEST if `number` is None. Raises ChatError if $LATEST is not what `alias` runs.
         """
         if number is None:
             number = self._publish(alias, api_id)
         else:
-            # It may have been published by one that was killed while AWS was still making it.
-            self._settle(alias.function, str(number), _SNAPSHOT_SECONDS)
+            # A deploy that was killed may have published it moments ago.
+            self._wait_until_ready(alias.function, str(number), _SNAPSHOT_SECONDS)
         target: Any = {"FunctionName": alias.function, "Name": ALIAS, "FunctionVersion": str(number)}
-        # No weights: what somebody shifted by hand to another version comes back.
-        alone: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
+        # Without weights: traffic that was shifted by hand to another version returns.
+        no_weights: Any = {"RoutingConfig": {"AdditionalVersionWeights": {}}}
         try:
-            with_retries(self._client.update_alias, **target, **alone)
+            with_retries(self._client.update_alias, **target, **no_weights)
         except self._client.exceptions.ResourceNotFoundException:
             try:
                 with_retries(self._client.create_alias, **target)
             except self._client.exceptions.ResourceConflictException as error:
-                # Made all the same, by a call whose answer was lost.
-                if not exists(error):
+                # An attempt whose response was lost has created it.
+                if not reports_existing(error):
                     raise
-                with_retries(self._client.update_alias, **target, **alone)
+                with_retries(self._client.update_alias, **target, **no_weights)
 
     def _publish(self, alias: Alias, api_id: str) -> int:
-        """A new version, once it can be called: with a snapshot to be made that takes minutes.
+        """Publishes a version and waits until it can be invoked; with a snapshot that takes minutes.
 
-        PublishVersion gives the last version again when nothing changed since (Lambda API reference), so
-        a repeated call makes no second one.
+        PublishVersion returns the last version if nothing has changed since (Lambda API reference), so a
+        repeated call makes no second one.
         """
-        made = with_retries(self._client.publish_version, FunctionName=alias.function)
-        if version_fingerprint(_function(alias.function, made, ()), api_id) != alias.runs:
+        version = with_retries(self._client.publish_version, FunctionName=alias.function)
+        if version_fingerprint(_function(alias.function, version, ()), api_id) != alias.runs:
             raise ChatError(
                 f"function {alias.function} was changed by somebody else meanwhile",
                 hint="run the command again",
                 code="changed_meanwhile",
             )
-        if made.get("State") != "Active":
-            self._settle(alias.function, made["Version"], _SNAPSHOT_SECONDS)
-        return int(made["Version"])
+        if version.get("State") != "Active":
+            self._wait_until_ready(alias.function, version["Version"], _SNAPSHOT_SECONDS)
+        return int(version["Version"])
 
     def delete_version(self, version: Version) -> None:
-        """Removes one version; gone already is fine. AWS refuses one that an alias points at."""
+        """Deletes one version; a missing one is no error. AWS refuses a version that an alias points at."""
         try:
             with_retries(
                 self._client.delete_function, FunctionName=version.function, Qualifier=str(version.number)
@@ -189,18 +191,18 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def allow(self, permission: Permission) -> None:
-        """Adds the statement; one of the same id is replaced, as AWS cannot change one in place."""
+    def put_permission(self, permission: Permission) -> None:
+        """Adds the statement; replaces one with the same id, because AWS cannot update it."""
         try:
-            self._add(permission)
+            self._add_permission(permission)
         except self._client.exceptions.ResourceConflictException:
-            self.forbid(permission)
-            # In the way of what was just removed is only itself: its answer was lost, and it was sent again.
+            self.delete_permission(permission)
+            # After a lost response the repeated call conflicts with its own success.
             with suppress(self._client.exceptions.ResourceConflictException):
-                self._add(permission)
+                self._add_permission(permission)
 
-    def forbid(self, permission: Permission) -> None:
-        """Removes the statement; one that is gone already is fine."""
+    def delete_permission(self, permission: Permission) -> None:
+        """Deletes the statement; a missing one is no error."""
         try:
             with_retries(
                 self._client.remove_permission,
@@ -211,7 +213,7 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def _add(self, permission: Permission) -> None:
+    def _add_permission(self, permission: Permission) -> None:
         with_retries(
             self._client.add_permission,
             FunctionName=permission.function,
@@ -238,18 +240,18 @@ class Functions:
             "SnapStart": {"ApplyOn": _SNAPSHOTS if function.snap_start else "None"},
         }
 
-    def _settle(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
-        """Returns once the function, or one version of it, is neither being made nor being changed (Lambda:
+    def _wait_until_ready(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
+        """Waits until the function, or one version of it, is neither being created nor updated (Lambda:
         function states)."""
         what = f"function {name} is still being made or changed"
-        wait_until(lambda: self._settled(name, version), what, seconds)
+        wait_until(lambda: self._is_ready(name, version), what, seconds)
 
-    def _settled(self, name: str, version: str) -> bool:
+    def _is_ready(self, name: str, version: str) -> bool:
         wanted = {"Qualifier": version} if version else {}
         try:
             found: Any = self._client.get_function(FunctionName=name, **wanted)["Configuration"]
         except self._client.exceptions.ResourceNotFoundException:
-            # Made a moment ago, and not known to every host of Lambda's yet.
+            # A new function may not be visible everywhere yet.
             return False
         for state, why in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
             if found.get(state) == "Failed":

@@ -1,4 +1,4 @@
-"""Invoking the chat's functions: one with a test event, `fanout` with the segments of a broadcast."""
+"""Invokes the chat's functions: one with a test event, `fanout` with the segments of a broadcast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InvokeResult:
-    """What a function gave back. `error` is "" or `Handled`/`Unhandled`; `log` the last 4 KB of output."""
+    """A function's result. `error` is "" or `Handled`/`Unhandled`; `log` the last 4 KB of output."""
 
     payload: bytes
     error: str
@@ -26,23 +26,23 @@ class InvokeResult:
 
 
 def invoke(client: LambdaClient, function: str, event: bytes) -> InvokeResult:
-    """Runs the live version of `function` and waits for it; `event` is JSON, at most 6 MB.
+    """Invokes the live version of `function` and waits for it; `event` is JSON, at most 6 MB.
 
-    Raises Lambda's ResourceNotFoundException where there is no such function or no live alias.
+    Raises Lambda's ResourceNotFoundException if there is no such function or no live alias.
     """
-    answer = client.invoke(FunctionName=function, Qualifier=ALIAS, LogType="Tail", Payload=event)
+    response = client.invoke(FunctionName=function, Qualifier=ALIAS, LogType="Tail", Payload=event)
     return InvokeResult(
-        payload=answer["Payload"].read(),
-        error=answer.get("FunctionError", ""),
-        version=answer.get("ExecutedVersion", ""),
-        log=base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"),
+        payload=response["Payload"].read(),
+        error=response.get("FunctionError", ""),
+        version=response.get("ExecutedVersion", ""),
+        log=base64.b64decode(response.get("LogResult", "")).decode("utf-8", "replace"),
     )
 
 
 def require_function(client: LambdaClient, function: str) -> None:
-    """Raises Lambda's ResourceNotFoundException where there is no live `function`, and its other refusals.
+    """Raises Lambda's ResourceNotFoundException if there is no live `function`, and its other refusals.
 
-    To be asked before anything is sent: of a hundred segments, each would fail for the same reason.
+    Call it before segments are sent: otherwise each of a hundred segments would fail for the same reason.
     """
     client.invoke(FunctionName=alias_name(function), InvocationType="DryRun")
 
@@ -50,8 +50,9 @@ def require_function(client: LambdaClient, function: str) -> None:
 def invoke_segments(
     client: LambdaClient, function: str, segments: Sequence[Segment]
 ) -> list[FailedInvocation]:
-    """Invokes the live `function` once for each segment, asynchronously; gives back what Lambda did not take.
+    """Invokes the live `function` once for each segment, asynchronously; returns the segments that Lambda did
+    not accept.
 
-    `segments` are `nwchat.large_rooms.segments.cut`'s.
+    `segments` come from `nwchat.large_rooms.segments.cut`.
     """
     return Invoker(client, alias_name(function)).invoke_all(segments)

@@ -1,7 +1,7 @@
 """The functions' zip: the same bytes from the same sources, on any machine and at any time.
 
-PyJWT is in it beside our own, as Lambda's runtimes come without: its sources, and the licence that they may
-be copied under.
+It contains PyJWT beside the package `nwchat`, because Lambda's runtimes lack it: its sources, and its
+licence.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import nwchat
 from nwchatctl.errors import ChatError, Exit
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The first moment that a zip can name."""
+"""The earliest time that a zip entry can have."""
 
 PYJWT = "2.15.1"
-"""As pyproject.toml pins it. With another one the zip, and so the chat, would differ between machines."""
+"""As pinned in pyproject.toml. Another version would change the zip, and so the chat, between machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +34,36 @@ class Package:
     sha256: str
 
 
-def package() -> Package:
-    """The packages `nwchat`, as it is installed or checked out, and `jwt`.
+def build_package() -> Package:
+    """The package with `nwchat`, as it is installed or checked out, and `jwt`.
 
-    Raises ChatError `pyjwt_version`, exit 3, where that is not the pinned one.
+    Raises ChatError `pyjwt_version`, exit 3, if another version than the pinned one is installed.
     """
 
-    return zipped(Path(nwchat.__file__).parent, _pyjwt())
+    return zip_folder(Path(nwchat.__file__).parent, _pyjwt())
 
 
 def _sources(folder: Path) -> dict[str, bytes]:
-    """The Python sources of `folder` by their names in the zip, under its own name."""
+    """The Python sources of `folder`, by their names in the zip, which begin with the folder's name."""
     return {
         f"{folder.name}/{source.relative_to(folder).as_posix()}": source.read_bytes()
         for source in folder.rglob("*.py")
     }
 
 
-def zipped(folder: Path, further: Mapping[str, bytes] = MappingProxyType({})) -> Package:
-    """`folder` with its Python sources, under its own name, and `further` files by their names.
+def zip_folder(folder: Path, extra_files: Mapping[str, bytes] = MappingProxyType({})) -> Package:
+    """A zip of the Python sources of `folder` and of `extra_files` (content by name).
 
-    Stored, not deflated: zlib's output differs between its versions, and then two operators' machines
-    would each find the other's deploy to be drift.
+    Stored, not deflated: zlib's output differs between its versions, so that two operators' machines would
+    each see the other's deploy as drift.
     """
-    files = {**_sources(folder), **further}
+    files = {**_sources(folder), **extra_files}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o100644 << 16
-            # A checkout on Windows has other line ends.
+            # A checkout on Windows has other line endings.
             archive.writestr(entry, files[name].replace(b"\r\n", b"\n"))
     content = buffer.getvalue()
     return Package(content, base64.b64encode(hashlib.sha256(content).digest()).decode())
@@ -73,17 +73,17 @@ def _pyjwt() -> dict[str, bytes]:
     try:
         found = distribution("pyjwt")
     except PackageNotFoundError:
-        raise _other_pyjwt("missing") from None
+        raise _pyjwt_error("missing") from None
     if found.version != PYJWT:
-        raise _other_pyjwt(found.version)
+        raise _pyjwt_error(found.version)
     licences = [each for each in found.files or () if each.name == "LICENSE"]
     folder = Path(str(found.locate_file("jwt")))
     if not licences or not (folder / "__init__.py").is_file():
-        raise _other_pyjwt("installed in part")
+        raise _pyjwt_error("installed in part")
     return {**_sources(folder), "jwt/LICENSE": licences[0].read_binary()}
 
 
-def _other_pyjwt(what: str) -> ChatError:
+def _pyjwt_error(what: str) -> ChatError:
     return ChatError(
         f"the functions need PyJWT {PYJWT} in their zip, and here it is {what}",
         hint=f"pip install pyjwt=={PYJWT}",

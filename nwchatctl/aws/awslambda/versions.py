@@ -1,4 +1,4 @@
-"""A function as it was read: its unpublished state, its versions, and what its aliases point at."""
+"""A function as it was read: $LATEST, its versions, and the targets of its aliases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nwchatctl.deploy.model.string_map import StringMap, string_map
 
 @dataclass(frozen=True, slots=True)
 class AliasTarget:
-    """Where an alias of any name leads: a version's `number`, possibly "$LATEST"; `weights` as of `Alias`."""
+    """What an alias points at: a version's `number`, possibly "$LATEST"; `weights` as in `Alias`."""
 
     name: str
     number: str
@@ -22,14 +22,15 @@ class AliasTarget:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFunction:
-    """A function as it is: `latest` with its tags, published versions (without) by number, all aliases."""
+    """A function as it was read: `latest` with its tags, published versions (without tags) by number, all
+    aliases."""
 
     latest: Function
     versions: dict[int, Function]
     aliases: tuple[AliasTarget, ...]
 
-    def running(self, runs: str, api_id: str) -> int | None:
-        """The newest version with that fingerprint."""
+    def newest_version(self, runs: str, api_id: str) -> int | None:
+        """The newest version with the fingerprint `runs`; None if there is none."""
         same = (number for number, each in self.versions.items() if version_fingerprint(each, api_id) == runs)
         return max(same, default=None)
 
@@ -38,8 +39,8 @@ class PublishedFunction:
         name = self.latest.name
         runs = {str(number): version_fingerprint(each, api_id) for number, each in self.versions.items()}
         versions = (
-            Version(version_name(name, int(number)), name, int(number), print_, self._held_by(number))
-            for number, print_ in runs.items()
+            Version(version_name(name, int(number)), name, int(number), fingerprint, self._aliases_of(number))
+            for number, fingerprint in runs.items()
         )
         live = (
             Alias(alias_name(name), name, runs.get(each.number, each.number), each.weights)
@@ -48,7 +49,7 @@ class PublishedFunction:
         )
         return [self.latest, *versions, *live]
 
-    def _held_by(self, number: str) -> tuple[str, ...]:
+    def _aliases_of(self, number: str) -> tuple[str, ...]:
         return tuple(
             sorted(
                 each.name for each in self.aliases if number == each.number or number in dict(each.weights)

@@ -1,4 +1,4 @@
-"""As whom AWS takes our calls, and where they go."""
+"""The AWS identity in use, and its account and Region."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from nwchatctl.deploy.location import Location
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom AWS takes us for, and where. `name` is the user, or the role and its session."""
+    """The AWS identity in use. `name` is the user, or the role and its session."""
 
     location: Location
     name: str
 
 
-def caller(aws: Aws) -> Caller:
-    """The caller's name, account (asked of AWS), region and partition that `aws` leads to.
+def identify_caller(aws: Aws) -> Caller:
+    """The caller's name, account (from STS), Region and partition.
 
     Raises botocore's NoRegionError and credential errors.
     """
     if aws.session.region_name is None:
-        # STS alone would answer without one, from a global endpoint.
+        # Without a Region only STS would work, through its global endpoint.
         raise NoRegionError
     sts = aws.client("sts")
-    found = sts.get_caller_identity()
-    _, partition, *_, path = found["Arn"].split(":")
-    where = Location(found["Account"], sts.meta.region_name, aws.access.endpoint, partition)
-    return Caller(where, path.partition("/")[2] or path)
+    identity = sts.get_caller_identity()
+    _, partition, *_, path = identity["Arn"].split(":")
+    location = Location(identity["Account"], sts.meta.region_name, aws.access.endpoint, partition)
+    return Caller(location, path.partition("/")[2] or path)

@@ -1,4 +1,4 @@
-"""What AWS's errors mean to an operator."""
+"""AWS's errors as errors for the operator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from nwchat.delivery.scheduler import DeliveryAborted
-from nwchatctl.aws.core.retry import code_of, is_transient
+from nwchatctl.aws.core.retry import error_code, is_transient
 from nwchatctl.errors import ChatError, Exit
 
 _CREDENTIALS = {
@@ -34,22 +34,22 @@ _DATA_PLANE = (
     "DeleteItem",
     "Invoke",
 )
-"""Calls that need what a deploy makes, so that a missing resource means a missing deploy."""
+"""Calls on resources that a deploy creates: if the resource is missing, the chat is not deployed."""
 
 _CREDENTIALS_HINT = (
     "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
 )
 
 
-def denied(error: aws.ClientError) -> bool:
+def is_denied(error: aws.ClientError) -> bool:
     """Whether the caller lacks a permission."""
-    return code_of(error) in _DENIED
+    return error_code(error) in _DENIED
 
 
-def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
-    """An error of boto3's, or of posting, in the operator's terms, or None where it is neither.
+def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:
+    """The ChatError for an error of botocore or of posting; None for any other error.
 
-    `deploy` is the command line that builds the chat which was meant.
+    `deploy` is the command line that deploys the chat in question.
     """
 
     match error:
@@ -93,11 +93,11 @@ def explained(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatErr
 
 
 def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
-    code = code_of(error)
+    code = error_code(error)
     text = str(error.response.get("Error", {}).get("Message", "")) or code
     if code in _CREDENTIALS:
         return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
-    if denied(error):
+    if is_denied(error):
         hint = "the operator's policy is docs/operator-policy.json: attach it as it is to this user or role"
         return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", hint)
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:

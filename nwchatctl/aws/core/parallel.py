@@ -1,4 +1,4 @@
-"""Many small reads at once, some of which begin others, on a few threads that never wait in a ring."""
+"""Runs many small reads concurrently; nested reads cannot deadlock."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_THREADS = 32
-"""Threads that read: more than a chat has reads under way, fewer than a service's connections (POOL)."""
+"""The number of threads: more than a chat has concurrent reads, at most a client's connections (POOL)."""
 
 
 class StartRead(Protocol):
-    """Begins a read and gives back what waits for its result, raising what it raised.
+    """Starts a read and returns a function that waits for its result, or raises its error.
 
-    Begin all that does not depend on each other, then take the results.
+    Start all independent reads first, then take their results.
     """
 
     def __call__(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]: ...
 
 
 def run_inline(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
-    """A `Start` that does the call right here: for whoever has no threads to give."""
+    """A `StartRead` that runs the call at once, without threads."""
     value = call(*args, **kwargs)
     return lambda: value
 
 
 class ParallelReads:
-    """A `Start` with threads, and patience with what fails and may pass.
+    """A `StartRead` that uses threads and retries transient errors.
 
-    Left by an exception (Ctrl-C is one), it drops what has not begun and does not wait.
+    If the `with` block ends by an exception (Ctrl-C is one), reads that have not started are dropped, and it
+    does not wait.
 
-    What no thread has taken up when its result is wanted is done by whoever wants it. So a read may begin
-    others and wait for them, however deep and however few the threads are.
+    A read that no thread has started when its result is requested runs in the requesting thread. So a read
+    may start others and wait for them, at any depth and with any number of threads.
     """
 
     def __init__(self, threads: int = MAX_THREADS) -> None:

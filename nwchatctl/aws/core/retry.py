@@ -1,8 +1,8 @@
-"""Patience with AWS: which failures pass, how long each is waited for, and how to make once what AWS would
-make twice. All waiting is bounded, and Ctrl-C ends it (`hurry`).
+"""Retries of AWS calls: which errors are transient, how long each is retried, and how to create once what AWS
+would create twice. All waiting is bounded, and `stop_retrying` ends it.
 
-botocore retries some failures by itself, some seconds long. What outlasts that, and what it does not know
-(a bare 429, a conflict, a role that Lambda does not know yet), is retried here.
+botocore retries some errors itself, for some seconds. Errors that last longer, and those that it does not
+know (a bare 429, a conflict, a role that Lambda does not know yet), are retried here.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RETRY_SECONDS = 90.0
-"""How long a change that AWS says will work soon is tried again. The slowest limits that a deploy meets
-are those of Create-, Update- and DeleteDomainName, one in 30 s each: of two names that change at once, just
-after others, the second waits for 60. CreateDeployment's is one in 5 s; the control plane's burst of 40
-refills in 4 s (API Gateway quotas)."""
+"""How long a transient error is retried. The slowest limits that a deploy meets are those of Create-, Update-
+and DeleteDomainName, one in 30 s each: if two domains change at once, just after others, the second waits for
+60 s. CreateDeployment's limit is one in 5 s; the control plane's burst of 40 refills in 4 s (API Gateway
+quotas)."""
 
 UNANSWERED_SECONDS = 30.0
-"""How long a call that nobody answers is tried again, on top of botocore's own attempts."""
+"""How long a call without a response is retried, in addition to botocore's own attempts."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
-"""Seconds. A wait is drawn between 0 and a bound that doubles ("full jitter", Amazon Builders' Library)."""
+"""Seconds. A wait is random between 0 and a maximum that doubles ("full jitter", Amazon Builders'
+Library)."""
 
 FIRST_POLL, LONGEST_POLL = 0.2, 2.0
-"""Seconds between two looks at what AWS is still making; each is half as long again as the one before."""
+"""Seconds between two polls; each interval is 1.5 times the one before."""
 
 _TRANSIENT = (
     # Lambda, of a role made seconds ago: IAM is eventually consistent.
@@ -78,9 +79,9 @@ _TRANSIENT = (
 )
 
 _LASTING_ERRORS = ("already exist", "being deleted")
-"""What no waiting changes, though its code is one that passes."""
+"""Messages of errors that do not pass, though their code is that of a transient one."""
 
-_THROTTLED = frozenset(
+_THROTTLING_CODES = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -97,22 +98,23 @@ _THROTTLED = frozenset(
 )
 """botocore's own list (botocore.retries.standard), less what is a quota here."""
 
-_BROKEN = (500, 502, 503, 504)
+_SERVER_ERROR_STATUSES = (500, 502, 503, 504)
 
-_MISLED = (aws.SSLError, aws.ProxyConnectionError)
-"""Connections that fail for a reason that stays."""
+_LASTING_CONNECTION_ERRORS = (aws.SSLError, aws.ProxyConnectionError)
+"""Connection errors that are not transient."""
 
-_over = threading.Event()
+_stop = threading.Event()
 
 
 def stop_retrying() -> None:
-    """Ends the patience of all threads for good: this process has been told to stop."""
-    _over.set()
+    """Stops all retries and waits of all threads, for good: the process was told to stop."""
+    _stop.set()
 
 
 @contextmanager
-def retrying_briefly() -> Iterator[None]:
-    """Within, Ctrl-C (SIGTERM, --timeout) hurries. To be entered inside a pool: it waits for its threads."""
+def stop_retrying_on_interrupt() -> Iterator[None]:
+    """Stops all retries if Ctrl-C, SIGTERM or --timeout interrupts the block. Enter it inside a thread pool's
+    block, which waits for its threads."""
     try:
         yield
     except KeyboardInterrupt:
@@ -120,47 +122,49 @@ def retrying_briefly() -> Iterator[None]:
         raise
 
 
-def is_brief() -> bool:
-    """Whether `hurry` was called."""
-    return _over.is_set()
+def is_stopped() -> bool:
+    """Whether `stop_retrying` was called."""
+    return _stop.is_set()
 
 
-def code_of(error: aws.ClientError) -> str:
-    """AWS's error code, or the HTTP status where the answer carried none."""
+def error_code(error: aws.ClientError) -> str:
+    """AWS's error code, or the HTTP status if the response has no code."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def unanswered(error: Exception) -> bool:
-    """Whether no whole answer came, so that nobody knows if the call was carried out."""
+def is_unanswered(error: Exception) -> bool:
+    """Whether no complete response came, so that it is unknown whether the call was carried out."""
     known = (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)
-    return isinstance(error, known) and not isinstance(error, _MISLED)
+    return isinstance(error, known) and not isinstance(error, _LASTING_CONNECTION_ERRORS)
 
 
-def throttled(error: Exception) -> bool:
-    """Whether AWS did nothing, because there were too many calls."""
-    return isinstance(error, aws.ClientError) and (code_of(error) in _THROTTLED or _status(error) == 429)
+def is_throttled(error: Exception) -> bool:
+    """Whether AWS refused the call because there were too many."""
+    return isinstance(error, aws.ClientError) and (
+        error_code(error) in _THROTTLING_CODES or _status(error) == 429
+    )
 
 
-def broken(error: Exception) -> bool:
-    """Whether the fault is AWS's own; the call may have been carried out all the same."""
-    return isinstance(error, aws.ClientError) and _status(error) in _BROKEN
+def is_server_error(error: Exception) -> bool:
+    """Whether it is a server error; the call may have been carried out all the same."""
+    return isinstance(error, aws.ClientError) and _status(error) in _SERVER_ERROR_STATUSES
 
 
-def exists(error: Exception) -> bool:
-    """Whether AWS says that what should be made is there already."""
+def reports_existing(error: Exception) -> bool:
+    """Whether AWS reports that the resource exists already."""
     return isinstance(error, aws.ClientError) and "already exist" in str(error).lower()
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same call may well work soon."""
-    if unanswered(error) or throttled(error) or broken(error):
+    """Whether the same call is likely to succeed soon."""
+    if is_unanswered(error) or is_throttled(error) or is_server_error(error):
         return True
     if not isinstance(error, aws.ClientError):
         return False
     text = str(error).lower()
     if any(part in text for part in _LASTING_ERRORS):
         return False
-    return any(code_of(error) == code and part in text for code, part in _TRANSIENT)
+    return any(error_code(error) == code and part in text for code, part in _TRANSIENT)
 
 
 def with_retries(
@@ -168,50 +172,50 @@ def with_retries(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """`call`, again for as long as `passing` errors come, within the bounds above.
+    """Runs `call`, and repeats it after transient errors, within the limits above.
 
-    Only for calls that are safe to repeat after an answer was lost; `once` is for the others.
+    Only for calls that are safe to repeat after a lost response; for others there is `create_once`.
     """
-    patience = _RetryPeriod(time.monotonic())
+    period = _RetryPeriod(time.monotonic())
     while True:
         try:
             return call(*args, **kwargs)
         except Exception as error:
-            patience.bear(error)
+            period.wait_or_raise(error)
 
 
-def create_once(make: Callable[[], T], look: Callable[[], T | None]) -> tuple[T, bool]:
-    """What `make` gave and True; or what `look` found and False.
+def create_once(make: Callable[[], T], find: Callable[[], T | None]) -> tuple[T, bool]:
+    """Creates a resource once; returns (what `make` returned, True) or (what `find` returned, False).
 
-    For creates that AWS carries out as often as they are sent. `make` must not be retried by botocore.
-    Where its failure leaves open whether it was carried out, or says that it was, `look` is asked before
-    it is called again.
+    For creates that AWS carries out each time they are sent; botocore must not retry `make`. If an error
+    leaves open whether `make` was carried out, or says that the resource exists, `find` is called before
+    `make` is repeated.
     """
-    patience = _RetryPeriod(time.monotonic())
+    period = _RetryPeriod(time.monotonic())
     while True:
         try:
             return make(), True
         except Exception as error:
-            there = exists(error)
-            if not there:
-                patience.bear(error)
-            if there or unanswered(error) or broken(error):
-                found = with_retries(look)
+            already_exists = reports_existing(error)
+            if not already_exists:
+                period.wait_or_raise(error)
+            if already_exists or is_unanswered(error) or is_server_error(error):
+                found = with_retries(find)
                 if found is not None:
                     return found, False
-                if there:
+                if already_exists:
                     raise
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
-    """Returns once `ready` says so; failures of asking that pass are survived.
+    """Returns once `ready` returns True; transient errors of `ready` are retried.
 
-    Raises ChatError `timeout`, saying `what` did not come to pass within `seconds`.
+    Raises ChatError `timeout` with the text `what` after `seconds`.
     """
     deadline = time.monotonic() + seconds
     wait = FIRST_POLL
     while not with_retries(ready):
-        if time.monotonic() + wait > deadline or _over.wait(wait):
+        if time.monotonic() + wait > deadline or _stop.wait(wait):
             raise ChatError(
                 f"AWS took too long: {what}",
                 hint="run the command again: it goes on from here",
@@ -222,20 +226,21 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
 
 @dataclass
 class _RetryPeriod:
-    """With one call: since when, and how long the next wait may be."""
+    """The retries of one call: when they started (monotonic seconds), and the maximum of the next wait
+    (seconds)."""
 
-    began: float
-    bound: float = FIRST_WAIT
+    started_at: float
+    max_wait: float = FIRST_WAIT
 
-    def bear(self, error: Exception) -> None:
-        """Waits before another attempt. Raises `error` where there is to be none."""
+    def wait_or_raise(self, error: Exception) -> None:
+        """Waits before the next attempt. Raises `error` if it is not transient or the time is over."""
         if not is_transient(error):
             raise error
-        # Jitter, not secrecy.
-        wait = random.uniform(0, self.bound)  # noqa: S311
-        self.bound = min(LONGEST_WAIT, self.bound * 2)
-        limit = UNANSWERED_SECONDS if unanswered(error) else RETRY_SECONDS
-        if time.monotonic() + wait > self.began + limit or _over.wait(wait):
+        # Jitter needs no cryptographic randomness.
+        wait = random.uniform(0, self.max_wait)  # noqa: S311
+        self.max_wait = min(LONGEST_WAIT, self.max_wait * 2)
+        limit = UNANSWERED_SECONDS if is_unanswered(error) else RETRY_SECONDS
+        if time.monotonic() + wait > self.started_at + limit or _stop.wait(wait):
             raise error
 
 

@@ -1,4 +1,4 @@
-"""The service models of botocore that we use, and that it uses for us."""
+"""botocore's service models, limited to the services in use."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SERVICES = (
 )
 
 
-class Models(RawItems):
-    """botocore's loader, told which services there are. By itself it looks into the folders of all 400, once
-    for each kind of data (models, paginators, waiters): 40 ms of a deploy."""
+class ServiceModels(RawItems):
+    """botocore's loader with a fixed list of services. The original searches the folders of all 400 services,
+    once for each kind of data (models, paginators, waiters): 40 ms of a deploy."""
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """SERVICES, whatever `type_name`: one that has no data of that kind is found to have none later."""
+        """SERVICES for any `type_name`; a service without such data is detected later."""
         return list(SERVICES)

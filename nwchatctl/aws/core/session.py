@@ -1,4 +1,4 @@
-"""boto3 sessions and clients: made late, made once, with timeouts and retries of our choosing."""
+"""boto3 sessions and clients, created once on first use, with the tool's timeouts and retries."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 20.0
-"""Seconds. No call of the control plane takes that long; one that hangs must not hold a deploy."""
+"""Seconds. Every call of the control plane is faster; a hanging call must not block a deploy."""
 
 SLOW_READ_TIMEOUT = 930
-"""Seconds. A Lambda may run for 900 (`fanout.timeout_seconds`), and `invoke` waits for it: a call that is
-given up earlier is sent again, and runs twice."""
+"""Seconds. A Lambda may run for 900 (`fanout.timeout_seconds`), and `invoke` waits for it: a call that times
+out earlier is sent again and runs twice."""
 
 ATTEMPTS = 8
-"""Of each call, throttling and 5xx included: API Gateway's control plane allows 10 requests a second."""
+"""Attempts of each call, throttling and 5xx included: API Gateway's control plane allows 10 requests a
+second."""
 
 UNANSWERED = 4
-"""Attempts of a call that nobody answers: some seconds, where all of ATTEMPTS would be a minute and more."""
+"""Attempts of a call without a response: some seconds, while ATTEMPTS would take a minute and more."""
 
 POOL = 32
 """Connections that a client keeps, so that parallel reads and posts do not queue or reconnect."""
@@ -47,7 +48,7 @@ POOL = 32
 
 @dataclass(frozen=True, slots=True)
 class StaticCredentials:
-    """Keys given outright, instead of boto3's own chain."""
+    """Explicit keys, instead of boto3's credential chain."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -55,7 +56,7 @@ class StaticCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How AWS is reached: boto3's profile and region ("" for its own choice), or the sandbox's endpoint."""
+    """How AWS is reached: boto3's profile and Region ("" for boto3's default), or the sandbox's endpoint."""
 
     profile: str = ""
     region: str = ""
@@ -66,11 +67,11 @@ class Access:
 
 @dataclass
 class Aws:
-    """A boto3 session with one client a service, safe to share between threads."""
+    """A boto3 session with one client per service, safe to share between threads."""
 
     access: Access
     trace: Callable[[str], None] | None = None
-    """Given a line for each call that ended: service, operation, status, ms, retries; nothing secret."""
+    """Receives a line for each finished call: service, operation, status, ms, retries; no secrets."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str, bool, bool], Any] = field(default_factory=dict, repr=False)
@@ -80,17 +81,17 @@ class Aws:
         """The boto3 session. Raises botocore's ProfileNotFound."""
         with self._lock:
             if self._session is None:
-                # Importing boto3 costs 230 ms: only a command that needs AWS pays for it.
+                # Importing boto3 takes 230 ms: only commands that use AWS import it.
                 import boto3
                 import botocore.session
 
-                from nwchatctl.aws.core.service_models import Models
+                from nwchatctl.aws.core.service_models import ServiceModels
 
                 keys = self.access.credentials
-                # Keys given outright need no profile, not even AWS_PROFILE's, which may not exist.
+                # Explicit keys need no profile, not even AWS_PROFILE's, which may not exist.
                 bare = {"profile": (None, None, None, None)} if keys else None
                 core = botocore.session.Session(session_vars=bare)
-                core.register_component("data_loader", Models())
+                core.register_component("data_loader", ServiceModels())
                 self._session = boto3.session.Session(
                     botocore_session=core,
                     profile_name=self.access.profile or None,
@@ -127,12 +128,12 @@ class Aws:
         self, service: Literal["apigatewaymanagementapi"], url: str
     ) -> ApiGatewayManagementApiClient: ...
     def client(self, service: str, url: str = "", *, retries: bool = True, slow: bool = False) -> Any:
-        """The client of `service`, at `url` where the service has one of its own.
+        """The client of `service`, at `url` if the service has its own URL.
 
-        Without `retries` each call is sent once: for what must not be done twice. A `slow` one waits for
-        its answers as long as a function may run.
+        Without `retries` each call is sent once: for calls that must not be repeated. A `slow` client waits
+        for a response as long as a function may run.
         """
-        # Posting has a policy of its own (nwchat.delivery.poster), which botocore's retries would multiply.
+        # Posting has its own retries (nwchat.delivery.poster), which botocore's would multiply.
         wanted = (service, url, retries and not url, slow)
         with self._lock:
             if wanted not in self._clients:
@@ -140,8 +141,8 @@ class Aws:
             return self._clients[wanted]
 
     def prepare(self, *services: Any) -> None:
-        """Makes clients in the background, to use the time in which somebody waits for AWS. What goes wrong
-        there goes wrong again, and is heard, where the client is wanted."""
+        """Creates clients in the background, while the caller waits for AWS. Errors are ignored here: they
+        are raised again where the client is used."""
 
         def make() -> None:
             with suppress(Exception):
@@ -165,55 +166,58 @@ class Aws:
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
         client = make(service, endpoint_url=url or self.access.endpoint or None, config=config)
-        client.meta.events.register("needs-retry", _unless_useless)
+        client.meta.events.register("needs-retry", _limit_retries)
         if self.trace is not None:
-            _watch(client, service, self.trace)
+            _trace_calls(client, service, self.trace)
         return client
 
 
-def _unless_useless(
+def _limit_retries(
     attempts: int, response: Any, operation: Any, caught_exception: Exception | None, **_: object
 ) -> None:
-    """Ends the retries of a call that had UNANSWERED attempts without an answer, and of any once the process
-    has been told to stop. botocore knows one limit for calls without an answer and for throttling, which is
-    worth more of them.
+    """Stops retries of a call after UNANSWERED attempts without a response, and of every call once
+    `stop_retrying` was called. botocore has one limit for missing responses and for throttling, which
+    deserves more attempts.
 
-    An answer that was cut off among its headers is none; http.client takes it for a whole one without a body.
+    A response that was cut off in its headers counts as missing; http.client takes it for a complete one
+    without a body.
     """
     from botocore.exceptions import ClientError, ConnectionClosedError
 
-    from nwchatctl.aws.core.retry import is_brief
+    from nwchatctl.aws.core.retry import is_stopped
 
     if caught_exception is not None:
-        if attempts >= UNANSWERED or is_brief():
+        if attempts >= UNANSWERED or is_stopped():
             raise caught_exception
         return
-    answer, parsed = response
-    if not _whole(answer):
-        raise ConnectionClosedError(endpoint_url=answer.url)
-    if is_brief() and answer.status_code >= HTTPStatus.BAD_REQUEST:
+    http_response, parsed = response
+    if not _is_complete(http_response):
+        raise ConnectionClosedError(endpoint_url=http_response.url)
+    if is_stopped() and http_response.status_code >= HTTPStatus.BAD_REQUEST:
         raise ClientError(parsed, operation.name)
 
 
-def _whole(answer: Any) -> bool:
-    """Whether the headers say how long the body is, or there is one that ends with its connection."""
-    said = answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
-    return answer.status_code == HTTPStatus.NO_CONTENT or bool(said or answer.content)
+def _is_complete(response: Any) -> bool:
+    """Whether the headers give the length of the body, or there is a body that ends with its connection."""
+    length = response.headers.get("Content-Length") or response.headers.get("Transfer-Encoding")
+    return response.status_code == HTTPStatus.NO_CONTENT or bool(length or response.content)
 
 
-def _watch(client: Any, service: str, trace: Callable[[str], None]) -> None:
-    """Has botocore tell `trace` of every call; the request's own context carries the time between events."""
+def _trace_calls(client: Any, service: str, trace: Callable[[str], None]) -> None:
+    """Calls `trace` for every API call; the request's context holds the start time between the two events."""
 
-    def began(context: dict[str, Any], **_: object) -> None:
+    def on_start(context: dict[str, Any], **_: object) -> None:
         context["nwchatctl_began"] = time.monotonic()
 
-    def ended(event_name: str, context: dict[str, Any], parsed: Any = None, **failed: object) -> None:
-        took = (time.monotonic() - context.get("nwchatctl_began", time.monotonic())) * 1000
-        about = (parsed or {}).get("ResponseMetadata", {})
-        status = about.get("HTTPStatusCode", type(failed.get("exception")).__name__)
-        retries = about.get("RetryAttempts", "?")
-        trace(f"{service} {event_name.rpartition('.')[2]}: {status} in {took:.0f} ms, {retries} retries")
+    def on_end(event_name: str, context: dict[str, Any], parsed: Any = None, **failed: object) -> None:
+        elapsed_ms = (time.monotonic() - context.get("nwchatctl_began", time.monotonic())) * 1000
+        metadata = (parsed or {}).get("ResponseMetadata", {})
+        status = metadata.get("HTTPStatusCode", type(failed.get("exception")).__name__)
+        retries = metadata.get("RetryAttempts", "?")
+        trace(
+            f"{service} {event_name.rpartition('.')[2]}: {status} in {elapsed_ms:.0f} ms, {retries} retries"
+        )
 
-    client.meta.events.register("before-call.*.*", began)
-    client.meta.events.register("after-call.*.*", ended)
-    client.meta.events.register("after-call-error.*.*", ended)
+    client.meta.events.register("before-call.*.*", on_start)
+    client.meta.events.register("after-call.*.*", on_end)
+    client.meta.events.register("after-call-error.*.*", on_end)

@@ -1,4 +1,4 @@
-"""Making what may be there already: by an answer that was lost, or a deploy that was killed."""
+"""Updates a resource that a create call found to exist: a response was lost, or a deploy was killed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from nwchatctl.deploy.safety import refuse_foreign
 R = TypeVar("R", Table, Role, Function, Queue, TokenKeys)
 
 _OWNERSHIP = "nwchat:"
-"""What the tags begin with by which we know what is ours (`Names.tags`); the others are the settings'."""
+"""The prefix of the tags that mark a resource as the chat's (`ResourceNames.tags`); the others come from the
+settings."""
 
 
 def update_existing(
     wanted: R, read: Callable[[str], R | None], update: Callable[[R, R], None], error: Exception
 ) -> None:
-    """Turns what is there into `wanted`, after `error` said that the name is taken.
+    """Updates the existing resource to `wanted`, after `error` reported that its name exists.
 
-    Raises ChatError `not_ours` where it lacks the chat's tags, and `error` where nothing can be read.
+    Raises ChatError `not_ours` if it lacks the chat's tags, and `error` if it cannot be read.
     """
     have = with_retries(read, wanted.name)
     if have is None:

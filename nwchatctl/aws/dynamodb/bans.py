@@ -1,4 +1,5 @@
-"""Bans in the table of messages, as the tool keeps them; `nwchat.model.bans` has what the functions read."""
+"""The bans in the messages table, as the tool reads and writes them; the functions use
+`nwchat.model.bans`."""
 
 from __future__ import annotations
 
@@ -13,34 +14,34 @@ if TYPE_CHECKING:
 
 
 class Bans:
-    """Reads are consistent, and give ended bans as well, for as long as their rows are there."""
+    """Reads and writes bans. Reads are consistent, and include ended bans as long as their rows exist."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def get(self, key: str) -> Ban | None:
-        """The ban of that key; None for none."""
-        answer = with_retries(
+        """The ban with that key; None if there is none."""
+        response = with_retries(
             self._client.get_item, TableName=self._table, Key=_key(key), ConsistentRead=True
         )
-        row = answer.get("Item")
+        row = response.get("Item")
         return ban_of(row) if row else None
 
     def put(self, ban: Ban) -> None:
-        """Stores it, in the place of the one of that key."""
+        """Stores the ban; replaces one with the same key."""
         with_retries(self._client.put_item, TableName=self._table, Item=ban_row(ban))
 
     def remove(self, key: str) -> Ban | None:
-        """Deletes it; what it was, or None where there was none."""
-        answer = with_retries(
+        """Deletes the ban; returns it, or None if there was none."""
+        response = with_retries(
             self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
         )
-        row = answer.get("Attributes")
+        row = response.get("Attributes")
         return ban_of(row) if row else None
 
     def all(self) -> Iterator[Ban]:
-        """Every one, in the order of the keys: addresses, then users."""
+        """All bans, sorted by key: addresses, then users."""
         request: dict[str, Any] = {
             "TableName": self._table,
             "ConsistentRead": True,
@@ -48,11 +49,11 @@ class Bans:
             "ExpressionAttributeValues": {":room": {"S": ROOM}},
         }
         while True:
-            answer = with_retries(self._client.query, **request)
-            yield from map(ban_of, answer.get("Items", []))
-            if not (further := answer.get("LastEvaluatedKey")):
+            response = with_retries(self._client.query, **request)
+            yield from map(ban_of, response.get("Items", []))
+            if not (last_key := response.get("LastEvaluatedKey")):
                 return
-            request["ExclusiveStartKey"] = further
+            request["ExclusiveStartKey"] = last_key
 
 
 def _key(key: str) -> Any:

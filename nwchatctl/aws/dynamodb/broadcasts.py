@@ -1,4 +1,4 @@
-"""The rows that remember announcements by their id, in the table of messages. Times are epoch ms."""
+"""The rows that store broadcasts by their id, in the messages table. Times are epoch ms."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from nwchat.model.wire import Message
 
 
-class NotSaved(Exception):
-    """How far an announcement came could not be written down."""
+class CheckpointNotSaved(Exception):
+    """The checkpoint of a broadcast could not be stored."""
 
 
 class Broadcasts:
-    """Reads and writes the row of one `dedup` in `table`. Each write says what it expects to find."""
+    """Reads and writes the row of one `dedup` in `table`. Each write is conditional on what was read."""
 
     def __init__(self, client: DynamoDBClient, table: str, dedup: Dedup) -> None:
         self._client = client
@@ -33,19 +33,19 @@ class Broadcasts:
         """The row's partition key, where `fanout` writes what it has done."""
         self._key: Any = {"room": {"S": self.room}, "id": {"S": DEDUP_ID}}
 
-    def begin(self, state: BroadcastRecord, message: Message, expires_at: int | None, now_ms: int) -> bool:
-        """Remembers `state` and stores `message` (unless `expires_at`, epoch seconds, is None), both or
-        neither; False when the id was used before."""
-        remember = dedup_put(
+    def begin(self, record: BroadcastRecord, message: Message, expires_at: int | None, now_ms: int) -> bool:
+        """Stores the record and `message` (unless `expires_at`, epoch seconds, is None), both or neither;
+        False if the id was used before."""
+        put = dedup_put(
             self._table,
             self._dedup,
-            state.message_id,
+            record.message_id,
             now_ms,
-            frame={"S": state.frame},
-            to_user={"S": state.to_user},
-            **_changing(state),
+            frame={"S": record.frame},
+            to_user={"S": record.to_user},
+            **_attributes(record),
         )
-        puts: list[Any] = [{"Put": remember}]
+        puts: list[Any] = [{"Put": put}]
         if expires_at is not None:
             puts.append({"Put": {"TableName": self._table, "Item": message_row(message, expires_at)}})
         try:
@@ -54,15 +54,15 @@ class Broadcasts:
             response: Any = cancelled.response
             codes = [each.get("Code") for each in response.get("CancellationReasons", [])]
             if codes[:1] == ["ConditionalCheckFailed"] or "TransactionConflict" in codes:
-                # In a conflict the other one is just beginning.
+                # A conflict means that another process is creating the row.
                 return False
             raise
         return True
 
     def read(self, now_ms: int) -> BroadcastRecord | None:
-        """The row as it is; None for none, and for one whose day is over, which TTL may leave for a while."""
-        answer = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
-        row: Any = answer.get("Item")
+        """The row; None if there is none or it has expired: TTL may delete it later."""
+        response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
+        row: Any = response.get("Item")
         if not row or is_expired(expiry_of(row), now_ms):
             return None
         progress = row.get("progress", {}).get("S")
@@ -70,46 +70,49 @@ class Broadcasts:
             message_id=str(row["message_id"]["S"]),
             frame=str(row.get("frame", {}).get("S", "")),
             to_user=str(row.get("to_user", {}).get("S", "")),
-            # An earlier release remembered the id alone, and sent at once.
+            # An earlier release stored only the id, and sent at once.
             checkpoint=Checkpoint.from_json(progress) if progress is not None else Checkpoint((), ()),
-            lease=_holder(row),
+            lease=_lease_of(row),
         )
 
-    def done(self) -> segments.SegmentProgress:
-        """What the function `fanout` says that it has done of it."""
-        answer = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
-        return segments.progress_of(answer.get("Item", {}))
+    def fanout_progress(self) -> segments.SegmentProgress:
+        """The progress that the `fanout` function has stored."""
+        response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
+        return segments.progress_of(response.get("Item", {}))
 
-    def take_over(self, state: BroadcastRecord, holder: BroadcastLease) -> bool:
-        """Makes `holder` the one who is at it, if the row is still as `state`; whether it is now."""
+    def take_over(self, record: BroadcastRecord, lease: BroadcastLease) -> bool:
+        """Makes `lease` the current one if the row has not changed since `record`; whether it succeeded."""
         values: dict[str, Any] = _values(
-            BroadcastRecord(state.message_id, checkpoint=state.checkpoint, lease=holder)
+            BroadcastRecord(record.message_id, checkpoint=record.checkpoint, lease=lease)
         )
         condition = "attribute_exists(room) AND attribute_not_exists(holder)"
-        if state.lease is not None:
+        if record.lease is not None:
             condition = "holder = :was AND held_until = :was_until"
-            values[":was"] = {"S": state.lease.process}
-            values[":was_until"] = {"N": str(state.lease.until)}
+            values[":was"] = {"S": record.lease.process}
+            values[":was_until"] = {"N": str(record.lease.until)}
         return self._update(condition, values)
 
-    def save(self, state: BroadcastRecord, holder: BroadcastLease) -> bool:
-        """Writes how far `holder` has come; False when somebody else is at it by now.
+    def save(self, record: BroadcastRecord, lease: BroadcastLease) -> bool:
+        """Stores the checkpoint as the holder of `lease`; False if another process holds the lease now.
 
-        With `state.holder` None it is let go. Raises NotSaved when AWS cannot be reached, or says no.
+        If `record.lease` is None, the lease is released. Raises CheckpointNotSaved if AWS cannot be reached
+        or refuses.
         """
         try:
-            return self._update("holder = :mine", {**_values(state), ":mine": {"S": holder.process}})
+            return self._update("holder = :mine", {**_values(record), ":mine": {"S": lease.process}})
         except (BotoCoreError, ClientError) as error:
-            raise NotSaved(str(error)) from error
+            raise CheckpointNotSaved(str(error)) from error
 
     def _update(self, condition: str, values: dict[str, Any]) -> bool:
-        kept = "holder = :holder, held_by = :owner, held_until = :until, " if ":holder" in values else ""
-        dropped = "" if kept else " REMOVE holder, held_by, held_until"
+        lease_update = (
+            "holder = :holder, held_by = :owner, held_until = :until, " if ":holder" in values else ""
+        )
+        lease_removal = "" if lease_update else " REMOVE holder, held_by, held_until"
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=self._key,
-                UpdateExpression=f"SET {kept}progress = :progress{dropped}",
+                UpdateExpression=f"SET {lease_update}progress = :progress{lease_removal}",
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
             )
@@ -118,24 +121,24 @@ class Broadcasts:
         return True
 
 
-def _changing(state: BroadcastRecord) -> dict[str, Any]:
-    """The attributes that change, of a row that is made."""
+def _attributes(record: BroadcastRecord) -> dict[str, Any]:
+    """The attributes of a new row that later change."""
     names = {":progress": "progress", ":holder": "holder", ":owner": "held_by", ":until": "held_until"}
-    return {names[name]: value for name, value in _values(state).items()}
+    return {names[name]: value for name, value in _values(record).items()}
 
 
-def _values(state: BroadcastRecord) -> dict[str, Any]:
-    values: dict[str, Any] = {":progress": {"S": state.checkpoint.to_json()}}
-    if state.lease is not None:
+def _values(record: BroadcastRecord) -> dict[str, Any]:
+    values: dict[str, Any] = {":progress": {"S": record.checkpoint.to_json()}}
+    if record.lease is not None:
         values |= {
-            ":holder": {"S": state.lease.process},
-            ":owner": {"S": state.lease.owner},
-            ":until": {"N": str(state.lease.until)},
+            ":holder": {"S": record.lease.process},
+            ":owner": {"S": record.lease.owner},
+            ":until": {"N": str(record.lease.until)},
         }
     return values
 
 
-def _holder(row: Any) -> BroadcastLease | None:
+def _lease_of(row: Any) -> BroadcastLease | None:
     if "holder" not in row:
         return None
     return BroadcastLease(row["holder"]["S"], row["held_by"]["S"], int(row["held_until"]["N"]))

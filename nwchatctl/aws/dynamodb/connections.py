@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read_row(client: DynamoDBClient, table: str, connection_id: str) -> Row | None:
-    """The row as it is now; None for none."""
+    """The row, read consistently; None if there is none."""
     key = {"connection_id": {"S": connection_id}}
     row: Any = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
     return row or None

@@ -1,9 +1,9 @@
-"""The table of the tool's own: who is deploying now, and what was deployed when.
+"""The tool's own table: the deploy lock and the releases.
 
-It has one row, so that one read has it all. The lock is an attribute of it, each release another, and each
-name that a certificate was requested for: it is to be found once the name is configured no more. When
-the lock is let go the row tells who held it last, so that whoever read the chat before taking the lock
-knows that nobody was at it in between. Times are epoch ms.
+It has a single row, so that one read returns everything. The lock is one attribute, each release another, and
+so is each name that a certificate was requested for: it has to be found once the name is no longer
+configured. After a release of the lock, the row keeps the token of the last holder, so that a command that
+read the chat before it acquired the lock knows whether another command ran in between. Times are epoch ms.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 _KEY: Any = {"id": {"S": "deploys"}}
 
 _RELEASE = "release."
-"""What the name of a release's attribute begins with."""
+"""The prefix of a release's attribute."""
 
 _REQUESTED = "certificate."
-"""The same of the attribute of a name that a certificate was requested for."""
+"""The prefix of the attribute of a name that a certificate was requested for."""
 
 
 class DeployTable:
-    """Reads and writes the table `table`. Each write says what it expects to find."""
+    """Reads and writes the table `table`. Each write of the lock is conditional on what was read."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def read(self) -> DeployRows:
-        """Everything in the table; nothing where there is no table."""
+        """Everything in the table; nothing if there is no table."""
         try:
             row = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item", {})
         except self._client.exceptions.ResourceNotFoundException:
@@ -54,54 +54,57 @@ class DeployTable:
         newest = sorted(found, key=lambda name: _number(found[name], "created_at"), reverse=True)
         records = (_record(name, found[name], latest=not at) for at, name in enumerate(newest))
         requested = {name.removeprefix(_REQUESTED) for name in row if name.startswith(_REQUESTED)}
-        return DeployRows(True, _seen(row), tuple(records), frozenset(requested))
+        return DeployRows(True, _lock_state(row), tuple(records), frozenset(requested))
 
-    def take(self, holder: LockHolder, seen: LockState) -> bool:
-        """Takes the lock if it is still as `seen`; whether it is `holder`'s now."""
+    def acquire_lock(self, holder: LockHolder, lock: LockState) -> bool:
+        """Acquires the lock if it is still as in `lock`; whether `holder` holds it now."""
         values: dict[str, Any] = {":lock": {"M": _holder_row(holder)}}
-        if seen.holder is not None:
-            # Whoever renews it meanwhile is alive.
-            condition, was = "#lock.#token = :seen AND #lock.expires_at = :until", seen.holder.token
-            values[":until"] = {"N": str(seen.holder.expires_at)}
-        elif seen.last:
-            condition, was = "#last = :seen AND attribute_not_exists(#lock)", seen.last
+        if lock.holder is not None:
+            # A holder that has renewed the lock meanwhile is alive.
+            condition, token = "#lock.#token = :seen AND #lock.expires_at = :until", lock.holder.token
+            values[":until"] = {"N": str(lock.holder.expires_at)}
+        elif lock.last:
+            condition, token = "#last = :seen AND attribute_not_exists(#lock)", lock.last
         else:
-            condition, was = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
-        if was:
-            values[":seen"] = {"S": was}
+            condition, token = "attribute_not_exists(#last) AND attribute_not_exists(#lock)", ""
+        if token:
+            values[":seen"] = {"S": token}
         try:
             if self._update("SET #lock = :lock", condition, values):
                 return True
         except self._client.exceptions.ResourceNotFoundException:
-            # Somebody destroyed the chat meanwhile.
+            # Another command has destroyed the chat meanwhile.
             return False
-        # Of a write that was sent twice because its answer was lost, the second finds the first.
+        # If a response was lost, the repeated write fails on the first one's success.
         now = self.read().lock.holder
         return now is not None and now.token == holder.token
 
-    def renew(self, holder: LockHolder) -> bool:
-        """Puts off the end of the lock to `holder.expires_at`; False when it is somebody else's by now."""
+    def renew_lock(self, holder: LockHolder) -> bool:
+        """Extends the lock to `holder.expires_at`; False if another command holds it now."""
         expires = {":expires": {"N": str(holder.expires_at)}}
         try:
-            return self._update("SET #lock.expires_at = :expires", _MINE, {**expires, **_mine(holder)})
+            return self._update(
+                "SET #lock.expires_at = :expires", _HELD_BY_CALLER, {**expires, **_own_token(holder)}
+            )
         except self._client.exceptions.ResourceNotFoundException:
-            # Destroyed, by the holder: there is nothing left to be at.
+            # The holder has destroyed the chat: there is no lock to renew.
             return True
 
-    def drop(self, holder: LockHolder) -> None:
-        """Lets go of the lock; one that is somebody else's by now, or gone with its table, is fine."""
+    def release_lock(self, holder: LockHolder) -> None:
+        """Releases the lock; a lock that another command holds, or that was deleted with its table, is no
+        error."""
         try:
-            self._update("REMOVE #lock SET #last = :mine", _MINE, _mine(holder))
+            self._update("REMOVE #lock SET #last = :mine", _HELD_BY_CALLER, _own_token(holder))
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def unlock(self, seen: LockState) -> None:
-        """Takes the lock away from whoever was seen to hold it."""
-        if seen.holder is not None:
-            self.drop(seen.holder)
+    def break_lock(self, lock: LockState) -> None:
+        """Releases the lock of the holder in `lock`."""
+        if lock.holder is not None:
+            self.release_lock(lock.holder)
 
     def put_release(self, release: Release, created_at: int, by: str, before: str = "") -> None:
-        """Remembers a release as the one deployed last."""
+        """Stores a release as the one deployed last."""
         row: Any = {
             "created_at": {"N": str(created_at)},
             "by": {"S": by},
@@ -114,15 +117,15 @@ class DeployTable:
         self._set(_RELEASE + release.name, {"M": row})
 
     def delete_release(self, release: Release) -> None:
-        """Forgets a release; forgotten already is fine."""
+        """Deletes a release; a missing one is no error."""
         self._remove(_RELEASE + release.name)
 
     def put_requested(self, name: str) -> None:
-        """Remembers that a certificate is about to be requested for a name."""
+        """Stores that a certificate is about to be requested for a name."""
         self._set(_REQUESTED + name, {"BOOL": True})
 
     def delete_requested(self, name: str) -> None:
-        """Forgets a name whose certificate is gone; forgotten already is fine, with the whole table too."""
+        """Deletes a name whose certificate was deleted; a missing name or table is no error."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._remove(_REQUESTED + name)
 
@@ -146,9 +149,9 @@ class DeployTable:
         )
 
     def _update(self, expression: str, condition: str, values: dict[str, Any]) -> bool:
-        """Whether the condition held, and the lock was changed."""
+        """Updates the row; whether the condition was met."""
         names = {"#lock": "lock", "#last": "last", "#token": "token"}
-        said = expression + condition
+        expressions = expression + condition
         try:
             with_retries(
                 self._client.update_item,
@@ -157,7 +160,7 @@ class DeployTable:
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 # AWS refuses a name that no expression uses.
-                ExpressionAttributeNames={name: full for name, full in names.items() if name in said},
+                ExpressionAttributeNames={name: full for name, full in names.items() if name in expressions},
                 ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -165,10 +168,10 @@ class DeployTable:
         return True
 
 
-_MINE = "#lock.#token = :mine"
+_HELD_BY_CALLER = "#lock.#token = :mine"
 
 
-def _mine(holder: LockHolder) -> dict[str, Any]:
+def _own_token(holder: LockHolder) -> dict[str, Any]:
     return {":mine": {"S": holder.token}}
 
 
@@ -178,7 +181,7 @@ def _holder_row(holder: LockHolder) -> dict[str, Any]:
     return row | {name: {"N": str(getattr(holder, name))} for name in ("started_at", "expires_at")}
 
 
-def _seen(row: Mapping[str, Any]) -> LockState:
+def _lock_state(row: Mapping[str, Any]) -> LockState:
     lock = row.get("lock", {}).get("M", {})
     holder = LockHolder(
         token=text_in(lock, "token"),
@@ -206,12 +209,12 @@ def _record(name: str, row: Mapping[str, Any], *, latest: bool) -> ReleaseRecord
 
 
 def _number(row: Mapping[str, Any], name: str) -> int:
-    """0 where there is none, or a negative one, which the tool writes nowhere."""
+    """The number; 0 if it is missing or negative, which the tool never writes."""
     return max(number_in(row, name) or 0, 0)
 
 
 def _mapping(row: Mapping[str, Any], name: str) -> dict[str, str]:
-    """A JSON object of texts; what a hand made of it otherwise reads as an empty one."""
+    """A JSON object of strings; anything else, edited by hand, reads as an empty one."""
     try:
         found = json.loads(text_in(row, name))
     except ValueError:

@@ -1,7 +1,7 @@
-"""The messages table, read and written by the thousand; `nwchat.storage.store` is what the functions share.
+"""The messages table, read and written in bulk; `nwchat.storage.store` is what the functions use.
 
-Of all its rows only those of the room are messages: the others remember which keys were used, and nothing
-here reads or deletes them.
+Only the rows of the room are messages. The other rows record used keys, and nothing here reads or deletes
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nwchat.model.ids import ROOM, is_expired
 from nwchat.model.wire import Message
 from nwchatctl.aws.core.retry import with_retries
 from nwchatctl.aws.dynamodb.keys import can_be_key
-from nwchatctl.chat.history_filter import MessageFilter, Span, last
+from nwchatctl.chat.history_filter import MessageFilter, Span, newest
 from nwchatctl.chat.history_store import BATCH
 from nwchatctl.chat.history_tail import MessagePage
 from nwchatctl.errors import ChatError
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
-"""Seconds before what DynamoDB left of a batch is sent again; drawn between 0 and a bound that doubles."""
+"""Seconds before unprocessed items are sent again; random between 0 and a maximum that doubles."""
 
-LEFT_OVER = 20
-"""Attempts in a row of which DynamoDB carried nothing out: half a minute and more."""
+MAX_FRUITLESS_ATTEMPTS = 20
+"""Consecutive attempts without any processed item: more than half a minute."""
 
 
 class Messages:
-    """Reads are consistent, and leave out what has expired. `sleep` takes seconds, `jitter` gives [0, 1)."""
+    """Reads are consistent, and leave out expired messages. `sleep` takes seconds, `jitter` returns [0,
+    1)."""
 
     def __init__(
         self,
@@ -53,18 +54,20 @@ class Messages:
     # Reading ----------------------------------------------------------------------------------
 
     def read(self, after: str, limit: int) -> MessagePage:
-        """One query: at most `limit` rows that follow the id `after`. Its failure is the caller's."""
-        answer = self._client.query(**self._query(Span(after)), Limit=limit)
-        further = answer.get("LastEvaluatedKey")
-        return MessagePage(self._live(answer.get("Items", [])), str(further["id"]["S"]) if further else None)
+        """One query: at most `limit` rows after the id `after`. Errors are not retried."""
+        response = self._client.query(**self._query(Span(after)), Limit=limit)
+        last_key = response.get("LastEvaluatedKey")
+        return MessagePage(
+            self._live(response.get("Items", [])), str(last_key["id"]["S"]) if last_key else None
+        )
 
     def last(self, limit: int, wanted: MessageFilter) -> list[Message]:
-        """The newest of those wanted, oldest first."""
-        # One that is picky reads by the megabyte.
-        return last(self.newest_first(Span(), None if wanted else limit + 3), wanted, limit)
+        """The newest `limit` messages that match, oldest first."""
+        # With a filter, pages of 1 MB are read.
+        return newest(self.newest_first(Span(), None if wanted else limit + 3), wanted, limit)
 
     def newest_first(self, span: Span, page_size: int | None = None) -> Iterator[tuple[Message, ...]]:
-        """All of `span` from its end on, a tuple for each page (1 MB, or `page_size` rows)."""
+        """All of `span`, newest first, a tuple for each page (1 MB, or `page_size` rows)."""
         request = self._query(span) | {"ScanIndexForward": False}
         if page_size is not None:
             request["Limit"] = page_size
@@ -75,27 +78,29 @@ class Messages:
         return self._pages(self._query(span), span)
 
     def get(self, key: str) -> Message | None:
-        """The message of that id, expired or not."""
+        """The message with that id, expired or not; None if there is none."""
         if not can_be_key(key):
             return None
-        answer = with_retries(
+        response = with_retries(
             self._client.get_item, TableName=self._table, Key=_key(key), ConsistentRead=True
         )
-        row = answer.get("Item")
+        row = response.get("Item")
         return rows.message_of(row) if row else None
 
     def keys(self, before: str) -> Iterator[str]:
-        """The ids below `before`, oldest first, those of expired messages too."""
+        """The ids below `before`, oldest first, those of expired messages included."""
         request = self._query(Span(before=before)) | {"ProjectionExpression": "id"}
-        return (str(row["id"]["S"]) for answer in self._answers(request) for row in answer.get("Items", []))
+        return (
+            str(row["id"]["S"]) for response in self._responses(request) for row in response.get("Items", [])
+        )
 
     def count(self, before: str) -> int:
-        """How many ids `keys` gives."""
+        """The number of ids that `keys` returns."""
         request = self._query(Span(before=before)) | {"Select": "COUNT"}
-        return sum(int(answer["Count"]) for answer in self._answers(request))
+        return sum(int(response["Count"]) for response in self._responses(request))
 
     def oldest_of_newest(self, number: int) -> str | None:
-        """The id of the oldest of the newest `number` messages; None where there are fewer."""
+        """The id of the oldest of the newest `number` messages; None if there are fewer."""
         left = number
         for page in self.newest_first(Span(), min(number + 3, 1000)):
             if left <= len(page):
@@ -110,18 +115,18 @@ class Messages:
     def _pages(self, request: dict[str, Any], span: Span) -> Iterator[tuple[Message, ...]]:
         if span.after is not None and span.before is not None and span.after >= span.before:
             return
-        for answer in self._answers(request):
-            # BETWEEN takes its bounds in.
-            found = self._live(answer.get("Items", []))
+        for response in self._responses(request):
+            # BETWEEN includes its bounds.
+            found = self._live(response.get("Items", []))
             yield tuple(each for each in found if each.id not in (span.after, span.before))
 
-    def _answers(self, request: dict[str, Any]) -> Iterator[Any]:
+    def _responses(self, request: dict[str, Any]) -> Iterator[Any]:
         while True:
-            answer = with_retries(self._client.query, **request)
-            yield answer
-            if not (further := answer.get("LastEvaluatedKey")):
+            response = with_retries(self._client.query, **request)
+            yield response
+            if not (last_key := response.get("LastEvaluatedKey")):
                 return
-            request = {**request, "ExclusiveStartKey": further}
+            request = {**request, "ExclusiveStartKey": last_key}
 
     def _query(self, span: Span) -> dict[str, Any]:
         between = rows.range_query(after=span.after, before=span.before)
@@ -130,40 +135,41 @@ class Messages:
     # Writing ----------------------------------------------------------------------------------
 
     def put(self, messages: Iterable[tuple[Message, int]]) -> None:
-        """Stores messages, each with its expiry in epoch seconds; one of a known id takes that one's place.
+        """Stores messages, each with its expiry in epoch seconds; replaces messages with the same id.
 
-        At most BATCH of different ids. Raises ChatError `throttled`, or boto3's errors.
+        At most BATCH messages with different ids. Raises ChatError `throttled`, or botocore's errors.
         """
         self._write([{"PutRequest": {"Item": rows.message_row(each, until)}} for each, until in messages])
 
     def delete(self, keys: Iterable[str]) -> Iterator[int]:
-        """Deletes the messages of these ids, in their order; the number after each batch. Raises as `put`."""
+        """Deletes the messages with these ids, in order; yields the number after each batch. Raises the
+        errors of `put`."""
         left = iter(keys)
         while batch := list(islice(left, BATCH)):
             self._write([{"DeleteRequest": {"Key": _key(each)}} for each in batch])
             yield len(batch)
 
-    def take_out(self, key: str) -> Message | None:
-        """Deletes the message of that id; what it was, or None where there was none."""
+    def delete_one(self, key: str) -> Message | None:
+        """Deletes the message with that id; returns it, or None if there was none."""
         if not can_be_key(key):
             return None
-        answer = with_retries(
+        response = with_retries(
             self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
         )
-        row = answer.get("Attributes")
+        row = response.get("Attributes")
         return rows.message_of(row) if row else None
 
     def _write(self, requests: Any) -> None:
-        fruitless, bound = 0, FIRST_WAIT
+        fruitless_attempts, max_wait = 0, FIRST_WAIT
         while requests:
-            # Putting and deleting by key: twice is as good as once.
-            answer = with_retries(self._client.batch_write_item, RequestItems={self._table: requests})
-            left: Any = answer.get("UnprocessedItems", {}).get(self._table, [])
+            # Puts and deletes by key are idempotent.
+            response = with_retries(self._client.batch_write_item, RequestItems={self._table: requests})
+            left: Any = response.get("UnprocessedItems", {}).get(self._table, [])
             if len(left) < len(requests):
-                fruitless, bound = 0, FIRST_WAIT
+                fruitless_attempts, max_wait = 0, FIRST_WAIT
             else:
-                fruitless += 1
-            if fruitless == LEFT_OVER:
+                fruitless_attempts += 1
+            if fruitless_attempts == MAX_FRUITLESS_ATTEMPTS:
                 raise ChatError(
                     f"DynamoDB takes no more writes to {self._table} for now",
                     hint="run the command again in a minute: it goes on from there",
@@ -171,8 +177,8 @@ class Messages:
                 )
             requests = left
             if requests:
-                self._sleep(self._jitter() * bound)
-                bound = min(bound * 2, LONGEST_WAIT)
+                self._sleep(self._jitter() * max_wait)
+                max_wait = min(max_wait * 2, LONGEST_WAIT)
 
 
 def _key(key: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
-from nwchatctl.aws.core.retry import code_of, wait_until, with_retries
-from nwchatctl.aws.core.tags import changed, from_list, to_list
+from nwchatctl.aws.core.retry import error_code, wait_until, with_retries
+from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.string_map import StringMap
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _WAIT_SECONDS = 180.0
-"""boto3's waiters ask every 20 s; a small table is ready within a few."""
+"""boto3's waiters poll every 20 s; a small table is ready within a few."""
 
 
 class Tables:
@@ -26,7 +26,7 @@ class Tables:
         self._client = client
 
     def read(self, name: str, start: StartRead = run_inline) -> Table | None:
-        """The table, or None where there is none."""
+        """The table; None if it does not exist or is being deleted."""
         try:
             described = self._client.describe_table(TableName=name)["Table"]
         except self._client.exceptions.ResourceNotFoundException:
@@ -52,10 +52,10 @@ class Tables:
         )
 
     def create(self, table: Table) -> None:
-        """Makes the table with its tags, waits until it is active, then sets what CreateTable cannot.
+        """Creates the table with its tags, waits until it is active, then sets what CreateTable cannot.
 
-        One of ours that is there is brought to what is wanted; one that is being deleted is waited for.
-        Raises ChatError `not_ours` for somebody else's, and `timeout`.
+        Updates an existing table of the chat; waits for a table that is being deleted. Raises ChatError
+        `not_ours` if the existing table is not the chat's, and `timeout`.
         """
         try:
             self._make(table)
@@ -90,11 +90,11 @@ class Tables:
         )
 
     def wait(self, name: str) -> None:
-        """Returns once the table, which is there, can be read and written. Raises ChatError `timeout`."""
+        """Waits until an existing table is active. Raises ChatError `timeout`."""
         self._wait(name, "ACTIVE")
 
     def update(self, before: Table, after: Table) -> None:
-        """Changes what differs. The planner never asks for another key: that would be another table."""
+        """Updates what differs. The planner never changes a key: that would be another table."""
         if before.deletion_protection != after.deletion_protection or before.billing != after.billing:
             settings: dict[str, Any] = {"DeletionProtectionEnabled": after.deletion_protection}
             if before.billing != after.billing:
@@ -109,7 +109,7 @@ class Tables:
             self._retag(before, after)
 
     def delete(self, table: Table) -> None:
-        """Removes the table and all its data; one that is gone already is fine."""
+        """Deletes the table and all its data; a missing table is no error."""
         try:
             if table.deletion_protection:
                 with_retries(self._client.update_table, TableName=table.name, DeletionProtectionEnabled=False)
@@ -123,7 +123,7 @@ class Tables:
         self._wait(table.name, "")
 
     def _wait(self, name: str, *states: str) -> None:
-        """Returns once the table is in one of `states`; "" is that of no table."""
+        """Waits until the table is in one of `states`; "" is the state of a table that does not exist."""
         wanted = " or ".join(each.lower() or "gone" for each in states)
         wait_until(lambda: self._status(name) in states, f"table {name} is not {wanted}", _WAIT_SECONDS)
 
@@ -148,7 +148,7 @@ class Tables:
             )
         except self._client.exceptions.ClientError as error:
             # "TimeToLive is already enabled", "… modified multiple times": sent again after a lost answer.
-            if code_of(error) == "ValidationException" and self._expiry(name) == (attribute * enabled):
+            if error_code(error) == "ValidationException" and self._expiry(name) == (attribute * enabled):
                 return
             if "modified multiple times" in str(error):
                 raise ChatError(
@@ -159,10 +159,10 @@ class Tables:
             raise
 
     def _expiry(self, name: str) -> str:
-        """The attribute that rows expire by, "" without one."""
+        """The TTL attribute, "" if TTL is off."""
         found = with_retries(self._client.describe_time_to_live, TableName=name)["TimeToLiveDescription"]
-        on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        return found.get("AttributeName", "") if on else ""
+        enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return found.get("AttributeName", "") if enabled else ""
 
     def _set_recovery(self, table: Table) -> None:
         with_retries(
@@ -173,7 +173,7 @@ class Tables:
 
     def _retag(self, before: Table, after: Table) -> None:
         arn = with_retries(self._client.describe_table, TableName=after.name)["Table"]["TableArn"]
-        put, dropped = changed(before.tags, after.tags)
+        put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, ResourceArn=arn, Tags=to_list(put))
         if dropped:

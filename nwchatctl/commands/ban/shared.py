@@ -48,6 +48,6 @@ def ban_end(seconds: float | None, until: When | None, forever: bool) -> BanEnd:
 def ban_reason(text: str) -> str:
     """The reason that an option gives. Raises ChatError, exit 2."""
     try:
-        return bans.reason(text)
+        return bans.check_reason(text)
     except ValueError as error:
         raise usage_error(f"--reason: {error}", "give a shorter one") from None

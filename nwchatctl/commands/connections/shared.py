@@ -8,7 +8,7 @@ import typer
 
 from nwchatctl.commands.options import parse_seconds
 from nwchatctl.errors import Exit
-from nwchatctl.signals import STOPPED
+from nwchatctl.signals import EXIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ GraceOption = Annotated[
 
 def exit_code(result: PruneResult, reason: str) -> Exit:
     """The exit code of a run; `reason` is why it was stopped, "" where it was not."""
-    return STOPPED.get(reason, Exit.PARTLY if result.failed else Exit.DONE)
+    return EXIT_CODES.get(reason, Exit.PARTLY if result.failed else Exit.DONE)
 
 
 def warnings(result: PruneResult, stopped: str, rest: str) -> Iterator[str]:

@@ -41,7 +41,7 @@ def rotate(
     began = time.monotonic()
     keys = token_keys.require_keys(app)
     app.print_target()
-    ended, warning = token_rotation.dropped_keys(keys), token_rotation.warning(keys, app.now_ms() // 1000)
+    ended, warning = token_rotation.dropped_key_ids(keys), token_rotation.warning(keys, app.now_ms() // 1000)
     if dry_run:
         if warning:
             app.warn(warning)
@@ -52,7 +52,7 @@ def rotate(
             app.warn(warning)
         else:
             app.confirm(f"{warning}. Rotate?", given=False)
-    return _report(keys, token_rotation.rotate(app, keys, lock), ended, began)
+    return _report(keys, token_rotation.rotate_keys(app, keys, lock), ended, began)
 
 
 def _report(keys: tuple[TokenKey, ...], new: TokenKey | None, ended: list[str], began: float) -> Report:

@@ -1,16 +1,12 @@
-"""The stage's access log: what a line of it says, and the role that API Gateway needs to write it. Pure.
+"""The format of the stage's access log. Pure.
 
 API Gateway logs with one role for the whole account in a Region (aws-facts: "Deployments and stages"), so
-that role is nobody's chat's: it is made and set only when asked for, and never taken away.
+that role belongs to no chat: it is set only on request, and never removed.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = json.dumps(
     {
@@ -29,5 +25,5 @@ FORMAT = json.dumps(
     },
     separators=(",", ":"),
 )
-"""One JSON object a request, on one line; what a request has not is `-`. No query strings, headers or bodies:
-they hold tokens, and what people say. (The variables: "Configure logging for WebSocket APIs".)"""
+"""One JSON object per request, on one line; a missing value is `-`. No query strings, headers or bodies: they
+contain tokens and message texts. (The variables: "Configure logging for WebSocket APIs".)"""

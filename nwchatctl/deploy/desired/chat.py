@@ -1,4 +1,4 @@
-"""What the settings ask for, as a `State`: the one place that knows how this chat is wired on AWS."""
+"""The desired state of a chat according to its settings: the only place that knows its structure on AWS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from nwchatctl.deploy.desired.dead_letters import async_invoke, queue
 from nwchatctl.deploy.desired.functions import FANOUT, FUNCTIONS, FunctionBuilder
 from nwchatctl.deploy.desired.history_api import history_api, permissions
 from nwchatctl.deploy.desired.token_auth import AUTHORIZE, authorizer, keys, permission
-from nwchatctl.deploy.fingerprints import described, fingerprint, published, release_id, version_fingerprint
+from nwchatctl.deploy.fingerprints import (
+    attribute_texts,
+    fingerprint,
+    release_id,
+    version_content,
+    version_fingerprint,
+)
 from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.functions import (
     STATEMENT_PREFIX,
@@ -38,16 +44,16 @@ ROUTES = {
     "onMessage": "message",
     "ping": "ping",
 }
-"""Route key → integration. The one that is not a function's is the MOCK that answers pings."""
+"""Route key → integration. The only integration without a function is the MOCK that answers pings."""
 
 ROUTED = tuple(dict.fromkeys(each for each in ROUTES.values() if each in FUNCTIONS))
-"""The functions that routes lead to. `FANOUT` is invoked by `message`, by itself and by the operator,
-`HISTORY` by an API of its own."""
+"""The functions behind routes. `FANOUT` is invoked by `message`, by itself and by the operator, `HISTORY` by
+its own API."""
 
 PONG = '{"type":"pong"}'
 
 _STATEMENT_IDS = {"$connect": "connect", "$disconnect": "disconnect", "$default": "default"}
-"""A StatementId allows letters, digits, - and _ only (Lambda AddPermission), so no `$`."""
+"""StatementIds by route key: they allow only letters, digits, - and _ (Lambda AddPermission), so no `$`."""
 
 _TIMEOUT_MS = 29_000
 """The longest that API Gateway waits for an integration (WebSocket quotas)."""
@@ -55,24 +61,24 @@ _TIMEOUT_MS = 29_000
 _PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
 
 
-def desired(
+def desired_state(
     settings: Settings,
-    place: Location,
+    location: Location,
     code_sha256: str,
     api_id: str = API_ID,
     history_id: str = HISTORY_API_ID,
-    named: Iterable[Resource] = (),
+    domain_resources: Iterable[Resource] = (),
 ) -> State:
-    """The whole chat as it should be. `api_id` and `history_id` stay tokens until there are those APIs.
+    """The desired state of the whole chat. `api_id` and `history_id` are placeholders until those APIs exist.
 
-    `code_sha256` is the base64 digest of the functions' zip, as Lambda gives it; `named` is what the chat's
-    names need (`addresses`).
+    `code_sha256` is the base64 digest of the functions' zip, as Lambda returns it; `domain_resources` are the
+    resources of the chat's domains (`domains.plan`).
     """
-    chat = _Chat(settings, place, code_sha256, api_id, history_id).state()
-    return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in named))}
+    chat = _Chat(settings, location, code_sha256, api_id, history_id).state()
+    return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in domain_resources))}
 
 
-def release(wanted: State) -> str:
+def release_name(wanted: State) -> str:
     """The wanted release's id."""
     return next(each.name for each in wanted.values() if isinstance(each, Release))
 
@@ -80,7 +86,7 @@ def release(wanted: State) -> str:
 @dataclass(frozen=True, slots=True)
 class _Chat:
     settings: Settings
-    place: Location
+    location: Location
     code_sha256: str
     api_id: str
     history_id: str
@@ -96,16 +102,16 @@ class _Chat:
     @property
     def functions(self) -> FunctionBuilder:
         return FunctionBuilder(
-            self.settings, self.place, self.names, self.tags, self.code_sha256, self.api_id
+            self.settings, self.location, self.names, self.tags, self.code_sha256, self.api_id
         )
 
     def state(self) -> State:
         functions = [*map(self.functions.function, self.functions.short_names)]
         integrations = [*map(self.integration, ROUTED), _PING]
         routes = [self.route(each, to) for each, to in ROUTES.items()]
-        front: list[Resource] = [*integrations, *self.authorizers(), *routes]
-        deployment = Deployment(fingerprint(front))
-        versions = [published(each, self.api_id) for each in functions]
+        routing: list[Resource] = [*integrations, *self.authorizers(), *routes]
+        deployment = Deployment(fingerprint(routing))
+        versions = [version_content(each, self.api_id) for each in functions]
         aliases = [
             Alias(alias_name(each.name), each.name, version_fingerprint(each, self.api_id), ())
             for each in functions
@@ -117,50 +123,50 @@ class _Chat:
             *functions,
             *aliases,
             queue(self.names.dead_letters, self.tags),
-            async_invoke(self.names.function(FANOUT), self.place.queue_arn(self.names.dead_letters)),
+            async_invoke(self.names.function(FANOUT), self.location.queue_arn(self.names.dead_letters)),
             *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
-            *self.asking(),
+            *self.token_resources(),
             Api(self.names.api, self.names.api, "$request.body.action", True, self.tags),
-            *front,
+            *routing,
             deployment,
             self.stage(deployment),
             *self.history(),
             self.release(
                 aliases,
                 deployment,
-                described([*versions, *front]),
+                attribute_texts([*versions, *routing]),
             ),
         )
 
     def route(self, key: str, to: str) -> Route:
-        asks = self.functions.tokens and key == "$connect"
+        needs_token = self.functions.tokens and key == "$connect"
         return Route(
             key,
             to,
-            "CUSTOM" if asks else "NONE",
+            "CUSTOM" if needs_token else "NONE",
             False,
             to == _PING.name,
-            AUTHORIZE if asks else "",
+            AUTHORIZE if needs_token else "",
         )
 
     def authorizers(self) -> list[Authorizer]:
-        uri = self.place.invocation_uri(self.names.function(AUTHORIZE))
+        uri = self.location.invocation_uri(self.names.function(AUTHORIZE))
         return [authorizer(uri)] if self.functions.tokens else []
 
-    def asking(self) -> list[Resource]:
-        """What the authorizer needs beside its function."""
+    def token_resources(self) -> list[Resource]:
+        """The resources that the authorizer needs beside its function."""
         if not self.functions.tokens:
             return []
         function = self.names.function(AUTHORIZE)
-        return [keys(self.names, self.tags), permission(function, self.place, self.api_id)]
+        return [keys(self.names, self.tags), permission(function, self.location, self.api_id)]
 
     def history(self) -> tuple[Resource, ...]:
         wanted, allowed = self.settings.history, self.settings.chat.allowed_origins
         if not wanted.enabled:
             return ()
         rate, burst = wanted.request_rate, wanted.request_burst
-        api = history_api(self.names, self.place, self.tags, allowed=allowed, rate=rate, burst=burst)
-        return (api, *permissions(self.names, self.place, self.history_id))
+        api = history_api(self.names, self.location, self.tags, allowed=allowed, rate=rate, burst=burst)
+        return (api, *permissions(self.names, self.location, self.history_id))
 
     def release(self, aliases: list[Alias], deployment: Deployment, settings: StringMap) -> Release:
         functions = string_map({each.function: each.runs for each in aliases})
@@ -174,7 +180,7 @@ class _Chat:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        # Connections are worth nothing after two hours; messages are what people come back for.
+        # Connections are worthless after two hours; messages are the data to protect.
         on_demand = "PAY_PER_REQUEST"
         return (
             Table(
@@ -198,11 +204,13 @@ class _Chat:
             function=function,
             statement_id=statement_id,
             principal="apigateway.amazonaws.com",
-            source_arn=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}/{route_key}"),
+            source_arn=self.location.arn(
+                "execute-api", f"{self.api_id}/{self.settings.stage.name}/{route_key}"
+            ),
         )
 
     def integration(self, short: str) -> Integration:
-        uri = self.place.invocation_uri(self.names.function(short))
+        uri = self.location.invocation_uri(self.names.function(short))
         return Integration(short, "AWS_PROXY", uri, _TIMEOUT_MS, "", "")
 
     def stage(self, deployment: Deployment) -> Stage:
@@ -216,6 +224,6 @@ class _Chat:
             route_settings=(),
             variables=(),
             tags=self.tags,
-            access_log=self.place.arn("logs", f"log-group:{self.names.access_log}") if access else "",
+            access_log=self.location.arn("logs", f"log-group:{self.names.access_log}") if access else "",
             access_format=FORMAT if access else "",
         )

@@ -1,4 +1,4 @@
-"""What becomes of segments of a large room that cannot be sent: tried again, then kept in a queue."""
+"""Failed invocations of `fanout`: retries, and the queue that keeps failed events."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from nwchatctl.deploy.model.storage import Queue
 from nwchatctl.deploy.model.string_map import StringMap
 
 RETRIES = 2
-"""The most that Lambda does for an event (PutFunctionEventInvokeConfig); after one minute, then after two."""
+"""Lambda's maximum for an event (PutFunctionEventInvokeConfig); after one minute, then after two."""
 
 MAX_AGE_SECONDS = 3600
-"""A message that comes later than that is history, which clients ask for themselves. Long enough for two
-retries of a function that takes its 15 minutes each time."""
+"""Clients read a message that is older than this from history. Long enough for two retries of a function that
+takes its 15 minutes each time."""
 
 KEPT_SECONDS = 14 * 86_400
-"""The longest that SQS keeps anything (SQS quotas)."""
+"""SQS's maximum retention (SQS quotas)."""
 
 MAX_BYTES = 1_048_576
-"""What SQS takes at most, and Lambda in an event: a frame of 128 KB, written as JSON twice, has to fit."""
+"""SQS's maximum, and Lambda's for an event: a frame of 128 KB, encoded as JSON twice, has to fit."""
 
 
 def queue(name: str, tags: StringMap) -> Queue:
-    """The queue, as SQS makes one but for how long it keeps what is in it."""
+    """The queue, with SQS's defaults except for the retention."""
     return Queue(
         name=name,
         retention_seconds=KEPT_SECONDS,
@@ -36,7 +36,7 @@ def queue(name: str, tags: StringMap) -> Queue:
 
 
 def async_invoke(function: str, queue_arn: str) -> AsyncInvoke:
-    """What leads events that `function`:live failed on into the queue."""
+    """The settings that send failed events of `function`:live to the queue."""
     return AsyncInvoke(
         name=alias_name(function),
         function=function,

@@ -1,4 +1,4 @@
-"""The chat's functions as the settings ask for them, with their environment and the roles they run as."""
+"""The desired functions of a chat, with their environment and roles."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 FANOUT = "fanout"
 
 FUNCTIONS = ("connect", "disconnect", "message", FANOUT, HISTORY, AUTHORIZE)
-"""All that there may be; `HISTORY` is there where the history API is, `AUTHORIZE` in token mode."""
+"""All functions; `HISTORY` exists with the history API, `AUTHORIZE` in token mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionBuilder:
-    """The functions of one chat; each goes by its short name, one of `FUNCTIONS`.
+    """Builds the functions of one chat; each is identified by its short name, one of `FUNCTIONS`.
 
-    `code_sha256` is the base64 digest of their zip, `api_id` may be `API_ID`, and `tags` is what all that is
-    built bears.
+    `code_sha256` is the base64 digest of their zip, `api_id` may be `API_ID`, and `tags` are the tags of all
+    resources.
     """
 
     settings: Settings
-    place: Location
+    location: Location
     names: ResourceNames
     tags: StringMap
     code_sha256: str
@@ -39,30 +39,30 @@ class FunctionBuilder:
 
     @property
     def tokens(self) -> bool:
-        """Whether who comes in is asked for a token."""
+        """Whether a token is required to connect."""
         return self.settings.auth.mode == "token"
 
     @property
     def short_names(self) -> list[str]:
-        """Those that there are."""
+        """The functions of this chat."""
         there = {HISTORY: self.settings.history.enabled, AUTHORIZE: self.tokens}
         return [each for each in FUNCTIONS if there.get(each, True)]
 
     def role(self, short: str) -> Role:
-        """As whom it runs, with what that may do."""
+        """The function's role, with its permissions."""
         arns = Arns(
-            logs=self.place.arn("logs", f"log-group:{self.names.log_group(short)}"),
-            connections=self.place.arn("dynamodb", f"table/{self.names.connections}"),
-            messages=self.place.arn("dynamodb", f"table/{self.names.messages}"),
-            stage=self.place.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
-            fanout=self.place.alias_arn(self.names.function(FANOUT)),
-            dead_letters=self.place.queue_arn(self.names.dead_letters),
-            token_keys=self.place.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
+            logs=self.location.arn("logs", f"log-group:{self.names.log_group(short)}"),
+            connections=self.location.arn("dynamodb", f"table/{self.names.connections}"),
+            messages=self.location.arn("dynamodb", f"table/{self.names.messages}"),
+            stage=self.location.arn("execute-api", f"{self.api_id}/{self.settings.stage.name}"),
+            fanout=self.location.alias_arn(self.names.function(FANOUT)),
+            dead_letters=self.location.queue_arn(self.names.dead_letters),
+            token_keys=self.location.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
         )
         return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
 
     def function(self, short: str) -> Function:
-        """The function itself."""
+        """The function."""
         functions = self.settings.functions
         size = self.settings.fanout if short == FANOUT else functions
         return Function(
@@ -83,14 +83,14 @@ class FunctionBuilder:
         )
 
     def environment(self) -> StringMap:
-        """What `nwchat.runtime` reads, the same for all of them."""
+        """The environment variables that `nwchat.runtime` reads, the same for all functions."""
         chat, fanout, sending = self.settings.chat, self.settings.fanout, self.settings.sending
         return string_map(
             {
                 "NWCHAT_CHAT": chat.name,
                 "NWCHAT_CONNECTIONS_TABLE": self.names.connections,
                 "NWCHAT_MESSAGES_TABLE": self.names.messages,
-                "NWCHAT_ENDPOINT": self.place.connections_url(self.api_id, self.settings.stage.name),
+                "NWCHAT_ENDPOINT": self.location.connections_url(self.api_id, self.settings.stage.name),
                 "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
                 "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
                 "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),

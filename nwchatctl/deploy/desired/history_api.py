@@ -1,4 +1,4 @@
-"""The history API as it should be: an HTTP API with two routes to one function."""
+"""The desired history API: an HTTP API with two routes to one function."""
 
 from __future__ import annotations
 
@@ -11,29 +11,35 @@ from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.deploy.names import ResourceNames
 
 HISTORY = "history"
-"""The function, and what its role and log group are called by."""
+"""The function's short name, also that of its role and log group."""
 
 ROUTES = {"messages": "GET /messages", "health": "GET /health"}
-"""What a permission's name ends with → the route key that it is for."""
+"""The suffix of a permission's name → its route key."""
 
-STATEMENTS = f"{STATEMENT_PREFIX}{HISTORY}-"
-"""What the ids of those statements begin with by which the history API may invoke its function."""
+STATEMENT_ID_PREFIX = f"{STATEMENT_PREFIX}{HISTORY}-"
+"""The prefix of the statement ids that let the history API invoke its function."""
 
 STAGE = "$default"
-"""The stage that is served without its name in the address."""
+"""The stage whose name is not part of the address."""
 
 _TIMEOUT_MS = 29_000
-"""A second less than an HTTP API's longest (HTTP API quotas), and more than the function takes."""
+"""A second less than an HTTP API's maximum (HTTP API quotas), and longer than the function takes."""
 
 _CORS_SECONDS = 7200
-"""How long a browser may remember a preflight's answer. Chrome caps it at this."""
+"""How long a browser may cache a preflight response. Chrome's maximum."""
 
 
 def history_api(
-    names: ResourceNames, place: Location, tags: StringMap, *, allowed: Iterable[str], rate: float, burst: int
+    names: ResourceNames,
+    location: Location,
+    tags: StringMap,
+    *,
+    allowed: Iterable[str],
+    rate: float,
+    burst: int,
 ) -> HistoryApi:
-    """The API with all that is in it. Pages of the origins `allowed` may read it, all pages where there are
-    none; `rate` is requests a second, `burst` requests at once."""
+    """The API with all its parts. Pages of the origins `allowed` may read it, all pages if there are none;
+    `rate` is requests a second, `burst` concurrent requests."""
     origins = readable_from(allowed)
     return HistoryApi(
         name=names.history,
@@ -41,12 +47,12 @@ def history_api(
         default_endpoint=True,
         cors_origins=origins,
         cors_methods=("GET",) if origins else (),
-        # A token comes in it.
+        # It carries the token.
         cors_headers=("authorization",) if origins else (),
         cors_exposed=(),
         cors_credentials=False,
         cors_max_age=_CORS_SECONDS if origins else 0,
-        uri=place.invocation_uri(names.function(HISTORY)),
+        uri=location.invocation_uri(names.function(HISTORY)),
         payload_version="2.0",
         timeout_ms=_TIMEOUT_MS,
         routes=string_map(dict.fromkeys(ROUTES.values(), "NONE")),
@@ -64,21 +70,21 @@ def history_api(
     )
 
 
-def permissions(names: ResourceNames, place: Location, history_id: str) -> list[Permission]:
-    """The statements by which that API, and each of its routes, may invoke the function."""
+def permissions(names: ResourceNames, location: Location, history_id: str) -> list[Permission]:
+    """The permissions that let the API's routes invoke the function."""
     function = names.function(HISTORY)
     found = []
     for end, route_key in ROUTES.items():
         method, _, path = route_key.partition(" ")
-        statement_id = STATEMENTS + end
+        statement_id = STATEMENT_ID_PREFIX + end
         found.append(
             Permission(
                 name=permission_name(function, statement_id),
                 function=function,
                 statement_id=statement_id,
                 principal="apigateway.amazonaws.com",
-                # Of any stage: there is one, and how its `$` is spelled in here is documented nowhere.
-                source_arn=place.arn("execute-api", f"{history_id}/*/{method}{path}"),
+                # Any stage: there is only one, and the spelling of its `$` in this ARN is undocumented.
+                source_arn=location.arn("execute-api", f"{history_id}/*/{method}{path}"),
             )
         )
     return found
@@ -92,14 +98,14 @@ def readable_from(allowed: Iterable[str]) -> tuple[str, ...]:
     (('*',), ('https://b.example',))
     """
     every = set(allowed)
-    return tuple(sorted(each for each in every if _is_taken(each))) if every else ("*",)
+    return tuple(sorted(each for each in every if _is_supported(each))) if every else ("*",)
 
 
 def unreadable_from(allowed: Iterable[str]) -> tuple[str, ...]:
-    """The allowed origins that API Gateway's CORS configuration does not take."""
-    return tuple(sorted(each for each in set(allowed) if not _is_taken(each)))
+    """The allowed origins that API Gateway's CORS configuration does not support."""
+    return tuple(sorted(each for each in set(allowed) if not _is_supported(each)))
 
 
-def _is_taken(origin: str) -> bool:
-    # "Configure CORS for HTTP APIs" knows http and https, and takes `https://*` for every page there is.
+def _is_supported(origin: str) -> bool:
+    # "Configure CORS for HTTP APIs" supports http and https, and `https://*` would mean every page.
     return origin.startswith(("http://", "https://")) and "*" not in origin

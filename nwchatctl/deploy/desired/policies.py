@@ -1,8 +1,7 @@
-"""Who may do what: one least-privilege policy per function, as canonical JSON (sorted keys, no spaces).
+"""IAM policies: one least-privilege policy per function, as canonical JSON (sorted keys, no spaces).
 
-A statement per reason, each with its Sid, so that a plan can name what changed. TransactWriteItems is
-no IAM action: its items are authorised as the PutItem they are (DynamoDB developer guide, "IAM with
-transactions").
+One statement per purpose, each with a Sid, so that a plan can name what changed. TransactWriteItems is no IAM
+action: its items are authorised as PutItem (DynamoDB developer guide, "IAM with transactions").
 """
 
 from __future__ import annotations
@@ -10,19 +9,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-TRUSTED = "lambda.amazonaws.com"
+LAMBDA_SERVICE = "lambda.amazonaws.com"
 BANS_ROOM = "bans"
-"""`nwchat.model.bans.ROOM`: a plan has no need of what else is there."""
+"""`nwchat.model.bans.ROOM`, repeated because a plan needs nothing else of that module."""
 
 
 def canonical(document: object) -> str:
-    """A policy document in the one spelling that we compare."""
+    """A policy document in canonical spelling, for comparison."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
 def lambda_trust() -> str:
     """The trust policy that lets Lambda assume a role."""
-    return service_trust(TRUSTED)
+    return service_trust(LAMBDA_SERVICE)
 
 
 def service_trust(service: str) -> str:
@@ -33,9 +32,8 @@ def service_trust(service: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Arns:
-    """What a function's policy may name: its log group, the two tables, the stage that its sockets are on,
-    the live alias of `fanout`, the queue of what that could not do, and the parameter of the token keys, ""
-    where nobody needs a token."""
+    """The ARNs in a function's policy: its log group, the two tables, the stage of its connections, the live
+    alias of `fanout`, the dead-letter queue, and the parameter with the token keys, "" in open mode."""
 
     logs: str
     connections: str
@@ -50,14 +48,14 @@ def function_policy(short: str, arns: Arns) -> str:
     """The inline policy of function `short`, one of `functions.FUNCTIONS`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
-    # Of the table no more than the room of bans, by the rows' partition key (DynamoDB developer guide,
-    # "Using IAM policy conditions for fine-grained access control").
+    # Only the bans of that table, by the rows' partition key (DynamoDB developer guide, "Using IAM policy
+    # conditions for fine-grained access control").
     bans = {
         **_allow("Bans", ["dynamodb:BatchGetItem"], arns.messages),
         "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BANS_ROOM]}},
     }
-    # No kms:Decrypt: the key aws/ssm lets everybody in the account who may read the parameter decrypt it
-    # (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
+    # No kms:Decrypt: the key aws/ssm allows decryption to every principal of the account that may read the
+    # parameter (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
     token_keys = _allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)
     allowed = {
         "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections), bans],
@@ -78,17 +76,17 @@ def function_policy(short: str, arns: Arns) -> str:
             _allow("Messages", ["dynamodb:UpdateItem"], arns.messages),
             sockets,
             fanout,
-            # Lambda puts what failed into the queue as the function's role.
+            # Lambda sends failed events to the queue with the function's role.
             _allow("DeadLetters", ["sqs:SendMessage"], arns.dead_letters),
         ],
         "authorize": [token_keys],
         "history": [
             _allow("Messages", ["dynamodb:Query"], arns.messages),
-            # Where anybody may read there is nobody to keep out.
+            # In open mode everyone may read.
             *((bans, token_keys) if arns.token_keys else ()),
         ],
     }[short]
-    # The group is made by deploy, so a function has no need of CreateLogGroup.
+    # The deploy creates the log group, so a function does not need CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")
     return canonical({"Statement": [*allowed, write_logs], "Version": "2012-10-17"})
 

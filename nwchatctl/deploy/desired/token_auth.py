@@ -1,4 +1,4 @@
-"""Token mode: what asks whoever comes in for a token, and in what order a chat begins to ask. Pure."""
+"""Token mode: the authorizer, its permission and the token keys. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nwchatctl.deploy.model.websocket import Authorizer
 from nwchatctl.deploy.names import ResourceNames
 
 AUTHORIZE = "authorize"
-"""The function that is asked, and the authorizer that asks it."""
+"""The name of the authorizer function and of the authorizer."""
 
 IDENTITY_SOURCES = ("route.request.header.Host",)
-"""What is in every request, because each of these must be, and a token is in one of two places. The header is
-spelled as in API Gateway's own example of a handshake ("Control access to WebSocket APIs with AWS Lambda
-REQUEST authorizers"). To name none is documented as allowed, but the API's model requires the list."""
+"""A header that every request has: each identity source is required, and a token is in one of two places. The
+header is spelled as in API Gateway's own example of a handshake ("Control access to WebSocket APIs with AWS
+Lambda REQUEST authorizers"). An empty list is documented as allowed, but the API's model requires one."""
 
 
 def authorizer(uri: str) -> Authorizer:
-    """The one authorizer of $connect; `uri` invokes the live alias."""
+    """The authorizer of $connect; `uri` invokes the live alias."""
     return Authorizer(AUTHORIZE, "REQUEST", uri, IDENTITY_SOURCES)
 
 
@@ -28,18 +28,19 @@ def keys(names: ResourceNames, tags: StringMap) -> TokenKeys:
     return TokenKeys(names.token_keys, "SecureString", tags)
 
 
-def permission(function: str, place: Location, api_id: str) -> Permission:
-    """By which the API's authorizers, and nothing else, may invoke `function`:live."""
+def permission(function: str, location: Location, api_id: str) -> Permission:
+    """The permission for the API's authorizers, and nothing else, to invoke `function`:live."""
     statement_id = f"{STATEMENT_PREFIX}authorizer"
     return Permission(
         name=permission_name(function, statement_id),
         function=function,
         statement_id=statement_id,
         principal="apigateway.amazonaws.com",
-        source_arn=place.arn("execute-api", f"{api_id}/authorizers/*"),
+        source_arn=location.arn("execute-api", f"{api_id}/authorizers/*"),
     )
 
 
 def environment(names: ResourceNames) -> dict[str, str]:
-    """What functions are told in token mode. Nothing in open mode: chats of before keep their versions."""
+    """The environment variables of token mode. None in open mode, so that existing chats keep their
+    versions."""
     return {"NWCHAT_AUTH_MODE": "token", "NWCHAT_AUTH_PARAMETER": names.token_keys}

@@ -1,4 +1,4 @@
-"""Which certificate a name gets: the one that is given, one that ACM has, or one that we request."""
+"""Chooses the certificate of a name: the configured one, one in ACM, or a new one."""
 
 from __future__ import annotations
 
@@ -24,113 +24,115 @@ _STATES = {
     "REVOKED": ("certificate_revoked", "was revoked"),
     "FAILED": ("certificate_failed", "was refused by its authority"),
 }
-"""The error of a given certificate in each of ACM's states but those of a good and of an expired one."""
+"""The error of a configured certificate, by ACM's status; not for issued and expired ones."""
 
 _UNUSABLE = {
     "private": "is a private authority's, which browsers do not trust",
     "acme": "was issued over ACME, so that its key is not ACM's, and API Gateway cannot use it",
     "cloudfront": "is managed by CloudFront, and nobody else can use it",
 }
-"""Why a given certificate can never be used; the error's code is `certificate_` and the word."""
+"""Why a configured certificate can never be used; the error's code is `certificate_` and the key."""
 
-MOST_CHARS = 64
-"""Of the name that a certificate is requested for (RequestCertificate, DomainName)."""
+MAX_CHARS = 64
+"""The maximum length of the name that a certificate is requested for (RequestCertificate, DomainName)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """`source` is given, found or requested. `found` is None where one has yet to be requested; `own`:
-    whether it is one that we requested, and keep."""
+class CertificateChoice:
+    """A chosen certificate. `source` is given, found or requested. `found` is None if it has yet to be
+    requested; `own`: the tool requested it, and keeps it."""
 
     source: str
     found: FoundCertificate | None
     own: bool
 
 
-def chosen(
+def choose_certificate(
     want: DomainConfig,
     domain: Domain | None,
     facts: DomainFacts,
-    place: Location,
+    location: Location,
     own: Mapping[str, str],
     now_ms: int,
-) -> Choice:
+) -> CertificateChoice:
     """The certificate for `want`, whose live domain is `domain`.
 
-    Raises ChatError for a given one that will not do, each reason with its own code, and for a name that
-    none can be requested for.
+    Raises ChatError if a configured certificate cannot be used, each reason with its own code, or if none can
+    be requested for the name.
     """
     if want.certificate_arn:
-        given = _given(want, facts, place, now_ms)
-        return Choice("given", given, given == own_certificate(want.name, facts, own))
+        given = _given_certificate(want, facts, location, now_ms)
+        return CertificateChoice("given", given, given == own_certificate(want.name, facts, own))
     good = [
         each
         for each in facts.certificates
-        if each.good(now_ms) and any(covers(one, want.name) for one in each.covers)
+        if each.is_usable(now_ms) and any(covers(one, want.name) for one in each.covers)
     ]
     current = domain.certificate if domain else ""
-    mine = own_certificate(want.name, facts, own)
-    best = min(good, key=lambda each: _rank(each, want.name, current, mine), default=None)
+    own_found = own_certificate(want.name, facts, own)
+    best = min(good, key=lambda each: _rank(each, want.name, current, own_found), default=None)
     if best is not None:
-        return Choice("requested" if best == mine else "found", best, best == mine)
-    if mine is None and len(want.name) > MOST_CHARS:
+        return CertificateChoice("requested" if best == own_found else "found", best, best == own_found)
+    if own_found is None and len(want.name) > MAX_CHARS:
         raise ChatError(
-            f"{want.name} is longer than the {MOST_CHARS} characters that a certificate of its own may have",
+            f"{want.name} is longer than the {MAX_CHARS} characters that a certificate of its own may have",
             hint=f"request a wildcard certificate in ACM and set {want.section}.certificate_arn to it, "
             f"or set {want.setting} to a shorter name",
             code="certificate_name_too_long",
         )
-    return Choice("requested", mine, True)
+    return CertificateChoice("requested", own_found, True)
 
 
 def _rank(
-    each: FoundCertificate, name: str, current: str, mine: FoundCertificate | None
+    each: FoundCertificate, name: str, current: str, own_found: FoundCertificate | None
 ) -> tuple[bool, bool, bool, int, str]:
-    """What is in use stays, so that two that are as good do not take turns; then ours, then one made for
-    the name, then the one that is valid longest."""
+    """The rank of a certificate. The one in use is kept, so that two equal ones do not alternate; then the
+    chat's own, then one made for the name, then the one that is valid longest."""
     return (
         each.arn != current,
-        each != mine,
+        each != own_found,
         name not in {one.lower() for one in each.covers},
         -(each.not_after_ms or 0),
         each.arn,
     )
 
 
-def _given(want: DomainConfig, facts: DomainFacts, place: Location, now_ms: int) -> FoundCertificate:
+def _given_certificate(
+    want: DomainConfig, facts: DomainFacts, location: Location, now_ms: int
+) -> FoundCertificate:
     arn, setting = want.certificate_arn, f"{want.section}.certificate_arn"
     _, _, _, region, account, _ = arn.split(":", 5)
-    mend = f"set {setting} to one in {place.region}, or to nothing, so that one is found or requested"
-    if region != place.region:
+    fix = f"set {setting} to one in {location.region}, or to nothing, so that one is found or requested"
+    if region != location.region:
         raise ChatError(
-            f"the certificate for {want.name} is in {region}, the API in {place.region}",
-            hint=f"set {setting} to one in {place.region}",
+            f"the certificate for {want.name} is in {region}, the API in {location.region}",
+            hint=f"set {setting} to one in {location.region}",
             code="certificate_region",
         )
-    if account != place.account:
+    if account != location.account:
         raise ChatError(
-            f"the certificate for {want.name} is account {account}'s, the API {place.account}'s",
-            hint=mend,
+            f"the certificate for {want.name} is account {account}'s, the API {location.account}'s",
+            hint=fix,
             code="certificate_account",
         )
     found = next((each for each in facts.certificates if each.arn == arn), None)
     if found is None:
-        raise ChatError(f"there is no certificate {arn}", hint=mend, code="certificate_missing")
+        raise ChatError(f"there is no certificate {arn}", hint=fix, code="certificate_missing")
     if found.unusable:
         code = f"certificate_{found.unusable}"
-        raise ChatError(f"the certificate {arn} {_UNUSABLE[found.unusable]}", hint=mend, code=code)
-    if found.expired(now_ms):
-        raise ChatError(f"the certificate {arn} has expired", hint=mend, code="certificate_expired")
+        raise ChatError(f"the certificate {arn} {_UNUSABLE[found.unusable]}", hint=fix, code=code)
+    if found.is_expired(now_ms):
+        raise ChatError(f"the certificate {arn} has expired", hint=fix, code="certificate_expired")
     if not any(covers(each, want.name) for each in found.covers):
         raise ChatError(
             f"the certificate {arn} is for {', '.join(found.covers)}, and not for {want.name}",
-            hint=mend,
+            hint=fix,
             code="certificate_name",
         )
-    if not found.good(now_ms):
+    if not found.is_usable(now_ms):
         code, words = _STATES.get(found.status, ("certificate_status", f"is {found.status}"))
         records = "; ".join(f"{name} CNAME {value}" for name, value in found.validation)
         if records and found.status == PENDING:
-            mend = f"create {records}, wait until ACM has seen it, or {mend}"
-        raise ChatError(f"the certificate {arn} {words}", hint=mend, code=code)
+            fix = f"create {records}, wait until ACM has seen it, or {fix}"
+        raise ChatError(f"the certificate {arn} {words}", hint=fix, code=code)
     return found

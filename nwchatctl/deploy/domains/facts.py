@@ -1,11 +1,11 @@
-"""The names that the operator's APIs answer on: which are wanted, what AWS has of them, what of it is ours.
+"""The configured domain names, what AWS has about them, and which of it belongs to the chat.
 
-A certificate and a domain are known by their tags, a mapping by its domain. A record has no tags: an alias
-is ours that leads to a domain of ours. So is one that leads nowhere: to a target of API Gateway's in our own
-Region that no domain of this account has, while the name's domain is ours or is not there. It is what is left
-when a domain was deleted by hand, as another one gets another target. It is changed once our own domain has
-been made, which AWS refuses while another account has one of that name; and a destroy that finds no domain
-leaves it alone, because that account may have it, and the zone here.
+A certificate and a domain are recognised by their tags, a mapping by its domain. A record has no tags: an
+alias record belongs to the chat if its target is a domain of the chat. So does a stray one: its target is one
+of API Gateway's in this Region that no domain of this account has, and the name's domain is the chat's or
+does not exist. It remains if a domain is deleted by hand, because a new domain gets another target. It is
+updated once the chat's domain is created, which AWS refuses while another account has one with that name; and
+a destroy without a domain keeps it, because that other account may use it with the zone here.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from nwchatctl.config import Settings
 
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
-"""ACM's words for a certificate that can be used, and for one whose validation record it waits for."""
+"""ACM's status of a usable certificate, and of one that waits for its validation record."""
 
 NO_ZONE = "none"
-"""The setting that says that DNS lives elsewhere."""
+"""The setting for a name whose DNS is not in Route 53."""
 
 
 @dataclass(frozen=True, slots=True)
 class DomainConfig:
-    """A name as configured. `api` is an API's id or its token; `setting` is what the name is set by."""
+    """A configured name. `api` is an API's id or its placeholder; `setting` is the setting with the name."""
 
     name: str
     certificate_arn: str
@@ -46,33 +46,36 @@ class DomainConfig:
 
     @property
     def section(self) -> str:
-        """The settings' section that the name's others are in."""
+        """The section of that setting, with the name's other settings."""
         return self.setting.partition(".")[0]
 
 
 def domain_configs(settings: Settings) -> tuple[DomainConfig, ...]:
-    """The names that are configured: the one place that knows which API answers on which."""
+    """The configured names: the only place that knows which API answers on which name."""
     chat, history, stage = settings.domain, settings.history, settings.stage.name
-    both = chat.dual_stack
+    dual_stack = chat.dual_stack
     names = []
     if chat.name:
         names.append(
-            DomainConfig(chat.name, chat.certificate_arn, chat.zone_id, both, API_ID, stage, "domain.name")
+            DomainConfig(
+                chat.name, chat.certificate_arn, chat.zone_id, dual_stack, API_ID, stage, "domain.name"
+            )
         )
     if history.enabled and history.domain:
-        own = (history.domain, history.certificate_arn, history.zone_id, both)
+        own = (history.domain, history.certificate_arn, history.zone_id, dual_stack)
         names.append(DomainConfig(*own, HISTORY_API_ID, HISTORY_STAGE, "history.domain"))
     return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCertificate:
-    """A certificate of ACM's in this account and Region. `not_after_ms` is None where it has none yet.
+    """A certificate of this account and Region in ACM. `not_after_ms` is None if it has not been issued yet.
 
-    `validation` are (name, value) of the CNAMEs that ACM asks for, known of our own. `stands_in` is the
-    hosted zone where these are, "" for none, and `record` whether the tool wrote them there. `unusable` is
-    "" of one that API Gateway takes and browsers trust, else why not: private, acme or cloudfront. `shared`
-    (known of our own): something of this account's uses it that is no domain of API Gateway's.
+    `validation` are the (name, value) of the CNAMEs that ACM requires, read for the chat's own.
+    `validation_zone` is the hosted zone that has them, "" for none, and `record` says whether the tool
+    created them there. `unusable` is "" if API Gateway accepts the certificate and browsers trust it, else
+    the reason: private, acme or cloudfront. `shared` (read for the chat's own): another resource of this
+    account uses it that is not an API Gateway domain.
     """
 
     arn: str
@@ -82,35 +85,35 @@ class FoundCertificate:
     not_after_ms: int | None
     tags: StringMap = ()
     validation: StringMap = ()
-    stands_in: str = ""
+    validation_zone: str = ""
     record: bool = False
     unusable: str = ""
     shared: bool = False
 
-    def good(self, now_ms: int) -> bool:
-        """Whether it can be used now."""
-        return self.status == ISSUED and not self.unusable and not self.expired(now_ms)
+    def is_usable(self, now_ms: int) -> bool:
+        """Whether the certificate can be used now."""
+        return self.status == ISSUED and not self.unusable and not self.is_expired(now_ms)
 
-    def expired(self, now_ms: int) -> bool:
-        """Whether its time is over, whatever its status says yet."""
-        over = self.not_after_ms is not None and self.not_after_ms <= now_ms
-        return self.status == "EXPIRED" or over
+    def is_expired(self, now_ms: int) -> bool:
+        """Whether the certificate has expired, whatever its status."""
+        is_past = self.not_after_ms is not None and self.not_after_ms <= now_ms
+        return self.status == "EXPIRED" or is_past
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMapping:
-    """A mapping of a domain; `gone`: there is no API of that id any more."""
+    """A mapping of a domain; `api_deleted`: its API does not exist any more."""
 
     domain: str
     key: str
     api: str
     stage: str
-    gone: bool = False
+    api_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A hosted zone; `name` without the dot at its end."""
+    """A hosted zone; `name` has no trailing dot."""
 
     id: str
     name: str
@@ -119,9 +122,9 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """What stands at a name in a zone. `target` is "" of what is no alias; `values` of what is.
+    """A record set. `target` is "" unless it is an alias; `values` is empty if it is.
 
-    `plain`: it is the only one of its type, neither weighted nor bound to a health check or the like.
+    `plain`: it is the only one of its type, without a routing policy or a health check.
     """
 
     zone: str
@@ -136,9 +139,9 @@ class FoundRecord:
 
 @dataclass(frozen=True, slots=True)
 class DomainFacts:
-    """What AWS has that is about names. `domains` are all of this account and Region; certificates, mappings
-    and records are those that concern a name that is wanted, or a domain of ours. `apis`: the ids of ours,
-    of which `history` is the history API's. `denied`: nothing of it was to be read."""
+    """AWS's data about domain names. `domains` are all of this account and Region; certificates, mappings and
+    records are those of configured names and of the chat's domains. `apis` are the ids of the chat's APIs,
+    `history` is the history API's. `denied`: reading was not permitted."""
 
     domains: tuple[Domain, ...] = ()
     mappings: tuple[FoundMapping, ...] = ()
@@ -150,7 +153,7 @@ class DomainFacts:
     denied: bool = False
 
 
-def within(name: str, zone: str) -> bool:
+def is_within(name: str, zone: str) -> bool:
     """Whether `name` is `zone` or lies in it, label by label.
 
     >>> within("chat.example.com", "example.com"), within("chat.badexample.com", "example.com")
@@ -160,7 +163,7 @@ def within(name: str, zone: str) -> bool:
 
 
 def names_below(zone: str, name: str) -> tuple[str, ...]:
-    """The names in `zone` that lead to `name`, with it: another zone may begin at each of them.
+    """The names in `zone` on the path to `name`, including it: another zone may begin at each of them.
 
     >>> names_below("example.com", "chat.team.example.com")
     ('chat.team.example.com', 'team.example.com')
@@ -179,13 +182,13 @@ def covers(pattern: str, name: str) -> bool:
     return pattern.lower() in (name, f"*.{rest}") and bool(first)
 
 
-def leads_to_gateway(target: str, region: str) -> bool:
-    """Whether `target` is where API Gateway answers for some regional domain of `region`."""
+def is_gateway_target(target: str, region: str) -> bool:
+    """Whether `target` is an API Gateway address of a regional domain in `region`."""
     return bool(re.fullmatch(rf"[a-z0-9-]+\.execute-api\.{region}\.amazonaws\.com(\.cn)?", target))
 
 
-def ours(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region: str) -> bool:
-    """Whether a record is the chat's to change, as the module says."""
+def is_own_record(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region: str) -> bool:
+    """Whether the chat may change a record; see the module's description."""
     if not (record.plain and record.target and record.type in ("A", "AAAA")):
         return False
     domain = next((each for each in facts.domains if each.name == record.name), None)
@@ -193,23 +196,24 @@ def ours(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region
         return False
     if domain is not None and domain.target == record.target:
         return True
-    taken = any(each.target == record.target for each in facts.domains)
-    return leads_to_gateway(record.target, region) and not taken
+    is_used = any(each.target == record.target for each in facts.domains)
+    return is_gateway_target(record.target, region) and not is_used
 
 
 def mapped_by_others(domain: str, facts: DomainFacts) -> tuple[FoundMapping, ...]:
-    """The mappings of a domain that lead to an API which is there and not ours."""
+    """The mappings of a domain to existing APIs that are not the chat's."""
     return tuple(
         each
         for each in facts.mappings
-        if each.domain == domain and not each.gone and each.api not in facts.apis
+        if each.domain == domain and not each.api_deleted and each.api not in facts.apis
     )
 
 
-def live_names(
+def live_resources(
     facts: DomainFacts, wanted_zones: Mapping[str, str], own: Mapping[str, str], region: str
 ) -> list[Resource]:
-    """What of `facts` is ours. `wanted_zones` says in which zone a name's records are wanted, if in one."""
+    """The resources in `facts` that belong to the chat. `wanted_zones` maps a name to the zone of its desired
+    records."""
     domains = [each for each in facts.domains if has_tags(each.tags, own)]
     names = {each.name for each in domains}
     return [
@@ -217,19 +221,19 @@ def live_names(
         *(
             ApiMapping(each.domain, each.api, each.stage)
             for each in facts.mappings
-            if each.domain in names and not each.key and (each.gone or each.api in facts.apis)
+            if each.domain in names and not each.key and (each.api_deleted or each.api in facts.apis)
         ),
         *_certificates(facts, own),
         *(
-            _record(each, wanted_zones.get(each.name), gone=each.name not in names)
+            _record(each, wanted_zones.get(each.name), stray=each.name not in names)
             for each in facts.records
-            if ours(each, facts, own, region)
+            if is_own_record(each, facts, own, region)
         ),
     ]
 
 
 def own_certificate(name: str, facts: DomainFacts, own: Mapping[str, str]) -> FoundCertificate | None:
-    """Of the certificates that we requested for `name` the one that counts: that is issued, or may yet be."""
+    """The certificate that the chat requested for `name` and uses: issued, or still pending."""
     used = {each.certificate for each in facts.domains if each.name == name}
     found = [
         each
@@ -240,7 +244,7 @@ def own_certificate(name: str, facts: DomainFacts, own: Mapping[str, str]) -> Fo
 
 
 def _certificates(facts: DomainFacts, own: Mapping[str, str]) -> list[Certificate]:
-    """Our certificates. One that does not count bears its own id as well, and is to go."""
+    """The chat's certificates. The name of a duplicate also has its id, so that it is deleted."""
     return [
         Certificate(
             name=each.name
@@ -248,7 +252,7 @@ def _certificates(facts: DomainFacts, own: Mapping[str, str]) -> list[Certificat
             else f"{each.name} {each.arn.rpartition('/')[2]}",
             covers=each.covers,
             status=each.status,
-            validation_zone=each.stands_in,
+            validation_zone=each.validation_zone,
             tags=each.tags,
             arn=each.arn,
             record=each.record,
@@ -259,7 +263,7 @@ def _certificates(facts: DomainFacts, own: Mapping[str, str]) -> list[Certificat
     ]
 
 
-def _record(found: FoundRecord, zone: str | None, *, gone: bool) -> DnsRecord:
+def _record(found: FoundRecord, zone: str | None, *, stray: bool) -> DnsRecord:
     name = record_name(found.name, found.type)
     elsewhere = zone not in (None, found.zone)
     return DnsRecord(
@@ -270,21 +274,21 @@ def _record(found: FoundRecord, zone: str | None, *, gone: bool) -> DnsRecord:
         target=found.target,
         target_zone=found.target_zone,
         evaluate_health=found.evaluate_health,
-        stray=gone,
+        stray=stray,
     )
 
 
-def kept(live: State, wanted: State) -> frozenset[Key]:
-    """What must not go, though it is ours: a domain that somebody mapped another API to, its certificate
-    and its records; a certificate that something else uses too; and an alias that leads nowhere while there
-    is no domain, nor one `wanted`, which may be another's."""
+def kept_keys(live: State, wanted: State) -> frozenset[Key]:
+    """The resources of the chat that must not be deleted: a domain that maps another owner's API, its
+    certificate and its records; a certificate that another resource uses; and a stray alias record without a
+    domain, live or `wanted`, because it may be another account's."""
     shared = [each for each in live.values() if isinstance(each, Domain) and each.shared]
     names, arns = {each.name for each in shared}, {each.certificate for each in shared}
     made = {each.name for each in wanted.values() if isinstance(each, Domain)}
-    return frozenset(key(each) for each in live.values() if _stays(each, names, arns, made))
+    return frozenset(key(each) for each in live.values() if _is_kept(each, names, arns, made))
 
 
-def _stays(resource: Resource, names: Iterable[str], arns: Iterable[str], made: Iterable[str]) -> bool:
+def _is_kept(resource: Resource, names: Iterable[str], arns: Iterable[str], made: Iterable[str]) -> bool:
     match resource:
         case Domain():
             return resource.name in names

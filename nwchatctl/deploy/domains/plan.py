@@ -1,11 +1,11 @@
-"""What the chat needs to answer on its names, and what is in the way of it."""
+"""The resources that the chat's domain names need, and the problems that prevent them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nwchatctl.deploy.domains.certificates import Choice, chosen
+from nwchatctl.deploy.domains.certificates import CertificateChoice, choose_certificate
 from nwchatctl.deploy.domains.facts import (
     ISSUED,
     PENDING,
@@ -30,12 +30,12 @@ from nwchatctl.deploy.model.string_map import StringMap, has_tags
 from nwchatctl.errors import ChatError
 
 APEX_LABELS = 2
-"""`example.com` is likely a zone's own name, where a CNAME must not be (RFC 1034)."""
+"""`example.com` is probably the apex of a zone, where a CNAME is not allowed (RFC 1034)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRecordToCreate:
-    """A record that somebody has to create where DNS lives; as `--json` has it."""
+    """A record that the operator has to create in another DNS service; as in `--json`."""
 
     name: str
     type: str
@@ -44,8 +44,8 @@ class DnsRecordToCreate:
 
 @dataclass(frozen=True, slots=True)
 class DomainPlan:
-    """How one name stands. `certificate` is the chosen one, None where it has yet to be requested; `domain`
-    is the live one. `zone` is the id of the hosted zone, "" where DNS lives elsewhere."""
+    """The plan for one name. `certificate` is the chosen one, None if it has yet to be requested; `domain` is
+    the live one. `zone` is the id of the hosted zone, "" if DNS is not in Route 53."""
 
     config: DomainConfig
     source: str
@@ -56,7 +56,8 @@ class DomainPlan:
     resources: tuple[Resource, ...]
 
     def to_create(self, target: str = "") -> tuple[DnsRecordToCreate, ...]:
-        """The records to create elsewhere, those that are known; `target` where the domain was just made."""
+        """The records to create in another DNS service, as far as they are known; `target` if the domain was
+        just created."""
         if self.zone:
             return ()
         found = []
@@ -71,7 +72,7 @@ class DomainPlan:
 
 @dataclass(frozen=True, slots=True)
 class DomainPlans:
-    """All names. `resources` are wanted; where there is a problem with a name, they are as they are."""
+    """The plans of all names. `resources` are desired; those of a name with a problem stay as they are."""
 
     plans: tuple[DomainPlan, ...] = ()
     problems: tuple[ChatError, ...] = ()
@@ -82,26 +83,27 @@ def plan_domains(
     wanted: Sequence[DomainConfig],
     facts: DomainFacts,
     live: State,
-    place: Location,
+    location: Location,
     tags: StringMap,
     own: Mapping[str, str],
     now_ms: int,
 ) -> DomainPlans:
-    """What the names need. `tags` go on everything, `own` are those by which the chat knows its own."""
-    answers, problems, resources = [], [], list[Resource]()
+    """The plans for the names. `tags` are the tags of all resources, `own` those that mark a resource as the
+    chat's."""
+    plans, problems, resources = [], [], list[Resource]()
     for want in wanted:
         try:
-            answer = _answer(want, facts, place, tags, own, now_ms)
+            plan = _plan_domain(want, facts, location, tags, own, now_ms)
         except ChatError as problem:
             problems.append(problem)
-            resources += [each for each in live.values() if _about(each, want.name)]
+            resources += [each for each in live.values() if _is_about(each, want.name)]
         else:
-            answers.append(answer)
-            resources += answer.resources
-    return DomainPlans(tuple(answers), tuple(problems), tuple(resources))
+            plans.append(plan)
+            resources += plan.resources
+    return DomainPlans(tuple(plans), tuple(problems), tuple(resources))
 
 
-def _about(resource: Resource, name: str) -> bool:
+def _is_about(resource: Resource, name: str) -> bool:
     match resource:
         case Certificate():
             return resource.name.split(" ")[0] == name
@@ -113,21 +115,21 @@ def _about(resource: Resource, name: str) -> bool:
             return False
 
 
-def _answer(
+def _plan_domain(
     want: DomainConfig,
     facts: DomainFacts,
-    place: Location,
+    location: Location,
     tags: StringMap,
     own: Mapping[str, str],
     now_ms: int,
 ) -> DomainPlan:
     domain = next((each for each in facts.domains if each.name == want.name), None)
-    _refuse_domain(want, domain, place, own)
+    _refuse_domain(want, domain, location, own)
     _refuse_mapping(want, facts)
     zone = zone_for(want, facts.zones)
     if zone is not None:
-        refuse_records(want, zone, facts, own, place.region)
-    choice = chosen(want, domain, facts, place, own, now_ms)
+        refuse_records(want, zone, facts, own, location.region)
+    choice = choose_certificate(want, domain, facts, location, own, now_ms)
     mapped = any(
         (each.domain, each.key, each.stage) == (want.name, "", want.stage) and each.api in facts.apis
         for each in facts.mappings
@@ -138,13 +140,13 @@ def _answer(
 
 
 def _refuse_domain(
-    want: DomainConfig, domain: Domain | None, place: Location, own: Mapping[str, str]
+    want: DomainConfig, domain: Domain | None, location: Location, own: Mapping[str, str]
 ) -> None:
     if domain is None:
         return
     if has_tags(domain.tags, own):
         if domain.endpoint_type == "EDGE":
-            # Its certificate is us-east-1's, and WebSocket APIs cannot be mapped to it.
+            # Its certificate is in us-east-1, and WebSocket APIs cannot be mapped to it.
             raise ChatError(
                 f"the domain name {want.name} is edge-optimised, and the chat needs a regional one",
                 hint=f"delete it, so that a deploy makes one: aws apigatewayv2 delete-domain-name "
@@ -152,12 +154,12 @@ def _refuse_domain(
                 code="domain_edge",
             )
         return
-    arn = f"arn:{place.partition}:apigateway:{place.region}::/domainnames/{want.name}"
-    handed = ",".join(f"{name}={value}" for name, value in own.items())
+    arn = f"arn:{location.partition}:apigateway:{location.region}::/domainnames/{want.name}"
+    tag_texts = ",".join(f"{name}={value}" for name, value in own.items())
     raise ChatError(
         f"the domain name {want.name} is there already, and not this chat's",
         hint=f"set {want.setting} to another name, or hand it over: "
-        f"aws apigatewayv2 tag-resource --resource-arn {arn} --tags {handed}",
+        f"aws apigatewayv2 tag-resource --resource-arn {arn} --tags {tag_texts}",
         code="domain_taken",
     )
 
@@ -172,11 +174,11 @@ def _refuse_mapping(want: DomainConfig, facts: DomainFacts) -> None:
                 code="mapping_taken",
             )
     for each in facts.mappings:
-        leads = HISTORY_API_ID if each.api == facts.history else API_ID
-        if (each.domain, each.key) == (want.name, "") and each.api in facts.apis and leads != want.api:
-            # Turned at once it would take the name from the one before the other one's is ready.
+        mapped_api = HISTORY_API_ID if each.api == facts.history else API_ID
+        if (each.domain, each.key) == (want.name, "") and each.api in facts.apis and mapped_api != want.api:
+            # Done in one step, it would take the name from one API before the other's name is ready.
             raise ChatError(
-                f"{want.name} leads to {'the history API' if leads == HISTORY_API_ID else 'the chat'}, "
+                f"{want.name} leads to {'the history API' if mapped_api == HISTORY_API_ID else 'the chat'}, "
                 f"and {want.setting} wants it for the other one",
                 hint=f'deploy with {want.setting} set to "" first, and then with {want.name}',
                 code="mapping_other_api",
@@ -184,7 +186,7 @@ def _refuse_mapping(want: DomainConfig, facts: DomainFacts) -> None:
 
 
 def _resources(
-    want: DomainConfig, domain: Domain | None, zone: Zone | None, choice: Choice, tags: StringMap
+    want: DomainConfig, domain: Domain | None, zone: Zone | None, choice: CertificateChoice, tags: StringMap
 ) -> tuple[Resource, ...]:
     made: list[Resource] = []
     if choice.own:

@@ -1,28 +1,36 @@
-"""In which hosted zone a name's records belong, and what may stand there already."""
+"""Finds the hosted zone of a name's records, and checks for conflicting records."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nwchatctl.deploy.domains.facts import NO_ZONE, DomainConfig, DomainFacts, Zone, names_below, ours, within
+from nwchatctl.deploy.domains.facts import (
+    NO_ZONE,
+    DomainConfig,
+    DomainFacts,
+    Zone,
+    is_own_record,
+    is_within,
+    names_below,
+)
 from nwchatctl.errors import ChatError
 
 ADDRESSES = ("A", "AAAA", "CNAME")
-"""The types of record by which a name is found; what else is at the name is none of ours."""
+"""The record types that resolve a name; other types at the name do not matter."""
 
 
 def zone_for(want: DomainConfig, zones: Sequence[Zone]) -> Zone | None:
-    """The zone of `want`'s records, None where DNS lives elsewhere.
+    """The zone of `want`'s records, None if DNS is not in Route 53.
 
-    Raises ChatError `zone_missing`, `zone_private`, `zone_name` for a zone that was given, `zone_ambiguous`
-    and `zone_private_only` where none was.
+    Raises ChatError `zone_missing`, `zone_private`, `zone_name` for a configured zone, `zone_ambiguous` and
+    `zone_private_only` if none is configured.
     """
     setting = f"{want.section}.zone_id"
     if want.zone_id == NO_ZONE:
         return None
     if want.zone_id:
-        return _given(want, zones, setting)
-    matching = [each for each in zones if within(want.name, each.name)]
+        return _given_zone(want, zones, setting)
+    matching = [each for each in zones if is_within(want.name, each.name)]
     public = [each for each in matching if not each.private]
     if not public:
         if matching:
@@ -44,28 +52,28 @@ def zone_for(want: DomainConfig, zones: Sequence[Zone]) -> Zone | None:
     return best[0]
 
 
-def _given(want: DomainConfig, zones: Sequence[Zone], setting: str) -> Zone:
-    mend = f'set {setting} to a public zone that has {want.name} in it, to "" to find it, or to "none"'
+def _given_zone(want: DomainConfig, zones: Sequence[Zone], setting: str) -> Zone:
+    fix = f'set {setting} to a public zone that has {want.name} in it, to "" to find it, or to "none"'
     found = next((each for each in zones if each.id == want.zone_id), None)
     if found is None:
-        raise ChatError(f"there is no hosted zone {want.zone_id}", hint=mend, code="zone_missing")
+        raise ChatError(f"there is no hosted zone {want.zone_id}", hint=fix, code="zone_missing")
     if found.private:
         raise ChatError(
             f"the hosted zone {found.id} ({found.name}) is private: players would not find {want.name}",
-            hint=mend,
+            hint=fix,
             code="zone_private",
         )
-    if not within(want.name, found.name):
+    if not is_within(want.name, found.name):
         raise ChatError(
             f"the hosted zone {found.id} is {found.name}'s, and {want.name} is not in that",
-            hint=mend,
+            hint=fix,
             code="zone_name",
         )
     return found
 
 
 def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str, str]:
-    """The zone of each name that has one and one only."""
+    """The zone id of each name that has exactly one."""
     found: dict[str, str] = {}
     for want in wanted:
         try:
@@ -80,9 +88,9 @@ def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str,
 def refuse_records(
     want: DomainConfig, zone: Zone, facts: DomainFacts, own: Mapping[str, str], region: str
 ) -> None:
-    """Raises ChatError `record_taken` where the name leads somewhere that is not ours, `zone_delegated` where
-    another zone answers for it."""
-    here = [each for each in facts.records if (each.zone, each.name) == (zone.id, want.name)]
+    """Raises ChatError `record_taken` if a record of another owner has the name, `zone_delegated` if another
+    zone answers for it."""
+    records = [each for each in facts.records if (each.zone, each.name) == (zone.id, want.name)]
     below = set(names_below(zone.name, want.name))
     delegated = {
         each.name
@@ -98,14 +106,16 @@ def refuse_records(
             "lives elsewhere",
             code="zone_delegated",
         )
-    taken = [each for each in here if each.type in ADDRESSES and not ours(each, facts, own, region)]
-    if taken:
-        said = ", ".join(
+    conflicts = [
+        each for each in records if each.type in ADDRESSES and not is_own_record(each, facts, own, region)
+    ]
+    if conflicts:
+        texts = ", ".join(
             f"{each.type} {each.target or ' '.join(each.values)}{'' if each.plain else ' (one of several)'}"
-            for each in taken
+            for each in conflicts
         )
         raise ChatError(
-            f"{want.name} leads elsewhere already, by hosted zone {zone.id}: {said}",
+            f"{want.name} leads elsewhere already, by hosted zone {zone.id}: {texts}",
             hint=f"delete that record, or set {want.setting} to another name, "
             f'or {want.section}.zone_id to "none" to leave the zone alone',
             code="record_taken",

@@ -1,5 +1,6 @@
-"""What a chat on AWS is made of, as frozen data: the same types describe what is wanted and what is there.
+"""The resources of a chat on AWS, as frozen data: the same types describe the desired and the live state.
 
-Names are ours (`throttle_rate`), AWS's spelling stays in `nwchatctl.aws`. A resource is known by its
-`state.Key`, a kind and a name. A file here for each part of a chat; `state` has them all.
+Names are the tool's (`throttle_rate`); AWS's spelling is only in `nwchatctl.aws`. A resource is identified by
+its `state.Key`, a kind and a name. Each module has the resources of one part of a chat; `state` combines
+them.
 """

@@ -1,4 +1,4 @@
-"""A name by which one of the chat's APIs answers: its certificate, its domain, its mapping, its records."""
+"""A domain name of one of the chat's APIs: its certificate, its domain, its mapping, its records."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate that we requested from ACM, by the name it is for; others are no resource of the chat's.
+    """A certificate that the tool requested from ACM, named by its domain name; other certificates are no
+    resources.
 
-    `status` is ACM's. `validation_zone` is the hosted zone in which its validation record stands, "" for
-    none. What is not compared is known of live ones only: `arn`; `record`, whether the tool wrote that
-    record (and not somebody for a certificate of their own: ACM asks for the same one each time); and
-    `shared`, whether something of the operator's own uses it too.
+    `status` is ACM's. `validation_zone` is the hosted zone with its validation record, "" for none. Fields
+    that are not compared are those of live ones only: `arn`; `record`, whether the tool created that record
+    (and not another certificate's owner: ACM requires the same record each time); and `shared`, whether
+    another resource of the operator uses it too.
     """
 
     kind: ClassVar[str] = "certificate"
@@ -31,12 +32,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A custom domain name of API Gateway's. `certificate` is an ARN or `CERTIFICATE_ARN`.
+    """A custom domain name of API Gateway. `certificate` is an ARN or `CERTIFICATE_ARN`.
 
-    `mutual_tls` is the trust store that clients' certificates are held against, "" where they need none.
-    `status` is API Gateway's; AVAILABLE is wanted. What is not compared is known of live ones only: `target`
-    and `target_zone`, where an alias has to lead, `shared`, whether APIs that are not the chat's are mapped
-    there too, and `status_message`, what API Gateway says of a status.
+    `mutual_tls` is the trust store for client certificates, "" if none are required. `status` is API
+    Gateway's; AVAILABLE is desired. Fields that are not compared are those of live ones only: `target` and
+    `target_zone`, the alias target, `shared`, whether other APIs than the chat's are mapped there too, and
+    `status_message`, API Gateway's text for a status.
     """
 
     kind: ClassVar[str] = "domain"
@@ -57,7 +58,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class ApiMapping:
-    """Which API and stage answer under the domain `name`, at its root: the mapping's key is empty."""
+    """The mapping of the root of the domain `name` to an API and stage: the mapping's key is empty."""
 
     kind: ClassVar[str] = "mapping"
     name: str
@@ -69,7 +70,7 @@ class ApiMapping:
 class DnsRecord:
     """An alias record in a hosted zone; its name is `record_name`, `type` A or AAAA.
 
-    `stray` (of live ones only): it stands in another zone than is wanted, or leads to a domain that is gone.
+    `stray` (of live ones only): it is in another zone than desired, or its domain does not exist.
     """
 
     kind: ClassVar[str] = "record"

@@ -1,4 +1,4 @@
-"""The chat's functions: as whom they run, what is published of them, and who may invoke them."""
+"""The chat's functions: their roles, versions, aliases and permissions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ ALIAS = "live"
 """The alias that routes point at; a release moves it."""
 
 STATEMENT_PREFIX = "nwchat-"
-"""What our statements' ids begin with in a function's resource policy."""
+"""The prefix of the tool's statement ids in a function's resource policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     """An IAM role. `trust` and `policy` are canonical JSON (sorted keys, no spaces).
 
-    `policy` is the one inline policy that we write, "" where it is missing; `other_policies` names
-    whatever else is attached or inlined, which is nothing in a chat of ours.
+    `policy` is the one inline policy of the tool, "" if it is missing; `other_policies` names all others,
+    attached or inline; none is desired.
     """
 
     kind: ClassVar[str] = "role"
@@ -56,7 +56,7 @@ class Version:
     """A published version of a function, `function`:`number`. `runs` is its
     `fingerprints.version_fingerprint`.
 
-    `held_by` names the aliases that send calls to it; none of them, no harm in its going.
+    `held_by` names the aliases that route calls to it; without any, it can be deleted.
     """
 
     kind: ClassVar[str] = "version"
@@ -69,10 +69,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """`function`:live. `runs` fingerprints the version that it points at (its
-    `fingerprints.version_fingerprint`).
+    """The alias `function`:live. `runs` is the `fingerprints.version_fingerprint` of its version.
 
-    `weights` are other versions' shares of the calls, which is nothing in a chat of ours.
+    `weights` are the traffic shares of other versions; none is desired.
     """
 
     kind: ClassVar[str] = "alias"
@@ -84,9 +83,9 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class AsyncInvoke:
-    """What becomes of events that `function`:live is invoked with asynchronously and fails on.
+    """The settings for asynchronous invocations of `function`:live.
 
-    `on_failure` and `on_success` are ARNs, "" where an event just ends.
+    `on_failure` and `on_success` are the destinations' ARNs, "" for none.
     """
 
     kind: ClassVar[str] = "async-invoke"
@@ -100,7 +99,7 @@ class AsyncInvoke:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A statement of an alias's resource policy, by which API Gateway may invoke it for one route."""
+    """A statement of an alias's resource policy that lets API Gateway invoke it for one route."""
 
     kind: ClassVar[str] = "permission"
     name: str

@@ -1,4 +1,4 @@
-"""The history API, one resource with all that is in it."""
+"""The history API, one resource with all its parts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class HistoryApi:
-    """The HTTP API that hands out history, with all that is in it: one integration, its routes, one stage.
+    """The HTTP API that serves the history, with all its parts: one integration, its routes, one stage.
 
-    Its routes are constants, so its stage deploys itself and is in no release. `cors_*` are all empty where
-    API Gateway adds no CORS headers. `routes` maps a route key to its authorization, and to the integration
-    where that is another. `extra` names integrations and stages that are no part of it. What belongs to the
-    stage is empty where there is none (`stage` is ""), as `uri` is where there is no integration.
+    Its routes are constants, so its stage deploys automatically and is in no release. `cors_*` are all empty
+    if API Gateway adds no CORS headers. `routes` maps a route key to its authorization, and to its
+    integration if that is another. `extra` names additional integrations and stages. The stage's fields are
+    empty if there is none (`stage` is ""), as is `uri` without an integration.
     """
 
     kind: ClassVar[str] = "history-api"

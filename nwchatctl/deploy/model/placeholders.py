@@ -1,8 +1,9 @@
-"""What AWS gives a thing only when it is made, and other things need. Until then a token stands for it.
+"""Placeholders for values that AWS assigns at creation and that other resources need.
 
-AWS's own ids (of the API, of integrations and routes) never enter the model, but for two: the ids of the APIs
-are part of ARNs and of the address that functions post to. Before an API exists its id is the token `API_ID`
-or `HISTORY_API_ID`, which `with_api_id` fills in; `nwchatctl.aws.applier` fills in those of the chat's names.
+AWS's own ids (of the API, of integrations and routes) are not part of the model, with two exceptions: the ids
+of the APIs are part of ARNs and of the address that functions post to. Before an API exists its id is the
+placeholder `API_ID` or `HISTORY_API_ID`, which `with_api_id` replaces; `nwchatctl.aws.applier` replaces those
+of domains.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ if TYPE_CHECKING:
     from nwchatctl.deploy.model.state import Resource
 
 API_ID = "{api-id}"
-"""Stands for the API's id until AWS has given one. Braces are in no id, ARN or address of AWS's."""
+"""The placeholder of the API's id. No id, ARN or address of AWS has braces."""
 
 HISTORY_API_ID = "{history-api-id}"
-"""The same for the history API."""
+"""The placeholder of the history API's id."""
 
 CERTIFICATE_ARN = "{certificate-arn}"
-"""In a `Domain`: the ARN of our certificate of that name, until ACM has given one."""
+"""In a `Domain`: the placeholder of the ARN of the chat's certificate for that name."""
 
 DOMAIN_TARGET, DOMAIN_ZONE = "{domain-target}", "{domain-zone}"
-"""In a `Record`: where API Gateway answers for that domain, until it has said so."""
+"""In a `DnsRecord`: the placeholders of the domain's alias target and its zone."""
 
 
 def with_api_id(resource: Resource, api_id: str, history_id: str = HISTORY_API_ID) -> Resource:
-    """`resource` with the tokens `API_ID` and `HISTORY_API_ID` replaced in every text."""
+    """`resource` with the placeholders `API_ID` and `HISTORY_API_ID` replaced in all texts."""
 
-    def filled(value: object) -> object:
+    def replace(value: object) -> object:
         if isinstance(value, str):
             return value.replace(API_ID, api_id).replace(HISTORY_API_ID, history_id)
         if isinstance(value, tuple):
-            return tuple(filled(each) for each in value)
+            return tuple(replace(each) for each in value)
         return value
 
-    changed = {field.name: filled(getattr(resource, field.name)) for field in dataclasses.fields(resource)}
+    changed = {field.name: replace(getattr(resource, field.name)) for field in dataclasses.fields(resource)}
     return dataclasses.replace(resource, **changed)  # type: ignore[arg-type]

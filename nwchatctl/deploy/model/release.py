@@ -1,4 +1,4 @@
-"""What the chat runs, or ran, as one thing that can be gone back to."""
+"""A release: what the chat runs, or ran, as a unit for rollbacks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What the chat ran, or runs: the versions behind the aliases and the deployment in front of them.
+    """A release: the versions of the aliases and the deployment of the stage.
 
-    Named by a fingerprint of the two, so that what is deployed again is the same release. `functions` maps
-    a function's name to its alias's `runs`. `latest` is whether it was deployed last; `settings` is what a
-    person calls it by, attribute by attribute, and not compared.
+    Its name is a fingerprint of the two, so that deploying the same again gives the same release. `functions`
+    maps a function's name to its alias's `runs`. `latest`: it was deployed last. `settings` are its readable
+    attributes, and not compared.
     """
 
     kind: ClassVar[str] = "release"

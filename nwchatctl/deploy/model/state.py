@@ -1,4 +1,4 @@
-"""All kinds of resources together, and the chat as a whole: resources by key."""
+"""All kinds of resources, and the state of a chat: resources by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the chat's data: tables, logs, the queue of what failed, and the keys of tokens."""
+"""Tables, log groups, the dead-letter queue, and the parameter with the token keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table, billed on demand. `sort_key` is "" where there is none; keys are strings."""
+    """A DynamoDB table, billed on demand. `sort_key` is "" if there is none; keys are strings."""
 
     kind: ClassVar[str] = "table"
     name: str
@@ -37,9 +37,9 @@ class LogGroup:
 class Queue:
     """An SQS queue. `encryption` is "sqs", the id of a KMS key, or "" for none.
 
-    `policy` is canonical JSON of who else may use it, `redrive` where its own failures go; both "" in a chat
-    of ours. What is not compared is known of live ones only: `url`, and `waiting`, about how many messages
-    are in it.
+    `policy` is canonical JSON, `redrive` the destination of its own failures; "" is desired for both. Fields
+    that are not compared are those of live ones only: `url`, and `waiting`, the approximate number of
+    messages.
     """
 
     kind: ClassVar[str] = "queue"
@@ -58,9 +58,9 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class TokenKeys:
-    """The parameter with the keys that tokens are signed with. What is in it never enters the model.
+    """The parameter with the token signing keys. Its value is not part of the model.
 
-    `type` is Parameter Store's, "SecureString" in a chat of ours.
+    `type` is Parameter Store's; "SecureString" is desired.
     """
 
     kind: ClassVar[str] = "token-keys"

@@ -10,10 +10,10 @@ StringMap: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def string_map(mapping: Mapping[str, str]) -> StringMap:
-    """`mapping` as `Pairs`."""
+    """`mapping` as a StringMap."""
     return tuple(sorted(mapping.items()))
 
 
 def has_tags(tags: StringMap, own: Mapping[str, str]) -> bool:
-    """Whether `tags` say that something is the chat's, whose tags are `own`."""
+    """Whether `tags` include `own`, the tags that mark a resource as the chat's."""
     return own.items() <= dict(tags).items()

@@ -1,4 +1,4 @@
-"""What makes up the WebSocket API: its routes, what they ask and lead to, its deployments and its stage."""
+"""The parts of the WebSocket API: integrations, authorizers, routes, deployments and stages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The WebSocket API itself, known by its tags; `display_name` is free, and what the console shows."""
+    """The WebSocket API, identified by its tags; `display_name` is its name in the console."""
 
     kind: ClassVar[str] = "api"
     name: str
@@ -22,10 +22,10 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """What a route leads to: a function's alias (`AWS_PROXY`), or an answer without one (`MOCK`).
+    """The target of a route: a function's alias (`AWS_PROXY`), or a fixed response (`MOCK`).
 
-    Integrations have no name on AWS, so ours stands in the description. `uri` is the alias's invocation
-    ARN, "" for a MOCK. `request_template` and `response_template` are a MOCK's, "" otherwise.
+    Integrations have no name on AWS, so the tool's name is in the description. `uri` is the alias's
+    invocation ARN, "" for a MOCK. `request_template` and `response_template` are a MOCK's, "" otherwise.
     """
 
     kind: ClassVar[str] = "integration"
@@ -39,10 +39,10 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Authorizer:
-    """What asks a function, by its alias's invocation ARN `uri`, who comes in.
+    """An authorizer: the function with the alias invocation ARN `uri` decides about a connection.
 
-    Where one of the `identity_sources` is missing API Gateway refuses without asking. `credentials` is the
-    ARN of a role to ask with, "" in a chat of ours.
+    If one of the `identity_sources` is missing, API Gateway refuses without invoking it. `credentials` is the
+    ARN of a role to invoke it with; "" is desired.
     """
 
     kind: ClassVar[str] = "authorizer"
@@ -55,9 +55,9 @@ class Authorizer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the API; its name is the route key. `answers` is whether it has a route response.
+    """A route of the API; its name is the route key. `answers`: it has a route response.
 
-    `authorizer` is whom it asks where `authorization` is CUSTOM, "" otherwise.
+    `authorizer` is its authorizer's name if `authorization` is CUSTOM, "" otherwise.
     """
 
     kind: ClassVar[str] = "route"
@@ -73,8 +73,8 @@ class Route:
 class Deployment:
     """A snapshot of routes and integrations, named by their fingerprint.
 
-    What is not compared is known of live ones only: `marked`, whether it bears a name of ours (else `name`
-    is AWS's id), `created` (sorts by age) and `held_by`, the stages that serve it.
+    Fields that are not compared are those of live ones only: `marked`, whether it has a name of the tool's
+    (else `name` is AWS's id), `created` (sorts by age) and `held_by`, the stages that serve it.
     """
 
     kind: ClassVar[str] = "deployment"
@@ -88,11 +88,11 @@ class Deployment:
 class Stage:
     """The stage that clients connect to. Rates are messages a second.
 
-    `deployment` is a `Deployment`'s name; "" or an AWS id where the stage points at none of ours.
-    `route_settings` lists the routes that have settings of their own, which is none in a chat of ours.
-    `access_log` is the ARN of the log group (no `:*` behind it) that gets a line of `access_format` for
-    each request, both "" where requests are not logged. `execution_log` is the level at which API Gateway
-    logs its own steps, "" for off; "with data" behind it says that what people send is in there.
+    `deployment` is a `Deployment`'s name; "" or an AWS id if it is none of the chat's. `route_settings` lists
+    the routes with their own settings; none is desired. `access_log` is the ARN of the log group (without
+    `:*`) that receives a line of `access_format` for each request, both "" without access logs.
+    `execution_log` is the level at which API Gateway logs its own steps, "" for off; "with data" after it
+    means that message texts are logged.
     """
 
     kind: ClassVar[str] = "stage"

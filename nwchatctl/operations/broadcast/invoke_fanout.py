@@ -67,7 +67,7 @@ def _watch(app: App, rows: Broadcasts, segments: int, stop: Stop) -> SegmentProg
     changed_at, before = time.monotonic(), None
     with app.bar("sent", approximate_count(app)) as bar:
         while True:
-            done = rows.done()
+            done = rows.fanout_progress()
             counts = done.counts
             text = f"{done.finished} of {segments} segments, {counts.delivered} delivered, {counts.gone} gone"
             bar.update(counts.recipients, text)

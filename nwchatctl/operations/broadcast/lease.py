@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nwchatctl.aws.dynamodb.broadcasts import Broadcasts, NotSaved
+from nwchatctl.aws.dynamodb.broadcasts import Broadcasts, CheckpointNotSaved
 from nwchatctl.chat.broadcast_progress import (
     LEASE_MS,
     SAVE_SECONDS,
@@ -62,12 +62,12 @@ class HeldLease:
             return
         try:
             self._rows.save(replace(self._record, lease=None), lease)
-        except NotSaved as error:
+        except CheckpointNotSaved as error:
             self._app.warn(f"how far it came could not be written down: {error}")
 
     def _save(self) -> bool:
         lease = own_lease(self._app)
         try:
             return self._rows.save(replace(self._record, lease=lease), lease)
-        except NotSaved:
+        except CheckpointNotSaved:
             return True

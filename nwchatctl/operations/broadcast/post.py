@@ -55,7 +55,7 @@ def send(
                 message_frame(message).encode(),
                 rate_limiter=RateLimiter(request.rate),
                 on_progress=tick,
-                on_outcome=tracker.settle,
+                on_outcome=tracker.record_outcome,
             )
         except Exception as error:
             if progress:
@@ -78,4 +78,4 @@ def read_recipients(
     # A consistent read, so that a connection made before the broadcast receives it.
     pages = app.store.scan(part, app.now_ms(), consistent=True, user=request.to_user, page_size=PAGE_ROWS)
     for found in pages:
-        yield found.recipients if tracker is None else tracker.note_page(found, part)
+        yield found.recipients if tracker is None else tracker.add_page(found, part)

@@ -15,13 +15,13 @@ from nwchat.model.wire import Message, from_json_dict, to_json_dict
 from nwchat.storage.store import Dedup
 from nwchatctl.aws.awslambda.invoke import require_function
 from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
-from nwchatctl.chat.broadcast_message import ID_SECONDS, SCOPE, Sent
+from nwchatctl.chat.broadcast_message import ID_SECONDS, SCOPE, BroadcastResult
 from nwchatctl.chat.broadcast_progress import (
     BroadcastLease,
     BroadcastRecord,
     Checkpoint,
     CheckpointTracker,
-    is_free,
+    is_lease_free,
 )
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.broadcast import invoke_fanout
@@ -40,7 +40,7 @@ _LOOK_SECONDS = 0.5
 _TRIES = 5
 
 
-def run(app: App, request: BroadcastRequest) -> Sent:
+def run(app: App, request: BroadcastRequest) -> BroadcastResult:
     """Sends it. Raises ChatError, and boto3's errors."""
     if request.via == "lambda":
         # Where there is no such function, before anything is stored.
@@ -60,20 +60,20 @@ def run(app: App, request: BroadcastRequest) -> Sent:
                 # Sent again it would be a second message.
                 error.add_note(f"it is in the history, as {request.message.id}")
             raise
-    return Sent(request.message.id, counts, stopped=_stopped(stop, counts))
+    return BroadcastResult(request.message.id, counts, stopped=_stopped(stop, counts))
 
 
-def preview(app: App, request: BroadcastRequest) -> Sent:
+def preview(app: App, request: BroadcastRequest) -> BroadcastResult:
     """What `run` would do now; `recipients` is how many it would be sent to. Raises as `run`."""
     record = _rows(app, request).read(app.now_ms()) if request.key else None
     if record is not None and record.to_user != request.to_user:
         raise _used_for_another(request, record)
     if record is not None and record.checkpoint.finished:
-        return Sent(record.message_id, already_sent=True)
+        return BroadcastResult(record.message_id, already_sent=True)
     progress = Checkpoint() if record is None else record.checkpoint
     pages = (page for part in progress.parts for page in read_recipients(app, request, part, None))
     counts = Counts(recipients=len(progress.retries) + sum(map(len, pages)))
-    return Sent(
+    return BroadcastResult(
         request.message.id if record is None else record.message_id, counts, resumed=record is not None
     )
 
@@ -83,7 +83,7 @@ def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
     return Broadcasts(app.aws.client("dynamodb"), table, Dedup(SCOPE, request.key, ID_SECONDS))
 
 
-def _run_once(app: App, request: BroadcastRequest) -> Sent:
+def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:
     rows = _rows(app, request)
     new = BroadcastRecord(request.message.id, _frame(request.message), request.to_user, lease=own_lease(app))
     expires_at = None if request.ephemeral else _expiry(app, request.message)
@@ -97,7 +97,7 @@ def _run_once(app: App, request: BroadcastRequest) -> Sent:
     if record is None:
         raise _still_sending(request)
     if record.checkpoint.finished:
-        return Sent(record.message_id, already_sent=True)
+        return BroadcastResult(record.message_id, already_sent=True)
     resumed = record.message_id != new.message_id
     message = _stored_message(record) if resumed else request.message
     tracker = CheckpointTracker(record.checkpoint)
@@ -117,7 +117,7 @@ def _run_once(app: App, request: BroadcastRequest) -> Sent:
             hint="run the command again: it waits for the other one",
             code="taken_over",
         )
-    return Sent(record.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
+    return BroadcastResult(record.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
 
 
 def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) -> BroadcastRecord | None:
@@ -143,7 +143,7 @@ def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) ->
                 app.say(Line(f"{record.lease.owner} is sending it already: waiting", Mark.DIM))
             before, changed_at = record.lease, now
         dead = record.lease is not None and is_dead(record.lease.process)
-        if is_free(record, app.now_ms(), dead=dead, silent_ms=round((now - changed_at) * 1000)):
+        if is_lease_free(record, app.now_ms(), dead=dead, silent_ms=round((now - changed_at) * 1000)):
             if rows.take_over(record, own):
                 app.say(Line(f"going on with {record.message_id}, which was begun before", Mark.DIM))
                 return replace(record, lease=own)

@@ -1,7 +1,7 @@
-"""Access logs and the role behind them, as API Gateway guards them; ministack 1.5.33 takes anything.
+"""Access logs and the account's logging role, as API Gateway checks them; ministack 1.5.33 accepts anything.
 
 Sources: "Set up CloudWatch API logging" (the account's role, its trust and its permissions), and
-terraform-provider-aws for the texts of AWS's answers.
+terraform-provider-aws for the texts of AWS's errors.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from nwchatctl.sandbox.patches.iam_checks import account_roles
 
 _SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/accesslogsettings/?")
 _STAGES = re.compile(r"/v2/apis/[^/]+/stages(/[^/]+)?/?")
-_TRUSTED = "apigateway.amazonaws.com"
-_WRITES = "logs:PutLogEvents"
+_SERVICE = "apigateway.amazonaws.com"
+_WRITE_ACTION = "logs:PutLogEvents"
 
 NO_ROLE = "CloudWatch Logs role ARN must be set in account settings to enable logging"
 BAD_ROLE = (
@@ -28,16 +28,16 @@ BAD_ROLE = (
 )
 
 
-def answer(method: str, path: str, body: bytes) -> Any:
-    """API Gateway's answer to a call that ministack would get wrong, or None where ministack may answer.
+def intercept(method: str, path: str, body: bytes) -> Any:
+    """API Gateway's response to a call that ministack would handle wrongly; None if ministack may handle it.
 
-    DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with logs while the
+    These are DeleteAccessLogSettings, which ministack takes for DeleteStage; a stage with logs while the
     account has no role; a role that API Gateway could not log with.
     """
     if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
-        return _delete(*map(unquote, found.groups()))
+        return _delete_settings(*map(unquote, found.groups()))
     changes_stage = method in ("POST", "PATCH") and _STAGES.fullmatch(path)
-    if changes_stage and _logs(_json(body)) and not _account_role():
+    if changes_stage and _has_logging(_json(body)) and not _account_role():
         return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
     changes_account = method == "PATCH" and path.rstrip("/") == "/account"
     if changes_account and not all(map(_can_log, account_roles(body))):
@@ -45,15 +45,15 @@ def answer(method: str, path: str, body: bytes) -> Any:
     return None
 
 
-def attached_policy(action: str, body: bytes) -> dict[str, str]:
-    """The condition key of attaching a policy to a role, or taking it off ("Actions… for IAM"), which
-    ministack does not know."""
+def policy_condition(action: str, body: bytes) -> dict[str, str]:
+    """The condition key of AttachRolePolicy and DetachRolePolicy ("Actions… for IAM"), which ministack
+    lacks."""
     if action not in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
         return {}
     return {"iam:PolicyARN": parse_qs(body.decode("utf-8", "replace")).get("PolicyArn", [""])[0]}
 
 
-def _delete(api_id: str, stage_name: str) -> Any:
+def _delete_settings(api_id: str, stage_name: str) -> Any:
     stage = apigateway._stages.get(api_id, {}).get(stage_name)
     if stage is None:
         return apigateway._apigw_error("NotFoundException", f"no stage {stage_name}", 404)
@@ -61,8 +61,8 @@ def _delete(api_id: str, stage_name: str) -> Any:
     return 204, {}, b""
 
 
-def _logs(stage: Mapping[str, Any]) -> bool:
-    """Whether a stage with these settings would log anything."""
+def _has_logging(stage: Mapping[str, Any]) -> bool:
+    """Whether a stage with these settings writes any log."""
     routes = [stage.get("defaultRouteSettings") or {}, *(stage.get("routeSettings") or {}).values()]
     access = stage.get("accessLogSettings") or {}
     return bool(access.get("destinationArn")) or any(
@@ -77,15 +77,15 @@ def _account_role() -> str:
 
 def _can_log(arn: str) -> bool:
     role = iam._roles.get(arn.rpartition("/")[2])
-    if role is None or role["Arn"] != arn or _TRUSTED not in str(role["AssumeRolePolicyDocument"]):
+    if role is None or role["Arn"] != arn or _SERVICE not in str(role["AssumeRolePolicyDocument"]):
         return False
     inline = map(str, role.get("InlinePolicies", {}).values())
-    attached = (_text(each) for each in role["AttachedPolicies"])
-    return any(_WRITES in each for each in (*inline, *attached))
+    attached = (_policy_text(each) for each in role["AttachedPolicies"])
+    return any(_WRITE_ACTION in each for each in (*inline, *attached))
 
 
-def _text(policy: str) -> str:
-    """What a managed policy says, in any spelling."""
+def _policy_text(policy: str) -> str:
+    """A managed policy's document as text."""
     return str(iam._lookup_policy(policy))
 
 

@@ -1,4 +1,4 @@
-"""Certificates as ACM keeps them; ministack 1.5.33 issues each at once and deletes what is in use.
+"""Certificates as ACM handles them; ministack 1.5.33 issues each at once and deletes certificates in use.
 
 Sources: ACM's API reference (RequestCertificate, DeleteCertificate), "DNS validation" in its user guide.
 """
@@ -13,35 +13,35 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import acm, apigateway_v1, route53
 
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
-OURS = ("nwchat:managed-by", "nwchatctl")
+OWN_TAG = ("nwchat:managed-by", "nwchatctl")
 _TOKEN = "_idempotency_token"  # noqa: S105 - the name of a field, no secret
-_UNTIL_ISSUED = ("IssuedAt", "NotBefore", "NotAfter")
+_DATES = ("IssuedAt", "NotBefore", "NotAfter")
 
 _handle = acm.handle_request
 
 
 async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-    """ACM. On AWS a certificate is pending until its record is found; who else than nwchatctl requests one
-    here is taken to have written that record. One with no hosted zone here for its record is issued at
-    once: somebody wrote it elsewhere."""
+    """Handles a request to ACM. On AWS a certificate is pending until its validation record is found. Here
+    that applies to nwchatctl's certificates; for other certificates the record is assumed to exist. A
+    certificate without a hosted zone here for its record is issued at once: its DNS is elsewhere."""
     action = headers.get("x-amz-target", "").rpartition(".")[2]
     data = _json(body)
     arn = data.get("CertificateArn", "")
-    _issue()
-    if action == "RequestCertificate" and (known := _requested(data)):
+    _issue_validated()
+    if action == "RequestCertificate" and (known := _find_request(data)):
         return json_response({"CertificateArn": known})
-    if action == "DeleteCertificate" and used_by(arn):
+    if action == "DeleteCertificate" and domains_using(arn):
         message = f"Certificate {arn} in account {arn.split(':')[4]} is in use."
         return error_response_json("ResourceInUseException", message, 400)
-    status, answered, answer = await _handle(method, path, headers, body, query)
-    if status != 200 or action not in _ANSWERS:
-        return status, answered, answer
-    found = json.loads(answer)
-    _ANSWERS[action](found, data)
-    return json_response(found)
+    status, response_headers, response_body = await _handle(method, path, headers, body, query)
+    if status != 200 or action not in _RESPONSE_CHANGES:
+        return status, response_headers, response_body
+    response = json.loads(response_body)
+    _RESPONSE_CHANGES[action](response, data)
+    return json_response(response)
 
 
-def used_by(arn: str) -> list[str]:
+def domains_using(arn: str) -> list[str]:
     """The ARNs of the domain names that use a certificate."""
     return [
         f"arn:aws:apigateway:{arn.split(':')[3]}::/domainnames/{name}"
@@ -50,8 +50,8 @@ def used_by(arn: str) -> list[str]:
     ]
 
 
-def _requested(data: dict[str, Any]) -> str:
-    """The certificate that was requested with this token for this name, "" for none."""
+def _find_request(data: dict[str, Any]) -> str:
+    """The ARN of the certificate that was requested with this token for this name, "" for none."""
     token = data.get("IdempotencyToken")
     for arn, each in acm._certificates.items():
         if token and (each.get(_TOKEN), each["DomainName"]) == (token, data.get("DomainName")):
@@ -59,54 +59,54 @@ def _requested(data: dict[str, Any]) -> str:
     return ""
 
 
-def _after_request(found: Any, data: Any) -> None:
-    certificate = acm._certificates[found["CertificateArn"]]
+def _after_request(response: Any, data: Any) -> None:
+    certificate = acm._certificates[response["CertificateArn"]]
     certificate[_TOKEN] = data.get("IdempotencyToken")
-    if OURS in {(each["Key"], each.get("Value")) for each in certificate.get("Tags", [])}:
+    if OWN_TAG in {(each["Key"], each.get("Value")) for each in certificate.get("Tags", [])}:
         certificate["Status"] = PENDING
         for each in certificate["DomainValidationOptions"]:
             each["ValidationStatus"] = PENDING
-        # The next call would see that the record stands already.
+        # The next call would find an existing record.
 
 
-def _after_describe(found: Any, _: Any) -> None:
-    about = found["Certificate"]
-    about["InUseBy"] = [*about.get("InUseBy", []), *used_by(about["CertificateArn"])]
-    if about["Status"] == PENDING:
-        for name in _UNTIL_ISSUED:
-            about.pop(name, None)
+def _after_describe(response: Any, _: Any) -> None:
+    certificate = response["Certificate"]
+    certificate["InUseBy"] = [*certificate.get("InUseBy", []), *domains_using(certificate["CertificateArn"])]
+    if certificate["Status"] == PENDING:
+        for name in _DATES:
+            certificate.pop(name, None)
 
 
-def _after_list(found: Any, _: Any) -> None:
-    for each in found["CertificateSummaryList"]:
+def _after_list(response: Any, _: Any) -> None:
+    for each in response["CertificateSummaryList"]:
         certificate = acm._certificates[each["CertificateArn"]]
         each["SubjectAlternativeNameSummaries"] = certificate["SubjectAlternativeNames"]
         each["HasAdditionalSubjectAlternativeNames"] = False
         each["Type"] = certificate["Type"]
         each["KeyAlgorithm"] = "RSA_2048"
-        each["InUse"] = bool(used_by(each["CertificateArn"]))
+        each["InUse"] = bool(domains_using(each["CertificateArn"]))
         if each["Status"] != PENDING:
             each["NotAfter"] = acm._epoch(certificate["NotAfter"])
 
 
-_ANSWERS = {
+_RESPONSE_CHANGES = {
     "RequestCertificate": _after_request,
     "DescribeCertificate": _after_describe,
     "ListCertificates": _after_list,
 }
 
 
-def _issue() -> None:
-    """Issues what was pending, and may be issued by now."""
+def _issue_validated() -> None:
+    """Issues pending certificates whose records exist by now."""
     for each in acm._certificates.values():
-        if each["Status"] == PENDING and all(map(_validated, each["DomainValidationOptions"])):
+        if each["Status"] == PENDING and all(map(_is_validated, each["DomainValidationOptions"])):
             each["Status"] = ISSUED
             each["IssuedAt"] = each["NotBefore"] = acm.now_iso()
             for option in each["DomainValidationOptions"]:
                 option["ValidationStatus"] = "SUCCESS"
 
 
-def _validated(option: Any) -> bool:
+def _is_validated(option: Any) -> bool:
     name, value = (option["ResourceRecord"][key].rstrip(".") for key in ("Name", "Value"))
     zones = [each for each in route53._zones.values() if not each.get("private")]
     matching = [each for each in zones if f".{name}".endswith(f".{each['name'].rstrip('.')}")]

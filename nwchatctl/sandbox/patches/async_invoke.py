@@ -1,8 +1,8 @@
-"""Asynchronous invocations as Lambda does them; ministack 1.5.33 leaves out what is said here.
+"""Asynchronous invocations as Lambda handles them; ministack 1.5.33 lacks these parts.
 
 Sources: "Capturing records of Lambda asynchronous invocations" (an alias has a configuration of its own; the
 function's role sends to the destination), PutFunctionEventInvokeConfig, and terraform-provider-aws for the
-texts of Lambda's answers.
+texts of Lambda's errors.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ logger = logging.getLogger("nwchatctl.sandbox")
 
 _put = lambda_svc._put_event_invoke_config
 _invoke = lambda_svc.invoke_async_with_retry
-_route = lambda_svc._route_async_failure
+_route_failure = lambda_svc._route_async_failure
 
 ACTIONS = {
     "GET": "GetFunctionEventInvokeConfig",
     "PUT": "PutFunctionEventInvokeConfig",
     "DELETE": "DeleteFunctionEventInvokeConfig",
 }
-"""The IAM actions of an event-invoke-config; ministack takes them for those of the function itself."""
+"""The IAM actions of event-invoke-configs; ministack checks those of the function itself."""
 
 
 def put_config(name: str, qualifier: str | None, data: dict[str, Any]) -> Any:
-    """Sets it, where there is such a queue and the function's role may send to it."""
+    """Stores the configuration if the queue exists and the function's role may send to it."""
     queue = ((data.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination", "")
     if queue.startswith("arn:aws:sqs:") and name in lambda_svc._functions:
         if sqs._queue_by_arn(queue) is None:
@@ -42,19 +42,19 @@ def put_config(name: str, qualifier: str | None, data: dict[str, Any]) -> Any:
 
 
 def invoke(function: dict[str, Any], event: Any) -> None:
-    """Invokes by the configuration of the qualifier that was called; ministack knows the bare function's."""
+    """Invokes with the configuration of the qualifier that was called; ministack uses the function's own."""
     config = function.get("config") or function
     name, _, qualifier = config.get("FunctionArn", "").rpartition(":function:")[2].partition(":")
-    set_up = (lambda_svc._functions.get(name) or {}).get("event_invoke_configs") or {}
-    _invoke({**function, "event_invoke_config": set_up.get(qualifier) or {"MaximumRetryAttempts": 2}}, event)
+    configs = (lambda_svc._functions.get(name) or {}).get("event_invoke_configs") or {}
+    _invoke({**function, "event_invoke_config": configs.get(qualifier) or {"MaximumRetryAttempts": 2}}, event)
 
 
 def route_failure(target_arn: str, name: str, event: Any, result: Any) -> None:
-    """Sends what failed to its destination, as the function's role."""
+    """Sends a failed event to its destination, if the function's role may."""
     if target_arn.startswith("arn:aws:sqs:") and not _may_send(name, target_arn):
         logger.warning("%s may not send to %s: the event is lost", name, target_arn)
         return
-    _route(target_arn, name, event, result)
+    _route_failure(target_arn, name, event, result)
 
 
 def _may_send(name: str, queue: str) -> bool:

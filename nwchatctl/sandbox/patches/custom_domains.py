@@ -1,8 +1,8 @@
-"""Custom domain names as API Gateway keeps them, and who comes by them.
+"""Custom domain names as API Gateway handles them.
 
-ministack 1.5.33 takes any certificate, deletes an API that a domain leads to, and answers HTTP alone on a
-custom domain's Host, and there not `/health`, which is its own. Sources for the texts of AWS's answers:
-public issue threads (architect/architect 25, aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
+ministack 1.5.33 accepts any certificate, deletes an API that a domain is mapped to, and serves only HTTP for
+a custom domain's Host, without `/health`, which is its own. Sources for the texts of AWS's errors: public
+issue threads (architect/architect 25, aws/aws-cdk 9548 and 13512, gruntwork-io/cloud-nuke 370).
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ _APIS = re.compile(r"/v2/apis/([^/]+)(?:/stages/([^/]+))?/?")
 
 
 def refusal(method: str, path: str, body: bytes) -> Any:
-    """API Gateway's answer to what it refuses and ministack would do, or None where ministack may answer."""
+    """API Gateway's error for a call that it refuses and ministack would accept; None otherwise."""
     if method in ("POST", "PATCH") and _DOMAINS.fullmatch(path):
         wanted = json.loads(body or b"{}").get("domainNameConfigurations") or ()
-        wrong = next((said for each in wanted if (said := _unusable(each.get("certificateArn")))), "")
-        return apigateway._apigw_error("BadRequestException", wrong, 400) if wrong else None
+        problem = next(
+            (error for each in wanted if (error := _certificate_error(each.get("certificateArn")))), ""
+        )
+        return apigateway._apigw_error("BadRequestException", problem, 400) if problem else None
     found = _APIS.fullmatch(path)
-    if method == "DELETE" and found and _mapped(*(each and unquote(each) for each in found.groups())):
+    if method == "DELETE" and found and _is_mapped(*(each and unquote(each) for each in found.groups())):
         api_id, stage = found.groups()
         message = (
             f"Deleting stage {stage} failed. Please remove all API mappings for the stage first."
@@ -41,8 +43,8 @@ def refusal(method: str, path: str, body: bytes) -> Any:
     return None
 
 
-def _unusable(arn: str | None) -> str:
-    """Why a domain cannot have that certificate, "" where it can."""
+def _certificate_error(arn: str | None) -> str:
+    """Why a domain cannot use the certificate, "" if it can."""
     if not arn:
         return "Certificate ARN must be specified."
     _, _, _, region, account, *_ = [*arn.split(":"), *[""] * 5]
@@ -56,7 +58,7 @@ def _unusable(arn: str | None) -> str:
     return ""
 
 
-def _mapped(api_id: str | None, stage: str | None) -> bool:
+def _is_mapped(api_id: str | None, stage: str | None) -> bool:
     return any(
         mapping["restApiId"] == api_id and stage in (None, mapping["stage"])
         for mappings in apigateway_v1._base_path_mappings.values()
@@ -65,22 +67,22 @@ def _mapped(api_id: str | None, stage: str | None) -> bool:
 
 
 class CustomDomains:
-    """An ASGI app before ministack's, by which whoever asks for a mapped domain's Host reaches its API."""
+    """An ASGI app in front of ministack that routes requests for a mapped domain's Host to its API."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("websocket", "http") and (prefix := _led(scope)):
+        if scope["type"] in ("websocket", "http") and (prefix := _api_path(scope)):
             path = prefix + scope["path"].rstrip("/")
             raw = prefix.encode() + scope.get("raw_path", scope["path"].encode()).rstrip(b"/")
             scope = {**scope, "path": path, "raw_path": raw}
         await self._app(scope, receive, send)
 
 
-def _led(scope: Message) -> str:
-    """The path under which ministack knows what the Host leads to, "" where that is no domain whose root is
-    mapped: a mapping with a key takes a part of the path away, and no chat has one."""
+def _api_path(scope: Message) -> str:
+    """ministack's path of the API that the Host is mapped to. "" if it is not a domain with a mapped root: a
+    mapping with a key removes a part of the path, and no chat has one."""
     host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1")
     name = host.partition(":")[0].lower()
     path = scope.get("path", "/")

@@ -1,6 +1,6 @@
-"""The further permissions that AWS asks for one call, where ministack asks for its own action only. Pure.
+"""Additional permissions that AWS requires for a call; ministack checks only the call's own action. Pure.
 
-Sources: each service's page in AWS's Service Authorization Reference ("dependent actions"): a role handed to
+Sources: each service's page in AWS's Service Authorization Reference ("dependent actions"): passing a role to
 Lambda or to API Gateway needs iam:PassRole, tags at creation need the service's tagging action.
 """
 
@@ -19,7 +19,7 @@ _FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One more action that the caller must be allowed, on one resource."""
+    """An additional action that the caller needs, on one resource."""
 
     service: str
     action: str
@@ -30,7 +30,7 @@ class Check:
 def further_checks(
     method: str, path: str, target: str, body: bytes, *, account: str, region: str
 ) -> tuple[Check, ...]:
-    """What else the call needs; empty for most. `target` is its X-Amz-Target, "" without one."""
+    """The additional checks of a call; empty for most. `target` is its X-Amz-Target, "" without one."""
     if _FUNCTION.fullmatch(path) and method in ("POST", "PUT"):
         return _function(_json(body), account, region)
     if path.rstrip("/") == "/account" and method == "PATCH":
@@ -58,12 +58,12 @@ def further_checks(
     return ()
 
 
-def named_resource(
+def resource_override(
     method: str, path: str, target: str, body: bytes, *, account: str, region: str
 ) -> str | None:
-    """The ARN that AWS authorises the call on, where ministack knows none and takes `*`; None for most.
+    """The ARN that AWS authorises the call on, if ministack has none and uses `*`; None for most calls.
 
-    DescribeLogGroups is asked of the account's nameless group (terraform-provider-aws issue 8804).
+    DescribeLogGroups is authorised on the account's nameless group (terraform-provider-aws issue 8804).
     """
     if path.rstrip("/") == "/2015-03-31/functions" and method == "POST":
         return f"arn:aws:lambda:{region}:{account}:function:{_json(body).get('FunctionName')}"
@@ -80,27 +80,26 @@ def named_resource(
 
 
 def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) -> dict[str, list[str]]:
-    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem: the partition keys asked for (DynamoDB
-    developer guide, "Using IAM policy conditions for fine-grained access control"). ministack has it for no
-    call, and then whatever a policy says of all its values is met. `partition_key` names that of a table.
-    """
+    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem: the requested partition keys (DynamoDB
+    developer guide, "Using IAM policy conditions for fine-grained access control"). ministack never sets it,
+    and then any condition on all its values is met. `partition_key` returns a table's partition key."""
     if action != "dynamodb:BatchGetItem":
         return {}
     tables = _json(body).get("RequestItems") or {}
     values = {
         str(value)
-        for table, asked in tables.items()
-        for key in asked.get("Keys") or ()
+        for table, request in tables.items()
+        for key in request.get("Keys") or ()
         for value in (key.get(partition_key(table)) or {}).values()
     }
     return {"dynamodb:LeadingKeys": sorted(values)}
 
 
 def account_roles(body: bytes) -> list[str]:
-    """The roles that an UpdateAccount of API Gateway's hands to it: one, or none."""
+    """The roles that a call of UpdateAccount sets: one, or none."""
     operations = _json(body).get("patchOperations") or ()
-    named = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
-    return [str(each) for each in named if each]
+    values = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
+    return [str(each) for each in values if each]
 
 
 def _function(data: Mapping[str, Any], account: str, region: str) -> tuple[Check, ...]:

@@ -1,7 +1,7 @@
-"""HTTP connections whose client has gone.
+"""Ends HTTP connections that their client has closed.
 
-hypercorn 0.18 lets go of a connection that its client has closed only after the whole keep-alive timeout.
-Many of them, as of one command after another, slow each later call down.
+hypercorn 0.18 keeps such a connection for the whole keep-alive timeout. Many of them, as after a series of
+commands, slow each later call down.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _send = TCPServer.protocol_send
 
 
 async def read_data(server: Any) -> None:
-    """Reads until the client closes; what waits for its next request ends with that."""
+    """Reads until the client closes, and then stops the wait for its next request."""
     await _read(server)
     await server.idle_task.stop()
 
 
 async def protocol_send(server: Any, event: Any) -> None:
-    """Whoever closed while its request was answered sends no other: nothing begins to wait for one."""
+    """Sends an event, but starts no wait for a next request if the client has closed."""
     if not (isinstance(event, Updated) and event.idle and server.reader.at_eof()):
         await _send(server, event)
 

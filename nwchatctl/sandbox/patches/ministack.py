@@ -1,4 +1,4 @@
-"""What must be mended in ministack 1.5.33 for a chat to live on it. Each mend says what AWS does instead."""
+"""Patches for ministack 1.5.33 that a chat needs. Each says what AWS does instead."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, dynamodb, lambda_svc
 
 from nwchatctl.sandbox.patches import access_logs, acm, async_invoke, custom_domains, log_tail, subprotocols
-from nwchatctl.sandbox.patches.iam_checks import further_checks, leading_keys, named_resource
+from nwchatctl.sandbox.patches.iam_checks import further_checks, leading_keys, resource_override
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
 DEFAULT_ROUTE = "$default"
-# How long a function is made or updated, in seconds. AWS takes some and ministack half a one, which whoever
-# deploys here waits for in vain; it is long enough to be met by who asks at once, as the tool does.
-SETTLING_SECONDS = 0.1
-# Environments of one function at the same time; on a laptop more of them only get in each other's way.
+# How long a function is pending after a create or update, in seconds. AWS takes some seconds and ministack
+# half a second, a useless wait here; it is long enough for the tool to observe the state.
+TRANSITION_SECONDS = 0.1
+# Concurrent environments of one function; more of them slow each other down on a laptop.
 MAX_WORKERS = 4
 _TRIES = 3
 
@@ -40,8 +40,9 @@ _parse_policy = iam_evaluator.parse_policy_document
 
 
 def select_route(expression: str, frame: str) -> str:
-    """The route of a frame. JSON too deep to parse ends the socket in ministack and is `$default` on AWS, as
-    any frame that no route is found for; so are `$connect` and `$disconnect`, which no frame can ask for."""
+    """The route of a frame. JSON too deep to parse closes the connection in ministack and is `$default` on
+    AWS, as is any frame without a matching route, and `$connect` and `$disconnect`, which no frame can
+    select."""
     try:
         route = str(_select(expression, frame))
     except RecursionError:
@@ -50,30 +51,30 @@ def select_route(expression: str, frame: str) -> str:
 
 
 class Environments:
-    """The execution environments of one function as `_invoke_ws_lambda` sees them.
+    """The execution environments of one function as `_invoke_ws_lambda` uses them.
 
-    ministack runs all socket events of a function one after another, so that one slow event holds up every
-    other socket; and the text of an exception in a function reaches the client. On AWS events run side by
-    side, and the client sees `Internal server error` (for $connect: a refused handshake).
+    ministack runs all WebSocket events of a function one after another, so that a slow event blocks all other
+    connections; and the text of a function's exception reaches the client. On AWS events run concurrently,
+    and the client receives `Internal server error` (for $connect: a refused handshake).
     """
 
-    _gates: dict[str, threading.BoundedSemaphore] = {}  # noqa: RUF012 - shared by design, one for each function
+    _limits: dict[str, threading.BoundedSemaphore] = {}  # noqa: RUF012 - shared by design, one for each function
 
     def __init__(self, name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST") -> None:
-        # An alias that moved leads to other code: kept by alias, warm ones would go on with the old.
+        # An alias that moved points at other code: environments kept by alias would run the old code.
         qualifier = str(config.get("Version") or qualifier)
         self._function = (name, config, code, qualifier)
         key = f"{config.get('FunctionArn', name)}:{qualifier}"
-        self._gate = self._gates.setdefault(key, threading.BoundedSemaphore(MAX_WORKERS))
+        self._limit = self._limits.setdefault(key, threading.BoundedSemaphore(MAX_WORKERS))
 
     def invoke(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
         name, config, code, qualifier = self._function
-        with self._gate:
+        with self._limit:
             worker, _ = lambda_runtime.acquire_worker(name, config, code, qualifier=qualifier)
             try:
                 result: dict[str, Any] = worker.invoke(event, request_id)
             except Exception as error:
-                # The environment died while it started: a broken import, a missing handler.
+                # The environment ended while it started: a broken import or a missing handler.
                 result = {"status": "error", "error": str(error)}
             finally:
                 lambda_runtime.release_worker(worker)
@@ -90,21 +91,21 @@ class Environments:
 
 
 def save_state() -> bool:
-    """Writes every loaded service's state to disk; False when one changed too often to be copied whole.
+    """Writes every loaded service's state to disk; False if one changed too often to be copied completely.
 
-    Called from the saving thread and, when the server stops, from the loop's.
+    Called from the saving thread and, when the server stops, from the event loop's thread.
     """
     complete = True
     with _save_lock:
         for name, get_state in ministack_app._build_persistence_save_dict().items():
             state = _copy(name, get_state)
-            complete &= state is not _TORN
-            if state is not None and state is not _TORN:
+            complete &= state is not _INCOMPLETE
+            if state is not None and state is not _INCOMPLETE:
                 persistence.save_state(name, state)
     return complete
 
 
-_TORN = object()
+_INCOMPLETE = object()
 
 
 def _copy(name: str, get_state: Any) -> Any:
@@ -116,13 +117,13 @@ def _copy(name: str, get_state: Any) -> Any:
         except Exception:
             logger.exception("the state of %s could not be read", name)
             return None
-    return _TORN
+    return _INCOMPLETE
 
 
 async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], request_id: str
 ) -> Any:
-    """ministack's dispatch, after the further permissions that AWS asks for."""
+    """ministack's dispatch, after the additional permission checks."""
     checks = further_checks(
         method,
         path,
@@ -147,20 +148,20 @@ async def dispatch(
 
 
 def resource_arn(
-    service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **named: Any
+    service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **options: Any
 ) -> str:
-    """The resource that a call is authorised on: AWS names one for some calls where ministack takes `*`."""
-    found = str(_resource_arn(service, method, path, headers, body, *rest, **named))
+    """The resource that a call is authorised on: for some calls AWS uses an ARN where ministack uses `*`."""
+    found = str(_resource_arn(service, method, path, headers, body, *rest, **options))
     if found != "*":
         return found
     target = headers.get("x-amz-target", "")
     account, region = get_account_id(), get_region()
-    return named_resource(method, path, target, body, account=account, region=region) or found
+    return resource_override(method, path, target, body, account=account, region=region) or found
 
 
 def lambda_action(method: str, path: str) -> str | None:
-    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing them, and
-    an asynchronous invocation's configuration for the function's."""
+    """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing aliases,
+    and an event-invoke-config for the function's configuration."""
     if re.search(r"/event-invoke-config/?$", path):
         return async_invoke.ACTIONS.get(method)
     if re.search(r"/aliases/[^/]+/?$", path):
@@ -170,28 +171,29 @@ def lambda_action(method: str, path: str) -> str | None:
 
 
 @lru_cache(maxsize=512)
-def _parsed(document: str) -> list[Any]:
+def _parse_cached(document: str) -> list[Any]:
     statements: list[Any] = _parse_policy(document)
     return statements
 
 
-def parsed_policy(document: str | dict[str, Any]) -> list[Any]:
-    """The statements of a policy. ministack parses the caller's anew for each call, a seventh of its work;
-    nothing changes what it gets here."""
-    return _parsed(document) if isinstance(document, str) else _parse_policy(document)
+def parse_policy(document: str | dict[str, Any]) -> list[Any]:
+    """The statements of a policy. ministack parses the caller's policy for each call, a seventh of its work;
+    nothing modifies the cached result."""
+    return _parse_cached(document) if isinstance(document, str) else _parse_policy(document)
 
 
 _DEPLOYMENT = re.compile(r"/v2/apis/([^/]+)/deployments/([^/]+)/?")
 _ROUTE_SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/routesettings/(.+)")
 
 
-_CREATES = re.compile(r"/v2/apis/([^/]+)/(routes|stages)/?")
+_CREATE_PATH = re.compile(r"/v2/apis/([^/]+)/(routes|stages)/?")
 
 
-def taken(path: str, body: bytes) -> str:
-    """What of the name that CreateRoute or CreateStage asks for is there already, "" for nothing. AWS answers
-    ConflictException (API Gateway v2 API reference), ministack makes a second route and replaces a stage."""
-    found = _CREATES.fullmatch(path)
+def name_conflict(path: str, body: bytes) -> str:
+    """The error text if the name of a CreateRoute or CreateStage exists already, "" otherwise. AWS responds
+    with ConflictException (API Gateway v2 API reference); ministack creates a second route and replaces a
+    stage."""
+    found = _CREATE_PATH.fullmatch(path)
     wanted = json.loads(body) if found and body else {}
     match found.groups() if found else ():
         case (api_id, "routes"):
@@ -207,13 +209,13 @@ def taken(path: str, body: bytes) -> str:
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
     UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
-    mended = access_logs.answer(method, path, body) or custom_domains.refusal(method, path, body)
-    if mended is not None:
-        return mended
-    if method == "POST" and (conflict := taken(path, body)):
+    response = access_logs.intercept(method, path, body) or custom_domains.refusal(method, path, body)
+    if response is not None:
+        return response
+    if method == "POST" and (conflict := name_conflict(path, body)):
         return apigateway._apigw_error("ConflictException", conflict, 409)
-    if method == "PATCH" and (one := _DEPLOYMENT.fullmatch(path)):
-        return _describe_deployment(unquote(one[1]), unquote(one[2]), json.loads(body or b"{}"))
+    if method == "PATCH" and (match := _DEPLOYMENT.fullmatch(path)):
+        return _describe_deployment(unquote(match[1]), unquote(match[2]), json.loads(body or b"{}"))
     found = _ROUTE_SETTINGS.fullmatch(path)
     if method != "DELETE" or found is None:
         return await _handle_gateway(method, path, headers, body, query)
@@ -225,10 +227,10 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
 
 
 def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
-    """The condition keys of a call, with those that ministack leaves out."""
+    """The condition keys of a call, including those that ministack lacks."""
     return {
         **_request_context(service, action, body, params),
-        **access_logs.attached_policy(action, body),
+        **access_logs.policy_condition(action, body),
         **leading_keys(action, body, _partition_key),
     }
 
@@ -246,12 +248,12 @@ def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]
     return apigateway._apigw_response(deployment)
 
 
-def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-    """`change` (of an API's or a stage's tags) so that GetApis and GetStages show it: ministack keeps the
-    tags that they show apart from those that it changes."""
+def with_visible_tags(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """Wraps `change` (of an API's or a stage's tags) so that GetApis and GetStages show the new tags:
+    ministack stores the tags that they show separately."""
 
-    def changed(resource_arn: str, wanted: Any) -> Any:
-        answer = change(resource_arn, wanted)
+    def change_and_copy(resource_arn: str, wanted: Any) -> Any:
+        response = change(resource_arn, wanted)
         match resource_arn.rpartition("::/")[2].split("/"):
             case ["apis", api_id]:
                 record = apigateway._apis.get(api_id)
@@ -261,13 +263,13 @@ def shown(change: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
                 record = None
         if record is not None:
             record["tags"] = dict(apigateway._api_tags.get(resource_arn, {}))
-        return answer
+        return response
 
-    return changed
+    return change_and_copy
 
 
 def kill_functions() -> None:
-    """Ends every function's process, busy or not; ministack leaves them running when it stops."""
+    """Kills every function's process, busy or not; ministack leaves them running when it stops."""
     with lambda_runtime._lock:
         workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
     for process in (worker._proc for worker in workers):
@@ -280,16 +282,16 @@ def install() -> None:
     acm.install()
     log_tail.install()
     subprotocols.install()
-    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = SETTLING_SECONDS
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments
     ministack_app._dispatch_service_request = dispatch
     iam_actions.extract_resource_arn = resource_arn
     iam_actions._lambda_action = lambda_action
     iam_actions.request_tag_context = request_context
-    iam_evaluator.parse_policy_document = parsed_policy
+    iam_evaluator.parse_policy_document = parse_policy
     apigateway.handle_request = handle_gateway
-    apigateway._tag_resource = shown(apigateway._tag_resource)
-    apigateway._untag_resource = shown(apigateway._untag_resource)
-    # ministack's own save when it stops must not meet ours half-way through the same files.
+    apigateway._tag_resource = with_visible_tags(apigateway._tag_resource)
+    apigateway._untag_resource = with_visible_tags(apigateway._untag_resource)
+    # ministack's own save at the end must not run during ours, on the same files.
     ministack_app.save_all = lambda _services: save_state()

@@ -1,6 +1,6 @@
-"""The subprotocol that $connect chooses. ministack accepts a socket without any; API Gateway passes on what
-the function answers as `Sec-WebSocket-Protocol` (developer guide, "$connect routes that require a WebSocket
-subprotocol"), and a browser closes a socket that answers none of those it offered."""
+"""The subprotocol that $connect selects. ministack accepts a connection without one; API Gateway returns the
+function's header `Sec-WebSocket-Protocol` (developer guide, "$connect routes that require a WebSocket
+subprotocol"), and a browser closes a connection that selects none of those it offered."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from nwchatctl.sandbox.middleware import App, Message, Receive, Send
 
 _invoke = apigateway._invoke_ws_lambda
 
-_chosen: ContextVar[str] = ContextVar("chosen_subprotocol", default="")
-"""What the function of this socket's task has answered."""
+_subprotocol: ContextVar[str] = ContextVar("chosen_subprotocol", default="")
+"""The subprotocol that the function selected for the connection of this task."""
 
 
-async def invoke(*args: Any, **named: Any) -> Any:
-    """As ministack's, which runs a socket's events in the task that accepts it."""
-    answer = await _invoke(*args, **named)
-    headers = answer.get("headers") if isinstance(answer, dict) else None
+async def invoke(*args: Any, **options: Any) -> Any:
+    """Invokes as ministack does, in the task that accepts the connection, and stores the selected
+    subprotocol."""
+    response = await _invoke(*args, **options)
+    headers = response.get("headers") if isinstance(response, dict) else None
     if isinstance(headers, dict):
-        _chosen.set(next((v for k, v in headers.items() if k.lower() == "sec-websocket-protocol"), ""))
-    return answer
+        _subprotocol.set(next((v for k, v in headers.items() if k.lower() == "sec-websocket-protocol"), ""))
+    return response
 
 
-def answering(app: App) -> App:
-    """`app`, which accepts a socket with what was chosen for it, if the client has offered that."""
+def with_subprotocol(app: App) -> App:
+    """`app`, which accepts a connection with the selected subprotocol if the client offered it."""
 
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        async def choosing(message: Message) -> None:
-            if message["type"] == "websocket.accept" and _chosen.get() in scope["subprotocols"]:
-                message = {**message, "subprotocol": _chosen.get()}
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        async def send_with_subprotocol(message: Message) -> None:
+            if message["type"] == "websocket.accept" and _subprotocol.get() in scope["subprotocols"]:
+                message = {**message, "subprotocol": _subprotocol.get()}
             await send(message)
 
-        await app(scope, receive, choosing if scope["type"] == "websocket" else send)
+        await app(scope, receive, send_with_subprotocol if scope["type"] == "websocket" else send)
 
-    return answer
+    return application
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""What hypercorn must be told about WebSocket frames before it serves."""
+"""Patches for hypercorn that measure WebSocket frames."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nwchatctl.sandbox.middleware import LARGEST_FRAME, MAX_FRAME_BYTES, MAX_MES
 
 
 class FrameBuffer(ws_stream.WebsocketBuffer):
-    """hypercorn's buffer of one message, which also knows the size of its largest frame in bytes.
+    """hypercorn's buffer of one message, which also measures its largest frame in bytes.
 
-    The limit on AWS is one of frames (a message may have several), and an ASGI app sees messages only.
-    What is past a limit is not kept, because the socket ends anyway.
+    AWS limits frames (a message may have several), and an ASGI app sees only messages. Data beyond a limit is
+    dropped, because the connection is closed anyway.
     """
 
     def __init__(self, max_length: int) -> None:
@@ -40,8 +40,8 @@ class FrameBuffer(ws_stream.WebsocketBuffer):
 
 
 def install() -> None:
-    """Sets the buffer, and refuses permessage-deflate: a size on the wire must be the frame's size, and a
-    compressor for each of thousands of sockets is memory for nothing on loopback."""
+    """Installs the buffer and disables permessage-deflate: a size on the wire must be the frame's size, and
+    compressors for thousands of connections waste memory on loopback."""
     hypercorn: Any = ws_stream
     hypercorn.WebsocketBuffer = FrameBuffer
     hypercorn.server_extensions_handshake = lambda *_: None

@@ -18,4 +18,4 @@ def clients() -> Iterator[StubbedClients]:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_over", ImmediateEvent())
+    monkeypatch.setattr(retry, "_stop", ImmediateEvent())

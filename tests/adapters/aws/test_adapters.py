@@ -122,7 +122,7 @@ def test_function_is_read_with_versions_and_their_aliases(clients: StubbedClient
         ("f:2", ("live",)),
     ]
     assert live == Alias("f:live", "f", LIVE.runs, (("1", "0.25"),))
-    assert (found.running(LIVE.runs, "abc"), found.running("another", "abc")) == (2, None)
+    assert (found.newest_version(LIVE.runs, "abc"), found.newest_version("another", "abc")) == (2, None)
 
 
 def test_a_missing_alias_is_made(clients: StubbedClients) -> None:
@@ -153,7 +153,7 @@ def test_a_statement_of_the_same_id_is_replaced(clients: StubbedClients) -> None
         "remove_permission", {}, {"FunctionName": "f", "Qualifier": "live", "StatementId": "nwchat-default"}
     )
     stub.add_response("add_permission", {"Statement": "{}"}, ADD)
-    functions(client).allow(PERMISSION)
+    functions(client).put_permission(PERMISSION)
 
 
 def test_only_statements_of_ours_are_read(clients: StubbedClients) -> None:

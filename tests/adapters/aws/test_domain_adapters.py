@@ -12,7 +12,7 @@ from botocore.stub import ANY, Stubber
 
 from nwchatctl.aws import acm
 from nwchatctl.aws.acm import Certificates
-from nwchatctl.aws.acm_details import WROTE
+from nwchatctl.aws.acm_details import VALIDATION_ZONE_TAG
 from nwchatctl.aws.apigateway.domain_names import Domains
 from nwchatctl.aws.core.parallel import run_inline
 from nwchatctl.aws.core.retry import RETRY_SECONDS
@@ -66,7 +66,7 @@ def test_domains_are_read_page_by_page(clients: StubbedClients) -> None:
     other["MutualTlsAuthentication"] = {"TruststoreUri": "s3://x/y"}
     stub.add_response("get_domain_names", {"Items": [other]}, {"NextToken": "t"})
     adapter = Domains(client, PREFIX)
-    first, second = adapter.every()
+    first, second = adapter.list_all()
     assert first == DOMAIN
     assert (first.target, first.target_zone, first.status) == (TARGET, "ZAWS", "AVAILABLE")
     assert (second.name, second.ip_address_type, second.mutual_tls) == (
@@ -86,7 +86,7 @@ def test_mappings_are_read_page_by_page_and_none_of_a_domain_that_is_gone(client
     stub.add_client_error("get_api_mappings", "NotFoundException")
     adapter = Domains(client, PREFIX)
     assert adapter.mappings(NAME) == (FoundMapping(NAME, "v2", "a", "s"), FoundMapping(NAME, "", "b", "s"))
-    assert adapter.roots == {NAME: ("b", "s")}
+    assert adapter.root_mappings == {NAME: ("b", "s")}
     assert adapter.mappings(NAME) == ()
 
 
@@ -193,7 +193,7 @@ def test_a_mapping_is_made_changed_or_found_made(clients: StubbedClients) -> Non
     adapter = Domains(client, PREFIX)
     for _ in range(3):
         adapter.put_mapping(mapping)
-    assert adapter.roots == {NAME: ("a", "s")}
+    assert adapter.root_mappings == {NAME: ("a", "s")}
 
 
 def test_deleting_absent_domain_succeeds(clients: StubbedClients) -> None:
@@ -243,7 +243,7 @@ def test_zones_are_read_page_by_page(clients: StubbedClients) -> None:
     stub.add_response(
         "list_hosted_zones", {**page, "HostedZones": [two], "IsTruncated": False}, {"Marker": "Z2"}
     )
-    assert Zones(client).every() == (Zone("Z1", "example.com", False), Zone("Z2", "example.com", True))
+    assert Zones(client).list_all() == (Zone("Z1", "example.com", False), Zone("Z2", "example.com", True))
 
 
 def test_only_records_of_the_domain_are_read(clients: StubbedClients) -> None:
@@ -260,10 +260,10 @@ def test_only_records_of_the_domain_are_read(clients: StubbedClients) -> None:
     stub.add_response("list_resource_record_sets", listed(text, after, IsTruncated=True, **more), following)
     stub.add_client_error("list_resource_record_sets", "NoSuchHostedZone")
     zones = Zones(client)
-    found = zones.at("Z1", NAME)
+    found = zones.records_at("Z1", NAME)
     assert found[0] == FoundRecord("Z1", NAME, "A", TARGET, "ZAWS", False, True)
     assert [(each.type, each.plain) for each in found] == [("A", True), ("A", False), ("TXT", True)]
-    assert zones.at("Z1", NAME) == ()
+    assert zones.records_at("Z1", NAME) == ()
 
 
 def test_record_replaces_previous_one_and_is_waited_for(clients: StubbedClients) -> None:
@@ -339,7 +339,7 @@ def test_certificates_of_every_kind_of_key_are_listed_page_by_page(clients: Stub
     page = {"CertificateSummaryList": [nameless, summary()], "NextToken": "t"}
     stub.add_response("list_certificates", page, wanted)
     stub.add_response("list_certificates", {"CertificateSummaryList": []}, {**wanted, "NextToken": "t"})
-    assert len(adapter.every()) == 1
+    assert len(adapter.list_all()) == 1
     assert {"EC_prime256v1", "RSA_4096"} <= set(acm._KEY_TYPES)
 
 
@@ -355,7 +355,7 @@ def test_only_relevant_certificates_are_described(clients: StubbedClients) -> No
         summary(f"{other}imported", NAME, Type="IMPORTED", ManagedBy="CLOUDFRONT"),
         summary(f"{other}idle", "old.net", InUse=False, Status="PENDING_VALIDATION"),
     ]
-    tags = [{"Key": key, "Value": value} for key, value in (*TAGS, (WROTE, "Z1"))]
+    tags = [{"Key": key, "Value": value} for key, value in (*TAGS, (VALIDATION_ZONE_TAG, "Z1"))]
     stub.add_response("list_tags_for_certificate", {"Tags": tags}, {"CertificateArn": ARN})
     stub.add_response("list_tags_for_certificate", {}, {"CertificateArn": f"{other}idle"})
     stub.add_response("describe_certificate", details(SubjectAlternativeNames=[NAME]), None)
@@ -374,7 +374,7 @@ def test_only_relevant_certificates_are_described(clients: StubbedClients) -> No
         "private": "private",
     }
     mine = found[ARN]
-    assert (mine.tags, mine.record, mine.stands_in) == (TAGS, True, "Z1")
+    assert (mine.tags, mine.record, mine.validation_zone) == (TAGS, True, "Z1")
 
 
 def test_a_certificate_is_requested_validated_and_waited_for(clients: StubbedClients) -> None:
@@ -394,7 +394,7 @@ def test_a_certificate_is_requested_validated_and_waited_for(clients: StubbedCli
     stub.add_response(
         "add_tags_to_certificate",
         {},
-        {"CertificateArn": ARN, "Tags": [{"Key": WROTE, "Value": "Z1"}]},
+        {"CertificateArn": ARN, "Tags": [{"Key": VALIDATION_ZONE_TAG, "Value": "Z1"}]},
     )
     spelled = {
         **{"Name": f"_x.{NAME}", "Type": "CNAME", "TTL": 300},
@@ -445,10 +445,10 @@ def test_a_validation_record_moves_with_the_hosted_zone(clients: StubbedClients)
     for _ in range(2):
         stub.add_response("describe_certificate", details())
     zone.add_response("list_resource_record_sets", listed(), {"HostedZoneId": "Z2", "StartRecordName": ANY})
-    stub.add_response("list_tags_for_certificate", {"Tags": [{"Key": WROTE, "Value": "Z1"}]})
+    stub.add_response("list_tags_for_certificate", {"Tags": [{"Key": VALIDATION_ZONE_TAG, "Value": "Z1"}]})
     for where in ("Z1", "Z2"):
         if where == "Z2":
-            marked = {"CertificateArn": ARN, "Tags": [{"Key": WROTE, "Value": "Z2"}]}
+            marked = {"CertificateArn": ARN, "Tags": [{"Key": VALIDATION_ZONE_TAG, "Value": "Z2"}]}
             stub.add_response("add_tags_to_certificate", {}, marked)
         zone.add_response("change_resource_record_sets", CHANGE, {"HostedZoneId": where, "ChangeBatch": ANY})
     stub.add_response("describe_certificate", details())
@@ -473,7 +473,7 @@ def test_waiting_is_bounded(
 ) -> None:
     adapter, stub, route53 = certificates(clients)
     monkeypatch.setattr(acm, "ISSUE_SECONDS", -1.0)
-    monkeypatch.setattr(acm, "ELSEWHERE_SECONDS", -1.0)
+    monkeypatch.setattr(acm, "EXTERNAL_DNS_SECONDS", -1.0)
     if zone:
         name = {"Name": f"_x.{NAME}.", "Type": "CNAME", "TTL": 5}
         route53.add_response(
@@ -522,7 +522,7 @@ def test_certificate_in_use_is_kept_with_its_record(clients: StubbedClients) -> 
 
 
 def test_wait_covers_time_that_aws_holds_certificate() -> None:
-    assert acm.FREE_SECONDS >= 20 * 60
+    assert acm.UNUSED_SECONDS >= 20 * 60
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -539,7 +539,7 @@ def test_a_validation_record_that_another_certificate_needs_stays(
     tags = {"Tags": [{"Key": key, "Value": value} for key, value in TAGS]} if ours else {}
     stub.add_response("list_tags_for_certificate", tags, {"CertificateArn": other})
     if ours:
-        marked = {"CertificateArn": other, "Tags": [{"Key": WROTE, "Value": "Z1"}]}
+        marked = {"CertificateArn": other, "Tags": [{"Key": VALIDATION_ZONE_TAG, "Value": "Z1"}]}
         stub.add_response("add_tags_to_certificate", {}, marked)
     stub.add_response("delete_certificate", {}, {"CertificateArn": ARN})
     adapter.delete(dataclasses.replace(CERTIFICATE, arn=ARN, record=True))

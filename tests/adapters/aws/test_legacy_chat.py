@@ -14,7 +14,7 @@ from moto import mock_aws
 from nwchatctl.aws import legacy_chat
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 from nwchatctl.aws.legacy_chat import LegacyResources
-from nwchatctl.deploy.adoption import Copied, LegacyFunction, LegacyTable
+from nwchatctl.deploy.adoption import CopyCounts, LegacyFunction, LegacyTable
 from nwchatctl.errors import ChatError
 
 NOW = 1_790_000_000_000
@@ -64,7 +64,7 @@ def test_rows_are_copied_page_by_page(aws: Aws, monkeypatch: pytest.MonkeyPatch)
     adapter, found = old(aws)
     assert adapter.count(found) == 1_234
     progress: list[int] = []
-    assert adapter.copy(found, "ours", NOW, progress.append) == Copied(copied=1_234)
+    assert adapter.copy(found, "ours", NOW, progress.append) == CopyCounts(copied=1_234)
     assert len(copied_rows(aws)) == 1_234
     assert (progress[0], progress[-1], len(progress)) == (100, 1_234, 13)
     assert copied_rows(aws)["c7="] == {
@@ -73,7 +73,7 @@ def test_rows_are_copied_page_by_page(aws: Aws, monkeypatch: pytest.MonkeyPatch)
         "expires_at": {"N": str(NOW // 1000 + 8100)},
     }
     # Run again: all are there, and none is written anew.
-    assert adapter.copy(found, "ours", NOW + 5000) == Copied(present=1_234)
+    assert adapter.copy(found, "ours", NOW + 5000) == CopyCounts(present=1_234)
     assert copied_rows(aws)["c7="]["connected_at"] == {"N": str(NOW)}
 
 
@@ -91,14 +91,14 @@ def test_unusable_rows_are_counted_and_existing_rows_kept(aws: Aws) -> None:
         {"connectionid": {"S": "ttl"}, "ttl": long_ago},
     )
     adapter, found = old(aws)
-    assert adapter.copy(found, "ours", NOW) == Copied(copied=2, present=1, expired=1, unusable=2)
+    assert adapter.copy(found, "ours", NOW) == CopyCounts(copied=2, present=1, expired=1, unusable=2)
     assert copied_rows(aws).keys() == {"there", "plain", "ttl"}
     assert copied_rows(aws)["there"] == row
 
 
 def test_an_empty_table(aws: Aws) -> None:
     adapter, found = old(aws)
-    assert adapter.copy(found, "ours", NOW) == Copied()
+    assert adapter.copy(found, "ours", NOW) == CopyCounts()
     assert adapter.count(found) == 0
 
 
@@ -128,7 +128,7 @@ def test_throttled_writes_are_repeated(aws: Aws, code: str) -> None:
     client = aws.client("dynamodb")
     # First, as moto answers at the same place; it writes all the same, as if an answer was lost.
     client.meta.events.register_first("before-send.dynamodb.PutItem", refuse)
-    assert adapter.copy(found, "ours", NOW) == Copied(present=1)
+    assert adapter.copy(found, "ours", NOW) == CopyCounts(present=1)
     assert (len(refused), list(copied_rows(aws))) == (2, ["c"])
 
 

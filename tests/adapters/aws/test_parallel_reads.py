@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.aws.apigateway.websocket_api import Parts, WebSocketApi
+from nwchatctl.aws.apigateway.websocket_api import WebSocketApi, WebSocketApiParts
 from nwchatctl.aws.core.parallel import ParallelReads, run_inline
 from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
@@ -87,7 +87,7 @@ API = {
     "get_stages": {"Items": [{"StageName": "production", "DeploymentId": "d9"}]},
 }
 
-PARTS = Parts(
+PARTS = WebSocketApiParts(
     integrations=[
         Integration("message", "", "arn:m", 29_000, "", ""),
         Integration("ping", "MOCK", "", 29_000, "", "pong"),

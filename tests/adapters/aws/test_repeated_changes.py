@@ -414,7 +414,7 @@ def test_of_bare_apis_the_oldest_is_kept(clients: StubbedClients) -> None:
         nothing_in(stub, each)
     made = cloud(client)
     assert made.find_api() == "b"
-    assert made.websocket_api.ids.leftovers == {"a", "c"}
+    assert made.websocket_api.ids.duplicates == {"a", "c"}
     stub.add_response("delete_api", {}, {"ApiId": "c"})
     stub.add_response("delete_api", {}, {"ApiId": "b"})
     made.websocket_api.delete_api(dataclasses.replace(API, name="c"))
@@ -428,4 +428,4 @@ def test_the_one_that_is_in_use_is_kept(clients: StubbedClients) -> None:
     stub.add_response("get_routes", {"Items": [{"RouteKey": "$default"}]}, {"ApiId": "b"})
     made = cloud(client)
     assert made.find_api() == "b"
-    assert made.websocket_api.ids.leftovers == {"a"}
+    assert made.websocket_api.ids.duplicates == {"a"}

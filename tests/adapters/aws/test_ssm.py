@@ -14,7 +14,7 @@ from nwchatctl.aws.apigateway.authorizers import Authorizers
 from nwchatctl.aws.ssm import KeyParameters
 from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.model.websocket import Authorizer
-from nwchatctl.deploy.signing_keys import dropped, drops_tokens, new_key, rotated
+from nwchatctl.deploy.signing_keys import dropped_keys, drops_tokens, new_key, rotate
 from nwchatctl.errors import ChatError
 from tests.adapters.aws.stubbed_clients import TAGS, StubbedClients
 
@@ -102,7 +102,7 @@ def test_new_keys_replace_old_keys(clients: StubbedClients) -> None:
     assert KeyParameters(client, lambda: 0).put(NAME, KEYS) == 2
     response = {"Parameter": {"Value": write_keys(KEYS), "Version": 2}}
     stub.add_response("get_parameter", response, {"Name": NAME, "WithDecryption": True})
-    assert KeyParameters(client, lambda: 0).held(NAME) == (KEYS, 2)
+    assert KeyParameters(client, lambda: 0).read_stored(NAME) == (KEYS, 2)
     stub.add_response("get_parameter", response, {"Name": NAME, "WithDecryption": True})
     assert KeyParameters(client, lambda: 0).keys(NAME) == KEYS
 
@@ -126,9 +126,9 @@ def test_deleting_absent_parameter_succeeds(clients: StubbedClients) -> None:
 def test_two_keys_count_and_which_end() -> None:
     made = new_key(3000, lambda count: b"\xff" * count)
     assert (made.kid, made.key, made.created_at) == ("_" * 8, "_" * 42 + "8", 3000)
-    assert rotated(KEYS[:1], made) == (made, KEYS[0])
-    assert rotated(KEYS, made) == (made, KEYS[0])
-    assert (dropped(KEYS[:1]), dropped(KEYS)) == ((), (KEYS[1],))
+    assert rotate(KEYS[:1], made) == (made, KEYS[0])
+    assert rotate(KEYS, made) == (made, KEYS[0])
+    assert (dropped_keys(KEYS[:1]), dropped_keys(KEYS)) == ((), (KEYS[1],))
     # What the old one has signed is good for a day, from when it ceased to sign.
     assert drops_tokens(KEYS, 2000 + 86_399)
     assert not drops_tokens(KEYS, 2000 + 86_400)

@@ -37,7 +37,7 @@ def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def deploys(operator: Operator) -> Iterator[DeployTable]:
     made = DeployTable(operator.root("dynamodb"), operator.resource_name("deploys"))
     yield made
-    made.unlock(made.read().lock)
+    made.break_lock(made.read().lock)
     operator.deploy()
 
 
@@ -47,7 +47,7 @@ def held(deploys: DeployTable, process: str = "elsewhere/1/1", *, lasting_ms: in
     holder = LockHolder(
         "theirs", "user/somebody", "another-host", process, "deploy", now - 30_000, now + lasting_ms
     )
-    assert deploys.take(holder, deploys.read().lock)
+    assert deploys.acquire_lock(holder, deploys.read().lock)
     return holder
 
 
@@ -82,8 +82,8 @@ def test_force_takes_over_lock(operator: Operator, deploys: DeployTable) -> None
     assert "the lock is taken away from user/somebody on another-host" in ran.err
     assert operator.plan(**CHANGED) == []
     # They hear of it at their next breath, and take nothing back.
-    assert not deploys.renew(theirs)
-    deploys.drop(theirs)
+    assert not deploys.renew_lock(theirs)
+    deploys.release_lock(theirs)
     assert deploys.read().lock.holder is None
     assert operator.run("deploy", "--force-unlock", **CHANGED).code == 0
 
@@ -108,8 +108,8 @@ def test_stale_plan_is_planned_again(operator: Operator, deploys: DeployTable) -
     """As with a question that is answered after lunch."""
     app_saw = deploys.read().lock
     other_holder = dataclasses.replace(held(deploys), token="somebody")
-    deploys.drop(dataclasses.replace(other_holder, token="theirs"))
-    assert not deploys.take(other_holder, app_saw)
+    deploys.release_lock(dataclasses.replace(other_holder, token="theirs"))
+    assert not deploys.acquire_lock(other_holder, app_saw)
 
 
 def test_one_of_ten_concurrent_deploys_succeeds(sandbox: Sandbox, fault_proxy: Proxy, tmp_path: Path) -> None:

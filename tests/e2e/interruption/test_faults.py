@@ -17,7 +17,7 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 import nwchat
 from nwchatctl.aws import adapters
-from nwchatctl.aws.awslambda.package import zipped
+from nwchatctl.aws.awslambda.package import zip_folder
 from nwchatctl.aws.core import retry
 from nwchatctl.aws.core.session import Aws
 from tests.e2e.support.error_cases import AWS
@@ -120,8 +120,9 @@ def test_life_of_a_chat_survives_faults(
     assert [each["name"] for each in direct.json("smoke")["steps"] if not each["ok"]] == []
 
     code = Path(shutil.copytree(Path(nwchat.__file__).parent, tmp_path / "nwchat"))
-    (code / "limits.py").write_text((code / "limits.py").read_text() + "# changed\n")
-    monkeypatch.setattr(adapters, "package", lambda: zipped(code))
+    limits = code / "model" / "limits.py"
+    limits.write_text(limits.read_text() + "# changed\n")
+    monkeypatch.setattr(adapters, "build_package", lambda: zip_folder(code))
     with fault_proxy.choosing(faults):
         ran = gets_there(operator, "deploy", "--yes", **CHANGED)
     assert ran.writes

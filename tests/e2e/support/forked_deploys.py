@@ -31,7 +31,7 @@ from typing import Any, Literal
 
 from nwchatctl import cli
 from nwchatctl.aws import adapters
-from nwchatctl.aws.awslambda.package import Package, package
+from nwchatctl.aws.awslambda.package import Package, build_package
 from nwchatctl.aws.core import retry
 from nwchatctl.aws.core.session import Access, Aws
 from nwchatctl.context import App
@@ -206,7 +206,7 @@ def call_name(operation: str, params: Mapping[str, Any]) -> str:
 
 def newer() -> None:
     """Patches this process so that it is the next version of the tool."""
-    made = package
+    made = build_package
 
     def packaged() -> Package:
         content = io.BytesIO(made().content)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nwchatctl.aws.core.errors import explained
+from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 from nwchatctl.cli import PROGRAM, tree
 from nwchatctl.context import App
@@ -100,7 +100,7 @@ class Operator:
             try:
                 code = _invoke(app, argv)
             except Exception as raised:
-                error = raised if isinstance(raised, ChatError) else explained(raised)
+                error = raised if isinstance(raised, ChatError) else to_chat_error(raised)
                 if error is None:
                     raise
                 code = error.exit_code

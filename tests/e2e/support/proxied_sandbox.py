@@ -22,5 +22,5 @@ def proxied_sandbox(proxy: Proxy, real: Sandbox, root: Path) -> Iterator[Sandbox
     write_json(shown.info, {"pid": os.getpid(), "port": proxy.server_port, "region": DEFAULT_REGION})
     write_key(shown, key)
     # The process that holds this lock counts as the running server.
-    with file_lock.holding(shown.server_lock, timeout=1):
+    with file_lock.exclusive(shown.server_lock, timeout=1):
         yield Sandbox(shown, proxy.server_port)

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 
 from nwchatctl.aws.operator_user import ROOT
-from nwchatctl.sandbox.endpoint import SandboxTarget, load_target
+from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
 from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxPaths
 
 _CODE = """
@@ -52,8 +52,8 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def target(self) -> SandboxTarget:
-        return load_target(self.environ)
+    def target(self) -> SandboxEndpoint:
+        return load_endpoint(self.environ)
 
     @property
     def environ(self) -> dict[str, str]:

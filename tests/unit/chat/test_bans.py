@@ -4,7 +4,15 @@ import pytest
 
 from nwchat.model.bans import Ban
 from nwchat.model.rows import Connection
-from nwchatctl.chat.bans import BanChange, BanTarget, address, change_ban, of_connection, reason, user
+from nwchatctl.chat.bans import (
+    BanChange,
+    BanTarget,
+    address_target,
+    change_ban,
+    check_reason,
+    connection_target,
+    user_target,
+)
 
 NOW = 1_700_000_000_000
 BOB = BanTarget("user#bob", "Bob")
@@ -21,7 +29,7 @@ BOB = BanTarget("user#bob", "Bob")
     ],
 )
 def test_a_user(text: str, whom: BanTarget) -> None:
-    assert user(text, 40) == whom
+    assert user_target(text, 40) == whom
 
 
 @pytest.mark.parametrize(
@@ -29,11 +37,11 @@ def test_a_user(text: str, whom: BanTarget) -> None:
 )
 def test_no_user(text: str) -> None:
     with pytest.raises(ValueError, match="a user's"):
-        user(text, 40)
+        user_target(text, 40)
 
 
 def test_names_may_be_longer_where_the_chats_are() -> None:
-    assert user("x" * 80, 80).who == "x" * 80
+    assert user_target("x" * 80, 80).who == "x" * 80
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_names_may_be_longer_where_the_chats_are() -> None:
     ],
 )
 def test_an_address(text: str, who: str) -> None:
-    assert address(text) == BanTarget(f"address#{who}", who)
+    assert address_target(text) == BanTarget(f"address#{who}", who)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +66,7 @@ def test_an_address(text: str, who: str) -> None:
 )
 def test_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no address|is a network"):
-        address(text)
+        address_target(text)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +88,7 @@ def test_no_address(text: str) -> None:
     ],
 )
 def test_ban_targets_of_a_connection(row: Connection, whom: BanTarget | None) -> None:
-    assert of_connection(row) == whom
+    assert connection_target(row) == whom
 
 
 @pytest.mark.parametrize(
@@ -89,7 +97,7 @@ def test_ban_targets_of_a_connection(row: Connection, whom: BanTarget | None) ->
 def test_unverified_names_are_not_banned(address: str, who: str | None) -> None:
     """Whoever is kicked could have taken the name of somebody else."""
     row = Connection("c", sender_id="7", uname="Bob", source_ip=address)
-    assert of_connection(row) == (BanTarget(f"address#{who}", who) if who else None)
+    assert connection_target(row) == (BanTarget(f"address#{who}", who) if who else None)
 
 
 def made(found: Ban | None, until: int | None = NOW + 9, why: str = "", whom: BanTarget = BOB) -> BanChange:
@@ -129,7 +137,7 @@ def test_another_spelling_is_a_change_where_ids_compare_exactly() -> None:
 
 
 def test_a_reason_is_one_line() -> None:
-    assert reason(" spam\n\x1b[2J twice ") == "spam [2J twice"
-    assert reason("") == ""
+    assert check_reason(" spam\n\x1b[2J twice ") == "spam [2J twice"
+    assert check_reason("") == ""
     with pytest.raises(ValueError, match="200 characters"):
-        reason("x" * 201)
+        check_reason("x" * 201)

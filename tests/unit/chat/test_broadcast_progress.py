@@ -18,7 +18,7 @@ from nwchatctl.chat.broadcast_progress import (
     BroadcastRecord,
     Checkpoint,
     CheckpointTracker,
-    is_free,
+    is_lease_free,
 )
 
 ONE, TWO = ScanSegment(0, 2), ScanSegment(1, 2)
@@ -34,7 +34,7 @@ def settle(
     tracker: CheckpointTracker, recipients: Sequence[Recipient], outcome: Outcome | None = None
 ) -> None:
     for each in recipients:
-        tracker.settle(each, outcome or Delivered())
+        tracker.record_outcome(each, outcome or Delivered())
 
 
 def test_first_checkpoint_has_all_parts_and_survives_json() -> None:
@@ -54,24 +54,24 @@ def test_invalid_checkpoint_is_refused(text: str) -> None:
 
 def test_part_resumes_after_last_page_without_unsettled_recipients() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE, TWO)))
-    first = tracker.note_page(page("a", "b", rest="b"), ONE)
-    second = tracker.note_page(page("c", rest="c"), ONE)
+    first = tracker.add_page(page("a", "b", rest="b"), ONE)
+    second = tracker.add_page(page("c", rest="c"), ONE)
     settle(tracker, second)
     assert tracker.checkpoint() == Checkpoint((ONE, TWO)), "the first page is not done with"
     settle(tracker, first[:1])
     assert tracker.checkpoint() == Checkpoint((ONE, TWO))
     settle(tracker, first[1:])
     assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "c"), TWO))
-    settle(tracker, tracker.note_page(page("d", part=TWO), TWO))
-    settle(tracker, tracker.note_page(page("e"), ScanSegment(0, 2, "c")))
+    settle(tracker, tracker.add_page(page("d", part=TWO), TWO))
+    settle(tracker, tracker.add_page(page("e"), ScanSegment(0, 2, "c")))
     assert tracker.checkpoint().finished
 
 
 def test_empty_page_is_settled() -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
-    tracker.note_page(page(rest="m"), ONE)
+    tracker.add_page(page(rest="m"), ONE)
     assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "m"),))
-    tracker.note_page(page(), ONE)
+    tracker.add_page(page(), ONE)
     assert tracker.checkpoint().finished
 
 
@@ -88,7 +88,7 @@ def test_empty_page_is_settled() -> None:
 )
 def test_recipients_of_transient_failures_are_recorded(outcome: Outcome, again: tuple[str, ...]) -> None:
     tracker = CheckpointTracker(Checkpoint((ONE,)))
-    settle(tracker, tracker.note_page(page("a"), ONE), outcome)
+    settle(tracker, tracker.add_page(page("a"), ONE), outcome)
     assert tracker.checkpoint() == Checkpoint((), again)
 
 
@@ -104,9 +104,9 @@ def test_recorded_recipients_are_retried_first_until_delivered() -> None:
 def test_part_does_not_advance_past_too_many_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast_progress, "MAX_RETRIED", 2)
     tracker = CheckpointTracker(Checkpoint((ONE,)))
-    settle(tracker, tracker.note_page(page("a", "b", rest="b"), ONE), Failed("x"))
-    settle(tracker, tracker.note_page(page("c", "d", rest="d"), ONE), Failed("x"))
-    settle(tracker, tracker.note_page(page("e"), ONE))
+    settle(tracker, tracker.add_page(page("a", "b", rest="b"), ONE), Failed("x"))
+    settle(tracker, tracker.add_page(page("c", "d", rest="d"), ONE), Failed("x"))
+    settle(tracker, tracker.add_page(page("e"), ONE))
     assert tracker.checkpoint() == Checkpoint((ScanSegment(0, 2, "b"),), ("a", "b")), "c and d are read again"
 
 
@@ -116,7 +116,7 @@ def test_recorded_recipients_are_kept_when_list_is_full(
     monkeypatch.setattr(broadcast_progress, "MAX_RETRIED", 2)
     tracker = CheckpointTracker(Checkpoint((ONE,), ("a", "b")))
     (listed,) = tracker.retries()
-    settle(tracker, tracker.note_page(page("c", "d", rest="d"), ONE), Failed("x"))
+    settle(tracker, tracker.add_page(page("c", "d", rest="d"), ONE), Failed("x"))
     settle(tracker, listed, Failed("again"))
     progress = tracker.checkpoint()
     assert (progress.parts, sorted(progress.retries)) == ((ONE,), ["a", "b"])
@@ -129,7 +129,7 @@ def test_delegated_parts_are_settled_except_local_ones() -> None:
     left = ScanSegment(7, 9)
     tracker.delegate([left])
     assert tracker.checkpoint() == Checkpoint((left,))
-    settle(tracker, tracker.note_page(page("b", part=left), left))
+    settle(tracker, tracker.add_page(page("b", part=left), left))
     assert tracker.checkpoint().finished
 
 
@@ -158,10 +158,10 @@ def test_no_recipient_is_lost_wherever_it_stops(
     for settles, which, outcome in steps:
         if begun and settles:
             each = begun.pop(which % len(begun))
-            tracker.settle(each, outcome)
+            tracker.record_outcome(each, outcome)
             reached |= set() if isinstance(outcome, Failed) else {each.connection_id}
         elif pages:
-            begun += tracker.note_page(pages.pop(0), ONE)
+            begun += tracker.add_page(pages.pop(0), ONE)
     progress = tracker.checkpoint()
     to_come = {name for part in progress.parts for name in names if name > part.start}
     assert set(names) - reached <= {*to_come, *progress.retries}
@@ -169,9 +169,9 @@ def test_no_recipient_is_lost_wherever_it_stops(
 
 def test_lease_is_free_without_holder_or_with_dead_holder() -> None:
     held = BroadcastRecord("id", lease=BroadcastLease("p", "me", until=1_000_000))
-    assert is_free(BroadcastRecord("id"), 0, dead=False, silent_ms=0)
-    assert not is_free(held, 1_000_000, dead=False, silent_ms=LEASE_MS)
-    assert is_free(held, 0, dead=True, silent_ms=0)
-    assert is_free(held, 0, dead=False, silent_ms=LEASE_MS + 1)
-    assert not is_free(held, 1_120_000, dead=False, silent_ms=0), "clocks differ"
-    assert is_free(held, 1_120_001, dead=False, silent_ms=0)
+    assert is_lease_free(BroadcastRecord("id"), 0, dead=False, silent_ms=0)
+    assert not is_lease_free(held, 1_000_000, dead=False, silent_ms=LEASE_MS)
+    assert is_lease_free(held, 0, dead=True, silent_ms=0)
+    assert is_lease_free(held, 0, dead=False, silent_ms=LEASE_MS + 1)
+    assert not is_lease_free(held, 1_120_000, dead=False, silent_ms=0), "clocks differ"
+    assert is_lease_free(held, 1_120_001, dead=False, silent_ms=0)

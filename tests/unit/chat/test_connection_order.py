@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from nwchat.model.rows import Connection
-from nwchatctl.chat.connection_order import KEYS, ordered
-from nwchatctl.chat.connection_status import About, about
+from nwchatctl.chat.connection_order import KEYS, sort_connections
+from nwchatctl.chat.connection_status import ConnectionInfo, parse_info
 
 FOUND = tuple(
     Connection(name, connected_at=at, last_seen_at=seen, uname=uname)
@@ -24,7 +24,9 @@ FOUND = tuple(
 def ids(key: str, limit: int | None = None, most: int = 10) -> tuple[str, bool]:
     """The ids in order, and whether they were said to be in none."""
     warned: list[bool] = []
-    found = ordered(FOUND, KEYS.get(key), limit, unsorted=lambda: warned.append(True), most=most)
+    found = sort_connections(
+        FOUND, KEYS.get(key), limit, on_unsorted=lambda: warned.append(True), max_sorted=most
+    )
     return "".join(each.connection_id for each in found), bool(warned)
 
 
@@ -51,10 +53,10 @@ def test_rows_are_not_held_longer_than_needed() -> None:
             read.append(1)
             yield Connection(str(len(read)))
 
-    shown = ordered(endless(), KEYS["since"], None, most=5)
+    shown = sort_connections(endless(), KEYS["since"], None, max_sorted=5)
     assert [next(shown).connection_id for _ in range(8)] == list("12345678")
     assert len(read) == 8
-    assert len(list(ordered(endless(), None, 3))) == 3
+    assert len(list(sort_connections(endless(), None, 3))) == 3
     assert len(read) == 11
 
 
@@ -66,14 +68,14 @@ EMULATED = b"""{"ConnectedAt": 1769882400, "LastActiveAt": 1769882401000, "Ident
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (ON_AWS, About(1769882400123, 1769882401000, "192.0.2.1", "Mozilla/5.0")),
-        (EMULATED, About(1769882400000, 1769882401000)),
-        (b'{"connectedAt": "yesterday", "lastActiveAt": true, "identity": []}', About()),
-        (b"", About()),
-        (b"<html>", About()),
-        (b"[1]", About()),
-        (b"[" * 100_000, About()),
+        (ON_AWS, ConnectionInfo(1769882400123, 1769882401000, "192.0.2.1", "Mozilla/5.0")),
+        (EMULATED, ConnectionInfo(1769882400000, 1769882401000)),
+        (b'{"connectedAt": "yesterday", "lastActiveAt": true, "identity": []}', ConnectionInfo()),
+        (b"", ConnectionInfo()),
+        (b"<html>", ConnectionInfo()),
+        (b"[1]", ConnectionInfo()),
+        (b"[" * 100_000, ConnectionInfo()),
     ],
 )
-def test_json_of_one_connection(answer: bytes, expected: About) -> None:
-    assert about(answer) == expected
+def test_json_of_one_connection(answer: bytes, expected: ConnectionInfo) -> None:
+    assert parse_info(answer) == expected

@@ -14,7 +14,7 @@ from nwchat.delivery.poster import Poster
 from nwchat.model.rows import Recipient
 from nwchat.storage.scan import ScanPage, ScanSegment, scan
 from nwchatctl.chat.connection_prune import PruneResult, prune
-from nwchatctl.chat.connection_rows import Candidates
+from nwchatctl.chat.connection_rows import ConnectionQuery
 from tests.unit.chat.simulated_chat import (
     GRACE_MS,
     OPENING_MS,
@@ -79,7 +79,7 @@ class Scenario:
     ) -> PruneResult:
         """Checks that each row that was read is in one count. It is told to stop after `most_steps`."""
         steps = iter([""] * most_steps)
-        chosen = Candidates(self.scan, self.clock, GRACE_MS, expired=True)
+        chosen = ConnectionQuery(self.scan, self.clock, GRACE_MS, expired=True)
         source = RecordingSource(page for part in PARTS for page in chosen.pages(part))
         settled: list[str] = []
 
@@ -93,7 +93,7 @@ class Scenario:
             source,
             clock=lambda: self.chat.now_ms / 1000,
             tick=lambda result: next(steps, "interrupted"),
-            settled=settle,
+            on_outcome=settle,
         )
         assert result.cut_short or (source.ended and Counter(settled) == Counter(source.given))
         assert not Counter(settled) - Counter(source.given)

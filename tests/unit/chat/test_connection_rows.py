@@ -9,7 +9,7 @@ import pytest
 
 from nwchat.model.rows import Recipient
 from nwchat.storage.scan import ScanPage, ScanSegment
-from nwchatctl.chat.connection_rows import Candidates, RowAge, is_older, row_age
+from nwchatctl.chat.connection_rows import ConnectionQuery, RowAge, is_older, row_age
 
 NOW = 1_000_000
 
@@ -57,7 +57,7 @@ def test_page_is_classified_at_time_of_reading() -> None:
         yield ScanPage([row("a", NOW - 500), row("b", 0)], ScanSegment(0, 1, "b"))
         yield ScanPage([row("c", NOW - 500)], None)
 
-    chosen = Candidates(scan, lambda: next(clock), 1000, user="x", before_ms=NOW, expired=True)
+    chosen = ConnectionQuery(scan, lambda: next(clock), 1000, user="x", before_ms=NOW, expired=True)
     pages = [[(each.connection_id, each.note) for each in page] for page in chosen.pages(ScanSegment(0, 1))]
     assert pages == [[("a", RowAge.YOUNG), ("b", RowAge.OLD)], [("c", RowAge.OLD)]]
     assert asked == {
@@ -77,8 +77,8 @@ def test_only_selected_rows_are_returned() -> None:
         yield ScanPage([row("new", 100), row("old", 99)], None)
 
     named: list[bool] = []
-    chosen = Candidates(scan, lambda: NOW, 0, before_ms=100)
+    chosen = ConnectionQuery(scan, lambda: NOW, 0, before_ms=100)
     assert [[each.connection_id for each in page] for page in chosen.pages(ScanSegment())] == [["old"]]
-    chosen = Candidates(scan, lambda: NOW, 0, wanted=lambda each: each.connection_id == "new")
+    chosen = ConnectionQuery(scan, lambda: NOW, 0, wanted=lambda each: each.connection_id == "new")
     assert [[each.connection_id for each in page] for page in chosen.pages(ScanSegment())] == [["new"]]
     assert named == [False, True]

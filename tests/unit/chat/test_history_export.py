@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nwchat.model.ids import ulid
 from nwchat.model.wire import Message
-from nwchatctl.chat.history_export import KEYS, line, mend, whole_lines, write
+from nwchatctl.chat.history_export import KEYS, line, truncate_partial_line, whole_lines, write
 from nwchatctl.errors import ChatError
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -46,7 +46,7 @@ def test_export_resumes_after_last_complete_line(texts: list[str], cut: int) -> 
     kept = sum(each for each, _ in enumerate(lines, 1) if len(b"".join(lines[:each])) <= size)
     whole = [each for each in range(len(lines) + 1) if len(b"".join(lines[:each])) <= size][-1]
     assert kept >= whole
-    assert mend(file) == (message(whole - 1).id if whole else None)
+    assert truncate_partial_line(file) == (message(whole - 1).id if whole else None)
     assert file.getvalue() == b"".join(lines[:whole])
     assert file.tell() == len(file.getvalue())
 
@@ -75,6 +75,6 @@ def test_lines_longer_than_a_block() -> None:
 def test_other_file_is_not_overwritten(content: bytes) -> None:
     file = io.BytesIO(content)
     with pytest.raises(ChatError) as caught:
-        mend(file)
+        truncate_partial_line(file)
     assert caught.value.code == "not_an_export"
     assert file.getvalue() == content

@@ -8,7 +8,7 @@ import pytest
 
 from nwchat.model.ids import ulid
 from nwchat.model.wire import Message
-from nwchatctl.chat.history_filter import MessageFilter, Span, last, pick, span
+from nwchatctl.chat.history_filter import MessageFilter, Span, newest, select, span
 
 MESSAGES = [
     Message(ulid(number, bytes(10)), text, name, sender, number)
@@ -30,15 +30,15 @@ MESSAGES = [
     ],
 )
 def test_those_wanted(wanted: MessageFilter, found: list[int]) -> None:
-    assert [each.date for each in pick([MESSAGES[:1], (), MESSAGES[1:]], wanted)] == found
+    assert [each.date for each in select([MESSAGES[:1], (), MESSAGES[1:]], wanted)] == found
     backwards = [MESSAGES[::-1][:3], MESSAGES[::-1][3:]]
-    assert [each.date for each in last(backwards, wanted, 2)] == found[-2:]
+    assert [each.date for each in newest(backwards, wanted, 2)] == found[-2:]
     assert bool(wanted) == (wanted != MessageFilter())
 
 
 def test_no_more_is_read_than_needed() -> None:
     pages = iter([MESSAGES[2:], MESSAGES[:2]])
-    assert len(last(pages, MessageFilter(), 2)) == 2
+    assert len(newest(pages, MessageFilter(), 2)) == 2
     assert list(pages) == [MESSAGES[:2]]
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from nwchat.model.ids import is_ulid, ulid, ulid_time
 from nwchat.model.wire import Message
 from nwchatctl.chat import history_import
-from nwchatctl.chat.history_export import LINE_MOST, line
-from nwchatctl.chat.history_import import InvalidLine, Read, read
+from nwchatctl.chat.history_export import MAX_LINE_BYTES, line
+from nwchatctl.chat.history_import import InvalidLine, ReadResult, read
 from nwchatctl.errors import ChatError
 
 NOW = 1_700_000_000_000
@@ -23,7 +23,7 @@ LIVE_CLIENT = {"message": "hi", "uname": "tchalvak", "date": "1681948677627", "s
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-def reads(content: bytes | str) -> list[Read]:
+def reads(content: bytes | str) -> list[ReadResult]:
     return list(read(io.BytesIO(content if isinstance(content, bytes) else content.encode())))
 
 
@@ -79,14 +79,14 @@ def test_the_sites_object_and_lines_are_the_same(content: str) -> None:
 
 def test_a_site_object_larger_than_a_line() -> None:
     chats = [{**LIVE_CLIENT, "message": "x" * 1000 + str(number)} for number in range(5000)]
-    assert LINE_MOST < len(json.dumps(chats)) < history_import.SITE_MOST
+    assert MAX_LINE_BYTES < len(json.dumps(chats)) < history_import.MAX_SITE_BYTES
     found = reads(json.dumps({"new_chats": {"chats": chats}}))
     assert len(found) == 5000
     assert not any(isinstance(each, InvalidLine) for each in found)
 
 
 def test_a_site_object_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_import, "SITE_MOST", 100)
+    monkeypatch.setattr(history_import, "MAX_SITE_BYTES", 100)
     with pytest.raises(ChatError) as caught:
         reads(json.dumps(SITE, indent=2))
     assert caught.value.code == "import_too_large"
@@ -198,7 +198,7 @@ NO_TIMES: tuple[Any, ...] = (
             lines({**LIVE_CLIENT, "message": "ü" * 205_000}).encode(),
             "larger than the 400 KB that DynamoDB takes",
         ),
-        (b'{"message": "' + b"x" * LINE_MOST + b'"}\n', f"longer than {LINE_MOST} bytes"),
+        (b'{"message": "' + b"x" * MAX_LINE_BYTES + b'"}\n', f"longer than {MAX_LINE_BYTES} bytes"),
         (b'{"date": ' + b"9" * 5000 + b', "message": "x"}\n', "not JSON"),
     ],
 )
@@ -208,7 +208,7 @@ def test_bad_line_is_reported_and_others_are_imported(bad: bytes, reason: str) -
     assert len(reads(GOOD + bad + b"\n" + GOOD)) == 3
     first = reads(bad + GOOD)
     assert first[-1:] == good
-    if len(bad) < LINE_MOST:
+    if len(bad) < MAX_LINE_BYTES:
         assert first[:-1] == [InvalidLine(1, reason)]
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from nwchat.model.ids import ulid
 from nwchat.model.wire import Message
-from nwchatctl.chat.history_import import InvalidLine, Read
-from nwchatctl.chat.history_store import BAD_KEPT, ImportCounts, store
+from nwchatctl.chat.history_import import InvalidLine, ReadResult
+from nwchatctl.chat.history_store import MAX_REASONS, ImportCounts, store
 
 NOW = 1_700_000_000_000
 
 
-def stored(source: Iterable[Read], tally: ImportCounts) -> list[list[tuple[str, int]]]:
+def stored(source: Iterable[ReadResult], tally: ImportCounts) -> list[list[tuple[str, int]]]:
     """The batches, as ids and expiries; 90 days are kept."""
     batches: list[list[tuple[str, int]]] = []
     store(
@@ -43,7 +43,7 @@ def test_batches_of_25_with_their_expiry() -> None:
 def test_the_expired_and_the_bad_are_counted() -> None:
     tally = ImportCounts()
     day = 86_400_000
-    source: list[Read] = [
+    source: list[ReadResult] = [
         made(1, NOW - 90 * day),
         InvalidLine(2, "x"),
         made(3, NOW - 90 * day + 1000),
@@ -64,7 +64,7 @@ def test_many_bad_lines_need_no_memory() -> None:
     tally = ImportCounts()
     stored((InvalidLine(number, "x") for number in range(5000)), tally)
     assert tally.bad == 5000
-    assert len(tally.reasons) == BAD_KEPT
+    assert len(tally.reasons) == MAX_REASONS
 
 
 def test_what_was_stored_before_a_failure_is_counted() -> None:

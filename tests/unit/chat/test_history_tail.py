@@ -14,12 +14,12 @@ from nwchat.model.wire import Message
 from nwchatctl.chat.history_filter import MessageFilter
 from nwchatctl.chat.history_tail import (
     LONGEST_WAIT,
+    LOOK_BACK_EVERY,
     LOOK_BACK_MS,
-    LOOK_EVERY,
     POLL_SECONDS,
     SETTLE_SECONDS,
     MessagePage,
-    Patience,
+    OutageHandling,
     Tail,
     follow,
 )
@@ -90,7 +90,7 @@ def test_none_of_the_old_ones_when_none_are_asked_for() -> None:
     tail = history.tail()
     assert tail.begin(0, EVERYBODY) == []
     history.add(late := message(NOW - 3000))
-    assert history.polls(tail, LOOK_EVERY + 4) == [late]
+    assert history.polls(tail, LOOK_BACK_EVERY + 4) == [late]
 
 
 def test_newest_messages_wait_for_late_writes() -> None:
@@ -108,7 +108,7 @@ def test_everything_since_a_time() -> None:
     tail = history.tail()
     tail.begin_after(every[999].id)
     assert history.polls(tail, 1) == every[1000:]
-    assert history.polls(tail, LOOK_EVERY + 4) == []
+    assert history.polls(tail, LOOK_BACK_EVERY + 4) == []
 
 
 def test_last_messages_of_one_sender() -> None:
@@ -136,8 +136,8 @@ def test_very_late_message_is_printed_once_out_of_order() -> None:
     history.add(first := message(NOW + 100))
     assert history.polls(tail) == [first]
     history.add(late := message(NOW + 101 - LOOK_BACK_MS + 5000))
-    assert history.polls(tail, LOOK_EVERY + 4) == [late]
-    assert history.polls(tail, 3 * LOOK_EVERY) == []
+    assert history.polls(tail, LOOK_BACK_EVERY + 4) == [late]
+    assert history.polls(tail, 3 * LOOK_BACK_EVERY) == []
 
 
 @pytest.mark.parametrize("ahead_ms", [500, 30_000, 3_600_000])
@@ -180,15 +180,15 @@ def test_memory_does_not_grow() -> None:
     tail = history.tail()
     tail.begin_after(None)
     for count, _ in enumerate(tail.poll(), 1):
-        assert len(tail._held) <= 2000 + 1000
+        assert len(tail._pending) <= 2000 + 1000
         assert len(tail._shown) <= LOOK_BACK_MS + 1000 or count < 20_000
-    history.polls(tail, 2 * LOOK_EVERY)
+    history.polls(tail, 2 * LOOK_BACK_EVERY)
     for _ in range(600):
         history.now += 1000
         history.add(message(history.now))
         list(tail.poll())
-    assert len(tail._shown) <= LOOK_BACK_MS / 1000 + LOOK_EVERY
-    assert len(tail._held) <= SETTLE_SECONDS + 1
+    assert len(tail._shown) <= LOOK_BACK_MS / 1000 + LOOK_BACK_EVERY
+    assert len(tail._pending) <= SETTLE_SECONDS + 1
 
 
 @given(
@@ -220,7 +220,7 @@ def test_each_once_however_late(batches: list[list[tuple[int, int]]]) -> None:
     tail = history.tail()
     tail.begin(10, EVERYBODY)
     shown: list[str] = []
-    for batch in [*batches, *[[]] * (LOOK_EVERY + 4)]:
+    for batch in [*batches, *[[]] * (LOOK_BACK_EVERY + 4)]:
         history.now += 1000
         history.add(*(message(history.now - late_ms, number) for late_ms, number in batch))
         shown += [each.id for each in tail.poll()]
@@ -238,11 +238,11 @@ class RecordingStatus:
     notices: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
-    def patience(self) -> Patience:
-        return Patience(
-            passing=lambda error: not isinstance(error, Denied),
-            lost=lambda error: self.notices.append(f"lost: {error}"),
-            back=lambda: self.notices.append("back"),
+    def patience(self) -> OutageHandling:
+        return OutageHandling(
+            is_transient=lambda error: not isinstance(error, Denied),
+            on_lost=lambda error: self.notices.append(f"lost: {error}"),
+            on_recovered=lambda: self.notices.append("back"),
             sleep=self.sleep,
             jitter=lambda: 0.5,
         )
@@ -270,7 +270,7 @@ def test_one_small_query_a_second() -> None:
     assert len(polls) == len(status.waits)
     assert max(count for _, limit, count in polls if limit == 200) <= SETTLE_SECONDS + 2
     looks = [count for _, limit, count in polls if limit == 1000]
-    assert len(looks) == len(polls) // (LOOK_EVERY + 1)
+    assert len(looks) == len(polls) // (LOOK_BACK_EVERY + 1)
 
 
 def test_idle_chat_takes_one_empty_query_per_poll() -> None:
@@ -280,7 +280,7 @@ def test_idle_chat_takes_one_empty_query_per_poll() -> None:
     history.reads.clear()
     assert history.polls(tail, 60) == []
     assert len(history.reads) == 60
-    assert sum(count for *_, count in history.reads) <= 60 / LOOK_EVERY
+    assert sum(count for *_, count in history.reads) <= 60 / LOOK_BACK_EVERY
 
 
 def test_outage_is_survived_and_reported_once() -> None:

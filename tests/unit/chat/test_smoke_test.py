@@ -10,7 +10,7 @@ import pytest
 
 from nwchat.model.identity import Identity
 from nwchat.model.ids import ulid_time
-from nwchatctl.chat.smoke_test import WAIT, HttpAnswer, Over, SocketClosed, Step, smoke
+from nwchatctl.chat.smoke_test import WAIT, HistoryClient, HistoryResponse, SocketClosed, Step, smoke
 
 ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
 
@@ -116,27 +116,27 @@ def test_each_fault_is_named_and_ends_the_test(fault: str, step: str, detail: st
 class History:
     """A history API beside that chat, which has the message after so many looks."""
 
-    def __init__(self, chat: Chat, *, looks: int = 1, health: HttpAnswer | None = None) -> None:
+    def __init__(self, chat: Chat, *, looks: int = 1, health: HistoryResponse | None = None) -> None:
         self.chat = chat
         self.looks = looks
-        self.status = health or HttpAnswer(200, '{"status": "ok", "version": "1.2.3"}')
+        self.status = health or HistoryResponse(200, '{"status": "ok", "version": "1.2.3"}')
         self.asked: list[str] = []
-        self.page = HttpAnswer(200, json.dumps({"messages": [{"id": "other"}, {"id": ID}]}))
+        self.page = HistoryResponse(200, json.dumps({"messages": [{"id": "other"}, {"id": ID}]}))
 
-    def get(self, path: str, seconds: float) -> HttpAnswer:
+    def get(self, path: str, seconds: float) -> HistoryResponse:
         assert 1 <= seconds <= WAIT
         self.asked.append(path)
         if path == "/health":
             return self.status
         self.looks -= 1
-        return self.page if self.looks < 1 else HttpAnswer(200, '{"messages": [{"id": "other"}]}')
+        return self.page if self.looks < 1 else HistoryResponse(200, '{"messages": [{"id": "other"}]}')
 
     def sleep(self, seconds: float) -> None:
         self.chat.now += seconds
 
     def run(self) -> list[Step]:
-        over = Over(self.get, self.sleep)
-        return list(smoke(self.chat.connect, lambda: self.chat.now, "nonce", over=over))
+        over = HistoryClient(self.get, self.sleep)
+        return list(smoke(self.chat.connect, lambda: self.chat.now, "nonce", history=over))
 
 
 @pytest.mark.parametrize("looks", [1, 3])
@@ -158,18 +158,18 @@ def test_the_history_api_has_it_in_the_end(looks: int) -> None:
     ("answer", "detail"),
     [
         (
-            HttpAnswer(404, '{"message":"Not Found"}'),
+            HistoryResponse(404, '{"message":"Not Found"}'),
             'HTTP 404: {"message":"Not Found"}; a route or its stage is',
         ),
-        (HttpAnswer(429, "{}"), "history.request_rate"),
-        (HttpAnswer(500, "{}"), "nwchatctl invoke history"),
-        (HttpAnswer(418, "x" * 1000), "HTTP 418: " + "x" * 200),
-        (HttpAnswer(200, "<html>"), "Expecting value"),
-        (HttpAnswer(200, "[]"), "no JSON object: []"),
-        (HttpAnswer(200, '{"status": "ill"}'), 'GET /health says {"status": "ill"}'),
+        (HistoryResponse(429, "{}"), "history.request_rate"),
+        (HistoryResponse(500, "{}"), "nwchatctl invoke history"),
+        (HistoryResponse(418, "x" * 1000), "HTTP 418: " + "x" * 200),
+        (HistoryResponse(200, "<html>"), "Expecting value"),
+        (HistoryResponse(200, "[]"), "no JSON object: []"),
+        (HistoryResponse(200, '{"status": "ill"}'), 'GET /health says {"status": "ill"}'),
     ],
 )
-def test_history_api_fault_has_a_hint(answer: HttpAnswer, detail: str) -> None:
+def test_history_api_fault_has_a_hint(answer: HistoryResponse, detail: str) -> None:
     *before, failed = History(Chat(), health=answer).run()
     assert all(each.ok for each in before)
     assert (failed.name, failed.ok) == ("health", False)
@@ -188,10 +188,10 @@ def test_wait_for_message_in_history_is_bounded() -> None:
 def test_a_history_api_that_is_not_reached() -> None:
     found = History(Chat())
 
-    def get(path: str, seconds: float) -> HttpAnswer:
+    def get(path: str, seconds: float) -> HistoryResponse:
         raise OSError("connection refused")
 
-    steps = list(smoke(found.chat.connect, lambda: 0.0, "nonce", over=Over(get, found.sleep)))
+    steps = list(smoke(found.chat.connect, lambda: 0.0, "nonce", history=HistoryClient(get, found.sleep)))
     assert (steps[-1].name, steps[-1].detail) == ("health", "connection refused")
 
 
@@ -211,7 +211,7 @@ def guarded(chat: Chat, status: int | None) -> list[Step]:
             raise SocketClosed(f"refused with HTTP {status}, at a name", status)
         return chat.connect()
 
-    return list(smoke(chat.connect, lambda: chat.now, "nonce", uninvited=uninvited))
+    return list(smoke(chat.connect, lambda: chat.now, "nonce", connect_without_token=uninvited))
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -241,12 +241,12 @@ def with_a_token(fault: str = "", unread: int = 401) -> list[Step]:
     chat = Chat(fault, identity=ME)
     history = History(chat)
 
-    def uninvited(path: str, seconds: float) -> HttpAnswer:
+    def uninvited(path: str, seconds: float) -> HistoryResponse:
         assert path.startswith("/messages")
-        return HttpAnswer(unread, "{}")
+        return HistoryResponse(unread, "{}")
 
-    over = Over(history.get, history.sleep, uninvited)
-    return list(smoke(chat.connect, lambda: chat.now, "nonce", identity=ME, over=over))
+    over = HistoryClient(history.get, history.sleep, uninvited)
+    return list(smoke(chat.connect, lambda: chat.now, "nonce", identity=ME, history=over))
 
 
 def test_identity_is_that_of_the_token_and_others_cannot_read() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nwchatctl.config import Loaded, load
+from nwchatctl.config import LoadedSettings, load
 from nwchatctl.errors import ChatError
 
 
@@ -18,7 +18,7 @@ def loaded(
     text: str | None = None,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, object] | None = None,
-) -> Loaded:
+) -> LoadedSettings:
     if text is not None:
         (folder / "nwchat.toml").write_text(text, encoding="utf-8")
     return load(None, cwd=folder, environ=environ or {}, flags=flags or {})

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from nwchatctl.config import Settings, load
-from nwchatctl.config.template import described, template
+from nwchatctl.config.template import setting_docs, template
 
 
 def read(folder: Path, text: str) -> tuple[Settings, dict[str, str]]:
@@ -40,6 +40,6 @@ def test_uncommented_it_says_the_defaults(tmp_path: Path) -> None:
 
 
 def test_every_setting_has_a_meaning() -> None:
-    names = [name for name, _, meaning in described() if meaning]
+    names = [name for name, _, meaning in setting_docs() if meaning]
     assert len(names) == 39
     assert {"aws.profile", "functions.log_level", "tags.KEY"} <= set(names)

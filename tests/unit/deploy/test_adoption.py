@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 
 from nwchat.model.ids import CONNECTION_SECONDS
 from nwchatctl.deploy.adoption import (
-    Copied,
+    CopyCounts,
     FoundApi,
     LegacyFunction,
     LegacyTable,
     choose_api,
     connection_from,
-    halves,
-    names_last,
+    domains_last,
+    kept_deployments,
+    previous_deployment,
     refuse_key,
     refuse_name,
     refuse_other_owner,
     require_stage,
-    rows_are_past,
-    served_before,
-    ways_back,
+    rows_expired,
+    split_by_rows,
 )
 from nwchatctl.deploy.changes import Create, Delete, Update, changed_key
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, Domain
@@ -36,7 +36,7 @@ from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.string_map import StringMap
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
-from nwchatctl.deploy.planner import Plan, arranged, plan
+from nwchatctl.deploy.planner import Plan, arrange, plan
 from nwchatctl.errors import ChatError
 
 NAMES = ResourceNames("dojo")
@@ -152,7 +152,7 @@ def keys(part: Plan) -> set[Key]:
 
 def test_routes_are_moved_after_everything_else() -> None:
     whole = taken_over()
-    first, last = halves(whole)
+    first, last = split_by_rows(whole)
     assert keys(first) == {
         ("table", "t"),
         ("alias", "f:live"),
@@ -168,7 +168,7 @@ def test_routes_are_moved_after_everything_else() -> None:
 
 
 def test_no_route_points_nowhere_in_between() -> None:
-    _, last = halves(taken_over())
+    _, last = split_by_rows(taken_over())
     by_key = {changed_key(each): each for each in last.changes}
     assert isinstance(by_key["route", "$default"], Update)
     assert isinstance(by_key["integration", "message"], Create)
@@ -184,7 +184,7 @@ def test_changes_that_depend_on_late_changes_are_late() -> None:
         ("table", "t"): frozenset({("stage", "production")}),
         ("stage", "production"): frozenset(),
     }
-    first, last = halves(Plan((table, moved), after))
+    first, last = split_by_rows(Plan((table, moved), after))
     assert (first.changes, last.changes) == ((), (table, moved))
     assert last.after == after
 
@@ -194,38 +194,38 @@ def test_names_come_after_all_else() -> None:
     certificate = Create(Certificate("c", ("c",), "ISSUED", "Z1", ()))
     release = Create(Release("r", (), "d", "", True))
     domain = Create(Domain("c", "arn", "REGIONAL", "TLS_1_2", "ipv4", "", "API_MAPPING_ONLY", ()))
-    plan = arranged([*taken_over().changes, certificate, domain, release])
-    chat, names = names_last(plan)
+    plan = arrange([*taken_over().changes, certificate, domain, release])
+    chat, names = domains_last(plan)
     assert names.after == {("certificate", "c"): frozenset(), ("domain", "c"): {("certificate", "c")}}
     assert keys(chat) == keys(plan) - keys(names)
     # What something of the chat waits for goes with that.
     gone, mapping = Delete(stage("d0")), Delete(ApiMapping("c", "a1", "production"))
-    chat, names = names_last(arranged([gone, mapping]))
+    chat, names = domains_last(arrange([gone, mapping]))
     assert chat.after["stage", "production"] == {("mapping", "c")}
     assert keys(names) == set()
 
 
 def test_previous_deployment_is_kept_for_rollback() -> None:
     before = state(stage("d0"))
-    assert (served_before(before, "production"), ways_back(before)) == ("d0", ())
-    assert served_before(state(stage("")), "production") == ""
-    assert served_before(state(), "production") == ""
+    assert (previous_deployment(before, "production"), kept_deployments(before)) == ("d0", ())
+    assert previous_deployment(state(stage("")), "production") == ""
+    assert previous_deployment(state(), "production") == ""
     # Named, but the stage has not moved yet; moved.
     named = state(stage("adopted-d0"), Deployment("adopted-d0"))
     moved = state(stage("new"), Deployment("adopted-d0"), Deployment("new"))
     for live in (named, moved):
-        assert (served_before(live, "production"), ways_back(live)) == ("", ("d0",))
+        assert (previous_deployment(live, "production"), kept_deployments(live)) == ("", ("d0",))
 
 
 def test_rows_are_past_once_ours_has_been_served_longer_than_a_socket_lives() -> None:
     long_ago, lately = NOW - CONNECTION_SECONDS * 1000 - 1, NOW - CONNECTION_SECONDS * 1000
     ours = state(stage("new"), Deployment("adopted-d0"), Deployment("new"))
-    assert rows_are_past(ours, "production", long_ago, NOW)
-    assert not rows_are_past(ours, "production", lately, NOW)
+    assert rows_expired(ours, "production", long_ago, NOW)
+    assert not rows_expired(ours, "production", lately, NOW)
     # The old functions are still at work.
     for served in ("d0", "adopted-d0"):
         live = state(stage(served), Deployment("adopted-d0"))
-        assert not rows_are_past(live, "production", long_ago, NOW)
+        assert not rows_expired(live, "production", long_ago, NOW)
 
 
 # Rows -------------------------------------------------------------------------------------------
@@ -301,9 +301,9 @@ def test_unusual_rows_are_converted_or_skipped(row: dict[str, Any]) -> None:
 
 
 def test_counts_of_two_readings() -> None:
-    first = Copied(copied=3, present=1, expired=2, unusable=1)
+    first = CopyCounts(copied=3, present=1, expired=2, unusable=1)
     assert first.read == 7
     # Two came in between; the three of the first time are there.
-    later = Copied(copied=2, present=4, expired=2, unusable=1)
-    assert first.again(later) == Copied(copied=5, present=1, expired=2, unusable=1)
-    assert first + later == Copied(5, 5, 4, 2)
+    later = CopyCounts(copied=2, present=4, expired=2, unusable=1)
+    assert first.with_second_read(later) == CopyCounts(copied=5, present=1, expired=2, unusable=1)
+    assert first + later == CopyCounts(5, 5, 4, 2)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from nwchatctl.deploy.duplicate_apis import ApiCandidate, chosen
+from nwchatctl.deploy.duplicate_apis import ApiCandidate, choose
 
-USED = ApiCandidate("used", named=True, bare=False)
-RENAMED = ApiCandidate("renamed", named=False, bare=False)
-OLD = ApiCandidate("old", named=True, bare=True)
-NEW = ApiCandidate("new", named=True, bare=True)
-SOMEBODYS = ApiCandidate("somebodys", named=False, bare=True)
+USED = ApiCandidate("used", has_own_name=True, is_empty=False)
+RENAMED = ApiCandidate("renamed", has_own_name=False, is_empty=False)
+OLD = ApiCandidate("old", has_own_name=True, is_empty=True)
+NEW = ApiCandidate("new", has_own_name=True, is_empty=True)
+SOMEBODYS = ApiCandidate("somebodys", has_own_name=False, is_empty=True)
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ SOMEBODYS = ApiCandidate("somebodys", named=False, bare=True)
         ([OLD, USED, RENAMED], None),
         ([USED, SOMEBODYS], None),
         ([OLD, SOMEBODYS], None),
-        ([SOMEBODYS, ApiCandidate("twin", named=False, bare=True)], None),
+        ([SOMEBODYS, ApiCandidate("twin", has_own_name=False, is_empty=True)], None),
     ],
     ids=lambda value: "+".join(each.id for each in value) if isinstance(value, list) else str(value),
 )
 def test_api_of_chat_is_chosen_among_duplicates(candidates: list[ApiCandidate], expected: str | None) -> None:
-    assert chosen(candidates) == expected
+    assert choose(candidates) == expected

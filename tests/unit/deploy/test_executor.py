@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from nwchatctl.deploy.changes import Change, Create, changed_key
-from nwchatctl.deploy.executor import Watch, execute
+from nwchatctl.deploy.executor import Observer, execute
 from nwchatctl.deploy.model.state import Key
 from nwchatctl.deploy.model.storage import LogGroup
 from nwchatctl.deploy.planner import Plan
@@ -74,7 +74,7 @@ def test_failure_starts_no_further_changes_and_reports_all() -> None:
     log: list[str] = []
     plan = chain("a", "b", "c", "d", after={"b": {"a"}, "c": {"b"}, "d": {"c"}})
     ended: list[tuple[Key, str]] = []
-    watch = Watch(ended=lambda change, error: ended.append((changed_key(change), str(error))))
+    watch = Observer(ended=lambda change, error: ended.append((changed_key(change), str(error))))
     outcome = execute(plan, recorder(log, lambda name: name == "b"), watch)
     assert log == ["a"]
     assert names(outcome.applied) == ["a"]
@@ -107,7 +107,7 @@ def test_interruption_is_raised_after_running_changes_end() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(chain("a", "b", "c", after={"b": {"a"}}), recorder(log), Watch(started=started), workers=1)
+        execute(chain("a", "b", "c", after={"b": {"a"}}), recorder(log), Observer(started=started), workers=1)
     assert "a" in log
     assert "b" not in log
 
@@ -130,7 +130,7 @@ def test_interruption_is_signalled_before_waiting_for_running_changes() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(chain("a", "b", after={}), apply, Watch(started=started, interrupted=hurried.set))
+        execute(chain("a", "b", after={}), apply, Observer(started=started, interrupted=hurried.set))
     assert ended == ["a"]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from nwchatctl.deploy.lock import LockHolder, LockState, refuse_held
+from nwchatctl.deploy.lock import LockHolder, LockState, refuse_if_locked
 from nwchatctl.errors import ChatError
 
 HOLDER = LockHolder("t", "me", "laptop", "boot/1/2", "deploy", started_at=1_000_000, expires_at=1_120_000)
 
 
 def refuse(now_ms: int, *, dead: bool = False, state: LockState = LockState(HOLDER)) -> None:
-    refuse_held(state, now_ms, dead=dead, unlock="nwchatctl deploy --force-unlock")
+    refuse_if_locked(state, now_ms, dead=dead, unlock="nwchatctl deploy --force-unlock")
 
 
 def test_held_lock_names_holder_start_and_expiry() -> None:

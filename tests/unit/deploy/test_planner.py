@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flat
+from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flatten
 from nwchatctl.deploy.desired.policies import Arns, function_policy, lambda_trust
 from nwchatctl.deploy.location import Location
-from nwchatctl.deploy.logging_role import Logging, logs_access
+from nwchatctl.deploy.logging_role import LoggingRoleState, logs_access
 from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role
 from nwchatctl.deploy.model.placeholders import API_ID, with_api_id
 from nwchatctl.deploy.model.release import Release
@@ -18,7 +18,7 @@ from nwchatctl.deploy.model.state import Key, Resource, State, key, state
 from nwchatctl.deploy.model.storage import LogGroup, Table
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.planner import dependencies, needs, plan
-from nwchatctl.deploy.safety import destruction, refuse_foreign, refuse_other_keys, removals
+from nwchatctl.deploy.safety import plan_destroy, refuse_foreign, refuse_other_keys, removals
 from nwchatctl.errors import ChatError
 
 TAGS = (("nwchat:chat", "x"),)
@@ -210,8 +210,8 @@ def test_only_a_stage_that_is_to_log_needs_the_accounts_role() -> None:
 def test_a_role_is_set_only_when_asked_for_and_never_replaced(
     current: str, asked: bool, needed: bool, sets: bool, lacking: bool
 ) -> None:
-    found = Logging(current, asked, needed)
-    assert (found.sets, found.lacking) == (sets, lacking)
+    found = LoggingRoleState(current, asked, needed)
+    assert (found.sets_role, found.is_missing) == (sets, lacking)
 
 
 def test_old_deployments_are_kept() -> None:
@@ -226,7 +226,7 @@ def test_the_token_is_filled_in_everywhere_it_stands() -> None:
 
 
 def test_a_create_shows_what_is_not_known_yet_as_such() -> None:
-    assert flat(PERMISSION)["source_arn"] == "arn:(known after the API is made)"
+    assert flatten(PERMISSION)["source_arn"] == "arn:(known after the API is made)"
     assert Field("source_arn", "", "arn:(known after the API is made)") in fields(Create(PERMISSION))
 
 
@@ -249,7 +249,7 @@ def test_foreign_resource_is_refused() -> None:
 
 
 def test_destroy_keeps_data_and_takes_the_api_first() -> None:
-    planned, left = destruction(whole(), deploys="deploys", delete_data=False, keep_logs=False)
+    planned, left = plan_destroy(whole(), deploys="deploys", delete_data=False, keep_logs=False)
     assert [changed_key(each)[0] for each in planned.changes] == [
         "stage", "api", "function", "role", "log-group",
     ]  # fmt: skip
@@ -259,7 +259,7 @@ def test_destroy_keeps_data_and_takes_the_api_first() -> None:
 
 
 def test_destroy_deletes_data_and_keeps_logs_only_on_request() -> None:
-    planned, left = destruction(whole(), deploys="deploys", delete_data=True, keep_logs=True)
+    planned, left = plan_destroy(whole(), deploys="deploys", delete_data=True, keep_logs=True)
     assert ("table", "messages") in planned.after
     assert left == (("log-group", "/aws/lambda/f"),)
 
@@ -285,5 +285,5 @@ def test_duplicate_api_is_deleted_without_delaying_other_changes() -> None:
 
 def test_destroy_deletes_duplicate_apis() -> None:
     leftover = dataclasses.replace(API, name="abc123")
-    made, _ = destruction(state(API, leftover), deploys="deploys", delete_data=False, keep_logs=False)
+    made, _ = plan_destroy(state(API, leftover), deploys="deploys", delete_data=False, keep_logs=False)
     assert made.changes == (Delete(leftover), Delete(API))

@@ -12,18 +12,18 @@ from nwchatctl.deploy.model.functions import Alias, Version, version_name
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State, state
 from nwchatctl.deploy.model.websocket import Deployment, Stage
-from nwchatctl.deploy.planner import arranged, differences, plan
+from nwchatctl.deploy.planner import arrange, differences, plan
 from nwchatctl.deploy.releases import (
     DEPLOYMENTS_KEPT,
     VERSIONS_KEPT,
     ReleaseRecord,
-    changed,
+    change_lines,
     entries,
-    named,
-    previous,
-    ran_before,
-    rolled_back,
-    running,
+    find_release,
+    previous_release,
+    release_before,
+    running_release,
+    state_after_rollback,
 )
 from nwchatctl.errors import ChatError
 
@@ -67,23 +67,23 @@ def removed(wanted: State, live: State) -> set[str]:
 
 
 def test_current_release_is_found_by_aliases_and_stage() -> None:
-    assert running(LIVE, "production", RECORDS) == NEW.name
+    assert running_release(LIVE, "production", RECORDS) == NEW.name
     half = {**LIVE, ("alias", "f:live"): alias("a")}
-    assert running(half, "production", RECORDS) not in (NEW.name, OLD.name)
-    assert running({}, "production", RECORDS) is None
+    assert running_release(half, "production", RECORDS) not in (NEW.name, OLD.name)
+    assert running_release({}, "production", RECORDS) is None
 
 
 def test_release_from_before_a_new_function() -> None:
     """It runs where all that it knows of is as it was; nothing of it invokes the one that came later."""
     more = Alias("g:live", "g", "z", ())
-    back = {**rolled_back({**LIVE, **state(more)}, OLD, "production")}
-    assert running(back, "production", RECORDS) == OLD.name
+    back = {**state_after_rollback({**LIVE, **state(more)}, OLD, "production")}
+    assert running_release(back, "production", RECORDS) == OLD.name
     assert back[("alias", "g:live")] == more
     # Whatever is recorded with both functions comes first.
     functions = (("f", "a"), ("g", "z"))
     both = Release(release_id(functions, "d1"), functions, "d1", "c0de", latest=False)
-    assert running(back, "production", (*RECORDS, ReleaseRecord(both, 1, "me"))) == both.name
-    assert running({**back, **state(stage("d9"))}, "production", RECORDS) != OLD.name
+    assert running_release(back, "production", (*RECORDS, ReleaseRecord(both, 1, "me"))) == both.name
+    assert running_release({**back, **state(stage("d9"))}, "production", RECORDS) != OLD.name
 
 
 def test_a_list_says_which_runs_and_which_can_run() -> None:
@@ -97,43 +97,43 @@ def test_a_list_says_which_runs_and_which_can_run() -> None:
 
 
 def test_a_rollback_moves_aliases_and_stage_and_nothing_else() -> None:
-    changes = arranged(differences(rolled_back(LIVE, OLD, "production"), LIVE)).changes
+    changes = arrange(differences(state_after_rollback(LIVE, OLD, "production"), LIVE)).changes
     assert changes == (Update(alias("b"), alias("a")), Update(stage("d2"), stage("d1")))
 
 
 def test_a_rollback_to_what_is_gone_names_it() -> None:
     gone = {where: each for where, each in LIVE.items() if where != ("version", "f:1")}
     with pytest.raises(ChatError, match="a version of f is gone") as caught:
-        rolled_back(gone, OLD, "production")
+        state_after_rollback(gone, OLD, "production")
     assert caught.value.exit_code == 4
 
 
 def test_the_release_before_is_the_one_deployed_before() -> None:
-    assert previous(RECORDS, NEW.name) == OLD
+    assert previous_release(RECORDS, NEW.name) == OLD
     # What ran before it was deployed, whatever was deployed in between.
     third = ReleaseRecord(release("c", "d3", latest=True), 3000, "me", before=OLD.name)
-    assert previous((third, *RECORDS), third.release.name) == OLD
+    assert previous_release((third, *RECORDS), third.release.name) == OLD
     # What runs is no release as a whole: a rollback or a deploy died half-way.
-    assert previous(RECORDS, None) == NEW
+    assert previous_release(RECORDS, None) == NEW
     with pytest.raises(ChatError, match="no earlier release"):
-        previous(RECORDS, OLD.name)
+        previous_release(RECORDS, OLD.name)
 
 
 def test_what_ran_before_is_known_after_a_kill_too() -> None:
-    assert ran_before(RECORDS, OLD.name, "third") == OLD.name
+    assert release_before(RECORDS, OLD.name, "third") == OLD.name
     # Half moved, or moved already, by one that was killed.
-    assert ran_before(RECORDS, "mixed", "third") == NEW.name
-    assert ran_before(RECORDS, "third", "third") == NEW.name
-    assert ran_before(RECORDS, NEW.name, NEW.name) == OLD.name
-    assert ran_before((), "first", "first") == ""
-    assert ran_before((), None, "first") == ""
+    assert release_before(RECORDS, "mixed", "third") == NEW.name
+    assert release_before(RECORDS, "third", "third") == NEW.name
+    assert release_before(RECORDS, NEW.name, NEW.name) == OLD.name
+    assert release_before((), "first", "first") == ""
+    assert release_before((), None, "first") == ""
 
 
 def test_a_release_is_named_by_its_first_characters() -> None:
-    assert named(RECORDS, OLD.name[:6].upper()) == OLD
+    assert find_release(RECORDS, OLD.name[:6].upper()) == OLD
     for wrong in ("", "xyz"):
         with pytest.raises(ChatError) as caught:
-            named(RECORDS, wrong)
+            find_release(RECORDS, wrong)
         assert (caught.value.code, caught.value.exit_code) == ("no_release", 4)
 
 
@@ -146,10 +146,10 @@ def test_what_all_functions_changed_alike_is_said_once() -> None:
         ("function a.code_sha256", "2"), ("function a.memory_mb", "2"), ("function a.handler", "y"),
         ("function b.code_sha256", "2"), ("function b.memory_mb", "2"),
     )  # fmt: skip
-    assert changed(after, before) == (
+    assert change_lines(after, before) == (
         "code", "function a handler x → y", "memory_mb 1 → 2", "route r integration a → (none)",
     )  # fmt: skip
-    assert changed(after, after) == ()
+    assert change_lines(after, after) == ()
 
 
 def test_the_same_release_deployed_again_is_the_latest_again() -> None:

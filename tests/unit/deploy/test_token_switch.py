@@ -8,17 +8,23 @@ from typing import Any
 from nwchatctl.config import Settings
 from nwchatctl.config.settings import AuthSettings
 from nwchatctl.deploy.changes import changed_key
-from nwchatctl.deploy.desired.chat import desired
-from nwchatctl.deploy.fingerprints import described, fingerprint
+from nwchatctl.deploy.desired.chat import desired_state
+from nwchatctl.deploy.fingerprints import attribute_texts, fingerprint
 from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.functions import Function, Permission, Role
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, State, key, state
 from nwchatctl.deploy.model.storage import TokenKeys
 from nwchatctl.deploy.model.websocket import Authorizer, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.planner import Plan, arranged, differences, plan
-from nwchatctl.deploy.releases import ReleaseRecord, changed, lacks, rolled_back, running
-from nwchatctl.deploy.safety import destruction
+from nwchatctl.deploy.planner import Plan, arrange, differences, plan
+from nwchatctl.deploy.releases import (
+    ReleaseRecord,
+    change_lines,
+    missing_parts,
+    running_release,
+    state_after_rollback,
+)
+from nwchatctl.deploy.safety import plan_destroy
 from nwchatctl.deploy.token_switch import auth_transition, requires_token, stage_requires_token
 
 PLACE = Location("123456789012", "us-east-2")
@@ -26,7 +32,7 @@ MINE = "nwchat-ninjawars"
 
 
 def chat(mode: Any = "token", **sections: Any) -> State:
-    return desired(Settings(auth=AuthSettings(mode=mode), **sections), PLACE, "c0de", "abc123")
+    return desired_state(Settings(auth=AuthSettings(mode=mode), **sections), PLACE, "c0de", "abc123")
 
 
 OPEN, TOKEN = chat("open"), chat()
@@ -176,14 +182,14 @@ def _of(chat_of: State, *kinds: str) -> State:
 
 def test_rollback_to_open_mode_moves_functions_first() -> None:
     both = {**live(TOKEN), **_of(OPEN, "release", "deployment")}
-    made = arranged(differences(ROLLED, both), auth_transition(ROLLED, both))
+    made = arrange(differences(ROLLED, both), auth_transition(ROLLED, both))
     assert {changed_key(each) for each in made.changes} >= {STAGE, *MOVED}
     assert made.after[STAGE] >= MOVED
 
 
 def test_rollback_to_token_mode_moves_stage_first() -> None:
-    wanted = rolled_back(ROLLED, release(TOKEN), "production")
-    made = arranged(differences(wanted, ROLLED), auth_transition(wanted, ROLLED))
+    wanted = state_after_rollback(ROLLED, release(TOKEN), "production")
+    made = arrange(differences(wanted, ROLLED), auth_transition(wanted, ROLLED))
     assert made.after[STAGE] == frozenset()
     assert all(STAGE in made.after[each] for each in MOVED)
 
@@ -241,23 +247,23 @@ def test_older_release_runs_beside_newer_function() -> None:
         **{where: each for where, each in live(OPEN).items() if where[0] in ("alias", "stage")},
     }
     records = [ReleaseRecord(release(TOKEN), 2, "me"), ReleaseRecord(release(OPEN), 1, "me")]
-    assert running(rolled, "production", records) == release(OPEN).name
-    assert lacks(live(OPEN), release(TOKEN)) != []
+    assert running_release(rolled, "production", records) == release(OPEN).name
+    assert missing_parts(live(OPEN), release(TOKEN)) != []
 
 
 def test_an_attribute_that_is_new_to_this_tool_is_no_change() -> None:
-    now = described([Route("$connect", "connect", "NONE", False, False)])
+    now = attribute_texts([Route("$connect", "connect", "NONE", False, False)])
     earlier = tuple(each for each in now if not each[0].endswith(".authorizer"))
-    assert changed(now, earlier) == ()
-    guarded = described([Route("$connect", "connect", "CUSTOM", False, False, "authorize")])
-    assert changed(guarded, earlier) == (
+    assert change_lines(now, earlier) == ()
+    guarded = attribute_texts([Route("$connect", "connect", "CUSTOM", False, False, "authorize")])
+    assert change_lines(guarded, earlier) == (
         "authorization NONE → CUSTOM",
         "authorizer (none) → authorize",
     )
 
 
 def test_the_chat_is_destroyed_with_its_keys_which_are_no_data() -> None:
-    made, left = destruction(live(TOKEN), deploys=f"{MINE}-deploys", delete_data=False, keep_logs=False)
+    made, left = plan_destroy(live(TOKEN), deploys=f"{MINE}-deploys", delete_data=False, keep_logs=False)
     assert ("token-keys", f"/{MINE}/token-keys") in {changed_key(each) for each in made.changes}
     assert {each[0] for each in left} == {"table"}
     assert key(TOKEN["api", MINE]) in made.after["token-keys", f"/{MINE}/token-keys"]

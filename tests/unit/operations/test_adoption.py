@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.deploy.adoption import Copied
+from nwchatctl.deploy.adoption import CopyCounts
 from nwchatctl.deploy.changes import Create, changed_key
 from nwchatctl.deploy.model.domains import Certificate
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Stage
-from nwchatctl.deploy.planner import Plan, arranged
+from nwchatctl.deploy.planner import Plan, arrange
 from nwchatctl.operations import adoption
 
 TABLE = Create(Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()))
@@ -35,13 +35,13 @@ def test_names_come_after_the_second_copy_of_the_rows(monkeypatch: pytest.Monkey
     def changing(*_: object) -> Iterator[Changes]:
         yield Changes()
 
-    def copy(*_: object) -> Copied:
+    def copy(*_: object) -> CopyCounts:
         done.append("rows")
-        return Copied(1)
+        return CopyCounts(1)
 
     monkeypatch.setattr(adoption, "changing", changing)
     monkeypatch.setattr(adoption, "copy_rows", copy)
-    found: Any = SimpleNamespace(plan=arranged([TABLE, STAGE, CERTIFICATE]))
+    found: Any = SimpleNamespace(plan=arrange([TABLE, STAGE, CERTIFICATE]))
     old: Any = SimpleNamespace(untagged=())
     seen: Any = None
     app: Any = None

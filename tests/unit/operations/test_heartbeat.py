@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.aws.dynamodb.broadcasts import NotSaved
+from nwchatctl.aws.dynamodb.broadcasts import CheckpointNotSaved
 from nwchatctl.chat.broadcast_progress import BroadcastRecord, Checkpoint
 from nwchatctl.deploy.lock import LEASE_MS, LockHolder
 from nwchatctl.errors import ChatError
@@ -142,7 +142,7 @@ def held(rows: Rows, warnings: list[str]) -> HeldLease:
 
 
 def test_the_last_save_of_a_broadcast_releases_its_lease() -> None:
-    rows, warnings = Rows(True, NotSaved("no network"), True), list[str]()
+    rows, warnings = Rows(True, CheckpointNotSaved("no network"), True), list[str]()
     lease = held(rows, warnings)
     lease.offer(Checkpoint(retries=("a",)))
     with lease:
@@ -154,7 +154,7 @@ def test_the_last_save_of_a_broadcast_releases_its_lease() -> None:
 
 
 def test_a_last_save_that_fails_is_a_warning() -> None:
-    rows, warnings = Rows(True, True, NotSaved("no network")), list[str]()
+    rows, warnings = Rows(True, True, CheckpointNotSaved("no network")), list[str]()
     lease = held(rows, warnings)
     lease._heartbeat.start()
     lease._heartbeat.join()

@@ -28,7 +28,7 @@ class Parameter:
         self.put_keys: tuple[TokenKey, ...] = ()
         self.version = 3
 
-    def held(self, name: str) -> StoredKeys:
+    def read_stored(self, name: str) -> StoredKeys:
         return StoredKeys(self.seen, 3)
 
     def put(self, name: str, keys: Sequence[TokenKey]) -> int:

@@ -12,9 +12,9 @@ from nwchatctl.sandbox.middleware import (
     Middleware,
     Receive,
     Send,
-    clean,
+    close_code,
     may_write,
-    refusal,
+    replace_surrogates,
 )
 from nwchatctl.sandbox.patches.websocket_frames import FrameBuffer
 
@@ -79,7 +79,7 @@ GONE: Message = {"type": "websocket.disconnect", "code": 1006}
     ],
 )
 def test_what_aws_refuses(frame: Message, code: int | None) -> None:
-    assert refusal(frame) == code
+    assert close_code(frame) == code
 
 
 @pytest.mark.parametrize("frame", [text("x" * 40_000), {"type": "websocket.receive", "bytes": b"\x00"}])
@@ -134,9 +134,9 @@ def test_a_cancelled_app_stays_cancelled() -> None:
 
 
 def test_lone_surrogates_never_reach_the_wire() -> None:
-    assert clean("a\ud800b") == "a\ufffdb"
-    assert clean("\ud83d\ude00") == "\U0001f600"
-    assert clean("plain \U0001f600") == "plain \U0001f600"
+    assert replace_surrogates("a\ud800b") == "a\ufffdb"
+    assert replace_surrogates("\ud83d\ude00") == "\U0001f600"
+    assert replace_surrogates("plain \U0001f600") == "plain \U0001f600"
 
 
 def test_sandbox_is_idle_without_requests_and_sockets() -> None:

@@ -11,16 +11,16 @@ import pytest
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import file_lock, state
-from nwchatctl.sandbox.endpoint import SandboxTarget, load_target
+from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.policies import adopt_policy, operator_policy
-from nwchatctl.sandbox.state import AccessKey, Info, SandboxPaths
+from nwchatctl.sandbox.state import AccessKey, SandboxPaths, ServerInfo
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from nwchatctl.sandbox import file_lock
-assert file_lock.take(Path(sys.argv[1]), timeout=5) is not None
+assert file_lock.acquire(Path(sys.argv[1]), timeout=5) is not None
 print("held", flush=True)
 time.sleep(60)
 """
@@ -71,24 +71,24 @@ def test_incomplete_files_read_as_absent(place: SandboxPaths, content: str) -> N
 
 
 def test_lock_is_held_as_long_as_its_process(place: SandboxPaths) -> None:
-    assert not file_lock.is_held(place.server_lock)
+    assert not file_lock.is_locked(place.server_lock)
     command = [sys.executable, "-c", HOLD, str(place.server_lock)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert file_lock.is_held(place.server_lock)
-        assert file_lock.take(place.server_lock, timeout=0.0) is None
-        assert not file_lock.wait_free(place.server_lock, timeout=0.0)
+        assert file_lock.is_locked(place.server_lock)
+        assert file_lock.acquire(place.server_lock, timeout=0.0) is None
+        assert not file_lock.wait_until_free(place.server_lock, timeout=0.0)
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    assert file_lock.wait_free(place.server_lock, timeout=5.0)
-    with file_lock.holding(place.server_lock, timeout=0.0) as mine:
+    assert file_lock.wait_until_free(place.server_lock, timeout=5.0)
+    with file_lock.exclusive(place.server_lock, timeout=0.0) as mine:
         assert mine
 
 
 def test_a_stale_info_file_is_no_server(place: SandboxPaths) -> None:
     state.write_json(place.info, {"pid": 1, "port": 4566, "region": "us-east-2"})
-    assert state.read_info(place) == Info(1, 4566, "us-east-2")
+    assert state.read_info(place) == ServerInfo(1, 4566, "us-east-2")
     assert state.running(place) is None
 
 
@@ -97,17 +97,17 @@ def test_the_target_needs_a_live_server_and_a_key(place: SandboxPaths) -> None:
     state.write_json(place.info, {"pid": 1, "port": 4600, "region": "us-west-1"})
     state.write_key(place, AccessKey("AKIA1", "s3cret"))
     with pytest.raises(ChatError) as caught:
-        load_target(environ)
+        load_endpoint(environ)
     assert caught.value.hint == "nwchatctl sandbox up"
     assert (caught.value.code, caught.value.exit_code) == ("sandbox_not_running", Exit.CONFIG)
     # flock is between open files, so this process can play the server for itself.
-    with file_lock.holding(place.server_lock, timeout=0.0):
-        target = load_target(environ)
-        assert target == SandboxTarget("http://127.0.0.1:4600", "us-west-1", "AKIA1", "s3cret")
+    with file_lock.exclusive(place.server_lock, timeout=0.0):
+        target = load_endpoint(environ)
+        assert target == SandboxEndpoint("http://127.0.0.1:4600", "us-west-1", "AKIA1", "s3cret")
         assert "s3cret" not in repr(target)
         place.credentials.unlink()
         with pytest.raises(ChatError):
-            load_target(environ)
+            load_endpoint(environ)
 
 
 def test_the_target_costs_no_boto3() -> None:
@@ -134,7 +134,7 @@ def test_nothing_of_the_user_reaches_the_server(place: SandboxPaths) -> None:
         "NWCHAT_SANDBOX": "1",
         "MINISTACK_ACCOUNT_ID": "1",
     }
-    made = server_environment(user, state=place, port=4600, region="us-west-1")
+    made = server_environment(user, paths=place, port=4600, region="us-west-1")
     assert (made["PATH"], made["HOME"]) == ("/bin", "/home/me")
     changed = {"STATE_DIR", "LAMBDA_EXECUTOR", "DOCKER_HOST"}
     assert not (set(user) - {"PATH", "HOME"} - changed) & set(made)

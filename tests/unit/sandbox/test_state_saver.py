@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from nwchatctl.sandbox import state_saver as module
-from nwchatctl.sandbox.state_saver import Saver
+from nwchatctl.sandbox.state_saver import StateSaver
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def run(scenario: Callable[[], object]) -> None:
 def test_many_writes_are_one_save() -> None:
     async def scenario() -> None:
         disk = Disk()
-        saver = Saver(disk.save)
+        saver = StateSaver(disk.save)
         for _ in range(50):
             saver.touch()
         await disk.next()
@@ -66,7 +66,7 @@ def test_a_write_during_a_save_is_saved_after_it() -> None:
             go_on.wait(10)
             return disk.save()
 
-        saver = Saver(slow)
+        saver = StateSaver(slow)
         saver.touch()
         await begun.wait()
         saver.touch()
@@ -82,7 +82,7 @@ def test_a_write_during_a_save_is_saved_after_it() -> None:
 def test_incomplete_save_is_repeated() -> None:
     async def scenario() -> None:
         disk = Disk(False)
-        saver = Saver(disk.save)
+        saver = StateSaver(disk.save)
         saver.touch()
         await disk.next()
         await disk.next()
@@ -95,7 +95,7 @@ def test_incomplete_save_is_repeated() -> None:
 def test_a_failed_save_does_not_end_saving(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         disk = Disk(OSError("disk full"))
-        saver = Saver(disk.save)
+        saver = StateSaver(disk.save)
         saver.touch()
         await disk.next()
         while "could not be saved" not in caplog.text:
@@ -111,7 +111,7 @@ def test_a_failed_save_does_not_end_saving(caplog: pytest.LogCaptureFixture) -> 
 def test_nothing_is_saved_after_stop() -> None:
     async def scenario() -> None:
         disk = Disk()
-        saver = Saver(disk.save)
+        saver = StateSaver(disk.save)
         saver.touch()
         await saver.stop()
         saver.touch()

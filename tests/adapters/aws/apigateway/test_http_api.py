@@ -115,7 +115,7 @@ def test_read_equals_desired_when_nothing_differs(clients: StubbedClients) -> No
     stub.add_response("get_apis", {"Items": [sockets, others, API]})
     inside(stub)
     assert made.read("nwchat-x-history", dict(TAGS)) == [WANTED]
-    assert (made.id, made.leftovers) == ("h1", set())
+    assert (made.id, made.duplicates) == ("h1", set())
 
 
 def test_create_completes_api_whose_response_was_lost(clients: StubbedClients) -> None:
@@ -245,7 +245,7 @@ def test_duplicate_apis_are_found_and_deleted_by_id(clients: StubbedClients) -> 
         stub.add_response(f"get_{name}", {"Items": nothing}, {"ApiId": "h0"})
     stub.add_response("get_integrations", {"Items": [INTEGRATION]}, {"ApiId": "h1"})
     assert made.find("nwchat-x-history", dict(TAGS)) == "h1"
-    assert made.leftovers == {"h0"}
+    assert made.duplicates == {"h0"}
     stub.add_response("delete_api", {}, {"ApiId": "h0"})
     made.delete(dataclasses.replace(WANTED, name="h0"))
     assert made.id == "h1"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nwchatctl.aws.awslambda.package import PYJWT, package, zipped
+from nwchatctl.aws.awslambda.package import PYJWT, build_package, zip_folder
 from nwchatctl.errors import ChatError
 from tests.paths import ROOT
 
@@ -37,28 +37,28 @@ def test_same_sources_same_bytes(tmp_path: Path) -> None:
     os.utime(other / "message.py", (1, 1))
     (other / "message.py").chmod(0o600)
     make(other, {"__pycache__/message.cpython-311.pyc": b"junk", "py.typed": b"", ".message.py.swp": b"junk"})
-    assert zipped(one) == zipped(other)
+    assert zip_folder(one) == zip_folder(other)
 
 
 def test_line_ends_of_another_system_make_no_difference(tmp_path: Path) -> None:
     one = make(tmp_path / "one" / "nwchat", FILES)
     other = make(tmp_path / "other" / "nwchat", {k: v.replace(b"\n", b"\r\n") for k, v in FILES.items()})
-    assert zipped(one) == zipped(other)
+    assert zip_folder(one) == zip_folder(other)
 
 
 def test_another_source_is_another_package(tmp_path: Path) -> None:
     one = make(tmp_path / "one" / "nwchat", FILES)
     other = make(tmp_path / "other" / "nwchat", FILES | {"sub/x.py": b"X = 2\n"})
-    assert zipped(one).sha256 != zipped(other).sha256
+    assert zip_folder(one).sha256 != zip_folder(other).sha256
 
 
 def test_the_digest_is_lambdas_own() -> None:
-    made = package()
+    made = build_package()
     assert made.sha256 == base64.b64encode(hashlib.sha256(made.content).digest()).decode()
 
 
 def test_the_real_package_holds_the_handlers_and_pyjwt_and_nothing_else() -> None:
-    with zipfile.ZipFile(io.BytesIO(package().content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(build_package().content)) as archive:
         names = archive.namelist()
         others = [each for each in names if not (each.startswith("nwchat/") and each.endswith(".py"))]
         assert {each for each in others if not each.endswith(".py")} == {"jwt/LICENSE"}
@@ -79,6 +79,6 @@ def test_it_is_the_pyjwt_that_is_pinned() -> None:
 def test_another_pyjwt_makes_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nwchatctl.aws.awslambda.package.PYJWT", "0.0.1")
     with pytest.raises(ChatError) as raised:
-        package()
+        build_package()
     assert (raised.value.code, raised.value.exit_code) == ("pyjwt_version", 3)
     assert raised.value.hint == "pip install pyjwt==0.0.1"

@@ -55,11 +55,11 @@ def client_error(code: str, message: str, operation: str = "CreateFunction") -> 
     ],
 )
 def test_explanations(error: Exception, code: str, exit_code: int, hint: str) -> None:
-    explained = errors.explained(error)
+    explained = errors.to_chat_error(error)
     assert explained is not None
     assert (explained.code, explained.exit_code) == (code, exit_code)
     assert hint in explained.hint
 
 
 def test_error_that_is_not_from_botocore_is_not_explained() -> None:
-    assert errors.explained(ValueError("x")) is None
+    assert errors.to_chat_error(ValueError("x")) is None

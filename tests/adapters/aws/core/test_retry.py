@@ -41,7 +41,7 @@ class Clock(threading.Event):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(retry, "_over", made)
+    monkeypatch.setattr(retry, "_stop", made)
     monkeypatch.setattr(time, "monotonic", lambda: made.now)
     return made
 
@@ -168,7 +168,7 @@ def test_other_errors_are_not_retried(clock: Clock) -> None:
 
 def test_stop_retrying_ends_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a change is patient in a thread of its own: the thread ends at once, with AWS's error."""
-    monkeypatch.setattr(retry, "_over", threading.Event())
+    monkeypatch.setattr(retry, "_stop", threading.Event())
     monkeypatch.setattr("random.uniform", lambda low, high: 60.0)
     asked, ended = threading.Event(), threading.Event()
 
@@ -184,11 +184,11 @@ def test_stop_retrying_ends_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     thread = threading.Thread(target=change)
     thread.start()
     assert asked.wait(10)
-    with pytest.raises(KeyboardInterrupt), retry.retrying_briefly():
+    with pytest.raises(KeyboardInterrupt), retry.stop_retrying_on_interrupt():
         raise KeyboardInterrupt
     assert ended.wait(10)
     thread.join()
-    assert retry.is_brief()
+    assert retry.is_stopped()
 
 
 # Once -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from nwchat.model.rows import Recipient
 from nwchat.storage.store import Store
-from nwchatctl.aws.core.server_clock import ServerClock, difference
+from nwchatctl.aws.core.server_clock import ServerClock, clock_offset_ms
 from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.operations.connections import candidates
 
@@ -34,7 +34,7 @@ DATE = "Sat, 31 Jan 2026 18:00:00 GMT"
     ],
 )
 def test_offset_is_server_time_minus_local_time(date: str, here: int, ahead: int) -> None:
-    assert difference(date, here) == ahead
+    assert clock_offset_ms(date, here) == ahead
 
 
 @mock_aws

@@ -11,17 +11,17 @@ import botocore.utils
 import pytest
 from botocore.exceptions import UnknownServiceError
 
-from nwchatctl.aws.core.service_models import SERVICES, Models
+from nwchatctl.aws.core.service_models import SERVICES, ServiceModels
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_a_model(service: str) -> None:
-    assert Models().load_service_model(service, "service-2")["operations"]
+    assert ServiceModels().load_service_model(service, "service-2")["operations"]
 
 
 def test_other_services_are_unknown() -> None:
     with pytest.raises(UnknownServiceError):
-        Models().load_service_model("s3", "service-2")
+        ServiceModels().load_service_model("s3", "service-2")
 
 
 def test_services_for_credentials_are_included() -> None:

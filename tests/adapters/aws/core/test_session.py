@@ -121,7 +121,7 @@ def test_response_cut_in_headers_is_a_failure() -> None:
 
 def test_stop_retrying_raises_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore's own retries would go on while a Ctrl-C waits."""
-    monkeypatch.setattr(retry, "_over", threading.Event())
+    monkeypatch.setattr(retry, "_stop", threading.Event())
     retry.stop_retrying()
     with answers(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") as url:
         client = Aws(dataclasses.replace(SANDBOX, endpoint=url)).client("apigatewayv2")

@@ -38,7 +38,7 @@ def test_missing_table_reads_as_empty() -> None:
             "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
         )
         rows = DeployTable(client, "deploys").read()
-    assert (rows.there, rows.lock, rows.records) == (False, LockState(), ())
+    assert (rows.exists, rows.lock, rows.records) == (False, LockState(), ())
 
 
 def test_certificate_domains_are_recorded(deploys: DeployTable) -> None:
@@ -53,71 +53,71 @@ def test_certificate_domains_are_recorded(deploys: DeployTable) -> None:
 
 def test_lock_is_acquired_once_renewed_and_released(deploys: DeployTable) -> None:
     assert deploys.read().lock == LockState()
-    assert deploys.take(ME, LockState())
+    assert deploys.acquire_lock(ME, LockState())
     assert deploys.read().lock == LockState(ME)
-    assert not deploys.take(YOU, LockState())
-    assert deploys.renew(dataclasses.replace(ME, expires_at=9_000))
+    assert not deploys.acquire_lock(YOU, LockState())
+    assert deploys.renew_lock(dataclasses.replace(ME, expires_at=9_000))
     assert deploys.read().lock == LockState(dataclasses.replace(ME, expires_at=9_000))
-    assert not deploys.renew(YOU)
-    deploys.drop(YOU)
+    assert not deploys.renew_lock(YOU)
+    deploys.release_lock(YOU)
     assert deploys.read().lock.holder is not None
-    deploys.drop(ME)
+    deploys.release_lock(ME)
     assert deploys.read().lock == LockState(None, "mine")
 
 
 def test_lock_is_refused_after_stale_read(deploys: DeployTable) -> None:
     """Neither the first time nor later: what was read is old by then."""
     before = deploys.read().lock
-    assert deploys.take(ME, before)
-    deploys.drop(ME)
-    assert not deploys.take(YOU, before)
+    assert deploys.acquire_lock(ME, before)
+    deploys.release_lock(ME)
+    assert not deploys.acquire_lock(YOU, before)
     between = deploys.read().lock
-    assert deploys.take(ME, between)
+    assert deploys.acquire_lock(ME, between)
     again = dataclasses.replace(ME, token="mine again")
-    deploys.drop(ME)
-    assert deploys.take(again, deploys.read().lock)
-    deploys.drop(again)
-    assert not deploys.take(YOU, between)
-    assert deploys.take(YOU, deploys.read().lock)
+    deploys.release_lock(ME)
+    assert deploys.acquire_lock(again, deploys.read().lock)
+    deploys.release_lock(again)
+    assert not deploys.acquire_lock(YOU, between)
+    assert deploys.acquire_lock(YOU, deploys.read().lock)
 
 
 def test_expired_lock_is_taken_over_by_one_process(deploys: DeployTable) -> None:
-    assert deploys.take(ME, LockState())
+    assert deploys.acquire_lock(ME, LockState())
     state = deploys.read().lock
     third = dataclasses.replace(YOU, token="third")
-    assert deploys.take(YOU, state)
-    assert not deploys.take(third, state)
+    assert deploys.acquire_lock(YOU, state)
+    assert not deploys.acquire_lock(third, state)
     # The dead one was alive after all: it hears that it has lost.
-    assert not deploys.renew(ME)
-    deploys.drop(ME)
+    assert not deploys.renew_lock(ME)
+    deploys.release_lock(ME)
     found = deploys.read().lock.holder
     assert found is not None
     assert found.token == "yours"
 
 
 def test_renewed_lock_is_not_taken_over(deploys: DeployTable) -> None:
-    assert deploys.take(ME, LockState())
+    assert deploys.acquire_lock(ME, LockState())
     state = deploys.read().lock
-    assert deploys.renew(dataclasses.replace(ME, expires_at=9_000))
-    assert not deploys.take(YOU, state)
-    assert deploys.take(YOU, deploys.read().lock)
+    assert deploys.renew_lock(dataclasses.replace(ME, expires_at=9_000))
+    assert not deploys.acquire_lock(YOU, state)
+    assert deploys.acquire_lock(YOU, deploys.read().lock)
 
 
 def test_lock_without_table_is_free(deploys: DeployTable) -> None:
     """Destroyed since it was read."""
     deploys._client.delete_table(TableName="deploys")
-    assert not deploys.take(ME, LockState())
+    assert not deploys.acquire_lock(ME, LockState())
 
 
 def test_lock_is_acquired_when_first_response_was_lost(deploys: DeployTable) -> None:
-    assert deploys.take(ME, LockState())
-    assert deploys.take(ME, LockState())
+    assert deploys.acquire_lock(ME, LockState())
+    assert deploys.acquire_lock(ME, LockState())
 
 
 def test_lock_can_be_removed_by_force(deploys: DeployTable) -> None:
-    assert deploys.take(ME, LockState())
-    deploys.unlock(deploys.read().lock)
-    deploys.unlock(deploys.read().lock)
+    assert deploys.acquire_lock(ME, LockState())
+    deploys.break_lock(deploys.read().lock)
+    deploys.break_lock(deploys.read().lock)
     assert deploys.read().lock == LockState(None, "mine")
 
 

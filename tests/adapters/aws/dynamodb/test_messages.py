@@ -15,7 +15,7 @@ from nwchat.model.ids import ROOM, ulid
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 from nwchat.storage.store import Dedup, Store
-from nwchatctl.aws.dynamodb.messages import LEFT_OVER, Messages
+from nwchatctl.aws.dynamodb.messages import MAX_FRUITLESS_ATTEMPTS, Messages
 from nwchatctl.chat.history_filter import MessageFilter, Span
 from nwchatctl.chat.history_tail import MessagePage
 from nwchatctl.errors import ChatError
@@ -133,15 +133,15 @@ def test_the_oldest_of_more_than_a_page(messages: Messages) -> None:
 def test_message_is_stored_and_deleted(messages: Messages) -> None:
     put(messages, 1)
     assert messages.get(message(1).id) == message(1)
-    assert messages.take_out(message(1).id) == message(1)
-    assert messages.take_out(message(1).id) is None
+    assert messages.delete_one(message(1).id) == message(1)
+    assert messages.delete_one(message(1).id) is None
     assert messages.get(message(1).id) is None
 
 
 @pytest.mark.parametrize("key", ["", "x" * 1025, "\udcff"])
 def test_invalid_key_is_no_message(messages: Messages, key: str) -> None:
     assert messages.get(key) is None
-    assert messages.take_out(key) is None
+    assert messages.delete_one(key) is None
 
 
 # What DynamoDB leaves of a batch --------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_unprocessed_items_are_retried() -> None:
 
 
 def test_write_gives_up_when_no_item_is_processed() -> None:
-    messages, stubber, waits = scripted(*[((1,), (1,))] * LEFT_OVER)
+    messages, stubber, waits = scripted(*[((1,), (1,))] * MAX_FRUITLESS_ATTEMPTS)
     with pytest.raises(ChatError) as caught:
         messages.put([(message(1), LIVE)])
     assert caught.value.code == "throttled"

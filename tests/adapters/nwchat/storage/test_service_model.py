@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nwchat.storage.service_model import RawItems
-from nwchatctl.aws.core.service_models import Models
+from nwchatctl.aws.core.service_models import ServiceModels
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
 numbers = st.integers().map(str) | st.floats(allow_nan=False, allow_infinity=False).map(str)
@@ -53,7 +53,7 @@ def parsed(loader: Loader, operation: str, answer: dict[str, Any]) -> Any:
     return found
 
 
-LOADERS: dict[str, Loader] = {"functions": RawItems(), "tool": Models()}
+LOADERS: dict[str, Loader] = {"functions": RawItems(), "tool": ServiceModels()}
 BOTOCORE = Loader()
 
 

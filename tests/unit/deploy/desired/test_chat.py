@@ -11,7 +11,7 @@ import pytest
 from nwchat.model.bans import ROOM
 from nwchatctl.config import Settings
 from nwchatctl.deploy.desired.access_logs import FORMAT
-from nwchatctl.deploy.desired.chat import ROUTES, desired, release
+from nwchatctl.deploy.desired.chat import ROUTES, desired_state, release_name
 from nwchatctl.deploy.desired.functions import FUNCTIONS
 from nwchatctl.deploy.fingerprints import fingerprint
 from nwchatctl.deploy.location import Location
@@ -27,7 +27,7 @@ SANDBOX = Location("000000000000", "us-east-2", "http://127.0.0.1:4566")
 
 
 def chat(place: Location = PLACE, code: str = "c0de", **sections: Any) -> State:
-    return desired(Settings(**sections), place, code, "abc123")
+    return desired_state(Settings(**sections), place, code, "abc123")
 
 
 def one(state: State, kind: type, name: str = "") -> Any:
@@ -164,7 +164,7 @@ def test_access_logs_are_a_group_and_a_line_a_request() -> None:
     stage: Stage = one(on, Stage)
     assert stage.access_log == f"arn:aws:logs:us-east-2:123456789012:log-group:{name}"
     assert dataclasses.replace(stage, access_log="", access_format="") == one(off, Stage)
-    assert release(on) == release(off)
+    assert release_name(on) == release_name(off)
 
 
 def test_a_line_of_the_access_log_holds_nothing_that_was_sent() -> None:
@@ -178,10 +178,10 @@ def test_a_line_of_the_access_log_holds_nothing_that_was_sent() -> None:
 
 
 def test_a_release_is_the_code_and_the_routes() -> None:
-    assert release(chat()) == release(chat())
-    assert release(chat(code="other")) != release(chat())
-    assert release(chat(stage={"throttle_rate": 1.0})) == release(chat())
-    assert release(chat(tags={"team": "a"})) == release(chat())
+    assert release_name(chat()) == release_name(chat())
+    assert release_name(chat(code="other")) != release_name(chat())
+    assert release_name(chat(stage={"throttle_rate": 1.0})) == release_name(chat())
+    assert release_name(chat(tags={"team": "a"})) == release_name(chat())
 
 
 def test_a_fingerprint_does_not_depend_on_order() -> None:

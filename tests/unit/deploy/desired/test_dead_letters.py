@@ -6,7 +6,7 @@ from typing import Any
 
 from nwchatctl.config import Settings
 from nwchatctl.deploy.changes import Delete
-from nwchatctl.deploy.desired.chat import desired
+from nwchatctl.deploy.desired.chat import desired_state
 from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.functions import AsyncInvoke
 from nwchatctl.deploy.model.state import State
@@ -14,14 +14,14 @@ from nwchatctl.deploy.model.storage import Queue
 from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.deploy.planner import plan
-from nwchatctl.deploy.safety import destruction, removals
+from nwchatctl.deploy.safety import plan_destroy, removals
 
 NAMES = ResourceNames("ninjawars")
 LIVE = "nwchat-ninjawars-fanout:live"
 
 
 def chat(**sections: Any) -> State:
-    return desired(Settings(**sections), Location("123456789012", "us-east-2"), "c0de", "abc123")
+    return desired_state(Settings(**sections), Location("123456789012", "us-east-2"), "c0de", "abc123")
 
 
 def test_event_invoke_config_follows_alias_role_and_queue() -> None:
@@ -37,7 +37,7 @@ def test_event_invoke_config_follows_alias_role_and_queue() -> None:
 
 
 def test_a_destroy_takes_the_queue_whatever_is_kept() -> None:
-    changes, left = destruction(chat(), deploys=NAMES.deploys, delete_data=False, keep_logs=True)
+    changes, left = plan_destroy(chat(), deploys=NAMES.deploys, delete_data=False, keep_logs=True)
     gone = {(each.before.kind, each.before.name) for each in changes.changes if isinstance(each, Delete)}
     assert (Queue.kind, NAMES.dead_letters) in gone
     assert Queue.kind not in {kind for kind, _ in left}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from nwchatctl.config import Settings
-from nwchatctl.deploy.changes import Delete, changed_key, flat
-from nwchatctl.deploy.desired.chat import desired, release
+from nwchatctl.deploy.changes import Delete, changed_key, flatten
+from nwchatctl.deploy.desired.chat import desired_state, release_name
 from nwchatctl.deploy.desired.history_api import readable_from, unreadable_from
-from nwchatctl.deploy.duplicate_apis import own
+from nwchatctl.deploy.duplicate_apis import own_api_id
 from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.functions import Permission, Role, Version, version_name
 from nwchatctl.deploy.model.history_api import HistoryApi
@@ -20,8 +20,8 @@ from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID, with_api
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, State, key
 from nwchatctl.deploy.planner import plan
-from nwchatctl.deploy.releases import running
-from nwchatctl.deploy.safety import destruction, removals
+from nwchatctl.deploy.releases import running_release
+from nwchatctl.deploy.safety import plan_destroy, removals
 from nwchatctl.errors import ChatError
 
 PLACE = Location("123456789012", "us-east-2")
@@ -30,7 +30,7 @@ API: Key = ("history-api", "nwchat-ninjawars-history")
 
 
 def chat(history_id: str = "hist123", **sections: Any) -> State:
-    return desired(Settings(**sections), PLACE, "c0de", "abc123", history_id)
+    return desired_state(Settings(**sections), PLACE, "c0de", "abc123", history_id)
 
 
 def api(**sections: Any) -> HistoryApi:
@@ -108,7 +108,7 @@ def test_its_id_is_filled_in_once_it_is_known() -> None:
     assert [each.source_arn.count(HISTORY_API_ID) for each in statements(unknown)] == [1, 1]
     filled = [with_api_id(each, "abc123", "hist123") for each in unknown.values()]
     assert {key(each): each for each in filled} == chat()
-    (shown, _) = (flat(each)["source_arn"] for each in statements(unknown))
+    (shown, _) = (flatten(each)["source_arn"] for each in statements(unknown))
     assert "(known after the history API is made)" in shown
 
 
@@ -125,7 +125,7 @@ def waiting(state: State, live: State, for_what: Key) -> set[Key]:
 
 
 def test_websocket_api_does_not_wait_for_history_api() -> None:
-    wanted = desired(Settings(), PLACE, "c0de", API_ID, HISTORY_API_ID)
+    wanted = desired_state(Settings(), PLACE, "c0de", API_ID, HISTORY_API_ID)
     assert waiting(wanted, {}, API) == {key(each) for each in statements(wanted)}
     assert plan(wanted, {}).after[API] == {("alias", "nwchat-ninjawars-history:live")}
 
@@ -168,7 +168,7 @@ def with_version(state: State) -> State:
 def test_disabling_deletes_its_releases_and_leaves_empty_plan() -> None:
     live, wanted = with_version(chat()), chat(**OFF)
     planned = plan(wanted, live)
-    assert Delete(live["release", release(live)]) in planned.changes
+    assert Delete(live["release", release_name(live)]) in planned.changes
     deleted = {changed_key(each) for each in planned.changes if isinstance(each, Delete)}
     versions = {where for where in live if where[0] == "version" and "-history:" in where[1]}
     left = {where: each for where, each in live.items() if where not in deleted | versions}
@@ -190,7 +190,7 @@ def test_rollback_to_release_without_history_api() -> None:
     records = [_record(old), _record(chat())]
     # Its aliases and stage, and the function that came later.
     live = {**chat(), **{where: each for where, each in old.items() if where[0] in ("alias", "stage")}}
-    assert running(live, "production", records[:1]) == release(old)
+    assert running_release(live, "production", records[:1]) == release_name(old)
 
 
 def _record(state: State) -> Any:
@@ -201,7 +201,7 @@ def _record(state: State) -> Any:
 
 
 def test_destroy_takes_it_before_functions() -> None:
-    planned, _ = destruction(chat(), deploys="none", delete_data=False, keep_logs=False)
+    planned, _ = plan_destroy(chat(), deploys="none", delete_data=False, keep_logs=False)
     assert API in planned.after["function", "nwchat-ninjawars-history"]
 
 
@@ -212,16 +212,16 @@ def test_single_api_needs_no_choice() -> None:
     def never(api_id: str) -> bool:
         raise AssertionError(api_id)
 
-    assert own({}, "x", never, "c") == ""
-    assert own({"a": "whatever"}, "x", never, "c") == "a"
+    assert own_api_id({}, "x", never, "c") == ""
+    assert own_api_id({"a": "whatever"}, "x", never, "c") == "a"
     # Two that somebody named cannot both be ours, whatever is in them.
     with pytest.raises(ChatError):
-        own({"a": "one", "b": "other"}, "x", never, "c")
+        own_api_id({"a": "one", "b": "other"}, "x", never, "c")
 
 
 def test_api_in_use_is_chosen_among_several() -> None:
     found = {"a": "x", "b": "renamed", "c": "x"}
-    assert own(found, "x", lambda each: each != "b", "c") == "b"
+    assert own_api_id(found, "x", lambda each: each != "b", "c") == "b"
     with pytest.raises(ChatError, match=r"3 APIs carry the tags of chat c: a, b, c") as caught:
-        own(found, "x", lambda each: True, "c")
+        own_api_id(found, "x", lambda each: True, "c")
     assert caught.value.code == "api_ambiguous"

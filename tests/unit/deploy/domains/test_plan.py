@@ -10,7 +10,7 @@ import pytest
 from nwchatctl.config import Settings
 from nwchatctl.config.settings import DomainSettings
 from nwchatctl.deploy.changes import Create, Delete, Update, fields
-from nwchatctl.deploy.desired.chat import desired
+from nwchatctl.deploy.desired.chat import desired_state
 from nwchatctl.deploy.domains.facts import (
     DomainConfig,
     DomainFacts,
@@ -19,9 +19,9 @@ from nwchatctl.deploy.domains.facts import (
     FoundRecord,
     Zone,
     domain_configs,
-    kept,
-    leads_to_gateway,
-    live_names,
+    is_gateway_target,
+    kept_keys,
+    live_resources,
 )
 from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlan, DomainPlans, plan_domains
 from nwchatctl.deploy.domains.zones import zones_of
@@ -29,9 +29,9 @@ from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.placeholders import API_ID, CERTIFICATE_ARN, DOMAIN_TARGET, HISTORY_API_ID
 from nwchatctl.deploy.model.state import Key, State, key, state
-from nwchatctl.deploy.partial import limited
+from nwchatctl.deploy.partial import limit_plan
 from nwchatctl.deploy.planner import Plan, plan
-from nwchatctl.deploy.safety import destruction
+from nwchatctl.deploy.safety import plan_destroy
 from nwchatctl.errors import ChatError
 
 NAME, NOW = "chat.ninjawars.net", 1_000
@@ -54,7 +54,7 @@ WHOLE = DomainFacts((DOMAIN,), (MAPPING,), (CERTIFICATE,), (ZONE,), (ALIAS,), fr
 
 
 def live_of(facts: DomainFacts, *wanted: DomainConfig) -> State:
-    return state(*live_names(facts, zones_of(wanted or (WANT,), facts.zones), OWN, "us-east-2"))
+    return state(*live_resources(facts, zones_of(wanted or (WANT,), facts.zones), OWN, "us-east-2"))
 
 
 def answered(facts: DomainFacts, *wanted: DomainConfig, now_ms: int = NOW) -> DomainPlans:
@@ -71,9 +71,9 @@ def answer(facts: DomainFacts, want: DomainConfig = WANT, now_ms: int = NOW) -> 
 def planned(facts: DomainFacts, *wanted: DomainConfig) -> Plan:
     """The plan of the chat and its names, of which the chat itself is there as wanted."""
     settings, live = Settings(), live_of(facts, *wanted)
-    chat = desired(settings, PLACE, "code", "abc")
+    chat = desired_state(settings, PLACE, "code", "abc")
     named = answered(facts, *wanted).resources if wanted else ()
-    return plan(desired(settings, PLACE, "code", "abc", named=named), {**chat, **live})
+    return plan(desired_state(settings, PLACE, "code", "abc", domain_resources=named), {**chat, **live})
 
 
 def keys(found: Plan) -> list[tuple[str, Key]]:
@@ -115,7 +115,7 @@ def test_first_certificate_then_domain_then_mapping_then_record() -> None:
 
 
 def test_first_deploy_creates_chat_first_when_validation_is_manual() -> None:
-    whole = desired(Settings(), PLACE, "code", named=answered(DomainFacts()).resources)
+    whole = desired_state(Settings(), PLACE, "code", domain_resources=answered(DomainFacts()).resources)
     found = plan(whole, {})
     (release,) = (each for each in whole if each[0] == "release")
     assert found.after["certificate", NAME] == {release}
@@ -148,8 +148,8 @@ def test_old_domain_is_deleted_after_new_one_is_ready() -> None:
 
 
 def test_destroying_goes_from_the_record_to_the_certificate() -> None:
-    chat = desired(Settings(), PLACE, "code", "abc")
-    found, _ = destruction({**chat, **live_of(WHOLE)}, deploys="x", delete_data=False, keep_logs=False)
+    chat = desired_state(Settings(), PLACE, "code", "abc")
+    found, _ = plan_destroy({**chat, **live_of(WHOLE)}, deploys="x", delete_data=False, keep_logs=False)
     order = [each for _, each in keys(found)]
     places = [
         order.index(each)
@@ -196,7 +196,7 @@ def test_alias_with_missing_target_is_repaired_but_not_deleted() -> None:
     """The domain may be in another account, which only making ours would tell."""
     facts = with_(domains=(), mappings=())
     live = live_of(facts)
-    assert ("record", f"{NAME} A") in kept(live, {})
+    assert ("record", f"{NAME} A") in kept_keys(live, {})
     found = planned(facts, WANT)
     assert keys(found) == [
         *(("create", ("domain", NAME)), ("create", ("mapping", NAME))),
@@ -247,16 +247,16 @@ def test_mapping_to_other_api_of_chat_is_refused() -> None:
 def test_deleting_only_one_kind_of_a_domain_is_refused(kind: str) -> None:
     found = planned(WHOLE)
     with pytest.raises(ChatError) as caught:
-        limited(found, {(kind, NAME)})
+        limit_plan(found, {(kind, NAME)})
     assert caught.value.code == "only_incomplete"
-    assert limited(found, found.after.keys()) == found
+    assert limit_plan(found, found.after.keys()) == found
     record = ("record", f"{NAME} A")
-    assert limited(found, {record}).after == {record: frozenset()}
+    assert limit_plan(found, {record}).after == {record: frozenset()}
 
 
 def test_target_of_api_gateway() -> None:
-    assert leads_to_gateway("d-1.execute-api.us-east-2.amazonaws.com", "us-east-2")
-    assert not leads_to_gateway("d-1.execute-api.us-east-2.amazonaws.com.evil.net", "us-east-2")
+    assert is_gateway_target("d-1.execute-api.us-east-2.amazonaws.com", "us-east-2")
+    assert not is_gateway_target("d-1.execute-api.us-east-2.amazonaws.com.evil.net", "us-east-2")
 
 
 def test_an_alias_of_ours_in_another_zone_than_is_wanted_goes() -> None:
@@ -271,23 +271,23 @@ def test_shared_domain_is_kept_with_its_resources() -> None:
     theirs = FoundMapping(NAME, "v2", "theirs", "live")
     facts = with_(mappings=(MAPPING, theirs))
     assert keys(planned(facts)) == [("delete", ("mapping", NAME))]
-    chat = desired(Settings(), PLACE, "code", "abc")
-    found, left = destruction({**chat, **live_of(facts)}, deploys="x", delete_data=True, keep_logs=False)
+    chat = desired_state(Settings(), PLACE, "code", "abc")
+    found, left = plan_destroy({**chat, **live_of(facts)}, deploys="x", delete_data=True, keep_logs=False)
     assert {("domain", NAME), ("certificate", NAME), ("record", f"{NAME} A")} <= set(left)
     assert ("delete", ("mapping", NAME)) in keys(found)
     # One whose API is gone is nobody's.
-    assert len(keys(planned(with_(mappings=(MAPPING, dataclasses.replace(theirs, gone=True)))))) == 4
+    assert len(keys(planned(with_(mappings=(MAPPING, dataclasses.replace(theirs, api_deleted=True)))))) == 4
 
 
 def test_a_certificate_that_something_else_uses_too_is_left() -> None:
     facts = with_(certificates=(dataclasses.replace(CERTIFICATE, shared=True),))
     assert ("delete", ("certificate", NAME)) not in keys(planned(facts))
-    _, left = destruction(live_of(facts), deploys="x", delete_data=True, keep_logs=False)
+    _, left = plan_destroy(live_of(facts), deploys="x", delete_data=True, keep_logs=False)
     assert left == (("certificate", NAME),)
 
 
 def test_mapping_to_deleted_api_is_repaired() -> None:
-    facts = with_(mappings=(dataclasses.replace(MAPPING, api="old", gone=True),))
+    facts = with_(mappings=(dataclasses.replace(MAPPING, api="old", api_deleted=True),))
     (change,) = planned(facts, WANT).changes
     assert change == Update(ApiMapping(NAME, "old", "production"), ApiMapping(NAME, "abc", "production"))
 
@@ -369,7 +369,7 @@ def test_ours_stays_when_it_is_given_by_its_arn() -> None:
 
 
 def test_a_validation_record_that_is_gone_is_written_again() -> None:
-    facts = with_(certificates=(dataclasses.replace(CERTIFICATE, stands_in="", record=False),))
+    facts = with_(certificates=(dataclasses.replace(CERTIFICATE, validation_zone="", record=False),))
     (change,) = planned(facts, WANT).changes
     assert isinstance(change, Update)
     assert isinstance(change.before, Certificate)

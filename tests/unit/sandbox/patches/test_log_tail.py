@@ -31,7 +31,7 @@ def zipped(source: str) -> bytes:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    script = log_tail.marked(lambda_runtime._PYTHON_WORKER_SCRIPT)
+    script = log_tail.with_mark(lambda_runtime._PYTHON_WORKER_SCRIPT)
     monkeypatch.setattr(lambda_runtime, "_PYTHON_WORKER_SCRIPT", script)
     monkeypatch.setattr(lambda_runtime.Worker, "_drain_stderr_bounded", log_tail.drain)
     arn = "arn:aws:lambda:us-east-1:000000000000:function:app"
@@ -84,4 +84,4 @@ def test_a_process_that_died_is_not_waited_for() -> None:
 
 def test_other_script_is_distinguished() -> None:
     with pytest.raises(RuntimeError):
-        log_tail.marked("print('another')")
+        log_tail.with_mark("print('another')")

@@ -1,0 +1,110 @@
+"""The ASGI application of the server process: ministack with its patches, behind the middleware.
+
+Import this module only after the environment is set: ministack reads its settings while it is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from ministack.app import app
+
+from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
+from nwchatctl.sandbox.patches import keepalive, ministack, subprotocols, websocket_frames
+from nwchatctl.sandbox.patches.custom_domains import CustomDomains
+from nwchatctl.sandbox.state import SandboxPaths, write_json
+from nwchatctl.sandbox.state_saver import StateSaver
+
+logger = logging.getLogger("nwchatctl.sandbox")
+
+_SOCKETS_SECONDS = 1.5
+"""How long the $disconnect events of closed sockets may take."""
+
+_GRACE_SECONDS = 6.0
+"""How long a stopping server waits for requests in progress before the process ends anyway."""
+
+
+async def serve(
+    paths: SandboxPaths, listener: socket.socket, *, region: str, idle_stop: float, ready_fd: int | None
+) -> None:
+    """Serves until SIGTERM, SIGINT or `idle_stop` seconds without a client, then ends the process.
+
+    Writes one line to the file descriptor `ready_fd` once the server answers.
+    """
+    keepalive.install()
+    websocket_frames.install()
+    ministack.install()
+    port = listener.getsockname()[1]
+
+    def ready() -> None:
+        info = {"pid": os.getpid(), "port": port, "region": region, "python": sys.executable}
+        write_json(paths.info, info)
+        logger.info("ready on http://127.0.0.1:%d", port)
+        if ready_fd is not None:
+            with suppress(OSError):
+                os.write(ready_fd, b"ready\n")
+                os.close(ready_fd)
+
+    state_saver = StateSaver(ministack.save_state)
+    middleware = Middleware(
+        CustomDomains(subprotocols.with_subprotocol(app)), on_write=state_saver.touch, on_ready=ready
+    )
+
+    async def stop() -> None:
+        await _until_stopped(middleware, idle_stop)
+        logger.info("stopping")
+        # A request in progress can block hypercorn, and `Server.wait_closed` from Python 3.12 on.
+        timer = threading.Timer(_GRACE_SECONDS, _exit, (paths, ministack.save_state))
+        timer.daemon = True
+        timer.start()
+        await middleware.close(timeout=_SOCKETS_SECONDS)
+        ministack.kill_functions()
+        await state_saver.stop()
+
+    config = _hypercorn_config(listener)
+    await hypercorn_serve(middleware, config, shutdown_trigger=stop)  # type: ignore[arg-type]
+    logger.info("stopped")
+    # Not a return: the interpreter would wait for the threads of running Lambdas.
+    _exit(paths)
+
+
+def _hypercorn_config(listener: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.graceful_timeout = 1.0
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    config.websocket_max_message_size = MAX_MESSAGE_BYTES
+    return config
+
+
+async def _until_stopped(middleware: Middleware, idle_stop: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        left = idle_stop - middleware.idle_seconds() if idle_stop else 3600.0
+        if left <= 0:
+            logger.info("nobody was here for %d seconds", idle_stop)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), left)
+
+
+def _exit(paths: SandboxPaths, save: Callable[[], object] = lambda: None) -> None:
+    save()
+    ministack.kill_functions()
+    paths.info.unlink(missing_ok=True)
+    logging.shutdown()
+    os._exit(0)
