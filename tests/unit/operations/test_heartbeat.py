@@ -77,7 +77,7 @@ class Deploys:
         self.until: list[int] = []
         self._answers = iter(answers)
 
-    def renew(self, holder: LockHolder) -> bool:
+    def renew_lock(self, holder: LockHolder) -> bool:
         self.until.append(holder.expires_at)
         answer = next(self._answers)
         if isinstance(answer, Exception):

@@ -100,7 +100,7 @@ def test_a_row_that_was_not_deleted_is_not_counted_as_forgotten() -> None:
 def test_skipped_and_first() -> None:
     gateway = FakeGateway()
     counts = spread(
-        [recipients("me", "skipped", "other")], gateway, first=recipients("me"), skip=frozenset({"skipped"})
+        [recipients("me", "skipped", "other")], gateway, priority=recipients("me"), skip=frozenset({"skipped"})
     )
     assert gateway.asked == ["me", "other"]
     assert counts.recipients == 2
@@ -169,7 +169,7 @@ def test_stop_by_tick_returns_counts() -> None:
         return "interrupted" if counts.recipients >= 40 else ""
 
     gateway = FakeGateway({"1": (503, b"busy")})
-    counts = spread([recipients(*map(str, range(1000)))], gateway, tick=tick)
+    counts = spread([recipients(*map(str, range(1000)))], gateway, on_progress=tick)
     assert counts.cut_short
     assert counts.recipients == len(set(gateway.asked)) < 200
     assert counts.failed == 1
@@ -201,7 +201,7 @@ def test_deleting_rows_can_be_stopped() -> None:
         asked += 1
         return "interrupted" if asked > 5 else ""
 
-    counts = spread([recipients(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, tick=tick)
+    counts = spread([recipients(*"abc")], FakeGateway(dict.fromkeys("abc", GONE)), rows, on_progress=tick)
     assert (counts.gone, counts.forgotten) == (3, 0)
     assert asked < 20
 
@@ -242,7 +242,7 @@ def test_rows_of_closed_connections_are_deleted_in_batches() -> None:
         most = max(most, len(gateway.asked) - len(rows.deleted))
 
     pages = [recipients(*names[start : start + 100]) for start in range(0, len(names), 100)]
-    counts = spread(pages, gateway, rows, settled=settled)
+    counts = spread(pages, gateway, rows, on_outcome=settled)
     assert (counts.gone, counts.forgotten) == (len(names), len(names))
     assert sorted(rows.deleted) == sorted(names)
     assert MAX_GONE_ROWS < most <= MAX_GONE_ROWS + 100 + 512
