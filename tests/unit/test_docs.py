@@ -27,12 +27,15 @@ _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 _DOTTED = re.compile(r"\w+(\.\w+)+")
 _GENERIC = {"nwchat.toml", "__init__.py", "group.py"}
 """File names that mean no certain file of the repository."""
-_IGNORED = {".git", ".venv", "node_modules", ".tools", "out"}
+_IGNORED = (".git", ".venv", "node_modules", ".tools", "out")
+"""Beginnings of the names of folders that hold nothing of the repository, such as .venv-3.12."""
 
 
 def markdown_files() -> list[Path]:
     return sorted(
-        path for path in ROOT.rglob("*.md") if not _IGNORED & set(path.relative_to(ROOT).parts[:-1])
+        path
+        for path in ROOT.rglob("*.md")
+        if not any(part.startswith(_IGNORED) for part in path.relative_to(ROOT).parts[:-1])
     )
 
 
