@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -22,6 +25,12 @@ def read_modules(package: str, folder: Path) -> Modules:
         name = ".".join([package, *parts]).removesuffix(".__init__")
         modules[name] = ast.parse(path.read_text(), filename=str(path))
     return modules
+
+
+@cache
+def product() -> Modules:
+    """All modules of nwchatctl and nwchat."""
+    return read_modules("nwchatctl", ROOT / "nwchatctl") | read_modules("nwchat", ROOT / "lambdas" / "nwchat")
 
 
 def imported_names(tree: ast.Module) -> Iterator[str]:
@@ -56,6 +65,10 @@ def import_cycle(modules: Modules) -> list[str]:
     return []
 
 
+def test_modules_do_not_import_each_other_in_a_cycle() -> None:
+    assert import_cycle(product()) == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -82,6 +95,62 @@ def test_import_of_a_submodule_does_not_import_its_package(tmp_path: Path) -> No
     modules = read_modules("p", tmp_path)
     assert import_graph(modules) == {"p": {"p.a"}, "p.a": {"p.b"}, "p.b": set()}
     assert import_cycle(modules) == []
+
+
+def package_of(module: str) -> str:
+    """nwchat as a whole, or the package directly below nwchatctl."""
+    parts = module.split(".")
+    return parts[0] if parts[0] == "nwchat" else ".".join(parts[:2])
+
+
+def test_class_name_is_used_in_one_package_only() -> None:
+    packages: dict[str, set[str]] = defaultdict(set)
+    for module, tree in product().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                packages[node.name].add(package_of(module))
+    assert {name: found for name, found in packages.items() if len(found) > 1} == {}
+
+
+DEFERRED_IMPORTS = re.compile(
+    r"nwchatctl\.(commands(\..+)?|cli|context|output(\..+)?|aws\.core\.session)"
+    r"|nwchat\.(authorize|connect|disconnect|fanout|history|message|runtime)"
+)
+"""Modules that may import inside functions, so that a command or a function starts fast."""
+
+MAX_DEFERRED_IMPORTS = 80
+
+
+def deferred_imports(tree: ast.Module) -> set[int]:
+    """The lines of import statements inside functions."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {
+        node.lineno
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+
+
+def source_of(module: str) -> list[str]:
+    path = (ROOT if module.startswith("nwchatctl") else ROOT / "lambdas") / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return file.read_text().splitlines()
+
+
+def test_imports_are_at_the_top_of_the_file() -> None:
+    deferred = {
+        f"{module}:{line}"
+        for module, tree in product().items()
+        if not DEFERRED_IMPORTS.fullmatch(module)
+        for line in deferred_imports(tree)
+        if "# noqa: PLC0415" not in source_of(module)[line - 1]
+    }
+    assert deferred == set()
+
+
+def test_few_imports_are_inside_functions() -> None:
+    assert sum(len(deferred_imports(tree)) for tree in product().values()) <= MAX_DEFERRED_IMPORTS
 
 
 def is_test_module(name: str) -> bool:
