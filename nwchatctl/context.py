@@ -192,8 +192,8 @@ class App:
         return Store(self.aws.client("dynamodb"), self.names.connections, self.names.messages)
 
     def messages(self, *, retries: bool = True) -> Messages:
-        """The messages by the thousand. Without `retries` of botocore's, for who has patience of their own.
-        Raises as `aws`."""
+        """Reads and writes many messages. Without `retries`, botocore retries nothing, for callers that retry
+        themselves. Raises as `aws`."""
         from nwchatctl.aws.dynamodb.messages import Messages
 
         client = self.aws.client("dynamodb", retries=retries)

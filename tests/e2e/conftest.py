@@ -43,7 +43,7 @@ def separate_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def chat(sandbox: Sandbox) -> Chat:
-    """A deployed chat for the tests that talk in it; whatever one of them breaks, it mends."""
+    """A deployed chat for the tests that send messages; a test that breaks something repairs it."""
     made = Chat(sandbox, "e2e-talk")
     made.deploy()
     return made

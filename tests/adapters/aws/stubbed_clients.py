@@ -40,7 +40,7 @@ def functions(client: Any) -> Functions:
 
 
 class ImmediateEvent(threading.Event):
-    """What patience waits for, for those who have no time: no wait takes any."""
+    """The event that a retry waits for, already set: no wait takes any time."""
 
     def wait(self, timeout: float | None = None) -> bool:
         return False

@@ -378,7 +378,7 @@ def test_tagging_retries_throttling_and_conflicts(clients: StubbedClients) -> No
 
 
 def test_reading_twice_reads_the_same(clients: StubbedClients) -> None:
-    """Patience repeats a whole reading: what the first half of it saw must not look like duplicates."""
+    """A retry repeats a whole reading: what the first half of it saw must not look like duplicates."""
     made, stub, _ = gateway(clients)
     items = [{"IntegrationId": "i1", "Description": "nwchatctl:connect", "IntegrationType": "AWS_PROXY"}]
     for _ in range(2):

@@ -360,8 +360,8 @@ def test_ban_duration_must_be_positive(operator: Operator, length: str) -> None:
 
 def warmed(room: Chat) -> None:
     """Has as many environments of the function started as there can be: a cold start is no flood's doing."""
-    with room.players(ENVIRONMENTS) as crowd, ThreadPoolExecutor(ENVIRONMENTS) as pool:
-        assert set(pool.map(send_message, crowd, [unique() for _ in crowd])) == {"ack"}
+    with room.players(ENVIRONMENTS) as players, ThreadPoolExecutor(ENVIRONMENTS) as pool:
+        assert set(pool.map(send_message, players, [unique() for _ in players])) == {"ack"}
 
 
 def test_of_100_messages_ten_pass_and_others_are_not_delayed(room: Chat) -> None:

@@ -59,8 +59,8 @@ def test_mode_is_switched_on_and_off_under_an_open_socket(chat: Operator) -> Non
             assert early.receive_text(text)["sender_id"] == "7"
 
         # Back to a release without tokens: not by accident.
-        foreseen = chat.run("rollback", opened, "--dry-run", **TOKEN)
-        assert "lets everybody in without a token" in foreseen.err
+        preview = chat.run("rollback", opened, "--dry-run", **TOKEN)
+        assert "lets everybody in without a token" in preview.err
         denied = chat.run("rollback", opened, "--yes", **TOKEN)
         assert denied.error is not None
         assert (denied.code, denied.error.hint) == (7, "give --open")

@@ -260,9 +260,9 @@ def test_rotation_disconnects_no_client_and_second_one_ends_first_key(chat: Oper
         # At once: the command returns when every function knows.
         assert refused(url, chat.run("token", "issue", "9").out.strip()) == 101
         assert [refused(url, each) for each in (old, nameless)] == [101, 101]
-        foreseen = chat.run("token", "rotate", "--dry-run", "--json")
-        assert foreseen.data["dropped"] == [first.kid]
-        assert f"tokens that key {first.kid} has signed stop working" in foreseen.err
+        preview = chat.run("token", "rotate", "--dry-run", "--json")
+        assert preview.data["dropped"] == [first.kid]
+        assert f"tokens that key {first.kid} has signed stop working" in preview.err
         assert [each.kid for each in keys(chat)] == [made["kid"], first.kid]
         ran = chat.run("token", "rotate", "--json")
         assert f"tokens that key {first.kid} has signed stop working" in ran.err

@@ -123,7 +123,7 @@ def test_credentials_that_have_expired(tmp_path: Path, expired: str) -> None:
 
 @contextmanager
 def listener(welcome: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The address of something that takes connections and hands each to `welcome`."""
+    """The address of a server that accepts connections and passes each to `welcome`."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()

@@ -209,7 +209,7 @@ def disconnect(operator: Operator, url: str) -> str:
 
 def add_stale_rows(operator: Operator, count: int, age_ms: int = 60_000) -> list[str]:
     """So many rows whose sockets are gone; their names."""
-    names = [f"crowd-{each:02}" for each in range(count)]
+    names = [f"player-{each:02}" for each in range(count)]
     for each in names:
         operator.root("dynamodb").put_item(
             TableName=operator.resource_name("connections"), Item=connection_row(each, age_ms=age_ms)

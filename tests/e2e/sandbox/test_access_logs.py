@@ -24,7 +24,7 @@ ARN = f"arn:aws:iam::{ACCOUNT}:role/{OTHER}"
 
 @pytest.fixture
 def root(sandbox: Sandbox, tmp_path: Path) -> Iterator[Operator]:
-    """Root's hands, in an account without a logging role."""
+    """Changes by root, in an account without a logging role."""
     made = Operator(sandbox, "e2e-account", tmp_path)
     logging.account_logging_unset(made)
     yield made

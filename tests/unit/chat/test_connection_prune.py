@@ -54,7 +54,7 @@ def run_prune(
     tick: Callable[[ObservedTransport], str],
     seconds_per_tick: float,
 ) -> PruneResult:
-    """Each look at the clock is `hurry` seconds later: so a batch may be one row."""
+    """Each look at the clock is `step_seconds` seconds later: so a batch may be one row."""
     transport, seconds = ObservedTransport(chat, Decisions(()), ()), count(0.0, seconds_per_tick)
     return prune(
         transport,

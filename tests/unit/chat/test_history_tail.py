@@ -238,7 +238,7 @@ class RecordingStatus:
     notices: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
-    def patience(self) -> OutageHandling:
+    def outage_handling(self) -> OutageHandling:
         return OutageHandling(
             is_transient=lambda error: not isinstance(error, Denied),
             on_lost=lambda error: self.notices.append(f"lost: {error}"),
@@ -255,7 +255,7 @@ class RecordingStatus:
 
 def following(history: History, status: RecordingStatus) -> Iterator[Message]:
     tail = history.tail()
-    return follow(tail, lambda: tail.begin(50, EVERYBODY), status.patience())
+    return follow(tail, lambda: tail.begin(50, EVERYBODY), status.outage_handling())
 
 
 def test_one_small_query_a_second() -> None:

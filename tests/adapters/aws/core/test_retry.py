@@ -1,4 +1,4 @@
-"""Which failures pass, that patience ends, and that what AWS would make twice is made once."""
+"""Which failures are transient, that retries end, and that nothing is created twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def client_error(code: str, message: str = "", status: int = 400) -> aws.ClientE
 
 
 class Clock(threading.Event):
-    """The event that patience waits for; waiting for it costs no time, but moves the clock."""
+    """The event that a retry waits for; waiting for it costs no time, but moves the clock."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ NOW = 1_700_000_000_000
 ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
 MESSAGE = Message(ID, "hello", "operator", "", NOW, "announcement")
 ME = BroadcastLease("boot/1/2", "me on laptop", NOW + 20_000)
-YOU = BroadcastLease("boot/3/4", "you on desk", NOW + 30_000)
+YOU = BroadcastLease("boot/3/4", "you on laptop", NOW + 30_000)
 BEGUN = BroadcastRecord(ID, '{"id": 1}', "7", Checkpoint(), ME)
 DEDUP = Dedup("broadcast", "restart", 86_400)
 

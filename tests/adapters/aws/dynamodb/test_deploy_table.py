@@ -14,7 +14,7 @@ from nwchatctl.deploy.lock import LockHolder, LockState
 from nwchatctl.deploy.model.release import Release
 
 ME = LockHolder("mine", "me", "laptop", "boot/1/2", "deploy", 1_000, 2_000, "r1")
-YOU = LockHolder("yours", "you", "desk", "boot/3/4", "destroy", 1_500, 2_500)
+YOU = LockHolder("yours", "you", "laptop", "boot/3/4", "destroy", 1_500, 2_500)
 
 
 @pytest.fixture

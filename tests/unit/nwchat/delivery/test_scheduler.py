@@ -30,7 +30,7 @@ FORBIDDEN = (403, b'{"message":"Forbidden"}')
 
 
 class SchedulerRun:
-    """One courier, and what it said of whom."""
+    """One scheduler, and the outcome of each recipient."""
 
     def __init__(
         self,

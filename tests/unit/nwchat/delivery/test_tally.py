@@ -100,7 +100,10 @@ def test_a_row_that_was_not_deleted_is_not_counted_as_forgotten() -> None:
 def test_skipped_and_first() -> None:
     gateway = FakeGateway()
     counts = spread(
-        [recipients("me", "skipped", "other")], gateway, priority=recipients("me"), skip=frozenset({"skipped"})
+        [recipients("me", "skipped", "other")],
+        gateway,
+        priority=recipients("me"),
+        skip=frozenset({"skipped"}),
     )
     assert gateway.asked == ["me", "other"]
     assert counts.recipients == 2

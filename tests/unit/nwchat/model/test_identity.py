@@ -21,7 +21,7 @@ CLAIMED = {"message": "hi", "uname": "admin", "sender_id": "1"}
 def says(chat: Chat, body: str, who: Identity | None, connection_id: str = "me") -> Any:
     request: dict[str, Any] = {"connectionId": connection_id, "connectedAt": NOW - 60_000}
     if who is not None:
-        # As API Gateway hands it on, with what it adds.
+        # As API Gateway passes it, with what it adds.
         request["authorizer"] = {**who.as_context(), "principalId": who.sender_id, "integrationLatency": 3}
     return message({"requestContext": request, "body": body}, chat.services, chat.poster, math.inf, chat.log)
 
