@@ -69,11 +69,12 @@ def start_bench(awscli: Path | None) -> Iterator[StartupBench]:
     """Prepares the commands and the DynamoDB stub that two of them use. `awscli` is the AWS CLI's folder."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nwchat-bench-")))
-        tool = str(Path(sys.executable).with_name("nwchatctl"))
+        # By its interpreter, as the scripts beside it: where a path has a space, pip's script starts a shell.
+        tool = [sys.executable, str(Path(sys.executable).with_name("nwchatctl"))]
         commands = {
-            VERSION: [tool, "--version"],
+            VERSION: [*tool, "--version"],
             TYPER: [sys.executable, "-c", baselines.TYPER],
-            HELP: [tool, "--help"],
+            HELP: [*tool, "--help"],
             WITH_RICH: [
                 *baselines.script(home, "one.py", baselines.ONE_COMMAND.format(options="")),
                 "--help",
@@ -84,7 +85,7 @@ def start_bench(awscli: Path | None) -> Iterator[StartupBench]:
                 ),
                 "--help",
             ],
-            LIST: [tool, "connections", "list", "--json"],
+            LIST: [*tool, "connections", "list", "--json"],
             SCAN: baselines.script(home, "scan.py", baselines.SCAN),
         }
         if awscli is not None:
