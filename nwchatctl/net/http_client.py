@@ -34,7 +34,7 @@ def get(url: str, seconds: float, *, direct: bool = False, host: str = "", token
         headers["Host"] = host
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the URL is the chat's own
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
     opener = urllib.request.build_opener(_NoRedirects(), *proxies)
     results: list[HttpAnswer | OSError] = []
