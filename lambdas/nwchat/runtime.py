@@ -81,7 +81,7 @@ def services() -> Services:
         invoke_fanout=lambda segments: invoker().invoke_all(segments),
         estimated_size=TableSize(store.item_count, _logger()).at_least,
         # Only functions that authenticate clients call it.
-        token_keys=lambda: keys()(),  # noqa: PLW0108 - made when first asked
+        token_keys=lambda: keys()(),  # noqa: PLW0108 - created on first use
     )
 
 
@@ -127,7 +127,7 @@ def keys() -> KeyCache:
     name = config().key_parameter
     if not name:
         raise KeyError("NWCHAT_AUTH_PARAMETER")
-    ssm = _client("ssm", brief=True)
+    ssm = _client("ssm", fail_fast=True)
     return KeyCache(lambda: _fetch_keys(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
 
 

@@ -37,7 +37,7 @@ def get(
         headers["Host"] = host
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - ours
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the URL is the chat's own
     proxies = (urllib.request.ProxyHandler({}),) if direct else ()
     opener = urllib.request.build_opener(_NoRedirects(), *_https_handlers(url), *proxies)
     results: list[HistoryResponse | OSError] = []
