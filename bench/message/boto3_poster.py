@@ -62,12 +62,12 @@ class Boto3Poster:
         source: Source[Recipient],
         data: bytes,
         *,
-        first: Sequence[Recipient] = (),
+        priority: Sequence[Recipient] = (),
         skip: frozenset[str] = frozenset(),
         deadline: float = math.inf,
     ) -> Counts:
         """Posts while the next page is read. The number of workers bounds the pending posts."""
-        recipients, tally = RecipientSource(source, priority=first, skip=skip), Tally()
+        recipients, tally = RecipientSource(source, priority=priority, skip=skip), Tally()
         pending: dict[Future[Outcome], Recipient] = {}
 
         def collect_outcomes(max_pending: int) -> None:

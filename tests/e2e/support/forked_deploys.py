@@ -215,7 +215,7 @@ def newer() -> None:
         digest = hashlib.sha256(content.getvalue()).digest()
         return Package(content.getvalue(), base64.b64encode(digest).decode())
 
-    vars(adapters)["package"] = packaged
+    vars(adapters)["build_package"] = packaged
     chat._TIMEOUT_MS = 28_000
     chat.ROUTES = {**chat.ROUTES, "newer": "message"}
 
