@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -68,13 +67,10 @@ def probe(program: Path) -> Interpreter | None:
     return interpreter if supported else None
 
 
-def passes(interpreter: Interpreter, install: str = "") -> bool:
-    """Whether the tests pass on that interpreter. Prints one line, and all output of the tests if they fail.
-
-    `install` is the command that installs packages instead of pip, if any.
-    """
+def passes(interpreter: Interpreter) -> bool:
+    """Whether the tests pass there. Prints one line, and all output of the tests if they fail."""
     began = time.monotonic()
-    done = set_up(interpreter, install)
+    done = set_up(interpreter)
     ready = time.monotonic()
     if not done.returncode:
         python = f"{interpreter.environment}/bin/python"
@@ -87,26 +83,9 @@ def passes(interpreter: Interpreter, install: str = "") -> bool:
     return not done.returncode
 
 
-def set_up(interpreter: Interpreter, install: str) -> Done:
+def set_up(interpreter: Interpreter) -> Done:
     """Makes the virtual environment, unless it is up to date."""
-    command = ("make", "setup", f"VENV={interpreter.environment}", f"PYTHON={interpreter.executable}")
-    if install:
-        done = run(*command, f"INSTALL={install} --python {interpreter.environment}/bin/python")
-        if not done.returncode:
-            return done
-    # pip may be configured for an index that uv does not know of.
-    return run(*command)
-
-
-def uv() -> str:
-    """The command that installs packages by uv, which takes a tenth of pip's time; "" if there is no uv."""
-    if shutil.which("uv"):
-        return "uv pip install --quiet"
-    program = Path(sys.executable).with_name("uv")
-    if not program.exists():
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
-    # A relative path, because that of the repository may contain a space.
-    return f"{os.path.relpath(program)} pip install --quiet" if program.exists() else ""
+    return run("make", "setup", f"VENV={interpreter.environment}", f"PYTHON={interpreter.executable}")
 
 
 def run(*command: str) -> Done:
@@ -125,8 +104,7 @@ def main() -> int:
     if not others:
         say(f"no Python from 3.11 on besides {used} is on this machine")
         return 0
-    install = uv()
-    passed = [passes(each, install) for each in others]
+    passed = [passes(each) for each in others]
     return 0 if all(passed) else 1
 
 
