@@ -152,7 +152,7 @@ class App:
         if not self.sandbox:
             wanted = self.settings.aws
             return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)
-        from nwchatctl.sandbox.endpoint import load_endpoint
+        from nwchatctl.sandbox.state import load_endpoint
 
         target = load_endpoint(self.environ)
         # A region that was asked for counts here as it does on AWS.

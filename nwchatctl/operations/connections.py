@@ -12,7 +12,6 @@ from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Connection, Recipient, Row, connection_of
 from nwchatctl.aws.core.server_clock import ServerClock
-from nwchatctl.aws.dynamodb.connections import read_row
 from nwchatctl.aws.dynamodb.keys import can_be_key
 from nwchatctl.chat import connection_status
 from nwchatctl.chat.connection_rows import ALL_PARTS, ConnectionQuery, RowAge, row_age
@@ -77,7 +76,7 @@ def find_rows(app: App, ids: Sequence[str]) -> list[Recipient]:
 
 def find_row(app: App, connection_id: str) -> Row | None:
     """The row of that id as it is now; None where there is none."""
-    return read_row(app.aws.client("dynamodb"), app.names.connections, connection_id)
+    return app.store.connection_row(connection_id)
 
 
 def grace_ms(seconds: float | None) -> int:

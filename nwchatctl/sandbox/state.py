@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nwchatctl.errors import ChatError, Exit
@@ -97,6 +97,16 @@ class AccessKey:
     secret_access_key: str
 
 
+@dataclass(frozen=True, slots=True)
+class SandboxEndpoint:
+    """A running sandbox's endpoint and its operator's access key."""
+
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
 def locate(environ: Mapping[str, str]) -> SandboxPaths:
     """NWCHAT_SANDBOX_DIR, else $XDG_STATE_HOME/nwchatctl/sandbox, else ~/.local/state/nwchatctl/sandbox."""
     if own := environ.get("NWCHAT_SANDBOX_DIR"):
@@ -166,3 +176,21 @@ def read_port(paths: SandboxPaths) -> int:
         case {"port": int(port)}:
             return port
     return DEFAULT_PORT
+
+
+def load_endpoint(environ: Mapping[str, str]) -> SandboxEndpoint:
+    """The endpoint of this environment's sandbox, from its files only: the server is not called.
+
+    Raises ChatError `sandbox_not_running`, exit 3.
+    """
+    paths = locate(environ)
+    info = running(paths)
+    key = read_key(paths)
+    if info is None or key is None:
+        raise ChatError(
+            "the sandbox is not running",
+            hint="nwchatctl sandbox up",
+            code="sandbox_not_running",
+            exit_code=Exit.CONFIG,
+        )
+    return SandboxEndpoint(info.endpoint, info.region, key.access_key_id, key.secret_access_key)

@@ -170,6 +170,12 @@ class Store:
                 return
             request["ExclusiveStartKey"] = last
 
+    def connection_row(self, connection_id: str) -> rows.Row | None:
+        """The connection's row, read consistently; None if there is none."""
+        key = {"connection_id": {"S": connection_id}}
+        response = self._client.get_item(TableName=self._connections, Key=key, ConsistentRead=True)
+        return response.get("Item") or None
+
     def scan(self, segment: ScanSegment, now_ms: int, **options: Any) -> Iterator[ScanPage]:
         """The live connections of one scan segment, for a fan-out; see `nwchat.storage.scan`."""
         return scan(self._client, self._connections, segment, now_ms, **options)

@@ -49,7 +49,9 @@ class Deployments:
         wanted: Any = {"ApiId": self._ids.api, "Description": NAME_PREFIX + deployment.name}
         self._ids.deployments[deployment.name], _ = create_once(
             lambda: self._api.no_retry_client.create_deployment(**wanted)["DeploymentId"],
-            lambda: self._api.find_by_name(self._client.get_deployments, "DeploymentId", deployment.name),
+            lambda: self._api.find(self._client.get_deployments, {"Description": wanted["Description"]}).get(
+                "DeploymentId"
+            ),
         )
 
     def set_name(self, aws_id: str, name: str) -> None:

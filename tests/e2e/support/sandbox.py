@@ -14,8 +14,7 @@ import boto3
 from botocore.config import Config
 
 from nwchatctl.aws.operator_user import ROOT
-from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
-from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxPaths
+from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxEndpoint, SandboxPaths, load_endpoint
 
 _CODE = """
 import json, os, sys, time

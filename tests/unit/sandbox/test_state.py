@@ -11,10 +11,9 @@ import pytest
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import file_lock, state
-from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.policies import adopt_policy, operator_policy
-from nwchatctl.sandbox.state import AccessKey, SandboxPaths, ServerInfo
+from nwchatctl.sandbox.state import AccessKey, SandboxEndpoint, SandboxPaths, ServerInfo, load_endpoint
 
 HOLD = """
 import sys, time
@@ -112,7 +111,7 @@ def test_the_target_needs_a_live_server_and_a_key(place: SandboxPaths) -> None:
 
 def test_the_target_costs_no_boto3() -> None:
     code = (
-        "import sys; import nwchatctl.sandbox.endpoint; "
+        "import sys; import nwchatctl.sandbox.state; "
         "sys.exit(bool({'boto3', 'botocore', 'ministack', 'asyncio'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
