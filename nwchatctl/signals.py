@@ -79,7 +79,7 @@ def graceful_stop() -> Iterator[Stop]:
 
 
 def start_timer(seconds: float) -> None:
-    """Raises TimedOut in the main thread in so many seconds, and again every AGAIN_SECONDS after that."""
+    """Raises TimedOut in the main thread in so many seconds, and again every REPEAT_SECONDS after that."""
     signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
 
 

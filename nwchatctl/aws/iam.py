@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import with_retries
@@ -40,7 +39,7 @@ class Roles:
         others, policy = inline()
         return Role(
             name=name,
-            trust=_document(role.get("AssumeRolePolicyDocument", {})),
+            trust=canonical(role.get("AssumeRolePolicyDocument", {})),
             policy=policy,
             other_policies=tuple(sorted(others + attached())),
             tags=from_list(role.get("Tags", [])),
@@ -141,9 +140,5 @@ class Roles:
         return [each["PolicyArn"] for page in pages for each in page["AttachedPolicies"]]
 
     def _policy(self, name: str) -> str:
-        return _document(self._client.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"])
-
-
-def _document(document: Any) -> str:
-    """A policy as boto3 returns it (decoded; some emulators return a string), in canonical spelling."""
-    return canonical(json.loads(document) if isinstance(document, str) else document)
+        # boto3 decodes the JSON of policies.
+        return canonical(self._client.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"])

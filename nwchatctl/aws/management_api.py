@@ -22,7 +22,8 @@ def transport(aws: Aws) -> Transport:
     it."""
     # As botocore: AWS_CA_BUNDLE, the profile's ca_bundle, or the certificates that it comes with.
     bundle = str(aws.session._session.get_config_variable("ca_bundle") or get_cert_path(True))
-    proxy = _no_proxy if aws.access.endpoint else _proxy
+    # The sandbox runs on this machine, so a proxy cannot reach it.
+    proxy = (lambda _: "") if aws.access.endpoint else _proxy
     try:
         from nwchatctl.net.curl_transport import CurlTransport  # noqa: PLC0415 - pycurl may be missing
     except ImportError:
@@ -44,8 +45,3 @@ def _proxy(url: str) -> str:
     them."""
     scheme, _, host = url.partition("://")
     return "" if proxy_bypass(host) else getproxies().get(scheme, "")
-
-
-def _no_proxy(url: str) -> str:
-    # The sandbox runs on this machine, so a proxy cannot reach it.
-    return ""

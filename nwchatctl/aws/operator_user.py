@@ -53,8 +53,8 @@ def _policy(iam: IAMClient, name: str, text: str) -> str:
 
 def _update(iam: IAMClient, arn: str, version: str, document: str) -> None:
     current = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    # boto3 decodes the document; the emulator may return a string.
-    if (json.loads(current) if isinstance(current, str) else current) == json.loads(document):
+    # boto3 decodes the document.
+    if current == json.loads(document):
         return
     # A policy has at most five versions, so the old ones are deleted first.
     for old in iam.list_policy_versions(PolicyArn=arn)["Versions"]:

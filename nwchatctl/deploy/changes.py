@@ -91,7 +91,7 @@ def flatten(resource: Resource) -> dict[str, str]:
     """Every attribute of a resource as text, in order, the name left out.
 
     >>> from nwchatctl.deploy.model.storage import LogGroup
-    >>> flat(LogGroup("/aws/lambda/x", 30, (("team", "chat"),)))
+    >>> flatten(LogGroup("/aws/lambda/x", 30, (("team", "chat"),)))
     {'retention_days': '30', 'tags.team': 'chat'}
     """
     return {

@@ -30,9 +30,9 @@ def choose(candidates: Sequence[ApiCandidate]) -> str | None:
     It is the one that is not empty, else the first: `candidates` are sorted oldest first. A duplicate is
     empty and has the tool's name; any other API was created for a purpose.
 
-    >>> chosen([Candidate("old", True, True), Candidate("used", False, False)])
+    >>> choose([ApiCandidate("old", True, True), ApiCandidate("used", False, False)])
     'used'
-    >>> chosen([Candidate("a", False, True), Candidate("b", True, True)]) is None
+    >>> choose([ApiCandidate("a", False, True), ApiCandidate("b", True, True)]) is None
     True
     """
     used = [each for each in candidates if not each.is_empty]

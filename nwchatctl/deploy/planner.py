@@ -209,7 +209,7 @@ def needs(resource: Resource) -> frozenset[Need]:
             return frozenset({(Function.kind, resource.function)})
         case AsyncInvoke():
             # Lambda checks that the function's role may send to the queue.
-            queue = (Queue.kind, _queue_of(resource.on_failure))
+            queue = (Queue.kind, resource.on_failure.rpartition(":")[2])
             return frozenset({(Alias.kind, resource.name), (Role.kind, resource.function), queue})
         case Permission():
             # The permission's source is the API, whose id is known once it is created.
@@ -233,7 +233,8 @@ def needs(resource: Resource) -> frozenset[Need]:
         case Stage():
             # Permissions first: the functions behind the stage must be permitted to run.
             allowed = {(Permission.kind, ANY_SOCKET), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
-            logs = {(LogGroup.kind, _group_of(resource.access_log))} if resource.access_log else set()
+            group = resource.access_log.rpartition(":log-group:")[2]
+            logs = {(LogGroup.kind, group)} if group else set()
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case _:
             return _last_needs(resource)
@@ -264,13 +265,3 @@ def _last_needs(resource: Release | Certificate | Domain | ApiMapping | DnsRecor
 def _alias_of(uri: str) -> str:
     """`nwchat-x-message:live` out of the invocation ARN that names it."""
     return uri.rpartition(":function:")[2].removesuffix("/invocations")
-
-
-def _queue_of(arn: str) -> str:
-    """The queue's name in an ARN."""
-    return arn.rpartition(":")[2]
-
-
-def _group_of(arn: str) -> str:
-    """The log group's name in an ARN."""
-    return arn.rpartition(":log-group:")[2]

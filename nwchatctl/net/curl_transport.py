@@ -25,8 +25,7 @@ _LENGTH: int = getattr(pycurl, "CONTENT_LENGTH_DOWNLOAD_T", 0) or pycurl.CONTENT
 class CurlTransport:
     """A transport with its own multi handle, for one thread.
 
-    `ca_bundle` is a file, "" for libcurl's default. `proxy` returns the proxy for a URL, or "". `clock`
-    returns monotonic seconds.
+    `ca_bundle` is a file, "" for libcurl's default. `proxy` returns the proxy for a URL, or "".
     """
 
     def __init__(
@@ -34,17 +33,15 @@ class CurlTransport:
         *,
         ca_bundle: str = "",
         proxy: Callable[[str], str] = lambda url: "",
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ca_bundle = ca_bundle
         self._proxy = proxy
-        self._clock = clock
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONCURRENCY)
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         """Run the scheduler's requests; see `nwchat.delivery.asyncio_transport.Transport`."""
-        run = _Run(self._multi, scheduler, self._handle_maker(scheduler.target), self._clock)
+        run = _Run(self._multi, scheduler, self._handle_maker(scheduler.target))
         try:
             run.finish(stop_reason)
         finally:
@@ -92,12 +89,10 @@ class _Run:
         multi: pycurl.CurlMulti,
         scheduler: RequestScheduler[Any],
         make_handle: Callable[[], pycurl.Curl],
-        clock: Callable[[], float],
     ) -> None:
         self._multi = multi
         self._scheduler = scheduler
         self._make_handle = make_handle
-        self._clock = clock
         self._idle: list[pycurl.Curl] = []
         self._in_flight: dict[pycurl.Curl, Call[Any]] = {}
         self._bodies: dict[pycurl.Curl, list[bytes]] = {}
@@ -110,17 +105,17 @@ class _Run:
 
     def finish(self, stop_reason: Callable[[], str] | None) -> None:
         """Send requests and check for a stop until the scheduler is done."""
-        multi, scheduler, clock = self._multi, self._scheduler, self._clock
-        checked_at = clock()
+        multi, scheduler = self._multi, self._scheduler
+        checked_at = time.monotonic()
         while True:
-            now = clock()
+            now = time.monotonic()
             while (call := scheduler.next_call(now)) is not None:
                 self._send(call)
             multi.perform()
             self._collect()
             if scheduler.done:
                 return
-            now = clock()
+            now = time.monotonic()
             if now - checked_at >= _SELECT_SECONDS:
                 checked_at = now
                 if stop_reason is not None and not scheduler.stop_reason and (reason := stop_reason()):
@@ -177,7 +172,7 @@ class _Run:
     def _collect(self) -> None:
         while True:
             queued, succeeded, failed = self._multi.info_read()
-            now = self._clock()
+            now = time.monotonic()
             for handle in succeeded:
                 self._record_response(handle, handle.getinfo(pycurl.RESPONSE_CODE), now)
             for handle, code, text in failed:

@@ -64,7 +64,6 @@ def up(
     paths: SandboxPaths,
     *,
     port: int | None = None,
-    region: str = state.DEFAULT_REGION,
     idle_stop: float = IDLE_STOP_SECONDS,
 ) -> tuple[Status, bool]:
     """Starts the server unless it runs, and waits until it responds; (its status, whether it was started
@@ -78,7 +77,7 @@ def up(
     """
     paths.make()
     with _exclusive(paths):
-        return _up(paths, port=port, region=region, idle_stop=idle_stop)
+        return _up(paths, port=port, region=state.DEFAULT_REGION, idle_stop=idle_stop)
 
 
 def down(paths: SandboxPaths) -> tuple[Status, bool]:

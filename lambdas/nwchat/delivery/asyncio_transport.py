@@ -42,8 +42,7 @@ class Transport(Protocol):
 class AsyncioTransport:
     """A transport with its own event loop, for one thread.
 
-    `verify` is the TLS context for https. `proxy` returns the HTTP proxy for a URL, or "". `clock` returns
-    monotonic seconds.
+    `verify` is the TLS context for https. `proxy` returns the HTTP proxy for a URL, or "".
     """
 
     def __init__(
@@ -51,12 +50,10 @@ class AsyncioTransport:
         *,
         verify: ssl.SSLContext | None = None,
         proxy: Callable[[str], str] = lambda url: "",
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._verify = verify
         self._proxy = proxy
-        self._clock = clock
         self._idle: dict[tuple[str, str], deque[HttpConnection]] = {}
         self._error: BaseException | None = None
         self._loop.set_exception_handler(self._handle_exception)
@@ -142,7 +139,6 @@ class _Run:
         self._changed = asyncio.Event()
         self._next_timeout_check = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self.clock = transport._clock
         target = scheduler.target
         self.head = f"{target.method} ".encode()
         static = "".join(f"\r\n{line}" for line in target.headers)
@@ -158,7 +154,7 @@ class _Run:
                 break
             seconds = _TIMEOUT_CHECK_SECONDS
             if len(self._connecting) < _MAX_CONNECTING:
-                seconds = max(0.001, min(seconds, self._scheduler.wait_seconds(self.clock())))
+                seconds = max(0.001, min(seconds, self._scheduler.wait_seconds(time.monotonic())))
             self._timer = asyncio.get_running_loop().call_later(seconds, self._changed.set)
             await self._changed.wait()
             self._changed.clear()
@@ -182,7 +178,7 @@ class _Run:
 
     def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
         """Record a response, and send the next request on the connection."""
-        scheduler, now, call = self._scheduler, self.clock(), connection.call
+        scheduler, now, call = self._scheduler, time.monotonic(), connection.call
         connection.call = None
         if call is not None:
             scheduler.record_response(call, status, body, now)
@@ -205,7 +201,7 @@ class _Run:
 
     def on_failure(self, connection: HttpConnection, reason: str) -> None:
         """Record that a connection failed during its request."""
-        call, now = connection.call, self.clock()
+        call, now = connection.call, time.monotonic()
         connection.call = None
         self._discard(connection)
         if call is None:
@@ -219,7 +215,7 @@ class _Run:
 
     def _send_pending(self) -> None:
         while len(self._connecting) < _MAX_CONNECTING:
-            call = self._scheduler.next_call(self.clock())
+            call = self._scheduler.next_call(time.monotonic())
             if call is None:
                 return
             while self._idle and self._idle[-1].closed:
@@ -253,15 +249,15 @@ class _Run:
         self._changed.set()
         if reason:
             connection.abort()
-            self._scheduler.record_failure(call, reason, self.clock())
+            self._scheduler.record_failure(call, reason, time.monotonic())
         else:
             self._busy.add(connection)
             # The latency does not include the handshake.
-            call.sent_at = self.clock()
+            call.sent_at = time.monotonic()
             connection.send(call, self)
 
     def _check_timeouts(self) -> None:
-        now = self.clock()
+        now = time.monotonic()
         if now < self._next_timeout_check:
             return
         self._next_timeout_check = now + _TIMEOUT_CHECK_SECONDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from nwchat.delivery.prefetch import Prefetcher
@@ -24,7 +23,7 @@ class DeadlineSource:
         pages: Callable[[], Iterator[ScanPage]],
         rate: float,
         deadline: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._prefetcher: Prefetcher[Recipient] = Prefetcher([lambda: recipients_of(pages())])
         self._batch_size = max(1, min(_MAX_BATCH, int(rate)))

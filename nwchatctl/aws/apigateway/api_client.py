@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.apigateway.common import pages, retag
-from nwchatctl.aws.apigateway.responses import Responses
 from nwchatctl.aws.core.retry import with_retries
 from nwchatctl.deploy.model.string_map import StringMap
 
@@ -47,7 +46,7 @@ class ApiClient:
         make_no_retry_client: Callable[[], ApiGatewayV2Client],
     ) -> None:
         self.client = client
-        self.make_no_retry_client = make_no_retry_client
+        self._make_no_retry_client = make_no_retry_client
         # `arn:aws:apigateway:us-east-2::/apis/`: these ARNs hold no account.
         self._arn_prefix = arn_prefix
         self.ids = Ids()
@@ -55,21 +54,16 @@ class ApiClient:
     @property
     def no_retry_client(self) -> ApiGatewayV2Client:
         """The client that sends each call once."""
-        return self.make_no_retry_client()
-
-    @property
-    def responses(self) -> Responses:
-        """The adapter of the API's own responses."""
-        return Responses(self.client, self.make_no_retry_client, self.ids.api)
+        return self._make_no_retry_client()
 
     def items(self, call: Callable[..., Any]) -> list[Any]:
         """All items of a Get… call on the API."""
         return list(pages(call, ApiId=self.ids.api))
 
-    def find_by_name(self, call: Callable[..., Any], id_key: str, name: str) -> str | None:
-        """The id of the integration or deployment with the tool's name `name`; None if there is none."""
-        found = pages(call, ApiId=self.ids.api)
-        return next((each[id_key] for each in found if name_in(each.get("Description", "")) == name), None)
+    def find(self, call: Callable[..., Any], wanted: Mapping[str, str], **parameters: str) -> Any:
+        """The first item of a Get… call with the attributes `wanted`; {} if there is none."""
+        found = pages(call, ApiId=self.ids.api, **parameters)
+        return next((each for each in found if wanted.items() <= each.items()), {})
 
     def retag(self, resource: str, before: StringMap, after: StringMap) -> None:
         """Updates the tags that differ; `resource` is the part of the ARN after `/apis/`."""

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nwchatctl.aws.apigateway.common import pages
+from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Authorizer
 
-if TYPE_CHECKING:
-    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
-
 
 class Authorizers:
-    """Reads and changes the authorizers of the API `api_id`; `ids` maps the tool's names to AWS's ids.
+    """Reads and changes the authorizers of an API."""
 
-    `make_no_retry_client` returns a client that sends each call once: each CreateAuthorizer makes another
-    one.
-    """
-
-    def __init__(
-        self,
-        client: ApiGatewayV2Client,
-        make_no_retry_client: Callable[[], ApiGatewayV2Client],
-        api_id: str,
-        ids: dict[str, str],
-    ) -> None:
-        self._client = client
-        self._make_no_retry_client = make_no_retry_client
-        self._api_id = api_id
-        self._ids = ids
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._client = api.client
+        self._ids = api.ids
 
     def read(self) -> list[Authorizer]:
         """All authorizers; of two with the same name, the second is named by its id."""
         found = []
-        self._ids.clear()
-        for each in pages(self._client.get_authorizers, ApiId=self._api_id):
+        ids = self._ids.authorizers
+        ids.clear()
+        for each in self._api.items(self._client.get_authorizers):
             aws_id = each["AuthorizerId"]
-            name = each["Name"] if each["Name"] not in self._ids else aws_id
-            self._ids[name] = aws_id
+            name = each["Name"] if each["Name"] not in ids else aws_id
+            ids[name] = aws_id
             found.append(
                 Authorizer(
                     name=name,
@@ -54,19 +40,21 @@ class Authorizers:
     def put(self, authorizer: Authorizer, before: Authorizer | None = None) -> None:
         """Creates the authorizer, or updates it from `before`."""
         wanted: Any = {
-            "ApiId": self._api_id,
+            "ApiId": self._ids.api,
             "Name": authorizer.name,
             "AuthorizerType": authorizer.type,
             "AuthorizerUri": authorizer.uri,
             "IdentitySource": list(authorizer.identity_sources),
         }
-        aws_id, created = self._ids.get(authorizer.name, ""), False
+        aws_id, created = self._ids.authorizers.get(authorizer.name, ""), False
         if not aws_id:
             aws_id, created = create_once(
-                lambda: self._make_no_retry_client().create_authorizer(**wanted)["AuthorizerId"],
-                lambda: self._find_id(authorizer.name),
+                lambda: self._api.no_retry_client.create_authorizer(**wanted)["AuthorizerId"],
+                lambda: self._api.find(self._client.get_authorizers, {"Name": authorizer.name}).get(
+                    "AuthorizerId"
+                ),
             )
-            self._ids[authorizer.name] = aws_id
+            self._ids.authorizers[authorizer.name] = aws_id
         if not created:
             if before is not None and before.credentials != authorizer.credentials:
                 # "" removes a role that was set by hand (as terraform-provider-aws).
@@ -75,12 +63,5 @@ class Authorizers:
 
     def delete(self, authorizer: Authorizer) -> None:
         """Deletes the authorizer; a missing one is no error."""
-        aws_id = self._ids.pop(authorizer.name)
-        try:
-            with_retries(self._client.delete_authorizer, ApiId=self._api_id, AuthorizerId=aws_id)
-        except self._client.exceptions.NotFoundException:
-            return
-
-    def _find_id(self, name: str) -> str | None:
-        found = pages(self._client.get_authorizers, ApiId=self._api_id)
-        return next((each["AuthorizerId"] for each in found if each["Name"] == name), None)
+        aws_id = self._ids.authorizers.pop(authorizer.name)
+        self._api.delete_if_exists(self._client.delete_authorizer, ApiId=self._ids.api, AuthorizerId=aws_id)

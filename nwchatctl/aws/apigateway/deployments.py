@@ -23,13 +23,10 @@ class Deployments:
         stages_by_deployment: dict[str, list[str]] = {}
         for each in stages:
             stages_by_deployment.setdefault(each.get("DeploymentId", ""), []).append(each["StageName"])
-        found = []
+        self._ids.deployments.clear()
         # Served deployments first: of two with the same name (after a lost response), the served one keeps
         # it.
-        for each in items:
-            found.append((each, tuple(sorted(stages_by_deployment.get(each["DeploymentId"], ())))))
-        self._ids.deployments.clear()
-        for each, _ in sorted(found, key=lambda pair: not pair[1]):
+        for each in sorted(items, key=lambda each: each["DeploymentId"] not in stages_by_deployment):
             name = name_in(each.get("Description", ""))
             marked = bool(name) and name not in self._ids.deployments
             self._ids.deployments[name if marked else each["DeploymentId"]] = each["DeploymentId"]
@@ -39,9 +36,9 @@ class Deployments:
                 names[each["DeploymentId"]],
                 marked=names[each["DeploymentId"]] != each["DeploymentId"],
                 created=str(each.get("CreatedDate", "")),
-                held_by=stages_of,
+                held_by=tuple(sorted(stages_by_deployment.get(each["DeploymentId"], ()))),
             )
-            for each, stages_of in found
+            for each in items
         ]
 
     def create(self, deployment: Deployment) -> None:
@@ -49,7 +46,9 @@ class Deployments:
         wanted: Any = {"ApiId": self._ids.api, "Description": NAME_PREFIX + deployment.name}
         self._ids.deployments[deployment.name], _ = create_once(
             lambda: self._api.no_retry_client.create_deployment(**wanted)["DeploymentId"],
-            lambda: self._api.find_by_name(self._client.get_deployments, "DeploymentId", deployment.name),
+            lambda: self._api.find(self._client.get_deployments, {"Description": wanted["Description"]}).get(
+                "DeploymentId"
+            ),
         )
 
     def set_name(self, aws_id: str, name: str) -> None:

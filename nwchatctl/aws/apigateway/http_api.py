@@ -40,10 +40,10 @@ class HttpApi:
         self,
         client: ApiGatewayV2Client,
         arn_prefix: str,
-        make_no_retry_client: Callable[[], ApiGatewayV2Client] | None = None,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client],
     ) -> None:
         self._client = client
-        self._make_no_retry_client = make_no_retry_client or (lambda: client)
+        self._make_no_retry_client = make_no_retry_client
         # `arn:aws:apigateway:us-east-2::/apis/`
         self._arn_prefix = arn_prefix
         self.id = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nwchatctl.aws.apigateway.api_client import NAME_PREFIX, ApiClient, name_in
-from nwchatctl.aws.apigateway.responses import TEMPLATE
+from nwchatctl.aws.apigateway.responses import TEMPLATE, Responses
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Integration
@@ -18,12 +18,13 @@ class Integrations:
         self._api = api
         self._client = api.client
         self._ids = api.ids
+        self._responses = Responses(api)
 
     def read(self, start: StartRead = run_inline) -> list[Integration]:
         """All integrations; one without a name of the tool's is named by its id."""
         items = self._api.items(self._client.get_integrations)
         mocks = [each["IntegrationId"] for each in items if each.get("IntegrationType") == "MOCK"]
-        templates = {each: start(self._api.responses.template, each) for each in mocks}
+        templates = {each: start(self._responses.template, each) for each in mocks}
         found = []
         self._ids.integrations.clear()
         for each in items:
@@ -64,15 +65,15 @@ class Integrations:
         if not aws_id:
             aws_id, created = create_once(
                 lambda: self._api.no_retry_client.create_integration(**wanted)["IntegrationId"],
-                lambda: self._api.find_by_name(
-                    self._client.get_integrations, "IntegrationId", integration.name
-                ),
+                lambda: self._api.find(
+                    self._client.get_integrations, {"Description": wanted["Description"]}
+                ).get("IntegrationId"),
             )
             self._ids.integrations[integration.name] = aws_id
         if not created:
             with_retries(self._client.update_integration, IntegrationId=aws_id, **wanted)
         if integration.response_template:
-            self._api.responses.put_template(aws_id, integration.response_template)
+            self._responses.put_template(aws_id, integration.response_template)
 
     def delete(self, integration: Integration) -> None:
         """Deletes the integration; a missing one is no error."""

@@ -3,14 +3,10 @@ with their templates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nwchatctl.aws.apigateway.common import pages
+from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.core.retry import create_once, with_retries
-
-if TYPE_CHECKING:
-    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 DEFAULT = "$default"
 
@@ -19,48 +15,46 @@ TEMPLATE = "200"
 
 
 class Responses:
-    """Reads and changes the responses of the API `api_id`. `make_no_retry_client` returns a client that sends
-    each call once."""
+    """Reads and changes the responses of an API."""
 
-    def __init__(
-        self, client: ApiGatewayV2Client, make_no_retry_client: Callable[[], ApiGatewayV2Client], api_id: str
-    ) -> None:
-        self._client = client
-        self._make_no_retry_client = make_no_retry_client
-        self._api_id = api_id
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._client = api.client
+        self._ids = api.ids
 
     def route_response_id(self, route: str) -> str | None:
         """The id of a route's response; None if it has none."""
-        found = pages(self._client.get_route_responses, ApiId=self._api_id, RouteId=route)
-        return next((each["RouteResponseId"] for each in found if each["RouteResponseKey"] == DEFAULT), None)
+        wanted = {"RouteResponseKey": DEFAULT}
+        found = self._api.find(self._client.get_route_responses, wanted, RouteId=route)
+        response_id: str | None = found.get("RouteResponseId")
+        return response_id
 
     def create_route_response(self, route: str) -> None:
         """Creates the response of a route that has none."""
-        wanted: Any = {"ApiId": self._api_id, "RouteId": route, "RouteResponseKey": DEFAULT}
+        wanted: Any = {"ApiId": self._ids.api, "RouteId": route, "RouteResponseKey": DEFAULT}
         create_once(
-            lambda: self._make_no_retry_client().create_route_response(**wanted)["RouteResponseId"],
+            lambda: self._api.no_retry_client.create_route_response(**wanted)["RouteResponseId"],
             lambda: self.route_response_id(route),
         )
 
     def template(self, integration: str) -> str:
         """The response template of a MOCK integration, "" if none is set."""
-        found = self._integration_response(integration)
-        return str(found.get("ResponseTemplates", {}).get(TEMPLATE, "")) if found else ""
+        return str(self._integration_response(integration).get("ResponseTemplates", {}).get(TEMPLATE, ""))
 
     def put_template(self, integration: str, template: str) -> None:
         """Sets the response template of a MOCK integration."""
         wanted: dict[str, Any] = {
-            "ApiId": self._api_id,
+            "ApiId": self._ids.api,
             "IntegrationId": integration,
             "IntegrationResponseKey": DEFAULT,
             "ResponseTemplates": {TEMPLATE: template},
             "TemplateSelectionExpression": TEMPLATE,
         }
         found = self._integration_response(integration)
-        if found is None:
+        if not found:
             found, _ = create_once(
-                lambda: self._make_no_retry_client().create_integration_response(**wanted),
-                lambda: self._integration_response(integration),
+                lambda: self._api.no_retry_client.create_integration_response(**wanted),
+                lambda: self._integration_response(integration) or None,
             )
         if found.get("ResponseTemplates", wanted["ResponseTemplates"]) != wanted["ResponseTemplates"]:
             response_id = found["IntegrationResponseId"]
@@ -69,5 +63,5 @@ class Responses:
             )
 
     def _integration_response(self, integration: str) -> Any:
-        found = pages(self._client.get_integration_responses, ApiId=self._api_id, IntegrationId=integration)
-        return next((each for each in found if each.get("IntegrationResponseKey") == DEFAULT), None)
+        wanted = {"IntegrationResponseKey": DEFAULT}
+        return self._api.find(self._client.get_integration_responses, wanted, IntegrationId=integration)

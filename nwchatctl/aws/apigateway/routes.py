@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nwchatctl.aws.apigateway.api_client import ApiClient
-from nwchatctl.aws.apigateway.common import pages
-from nwchatctl.aws.apigateway.responses import DEFAULT
+from nwchatctl.aws.apigateway.responses import DEFAULT, Responses
 from nwchatctl.aws.core.parallel import StartRead
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Route
@@ -19,12 +18,13 @@ class Routes:
         self._api = api
         self._client = api.client
         self._ids = api.ids
+        self._responses = Responses(api)
 
     def fetch(self, start: StartRead) -> list[tuple[Any, bool]]:
         """All routes as AWS returns them, each with whether it has a response."""
         items = self._api.items(self._client.get_routes)
         responses = {
-            each["RouteId"]: start(self._api.responses.route_response_id, each["RouteId"])
+            each["RouteId"]: start(self._responses.route_response_id, each["RouteId"])
             for each in items
             if each.get("RouteResponseSelectionExpression") == DEFAULT
         }
@@ -80,14 +80,14 @@ class Routes:
         if not aws_id:
             aws_id, created = create_once(
                 lambda: self._api.no_retry_client.create_route(**wanted)["RouteId"],
-                lambda: self._route_id(route.name),
+                lambda: self._api.find(self._client.get_routes, {"RouteKey": route.name}).get("RouteId"),
             )
             self._ids.routes[route.name] = aws_id
         if not created:
             with_retries(self._client.update_route, RouteId=aws_id, **wanted)
-        response = None if created else self._api.responses.route_response_id(aws_id)
+        response = None if created else self._responses.route_response_id(aws_id)
         if route.answers and response is None:
-            self._api.responses.create_route_response(aws_id)
+            self._responses.create_route_response(aws_id)
         elif response is not None and not route.answers:
             # Without a route response the client receives none, whatever the expression selects.
             of_route = {"ApiId": self._ids.api, "RouteId": aws_id}
@@ -99,7 +99,3 @@ class Routes:
         """Deletes the route; a missing one is no error."""
         aws_id = self._ids.routes.pop(route.name)
         self._api.delete_if_exists(self._client.delete_route, ApiId=self._ids.api, RouteId=aws_id)
-
-    def _route_id(self, name: str) -> str | None:
-        found = pages(self._client.get_routes, ApiId=self._ids.api)
-        return next((each["RouteId"] for each in found if each["RouteKey"] == name), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.apigateway.api_client import ApiClient
@@ -32,33 +32,29 @@ class WebSocketApiParts:
     routes: list[Route]
     deployments: list[Deployment]
     stages: list[Stage]
-    authorizers: list[Authorizer] = field(default_factory=list)
+    authorizers: list[Authorizer]
 
 
 class WebSocketApi:
     """Reads and changes one WebSocket API. `ids` is filled by reads and creates.
 
-    `make_no_retry_client` is as in `ApiClient`; without it, `client` must be such a client.
+    `make_no_retry_client` is as in `ApiClient`.
     """
 
     def __init__(
         self,
         client: ApiGatewayV2Client,
         arn_prefix: str,
-        make_no_retry_client: Callable[[], ApiGatewayV2Client] | None = None,
+        make_no_retry_client: Callable[[], ApiGatewayV2Client],
     ) -> None:
-        self._api = ApiClient(client, arn_prefix, make_no_retry_client or (lambda: client))
+        self._api = ApiClient(client, arn_prefix, make_no_retry_client)
         self._client = client
         self.ids = self._api.ids
         self.integrations = Integrations(self._api)
+        self.authorizers = Authorizers(self._api)
         self.routes = Routes(self._api)
         self.deployments = Deployments(self._api)
         self.stages = Stages(self._api)
-
-    @property
-    def authorizers(self) -> Authorizers:
-        """The adapter of the API's authorizers."""
-        return Authorizers(self._client, self._api.make_no_retry_client, self.ids.api, self.ids.authorizers)
 
     def list_all(self, name: str) -> list[FoundApi]:
         """All APIs of the account and Region, oldest first, each as an `Api` with the model name `name`."""

@@ -7,7 +7,6 @@ from nwchat.storage.service_model import RawItems
 SERVICES = (
     "acm",
     "apigateway",
-    "apigatewaymanagementapi",
     "apigatewayv2",
     "dynamodb",
     "iam",

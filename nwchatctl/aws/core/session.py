@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_acm import ACMClient
     from mypy_boto3_apigateway import APIGatewayClient
-    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
@@ -74,7 +73,7 @@ class Aws:
     """Receives a line for each finished call: service, operation, status, ms, retries; no secrets."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
-    _clients: dict[tuple[str, str, bool, bool], Any] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, bool, bool], Any] = field(default_factory=dict, repr=False)
 
     @property
     def session(self) -> boto3.session.Session:
@@ -123,18 +122,13 @@ class Aws:
     def client(self, service: Literal["ssm"]) -> SSMClient: ...
     @overload
     def client(self, service: Literal["sts"]) -> STSClient: ...
-    @overload
-    def client(
-        self, service: Literal["apigatewaymanagementapi"], url: str
-    ) -> ApiGatewayManagementApiClient: ...
-    def client(self, service: str, url: str = "", *, retries: bool = True, slow: bool = False) -> Any:
-        """The client of `service`, at `url` if the service has its own URL.
+    def client(self, service: str, *, retries: bool = True, slow: bool = False) -> Any:
+        """The client of `service`.
 
         Without `retries` each call is sent once: for calls that must not be repeated. A `slow` client waits
         for a response as long as a function may run.
         """
-        # Posting has its own retries (nwchat.delivery.poster), which botocore's would multiply.
-        wanted = (service, url, retries and not url, slow)
+        wanted = (service, retries, slow)
         with self._lock:
             if wanted not in self._clients:
                 self._clients[wanted] = self._make(*wanted)
@@ -151,7 +145,7 @@ class Aws:
 
         threading.Thread(target=make, name="prepare", daemon=True).start()
 
-    def _make(self, service: str, url: str, retries: bool, slow: bool) -> Any:
+    def _make(self, service: str, retries: bool, slow: bool) -> Any:
         from botocore.config import Config
 
         config = Config(
@@ -165,7 +159,7 @@ class Aws:
         )
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
-        client = make(service, endpoint_url=url or self.access.endpoint or None, config=config)
+        client = make(service, endpoint_url=self.access.endpoint or None, config=config)
         client.meta.events.register("needs-retry", _limit_retries)
         if self.trace is not None:
             _trace_calls(client, service, self.trace)

@@ -156,7 +156,7 @@ class DomainFacts:
 def is_within(name: str, zone: str) -> bool:
     """Whether `name` is `zone` or lies in it, label by label.
 
-    >>> within("chat.example.com", "example.com"), within("chat.badexample.com", "example.com")
+    >>> is_within("chat.example.com", "example.com"), is_within("chat.badexample.com", "example.com")
     (True, False)
     """
     return name == zone or name.endswith("." + zone)

@@ -6,7 +6,6 @@ terraform-provider-aws for the texts of AWS's errors.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 
 from ministack.services import apigateway, apigateway_v1, iam
 
-from nwchatctl.sandbox.patches.iam_checks import account_roles
+from nwchatctl.sandbox.patches.iam_checks import account_roles, json_object
 
 _SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/accesslogsettings/?")
 _STAGES = re.compile(r"/v2/apis/[^/]+/stages(/[^/]+)?/?")
@@ -37,7 +36,7 @@ def intercept(method: str, path: str, body: bytes) -> Any:
     if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
         return _delete_settings(*map(unquote, found.groups()))
     changes_stage = method in ("POST", "PATCH") and _STAGES.fullmatch(path)
-    if changes_stage and _has_logging(_json(body)) and not _account_role():
+    if changes_stage and _has_logging(json_object(body)) and not _account_role():
         return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
     changes_account = method == "PATCH" and path.rstrip("/") == "/account"
     if changes_account and not all(map(_can_log, account_roles(body))):
@@ -80,18 +79,5 @@ def _can_log(arn: str) -> bool:
     if role is None or role["Arn"] != arn or _SERVICE not in str(role["AssumeRolePolicyDocument"]):
         return False
     inline = map(str, role.get("InlinePolicies", {}).values())
-    attached = (_policy_text(each) for each in role["AttachedPolicies"])
+    attached = (str(iam._lookup_policy(each)) for each in role["AttachedPolicies"])
     return any(_WRITE_ACTION in each for each in (*inline, *attached))
-
-
-def _policy_text(policy: str) -> str:
-    """A managed policy's document as text."""
-    return str(iam._lookup_policy(policy))
-
-
-def _json(body: bytes) -> Mapping[str, Any]:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}

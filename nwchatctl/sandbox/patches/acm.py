@@ -12,6 +12,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import acm, apigateway_v1, route53
 
+from nwchatctl.sandbox.patches.iam_checks import json_object
+
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
 OWN_TAG = ("nwchat:managed-by", "nwchatctl")
 _TOKEN = "_idempotency_token"  # noqa: S105 - the name of a field, no secret
@@ -25,7 +27,7 @@ async def handle_request(method: str, path: str, headers: Any, body: bytes, quer
     that applies to nwchatctl's certificates; for other certificates the record is assumed to exist. A
     certificate without a hosted zone here for its record is issued at once: its DNS is elsewhere."""
     action = headers.get("x-amz-target", "").rpartition(".")[2]
-    data = _json(body)
+    data = json_object(body)
     arn = data.get("CertificateArn", "")
     _issue_validated()
     if action == "RequestCertificate" and (known := _find_request(data)):
@@ -121,14 +123,6 @@ def _is_validated(option: Any) -> bool:
 def _records(zones: Any) -> Iterator[Any]:
     for each in zones:
         yield from route53._records.get(each["id"], [])
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def install() -> None:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 _CHANGE = re.compile(r"/2013-04-01/change/([^/]+)/?")
@@ -27,32 +27,38 @@ class Check:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
+class _TaggingCreate(NamedTuple):
+    """A create call that may set tags, and the action that it then needs. `prefix` is that of the resource in
+    the ARN, `name` and `tags` are parameters of the call."""
+
+    service: str
+    action: str
+    prefix: str
+    name: str
+    tags: str
+
+
+_TAGGING_CREATES = {
+    "CreateTable": _TaggingCreate("dynamodb", "dynamodb:TagResource", "table/", "TableName", "Tags"),
+    "CreateQueue": _TaggingCreate("sqs", "sqs:TagQueue", "", "QueueName", "tags"),
+    "PutParameter": _TaggingCreate("ssm", "ssm:AddTagsToResource", "parameter", "Name", "Tags"),
+    "CreateLogGroup": _TaggingCreate("logs", "logs:TagResource", "log-group:", "logGroupName", "tags"),
+}
+
+
 def further_checks(
     method: str, path: str, target: str, body: bytes, *, account: str, region: str
 ) -> tuple[Check, ...]:
     """The additional checks of a call; empty for most. `target` is its X-Amz-Target, "" without one."""
     if _FUNCTION.fullmatch(path) and method in ("POST", "PUT"):
-        return _function(_json(body), account, region)
+        return _function(json_object(body), account, region)
     if path.rstrip("/") == "/account" and method == "PATCH":
         passed = {"iam:PassedToService": "apigateway.amazonaws.com"}
         return tuple(Check("apigateway", "iam:PassRole", each, passed) for each in account_roles(body))
-    match target.rpartition(".")[2]:
-        case "CreateTable":
-            data = _json(body)
-            table = f"arn:aws:dynamodb:{region}:{account}:table/{data.get('TableName')}"
-            return (Check("dynamodb", "dynamodb:TagResource", table),) if data.get("Tags") else ()
-        case "CreateQueue":
-            data = _json(body)
-            queue = f"arn:aws:sqs:{region}:{account}:{data.get('QueueName')}"
-            return (Check("sqs", "sqs:TagQueue", queue),) if data.get("tags") else ()
-        case "PutParameter":
-            data = _json(body)
-            parameter = f"arn:aws:ssm:{region}:{account}:parameter{data.get('Name')}"
-            return (Check("ssm", "ssm:AddTagsToResource", parameter),) if data.get("Tags") else ()
-        case "CreateLogGroup":
-            data = _json(body)
-            group = f"arn:aws:logs:{region}:{account}:log-group:{data.get('logGroupName')}"
-            return (Check("logs", "logs:TagResource", group),) if data.get("tags") else ()
+    if create := _TAGGING_CREATES.get(target.rpartition(".")[2]):
+        data = json_object(body)
+        resource = f"arn:aws:{create.service}:{region}:{account}:{create.prefix}{data.get(create.name)}"
+        return (Check(create.service, create.action, resource),) if data.get(create.tags) else ()
     if path == "/" and not target and body.startswith(b"Action="):
         return _query(parse_qs(body.decode("utf-8", "replace")), account)
     return ()
@@ -66,16 +72,16 @@ def resource_override(
     DescribeLogGroups is authorised on the account's nameless group (terraform-provider-aws issue 8804).
     """
     if path.rstrip("/") == "/2015-03-31/functions" and method == "POST":
-        return f"arn:aws:lambda:{region}:{account}:function:{_json(body).get('FunctionName')}"
+        return f"arn:aws:lambda:{region}:{account}:function:{json_object(body).get('FunctionName')}"
     if found := _CHANGE.fullmatch(path):
         return f"arn:aws:route53:::change/{found[1]}"
     match target.split("."):
         case [api, "ListTagsOfResource" | "TagResource" | "UntagResource"] if api.startswith("DynamoDB"):
-            return str(_json(body).get("ResourceArn"))
+            return str(json_object(body).get("ResourceArn"))
         case ["Logs_20140328", "DescribeLogGroups"]:
             return f"arn:aws:logs:{region}:{account}:log-group::log-stream:"
         case ["AmazonSSM", "GetParametersByPath"]:
-            return f"arn:aws:ssm:{region}:{account}:parameter{_json(body).get('Path')}"
+            return f"arn:aws:ssm:{region}:{account}:parameter{json_object(body).get('Path')}"
     return None
 
 
@@ -85,7 +91,7 @@ def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) 
     and then any condition on all its values is met. `partition_key` returns a table's partition key."""
     if action != "dynamodb:BatchGetItem":
         return {}
-    tables = _json(body).get("RequestItems") or {}
+    tables = json_object(body).get("RequestItems") or {}
     values = {
         str(value)
         for table, request in tables.items()
@@ -97,7 +103,7 @@ def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) 
 
 def account_roles(body: bytes) -> list[str]:
     """The roles that a call of UpdateAccount sets: one, or none."""
-    operations = _json(body).get("patchOperations") or ()
+    operations = json_object(body).get("patchOperations") or ()
     values = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
     return [str(each) for each in values if each]
 
@@ -121,7 +127,8 @@ def _query(form: Mapping[str, list[str]], account: str) -> tuple[Check, ...]:
     return ()
 
 
-def _json(body: bytes) -> Mapping[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a request; {} for any other body."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):

@@ -241,7 +241,7 @@ def test_apis_are_found_on_every_page_and_by_tags_alone(clients: StubbedClients)
         {"Items": [{**mine, "ApiId": "abc", "Tags": {**dict(TAGS), "aws:x": "y"}}]},
         {"NextToken": "2"},
     )
-    ((api_id, api),) = WebSocketApi(client, PREFIX).find("ours", dict(TAGS))
+    ((api_id, api),) = WebSocketApi(client, PREFIX, lambda: client).find("ours", dict(TAGS))
     assert (api_id, api.name, api.display_name) == ("abc", "ours", "x")
     assert api.tags == TAGS
 
@@ -264,14 +264,14 @@ def test_two_apis_of_one_chat_are_an_error(clients: StubbedClients) -> None:
     stub.add_response("get_apis", {"Items": both})
     aws = Aws(Access(region="us-east-2", credentials=StaticCredentials("a", "b")))
     cloud = Cloud(aws, Caller(PLACE, "me"), ResourceNames("x"), "production", lambda: 0)
-    cloud.websocket_api = WebSocketApi(client, PREFIX)
+    cloud.websocket_api = WebSocketApi(client, PREFIX, lambda: client)
     with pytest.raises(ChatError, match="a1, b2") as caught:
         cloud.find_api()
     assert caught.value.code == "api_ambiguous"
 
 
 def gateway(client: Any) -> WebSocketApi:
-    made = WebSocketApi(client, PREFIX)
+    made = WebSocketApi(client, PREFIX, lambda: client)
     made.ids.api = "abc"
     made.ids.integrations["ping"] = "i1"
     made.ids.routes["ping"] = "r1"
@@ -298,7 +298,7 @@ def test_mock_integration_without_response_is_completed(clients: StubbedClients)
         },
     )
     stub.add_response("get_integration_responses", {"Items": []})
-    made = WebSocketApi(client, PREFIX)
+    made = WebSocketApi(client, PREFIX, lambda: client)
     made.ids.api = "abc"
     (live,) = made.integrations.read()
     assert live == dataclasses.replace(ping, response_template="")
@@ -325,7 +325,7 @@ def test_second_integration_of_same_name_is_shown_by_id(clients: StubbedClients)
         for each in ("i1", "i2")
     ]
     stub.add_response("get_integrations", {"Items": twice})
-    made = WebSocketApi(client, PREFIX)
+    made = WebSocketApi(client, PREFIX, lambda: client)
     made.ids.api = "abc"
     assert [each.name for each in made.integrations.read()] == ["connect", "i2"]
 

@@ -108,7 +108,7 @@ def test_api_parts_are_read_in_parallel_then_responses() -> None:
         {"get_authorizers", "get_integrations", "get_routes", "get_deployments", "get_stages"},
         {"get_integration_responses", "get_route_responses"},
     )
-    gateway = WebSocketApi(client, "arn:")
+    gateway = WebSocketApi(client, "arn:", lambda: client)
     gateway.ids.api = "x"
     with ParallelReads() as start:
         assert gateway.read(start) == PARTS
@@ -119,7 +119,7 @@ def test_api_parts_are_read_in_parallel_then_responses() -> None:
 
 def test_sequential_reads_return_the_same() -> None:
     client: Any = Client(API)
-    gateway = WebSocketApi(client, "arn:")
+    gateway = WebSocketApi(client, "arn:", lambda: client)
     gateway.ids.api = "x"
     assert gateway.read(run_inline) == PARTS
 

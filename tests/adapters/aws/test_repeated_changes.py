@@ -397,7 +397,7 @@ def cloud(client: Any) -> Cloud:
         "production",
         lambda: 0,
     )
-    made.websocket_api = WebSocketApi(client, PREFIX)
+    made.websocket_api = WebSocketApi(client, PREFIX, lambda: client)
     return made
 
 

@@ -10,6 +10,7 @@ import pytest
 from botocore.stub import ANY
 
 from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
+from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.apigateway.authorizers import Authorizers
 from nwchatctl.aws.ssm import KeyParameters
 from nwchatctl.deploy.model.storage import TokenKeys
@@ -157,13 +158,19 @@ def read(name: str, identity: str) -> dict[str, Any]:
     }
 
 
+def api_of(client: Any, authorizers: dict[str, str] | None = None) -> ApiClient:
+    api = ApiClient(client, "", lambda: client)
+    api.ids.api, api.ids.authorizers = "x", authorizers or {}
+    return api
+
+
 def test_authorizers_are_read_including_two_of_one_name(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     stub.add_response("get_authorizers", {"Items": [read("authorize", "a1"), read("authorize", "a2")]})
-    ids: dict[str, str] = {}
-    found = Authorizers(client, lambda: client, "x", ids).read()
+    api = api_of(client)
+    found = Authorizers(api).read()
     assert found == [ASKS, dataclasses.replace(ASKS, name="a2")]
-    assert ids == {"authorize": "a1", "a2": "a2"}
+    assert api.ids.authorizers == {"authorize": "a1", "a2": "a2"}
 
 
 def test_authorizer_whose_response_was_lost_is_not_created_twice(clients: StubbedClients) -> None:
@@ -171,9 +178,9 @@ def test_authorizer_whose_response_was_lost_is_not_created_twice(clients: Stubbe
     stub.add_client_error("create_authorizer", "ServiceUnavailable", http_status_code=503)
     stub.add_response("get_authorizers", {"Items": [read("authorize", "a1")]})
     stub.add_response("update_authorizer", {}, {**AUTHORIZER, "AuthorizerId": "a1"})
-    ids: dict[str, str] = {}
-    Authorizers(client, lambda: client, "x", ids).put(ASKS)
-    assert ids == {"authorize": "a1"}
+    api = api_of(client)
+    Authorizers(api).put(ASKS)
+    assert api.ids.authorizers == {"authorize": "a1"}
 
 
 def test_manually_set_role_is_removed(clients: StubbedClients) -> None:
@@ -181,10 +188,10 @@ def test_manually_set_role_is_removed(clients: StubbedClients) -> None:
     changed = {**AUTHORIZER, "AuthorizerId": "a1", "AuthorizerCredentialsArn": ""}
     stub.add_response("update_authorizer", {}, changed)
     lent = dataclasses.replace(ASKS, credentials="arn:role")
-    Authorizers(client, lambda: client, "x", {"authorize": "a1"}).put(ASKS, lent)
+    Authorizers(api_of(client, {"authorize": "a1"})).put(ASKS, lent)
 
 
 def test_deleting_absent_authorizer_succeeds(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
     stub.add_client_error("delete_authorizer", "NotFoundException")
-    Authorizers(client, lambda: client, "x", {"authorize": "a1"}).delete(ASKS)
+    Authorizers(api_of(client, {"authorize": "a1"})).delete(ASKS)

@@ -218,7 +218,7 @@ WANTED: dict[str, Any] = {
 @pytest.fixture
 def stage() -> Iterator[tuple[WebSocketApi, Stubber]]:
     client, stub = stubbed("apigatewayv2")
-    gateway = WebSocketApi(client, "arn:aws:apigateway:us-east-2::/apis/")
+    gateway = WebSocketApi(client, "arn:aws:apigateway:us-east-2::/apis/", lambda: client)
     gateway.ids.api = "abc"
     gateway.ids.deployments["d1"] = "dep1"
     yield gateway, stub
