@@ -65,10 +65,6 @@ def _version(ctx: typer.Context, value: bool) -> None:
         raise typer.Exit
 
 
-def _seconds(text: str) -> float:
-    return parse_seconds(text)
-
-
 def _globals(
     ctx: typer.Context,
     sandbox: Annotated[
@@ -85,7 +81,9 @@ def _globals(
     color: Annotated[Color, typer.Option("--color", help="When to colour the output.")] = Color.AUTO,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", parser=_seconds, help="Give up then; 90s, 15m too."),
+        typer.Option(
+            "--timeout", metavar="SECONDS", parser=parse_seconds, help="Give up then; 90s, 15m too."
+        ),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on success; --json is still printed.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -40,3 +42,14 @@ class ChatError(Exception):
 def usage_error(message: str, hint: str) -> ChatError:
     """The error for a mistake in the command line."""
     return ChatError(message, hint=hint, code="usage", exit_code=Exit.USAGE)
+
+
+@contextmanager
+def error_note(done: Callable[[], str]) -> Iterator[None]:
+    """Within, an error gets a note about what is `done` by then, unless that is ""."""
+    try:
+        yield
+    except BaseException as error:
+        if text := done():
+            error.add_note(text)
+        raise

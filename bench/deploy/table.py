@@ -8,6 +8,7 @@ from statistics import median
 
 from bench.deploy.call_chain import ChainLength
 from bench.deploy.delay_proxy import AwsCall
+from bench.posts.table import markdown_row
 
 HEADER = (
     "case",
@@ -44,14 +45,14 @@ class DeployRun:
 
 def table(rows: Iterable[tuple[str, Sequence[DeployRun], ChainLength]]) -> Iterator[str]:
     """One line per case: medians of its runs, and its longest chain of calls."""
-    yield _row(HEADER)
-    yield _row(["---", *["---:"] * (len(HEADER) - 1)])
+    yield markdown_row(HEADER)
+    yield markdown_row(["---", *["---:"] * (len(HEADER) - 1)])
     for case, runs, length in rows:
         latency = median(each.ended - each.began for run in runs for each in run.calls)
         in_aws = median(each.in_aws for each in runs)
         critical = length.seconds(latency)
         pending = f" + {length.pending_seconds:.2f} s" if length.pending_seconds else ""
-        yield _row(
+        yield markdown_row(
             [
                 case,
                 f"{median(each.wall for each in runs):.2f} s",
@@ -64,7 +65,3 @@ def table(rows: Iterable[tuple[str, Sequence[DeployRun], ChainLength]]) -> Itera
                 f"{in_aws / critical:.2f}",
             ]
         )
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

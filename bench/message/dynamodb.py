@@ -96,7 +96,7 @@ def scan_page(table: str, segment: int, segments: int, limit: int, start: str) -
 @cache
 def query_page(table: str, limit: int, start: str) -> bytes:
     """Messages after the id `start`."""
-    first = _message_number(start) + 1 if start else 0
+    first = ulid_time(start) - _FIRST_MS + 1 if start else 0
     end = min(first + min(limit, PAGE_BYTES // MESSAGE_BYTES), _size(table))
     messages = list(map(_message_row, range(first, end)))
     last = {name: messages[-1][name] for name in ("room", "id")} if end < _size(table) else None
@@ -130,10 +130,6 @@ def _message_row(number: int) -> dict[str, Any]:
     text = f"Penguin {number} says that the park is full, and that everybody should bring a hat."
     message = Message(ulid(date_ms, bytes(10)), text, f"penguin-{number % 500}", f"p{number % 500}", date_ms)
     return message_row(message, _EXPIRES_AT)
-
-
-def _message_number(key: str) -> int:
-    return ulid_time(key) - _FIRST_MS
 
 
 async def serve(port: int) -> None:

@@ -109,7 +109,7 @@ def run_contender(
 
 def run_process(command: list[str], certificate: Path, extra: Mapping[str, str] | None = None) -> str:
     """The stdout of a process on the contender's core. Raises SystemExit with its stderr when it fails."""
-    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as home, cores.pin_to(cores.contender_cores()):
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as home, cores.pin_to(cores.CONTENDER_CORES):
         done = subprocess.run(
             command,
             cwd=tools.BENCH.parent,

@@ -12,19 +12,10 @@ from contextlib import contextmanager
 _CAN_PIN = hasattr(os, "sched_setaffinity")
 
 
-def _available_cores() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if _CAN_PIN else [0]
+_CORES = sorted(os.sched_getaffinity(0)) if _CAN_PIN else [0]
 
-
-_CORES = _available_cores()
-
-
-def contender_cores() -> frozenset[int]:
-    return frozenset(_CORES[:1])
-
-
-def stub_cores() -> frozenset[int]:
-    return frozenset(_CORES[1:5] or _CORES)
+CONTENDER_CORES = frozenset(_CORES[:1])
+STUB_CORES = frozenset(_CORES[1:5] or _CORES)
 
 
 @contextmanager

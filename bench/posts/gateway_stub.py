@@ -133,7 +133,7 @@ def _user() -> str:
 def _nginx(nginx: Nginx, ports: Mapping[Case, int], home: Path) -> tuple[str, list[str], dict[str, str]]:
     """The command of nginx. Raises MissingProgram when nginx rejects the configuration."""
     file = home / "nginx.conf"
-    file.write_text(configuration(nginx, ports, home, workers=max(1, len(cores.stub_cores()))))
+    file.write_text(configuration(nginx, ports, home, workers=max(1, len(cores.STUB_CORES))))
     command = [str(nginx.program), "-p", str(home), "-e", "stderr", "-c", str(file)]
     environ = {**os.environ, **nginx.environ}
     check = subprocess.run([*command, "-t"], env=environ, capture_output=True, text=True, check=False)

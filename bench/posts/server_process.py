@@ -27,7 +27,7 @@ def run_server(
 
     Raises MissingProgram when it does not listen in time.
     """
-    with log_file.open("wb") as log, cores.pin_to(cores.stub_cores()):
+    with log_file.open("wb") as log, cores.pin_to(cores.STUB_CORES):
         process = subprocess.Popen(
             ["sh", "-c", _RUN_UNTIL_STDIN_ENDS, "sh", *command],
             env=environ,

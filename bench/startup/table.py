@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.posts.table import markdown_row
+
 HEADER = ("command", "median", "beside", "median", "ratio", "aim", "met")
 
 
@@ -25,12 +27,12 @@ class RatioLimit:
 
 def table(limits: Iterable[RatioLimit], times: Mapping[str, Sequence[float]]) -> Iterator[str]:
     """A line for each aim; `times` has the seconds of every run, by command."""
-    yield _row(HEADER)
-    yield _row(("---", "---:", "---", "---:", "---:", "---:", "---"))
+    yield markdown_row(HEADER)
+    yield markdown_row(("---", "---:", "---", "---:", "---:", "---:", "---"))
     for each in limits:
         own_median, baseline_median = median(times[each.command]), median(times[each.baseline])
         ratio = own_median / baseline_median
-        yield _row(
+        yield markdown_row(
             (
                 f"`{each.command}`",
                 f"{own_median * 1000:.0f} ms",
@@ -41,7 +43,3 @@ def table(limits: Iterable[RatioLimit], times: Mapping[str, Sequence[float]]) ->
                 "yes" if each.is_met(ratio) else "**no**",
             )
         )
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
-from nwchatctl.output.plan_view import as_json, as_lines, summary
+from nwchatctl.output.plan_view import as_json, plan_lines
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def adopt(
         return _report(app, adoption.read_outcome(app, found, 0, None), began, dry_run=True)
     if found.todo:
         changes = found.found.plan.changes
-        app.say(*as_lines(changes, verbose=app.options.verbose), Line(summary(changes), Mark.HEAD))
+        app.say(*plan_lines(changes, verbose=app.options.verbose))
         app.say(*map(Line, adoption.further_steps(app, found)))
         app.confirm(f"Take over API {old.api.id} ({old.api.api.display_name})?", given=yes)
     applied, copied = adoption.take_over(app, found)
@@ -109,8 +109,7 @@ def _report(app: App, outcome: AdoptionOutcome, began: float, *, dry_run: bool) 
 def _plan_lines(app: App, outcome: AdoptionOutcome) -> tuple[Line, ...]:
     """What would be done."""
     changes = outcome.adoption.found.plan.changes
-    shown = as_lines(changes, verbose=app.options.verbose)
-    return (*shown, Line(summary(changes), Mark.HEAD), *map(Line, outcome.steps))
+    return (*plan_lines(changes, verbose=app.options.verbose), *map(Line, outcome.steps))
 
 
 def _outcome_lines(app: App, outcome: AdoptionOutcome) -> tuple[Line, ...]:

@@ -15,7 +15,7 @@ from nwchatctl.output.domain_view import (
     dns_notes,
     unread_domains,
 )
-from nwchatctl.output.plan_view import as_json, as_lines, summary
+from nwchatctl.output.plan_view import as_json, plan_lines, summary
 from nwchatctl.report import Line, Mark, Report, TextTable
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from nwchatctl.context import App
     from nwchatctl.deploy.logging_role import LoggingRoleState
-    from nwchatctl.operations.deploy import DeployOutcome
+    from nwchatctl.deploy.planner import Plan
+    from nwchatctl.operations.planning import Planned
 
 HELP = examples(
     ("build the chat, or update it to nwchat.toml", "nwchatctl deploy"),
@@ -70,13 +71,13 @@ def deploy(
     plan = deploy.partial_plan(found, _known_kinds(only, deploy.KINDS)) if only else found.plan
     role = logging_role.check_role(app, plan, asked=set_account_logging_role, dry_run=dry_run)
     if dry_run:
-        return _report(app, deploy.read_outcome(app, found, plan), began, dry_run=True, role=role)
+        return _report(app, found, plan, began, dry_run=True, role=role)
     deploy.refuse_unfinished_adoption(app, found)
     seen = lock.refuse_locked(app, found.live.rows.lock, force=force_unlock)
     if not (plan or role.sets_role):
         lock.release_lock(app, seen)
-        return _report(app, deploy.read_outcome(app, found, plan), began)
-    app.say(*as_lines(plan.changes, verbose=app.options.verbose), Line(summary(plan.changes), Mark.HEAD))
+        return _report(app, found, plan, began)
+    app.say(*plan_lines(plan.changes, verbose=app.options.verbose))
     app.say(*certificate_wait_lines(deploy.certificates_to_validate(plan)))
     if removed := deploy.removal_count(plan):
         app.confirm(f"{removed} of these changes remove something. Deploy?", given=yes, flag="--yes")
@@ -87,7 +88,7 @@ def deploy(
     with apply.changing(app, found, seen, "deploy") as changes:
         logging_role.set_role(app, role)
         changes.carry_out(plan)
-    return _report(app, deploy.read_outcome(app, found, plan), began, applied=changes.made, role=role)
+    return _report(app, found, plan, began, applied=changes.made, role=role)
 
 
 def _known_kinds(kinds: Collection[str], known: Sequence[str]) -> Collection[str]:
@@ -100,37 +101,38 @@ def _known_kinds(kinds: Collection[str], known: Sequence[str]) -> Collection[str
 
 def _report(
     app: App,
-    outcome: DeployOutcome,
+    found: Planned,
+    plan: Plan,
     began: float,
     *,
     applied: int = 0,
     dry_run: bool = False,
     role: LoggingRoleState | None = None,
 ) -> Report:
-    changes, records = outcome.plan.changes, outcome.found.dns_records
+    """The chat after a deploy, or before it in a dry run, without asking AWS again."""
+    from nwchatctl.operations import deploy, planning
+
+    api_id, records = found.cloud.websocket_api.ids.api, found.dns_records
+    release, endpoints = deploy.release_after(app, found, plan), planning.endpoints(app, api_id)
+    shown: tuple[Line | TextTable, ...] = plan_lines(plan.changes, verbose=app.options.verbose)
+    if not dry_run:
+        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release}"
+        urls = [(name, url) for name, url in endpoints.items() if url]
+        shown = (Line(done if plan else summary(()), Mark.GOOD), TextTable((), urls))
     return Report(
         data={
-            **outcome.chat,
-            "changes": as_json(changes),
+            **planning.chat_identity(app),
+            "changes": as_json(plan.changes),
             "applied": applied,
-            "release": outcome.release if outcome.api_id else None,
-            "endpoints": outcome.endpoints,
+            "release": release if api_id else None,
+            "endpoints": endpoints,
             "dns": dns_json(records),
             # What is set for the whole account, null for most deploys.
             "account_logging_role": app.cloud.logging_role.own_role if role and role.sets_role else None,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(*_body(app, outcome, applied, dry_run), *dns_lines(records)),
+        body=(*shown, *dns_lines(records)),
         notes=() if dry_run else dns_notes(records),
-        warnings=(*outcome.warnings, *unread_domains(outcome.found.live.facts)),
+        warnings=(*planning.origins_without_history(app), *unread_domains(found.live.facts)),
     )
-
-
-def _body(app: App, outcome: DeployOutcome, applied: int, dry_run: bool) -> tuple[Line | TextTable, ...]:
-    changes = outcome.plan.changes
-    if dry_run:
-        return (*as_lines(changes, verbose=app.options.verbose), Line(summary(changes), Mark.HEAD))
-    done = f"{applied} change{'s' if applied != 1 else ''} made, release {outcome.release}"
-    urls = [(name, url) for name, url in outcome.endpoints.items() if url]
-    return (Line(done if outcome.plan else summary(()), Mark.GOOD), TextTable((), urls))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.commands.options import ConfirmOption, DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.output.domain_view import unread_domains
-from nwchatctl.output.plan_view import as_json, as_lines, summary
+from nwchatctl.output.plan_view import as_json, as_lines, plan_lines
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def destroy(
         bool, typer.Option("--delete-data", help="Delete the tables too: connections and all messages.")
     ] = False,
     keep_logs: Annotated[bool, typer.Option("--keep-logs", help="Leave the logs.")] = False,
-    confirm: Annotated[
-        str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
-    ] = "",
+    confirm: ConfirmOption = "",
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -43,7 +41,7 @@ def destroy(
     --delete-data, logs go unless --keep-logs. The name is to be typed, or given with --confirm; --yes will
     do where no data goes.
     """
-    from nwchatctl.operations import destroy, logging_role, planning
+    from nwchatctl.operations import destroy, lock, logging_role, planning
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -59,15 +57,14 @@ def destroy(
 
     if dry_run:
         return report(0)
-    lock = destroy.take_lock(app, found)
+    seen = lock.refuse_locked(app, found.live.rows.lock)
     if not found.plan:
         return report(0)
-    changes = found.plan.changes
-    app.say(*as_lines(changes, verbose=app.options.verbose), Line(summary(changes), Mark.HEAD))
+    app.say(*plan_lines(found.plan.changes, verbose=app.options.verbose))
     if found.loses_data or not yes:
         flag = "--confirm" if found.loses_data else "--yes"
         app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
-    return report(destroy.destroy(app, found, lock))
+    return report(destroy.destroy(app, found, seen))
 
 
 def _report(

@@ -108,6 +108,9 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Only say what would be done.", show_default=False)
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
+ConfirmOption = Annotated[
+    str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
+]
 WhenOption = When | None
 """For a parameter with `typer.Option("--since", parser=parse_when, metavar="TIME")`."""
 SinceOption = Annotated[

@@ -9,8 +9,8 @@ import typer
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.errors import Exit
 from nwchatctl.output.domain_view import unread_domains
-from nwchatctl.output.plan_view import as_json, as_lines, summary
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.output.plan_view import as_json, plan_lines
+from nwchatctl.report import Mark, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -35,10 +35,7 @@ def plan(
     changes = found.plan.changes
     return Report(
         data={**planning.chat_identity(app), "changes": as_json(changes)},
-        body=(
-            *as_lines(changes, verbose=app.options.verbose),
-            Line(summary(changes), Mark.HEAD if changes else Mark.GOOD),
-        ),
+        body=plan_lines(changes, Mark.HEAD if changes else Mark.GOOD, verbose=app.options.verbose),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
         warnings=(
             *logging_role.missing_role_warnings(app),

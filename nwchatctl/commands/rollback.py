@@ -13,7 +13,7 @@ from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.operations.rollback import RollbackOutcome
+    from nwchatctl.operations.releases import Rollback
 
 HELP = examples(
     ("back to what ran before the last deploy", "nwchatctl rollback"),
@@ -40,14 +40,14 @@ def rollback(
     socket is closed. Settings beside the release (throttling, tables, logs, token keys) stay. `plan` then
     shows what `deploy` would bring forward again. Asks first where it would let everybody in without a token.
     """
-    from nwchatctl.operations import rollback
+    from nwchatctl.operations import planning, releases
 
     app: App = ctx.obj
     began = time.monotonic()
     app.cloud.reads_domains = False
     app.cloud.prepare()
     app.print_target()
-    found = rollback.plan_rollback(app, release, dry_run=dry_run)
+    found = releases.plan_rollback(app, release, dry_run=dry_run)
     opening = f"release {found.target.name} lets everybody in without a token, under any name"
     applied = 0
     if dry_run:
@@ -58,29 +58,39 @@ def rollback(
         if found.opens:
             # Its own flag: a script's --yes was given for the harmless.
             app.confirm(f"{opening}. Roll back?", given=opens, flag="--open")
-        applied = rollback.roll_back(app, found)
-    outcome = rollback.read_outcome(app, found, applied)
-    return _report(outcome, began, dry_run=dry_run, verbose=app.options.verbose)
+        applied = releases.roll_back(app, found)
+    app.cloud.read_root_mappings()
+    endpoints = planning.endpoints(app, app.cloud.websocket_api.ids.api)
+    return _report(app, found, planning.chat_identity(app), endpoints, applied, began, dry_run=dry_run)
 
 
-def _report(outcome: RollbackOutcome, began: float, *, dry_run: bool, verbose: bool) -> Report:
-    changes, release = outcome.rollback.plan.changes, outcome.rollback.target.name
-    if outcome.applied:
+def _report(
+    app: App,
+    found: Rollback,
+    chat: dict[str, object],
+    endpoints: dict[str, str | None],
+    applied: int,
+    began: float,
+    *,
+    dry_run: bool,
+) -> Report:
+    changes, release = found.plan.changes, found.target.name
+    if applied:
         shown = [Line(f"release {release} runs again", Mark.GOOD)]
     elif changes:
-        shown = list(as_lines(changes, verbose=verbose))
+        shown = list(as_lines(changes, verbose=app.options.verbose))
     else:
         shown = [Line(f"nothing to do: release {release} runs", Mark.GOOD)]
     return Report(
         data={
-            **outcome.chat,
+            **chat,
             "changes": as_json(changes),
-            "applied": outcome.applied,
+            "applied": applied,
             "release": release,
-            "endpoints": outcome.endpoints,
+            "endpoints": endpoints,
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=tuple(shown),
-        notes=("`nwchatctl deploy` goes forward again",) if outcome.applied else (),
+        notes=("`nwchatctl deploy` goes forward again",) if applied else (),
     )

@@ -17,7 +17,7 @@ from nwchatctl.output.domain_view import (
     problems_json,
     unread_domains,
 )
-from nwchatctl.output.plan_view import as_json, as_lines, summary
+from nwchatctl.output.plan_view import as_json, plan_lines
 from nwchatctl.report import Line, Mark, Report, TextTable
 from nwchatctl.timestamps import iso, local
 
@@ -111,10 +111,7 @@ def _drift(found: Planned, *, verbose: bool) -> tuple[Line, ...]:
     changes = found.plan.changes
     if found.domains.problems and not changes:
         return (Line("nothing else differs", Mark.WARN),)
-    return (
-        *as_lines(changes, verbose=verbose),
-        Line(summary(changes), Mark.WARN if changes else Mark.GOOD),
-    )
+    return plan_lines(changes, Mark.WARN if changes else Mark.GOOD, verbose=verbose)
 
 
 def _message(message: Message | None) -> str:

@@ -110,14 +110,10 @@ def legacy_names(app: App, api_id: str, given: Mapping[str, str], *, asks: bool)
     for thing, default in DEFAULTS.items():
         name = given[thing]
         if not name:
-            name = prompt.ask(app.streams, _QUESTIONS[thing], default, _nothing) if asks else default
+            name = prompt.ask(app.streams, _QUESTIONS[thing], default, lambda answer: "") if asks else default
         refuse_name(name, _FLAGS[thing])
         names[thing] = name
     return LegacyNames(api_id, names.pop("table"), names)
-
-
-def _nothing(answer: str) -> str:
-    return ""
 
 
 def _asked_api(app: App) -> str:

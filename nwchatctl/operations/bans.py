@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nwchatctl.aws.dynamodb.bans import Bans
 from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, change_ban
-from nwchatctl.errors import usage_error
+from nwchatctl.errors import error_note, usage_error
 from nwchatctl.operations.connections import server_clock
 
 if TYPE_CHECKING:
@@ -76,15 +76,11 @@ def ban_all(
         for each, before in zip(targets, found, strict=True)
     ]
     done: list[str] = []
-    try:
+    with error_note(lambda: f"{', '.join(done)} banned" if done and not dry_run else ""):
         for each in made:
             if each.change != "unchanged" and not dry_run:
                 table.put(each.ban)
             done.append(each.ban.who)
-    except BaseException as error:
-        if done and not dry_run:
-            error.add_note(f"{', '.join(done)} banned")
-        raise
     return made
 
 
@@ -104,7 +100,12 @@ def remove_bans(app: App, targets: Sequence[BanTarget], dry_run: bool) -> tuple[
     now_ms = clock.now_ms()
     removed: list[Ban] = []
     missing: list[str] = []
-    try:
+
+    def done() -> str:
+        names = ", ".join(each.who for each in removed)
+        return f"{names} no longer banned" if names and not dry_run else ""
+
+    with error_note(done):
         for each, ban in zip(targets, found, strict=True):
             # The row of one that is over stays for `ban list --all`.
             holds = ban is not None and ban.is_active(now_ms)
@@ -113,8 +114,4 @@ def remove_bans(app: App, targets: Sequence[BanTarget], dry_run: bool) -> tuple[
                 missing.append(each.who)
             else:
                 removed.append(gone)
-    except BaseException as error:
-        if removed and not dry_run:
-            error.add_note(f"{', '.join(each.who for each in removed)} no longer banned")
-        raise
     return removed, missing

@@ -1,4 +1,4 @@
-"""Reads rows of the connections table, and asks API Gateway about connections."""
+"""Reads rows of the connections table, asks API Gateway about them, and deletes rows of closed ones."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from nwchatctl.aws.core.server_clock import ServerClock
 from nwchatctl.aws.dynamodb.connections import read_row
 from nwchatctl.aws.dynamodb.keys import can_be_key
 from nwchatctl.chat import connection_status
+from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import ALL_PARTS, ConnectionQuery, RowAge, row_age
 from nwchatctl.operations.deployed_api import require_api
+from nwchatctl.signals import graceful_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,3 +135,33 @@ def verify(
     """Each connection, and whether API Gateway says that it is open. Raises ChatError `not_deployed`."""
     limiter = RateLimiter(rate or app.sending_rate)
     return connection_status.verify(app.transport, connection_requests(app, "GET"), chosen, limiter)
+
+
+def prune_rows(
+    app: App, grace: float | None, before_ms: int | None, rate: float | None, *, dry_run: bool
+) -> tuple[PruneResult, str]:
+    """What became of the rows, and the reason why it was stopped, "" where it was not."""
+    requests = connection_requests(app, "GET")
+    total = approximate_count(app)
+    with graceful_stop() as stop, app.bar("checked", total) as bar:
+        rows = candidates(app, grace, before_ms=before_ms, expired=True)
+
+        def tick(result: PruneResult) -> str:
+            bar.update(
+                result.checked, f"{result.gone} gone, {result.deleted} deleted, {result.failed} failed"
+            )
+            return stop.reason
+
+        try:
+            result = prune(
+                app.transport,
+                requests,
+                None if dry_run else app.rows,
+                rows,
+                rate_limiter=RateLimiter(rate or app.sending_rate),
+                tick=tick,
+            )
+        finally:
+            rows.close()
+        bar.update(result.checked)
+    return result, stop.reason if result.cut_short else ""

@@ -1,8 +1,7 @@
-"""What `deploy` does beside planning and applying: parts of a plan, refusals, and its outcome."""
+"""What `deploy` does beside planning and applying: parts of a plan, refusals, and the release afterwards."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.adoption import refuse_unfinished
@@ -14,7 +13,6 @@ from nwchatctl.deploy.partial import limit_plan
 from nwchatctl.deploy.planner import ORDER
 from nwchatctl.deploy.releases import running_release
 from nwchatctl.deploy.safety import removals
-from nwchatctl.operations.planning import chat_identity, endpoints, origins_without_history
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,34 +23,6 @@ if TYPE_CHECKING:
 
 KINDS = tuple(ORDER)
 """The kinds of resources, in the order in which they are changed."""
-
-
-@dataclass(frozen=True)
-class DeployOutcome:
-    """The chat after a deploy, or before it in a dry run. `release` is the one that runs after `plan`, None
-    for none."""
-
-    found: Planned
-    plan: Plan
-    api_id: str
-    release: str | None
-    chat: dict[str, object]
-    endpoints: dict[str, str | None]
-    warnings: tuple[str, ...]
-
-
-def read_outcome(app: App, found: Planned, plan: Plan) -> DeployOutcome:
-    """The chat as it is now, without asking AWS again."""
-    api_id = found.cloud.websocket_api.ids.api
-    return DeployOutcome(
-        found,
-        plan,
-        api_id,
-        _release_after(app, found, plan),
-        chat_identity(app),
-        endpoints(app, api_id),
-        origins_without_history(app),
-    )
 
 
 def partial_plan(found: Planned, kinds: Collection[str]) -> Plan:
@@ -91,7 +61,7 @@ def certificates_to_validate(plan: Plan) -> list[str]:
     return names
 
 
-def _release_after(app: App, found: Planned, plan: Plan) -> str | None:
+def release_after(app: App, found: Planned, plan: Plan) -> str | None:
     """The release that runs after `plan`: the wanted one, unless --only left out what moves to it."""
     moving = {where for where in found.plan.after if where[0] in ("alias", "deployment", "stage", "release")}
     if moving <= plan.after.keys():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nwchatctl.deploy.changes import changed_key
 from nwchatctl.deploy.safety import plan_destroy
 from nwchatctl.operations.apply import carry_out
-from nwchatctl.operations.lock import locked, refuse_locked
+from nwchatctl.operations.lock import locked
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -39,11 +39,6 @@ def plan_destruction(app: App, *, delete_data: bool, keep_logs: bool) -> Destruc
     changed = [changed_key(each) for each in plan.changes]
     loses_data = any(kind == "table" and name != own for kind, name in changed)
     return Destruction(live, plan, left + live.foreign, loses_data)
-
-
-def take_lock(app: App, planned: Destruction) -> LockState:
-    """The lock as it is to be taken. Raises ChatError `locked` while another process holds it."""
-    return refuse_locked(app, planned.live.rows.lock)
 
 
 def destroy(app: App, planned: Destruction, lock: LockState) -> int:

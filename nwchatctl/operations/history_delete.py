@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nwchat.model.ids import first_ulid
 from nwchatctl.chat.history_export import fields
+from nwchatctl.errors import error_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,17 +44,18 @@ def delete_by_id(app: App, ids: Sequence[str], dry_run: bool) -> DeletedMessages
     messages = app.messages()
     found: list[Message] = []
     missing: list[str] = []
-    try:
+
+    def done() -> str:
+        deleted = ", ".join(each.id for each in found)
+        return f"{deleted} deleted" if deleted and not dry_run else ""
+
+    with error_note(done):
         for key in dict.fromkeys(ids):
             message = messages.get(key) if dry_run else messages.delete_one(key)
             if message is None:
                 missing.append(key)
             else:
                 found.append(message)
-    except BaseException as error:
-        if found and not dry_run:
-            error.add_note(f"{', '.join(each.id for each in found)} deleted")
-        raise
     return DeletedMessages(found, missing)
 
 
@@ -67,15 +69,14 @@ def find_old_messages(app: App, keep: int | None, before_ms: int | None) -> OldM
 def delete_old_messages(app: App, old: OldMessages) -> int:
     """Deletes them, oldest first; returns how many. The error of a failure notes how many are deleted."""
     deleted, messages = 0, old.messages
-    with app.bar("deleted", old.count) as bar:
-        try:
-            for count in messages.delete(messages.keys(old.limit)):
-                deleted += count
-                bar.update(deleted)
-        except BaseException as error:
-            if deleted:
-                error.add_note(f"{deleted} of {old.count} messages are deleted; the same command goes on")
-            raise
+
+    def done() -> str:
+        return f"{deleted} of {old.count} messages are deleted; the same command goes on" if deleted else ""
+
+    with app.bar("deleted", old.count) as bar, error_note(done):
+        for count in messages.delete(messages.keys(old.limit)):
+            deleted += count
+            bar.update(deleted)
     return deleted
 
 

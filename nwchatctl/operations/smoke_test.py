@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchat.auth.tokens import create_token
 from nwchat.model.identity import Identity
 from nwchat.model.limits import clean_name
 from nwchat.model.subprotocol import SUBPROTOCOL
@@ -14,7 +15,7 @@ from nwchatctl.chat.smoke_test import HistoryClient, Step, smoke
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.deployed_api import require_api
 from nwchatctl.operations.smoke_clients import chat_client, history_client
-from nwchatctl.operations.tokens import sign_token
+from nwchatctl.operations.token_keys import require_keys
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -38,7 +39,9 @@ def run_smoke_test(app: App) -> SmokeResult:
     url, connect, warnings = chat_client(app, require_api(app))
     # As the chat cuts it.
     who = Identity(_NAME, clean_name(_NAME, app.limits.max_uname_chars))
-    token = sign_token(app, who, _TOKEN_SECONDS) if app.settings.auth.mode == "token" else ""
+    token = ""
+    if app.settings.auth.mode == "token":
+        token = create_token(who, require_keys(app)[0], app.now_ms() // 1000, _TOKEN_SECONDS)
     steps = smoke(
         lambda: connect((SUBPROTOCOL, token) if token else ()),
         time.monotonic,

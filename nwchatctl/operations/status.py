@@ -60,6 +60,7 @@ def read_status(app: App) -> ChatStatus:
     if not found.deployed:
         raise not_deployed(app)
     connected, banned, last = _activity(app, found)
+    queue = found.live.state.get((Queue.kind, found.cloud.names.dead_letters))
     return ChatStatus(
         found=found,
         chat=chat_identity(app),
@@ -69,7 +70,7 @@ def read_status(app: App) -> ChatStatus:
         connected=connected,
         banned=banned,
         last_message=last,
-        dead_letters=_dead_letters(found),
+        dead_letters=queue if isinstance(queue, Queue) else None,
         lock_rows=lock_holder_rows(app, found.live.rows.lock),
     )
 
@@ -90,9 +91,3 @@ def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message
         last = next(iter(app.store.page(1, now_ms).messages), None)
         banned = sum(each.is_active(now_ms) for each in bans_table(app).all())
     return connected, banned, last
-
-
-def _dead_letters(found: Planned) -> Queue | None:
-    """The queue of what the fanout function could not do; None where there is none."""
-    queue = found.live.state.get((Queue.kind, found.cloud.names.dead_letters))
-    return queue if isinstance(queue, Queue) else None

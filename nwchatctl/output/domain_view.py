@@ -75,11 +75,7 @@ def problem_lines(problems: Iterable[ChatError]) -> tuple[Line, ...]:
 
 def problems_json(problems: Iterable[ChatError]) -> list[dict[str, str]]:
     """The same for `--json`."""
-    return [_problem(each) for each in problems]
-
-
-def _problem(each: ChatError) -> dict[str, str]:
-    return {"code": each.code, "message": each.message, "hint": each.hint}
+    return [{"code": each.code, "message": each.message, "hint": each.hint} for each in problems]
 
 
 def _certificate(plan: DomainPlan) -> str:

@@ -44,6 +44,13 @@ def as_lines(changes: Sequence[Change], *, verbose: bool = False) -> tuple[Line,
     return tuple(line for each in changes for line in _lines(each, verbose))
 
 
+def plan_lines(
+    changes: Sequence[Change], mark: Mark = Mark.HEAD, *, verbose: bool = False
+) -> tuple[Line, ...]:
+    """As `as_lines`, with the summary as the last line."""
+    return (*as_lines(changes, verbose=verbose), Line(summary(changes), mark))
+
+
 def _lines(change: Change, verbose: bool) -> list[Line]:
     sign, mark = _SIGNS[change.action]
     kind, name, fields = _described(change)

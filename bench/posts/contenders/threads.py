@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.config import Config
 
-from bench.posts.contenders.boto3_post import post_function
 from bench.posts.contenders.common import PostTask, Send, main
+from bench.posts.contenders.loop import post_function
 
 
 def prepare(task: PostTask) -> Send:

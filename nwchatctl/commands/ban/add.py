@@ -35,16 +35,13 @@ HELP = examples(
 )
 
 
-def _seconds(text: str) -> float:
-    return parse_seconds(text)
-
-
 def add(
     ctx: typer.Context,
     user: UsersOption = None,
     address: AddressesOption = None,
     length: Annotated[
-        float | None, typer.Option("--for", metavar="LENGTH", parser=_seconds, help="For so long: 1h, 7d.")
+        float | None,
+        typer.Option("--for", metavar="LENGTH", parser=parse_seconds, help="For so long: 1h, 7d."),
     ] = None,
     until: Annotated[
         WhenOption, typer.Option("--until", metavar="TIME", parser=parse_when, help="Until then.")

@@ -9,7 +9,7 @@ import typer
 
 from nwchatctl.commands.connections.shared import RateOption, exit_code, warnings
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples, parse_length
-from nwchatctl.errors import ChatError, Exit, usage_error
+from nwchatctl.errors import ChatError, Exit, error_note, usage_error
 from nwchatctl.output.ban_view import change_json, change_line
 from nwchatctl.report import Line, Mark, Report
 
@@ -25,10 +25,6 @@ HELP = examples(
     ("and keep them out for a day", "nwchatctl connections kick --user 128274 --ban 1d"),
     ("everybody, from a script", "nwchatctl connections kick --all --confirm ninjawars"),
 )
-
-
-def _length(text: str) -> float:
-    return parse_length(text)
 
 
 def kick(
@@ -48,7 +44,7 @@ def kick(
         typer.Option(
             "--ban",
             metavar="LENGTH",
-            parser=_length,
+            parser=parse_length,
             help="Ban them before, for so long (1h, 7d) or forever.",
         ),
     ] = None,
@@ -78,12 +74,9 @@ def kick(
     if everybody and not dry_run:
         app.confirm_name(app.settings.chat.name, given=confirm)
     made = chosen.ban(end) if end is not None else []
-    try:
+    banned = "" if dry_run else ", ".join(each.ban.who for each in made)
+    with error_note(lambda: f"{banned} banned" if banned else ""):
         result, stopped = chosen.close()
-    except BaseException as error:
-        if made and not dry_run:
-            error.add_note(f"{', '.join(each.ban.who for each in made)} banned")
-        raise
     if given and len(chosen.absent) == len(given):
         raise _unknown(app, f"no connection is called {', '.join(given)}")
     if user and not result.checked and not stopped and not made:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.connections.shared import RateOption
-from nwchatctl.commands.options import JsonOption, WhenOption, examples, parse_when
+from nwchatctl.commands.connections.shared import OlderThanOption, RateOption
+from nwchatctl.commands.options import JsonOption, examples, when_ms
 from nwchatctl.report import Report, StreamedList, TextTable
 from nwchatctl.timestamps import iso, local
 
@@ -45,12 +45,7 @@ class Sort(StrEnum):
 def list_connections(
     ctx: typer.Context,
     user: Annotated[str, typer.Option("--user", metavar="ID", help="Only this sender_id or name.")] = "",
-    older_than: Annotated[
-        WhenOption,
-        typer.Option(
-            "--older-than", parser=parse_when, metavar="AGE", help="Only those not heard of for so long."
-        ),
-    ] = None,
+    older_than: OlderThanOption = None,
     sort: Annotated[Sort, typer.Option("--sort", help="What comes first.")] = Sort.SINCE,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
     verify: Annotated[
@@ -69,9 +64,13 @@ def list_connections(
     app: App = ctx.obj
     app.require_config()
     now_ms = app.now_ms()
-    before_ms = None if older_than is None else older_than.epoch_ms(now_ms)
+    before_ms = when_ms(older_than, now_ms)
     chosen = connection_list.list_connections(app, now_ms, user, before_ms, sort, limit)
-    judged: Iterator[Judged] = _verified(app, chosen, rate) if verify else ((each, None) for each in chosen)
+    judged: Iterator[Judged] = ((each, None) for each in chosen)
+    if verify:
+        from nwchatctl.operations.connections import verify as verified
+
+        judged = verified(app, chosen, rate)
     # What goes wrong does so before anything is printed, mostly.
     judged = chain([first], judged) if (first := next(judged, None)) is not None else iter(())
     connections = StreamedList(as_json(each, known, verify=verify) for each, known in judged)
@@ -80,12 +79,6 @@ def list_connections(
         data={"connections": connections, "count": lambda: connections.count},
         body=(TextTable(headings, (_cells(*each, verify) for each in judged), empty="nobody is connected"),),
     )
-
-
-def _verified(app: App, chosen: Iterator[Connection], rate: float | None) -> Iterator[Judged]:
-    from nwchatctl.operations.connections import verify
-
-    return verify(app, chosen, rate)
 
 
 def _cells(connection: Connection, known: bool | None, verify: bool) -> tuple[str, ...]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from nwchatctl.commands.connections.shared import GraceOption, RateOption, exit_code, warnings
-from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when
+from nwchatctl.commands.connections.shared import (
+    GraceOption,
+    OlderThanOption,
+    RateOption,
+    exit_code,
+    warnings,
+)
+from nwchatctl.commands.options import DryRunOption, JsonOption, examples, when_ms
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -24,12 +30,7 @@ HELP = examples(
 
 def prune(
     ctx: typer.Context,
-    older_than: Annotated[
-        WhenOption,
-        typer.Option(
-            "--older-than", parser=parse_when, metavar="AGE", help="Only those not heard of for so long."
-        ),
-    ] = None,
+    older_than: OlderThanOption = None,
     grace: GraceOption = None,
     rate: RateOption = None,
     dry_run: DryRunOption = False,
@@ -41,13 +42,13 @@ def prune(
     still as it was read is deleted. Safe to run at any time and as often as one likes: after Ctrl-C or
     --timeout, the same command goes on. Exit code 5 when API Gateway did not answer about some, which stay.
     """
-    from nwchatctl.operations.prune import prune_rows
+    from nwchatctl.operations.connections import prune_rows
 
     app: App = ctx.obj
     app.require_config()
     app.print_target()
     began = time.monotonic()
-    before_ms = None if older_than is None else older_than.epoch_ms(app.now_ms())
+    before_ms = when_ms(older_than, app.now_ms())
     result, stopped = prune_rows(app, grace, before_ms, rate, dry_run=dry_run)
     return _report(result, stopped, began, dry_run=dry_run)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import parse_seconds
+from nwchatctl.commands.options import WhenOption, parse_seconds, parse_when
 from nwchatctl.errors import Exit
 from nwchatctl.signals import EXIT_CODES
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 def _grace(text: str) -> float:
     return 0.0 if text.strip() in ("0", "0s") else parse_seconds(text)
+
+
+OlderThanOption = Annotated[
+    WhenOption,
+    typer.Option(
+        "--older-than", parser=parse_when, metavar="AGE", help="Only those not heard of for so long."
+    ),
+]
 
 
 RateOption = Annotated[

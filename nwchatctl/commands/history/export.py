@@ -14,7 +14,7 @@ from nwchatctl.report import Item, Line, Mark, Report, Stream
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.operations.history_export import ExportedFile
+    from nwchatctl.operations.history_files import ExportedFile
 
 HELP = examples(
     ("all messages, into a file", "nwchatctl history export chat.jsonl"),
@@ -38,7 +38,7 @@ def export(
     Oldest first, each as `history tail --json` prints it. A file that is there is not written over; --resume
     goes on with it, after Ctrl-C or a day later.
     """
-    from nwchatctl.operations.history_export import export_file, export_lines
+    from nwchatctl.operations.history_files import export_file, export_lines
 
     app: App = ctx.obj
     app.require_config()

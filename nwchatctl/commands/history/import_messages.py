@@ -40,14 +40,14 @@ def import_messages(
     [...]}}. The same file twice, or again after Ctrl-C, stores nothing twice. What is older than
     tables.retention_days is left out. Exit code 5 when some lines were no messages; all others are stored.
     """
-    from nwchatctl.operations import history_import
+    from nwchatctl.operations import history_files
 
     app: App = ctx.obj
     app.require_config()
     began = time.monotonic()
     with _opened(file) as source:
         app.print_target()
-        counts = history_import.import_messages(app, source, dry_run=dry_run)
+        counts = history_files.import_messages(app, source, dry_run=dry_run)
     return _report(counts, began, dry_run)
 
 

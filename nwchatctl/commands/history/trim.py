@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import DryRunOption, JsonOption, WhenOption, examples, parse_when, when_ms
+from nwchatctl.commands.options import (
+    ConfirmOption,
+    DryRunOption,
+    JsonOption,
+    WhenOption,
+    examples,
+    parse_when,
+    when_ms,
+)
 from nwchatctl.errors import usage_error
 from nwchatctl.report import Line, Mark, Report
 
@@ -33,9 +41,7 @@ def trim(
         WhenOption,
         typer.Option("--before", parser=parse_when, metavar="TIME", help="Delete those older than that."),
     ] = None,
-    confirm: Annotated[
-        str, typer.Option("--confirm", metavar="NAME", help="The chat's name, instead of typing it.")
-    ] = "",
+    confirm: ConfirmOption = "",
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> Report:

@@ -47,7 +47,7 @@ def issue(
     It is printed alone, and is all that its holder needs to come in: hand it on as you would a password,
     and in no argument of a command: `ps` shows those to everybody on the machine.
     """
-    from nwchatctl.operations.tokens import issue_token
+    from nwchatctl.operations.token_keys import issue_token
 
     app: App = ctx.obj
     issued = issue_token(app, sub, name, role, math.floor(lifetime))

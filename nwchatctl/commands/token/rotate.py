@@ -35,24 +35,25 @@ def rotate(
     terminal is asked, and a script is warned: it takes nothing away that is not made again. Who is connected
     stays.
     """
-    from nwchatctl.operations import token_keys, token_rotation
+    from nwchatctl.operations import token_keys
 
     app: App = ctx.obj
     began = time.monotonic()
     keys = token_keys.require_keys(app)
     app.print_target()
-    ended, warning = token_rotation.dropped_key_ids(keys), token_rotation.warning(keys, app.now_ms() // 1000)
+    ended = token_keys.dropped_key_ids(keys)
+    warning = token_keys.rotation_warning(keys, app.now_ms() // 1000)
     if dry_run:
         if warning:
             app.warn(warning)
         return _report(keys, None, ended, began)
-    lock = token_rotation.take_lock(app)
+    lock = token_keys.take_lock(app)
     if warning:
         if yes or json or not app.streams.asks:
             app.warn(warning)
         else:
             app.confirm(f"{warning}. Rotate?", given=False)
-    return _report(keys, token_rotation.rotate_keys(app, keys, lock), ended, began)
+    return _report(keys, token_keys.rotate_keys(app, keys, lock), ended, began)
 
 
 def _report(keys: tuple[TokenKey, ...], new: TokenKey | None, ended: list[str], began: float) -> Report:

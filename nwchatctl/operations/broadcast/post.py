@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nwchat.delivery.prefetch import Prefetcher
@@ -33,7 +34,8 @@ def send(
 ) -> Counts:
     """Posts to all connections that `tracker` still has to reach, and reads the next ones meanwhile."""
     parts = tracker.checkpoint().parts
-    readers = [tracker.retries, *(_reader(app, request, part, tracker) for part in parts)]
+    readers: list[Callable[[], Iterator[Sequence[Recipient]]]] = [tracker.retries]
+    readers += [partial(read_recipients, app, request, part, tracker) for part in parts]
     recipients: Prefetcher[Recipient] = Prefetcher(readers, depth=1)
     progress = ""
     with app.bar("sent", approximate_count(app)) as bar:
@@ -63,12 +65,6 @@ def send(
             raise
         finally:
             recipients.close()
-
-
-def _reader(
-    app: App, request: BroadcastRequest, part: ScanSegment, tracker: CheckpointTracker
-) -> Callable[[], Iterator[Sequence[Recipient]]]:
-    return lambda: read_recipients(app, request, part, tracker)
 
 
 def read_recipients(

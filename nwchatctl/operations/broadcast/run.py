@@ -23,7 +23,7 @@ from nwchatctl.chat.broadcast_progress import (
     CheckpointTracker,
     is_lease_free,
 )
-from nwchatctl.errors import ChatError, Exit
+from nwchatctl.errors import ChatError, Exit, error_note
 from nwchatctl.operations.broadcast import invoke_fanout
 from nwchatctl.operations.broadcast.lease import HeldLease, own_lease
 from nwchatctl.operations.broadcast.post import read_recipients, send
@@ -52,14 +52,10 @@ def run(app: App, request: BroadcastRequest) -> BroadcastResult:
     if not request.ephemeral:
         # Before anybody hears it: what a socket misses, history has.
         app.store.append(request.message, _expiry(app, request.message))
-    with graceful_stop() as stop:
-        try:
-            counts = send(app, request, request.message, CheckpointTracker(Checkpoint()), stop)
-        except BaseException as error:
-            if not request.ephemeral:
-                # Sent again it would be a second message.
-                error.add_note(f"it is in the history, as {request.message.id}")
-            raise
+    # Sent again it would be a second message.
+    stored = "" if request.ephemeral else f"it is in the history, as {request.message.id}"
+    with graceful_stop() as stop, error_note(lambda: stored):
+        counts = send(app, request, request.message, CheckpointTracker(Checkpoint()), stop)
     return BroadcastResult(request.message.id, counts, stopped=_stopped(stop, counts))
 
 
@@ -85,7 +81,8 @@ def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
 
 def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:
     rows = _rows(app, request)
-    new = BroadcastRecord(request.message.id, _frame(request.message), request.to_user, lease=own_lease(app))
+    frame = json.dumps(to_json_dict(request.message), ensure_ascii=False)
+    new = BroadcastRecord(request.message.id, frame, request.to_user, lease=own_lease(app))
     expires_at = None if request.ephemeral else _expiry(app, request.message)
     record: BroadcastRecord | None = None
     for _ in range(_TRIES):
@@ -99,7 +96,7 @@ def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:
     if record.checkpoint.finished:
         return BroadcastResult(record.message_id, already_sent=True)
     resumed = record.message_id != new.message_id
-    message = _stored_message(record) if resumed else request.message
+    message = from_json_dict(json.loads(record.frame)) if resumed else request.message
     tracker = CheckpointTracker(record.checkpoint)
     lease = HeldLease(app, rows, record)
     with graceful_stop() as stop, lease:
@@ -150,14 +147,6 @@ def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) ->
         elif now - began > _WAIT_SECONDS:
             raise _still_sending(request)
         time.sleep(_LOOK_SECONDS)
-
-
-def _frame(message: Message) -> str:
-    return json.dumps(to_json_dict(message), ensure_ascii=False)
-
-
-def _stored_message(record: BroadcastRecord) -> Message:
-    return from_json_dict(json.loads(record.frame))
 
 
 def _expiry(app: App, message: Message) -> int:

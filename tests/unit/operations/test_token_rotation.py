@@ -12,7 +12,7 @@ from nwchat.auth.key_cache import FRESH_SECONDS
 from nwchat.auth.token_keys import TokenKey
 from nwchatctl.aws.ssm import StoredKeys
 from nwchatctl.errors import ChatError
-from nwchatctl.operations import token_rotation
+from nwchatctl.operations import token_keys
 from nwchatctl.signals import Terminated, TimedOut
 
 ONE, TWO, BY_HAND = (TokenKey(name, name * 43, 1) for name in "abc")
@@ -44,7 +44,7 @@ def turn(parameter: Parameter, keys: tuple[TokenKey, ...]) -> TokenKey:
         command=lambda *words: " ".join(words),
         cloud=SimpleNamespace(token_keys=parameter, names=SimpleNamespace(token_keys="/p")),
     )
-    return token_rotation.put_new_key(app, keys)
+    return token_keys.put_new_key(app, keys)
 
 
 @pytest.fixture(autouse=True)

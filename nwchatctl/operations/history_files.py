@@ -1,4 +1,4 @@
-"""Exports messages as lines of JSON: to stdout, or to a file that can be resumed."""
+"""Exports messages as lines of JSON: to stdout, or to a file that can be resumed. Imports those of a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nwchatctl.chat.history_export import fields, truncate_partial_line, whole_lines, write
 from nwchatctl.chat.history_filter import span
-from nwchatctl.errors import ChatError, Exit
+from nwchatctl.chat.history_import import read
+from nwchatctl.chat.history_store import ImportCounts, store
+from nwchatctl.errors import ChatError, Exit, error_note
+from nwchatctl.operations.deployed_api import require_api
 from nwchatctl.output.progress import Progress
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
     from nwchat.model.wire import Message
     from nwchatctl.context import App
+
+_AHEAD_MS = 600_000
+"""How far the clock of the machine that made the file of an import may be ahead of ours."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +71,14 @@ def export_file(
 
             try:
                 write(app.messages().oldest_first(chosen), file, written)
-                _flush(file)
+                file.flush()
+                os.fsync(file.fileno())
             except BaseException as error:
                 known = _unwritten(path, error) if isinstance(error, OSError) else error
                 known.add_note(_keep_whole_lines(file, path))
                 raise known from None
         size = file.tell()
     return ExportedFile(count, size - start, last)
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _keep_whole_lines(file: BinaryIO, path: Path) -> str:
@@ -117,3 +119,28 @@ def _unwritten(path: Path, error: OSError) -> ChatError:
         code="file_unwritable",
         exit_code=Exit.USAGE,
     )
+
+
+def import_messages(app: App, source: BinaryIO, *, dry_run: bool) -> ImportCounts:
+    """Stores what is a message in `source`, but in a dry run; what became of its lines. The error of a
+    failure notes how many are stored by then."""
+    counts = ImportCounts()
+    if dry_run:
+        require_api(app)
+    put = (lambda messages: None) if dry_run else app.messages().put
+
+    def done() -> str:
+        if dry_run or not counts.imported:
+            return ""
+        return f"{counts.imported} messages are stored; the same command does the rest"
+
+    with app.bar("read") as bar, error_note(done):
+        store(
+            read(source, app.now_ms() + _AHEAD_MS),
+            put,
+            counts,
+            retention_days=app.settings.tables.retention_days,
+            now_ms=app.now_ms,
+            progress=bar.update,
+        )
+    return counts
