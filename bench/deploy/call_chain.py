@@ -28,8 +28,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from botocore.client import BaseClient
+
 from bench.deploy.delay_proxy import DELAY
 from nwchatctl.aws.core.parallel import ParallelReads
+from nwchatctl.cli import run
 from nwchatctl.deploy import executor
 from nwchatctl.deploy.changes import Change, changed_key
 from nwchatctl.deploy.executor import ExecutionResult
@@ -102,7 +105,6 @@ def is_pending(answer: Any) -> bool:
 
 
 def _count_calls() -> None:
-    from botocore.client import BaseClient
 
     # Every call of every client uses this method.
     call: Any = vars(BaseClient)["_make_api_call"]
@@ -176,7 +178,6 @@ def _with_counted_changes(execute: Callable[..., ExecutionResult]) -> Callable[.
 
 def main() -> int:
     install()
-    from nwchatctl.cli import run
 
     code = run(sys.argv[1:])
     sys.stderr.write(f"{_clock.length.calls} {_clock.length.pending_seconds:.3f}\n")

@@ -8,11 +8,12 @@ import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.report import Line, Mark, Report
+from nwchatctl.sandbox import process
+from nwchatctl.sandbox.process import Status
+from nwchatctl.sandbox.state import SandboxPaths, locate
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
-    from nwchatctl.sandbox.process import Status
-    from nwchatctl.sandbox.state import SandboxPaths
 
 group = typer.Typer(
     help="The embedded AWS on this machine: no account, no cost.",
@@ -67,8 +68,6 @@ def up(
 @group.command(epilog=_DOWN)
 def down(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Stop it. What is in it is kept for the next `sandbox up`."""
-    from nwchatctl.sandbox import process
-
     status, stopped = process.down(_paths(ctx))
     text = "the sandbox is stopped; what it holds is kept" if stopped else "the sandbox was not running"
     return _report(status, did="stopped" if stopped else "not_running", text=text)
@@ -77,8 +76,6 @@ def down(ctx: typer.Context, json: JsonOption = False) -> Report:
 @group.command(epilog=_STATUS)
 def status(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Say whether it runs, where, and where its log is."""
-    from nwchatctl.sandbox import process
-
     now = process.status(_paths(ctx))
     text = f"running on {now.endpoint} (pid {now.pid})" if now.running else "not running"
     return _report(now, text=text, notes=() if now.running else ("next: nwchatctl sandbox up",))
@@ -103,8 +100,6 @@ def reset(
 
 
 def _paths(ctx: typer.Context) -> SandboxPaths:
-    from nwchatctl.sandbox.state import locate
-
     app: App = ctx.obj
     return locate(app.environ)
 
