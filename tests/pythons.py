@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +16,8 @@ MINORS = range(11, 15)
 """Of Python 3."""
 
 PROBE = "import sys, venv, ensurepip; print(sys.implementation.name, sys.version.split()[0], sys.executable)"
-WORKERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+WORKERS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+"""For each interpreter. All run at the same time, because the tests wait for much of theirs."""
 
 Done: TypeAlias = "subprocess.CompletedProcess[str]"
 
@@ -77,9 +79,11 @@ def passes(interpreter: Interpreter) -> bool:
         done = run(python, "-m", "pytest", "-q", *WORKERS, "tests/unit", "tests/adapters")
     times = f"{ready - began:.0f} s for its packages, {time.monotonic() - ready:.0f} s for the tests"
     lines = done.stdout.strip().splitlines() or [""]
-    if done.returncode:
-        say(*lines)
-    say(f"Python {interpreter.version} {'failed' if done.returncode else 'passed'} ({times}): {lines[-1]}")
+    verdict = (
+        f"Python {interpreter.version} {'failed' if done.returncode else 'passed'} ({times}): {lines[-1]}"
+    )
+    # At once, so that the output of another interpreter does not come in between.
+    print("\n".join([*lines, verdict] if done.returncode else [verdict]), flush=True)
     return not done.returncode
 
 
@@ -93,18 +97,14 @@ def run(*command: str) -> Done:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
-def say(*lines: str) -> None:
-    for line in lines:
-        print(line, flush=True)
-
-
 def main() -> int:
     used = ".".join(map(str, sys.version_info[:2]))
     others = [each for each in interpreters(candidates(os.environ)) if each.minor != used]
     if not others:
-        say(f"no Python from 3.11 on besides {used} is on this machine")
+        print(f"no Python from 3.11 on besides {used} is on this machine")
         return 0
-    passed = [passes(each) for each in others]
+    with ThreadPoolExecutor(len(others)) as pool:
+        passed = list(pool.map(passes, others))
     return 0 if all(passed) else 1
 
 

@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import pkgutil
 import re
 import select
 import signal
@@ -26,18 +27,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
-from nwchatctl import cli
+from nwchatctl import cli, commands, operations, output
 from nwchatctl.aws import adapters
 from nwchatctl.aws.awslambda.package import Package, build_package
 from nwchatctl.aws.core import retry
 from nwchatctl.aws.core.session import Access, Aws
 from nwchatctl.context import App
-from nwchatctl.deploy import executor  # noqa: F401 - as above
 from nwchatctl.deploy.desired import chat
-from nwchatctl.output import domain_view  # noqa: F401 - what a command would import late
 from tests.paths import ROOT
 
 SECONDS = 60.0
@@ -293,12 +294,20 @@ def _warm(aws: RecordedAws) -> None:
     assert threading.active_count() == 1
 
 
+def _import_all(*packages: ModuleType) -> None:
+    """Imports what commands import late, so that no forked process has to."""
+    for package in packages:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+
+
 def main() -> None:
     # A file descriptor of its own, as child processes replace their stderr.
     faulthandler.register(signal.SIGUSR1, file=os.fdopen(os.dup(2), "w"), all_threads=True)
     retry.FIRST_POLL = POLL_SECONDS
     recorder = CallRecorder()
     aws = RecordedAws(App(environ=os.environ).aws.access, recorder)
+    _import_all(commands, operations, output)
     _warm(aws)
     gc.collect()
     gc.freeze()
