@@ -23,7 +23,7 @@ from nwchat.delivery.targets import ConnectionRequests
 from nwchatctl.chat import connection_prune, history_export
 from nwchatctl.chat.history_filter import Span
 from nwchatctl.context import App
-from nwchatctl.operations.connections import candidates
+from nwchatctl.operations.connections import query_connections
 
 _WARM_UP = 100
 
@@ -43,7 +43,7 @@ def prune(rows: int, url: str) -> int:
     """Asks about all connections at the command's rate and deletes the rows of closed ones."""
     app = _app(rows)
     requests = ConnectionRequests("GET", url, os.environ["AWS_REGION"], app.credentials)
-    recipients = candidates(app, None, expired=True)
+    recipients = query_connections(app, None, expired=True)
     try:
         result = connection_prune.prune(
             app.transport, requests, app.rows, recipients, rate_limiter=RateLimiter(app.sending_rate)

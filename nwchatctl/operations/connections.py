@@ -41,7 +41,7 @@ def server_clock(app: App) -> ServerClock:
     return ServerClock(app.aws.client("dynamodb"), app.now_ms)
 
 
-def candidates(
+def query_connections(
     app: App,
     grace_seconds: float | None,
     *,
@@ -144,7 +144,7 @@ def prune_rows(
     requests = connection_requests(app, "GET")
     total = approximate_count(app)
     with graceful_stop() as stop, app.bar("checked", total) as bar:
-        rows = candidates(app, grace, before_ms=before_ms, expired=True)
+        rows = query_connections(app, grace, before_ms=before_ms, expired=True)
 
         def tick(result: PruneResult) -> str:
             bar.update(

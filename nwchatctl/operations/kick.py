@@ -15,7 +15,7 @@ from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.errors import usage_error
 from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids
-from nwchatctl.operations.connections import candidates, connection_requests, find_rows, is_valid_id
+from nwchatctl.operations.connections import connection_requests, find_rows, is_valid_id, query_connections
 from nwchatctl.signals import graceful_stop
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class Kick:
         if self._by_id:
             return self._close(ListSource(self._rows))
         if self._banned_user is None:
-            found = candidates(self._app, None, user=self._user)
+            found = query_connections(self._app, None, user=self._user)
         else:
-            found = candidates(self._app, None, wanted=self._is_banned)
+            found = query_connections(self._app, None, wanted=self._is_banned)
         try:
             return self._close(found)
         finally:

@@ -64,8 +64,8 @@ def normalized_name(name: str) -> str:
     text = unicodedata.normalize("NFKC", clean_name(name, _MAX_KEY_CHARS))
     visible = "".join(each for each in _INVISIBLE.sub("", text) if unicodedata.category(each) != "Cf")
     # Folding can break the normal form, so both are applied twice (Unicode, toNFKC_Casefold).
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible.casefold()).casefold())
-    return " ".join(folded.split())[:_MAX_KEY_CHARS].rstrip()
+    case_folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible.casefold()).casefold())
+    return " ".join(case_folded.split())[:_MAX_KEY_CHARS].rstrip()
 
 
 def user_key(name: str) -> str:

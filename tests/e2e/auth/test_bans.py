@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from nwchat.model.bans import Ban, ban_row
 from nwchat.model.limits import Limits
 from nwchat.storage.store import Store
-from nwchatctl.chat import connection_prune
+from nwchatctl.chat.connection_prune import prune
+from nwchatctl.operations import kick
 from tests.e2e.support.chat import SECONDS, Chat, Frame, Player, connection_row, eventually, now_ms, unique
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
@@ -263,14 +264,13 @@ def test_kicked_and_banned_user_is_disconnected_and_cannot_reconnect(
 ) -> None:
     began: list[float] = []
     banned_by_then: list[int] = []
-    sweep = connection_prune.prune
 
     def timed(*given: Any, **named: Any) -> Any:
         banned_by_then.append(len(rows(room)))
         began.append(time.monotonic())
-        return sweep(*given, **named)
+        return prune(*given, **named)
 
-    monkeypatch.setattr(connection_prune, "prune", timed)
+    monkeypatch.setattr(kick, "prune", timed)
     with room.players() as (one, other), ThreadPoolExecutor(1) as pool:
         assert send_message(one, unique(), uname="Bob", sender_id="7") == "ack"
         assert send_message(other, unique(), uname="Eve", sender_id="8") == "ack"

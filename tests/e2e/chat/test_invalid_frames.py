@@ -17,7 +17,7 @@ def pieces(text: str) -> list[str]:
     return [text[start : start + 32_000] for start in range(0, len(text), 32_000)]
 
 
-def in_order(rude: Player, neighbour: Player) -> None:
+def check_chat_works(rude: Player, neighbour: Player) -> None:
     """Both sockets and the function do what they did before."""
     assert gather(neighbour, rude)[0] == []
     assert gather(rude, neighbour)[1] == []
@@ -71,7 +71,7 @@ def test_unusual_frames_are_messages(chat: Chat, frame: str, arrives: str | None
         else:
             assert here == there
             assert [each["message"] for each in there] == [arrives]
-        in_order(rude, neighbour)
+        check_chat_works(rude, neighbour)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_refused_with_a_reason(chat: Chat, frame: str | list[str], code: str) ->
         here, there = gather(rude, neighbour)
         assert [(each["type"], each["code"]) for each in here] == [("error", code)]
         assert there == []
-        in_order(rude, neighbour)
+        check_chat_works(rude, neighbour)
 
 
 @pytest.mark.parametrize(

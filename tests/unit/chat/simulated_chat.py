@@ -225,7 +225,7 @@ class SteppedTransport:
 
 
 class RecordingSource:
-    """A source of pages, that knows whom it gave."""
+    """A source of pages that records the recipients it returned."""
 
     def __init__(self, pages: Iterator[Sequence[Recipient]]) -> None:
         self.given: list[str] = []

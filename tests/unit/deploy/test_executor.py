@@ -118,11 +118,11 @@ def test_an_empty_plan_does_nothing() -> None:
 
 
 def test_interruption_is_signalled_before_waiting_for_running_changes() -> None:
-    hurried = threading.Event()
+    stopped = threading.Event()
     ended: list[str] = []
 
     def apply(change: Change) -> None:
-        assert hurried.wait(10), "the change was waited for without a word"
+        assert stopped.wait(10), "the change was waited for without a word"
         ended.append(changed_key(change)[1])
 
     def started(change: Change) -> None:
@@ -130,7 +130,7 @@ def test_interruption_is_signalled_before_waiting_for_running_changes() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(chain("a", "b", after={}), apply, Observer(started=started, interrupted=hurried.set))
+        execute(chain("a", "b", after={}), apply, Observer(started=started, interrupted=stopped.set))
     assert ended == ["a"]
 
 

@@ -13,7 +13,7 @@ from nwchat.model.rows import Recipient
 from nwchat.storage.store import Store
 from nwchatctl.aws.core.server_clock import ServerClock, clock_offset_ms
 from nwchatctl.chat.connection_rows import RowAge
-from nwchatctl.operations.connections import candidates
+from nwchatctl.operations.connections import query_connections
 
 # 2026-01-31T18:00:00Z
 AT = 1_769_882_400_000
@@ -82,7 +82,7 @@ def test_wrong_local_clock_makes_no_row_old() -> None:
         store=Store(client, "connections", "messages"),
         now_ms=lambda: AT + 3_600_000,
     )
-    found = candidates(app, None)
+    found = query_connections(app, None)
     read: list[Recipient] = []
     while (page := found.next()) is not None:
         read += page

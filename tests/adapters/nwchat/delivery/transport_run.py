@@ -1,4 +1,4 @@
-"""One run of a transport, and what it said of whom."""
+"""One run of a transport, and the outcome of each recipient."""
 
 from __future__ import annotations
 
