@@ -124,7 +124,7 @@ def _server(case: Case, port: int) -> str:
 
 
 def _user() -> str:
-    """The user of the workers. As root, it would be `nobody`, who cannot read a temporary directory."""
+    """The user of the workers. Started by root, nginx would use one that cannot read temporary files."""
     if os.getuid() != 0:
         return ""
     return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};\n"

@@ -52,7 +52,7 @@ def _cells(label: str, figures: Figures) -> list[str]:
 def goal_table(
     wanted: Iterable[Goal], figures_by_key: Mapping[tuple[Case, str], Figures], labels: Mapping[str, str]
 ) -> Iterator[str]:
-    """The table of the goals whose contenders ran; nothing when there are none."""
+    """The table of the goals whose contenders ran; empty if no such contender ran."""
     rows = [
         (goal, figures_by_key[goal.case, goal.name])
         for goal in wanted
