@@ -139,8 +139,10 @@ class _Run:
         self._in_flight.clear()
         self._idle.clear()
 
-    def _send(self, call: Call[Any]) -> None:
+    def _send(self, call: Call[Any], *, new_connection: bool = False) -> None:
         handle = self._idle.pop() if self._idle else self._new_handle()
+        if new_connection:
+            handle.setopt(pycurl.FRESH_CONNECT, 1)
         path, headers = call.signed
         handle.setopt(pycurl.URL, self._origin + path)
         handle.setopt(pycurl.HTTPHEADER, headers + self._static)
@@ -185,15 +187,11 @@ class _Run:
         if handle.getinfo(pycurl.NUM_CONNECTS):
             # The time includes the handshake, so it says nothing about the latency.
             call.sent_at = -math.inf
-        self._multi.remove_handle(handle)
-        self._idle.append(handle)
-        body = self._bodies[handle]
-        if body:
-            text = b"".join(body)
-            body.clear()
-            self._scheduler.record_response(call, status, text, now)
-        elif status in STATUS_ONLY or handle.getinfo(_LENGTH) >= 0:
-            self._scheduler.record_response(call, status, b"", now)
+        body = b"".join(self._bodies[handle])
+        complete = body or status in STATUS_ONLY or handle.getinfo(_LENGTH) >= 0
+        self._release(handle)
+        if complete:
+            self._scheduler.record_response(call, status, body, now)
         else:
             # libcurl accepts a response whose connection ended within the headers.
             self._scheduler.record_failure(call, f"{status} without an end", now)
@@ -205,7 +203,18 @@ class _Run:
             self._record_response(handle, status, now)
             return
         call = self._in_flight.pop(handle)
+        connected = handle.getinfo(pycurl.NUM_CONNECTS)
+        self._release(handle)
+        if code == pycurl.E_SEND_ERROR and not connected:
+            # libcurl tries kept connections until six in a row turned out to be closed, and makes no new one.
+            self._send(call, new_connection=True)
+        else:
+            self._scheduler.record_failure(call, text or f"curl error {code}", now)
+
+    def _release(self, handle: pycurl.Curl) -> None:
+        """Keep the handle for another request."""
         self._multi.remove_handle(handle)
         self._bodies[handle].clear()
+        if handle.getinfo(pycurl.NUM_CONNECTS):
+            handle.setopt(pycurl.FRESH_CONNECT, 0)
         self._idle.append(handle)
-        self._scheduler.record_failure(call, text or f"curl error {code}", now)

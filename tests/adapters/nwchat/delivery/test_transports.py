@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -129,6 +131,29 @@ def test_broken_connection_is_retried(serve: Serve, transport: Transport, answer
     assert set(asked) == set(names)
     # What is decided by its status isn't sent twice for want of a body.
     assert len(asked) <= 2 * len(names)
+
+
+def test_closed_kept_connections_do_not_count_as_failures(serve: Serve, transport: Transport) -> None:
+    """More of them than libcurl tries before it gives up."""
+    count = 12
+    all_asked = threading.Barrier(count)
+    retries = itertools.count(1)
+
+    def script(peer: Peer) -> None:
+        if peer.number < count:
+            peer.request()
+            all_asked.wait(20)
+            # libcurl takes that for a response, and its connection for one that can be kept.
+            peer.send(b"HTTP/1.1 403 Forbidden\r\nX: y")
+            return
+        while peer.request():
+            peer.send(OK)
+
+    stub = serve(script)
+    ids = [f"n{number}" for number in range(count)]
+    # One retry after the other: the first finds all connections closed.
+    sent = send(transport, stub.url, ids, jitter=lambda: 0.2 * next(retries))
+    assert set(sent.outcomes.values()) == {Delivered(retries=1)}
 
 
 @pytest.mark.parametrize("how", ["closed while idle", "closed on the next request", "reset on it"])
