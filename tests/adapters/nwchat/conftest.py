@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from nwchat.storage.store import Store
-from tests.adapters.moto_tables import make_connections, make_messages
+from tests.adapters.moto_tables import make_connections, make_messages, moto_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+def client() -> Iterator[DynamoDBClient]:
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-2")
+        client = moto_client()
         make_connections(client)
         make_messages(client)
         yield client
-        client.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -15,7 +14,7 @@ from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Dedup, Store
 from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
 from nwchatctl.chat.broadcast_progress import BroadcastLease, BroadcastRecord, Checkpoint
-from tests.adapters.moto_tables import make_messages
+from tests.adapters.moto_tables import make_messages, moto_client
 
 NOW = 1_700_000_000_000
 ID = "01HF7YAT00AAAAAAAAAAAAAAAA"
@@ -29,9 +28,7 @@ DEDUP = Dedup("broadcast", "restart", 86_400)
 @pytest.fixture
 def client() -> Iterator[Any]:
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
-        )
+        client = moto_client()
         make_messages(client)
         yield client
 

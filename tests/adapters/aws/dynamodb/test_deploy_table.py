@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
 from nwchatctl.deploy.lock import LockHolder, LockState
 from nwchatctl.deploy.model.release import Release
+from tests.adapters.moto_tables import moto_client
 
 ME = LockHolder("mine", "me", "laptop", "boot/1/2", "deploy", 1_000, 2_000, "r1")
 YOU = LockHolder("yours", "you", "laptop", "boot/3/4", "destroy", 1_500, 2_500)
@@ -20,9 +20,7 @@ YOU = LockHolder("yours", "you", "laptop", "boot/3/4", "destroy", 1_500, 2_500)
 @pytest.fixture
 def deploys() -> Iterator[DeployTable]:
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
-        )
+        client = moto_client()
         client.create_table(
             TableName="deploys",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -34,9 +32,7 @@ def deploys() -> Iterator[DeployTable]:
 
 def test_missing_table_reads_as_empty() -> None:
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-2", aws_access_key_id="a", aws_secret_access_key="b"
-        )
+        client = moto_client()
         rows = DeployTable(client, "deploys").read()
     assert (rows.exists, rows.lock, rows.records) == (False, LockState(), ())
 

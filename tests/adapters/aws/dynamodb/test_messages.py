@@ -19,7 +19,7 @@ from nwchatctl.aws.dynamodb.messages import MAX_FRUITLESS_ATTEMPTS, Messages
 from nwchatctl.chat.history_filter import MessageFilter, Span
 from nwchatctl.chat.history_tail import MessagePage
 from nwchatctl.errors import ChatError
-from tests.adapters.moto_tables import make_messages
+from tests.adapters.moto_tables import make_messages, moto_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,15 +34,11 @@ def message(number: int, text: str = "") -> Message:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+def client() -> Iterator[DynamoDBClient]:
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-2")
+        client = moto_client()
         make_messages(client)
         yield client
-        client.close()
 
 
 @pytest.fixture

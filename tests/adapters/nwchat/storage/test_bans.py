@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -14,7 +13,7 @@ from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 from nwchat.storage.batch_get import ATTEMPTS, UnprocessedRows
 from nwchat.storage.store import Store
-from tests.adapters.moto_tables import make_messages
+from tests.adapters.moto_tables import make_messages, moto_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +24,7 @@ BOB, PLACE = Ban("user#bob", "Bob", 5, 1, "me", "spam"), Ban("address#1.2.3.4", 
 @pytest.fixture
 def client() -> Iterator[DynamoDBClient]:
     with mock_aws():
-        made = boto3.client("dynamodb", "us-east-2", aws_access_key_id="x", aws_secret_access_key="x")
+        made = moto_client()
         make_messages(made)
         for ban in (BOB, PLACE):
             made.put_item(TableName="messages", Item=ban_row(ban))
