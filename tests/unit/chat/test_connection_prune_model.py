@@ -33,7 +33,7 @@ IDS = ("a=", "b=", "c/d", "-e", "f")
 PARTS = (ScanSegment(0, 2), ScanSegment(1, 2))
 TEXT = b'{"type":"announcement"}'
 
-numbers = st.lists(st.integers(0, 255), min_size=60, max_size=240)
+numbers = st.binary(min_size=60, max_size=240)
 
 
 class Scenario:
