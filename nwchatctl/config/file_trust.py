@@ -17,8 +17,10 @@ ROOT = 0
 
 
 def why_untrusted(path: Path) -> str:
-    """Which file or directory another user can change, and how: "/srv can be written by every user". "" if the
-    file can be trusted. Raises OSError where it cannot be looked at."""
+    """Which file or directory another user can change, and how, as "/srv can be written by every user".
+
+    "" if the file can be trusted. Raises OSError where it cannot be looked at.
+    """
     for each in _on_the_way(path):
         found = each.lstat()
         if found.st_uid not in (ROOT, os.geteuid()):
