@@ -129,8 +129,8 @@ def test_expired_ban_with_row_has_no_effect(operator: Operator, room: Chat) -> N
 
 
 def test_logs_have_hashes_instead_of_names_addresses_and_texts(operator: Operator, room: Chat) -> None:
-    """Also at the level DEBUG, which this chat has. The functions are invoked with events as API Gateway sends
-    them: the emulator drops the log of an invocation by a socket."""
+    """Also at the level DEBUG, which this chat has. The events are those that API Gateway sends, but invoked
+    directly: the emulator drops the log of an invocation by a socket."""
     name, said = unique("Tchalvak"), unique("secret")
     request = {"connectionId": "nobody", "connectedAt": now_ms(), "identity": {"sourceIp": HERE}}
     frame = json.dumps({"message": said, "uname": name, "sender_id": name, "client_id": name})
