@@ -8,10 +8,16 @@ import pytest
 
 from nwchatctl.deploy.changes import Create, Update, fields, flatten, is_hidden
 from nwchatctl.deploy.fingerprints import attribute_texts
+from nwchatctl.deploy.model.functions import Function
+from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.redaction import has_credentials
-from tests.unit.deploy.test_planner import FUNCTION, STAGE
 
 SECRET = "hunter2"
+FUNCTION = Function(
+    "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("NWCHAT_A", "1"),), "c0de", "JSON",
+    "INFO", "/aws/lambda/f", False, (),
+)  # fmt: skip
+STAGE = Stage("production", "d1", False, 100.0, 200, (), (), ())
 
 
 @pytest.mark.parametrize(
