@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 CTL := $(BIN)/nwchatctl
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV = $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCKED = --require-hashes -r requirements.lock
 # The newest version first, except for 3.14, which is less tested.
 NEWEST := python3.13 python3.12 python3.11 python3.14 python3
 
@@ -24,7 +25,10 @@ $(READY): requirements.lock pyproject.toml
 	echo "setting up $(VENV) with $$found (a minute, the first time)"; \
 	"$$found" -m venv --clear $(VENV)
 # uv takes a tenth of pip's time. pip remains where it may be configured for an index that uv does not know of.
-	@{ $(PIP) uv && $(UV) -r requirements.lock; } 2>/dev/null || $(PIP) -r requirements.lock
+# Whatever is installed has a hash in the lock, uv itself included: its lines there are the ones up to the first
+# that does not end with a backslash.
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@{ $(PIP) --require-hashes -r $(VENV)/uv.lock && $(UV) $(LOCKED); } 2>/dev/null || $(PIP) $(LOCKED)
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
@@ -66,10 +70,9 @@ bench-fanout: $(READY) ## a message to 100,000 and 1,000,000 sockets, simulated:
 docs: $(READY) ## the generated command reference
 	@$(BIN)/python -m nwchatctl.reference > docs/commands.md
 
-lock: $(READY) ## newest versions of everything, into requirements.lock
-	@$(PIP) uv
+lock: $(READY) ## newest versions of everything, with their hashes, into requirements.lock
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra sandbox --group dev --universal \
-	  --python-version 3.11 --no-header --no-emit-index-url -o requirements.lock
+	  --python-version 3.11 --no-header --no-emit-index-url --generate-hashes -o requirements.lock
 
 clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
 	@rm -rf bench/.venv bench/.tools bench/out bench/posts/node/node_modules

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-_SECRET = re.compile(r"secret|token|passw|passphrase|credential|private|api_?key|access_?key", re.IGNORECASE)
+_SECRET = re.compile(
+    r"secret|token|passw|passphrase|\bpwd\b|credential|private|api[_-]?key|access[_-]?key", re.IGNORECASE
+)
+
+
+_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+
+
+def has_credentials(value: str) -> bool:
+    """Whether the value has an address with a password in it, as `postgres://user:password@host`."""
+    return _URL_WITH_PASSWORD.search(value) is not None
 
 
 def looks_secret(name: str) -> bool:

@@ -5,6 +5,7 @@ It never posts to the connection: API Gateway answers 410 until $connect has ret
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from nwchat import runtime
@@ -12,12 +13,15 @@ from nwchat.log import Log
 from nwchat.model.bans import active_ban
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import connection_expiry
+from nwchat.model.log_hash import ban_fields
 from nwchat.model.rows import Connection
 from nwchat.model.subprotocol import SUBPROTOCOL, offered_subprotocols
 from nwchat.model.wire import well_formed
 from nwchat.runtime import Event, Response, Services
 
 _MAX_USER_AGENT = 256
+_ORIGIN = re.compile(r"null|[A-Za-z][A-Za-z0-9+.-]{0,30}://[A-Za-z0-9.:_\[\]-]{1,200}")
+"""An origin as browsers send it. Any other text of a client is not logged."""
 
 
 def handler(event: Event, context: object) -> Response:
@@ -39,7 +43,7 @@ def connect(event: Event, services: Services, log: Log) -> Response:
     request, headers = runtime.request_of(event), _lower(event.get("headers"))
     origin, allowed = headers.get("origin"), services.config.allowed_origins
     if allowed and origin is not None and origin.lower() not in allowed:
-        log.warning("origin refused", extra={"origin": origin[:200]})
+        log.warning("origin refused", extra={"origin": origin if _ORIGIN.fullmatch(origin) else None})
         return {"statusCode": 403}
     identity = identity_of(request)
     if services.config.tokens and identity is None:
@@ -47,7 +51,7 @@ def connect(event: Event, services: Services, log: Log) -> Response:
         return {"statusCode": 403}
     # In open mode the client has not sent a name yet, so only the address is checked.
     if (ban := active_ban(request, services.store.bans, services.now_ms(), log)) is not None:
-        log.warning("banned", extra={"ban": ban.key})
+        log.warning("banned", extra=ban_fields(ban, request, services.log_hash))
         return {"statusCode": 403}
     if connection_id := request.get("connectionId"):
         services.store.add_connection(

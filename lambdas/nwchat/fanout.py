@@ -19,7 +19,7 @@ from nwchat.delivery.tally import Counts
 from nwchat.large_rooms import segments
 from nwchat.large_rooms.feed import DeadlineSource
 from nwchat.large_rooms.segments import Segment
-from nwchat.log import Log
+from nwchat.log import Log, LoggableError, error_name
 from nwchat.runtime import Event, Services
 from nwchat.storage.scan import ScanSegment
 
@@ -29,19 +29,23 @@ retries included."""
 _REPORT_INTERVAL_SECONDS = 2.0
 
 
-class SegmentFailed(Exception):
+class SegmentFailed(LoggableError):
     """The segment, or the rest of it, must be retried."""
 
 
 def handler(event: Event, context: object) -> None:
-    """Lambda handler. Raises SegmentFailed, and errors of AWS, so that Lambda retries the event."""
+    """Lambda handler. Raises SegmentFailed for every failure, so that Lambda retries the event."""
     log = runtime.log_for(event, context)
     try:
         invocation = Invocation(runtime.services(), runtime.poster(), runtime.invoker().invoke, log)
         fan_out_segment(segments.from_event(event), invocation, runtime.deadline_of(context))
-    except Exception:
+    except SegmentFailed:
         log.exception("segment failed")
         raise
+    except Exception as error:
+        log.exception("segment failed")
+        # Lambda logs the text of an error and sends it to the dead-letter queue.
+        raise SegmentFailed(error_name(error)) from None
 
 
 @dataclass(frozen=True, slots=True)

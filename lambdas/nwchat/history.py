@@ -56,6 +56,7 @@ def _rejection(event: Event, services: Services, log: Log) -> Response | None:
     # Imported here: open mode does not need PyJWT, which takes half of a cold start.
     from nwchat.auth.tokens import TokenRefused, bearer_token, verify_with
     from nwchat.model.bans import active_ban, ban_notice
+    from nwchat.model.log_hash import ban_fields
 
     now_ms = services.now_ms()
     token, max_uname_chars = bearer_token(event.get("headers")), services.config.limits.max_uname_chars
@@ -78,7 +79,7 @@ def _rejection(event: Event, services: Services, log: Log) -> Response | None:
     ban = active_ban(request, services.store.bans, now_ms, log)
     if ban is None:
         return None
-    log.warning("banned", extra={"ban": ban.key})
+    log.warning("banned", extra=ban_fields(ban, request, services.log_hash))
     return _response(403, error_body("muted", ban_notice(ban)))
 
 

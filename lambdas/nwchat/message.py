@@ -25,6 +25,7 @@ from nwchat.model.bans import active_ban, ban_notice
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import message_expiry
 from nwchat.model.limits import check_message
+from nwchat.model.log_hash import caller_hashes
 from nwchat.model.paging import is_forward
 from nwchat.model.rows import Recipient, recipient
 from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
@@ -149,7 +150,8 @@ def _with_identity(request: MessageRequest, identity: Identity | None) -> Messag
 
 
 def _reject(invalid: InvalidFrame, invocation: _Invocation) -> Response:
-    invocation.log.info("refused", extra={"code": invalid.code})
+    hashes = caller_hashes(invocation.request, invocation.services.log_hash)
+    invocation.log.info("refused", extra={"code": invalid.code, **hashes})
     invocation.reply(wire.error_frame(invalid.code, invalid.detail, invalid.client_id))
     return _OK
 
@@ -218,7 +220,6 @@ def _fan_out(message: Message, invocation: _Invocation) -> Response:
     except Exception:
         invocation.log.exception("fan-out broke off", extra={"message_id": message.id})
         return _FAILED
-    invocation.log.debug("said", extra={"text": message.message})
     return _OK
 
 

@@ -24,8 +24,9 @@ from nwchat.delivery.targets import RowDeletion
 from nwchat.delivery.tls import client_context
 from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
-from nwchat.log import JsonFormatter, Log
+from nwchat.log import NAME, JsonFormatter, Log, LoggableError, error_name, redact
 from nwchat.model.ids import UlidGenerator
+from nwchat.model.log_hash import log_hash
 from nwchat.storage.store import Store
 from nwchat.storage.table_size import TableSize
 
@@ -49,7 +50,7 @@ class Services:
 
     `invoke_fanout` invokes `fanout` for each segment and returns those that failed. `estimated_size` takes
     the number of connections read so far and returns the estimated number of all. `token_keys` returns the
-    signing keys of tokens.
+    signing keys of tokens. `log_hash` returns what a log has instead of a name or an address.
     """
 
     config: Config
@@ -59,6 +60,11 @@ class Services:
     invoke_fanout: Callable[[Sequence[Segment]], list[FailedInvocation]]
     estimated_size: Callable[[int], int]
     token_keys: Callable[[], Sequence[TokenKey]]
+    log_hash: Callable[[str], str]
+
+
+class MissingSetting(LoggableError, KeyError):
+    """A variable that `deploy` sets is missing in the function's environment."""
 
 
 @cache
@@ -82,15 +88,17 @@ def services() -> Services:
         estimated_size=TableSize(store.item_count, _logger()).at_least,
         # Only functions that authenticate clients call it.
         token_keys=lambda: keys()(),  # noqa: PLW0108 - created on first use
+        # Needed for few lines, as those of banned clients.
+        log_hash=lambda text: log_hash(_log_hash_key(), text),
     )
 
 
 @cache
 def poster() -> Poster:
-    """The poster to the stage's connections. Raises KeyError when no endpoint is configured."""
+    """The poster to the stage's connections. Raises MissingSetting when no endpoint is configured."""
     settings = config()
     if not settings.endpoint:
-        raise KeyError("NWCHAT_ENDPOINT")
+        raise MissingSetting("NWCHAT_ENDPOINT")
     meta = _client("dynamodb").meta
     rows = RowDeletion(meta.endpoint_url, meta.region_name, settings.connections_table, _credentials)
     # Load certificates during the init phase, which has a whole CPU.
@@ -109,10 +117,10 @@ def poster() -> Poster:
 
 @cache
 def invoker() -> Invoker:
-    """The invoker of the fan-out function. Raises KeyError when no function is configured."""
+    """The invoker of the fan-out function. Raises MissingSetting when no function is configured."""
     function = config().fan_out.function
     if not function:
-        raise KeyError("NWCHAT_FANOUT_FUNCTION")
+        raise MissingSetting("NWCHAT_FANOUT_FUNCTION")
     return Invoker(_client("lambda"), function)
 
 
@@ -120,13 +128,13 @@ def invoker() -> Invoker:
 def keys() -> KeyCache:
     """The cache of the signing keys of tokens; see `nwchat.auth.key_cache`.
 
-    Raises KeyError when no parameter is configured. The function's role allows ssm:GetParameter only.
+    Raises MissingSetting when no parameter is configured. The function's role allows ssm:GetParameter only.
     """
     from nwchat.auth.key_cache import KeyCache
 
     name = config().key_parameter
     if not name:
-        raise KeyError("NWCHAT_AUTH_PARAMETER")
+        raise MissingSetting("NWCHAT_AUTH_PARAMETER")
     ssm = _client("ssm", fail_fast=True)
     return KeyCache(lambda: _fetch_keys(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
 
@@ -184,8 +192,18 @@ def _credentials() -> Credentials:
 
 
 @cache
+def _log_hash_key() -> bytes:
+    """The key of hashes in logs. When it cannot be read, hashes match only within this instance's log."""
+    try:
+        return services().store.table_id().encode()
+    except Exception as error:
+        _logger().warning("the key of hashes cannot be read", extra={"error": error_name(error)})
+        return os.urandom(16)
+
+
+@cache
 def _logger() -> logging.Logger:
-    logger = logging.getLogger("nwchat")
+    logger = logging.getLogger(NAME)
     logger.setLevel(config().log_level)
     # In JSON mode the runtime's own handler on the root logger also formats `extra`.
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON":
@@ -193,6 +211,7 @@ def _logger() -> logging.Logger:
         handler.setFormatter(JsonFormatter())
         logger.handlers = [handler]
         logger.propagate = False
+    redact((*logging.getLogger().handlers, *logger.handlers))
     return logger
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
-from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.retry import error_code, with_retries
 from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.model.storage import TokenKeys
@@ -76,8 +78,20 @@ class KeyParameters:
     def put(self, name: str, keys: Sequence[TokenKey]) -> int:
         """Replaces the stored keys by `keys`; returns the new version, the previous one plus 1. Safe to
         repeat."""
-        response = with_retries(self._client.put_parameter, Name=name, Value=write_keys(keys), Overwrite=True)
-        return int(response["Version"])
+        return int(self._put(Name=name, Value=write_keys(keys), Overwrite=True)["Version"])
+
+    def _put(self, **request: Any) -> Any:
+        """The answer to PutParameter. AWS's texts about invalid parameters repeat their values."""
+        try:
+            return with_retries(self._client.put_parameter, **request)
+        except ClientError as error:
+            if error_code(error) != "ValidationException":
+                raise
+        raise ChatError(
+            f"AWS refuses PutParameter: parameter {request['Name']} is not valid",
+            hint="this is a fault of nwchatctl; nothing was changed",
+            code="validation",
+        )
 
     def create(self, wanted: TokenKeys) -> None:
         """Creates the parameter with its tags and a new key; an existing parameter of the chat keeps its
@@ -88,8 +102,7 @@ class KeyParameters:
         key = new_key(self._clock() // 1000, secrets.token_bytes)
         kind: Any = wanted.type
         try:
-            with_retries(
-                self._client.put_parameter,
+            self._put(
                 Name=wanted.name,
                 Description="Made by nwchatctl: the keys that a chat's tokens are signed with",
                 Value=write_keys([key]),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl import private_files
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.config import FILE_NAME
 from nwchatctl.errors import ChatError, Exit
@@ -116,10 +115,10 @@ def _write(target: Path, text: str, *, force: bool) -> None:
     """Writes the file; over another one only with `force`, which then is there whole or not at all."""
     try:
         if force:
-            _replace(target, text)
+            private_files.replace(target, lambda file: file.write(text.encode()))
         else:
-            with target.open("x", encoding="utf-8") as file:
-                file.write(text)
+            with private_files.create(target) as file:
+                file.write(text.encode())
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
@@ -128,19 +127,6 @@ def _write(target: Path, text: str, *, force: bool) -> None:
             hint="give a place that you may write to: nwchatctl init --path FILE",
             code="init_failed",
         ) from error
-
-
-def _replace(target: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes it the owner's alone; a configuration is shared, and holds no secret.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _exists(target: Path) -> ChatError:

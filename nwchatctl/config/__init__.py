@@ -25,7 +25,7 @@ def load(
     """The settings for a command run in `cwd`; `flags` are keyed by `section.key`.
 
     Raises ChatError, exit 3, with all errors in its message: `config_missing` (the given file),
-    `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
+    `config_untrusted`, `config_unreadable`, `config_syntax`, `config_unknown_key`, `config_invalid`.
     """
     from nwchatctl.config import loader  # noqa: PLC0415 - imports pydantic, which is slow
 
@@ -36,11 +36,13 @@ def load(
 def find_file(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> Path | None:
     """The file that `load` reads: `config`, else NWCHAT_CONFIG, else nwchat.toml in `cwd` or above it.
 
-    Raises ChatError `config_missing`, exit 3, if a given file does not exist.
+    Raises ChatError, exit 3: `config_missing` if a given file does not exist, `config_untrusted` if another
+    user may have written the file that was found.
     """
     given = config or (Path(environ["NWCHAT_CONFIG"]) if environ.get("NWCHAT_CONFIG") else None)
     if given is None:
-        return next((each for folder in (cwd, *cwd.parents) if _is_file(each := folder / FILE_NAME)), None)
+        found = next((each for folder in (cwd, *cwd.parents) if _is_file(each := folder / FILE_NAME)), None)
+        return None if found is None else _trusted(found)
     path = cwd / given.expanduser()
     if not _exists(path):
         source = "--config" if config else "NWCHAT_CONFIG"
@@ -51,6 +53,23 @@ def find_file(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> 
             exit_code=Exit.CONFIG,
         )
     return path
+
+
+def _trusted(path: Path) -> Path:
+    from nwchatctl.config import file_trust  # noqa: PLC0415 - only where there is a file
+
+    try:
+        why = file_trust.why_untrusted(path)
+    except OSError as error:
+        why = f"who can change it is not known: {error.strerror}"
+    if not why:
+        return path
+    raise ChatError(
+        f"{path} is not used: {why}",
+        hint=f"make it yours alone (chown, chmod go-w), or trust it by name: --config {path}",
+        code="config_untrusted",
+        exit_code=Exit.CONFIG,
+    )
 
 
 def _exists(path: Path) -> bool:

@@ -145,7 +145,7 @@ class FunctionSettings(_Section):
         default=25, ge=1, le=29, description="Longest run; API Gateway waits for 29 s at most"
     )
     log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = Field(
-        default="INFO", description="DEBUG, INFO, WARN or ERROR; message text is logged by DEBUG alone"
+        default="INFO", description="DEBUG, INFO, WARN or ERROR; no level logs messages, names or addresses"
     )
     snap_start: bool = Field(
         default=False, description="Start from a snapshot (python3.12 or newer); AWS charges for keeping it"

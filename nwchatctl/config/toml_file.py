@@ -7,12 +7,16 @@ import tomllib
 from pathlib import Path
 
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.private_files import read_regular
+
+MAX_BYTES = 1024 * 1024
+"""A file with every setting has about 10 KB."""
 
 
 def read(path: Path) -> str:
     """The file's text. Raises ChatError `config_unreadable` or `config_syntax` (no UTF-8), exit 3."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise ChatError(
             f"{path} cannot be read: {error.strerror}",

@@ -18,7 +18,10 @@ from nwchatctl.deploy.model.placeholders import (
     HISTORY_API_ID,
 )
 from nwchatctl.deploy.model.state import Key, Resource, key
-from nwchatctl.redaction import looks_secret
+from nwchatctl.redaction import has_credentials, looks_secret
+
+OWN_VARIABLES = "NWCHAT_"
+"""The prefix of the variables that `deploy` sets."""
 
 _HIDDEN = "(hidden"
 
@@ -108,7 +111,7 @@ def _entries(name: str, value: object) -> Iterator[tuple[str, str]]:
             yield name, "on" if value else "off"
         case tuple() if value and isinstance(value[0], tuple):
             for entry, text in value:
-                yield f"{name}.{entry}", _hide(text) if looks_secret(entry) else _text(text)
+                yield f"{name}.{entry}", _hide(text) if _is_secret(name, entry, text) else _text(text)
         case tuple():
             yield name, ", ".join(value)
         case str() if value.startswith('{"Statement"') and name in ("policy", "trust"):
@@ -117,6 +120,16 @@ def _entries(name: str, value: object) -> Iterator[tuple[str, str]]:
             yield name, f"{value:g}"
         case _:
             yield name, _text(str(value))
+
+
+def _is_secret(attribute: str, entry: str, value: str) -> bool:
+    """Whether an entry of a mapping is hidden.
+
+    Of functions' environments, only our own variables are shown: one that was added by hand, or that a
+    function had before it was adopted, may hold a password under any name.
+    """
+    foreign = attribute == "environment" and not entry.startswith(OWN_VARIABLES)
+    return foreign or looks_secret(entry) or has_credentials(value)
 
 
 def _statements(name: str, policy: str) -> Iterator[tuple[str, str]]:

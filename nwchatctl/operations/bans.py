@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nwchat.model import log_hash
 from nwchatctl.aws.dynamodb.bans import Bans
 from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, change_ban
@@ -82,6 +83,18 @@ def ban_all(
                 table.put(each.ban)
             done.append(each.ban.who)
     return made
+
+
+def log_hashes(app: App, targets: Iterable[BanTarget]) -> list[tuple[str, str]]:
+    """Each target with its hash in the logs of the functions; after an IPv6 address its /64. Raises ChatError
+    `not_deployed`."""
+    key = app.store.table_id().encode()
+    texts: dict[str, str] = {}
+    for each in targets:
+        texts[each.key] = each.who
+        if each.key.startswith("address#") and (subnet := log_hash.address_text(each.who)):
+            texts.setdefault(subnet, subnet.partition("#")[2])
+    return [(who, log_hash.log_hash(key, text)) for text, who in texts.items()]
 
 
 def list_bans(app: App, *, ended: bool) -> list[tuple[Ban, bool]]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from nwchatctl import private_files
 from nwchatctl.chat.history_export import fields, truncate_partial_line, whole_lines, write
 from nwchatctl.chat.history_filter import span
 from nwchatctl.chat.history_import import read
@@ -97,18 +98,24 @@ def _keep_whole_lines(file: BinaryIO, path: Path) -> str:
 def _opened(path: Path, resume: bool) -> Iterator[BinaryIO]:
     """The file, to be written after what is in it. Raises ChatError, exit 2, where it cannot be."""
     try:
-        if not resume and path.is_file() and path.stat().st_size:
+        # A chat is private: the file is the owner's alone, and no link of another user leads elsewhere.
+        try:
+            file = private_files.create(path)
+        except FileExistsError:
+            file = private_files.open_existing(path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    with file:
+        if not resume and os.fstat(file.fileno()).st_size:
             raise ChatError(
                 f"{path} is there already",
                 hint=f"give --resume to go on with it, or another name than {path}",
                 code="file_exists",
                 exit_code=Exit.USAGE,
             )
-        # For the owner alone: a chat is private.
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-    except OSError as error:
-        raise _unwritten(path, error) from error
-    with file:
+        if not resume:
+            # An empty file that was there may be readable by others.
+            os.fchmod(file.fileno(), private_files.OWNER_ONLY)
         yield file
 
 

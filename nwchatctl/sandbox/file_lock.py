@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.02
 def acquire(path: Path, *, timeout: float) -> int | None:
     """A descriptor that holds an exclusive lock on `path`, or None after `timeout` seconds. Closing it
     releases the lock."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -43,7 +43,7 @@ def exclusive(path: Path, *, timeout: float) -> Iterator[bool]:
 def is_locked(path: Path) -> bool:
     """Whether a process holds an exclusive lock on `path`. Concurrent checks do not disturb each other."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.private_files import open_to_append
 from nwchatctl.sandbox import file_lock, state
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.state import (
@@ -157,7 +158,7 @@ def _start(paths: SandboxPaths, port: int, *, region: str, idle_stop: float) -> 
         *("--idle-stop", str(idle_stop), "--ready-fd", str(writing)),
     ]
     try:
-        with paths.log.open("ab") as log:
+        with open_to_append(paths.log) as log:
             log_offset = log.tell()
             process = subprocess.Popen(
                 command,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nwchatctl import private_files
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import file_lock
 
@@ -114,15 +114,7 @@ def endpoint(port: int) -> str:
 
 def write_json(path: Path, data: Mapping[str, object]) -> None:
     """Replaces `path` in one step, with mode 0600."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    private_files.replace(path, lambda file: file.write(json.dumps(data).encode()))
 
 
 def _read(path: Path) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from nwchat.delivery.outcome import Failed, Outcome, Refused, RetryableResponse, Throttled
 from nwchat.delivery.rate_limit import ConcurrencyLimit, RateLimiter
 from nwchat.delivery.signing import SignedRequest
+from nwchat.log import LoggableError
 
 T = TypeVar("T")
 In_contra = TypeVar("In_contra", contravariant=True)
@@ -42,7 +43,7 @@ _RETRY_CREDIT = 1.5
 requests fail, retries stop in the end, so that they do not overload a service that is down."""
 
 
-class DeliveryAborted(Exception):
+class DeliveryAborted(LoggableError):
     """All requests are refused, or nothing has been accepted for some time.
 
     The cause is probably the configuration, and the remaining requests would fail as well.

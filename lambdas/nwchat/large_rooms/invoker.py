@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nwchat.large_rooms.segments import MAX_EVENT_BYTES, Segment, to_event
+from nwchat.log import LoggableError, error_name
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -26,6 +27,10 @@ class FailedInvocation:
     reason: str
 
 
+class EventTooLarge(LoggableError, ValueError):
+    """A segment's frame is larger than Lambda accepts."""
+
+
 class Invoker:
     """Invokes `function`, a name with its alias (`nwchat-x-fanout:live`).
 
@@ -39,12 +44,12 @@ class Invoker:
     def invoke(self, segment: Segment) -> None:
         """Return when Lambda has queued the event.
 
-        Raises ValueError when the event is too large, and boto3's errors.
+        Raises EventTooLarge and boto3's errors.
         """
         # UTF-8, because escapes would more than triple the size of some frames.
         event = json.dumps(to_event(segment), ensure_ascii=False, separators=(",", ":")).encode()
         if len(event) > MAX_EVENT_BYTES:
-            raise ValueError(f"an event of {len(event)} bytes is more than Lambda takes")
+            raise EventTooLarge(f"an event of {len(event)} bytes is more than Lambda takes")
         self._client.invoke(FunctionName=self._function, InvocationType="Event", Payload=event)
 
     def invoke_all(self, segments: Iterable[Segment]) -> list[FailedInvocation]:
@@ -56,5 +61,5 @@ class Invoker:
         try:
             self.invoke(segment)
         except (ClientError, BotoCoreError, ValueError) as error:
-            return FailedInvocation(segment, str(error))
+            return FailedInvocation(segment, error_name(error))
         return None

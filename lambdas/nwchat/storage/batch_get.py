@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nwchat.log import LoggableError
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -14,7 +16,7 @@ ATTEMPTS = 3
 _BASE_BACKOFF_SECONDS = 0.05
 
 
-class UnprocessedRows(Exception):
+class UnprocessedRows(LoggableError):
     """DynamoDB returned only some of the rows in every attempt."""
 
 

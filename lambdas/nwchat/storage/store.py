@@ -178,6 +178,10 @@ class Store:
         """The number of connections some hours ago: DynamoDB updates it about every six hours."""
         return int(self._client.describe_table(TableName=self._connections)["Table"].get("ItemCount", 0))
 
+    def table_id(self) -> str:
+        """The random id that DynamoDB gave to the connections table. Raises KeyError when it has none."""
+        return str(self._client.describe_table(TableName=self._connections)["Table"]["TableId"])
+
     def report(self, room: str, name: str, value: Any) -> None:
         """Set one attribute of a broadcast's deduplication row; does nothing when the row does not exist."""
         try:

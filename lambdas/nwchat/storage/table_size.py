@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from nwchat.log import error_name
+
 CACHE_SECONDS = 300.0
 """How long a count is used: DynamoDB updates it only every six hours."""
 
@@ -35,5 +37,5 @@ class TableSize:
             try:
                 self._count = self._count_rows()
             except Exception as error:
-                self._log.warning("the table's size is not known", extra={"why": str(error)})
+                self._log.warning("the table's size is not known", extra={"error": error_name(error)})
         return max(seen, self._count)

@@ -32,6 +32,7 @@ _DATA_PLANE = (
     "BatchWriteItem",
     "TransactWriteItems",
     "DeleteItem",
+    "DescribeTable",
     "Invoke",
 )
 """Calls on resources that a deploy creates: if the resource is missing, the chat is not deployed."""

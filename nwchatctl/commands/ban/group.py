@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from nwchatctl.commands.ban import add, list_bans, remove
+from nwchatctl.commands.ban import add, hash_targets, list_bans, remove
 from nwchatctl.commands.options import examples
 
 group = typer.Typer(
@@ -18,4 +18,5 @@ group = typer.Typer(
 
 group.command("add", epilog=add.HELP)(add.add)
 group.command("list", epilog=list_bans.HELP)(list_bans.list_bans)
+group.command("hash", epilog=hash_targets.HELP)(hash_targets.hash_targets)
 group.command("remove", epilog=remove.HELP)(remove.remove)

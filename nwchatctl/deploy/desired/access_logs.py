@@ -16,7 +16,6 @@ FORMAT = json.dumps(
         "routeKey": "$context.routeKey",
         "status": "$context.status",
         "requestTimeEpoch": "$context.requestTimeEpoch",
-        "sourceIp": "$context.identity.sourceIp",
         "error": "$context.error.message",
         "integrationRequestId": "$context.integration.requestId",
         "integrationStatus": "$context.integration.status",
@@ -26,4 +25,5 @@ FORMAT = json.dumps(
     separators=(",", ":"),
 )
 """One JSON object per request, on one line; a missing value is `-`. No query strings, headers or bodies: they
-contain tokens and message texts. (The variables: "Configure logging for WebSocket APIs".)"""
+contain tokens and message texts. No addresses, which API Gateway cannot hash; the connection id leads to the
+row with the address as long as that exists. (The variables: "Configure logging for WebSocket APIs".)"""

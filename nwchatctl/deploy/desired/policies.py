@@ -57,8 +57,13 @@ def function_policy(short: str, arns: Arns) -> str:
     # No kms:Decrypt: the key aws/ssm allows decryption to every principal of the account that may read the
     # parameter (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
     token_keys = _allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)
+    log_key = _allow("LogHashes", ["dynamodb:DescribeTable"], arns.connections)
     allowed = {
-        "connect": [_allow("Connections", ["dynamodb:PutItem"], arns.connections), bans],
+        "connect": [
+            # DescribeTable: the table's id is the key of hashes in the log (`nwchat.model.log_hash`).
+            _allow("Connections", ["dynamodb:DescribeTable", "dynamodb:PutItem"], arns.connections),
+            bans,
+        ],
         "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections)],
         "message": [
             _allow(
@@ -83,7 +88,7 @@ def function_policy(short: str, arns: Arns) -> str:
         "history": [
             _allow("Messages", ["dynamodb:Query"], arns.messages),
             # In open mode everyone may read.
-            *((bans, token_keys) if arns.token_keys else ()),
+            *((bans, token_keys, log_key) if arns.token_keys else ()),
         ],
     }[short]
     # The deploy creates the log group, so a function does not need CreateLogGroup.

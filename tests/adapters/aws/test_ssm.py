@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -46,6 +47,20 @@ def test_parameter_is_read_without_its_value(clients: StubbedClients) -> None:
     assert KeyParameters(client, lambda: 0).read(NAME) == WANTED
     stub.add_client_error("get_parameter", "ParameterNotFound")
     assert KeyParameters(client, lambda: 0).read(NAME) is None
+
+
+@pytest.mark.parametrize("act", ["create", "put"])
+def test_refused_value_is_in_no_error(clients: StubbedClients, act: str) -> None:
+    client, stub = clients.client("ssm")
+    said = (
+        f"1 validation error detected: Value '{write_keys(KEYS)}' at 'value' failed to satisfy a constraint"
+    )
+    stub.add_client_error("put_parameter", "ValidationException", said)
+    parameters = KeyParameters(client, lambda: 0)
+    with pytest.raises(ChatError) as caught:
+        parameters.create(WANTED) if act == "create" else parameters.put(NAME, KEYS)
+    assert caught.value.code == "validation"
+    assert "nnn" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_parameter_is_created_with_tags_and_256_bit_key(clients: StubbedClients) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -30,7 +31,8 @@ WINDOW = {"NWCHAT_CHAT__RATE_SECONDS": "60"}
 
 @pytest.fixture(scope="module")
 def operator(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    made = Operator(sandbox, "e2e-bans", tmp_path_factory.mktemp("home"), **WINDOW)
+    settings = {**WINDOW, "NWCHAT_FUNCTIONS__LOG_LEVEL": "DEBUG"}
+    made = Operator(sandbox, "e2e-bans", tmp_path_factory.mktemp("home"), **settings)
     made.deploy()
     yield made
     made.destroy()
@@ -126,7 +128,68 @@ def test_expired_ban_with_row_has_no_effect(operator: Operator, room: Chat) -> N
     assert "(ended)" in operator.run("ban", "list", "--all").out
 
 
+def test_logs_have_hashes_instead_of_names_addresses_and_texts(operator: Operator, room: Chat) -> None:
+    """Also at the level DEBUG, which this chat has. The events are those that API Gateway sends, but invoked
+    directly: the emulator drops the log of an invocation by a socket."""
+    name, said = unique("Tchalvak"), unique("secret")
+    request = {"connectionId": "nobody", "connectedAt": now_ms(), "identity": {"sourceIp": HERE}}
+    frame = json.dumps({"message": said, "uname": name, "sender_id": name, "client_id": name})
+    logged = [
+        *logs_of(room, "connect", {"requestContext": request, "headers": {"User-Agent": said}}),
+        *logs_of(room, "message", {"requestContext": request, "body": frame}),
+    ]
+    operator.json("ban", "add", "--user", name, "--address", HERE, "--forever")
+    refused = [
+        *logs_of(room, "connect", {"requestContext": request}),
+        *logs_of(room, "message", {"requestContext": request, "body": frame}),
+    ]
+    logged += [*refused, *logs_of(room, "disconnect", {"requestContext": request})]
+    found = operator.json("ban", "hash", "--user", name, "--address", HERE)["hashes"]
+    assert [each["who"] for each in found] == [name, HERE]
+    of_address = found[1]["hash"]
+    assert [(each["message"], each["address"]) for each in refused if "address" in each] == [
+        ("banned", of_address),
+        ("refused", of_address),
+    ]
+    assert [each["ban"] for each in refused if "ban" in each] == [of_address]
+    texts = json.dumps(logged).casefold()
+    assert [each for each in (name, said, HERE) if each.casefold() in texts] == []
+
+
+def logs_of(room: Chat, function: str, event: Frame) -> list[Frame]:
+    """The lines that the function logs about an event."""
+    name, payload = room.function(function), json.dumps(event).encode()
+    answer = room.functions.invoke(FunctionName=name, Qualifier="live", LogType="Tail", Payload=payload)
+    assert "FunctionError" not in answer
+    lines = b64decode(answer["LogResult"]).decode().splitlines()
+    return [json.loads(each) for each in lines if each.startswith("{")]
+
+
 # The commands -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "whose"),
+    [
+        (("--user", "Bob", "--user", "bob"), ["bob"]),
+        (("--address", "2001:db8::1"), ["2001:db8::1", "2001:db8::/64"]),
+        (("--address", "2001:db8::/64", "--user", "x"), ["x", "2001:db8::/64"]),
+    ],
+)
+def test_hashes_of_users_and_addresses(operator: Operator, words: tuple[str, ...], whose: list[str]) -> None:
+    found = operator.json("ban", "hash", *words)["hashes"]
+    assert [each["who"] for each in found] == whose
+    assert len({each["hash"] for each in found}) == len(whose)
+    assert all(len(each["hash"]) == 12 for each in found)
+    shown = operator.run("ban", "hash", *words).out
+    assert all(each["hash"] in shown and each["who"] in shown for each in found)
+
+
+def test_hashes_need_a_target_and_a_chat(operator: Operator) -> None:
+    assert operator.run("ban", "hash").code == 2
+    elsewhere = operator.run("ban", "hash", "--user", "x", NWCHAT_CHAT__NAME="e2e-none")
+    assert elsewhere.error is not None
+    assert (elsewhere.code, elsewhere.error.code) == (4, "not_deployed")
 
 
 def test_adding_again_changes_the_end_and_repeating_changes_nothing(operator: Operator) -> None:

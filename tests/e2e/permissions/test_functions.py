@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from nwchat.model.bans import Ban, ban_row
+from nwchat.model.log_hash import log_hash
 from nwchatctl.deploy.desired.functions import FUNCTIONS
 from nwchatctl.deploy.desired.policies import Arns, function_policy
 from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, unique
@@ -302,11 +303,37 @@ def send_to_large_room(operator: Operator, url: str) -> str:
     return failed or ("" if "handed over" in log_tail else "nothing is handed over")
 
 
+def hash_banned_client(operator: Operator, function: str, event: Frame) -> str:
+    """By a new environment of the function, which has not read the key of hashes yet: the hash in its log
+    must be the one that the operator can compute."""
+    client, name = operator.root("lambda"), operator.resource_name(function)
+    client.update_function_configuration(FunctionName=name, Timeout=25)
+    table = operator.root("dynamodb").describe_table(TableName=operator.resource_name("connections"))
+    with banned(operator, "user#1"):
+        failed, log_tail = run(operator, function, event)
+    expected = log_hash(table["Table"]["TableId"].encode(), "user#1")
+    lines = [json.loads(each) for each in log_tail.splitlines() if each.startswith("{")]
+    hashes = [each["ban"] for each in lines if each["message"] == "banned"]
+    return failed or ("" if hashes == [expected] else "another hash")
+
+
+def connect_for_hash(operator: Operator, url: str) -> str:
+    request = {"connectionId": "c", "authorizer": {"sender_id": "1", "uname": "tom"}}
+    return hash_banned_client(operator, "connect", {"requestContext": request})
+
+
+def read_for_hash(operator: Operator, url: str) -> str:
+    return hash_banned_client(
+        operator, "history", {"routeKey": "GET /messages", "headers": _bearer(url), "requestContext": {}}
+    )
+
+
 Action = Callable[[Operator, str], str]
 
 NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("authorize", "TokenKeys", "ssm:GetParameter"): (authorize, "refused"),
     ("connect", "Bans", "dynamodb:BatchGetItem"): (connect_while_banned, "let in"),
+    ("connect", "Connections", "dynamodb:DescribeTable"): (connect_for_hash, "another hash"),
     ("connect", "Connections", "dynamodb:PutItem"): (connect_once, "refused"),
     ("disconnect", "Connections", "dynamodb:DeleteItem"): (disconnect, "500, the row stays"),
     ("fanout", "Connections", "dynamodb:DeleteItem"): (fan_out, "the rows stay"),
@@ -316,6 +343,7 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
     ("history", "Bans", "dynamodb:BatchGetItem"): (read_over_http_while_banned, "let in"),
+    ("history", "LogHashes", "dynamodb:DescribeTable"): (read_for_hash, "another hash"),
     ("history", "Messages", "dynamodb:Query"): (read_over_http, "500 internal"),
     ("history", "TokenKeys", "ssm:GetParameter"): (read_in_new_environment, "401 unauthorized"),
     ("message", "Bans", "dynamodb:BatchGetItem"): (send_while_banned, "message"),

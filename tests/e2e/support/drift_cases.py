@@ -150,7 +150,7 @@ DRIFTS = (
     edit("function-memory", by.function(MemorySize=512), _MESSAGE, memory_mb=("512", "256")),
     edit("function-timeout", by.function(Timeout=3), _MESSAGE, timeout_seconds=("3", "25")),
     Drift("function-environment", by.environment, "update", *_MESSAGE,
-          {"environment.NWCHAT_RATE_MESSAGES": ("999", "10"), "environment.MORE": ("x", None)}),
+          {"environment.NWCHAT_RATE_MESSAGES": ("999", "10"), "environment.MORE": (Part("(hidden "), None)}),
     edit("function-handler", by.function(Handler="nwchat.connect.handler"), _MESSAGE,
            handler=("nwchat.connect.handler", "nwchat.message.handler")),
     edit("function-runtime", by.function(Runtime="python3.12"), _MESSAGE, runtime=("python3.12",

@@ -32,7 +32,7 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     assert nwchatctl(tmp_path, "init", "--yes", "--force").code == 0
     assert "ninjawars" in (tmp_path / "nwchat.toml").read_text()
     assert [each.name for each in tmp_path.iterdir()] == ["nwchat.toml"]
-    assert (tmp_path / "nwchat.toml").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "nwchat.toml").stat().st_mode & 0o777 == 0o600
 
 
 def test_file_that_appears_concurrently_is_kept(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ TABLE = Table("messages", "room", "id", "expires_at", True, True, "PAY_PER_REQUE
 GROUP = LogGroup("/aws/lambda/f", 30, TAGS)
 ROLE = Role("f", lambda_trust(), function_policy("message", ARNS), (), TAGS)
 FUNCTION = Function(
-    "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("A", "1"),), "c0de", "JSON", "INFO",
-    "/aws/lambda/f", False, TAGS,
+    "f", "f", "nwchat.f.handler", "python3.13", "arm64", 256, 25, (("NWCHAT_A", "1"),), "c0de", "JSON",
+    "INFO", "/aws/lambda/f", False, TAGS,
 )  # fmt: skip
 ALIAS = Alias("f:live", "f", "abc", ())
 PERMISSION = Permission(
@@ -123,10 +123,10 @@ def test_a_difference_reads_attribute_by_attribute() -> None:
         Field("throttle_rate", "50", "100"),
         Field("tags.team", "a", ""),
     )
-    function = dataclasses.replace(FUNCTION, environment=(("A", "2"), ("B", "3")))
+    function = dataclasses.replace(FUNCTION, environment=(("NWCHAT_A", "2"), ("NWCHAT_B", "3")))
     assert fields(Update(function, FUNCTION)) == (
-        Field("environment.A", "2", "1"),
-        Field("environment.B", "3", ""),
+        Field("environment.NWCHAT_A", "2", "1"),
+        Field("environment.NWCHAT_B", "3", ""),
     )
     role = dataclasses.replace(ROLE, policy=function_policy("connect", ARNS))
     assert [each.name for each in fields(Update(role, ROLE))] == [

@@ -11,15 +11,16 @@ from typing import Any
 
 from nwchat.config import Config
 from nwchat.delivery.signing import Credentials
-from nwchat.log import JsonFormatter, Log
+from nwchat.log import JsonFormatter, Log, Redaction
 from nwchat.message import message
 from nwchat.model.bans import Ban, ban_row
 from nwchat.model.ids import first_ulid
 from nwchat.model.limits import Limits
+from nwchat.model.log_hash import log_hash
 from nwchat.model.paging import page_of
 from nwchat.model.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
 from nwchat.model.wire import Message, Page
-from nwchat.runtime import Response, Services
+from nwchat.runtime import Event, Response, Services
 from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchat.storage.store import Appended, Dedup, Duplicate, Store, Stored
 from tests.unit.nwchat.delivery import virtual_transport
@@ -143,6 +144,7 @@ class Chat:
         logger = logging.Logger("nwchat", logging.INFO)
         handler = logging.StreamHandler(self.output)
         handler.setFormatter(JsonFormatter())
+        handler.addFilter(Redaction())
         logger.addHandler(handler)
         self.log = Log(logger, {"request_id": "r1", "connection_id": "c1"})
         made = iter(range(1, 1000))
@@ -154,11 +156,15 @@ class Chat:
             invoke_fanout=lambda segments: [],
             estimated_size=int,
             token_keys=tuple,
+            log_hash=lambda text: log_hash(b"key", text),
         )
 
     def send(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:
         request = {"routeKey": "$default", "connectionId": connection_id, "connectedAt": NOW - 60_000}
-        event = {"requestContext": request, "body": body}
+        return self.handle({"requestContext": request, "body": body}, deadline)
+
+    def handle(self, event: Event, deadline: float = math.inf) -> Response:
+        """The message function's response to a whole event."""
         return message(event, self.services, self.poster, deadline, self.log)
 
     def logged(self) -> list[Any]:

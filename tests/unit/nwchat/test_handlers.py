@@ -176,7 +176,7 @@ def test_internal_error_is_sent_and_logged_with_stack(broken: str) -> None:
     assert chat.send('{"message": "secret words", "client_id": "k"}') == {"statusCode": 500}
     assert chat.gateway.received == {"me": [error("internal", INTERNAL, client_id="k")]}
     (line,) = chat.logged()
-    assert (line["level"], line["errorType"], line["errorMessage"]) == ("ERROR", "OSError", "table away")
+    assert (line["level"], line["errorType"], "errorMessage" in line) == ("ERROR", "OSError", False)
     assert any("_may_break" in each for each in line["stackTrace"])
     assert "secret words" not in chat.output.getvalue()
 

@@ -54,6 +54,7 @@ def test_the_default_chat_is_wired_like_this() -> None:
 ACTIONS = {
     "connect": {
         "dynamodb:BatchGetItem",
+        "dynamodb:DescribeTable",
         "dynamodb:PutItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
@@ -72,6 +73,7 @@ ACTIONS = {
     "authorize": {"logs:CreateLogStream", "logs:PutLogEvents", "ssm:GetParameter"},
     "history": {
         "dynamodb:BatchGetItem",
+        "dynamodb:DescribeTable",
         "dynamodb:Query",
         "logs:CreateLogStream",
         "logs:PutLogEvents",

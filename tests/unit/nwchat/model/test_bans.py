@@ -26,6 +26,7 @@ from nwchat.model.bans import (
     normalized_name,
     user_key,
 )
+from nwchat.model.log_hash import log_hash
 from nwchat.runtime import Response
 from tests.unit.nwchat.fake_chat import NOW, Chat, FakeStore, error, frame, handshake, room
 
@@ -283,7 +284,7 @@ def test_messages_are_delivered_when_bans_cannot_be_read() -> None:
     assert chat.gateway.received["a"] == [frame(1, "hi", "Bob", "7")]
     lines = [each for each in chat.logged() if each["level"] == "WARNING"]
     assert [each["message"] for each in lines] == ["the bans cannot be read: nobody is kept out"] * 2
-    assert {each["errorMessage"] for each in lines} == {"table away"}
+    assert {each["errorType"] for each in lines} == {"OSError"}
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,8 @@ def test_banned_client_cannot_connect(key: str, context: dict[str, Any], status:
     assert len(chat.store.rows) == (status == 200)
     if status == 403:
         (line,) = chat.logged()
-        assert (line["level"], line["message"], line["ban"]) == ("WARNING", "banned", key)
+        assert (line["level"], line["message"]) == ("WARNING", "banned")
+        assert (line["ban"], line["address"]) == (log_hash(b"key", key), log_hash(b"key", "address#1.2.3.4"))
 
 
 def test_expired_ban_does_not_prevent_connect() -> None:
