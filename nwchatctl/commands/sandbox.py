@@ -110,5 +110,6 @@ def _report(status: Status, *, did: str = "", text: str, notes: tuple[str, ...] 
         Line(text, Mark.GOOD if status.running else Mark.PLAIN),
         Line(f"state {status.state_dir}", Mark.DIM),
         Line(f"log   {status.log}", Mark.DIM),
+        Line(f"keys  {status.credentials}", Mark.DIM),
     )
     return Report(status.as_data() | ({"did": did} if did else {}), body, notes=notes)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import string
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ IDLE_STOP_SECONDS = 8 * 3600.0
 # In server.json. `process.up` restarts a server of another version: an earlier one has a public root key.
 SERVER_VERSION = 2
 
-_KEY_CHARACTERS = string.ascii_uppercase + "234567"
+_KEY_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 # Exit statuses of the server that `process.up` explains.
 ALREADY_RUNNING, NOT_INSTALLED, PORT_TAKEN = 96, 97, 98
@@ -186,8 +184,9 @@ def ensure_root(paths: SandboxPaths) -> AccessKey:
     """The root user's access key; a random one if the sandbox has none yet."""
     if root := read_root(paths):
         return root
-    key_id = "AKIA" + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(16))
-    root = AccessKey(key_id, secrets.token_urlsafe(30))
+    # Not the module `secrets`, which every command would take longer to import.
+    key_id = "AKIA" + "".join(_KEY_CHARACTERS[byte % 32] for byte in os.urandom(16))
+    root = AccessKey(key_id, os.urandom(20).hex())
     write_root(paths, root)
     return root
 

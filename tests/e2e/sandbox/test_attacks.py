@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from nwchatctl.sandbox.state import DEFAULT_REGION, AccessKey
-from tests.e2e.support.sandbox import Sandbox, echo_chat, make_function, public_http_api
+from tests.e2e.support.sandbox import Sandbox, echo_chat, invoke, make_function, public_http_api
 
 FORM = "application/x-www-form-urlencoded"
 ACTION = urlencode({"Action": "CreateUser", "UserName": "evil", "Version": "2010-05-08"})
@@ -68,11 +68,13 @@ def sign(
     host: str = "",
     token: str | None = None,
     late: float = 0.0,
+    path: str = "/",
+    service: str = "iam",
 ) -> dict[str, str]:
-    """The headers of a form POST to IAM, signed with `key`, `late` seconds ago."""
-    request = AWSRequest("POST", sandbox.endpoint + "/", headers={"Content-Type": FORM}, data=body)
+    """The headers of a form POST to IAM or STS, signed with `key`, `late` seconds ago."""
+    request = AWSRequest("POST", sandbox.endpoint + path, headers={"Content-Type": FORM}, data=body)
     request.headers["Host"] = host or f"127.0.0.1:{sandbox.port}"
-    signer = SigV4Auth(Credentials(key.access_key_id, key.secret_access_key, token), "iam", "us-east-1")
+    signer = SigV4Auth(Credentials(key.access_key_id, key.secret_access_key, token), service, "us-east-1")
     at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=late)
     request.context["timestamp"] = at.strftime("%Y%m%dT%H%M%SZ")
     if token:
@@ -195,22 +197,36 @@ def test_presigned_url_is_refused(sandbox: Sandbox) -> None:
     refused(sandbox, send(sandbox, "GET", path))
     old = urlencode({"AWSAccessKeyId": "test", "Signature": "00", "Expires": "4000000000"})
     refused(sandbox, send(sandbox, "POST", f"/?{old}", ACTION))
-    for query in ("X-Amz-Credential=test/20260101/us-east-1/iam/aws4_request", "awsaccesskeyid=test"):
-        refused(sandbox, send(sandbox, "POST", f"/?{query}", ACTION, sign(sandbox, sandbox.root_key)))
+    for query in ("X-Amz-Credential=test", "awsaccesskeyid=test", "x-amz-algorithm=", "unrelated="):
+        path = f"/?{query}"
+        answer = send(sandbox, "POST", path, ACTION, sign(sandbox, sandbox.root_key, path=path))
+        if query != "unrelated=":
+            refused(sandbox, answer)
+    assert answer.status == 200
+    sandbox.client("iam", root=True).delete_user(UserName="evil")
 
 
 def test_key_of_a_function_cannot_be_computed(sandbox: Sandbox) -> None:
     """ministack derives it from the function's ARN."""
     arn = make_function(sandbox, "computed", echo="")
-    sandbox.client("lambda", root=True).invoke(FunctionName="computed", Payload=b"{}")
+    own = invoke(sandbox, "computed", {"say": "environment"})["environ"]
+    body = "Action=GetCallerIdentity&Version=2011-06-15"
+
+    def status(key: AccessKey, token: str) -> int:
+        headers = sign(sandbox, key, body=body, token=token, service="sts")
+        return send(sandbox, "POST", "/", body, headers).status
+
+    key = AccessKey(own["AWS_ACCESS_KEY_ID"], own["AWS_SECRET_ACCESS_KEY"])
+    assert status(key, own["AWS_SESSION_TOKEN"]) == 200
     role = f"arn:aws:iam::{arn.split(':')[4]}:role/computed"
     for name in (arn, f"{arn}:$LATEST"):
         digest = hashlib.sha256(f"{name}:{role}".encode()).hexdigest()
         secret, token = (
             hashlib.sha256(f"{kind}:{digest}".encode()).hexdigest() for kind in ("secret", "token")
         )
-        headers = sign(sandbox, AccessKey(f"ASIA{digest[:16].upper()}", secret), token=token)
-        refused(sandbox, send(sandbox, "POST", "/", ACTION, headers))
+        computed = AccessKey(f"ASIA{digest[:16].upper()}", secret)
+        assert status(computed, token) == 403
+        assert status(AccessKey(key.access_key_id, secret), token) == 403
 
 
 def management_paths() -> list[str]:
