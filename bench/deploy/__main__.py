@@ -20,7 +20,14 @@ from bench.deploy.delay_proxy import DelayProxy
 from bench.deploy.table import DeployRun, table
 from nwchatctl.operations.sandbox import start
 from nwchatctl.sandbox import file_lock, process
-from nwchatctl.sandbox.state import SandboxPaths, read_info, read_key, write_json, write_key
+from nwchatctl.sandbox.state import (
+    SandboxPaths,
+    announce_proxy,
+    read_info,
+    read_key,
+    write_json,
+    write_key,
+)
 
 DEPLOY = ("-q", "deploy", "--yes")
 
@@ -91,6 +98,7 @@ def start_bench() -> Iterator[DeployBench]:
         write_json(proxied.info, {"pid": os.getpid(), "port": proxy.port, "region": info.region})
         write_key(proxied, key)
         stack.enter_context(file_lock.exclusive(proxied.server_lock, timeout=1))
+        stack.enter_context(announce_proxy(real, proxy.port))
         home = root / "home"
         home.mkdir()
         yield DeployBench(proxy, _environ(home, proxied), home)

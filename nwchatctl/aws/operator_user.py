@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 USER = POLICY = "nwchat-operator"
 ADOPTION = "nwchat-adopt"
 
-# The emulator's root credentials, which are public; ministack listens on 127.0.0.1 only.
-ROOT = StaticCredentials("test", "test")
-
 
 def ensure_operator(
     endpoint: str,
     region: str,
+    root: StaticCredentials,
     policy_json: str,
     stored: StaticCredentials | None = None,
     extra_policies: Mapping[str, str] | None = None,
@@ -30,9 +28,10 @@ def ensure_operator(
     """An access key of the user `nwchat-operator`. The user gets exactly `policy_json` and `extra_policies`
     (text by name), all as managed policies: an inline one is limited to 2,048 characters (IAM quotas).
 
-    Returns `stored` if it still is that user's key. Safe to repeat; raises botocore's errors.
+    `root` is the emulator's root key. Returns `stored` if it still is that user's key. Safe to repeat; raises
+    botocore's errors.
     """
-    iam = Aws(Access(region=region, endpoint=endpoint, credentials=ROOT)).client("iam")
+    iam = Aws(Access(region=region, endpoint=endpoint, credentials=root)).client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
     policies = {POLICY: policy_json, **(extra_policies or {})}

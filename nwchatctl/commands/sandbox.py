@@ -36,6 +36,7 @@ _DOWN = examples(
 _STATUS = examples(
     ("does it run, and where?", "nwchatctl sandbox status"),
     ("follow its log", 'tail -f "$(nwchatctl sandbox status --json | jq -r .log)"'),
+    ("the file with its access keys", "nwchatctl sandbox status --json | jq -r .credentials"),
 )
 _RESET = examples(
     ("begin again with nothing in it", "nwchatctl sandbox reset"),
@@ -75,7 +76,7 @@ def down(ctx: typer.Context, json: JsonOption = False) -> Report:
 
 @group.command(epilog=_STATUS)
 def status(ctx: typer.Context, json: JsonOption = False) -> Report:
-    """Say whether it runs, where, and where its log is."""
+    """Say whether it runs, where, and where its log and its keys are."""
     now = process.status(_paths(ctx))
     text = f"running on {now.endpoint} (pid {now.pid})" if now.running else "not running"
     return _report(now, text=text, notes=() if now.running else ("next: nwchatctl sandbox up",))
@@ -109,5 +110,6 @@ def _report(status: Status, *, did: str = "", text: str, notes: tuple[str, ...] 
         Line(text, Mark.GOOD if status.running else Mark.PLAIN),
         Line(f"state {status.state_dir}", Mark.DIM),
         Line(f"log   {status.log}", Mark.DIM),
+        Line(f"keys  {status.credentials}", Mark.DIM),
     )
     return Report(status.as_data() | ({"did": did} if did else {}), body, notes=notes)

@@ -8,7 +8,7 @@ from nwchatctl.errors import ChatError
 from nwchatctl.sandbox import process, state
 from nwchatctl.sandbox.policies import adopt_policy, operator_policy
 from nwchatctl.sandbox.process import Status
-from nwchatctl.sandbox.state import SandboxPaths
+from nwchatctl.sandbox.state import AccessKey, SandboxPaths
 
 
 def start(where: SandboxPaths, port: int | None = None) -> tuple[Status, bool]:
@@ -29,13 +29,17 @@ def reset(where: SandboxPaths, *, dry_run: bool = False) -> tuple[Status, bool]:
 
 
 def _ensure_operator(where: SandboxPaths) -> None:
-    info, key = state.running(where), state.read_key(where)
-    if info is None:
+    info, root, key = state.running(where), state.read_root(where), state.read_key(where)
+    if info is None or root is None:
         raise ChatError(
             "the sandbox has stopped again", hint=f"its log may say why: {where.log}", code="sandbox_start"
         )
-    stored = StaticCredentials(key.access_key_id, key.secret_access_key) if key else None
+    stored = _credentials(key) if key else None
     further = {ADOPTION: adopt_policy()}
-    made = ensure_operator(info.endpoint, info.region, operator_policy(), stored, further)
+    made = ensure_operator(info.endpoint, info.region, _credentials(root), operator_policy(), stored, further)
     if made != stored:
-        state.write_key(where, state.AccessKey(made.access_key_id, made.secret_access_key))
+        state.write_key(where, AccessKey(made.access_key_id, made.secret_access_key))
+
+
+def _credentials(key: AccessKey) -> StaticCredentials:
+    return StaticCredentials(key.access_key_id, key.secret_access_key)

@@ -20,9 +20,17 @@ from hypercorn.config import Config
 from ministack.app import app
 
 from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
-from nwchatctl.sandbox.patches import keepalive, ministack, subprotocols, websocket_frames
+from nwchatctl.sandbox.patches import (
+    function_processes,
+    keepalive,
+    ministack,
+    signatures,
+    subprotocols,
+    websocket_frames,
+)
 from nwchatctl.sandbox.patches.custom_domains import CustomDomains
-from nwchatctl.sandbox.state import SandboxPaths, write_json
+from nwchatctl.sandbox.request_filter import RequestFilter
+from nwchatctl.sandbox.state import SERVER_VERSION, AccessKey, SandboxPaths, is_proxy, write_json
 from nwchatctl.sandbox.state_saver import StateSaver
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -35,20 +43,30 @@ _GRACE_SECONDS = 6.0
 
 
 async def serve(
-    paths: SandboxPaths, listener: socket.socket, *, region: str, idle_stop: float, ready_fd: int | None
+    paths: SandboxPaths,
+    listener: socket.socket,
+    root: AccessKey,
+    *,
+    region: str,
+    idle_stop: float,
+    ready_fd: int | None,
 ) -> None:
     """Serves until SIGTERM, SIGINT or `idle_stop` seconds without a client, then ends the process.
 
-    Writes one line to the file descriptor `ready_fd` once the server answers.
+    `root` is the access key of the emulator's root user. Writes one line to the file descriptor `ready_fd`
+    once the server answers.
     """
     keepalive.install()
     websocket_frames.install()
     ministack.install()
+    function_processes.install()
+    keys = signatures.Signatures(root)
+    keys.install()
     port = listener.getsockname()[1]
 
     def ready() -> None:
-        info = {"pid": os.getpid(), "port": port, "region": region, "python": sys.executable}
-        write_json(paths.info, info)
+        about = {"pid": os.getpid(), "port": port, "region": region, "python": sys.executable}
+        write_json(paths.info, {**about, "version": SERVER_VERSION})
         logger.info("ready on http://127.0.0.1:%d", port)
         if ready_fd is not None:
             with suppress(OSError):
@@ -56,8 +74,13 @@ async def serve(
                 os.close(ready_fd)
 
     state_saver = StateSaver(ministack.save_state)
-    middleware = Middleware(
-        CustomDomains(subprotocols.with_subprotocol(app)), on_write=state_saver.touch, on_ready=ready
+    middleware = Middleware(subprotocols.with_subprotocol(app), on_write=state_saver.touch, on_ready=ready)
+    # Outside of the middleware: a refused request is no use of the sandbox and changes nothing.
+    filtered = RequestFilter(
+        middleware,
+        is_chat=signatures.is_chat,
+        signatures=keys,
+        is_our_port=lambda sent_to: sent_to == port or is_proxy(paths, sent_to),
     )
 
     async def stop() -> None:
@@ -72,7 +95,7 @@ async def serve(
         await state_saver.stop()
 
     config = _hypercorn_config(listener)
-    await hypercorn_serve(middleware, config, shutdown_trigger=stop)  # type: ignore[arg-type]
+    await hypercorn_serve(CustomDomains(filtered), config, shutdown_trigger=stop)  # type: ignore[arg-type]
     logger.info("stopped")
     # Not a return: the interpreter would wait for the threads of running Lambdas.
     _exit(paths)

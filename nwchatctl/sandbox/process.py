@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +16,13 @@ from pathlib import Path
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.private_files import open_to_append
-from nwchatctl.sandbox import file_lock, state
+from nwchatctl.sandbox import directory, file_lock, state
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.state import (
     IDLE_STOP_SECONDS,
     NOT_INSTALLED,
     PORT_TAKEN,
+    SERVER_VERSION,
     SandboxPaths,
     ServerInfo,
     running,
@@ -43,6 +43,7 @@ class Status:
     endpoint: str
     pid: int | None
     state_dir: Path
+    credentials: Path
     log: Path
 
     def as_data(self) -> dict[str, object]:
@@ -51,6 +52,7 @@ class Status:
             "endpoint": self.endpoint,
             "pid": self.pid,
             "state_dir": str(self.state_dir),
+            "credentials": str(self.credentials),
             "log": str(self.log),
         }
 
@@ -58,7 +60,8 @@ class Status:
 def status(paths: SandboxPaths) -> Status:
     info = running(paths)
     address = info.endpoint if info else state.endpoint(state.read_port(paths))
-    return Status(info is not None, address, info.pid if info else None, paths.root, paths.log)
+    pid = info.pid if info else None
+    return Status(info is not None, address, pid, paths.root, paths.credentials, paths.log)
 
 
 def up(
@@ -70,7 +73,8 @@ def up(
     """Starts the server unless it runs, and waits until it responds; (its status, whether it was started
     now).
 
-    A server that another installation of nwchatctl started is restarted from this one, with its state.
+    A server that another installation or an earlier version of nwchatctl started is restarted from this
+    one, with its state.
 
     `port` is stored as the default for later starts; `idle_stop` in seconds. Raises ChatError
     `sandbox_missing`, `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the
@@ -82,8 +86,9 @@ def up(
 
 
 def down(paths: SandboxPaths) -> tuple[Status, bool]:
-    """Stops the server; (its status, whether it had been running). Raises ChatError `sandbox_stop`."""
-    if not paths.root.is_dir():
+    """Stops the server; (its status, whether it had been running). Raises ChatError `sandbox_stop`, or
+    `sandbox_dir` for a directory of something else."""
+    if not directory.check(paths.root):
         return status(paths), False
     with _exclusive(paths):
         stopped = _down(paths)
@@ -91,15 +96,17 @@ def down(paths: SandboxPaths) -> tuple[Status, bool]:
 
 
 def reset(paths: SandboxPaths) -> tuple[Status, bool]:
-    """Deletes all state of the emulated AWS; (its status, whether it was restarted)."""
-    if not paths.root.is_dir():
+    """Deletes all state of the emulated AWS, with its keys; (its status, whether it was restarted).
+
+    Raises ChatError `sandbox_dir`, and deletes nothing, for a directory of something else.
+    """
+    if not directory.check(paths.root):
         return status(paths), False
+    paths.make()
     with _exclusive(paths):
         before = running(paths)
         _down(paths)
-        for folder in (paths.data, paths.scratch):
-            shutil.rmtree(folder, ignore_errors=True)
-        paths.credentials.unlink(missing_ok=True)
+        directory.delete(paths.root, paths.data.name, paths.scratch.name, paths.credentials.name)
         if before is None:
             return status(paths), False
         return _up(paths, port=before.port, region=before.region, idle_stop=IDLE_STOP_SECONDS)
@@ -125,7 +132,7 @@ def _up(paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float)
                 hint=f"nwchatctl sandbox down, then nwchatctl sandbox up --port {port}",
                 code="port_differs",
             )
-        if info.python == sys.executable:
+        if (info.python, info.version) == (sys.executable, SERVER_VERSION):
             return status(paths), False
         # Another installation's server may be deleted or older by now, and functions would run from it.
         _down(paths)

@@ -12,13 +12,12 @@ import importlib.util
 import logging
 import os
 import resource
-import shutil
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-from nwchatctl.sandbox import file_lock
+from nwchatctl.sandbox import directory, file_lock
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.state import (
     ALREADY_RUNNING,
@@ -27,6 +26,7 @@ from nwchatctl.sandbox.state import (
     NOT_INSTALLED,
     PORT_TAKEN,
     SandboxPaths,
+    ensure_root,
 )
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"port {args.port} is taken by another process", file=sys.stderr)  # noqa: T201 - as above
         return PORT_TAKEN
     prepare(paths, port=args.port, region=args.region)
+    root = ensure_root(paths)
     if importlib.util.find_spec("ministack") is None:
         return NOT_INSTALLED
     # Imports ministack, which reads its settings from the environment that `prepare` has set.
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
     asyncio.run(
         application.serve(
-            paths, listener, region=args.region, idle_stop=args.idle_stop, ready_fd=args.ready_fd
+            paths, listener, root, region=args.region, idle_stop=args.idle_stop, ready_fd=args.ready_fd
         )
     )
     return 0
@@ -86,9 +87,10 @@ def listen(port: int) -> socket.socket | None:
 
 def prepare(paths: SandboxPaths, *, port: int, region: str) -> None:
     """Sets this process's environment, limits, working directory and log."""
-    shutil.rmtree(paths.scratch, ignore_errors=True)
-    for folder in (paths.scratch, paths.data):
-        folder.mkdir(parents=True, exist_ok=True)
+    # Folders of a server that was killed.
+    directory.delete(paths.root, paths.scratch.name, paths.proxies.name)
+    for folder in (paths.scratch, paths.data, paths.proxies):
+        folder.mkdir(mode=0o700, exist_ok=True)
     environment = server_environment(os.environ, paths=paths, port=port, region=region)
     os.environ.clear()
     os.environ.update(environment)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nwchatctl import private_files
-from nwchatctl.errors import ChatError, Exit
-from nwchatctl.sandbox import file_lock
+from nwchatctl.sandbox import directory, file_lock
 
 DEFAULT_PORT = 4566
 DEFAULT_REGION = "us-east-2"
 IDLE_STOP_SECONDS = 8 * 3600.0
+
+# In server.json. `process.up` restarts a server of another version: an earlier one has a public root key.
+SERVER_VERSION = 2
+
+_KEY_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 # Exit statuses of the server that `process.up` explains.
 ALREADY_RUNNING, NOT_INSTALLED, PORT_TAKEN = 96, 97, 98
@@ -61,18 +66,15 @@ class SandboxPaths:
         """Unpacked functions; useless once the server has stopped."""
         return self.root / "tmp"
 
+    @property
+    def proxies(self) -> Path:
+        """One empty file per port of a proxy in front of the sandbox; see `announce_proxy`."""
+        return self.root / "proxies"
+
     def make(self) -> None:
-        """Creates the directory, readable by its owner only. Raises ChatError `sandbox_dir`."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.root.chmod(0o700)
-        except OSError as error:
-            raise ChatError(
-                f"the sandbox directory {self.root} cannot be used: {error.strerror}",
-                hint="set NWCHAT_SANDBOX_DIR to a directory of your own",
-                code="sandbox_dir",
-                exit_code=Exit.CONFIG,
-            ) from error
+        """Creates the directory, readable by its owner only. Raises ChatError `sandbox_dir`, also if it
+        belongs to something else."""
+        directory.claim(self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class ServerInfo:
     port: int
     region: str
     python: str = ""
+    version: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -91,10 +94,10 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key of the operator's IAM user in the emulator."""
+    """An access key in the emulator, of the operator's IAM user or of the root user."""
 
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: str = field(repr=False)
 
 
 def locate(environ: Mapping[str, str]) -> SandboxPaths:
@@ -129,27 +132,74 @@ def _read(path: Path) -> Mapping[str, object]:
 def read_info(paths: SandboxPaths) -> ServerInfo | None:
     match _read(paths.info):
         case {"pid": int(pid), "port": int(port), "region": str(region), **others}:
-            return ServerInfo(pid, port, region, str(others.get("python", "")))
+            version = others.get("version")
+            return ServerInfo(
+                pid, port, region, str(others.get("python", "")), version if isinstance(version, int) else 0
+            )
     return None
 
 
 def running(paths: SandboxPaths) -> ServerInfo | None:
     """The data of the running server; None if none runs. Needs no network call."""
-    return read_info(paths) if file_lock.is_locked(paths.server_lock) else None
+    if not directory.is_own(paths.root) or not file_lock.is_locked(paths.server_lock):
+        return None
+    return read_info(paths)
 
 
 def read_key(paths: SandboxPaths) -> AccessKey | None:
-    match _read(paths.credentials):
+    """The operator's access key."""
+    return _access_key(_read(paths.credentials))
+
+
+def read_root(paths: SandboxPaths) -> AccessKey | None:
+    """The access key of the emulator's root user."""
+    return _access_key(_read(paths.credentials).get("root"))
+
+
+def _access_key(data: object) -> AccessKey | None:
+    match data:
         case {"access_key_id": str(key), "secret_access_key": str(secret)}:
             return AccessKey(key, secret)
     return None
 
 
 def write_key(paths: SandboxPaths, key: AccessKey) -> None:
-    write_json(
-        paths.credentials,
-        {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key},
-    )
+    """Stores the operator's access key."""
+    write_json(paths.credentials, {**_read(paths.credentials), **asdict(key)})
+
+
+def write_root(paths: SandboxPaths, key: AccessKey) -> None:
+    write_json(paths.credentials, {**_read(paths.credentials), "root": asdict(key)})
+
+
+def ensure_root(paths: SandboxPaths) -> AccessKey:
+    """The root user's access key; a random one if the sandbox has none yet."""
+    if root := read_root(paths):
+        return root
+    # Not the module `secrets`, which every command would take longer to import.
+    key_id = "AKIA" + "".join(_KEY_CHARACTERS[byte % 32] for byte in os.urandom(16))
+    root = AccessKey(key_id, os.urandom(20).hex())
+    write_root(paths, root)
+    return root
+
+
+@contextmanager
+def announce_proxy(paths: SandboxPaths, port: int) -> Iterator[None]:
+    """Within the context the server also accepts requests that were sent to `port` of this machine.
+
+    For proxies of benchmarks and tests: they cannot change the Host header, because the signature covers it.
+    """
+    paths.proxies.mkdir(mode=0o700, exist_ok=True)
+    announced = paths.proxies / str(port)
+    announced.touch(mode=0o600)
+    try:
+        yield
+    finally:
+        announced.unlink(missing_ok=True)
+
+
+def is_proxy(paths: SandboxPaths, port: int) -> bool:
+    return (paths.proxies / str(port)).exists()
 
 
 def read_port(paths: SandboxPaths) -> int:

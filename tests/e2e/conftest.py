@@ -10,7 +10,7 @@ import pytest
 
 from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import process
-from nwchatctl.sandbox.state import SandboxPaths
+from nwchatctl.sandbox.state import SandboxPaths, announce_proxy
 from tests.e2e.support.chat import Chat
 from tests.e2e.support.fault_proxy import Proxy, proxy
 from tests.e2e.support.proxied_sandbox import proxied_sandbox
@@ -52,7 +52,7 @@ def chat(sandbox: Sandbox) -> Chat:
 @pytest.fixture
 def fault_proxy(sandbox: Sandbox) -> Iterator[Proxy]:
     """A proxy before the sandbox, by which nothing goes wrong until a test chooses."""
-    with proxy(sandbox.endpoint) as made:
+    with proxy(sandbox.endpoint) as made, announce_proxy(sandbox.state, made.server_port):
         yield made
 
 

@@ -17,6 +17,7 @@ from ministack.services import acm, apigateway, apigateway_v1
 
 from nwchatctl.sandbox.middleware import App, Message, Receive, Send
 from nwchatctl.sandbox.patches.acm import ISSUED
+from nwchatctl.sandbox.request_filter import CUSTOM_DOMAIN
 
 _DOMAINS = re.compile(r"/v2/domainnames(?:/[^/]+)?/?")
 _APIS = re.compile(r"/v2/apis/([^/]+)(?:/stages/([^/]+))?/?")
@@ -76,7 +77,7 @@ class CustomDomains:
         if scope["type"] in ("websocket", "http") and (prefix := _api_path(scope)):
             path = prefix + scope["path"].rstrip("/")
             raw = prefix.encode() + scope.get("raw_path", scope["path"].encode()).rstrip(b"/")
-            scope = {**scope, "path": path, "raw_path": raw}
+            scope = {**scope, "path": path, "raw_path": raw, CUSTOM_DOMAIN: True}
         await self._app(scope, receive, send)
 
 

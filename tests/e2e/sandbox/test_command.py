@@ -37,6 +37,7 @@ def expected(sandbox: Sandbox, *, pid: int | None, did: str | None) -> dict[str,
         "endpoint": sandbox.endpoint,
         "pid": pid,
         "state_dir": str(sandbox.state.root),
+        "credentials": str(sandbox.state.credentials),
         "log": str(sandbox.state.log),
     }
     return data | ({"did": did} if did else {})

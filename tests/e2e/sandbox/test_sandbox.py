@@ -13,6 +13,7 @@ import time
 import venv
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -213,13 +214,14 @@ def test_functions_run_with_current_python(separate_sandbox: Sandbox, tmp_path: 
 
 def test_the_operator_holds_its_policy_and_no_more(separate_sandbox: Sandbox) -> None:
     process.up(separate_sandbox.state, port=separate_sandbox.port)
+    root = StaticCredentials(*astuple(separate_sandbox.root_key))
 
     def policy(*actions: str) -> str:
         statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
     def operator(text: str, stored: StaticCredentials | None = None) -> StaticCredentials:
-        key = ensure_operator(separate_sandbox.endpoint, state.DEFAULT_REGION, text, stored)
+        key = ensure_operator(separate_sandbox.endpoint, state.DEFAULT_REGION, root, text, stored)
         state.write_key(separate_sandbox.state, state.AccessKey(key.access_key_id, key.secret_access_key))
         return key
 
@@ -259,6 +261,7 @@ def test_the_operator_holds_its_policy_and_no_more(separate_sandbox: Sandbox) ->
 def test_role_is_passed_only_with_permission(separate_sandbox: Sandbox) -> None:
     process.up(separate_sandbox.state, port=separate_sandbox.port)
     arn = make_function(separate_sandbox, "passed", echo="")
+    root = StaticCredentials(*astuple(separate_sandbox.root_key))
 
     def update(*actions: str, service: str = "lambda.amazonaws.com") -> str:
         statements = [
@@ -274,7 +277,7 @@ def test_role_is_passed_only_with_permission(separate_sandbox: Sandbox) -> None:
             ),
         ]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        made = ensure_operator(separate_sandbox.endpoint, state.DEFAULT_REGION, policy)
+        made = ensure_operator(separate_sandbox.endpoint, state.DEFAULT_REGION, root, policy)
         state.write_key(separate_sandbox.state, state.AccessKey(made.access_key_id, made.secret_access_key))
         try:
             separate_sandbox.client("lambda").update_function_configuration(

@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nwchatctl.sandbox import file_lock
-from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxPaths, read_key, write_json, write_key
+from nwchatctl.sandbox.state import (
+    DEFAULT_REGION,
+    SandboxPaths,
+    announce_proxy,
+    read_key,
+    write_json,
+    write_key,
+    write_root,
+)
 from tests.e2e.support.fault_proxy import Proxy
 from tests.e2e.support.sandbox import Sandbox
 
@@ -19,8 +27,9 @@ def proxied_sandbox(proxy: Proxy, real: Sandbox, root: Path) -> Iterator[Sandbox
     shown, key = SandboxPaths(root), read_key(real.state)
     assert key is not None, "a running sandbox has an operator key"
     shown.make()
+    write_root(shown, real.root_key)
     write_json(shown.info, {"pid": os.getpid(), "port": proxy.server_port, "region": DEFAULT_REGION})
     write_key(shown, key)
     # The process that holds this lock counts as the running server.
-    with file_lock.exclusive(shown.server_lock, timeout=1):
+    with file_lock.exclusive(shown.server_lock, timeout=1), announce_proxy(real.state, proxy.server_port):
         yield Sandbox(shown, proxy.server_port)

@@ -13,9 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from nwchatctl.aws.operator_user import ROOT
 from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
-from nwchatctl.sandbox.state import DEFAULT_REGION, SandboxPaths
+from nwchatctl.sandbox.state import DEFAULT_REGION, AccessKey, SandboxPaths, read_root
 
 _CODE = """
 import json, os, sys, time
@@ -26,6 +25,8 @@ def handler(event, context):
         own = {name: os.environ[name] for name in ("AWS_PROFILE", "PYTHONPATH", "NWCHAT_SANDBOX", "TZ")
                if name in os.environ}
         return {"executable": sys.executable, "boto3": boto3.__version__, "environ": own}
+    if event.get("say") == "environment":
+        return {"environ": dict(os.environ), "cwd": os.getcwd(), "files": os.listdir(os.environ["HOME"])}
     context = event.get("requestContext", {})
     body = event.get("body", "")
     if body == "fail":
@@ -56,6 +57,12 @@ class Sandbox:
         return load_endpoint(self.environ)
 
     @property
+    def root_key(self) -> AccessKey:
+        key = read_root(self.state)
+        assert key is not None, "a sandbox that was started has a root key"
+        return key
+
+    @property
     def environ(self) -> dict[str, str]:
         """The environment of an `nwchatctl` process that uses this sandbox."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NWCHAT_"))}
@@ -63,7 +70,7 @@ class Sandbox:
 
     def client(self, service: str, *, root: bool = False, url: str | None = None) -> Any:
         """A boto3 client with the operator's key, or the emulator's root key."""
-        key = ROOT if root else self.target
+        key = self.root_key if root else self.target
         make: Any = boto3.session.Session(
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret_access_key,
@@ -141,4 +148,19 @@ def echo_chat(sandbox: Sandbox, name: str) -> str:
         api.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{integration}")
     deployment = api.create_deployment(ApiId=api_id)["DeploymentId"]
     api.create_stage(ApiId=api_id, StageName="production", DeploymentId=deployment)
+    return api_id
+
+
+def public_http_api(sandbox: Sandbox, name: str) -> str:
+    """Creates an HTTP API whose `GET /` any page may read, and which answers an empty 200. Returns its id."""
+    arn = make_function(sandbox, name, echo="")
+    api = sandbox.client("apigatewayv2", root=True)
+    api_id = str(
+        api.create_api(Name=name, ProtocolType="HTTP", CorsConfiguration={"AllowOrigins": ["*"]})["ApiId"]
+    )
+    integration = api.create_integration(
+        ApiId=api_id, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+    )["IntegrationId"]
+    api.create_route(ApiId=api_id, RouteKey="GET /", Target=f"integrations/{integration}")
+    api.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True)
     return api_id

@@ -11,6 +11,7 @@ import pytest
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import file_lock, state
+from nwchatctl.sandbox.directory import MARKER
 from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.policies import adopt_policy, operator_policy
@@ -51,7 +52,7 @@ def test_the_directory_and_the_key_are_the_owners_alone(place: SandboxPaths) -> 
     assert stat.S_IMODE(place.root.stat().st_mode) == 0o700
     assert stat.S_IMODE(place.credentials.stat().st_mode) == 0o600
     assert state.read_key(place) == AccessKey("AKIA1", "s3cret")
-    assert [path.name for path in place.root.iterdir()] == ["credentials.json"]
+    assert {path.name for path in place.root.iterdir()} == {MARKER, "credentials.json"}
 
 
 def test_a_directory_that_cannot_be_is_explained(tmp_path: Path) -> None:
