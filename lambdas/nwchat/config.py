@@ -65,6 +65,10 @@ class Config:
                 max_uname_chars=int(env.get("NWCHAT_MAX_UNAME_CHARS", default_limits.max_uname_chars)),
                 rate_messages=int(env.get("NWCHAT_RATE_MESSAGES", default_limits.rate_messages)),
                 rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", default_limits.rate_seconds)),
+                sender_messages=int(env.get("NWCHAT_SENDER_MESSAGES", default_limits.sender_messages)),
+                address_connections=int(
+                    env.get("NWCHAT_ADDRESS_CONNECTIONS", default_limits.address_connections)
+                ),
             ),
             log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
             fan_out=FanOut(

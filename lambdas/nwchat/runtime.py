@@ -26,6 +26,7 @@ from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
 from nwchat.log import JsonFormatter, Log
 from nwchat.model.ids import UlidGenerator
+from nwchat.storage.budgets import Budgets
 from nwchat.storage.store import Store
 from nwchat.storage.table_size import TableSize
 
@@ -49,7 +50,7 @@ class Services:
 
     `invoke_fanout` invokes `fanout` for each segment and returns those that failed. `estimated_size` takes
     the number of connections read so far and returns the estimated number of all. `token_keys` returns the
-    signing keys of tokens.
+    signing keys of tokens. `budgets` counts what senders spend.
     """
 
     config: Config
@@ -59,6 +60,7 @@ class Services:
     invoke_fanout: Callable[[Sequence[Segment]], list[FailedInvocation]]
     estimated_size: Callable[[int], int]
     token_keys: Callable[[], Sequence[TokenKey]]
+    budgets: Budgets
 
 
 @cache
@@ -82,6 +84,7 @@ def services() -> Services:
         estimated_size=TableSize(store.item_count, _logger()).at_least,
         # Only functions that authenticate clients call it.
         token_keys=lambda: keys()(),  # noqa: PLW0108 - created on first use
+        budgets=Budgets(_client("dynamodb"), settings.connections_table, settings.messages_table),
     )
 
 

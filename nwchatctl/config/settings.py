@@ -119,6 +119,14 @@ class ChatSettings(_Section):
     )
     rate_messages: int = Field(default=10, ge=1, description="Messages that one connection may send ...")
     rate_seconds: int = Field(default=10, ge=1, description="... in so many seconds")
+    sender_messages: int = Field(
+        default=30,
+        ge=10,
+        description="Frames that one player (without tokens: one address) may send in rate_seconds",
+    )
+    address_connections: int = Field(
+        default=200, ge=10, le=1000, description="Open connections that one address may have"
+    )
 
 
 class StageSettings(_Section):
@@ -129,6 +137,12 @@ class StageSettings(_Section):
         default=100.0, gt=0, description="Requests a second that the stage takes in all"
     )
     throttle_burst: int = Field(default=200, gt=0, description="Requests that it takes at once")
+    ping_rate: float = Field(
+        default=0.0, ge=0, description="Pings a second, counted apart; 0 for a fifth of throttle_rate"
+    )
+    connect_rate: float = Field(
+        default=0.0, ge=0, description="New connections a second, likewise; 0 for a fifth of throttle_rate"
+    )
 
 
 class FunctionSettings(_Section):

@@ -21,15 +21,18 @@ _NFC_SHRINK = 4
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Lengths in characters (code points), and the rate of one connection.
+    """Lengths in characters (code points), the rates of a connection and a sender, and an address's sockets.
 
-    At most `rate_messages` messages in `rate_seconds`.
+    At most `rate_messages` messages of a connection in `rate_seconds`, and `sender_messages` frames of a
+    sender (`nwchat.model.budget`). At most `address_connections` open connections of one address.
     """
 
     max_message_chars: int = 1000
     max_uname_chars: int = 40
     rate_messages: int = 10
     rate_seconds: int = 10
+    sender_messages: int = 30
+    address_connections: int = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ class FunctionBuilder:
                 "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
                 "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),
                 "NWCHAT_RATE_SECONDS": str(chat.rate_seconds),
+                "NWCHAT_SENDER_MESSAGES": str(chat.sender_messages),
+                "NWCHAT_ADDRESS_CONNECTIONS": str(chat.address_connections),
                 "NWCHAT_FANOUT_FUNCTION": alias_name(self.names.function(FANOUT)),
                 "NWCHAT_FANOUT_THRESHOLD": str(fanout.threshold),
                 "NWCHAT_FANOUT_SEGMENT_SIZE": str(fanout.segment_size),

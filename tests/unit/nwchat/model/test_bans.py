@@ -262,7 +262,8 @@ def test_rate_limited_frame_reads_no_bans() -> None:
     store.ban(Ban("user#bob", "w"))
     for _ in range(5):
         says(chat, SAYS)
-    assert [each["code"] for each in chat.gateway.received["me"]] == ["muted"] * 2 + ["rate_limited"] * 3
+    # Beyond the rate one frame is answered.
+    assert [each["code"] for each in chat.gateway.received["me"]] == ["muted"] * 2 + ["rate_limited"]
     assert len(store.ban_lookups) == 2
 
 
