@@ -26,6 +26,7 @@ from nwchat.model.budget import FRAME_PRICE, page_price, refusal_action, sender_
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import message_expiry
 from nwchat.model.limits import check_message
+from nwchat.model.look_alikes import looks_like_any
 from nwchat.model.paging import is_forward
 from nwchat.model.rows import Recipient, recipient
 from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
@@ -148,7 +149,18 @@ def _checked(frame: wire.Frame, invocation: _Invocation) -> wire.Frame:
     config = invocation.services.config
     if config.tokens and invocation.identity is None:
         return InvalidFrame("unauthorized", "connect again, with a token", frame.client_id)
-    return check_message(frame, config.limits) if isinstance(frame, MessageRequest) else frame
+    checked = check_message(frame, config.limits) if isinstance(frame, MessageRequest) else frame
+    # The site decides about the names in its tokens: its staff may have a reserved one.
+    if isinstance(checked, MessageRequest) and invocation.identity is None:
+        return _with_free_name(checked, config.reserved_names)
+    return checked
+
+
+def _with_free_name(request: MessageRequest, reserved: Sequence[str]) -> wire.Frame:
+    """The request; InvalidFrame when its name looks like a reserved one, because others would believe it."""
+    if looks_like_any(request.uname, reserved):
+        return InvalidFrame("bad_request", "this name is reserved: choose another one", request.client_id)
+    return request
 
 
 def _with_identity(request: MessageRequest, identity: Identity | None) -> MessageRequest:

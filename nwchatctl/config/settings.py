@@ -60,6 +60,13 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 _Word = _check(str.isprintable, "printable text")
+_Name = Annotated[
+    str,
+    _check(
+        lambda text: text.isprintable() and text == text.strip() and 0 < len(text) <= 40 and "," not in text,
+        "1 to 40 printable characters without a comma, and without spaces at the ends",
+    ),
+]
 _Origin = Annotated[
     str,
     _matching(
@@ -112,6 +119,10 @@ class ChatSettings(_Section):
     )
     allowed_origins: Annotated[tuple[_Origin, ...], BeforeValidator(_as_tuple)] = Field(
         default=(), description='Pages that may connect, as "https://example.com"; empty for all'
+    )
+    reserved_names: Annotated[tuple[_Name, ...], BeforeValidator(_as_tuple)] = Field(
+        default=("operator",),
+        description="Names that no player without a token may have, nor one that looks like them",
     )
     max_message_chars: int = Field(default=1000, ge=1, le=8000, description="Longest message, in characters")
     max_uname_chars: int = Field(

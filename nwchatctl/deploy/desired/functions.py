@@ -94,6 +94,7 @@ class FunctionBuilder:
                 "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
                 "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
                 "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),
+                "NWCHAT_RESERVED_NAMES": ",".join(chat.reserved_names),
                 "NWCHAT_MAX_MESSAGE_CHARS": str(chat.max_message_chars),
                 "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
                 "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),

@@ -178,6 +178,37 @@ def test_smoke_test_is_within_the_smallest_budget() -> None:
     assert "rate_limited" not in kinds(chat, "a") + kinds(chat, "b")
 
 
+# Reserved names ---------------------------------------------------------------------------------
+
+
+def named(uname: str) -> str:
+    return json.dumps({"message": "hi", "uname": uname, "client_id": "k"})
+
+
+@pytest.mark.parametrize("uname", ["operator", "OPERATOR", "0реrаtоr", " o p\u200berator "])
+def test_reserved_name_is_refused_without_a_token(uname: str) -> None:
+    chat = flooded(room("me", "you"))
+    send(chat, named(uname))
+    (refused,) = chat.gateway.received["me"]
+    assert (refused["code"], refused["client_id"]) == ("bad_request", "k")
+    assert chat.store.messages == []
+    send(chat, named("operetta"))
+    assert [each.uname for each in chat.store.messages] == ["operetta"]
+
+
+def test_token_may_have_a_reserved_name() -> None:
+    chat = Chat(room("me"), tokens=True)
+    authorizer = {"sender_id": "7", "uname": "Operator", "role": ""}
+    send(chat, named("whoever"), authorizer=authorizer)
+    assert [each.uname for each in chat.store.messages] == ["Operator"]
+
+
+def test_no_name_is_reserved_when_there_are_none() -> None:
+    chat = Chat(room("me"), reserved_names=())
+    send(chat, named("operator"))
+    assert [each.uname for each in chat.store.messages] == ["operator"]
+
+
 # HTTP -----------------------------------------------------------------------------------------------
 
 

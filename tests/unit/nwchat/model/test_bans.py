@@ -44,6 +44,8 @@ from tests.unit.nwchat.fake_chat import NOW, Chat, FakeStore, error, frame, hand
         "Bób\u00a0\u2003Ninja",
         "\u3164Bób Ninja\u115f",
         "Bób Ninja\x00\x1b",
+        "Bób\u2800Ninja",
+        "B\U000e0042ób\u2060 Nin\U0001d159ja\ufff0",
     ],
 )
 def test_names_that_look_the_same_are_the_same(name: str) -> None:
@@ -62,7 +64,9 @@ def test_names_that_look_different_are_different(other: str) -> None:
     assert user_key("bob ninja") != user_key(other)
 
 
-@pytest.mark.parametrize("name", ["", " \n", "\u200b\u200d", "\u3164", "\x00", "\u2066\u2069"])
+@pytest.mark.parametrize(
+    "name", ["", " \n", "\u200b\u200d", "\u3164", "\x00", "\u2066\u2069", "\u2800", "\U0001d159"]
+)
 def test_where_there_is_nothing_to_see_there_is_no_key(name: str) -> None:
     assert user_key(name) == ""
 
