@@ -41,6 +41,8 @@ class Config:
     fan_out: FanOut = field(default_factory=FanOut)
     tokens: bool = False
     """Whether clients must authenticate with a token, which also determines their identity."""
+    reserved_names: tuple[str, ...] = ("operator",)
+    """Names that players without a token cannot have, nor names that look like them."""
     key_parameter: str = ""
     """Name of the SSM parameter with the signing keys of tokens."""
 
@@ -52,6 +54,7 @@ class Config:
         variables.
         """
         default_limits, default_fan_out = Limits(), FanOut()
+        reserved = (name.strip() for name in env.get("NWCHAT_RESERVED_NAMES", "operator").split(","))
         origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
         return cls(
             connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
@@ -65,6 +68,10 @@ class Config:
                 max_uname_chars=int(env.get("NWCHAT_MAX_UNAME_CHARS", default_limits.max_uname_chars)),
                 rate_messages=int(env.get("NWCHAT_RATE_MESSAGES", default_limits.rate_messages)),
                 rate_seconds=int(env.get("NWCHAT_RATE_SECONDS", default_limits.rate_seconds)),
+                sender_messages=int(env.get("NWCHAT_SENDER_MESSAGES", default_limits.sender_messages)),
+                address_connections=int(
+                    env.get("NWCHAT_ADDRESS_CONNECTIONS", default_limits.address_connections)
+                ),
             ),
             log_level=env.get("NWCHAT_LOG_LEVEL", "INFO"),
             fan_out=FanOut(
@@ -74,5 +81,6 @@ class Config:
                 rate=int(env.get("NWCHAT_SENDING_RATE", default_fan_out.rate)),
             ),
             tokens=env.get("NWCHAT_AUTH_MODE", "open") == "token",
+            reserved_names=tuple(name for name in reserved if name),
             key_parameter=env.get("NWCHAT_AUTH_PARAMETER", ""),
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from nwchat import runtime
 from nwchat.log import Log
 from nwchat.model.bans import active_ban
+from nwchat.model.budget import address_room
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import connection_expiry
 from nwchat.model.log_hash import ban_fields
@@ -35,7 +36,8 @@ def handler(event: Event, context: object) -> Response:
 
 
 def connect(event: Event, services: Services, log: Log) -> Response:
-    """Return 200, or 403 for a page of another origin and for a banned client.
+    """Return 200; 403 for a page of another origin and for a banned client; 429 for an address with too many
+    open connections.
 
     Clients other than browsers send no Origin header and are accepted. In token mode, a request without an
     authorizer context is refused with 403: the API's authorizer is then missing.
@@ -53,6 +55,9 @@ def connect(event: Event, services: Services, log: Log) -> Response:
     if (ban := active_ban(request, services.store.bans, services.now_ms(), log)) is not None:
         log.warning("banned", extra=ban_fields(ban, request, services.log_hash))
         return {"statusCode": 403}
+    if not _is_within_cap(request, services, log):
+        log.warning("too many connections of one address")
+        return {"statusCode": 429}
     if connection_id := request.get("connectionId"):
         services.store.add_connection(
             _connection(str(connection_id), request, headers, services.now_ms(), identity)
@@ -68,6 +73,23 @@ def connect(event: Event, services: Services, log: Log) -> Response:
         else {}
     )
     return {"statusCode": 200, **accepted}
+
+
+def _is_within_cap(request: Mapping[str, object], services: Services, log: Log) -> bool:
+    """Add the connection to those of its address; False when the address has too many.
+
+    True, with a warning in the log, when that cannot be counted: an outage must not keep everyone out.
+    """
+    connection_id, room, now_ms = request.get("connectionId"), address_room(request), services.now_ms()
+    if not connection_id or not room:
+        return True
+    connected_at, most = request.get("connectedAt"), services.config.limits.address_connections
+    since = connected_at if isinstance(connected_at, int) else now_ms
+    try:
+        return services.budgets.add_socket(room, str(connection_id), since, now_ms, most)
+    except Exception:
+        log.warning("the connections of an address cannot be counted: nobody is kept out", exc_info=True)
+        return True
 
 
 def _connection(

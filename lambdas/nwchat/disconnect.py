@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nwchat import runtime
 from nwchat.log import Log
+from nwchat.model.budget import address_room
 from nwchat.runtime import Event, Response, Services
 
 
@@ -21,14 +22,28 @@ def handler(event: Event, context: object) -> Response:
 
 
 def disconnect(event: Event, services: Services, log: Log) -> Response:
-    """Delete the connection's row and return 200."""
+    """Delete the connection's row, remove it from those of its address, and return 200."""
     request = runtime.request_of(event)
     if connection_id := request.get("connectionId"):
         services.store.remove_connection(str(connection_id))
+        if room := address_room(request):
+            connected_at = request.get("connectedAt")
+            since = connected_at if isinstance(connected_at, int) else 0
+            _remove_from_address(room, str(connection_id), since, services, log)
         log.info("disconnected", extra={"close_code": request.get("disconnectStatusCode")})
     else:
         log.warning("an event without a connection id: nothing to delete")
     return {"statusCode": 200}
+
+
+def _remove_from_address(
+    room: str, connection_id: str, connected_at: int, services: Services, log: Log
+) -> None:
+    try:
+        services.budgets.remove_socket(room, connection_id, connected_at)
+    except Exception:
+        # It counts until it expires.
+        log.warning("the connections of an address cannot be counted", exc_info=True)
 
 
 if runtime.in_init_phase():

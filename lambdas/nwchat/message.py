@@ -22,14 +22,17 @@ from nwchat.large_rooms.segments import split_room
 from nwchat.log import Log
 from nwchat.model import wire
 from nwchat.model.bans import active_ban, ban_notice
+from nwchat.model.budget import FRAME_PRICE, page_price, refusal_action, sender_room
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import message_expiry
 from nwchat.model.limits import check_message
 from nwchat.model.log_hash import caller_hashes
+from nwchat.model.look_alikes import looks_like_any
 from nwchat.model.paging import is_forward
 from nwchat.model.rows import Recipient, recipient
 from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
 from nwchat.runtime import Event, Response, Services
+from nwchat.storage.budgets import Charge
 from nwchat.storage.scan import ScanPage, ScanSegment, recipients_of
 from nwchat.storage.store import Dedup, Duplicate, Stored
 
@@ -105,6 +108,13 @@ class _Invocation:
         if not isinstance(outcome, Delivered):
             self.log.warning("reply not delivered", extra={"outcome": repr(outcome)})
 
+    def charge(self, price: int) -> Charge:
+        """Begin to charge the sender's budget."""
+        services = self.services
+        return services.budgets.charge(
+            sender_room(self.request), price, services.now_ms(), services.config.limits, self.log
+        )
+
 
 def _sender(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
     connection_id, connected_at = request.get("connectionId"), request.get("connectedAt")
@@ -114,18 +124,14 @@ def _sender(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
 
 
 def _dispatch(frame: wire.Frame, invocation: _Invocation) -> Response:
-    if invocation.services.config.tokens and invocation.identity is None:
-        return _reject(
-            InvalidFrame("unauthorized", "connect again, with a token", frame.client_id), invocation
-        )
+    # Written while the frame is checked and counted: a sender within its budget does not wait for it.
+    charge = invocation.charge(FRAME_PRICE)
+    frame = _checked(frame, invocation)
+    if isinstance(frame, MessageRequest):
+        return _store_and_send(_with_identity(frame, invocation.identity), charge, invocation)
+    if (refusal := _over_budget(charge, invocation, frame.client_id)) is not None:
+        return _refuse_excess(refusal, invocation)
     match frame:
-        case MessageRequest():
-            checked = check_message(frame, invocation.services.config.limits)
-            return (
-                _store_and_send(_with_identity(checked, invocation.identity), invocation)
-                if isinstance(checked, MessageRequest)
-                else _reject(checked, invocation)
-            )
         case InvalidFrame():
             return _reject(frame, invocation)
         case Ping():
@@ -133,13 +139,29 @@ def _dispatch(frame: wire.Frame, invocation: _Invocation) -> Response:
         case HistoryRequest():
             if (ban_error := _ban_error(invocation, frame.client_id)) is not None:
                 return _reject(ban_error, invocation)
-            page = invocation.services.store.page(
-                frame.limit, invocation.services.now_ms(), before=frame.before, after=frame.after
-            )
-            invocation.reply(wire.history_frame(page, forward=is_forward(frame.after)))
+            _send_page(frame, invocation)
         case _:
             assert_never(frame)
     return _OK
+
+
+def _checked(frame: wire.Frame, invocation: _Invocation) -> wire.Frame:
+    """The frame, a message cleaned; InvalidFrame when it must be rejected."""
+    config = invocation.services.config
+    if config.tokens and invocation.identity is None:
+        return InvalidFrame("unauthorized", "connect again, with a token", frame.client_id)
+    checked = check_message(frame, config.limits) if isinstance(frame, MessageRequest) else frame
+    # The site decides about the names in its tokens: its staff may have a reserved one.
+    if isinstance(checked, MessageRequest) and invocation.identity is None:
+        return _with_free_name(checked, config.reserved_names)
+    return checked
+
+
+def _with_free_name(request: MessageRequest, reserved: Sequence[str]) -> wire.Frame:
+    """The request; InvalidFrame when its name looks like a reserved one, because others would believe it."""
+    if looks_like_any(request.uname, reserved):
+        return InvalidFrame("bad_request", "this name is reserved: choose another one", request.client_id)
+    return request
 
 
 def _with_identity(request: MessageRequest, identity: Identity | None) -> MessageRequest:
@@ -152,8 +174,51 @@ def _with_identity(request: MessageRequest, identity: Identity | None) -> Messag
 def _reject(invalid: InvalidFrame, invocation: _Invocation) -> Response:
     hashes = caller_hashes(invocation.request, invocation.services.log_hash)
     invocation.log.info("refused", extra={"code": invalid.code, **hashes})
-    invocation.reply(wire.error_frame(invalid.code, invalid.detail, invalid.client_id))
+    invocation.reply(wire.error_frame(invalid.code, invalid.detail, invalid.client_id, invalid.retry_after))
     return _OK
+
+
+def _over_budget(charge: Charge, invocation: _Invocation, client_id: str | None) -> InvalidFrame | None:
+    """The error for a sender that has spent its budget; None while it has not."""
+    if (retry_after := charge.retry_after()) is None:
+        return None
+    limits = invocation.services.config.limits
+    detail = f"at most {limits.sender_messages} frames of one sender in {limits.rate_seconds} seconds"
+    return InvalidFrame("rate_limited", detail, client_id, retry_after)
+
+
+def _refuse_excess(refusal: InvalidFrame, invocation: _Invocation) -> Response:
+    """Refuse a frame beyond a budget: answer one in a window, then ignore some, then close the connection."""
+    if invocation.sender is None:
+        return _reject(refusal, invocation)
+    connection_id, limits = invocation.sender.connection_id, invocation.services.config.limits
+    count = invocation.services.budgets.count_refusal(connection_id, invocation.services.now_ms(), limits)
+    match refusal_action(count, limits):
+        case "answer":
+            return _reject(refusal, invocation)
+        case "ignore":
+            return _OK
+        case "close":
+            outcome = invocation.poster.close(connection_id, invocation.deadline)
+            invocation.log.warning(
+                "closed: the client continued beyond its budget", extra={"outcome": repr(outcome)}
+            )
+            return _OK
+        case action:
+            assert_never(action)
+
+
+def _send_page(request: HistoryRequest, invocation: _Invocation) -> None:
+    """Reply with a page of history, and charge for what it has beyond the price of a frame."""
+    services = invocation.services
+    page = services.store.page(request.limit, services.now_ms(), before=request.before, after=request.after)
+    frame = wire.history_frame(page, forward=is_forward(request.after))
+    rest = page_price(len(frame.encode())) - FRAME_PRICE
+    charge = invocation.charge(rest) if rest else None
+    invocation.reply(frame)
+    if charge is not None:
+        # Lambda suspends threads when the handler returns.
+        charge.retry_after()
 
 
 def _ban_error(invocation: _Invocation, client_id: str | None, **names: str) -> InvalidFrame | None:
@@ -168,7 +233,7 @@ def _ban_error(invocation: _Invocation, client_id: str | None, **names: str) -> 
     return None if ban is None else InvalidFrame("muted", ban_notice(ban), client_id)
 
 
-def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Response:
+def _store_and_send(request: MessageRequest, charge: Charge, invocation: _Invocation) -> Response:
     config, store, sender = invocation.services.config, invocation.services.store, invocation.sender
     limits, now_ms = config.limits, invocation.services.now_ms()
     if sender is not None:
@@ -177,7 +242,10 @@ def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Respons
             sender.connection_id, since, request.uname, request.sender_id, now_ms, limits
         ):
             detail = f"at most {limits.rate_messages} messages in {limits.rate_seconds} seconds"
-            return _reject(InvalidFrame("rate_limited", detail, request.client_id), invocation)
+            refusal = InvalidFrame("rate_limited", detail, request.client_id, limits.rate_seconds)
+            return _refuse_excess(refusal, invocation)
+    if (over_budget := _over_budget(charge, invocation, request.client_id)) is not None:
+        return _refuse_excess(over_budget, invocation)
     # The rate is checked first, so that a banned client that floods costs no more than any other.
     if (
         ban_error := _ban_error(

@@ -27,6 +27,7 @@ from nwchat.large_rooms.segments import Segment
 from nwchat.log import NAME, JsonFormatter, Log, LoggableError, error_name, redact
 from nwchat.model.ids import UlidGenerator
 from nwchat.model.log_hash import log_hash
+from nwchat.storage.budgets import Budgets
 from nwchat.storage.store import Store
 from nwchat.storage.table_size import TableSize
 
@@ -50,7 +51,8 @@ class Services:
 
     `invoke_fanout` invokes `fanout` for each segment and returns those that failed. `estimated_size` takes
     the number of connections read so far and returns the estimated number of all. `token_keys` returns the
-    signing keys of tokens. `log_hash` returns what a log has instead of a name or an address.
+    signing keys of tokens. `budgets` counts what senders spend. `log_hash` returns what a log has instead of
+    a name or an address.
     """
 
     config: Config
@@ -60,6 +62,7 @@ class Services:
     invoke_fanout: Callable[[Sequence[Segment]], list[FailedInvocation]]
     estimated_size: Callable[[int], int]
     token_keys: Callable[[], Sequence[TokenKey]]
+    budgets: Budgets
     log_hash: Callable[[str], str]
 
 
@@ -88,6 +91,7 @@ def services() -> Services:
         estimated_size=TableSize(store.item_count, _logger()).at_least,
         # Only functions that authenticate clients call it.
         token_keys=lambda: keys()(),  # noqa: PLW0108 - created on first use
+        budgets=Budgets(_client("dynamodb"), settings.connections_table, settings.messages_table),
         # Needed for few lines, as those of banned clients.
         log_hash=lambda text: log_hash(_log_hash_key(), text),
     )

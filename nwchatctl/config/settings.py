@@ -60,6 +60,13 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 _Word = _check(str.isprintable, "printable text")
+_Name = Annotated[
+    str,
+    _check(
+        lambda text: text.isprintable() and text == text.strip() and 0 < len(text) <= 40 and "," not in text,
+        "1 to 40 printable characters without a comma, and without spaces at the ends",
+    ),
+]
 _Origin = Annotated[
     str,
     _matching(
@@ -113,12 +120,24 @@ class ChatSettings(_Section):
     allowed_origins: Annotated[tuple[_Origin, ...], BeforeValidator(_as_tuple)] = Field(
         default=(), description='Pages that may connect, as "https://example.com"; empty for all'
     )
+    reserved_names: Annotated[tuple[_Name, ...], BeforeValidator(_as_tuple)] = Field(
+        default=("operator",),
+        description="Names that no player without a token may have, nor one that looks like them",
+    )
     max_message_chars: int = Field(default=1000, ge=1, le=8000, description="Longest message, in characters")
     max_uname_chars: int = Field(
         default=40, ge=1, le=200, description="Longest name of a player, in characters"
     )
     rate_messages: int = Field(default=10, ge=1, description="Messages that one connection may send ...")
     rate_seconds: int = Field(default=10, ge=1, description="... in so many seconds")
+    sender_messages: int = Field(
+        default=30,
+        ge=10,
+        description="Frames that one player (without tokens: one address) may send in rate_seconds",
+    )
+    address_connections: int = Field(
+        default=200, ge=10, le=1000, description="Open connections that one address may have"
+    )
 
 
 class StageSettings(_Section):
@@ -129,6 +148,12 @@ class StageSettings(_Section):
         default=100.0, gt=0, description="Requests a second that the stage takes in all"
     )
     throttle_burst: int = Field(default=200, gt=0, description="Requests that it takes at once")
+    ping_rate: float = Field(
+        default=0.0, ge=0, description="Pings a second, counted apart; 0 for a fifth of throttle_rate"
+    )
+    connect_rate: float = Field(
+        default=0.0, ge=0, description="New connections a second, likewise; 0 for a fifth of throttle_rate"
+    )
 
 
 class FunctionSettings(_Section):

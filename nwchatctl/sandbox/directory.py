@@ -25,7 +25,7 @@ FOLDERS = ("data", "proxies", "tmp")
 _FILES = ("credentials.json", "sandbox.log", "sandbox.log.1", "server.json", "settings.json")
 _OWN_NAMES = frozenset({MARKER, *LOCKS, *FOLDERS, *_FILES})
 # A file that `state.write_json` was writing when its process was killed.
-_TEMPORARY = re.compile(r"(credentials|server|settings)\.json[a-z0-9_]{8}")
+_TEMPORARY = re.compile(r"\.?(credentials|server|settings)\.json\.?[a-z0-9_]{8}")
 
 
 def claim(root: Path) -> None:

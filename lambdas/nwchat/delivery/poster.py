@@ -48,10 +48,18 @@ class Poster:
         Errors of AWS and the network are outcomes. No attempt starts at `deadline` (monotonic seconds) or
         later.
         """
+        return self._request(connection_id, self._post_target(data), deadline)
+
+    def close(self, connection_id: str, deadline: float = math.inf) -> Outcome:
+        """Close one connection: Delivered, or Gone when it is closed already. Otherwise as `post`."""
+        target = ConnectionRequests("DELETE", self._url, self._region, self._credentials)
+        return self._request(connection_id, target, deadline)
+
+    def _request(self, connection_id: str, target: ConnectionRequests, deadline: float) -> Outcome:
         outcomes: list[Outcome] = []
         scheduler = RequestScheduler(
             ListSource([Recipient(connection_id)]),
-            self._post_target(data),
+            target,
             lambda _, outcome: outcomes.append(outcome),
             deadline=deadline,
             attempts=_SINGLE_POST_ATTEMPTS,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from nwchat.model.characters import without_any_invisible
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
 from nwchat.model.rows import Row, number_in, text_in
@@ -28,11 +28,6 @@ PREFIX_BITS = 64
 _MAX_KEY_CHARS = 200
 """Maximum length of a name in a key: a sort key has at most 1,024 bytes, and one character can be normalized
 to 18 (U+FDFA)."""
-
-# Default_Ignorable_Code_Point, except for control and format characters.
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -62,7 +57,7 @@ def normalized_name(name: str) -> str:
     Look-alikes from other alphabets are not unified.
     """
     text = unicodedata.normalize("NFKC", clean_name(name, _MAX_KEY_CHARS))
-    visible = "".join(each for each in _INVISIBLE.sub("", text) if unicodedata.category(each) != "Cf")
+    visible = "".join(each for each in without_any_invisible(text) if unicodedata.category(each) != "Cf")
     # Folding can break the normal form, so both are applied twice (Unicode, toNFKC_Casefold).
     case_folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible.casefold()).casefold())
     return " ".join(case_folded.split())[:_MAX_KEY_CHARS].rstrip()

@@ -6,13 +6,15 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 
+from nwchat.model.characters import is_blank, visible_text, with_few_lines, with_few_marks
 from nwchat.model.wire import InvalidFrame, MessageRequest, well_formed
 
 MAX_SENDER_ID_CHARS = 64
 
 # C0 except \t and \n, DEL, C1; then the bidirectional embeddings, overrides and isolates.
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_LINE_BREAKS = re.compile("[\t\n\u2028\u2029]+")
+_SEPARATORS = re.compile("[\u2028\u2029]")
+_LINE_BREAKS = re.compile("[\t\n]+")
 _ZWJ = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 # The longest canonical decomposition has four code points (U+1F82), so NFC leaves at least a quarter.
@@ -21,15 +23,18 @@ _NFC_SHRINK = 4
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Lengths in characters (code points), and the rate of one connection.
+    """Lengths in characters (code points), the rates of a connection and a sender, and an address's sockets.
 
-    At most `rate_messages` messages in `rate_seconds`.
+    At most `rate_messages` messages of a connection in `rate_seconds`, and `sender_messages` frames of a
+    sender (`nwchat.model.budget`). At most `address_connections` open connections of one address.
     """
 
     max_message_chars: int = 1000
     max_uname_chars: int = 40
     rate_messages: int = 10
     rate_seconds: int = 10
+    sender_messages: int = 30
+    address_connections: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,21 @@ class Window:
     count: int
 
 
-def clean(text: str) -> str:
-    """NFC, trimmed, without control characters (except newline and tab) and bidirectional overrides."""
-    return unicodedata.normalize("NFC", _without_controls(text)).strip()
+def clean(text: str, *, name: bool = False) -> str:
+    """NFC, trimmed, without control characters (except newline and tab), bidirectional overrides, invisible
+    characters without a purpose (`characters.visible_text`), and with few marks on a letter."""
+    return _composed(_bare(text, name=name))
 
 
-def _without_controls(text: str) -> str:
+def _bare(text: str, *, name: bool) -> str:
     # Before NFC: a dropped character may stand between a letter and its accent.
-    return _DROPPED.sub("", well_formed(text)).strip()
+    bare = _SEPARATORS.sub("\n", _DROPPED.sub("", well_formed(text)))
+    return visible_text(bare, name=name).strip()
+
+
+def _composed(bare: str) -> str:
+    # Marks are limited before, because NFC sorts them in quadratic time, and after, because it can make more.
+    return with_few_marks(unicodedata.normalize("NFC", with_few_marks(bare))).strip()
 
 
 def check_message(request: MessageRequest, limits: Limits) -> MessageRequest | InvalidFrame:
@@ -55,13 +67,12 @@ def check_message(request: MessageRequest, limits: Limits) -> MessageRequest | I
     too_long = InvalidFrame(
         "too_long", f"a message is at most {limits.max_message_chars} characters", request.client_id
     )
-    bare = _without_controls(request.message)
-    # Normalization is quadratic in the length of a run of accents, so texts that cannot fit are not
-    # normalized.
+    bare = _bare(request.message, name=False)
+    # Texts that cannot fit are not normalized.
     if len(bare) > limits.max_message_chars * _NFC_SHRINK:
         return too_long
-    message = clean(bare)
-    if not message:
+    message = with_few_lines(_composed(bare))
+    if is_blank(message):
         return InvalidFrame("empty", "the message is empty", request.client_id)
     if len(message) > limits.max_message_chars:
         return too_long
@@ -74,9 +85,10 @@ def check_message(request: MessageRequest, limits: Limits) -> MessageRequest | I
 
 
 def clean_name(text: str, max_chars: int) -> str:
-    """The text cleaned, on one line, and at most `max_chars` long."""
-    bare = _LINE_BREAKS.sub(" ", _without_controls(text))[: max_chars * _NFC_SHRINK]
-    return _truncate(clean(bare), max_chars)
+    """The text cleaned, on one line, and at most `max_chars` long; "" when nothing of it can be seen."""
+    bare = _LINE_BREAKS.sub(" ", _bare(text, name=True))[: max_chars * _NFC_SHRINK]
+    name = _truncate(clean(bare, name=True), max_chars)
+    return "" if is_blank(name) else name
 
 
 def _truncate(text: str, length: int) -> str:

@@ -17,9 +17,9 @@ MAX_FRAME_BYTES = 32 * 1024
 KB."""
 MAX_PAYLOAD_BYTES = 128 * 1024
 """The maximum payload of PostToConnection."""
-MAX_BODY_BYTES = 1024 * 1024
-"""Maximum size of a page over HTTP. A function may return 6 MB (Lambda quotas), in which the body is a JSON
-string: a quote takes two bytes, and other characters up to three times their size."""
+MAX_BODY_BYTES = MAX_PAYLOAD_BYTES
+"""Maximum size of a page over HTTP, as over the socket: a larger one would be the cheapest way to make the
+chat pay for reading and sending."""
 MAX_CLIENT_ID_CHARS = 64
 DEFAULT_HISTORY = 50
 MAX_HISTORY = 200
@@ -64,6 +64,8 @@ class InvalidFrame:
     code: Code
     detail: str
     client_id: str | None = None
+    retry_after: int | None = None
+    """Seconds after which the same frame may be accepted."""
 
 
 Frame: TypeAlias = MessageRequest | Ping | HistoryRequest | InvalidFrame
@@ -277,10 +279,12 @@ def pong_frame() -> str:
     return _encode({"type": "pong"})
 
 
-def error_frame(code: Code, detail: str, client_id: str | None = None) -> str:
-    """The frame that reports a rejected frame."""
-    frame = {"type": "error", "code": code, "detail": detail}
-    return _encode(frame if client_id is None else {**frame, "client_id": client_id})
+def error_frame(code: Code, detail: str, client_id: str | None = None, retry_after: int | None = None) -> str:
+    """The frame that reports a rejected frame. `retry_after` is in seconds."""
+    frame: dict[str, object] = {"type": "error", "code": code, "detail": detail}
+    if client_id is not None:
+        frame["client_id"] = client_id
+    return _encode(frame if retry_after is None else {**frame, "retry_after": retry_after})
 
 
 def history_frame(page: Page, *, forward: bool, max_bytes: int = MAX_PAYLOAD_BYTES) -> str:

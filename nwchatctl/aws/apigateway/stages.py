@@ -9,7 +9,7 @@ from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.model.string_map import string_map
-from nwchatctl.deploy.model.websocket import Stage
+from nwchatctl.deploy.model.websocket import RouteLimits, Stage
 
 
 class Stages:
@@ -39,7 +39,12 @@ class Stages:
                     auto_deploy=each.get("AutoDeploy", False),
                     throttle_rate=float(settings.get("ThrottlingRateLimit", 0)),
                     throttle_burst=int(settings.get("ThrottlingBurstLimit", 0)),
-                    route_settings=tuple(sorted(each.get("RouteSettings", {}))),
+                    route_settings=string_map(
+                        {
+                            key: _route_limits(settings).text
+                            for key, settings in each.get("RouteSettings", {}).items()
+                        }
+                    ),
                     variables=string_map(
                         {key: text for key, text in each.get("StageVariables", {}).items() if text}
                     ),
@@ -74,7 +79,11 @@ class Stages:
 
     def update(self, before: Stage, after: Stage) -> None:
         """Updates what differs; deployment and limits in one call."""
-        for route_key in before.route_settings:
+        wanted_routes = dict(after.route_settings)
+        for route_key, text in before.route_settings:
+            # Settings other than the limits are only removed with all of the route's.
+            if route_key in wanted_routes and not RouteLimits.parse(text).logging:
+                continue
             self._api.delete_if_exists(
                 self._client.delete_route_settings,
                 ApiId=self._ids.api,
@@ -114,7 +123,25 @@ class Stages:
             },
             "StageVariables": dict(stage.variables),
             **({"AccessLogSettings": access_log} if stage.access_log else {}),
+            **({"RouteSettings": _route_settings(stage)} if stage.route_settings else {}),
         }
+
+
+def _route_settings(stage: Stage) -> dict[str, Any]:
+    limits = {key: RouteLimits.parse(text) for key, text in stage.route_settings}
+    return {
+        key: {"ThrottlingRateLimit": each.rate, "ThrottlingBurstLimit": each.burst}
+        for key, each in limits.items()
+    }
+
+
+def _route_limits(settings: Mapping[str, Any]) -> RouteLimits:
+    parts = [_execution_log(settings), "metrics" if settings.get("DetailedMetricsEnabled") else ""]
+    return RouteLimits(
+        float(settings.get("ThrottlingRateLimit", 0)),
+        int(settings.get("ThrottlingBurstLimit", 0)),
+        " and ".join(each for each in parts if each),
+    )
 
 
 def _execution_log(settings: Mapping[str, Any]) -> str:

@@ -31,7 +31,15 @@ from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource, State, state
 from nwchatctl.deploy.model.storage import LogGroup, Table
 from nwchatctl.deploy.model.string_map import StringMap, string_map
-from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
+from nwchatctl.deploy.model.websocket import (
+    Api,
+    Authorizer,
+    Deployment,
+    Integration,
+    Route,
+    RouteLimits,
+    Stage,
+)
 from nwchatctl.deploy.names import ResourceNames
 
 if TYPE_CHECKING:
@@ -57,6 +65,9 @@ _STATEMENT_IDS = {"$connect": "connect", "$disconnect": "disconnect", "$default"
 
 _TIMEOUT_MS = 29_000
 """The longest that API Gateway waits for an integration (WebSocket quotas)."""
+
+_OWN_SHARE = 5
+"""By default a route with limits of its own has this part of the stage's rate."""
 
 _PING = Integration("ping", "MOCK", "", _TIMEOUT_MS, '{"statusCode":200}', PONG)
 
@@ -213,6 +224,17 @@ class _Chat:
         uri = self.location.invocation_uri(self.names.function(short))
         return Integration(short, "AWS_PROXY", uri, _TIMEOUT_MS, "", "")
 
+    def route_settings(self) -> StringMap:
+        """Limits of pings and new connections: a flood of them does not use up those of messages."""
+        stage = self.settings.stage
+        rates = {"ping": stage.ping_rate, "$connect": stage.connect_rate}
+        return string_map(
+            {
+                route: RouteLimits(rate or stage.throttle_rate / _OWN_SHARE, stage.throttle_burst).text
+                for route, rate in rates.items()
+            }
+        )
+
     def stage(self, deployment: Deployment) -> Stage:
         stage, access = self.settings.stage, self.settings.logs.access
         return Stage(
@@ -221,7 +243,7 @@ class _Chat:
             auto_deploy=False,
             throttle_rate=stage.throttle_rate,
             throttle_burst=stage.throttle_burst,
-            route_settings=(),
+            route_settings=self.route_settings(),
             variables=(),
             tags=self.tags,
             access_log=self.location.arn("logs", f"log-group:{self.names.access_log}") if access else "",

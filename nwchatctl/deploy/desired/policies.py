@@ -12,6 +12,8 @@ from dataclasses import dataclass
 LAMBDA_SERVICE = "lambda.amazonaws.com"
 BANS_ROOM = "bans"
 """`nwchat.model.bans.ROOM`, repeated because a plan needs nothing else of that module."""
+BUDGET_ROOMS = "budget#*"
+"""The partition keys that begin with `nwchat.model.budget.ROOM_PREFIX`."""
 
 
 def canonical(document: object) -> str:
@@ -47,12 +49,17 @@ class Arns:
 def function_policy(short: str, arns: Arns) -> str:
     """The inline policy of function `short`, one of `functions.FUNCTIONS`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
+    close = _allow("Close", ["execute-api:ManageConnections"], f"{arns.stage}/DELETE/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     # Only the bans of that table, by the rows' partition key (DynamoDB developer guide, "Using IAM policy
     # conditions for fine-grained access control").
     bans = {
         **_allow("Bans", ["dynamodb:BatchGetItem"], arns.messages),
         "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BANS_ROOM]}},
+    }
+    budgets = {
+        **_allow("Budgets", ["dynamodb:UpdateItem"], arns.messages),
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [BUDGET_ROOMS]}},
     }
     # No kms:Decrypt: the key aws/ssm allows decryption to every principal of the account that may read the
     # parameter (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
@@ -63,8 +70,9 @@ def function_policy(short: str, arns: Arns) -> str:
             # DescribeTable: the table's id is the key of hashes in the log (`nwchat.model.log_hash`).
             _allow("Connections", ["dynamodb:DescribeTable", "dynamodb:PutItem"], arns.connections),
             bans,
+            budgets,
         ],
-        "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections)],
+        "disconnect": [_allow("Connections", ["dynamodb:DeleteItem"], arns.connections), budgets],
         "message": [
             _allow(
                 "Connections",
@@ -73,7 +81,9 @@ def function_policy(short: str, arns: Arns) -> str:
             ),
             _allow("Messages", ["dynamodb:PutItem", "dynamodb:Query"], arns.messages),
             bans,
+            budgets,
             sockets,
+            close,
             fanout,
         ],
         "fanout": [
@@ -87,6 +97,7 @@ def function_policy(short: str, arns: Arns) -> str:
         "authorize": [token_keys],
         "history": [
             _allow("Messages", ["dynamodb:Query"], arns.messages),
+            budgets,
             # In open mode everyone may read.
             *((bans, token_keys, log_key) if arns.token_keys else ()),
         ],

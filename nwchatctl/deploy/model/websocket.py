@@ -85,14 +85,41 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteLimits:
+    """The limits of one route of a stage, apart from those of the others. `rate` is requests a second.
+
+    `logging` is other settings of the route as text, "" for none; none are desired.
+    """
+
+    rate: float
+    burst: int
+    logging: str = ""
+
+    @property
+    def text(self) -> str:
+        """The limits as they are compared and shown.
+
+        >>> RouteLimits(20.0, 200).text
+        '20/s, burst 200'
+        """
+        return f"{self.rate:g}/s, burst {self.burst}" + (f", {self.logging}" if self.logging else "")
+
+    @classmethod
+    def parse(cls, text: str) -> RouteLimits:
+        """The limits of a `text`. Raises ValueError for another one."""
+        rate, burst, *rest = text.split(", ", 2)
+        return cls(float(rate.removesuffix("/s")), int(burst.removeprefix("burst ")), *rest)
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """The stage that clients connect to. Rates are messages a second.
 
-    `deployment` is a `Deployment`'s name; "" or an AWS id if it is none of the chat's. `route_settings` lists
-    the routes with their own settings; none is desired. `access_log` is the ARN of the log group (without
-    `:*`) that receives a line of `access_format` for each request, both "" without access logs.
-    `execution_log` is the level at which API Gateway logs its own steps, "" for off; "with data" after it
-    means that message texts are logged.
+    `deployment` is a `Deployment`'s name; "" or an AWS id if it is none of the chat's. `route_settings` has
+    the routes with limits of their own, by route key, as `RouteLimits.text`. `access_log` is the ARN of the
+    log group (without `:*`) that receives a line of `access_format` for each request, both "" without access
+    logs. `execution_log` is the level at which API Gateway logs its own steps, "" for off; "with data" after
+    it means that message texts are logged.
     """
 
     kind: ClassVar[str] = "stage"
@@ -101,7 +128,7 @@ class Stage:
     auto_deploy: bool
     throttle_rate: float
     throttle_burst: int
-    route_settings: tuple[str, ...]
+    route_settings: StringMap
     variables: StringMap
     tags: StringMap
     access_log: str = ""

@@ -86,12 +86,16 @@ def resource_override(
 
 
 def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) -> dict[str, list[str]]:
-    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem: the requested partition keys (DynamoDB
+    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem or UpdateItem: the partition keys (DynamoDB
     developer guide, "Using IAM policy conditions for fine-grained access control"). ministack never sets it,
     and then any condition on all its values is met. `partition_key` returns a table's partition key."""
+    request = json_object(body)
+    if action == "dynamodb:UpdateItem":
+        key = (request.get("Key") or {}).get(partition_key(str(request.get("TableName")))) or {}
+        return {"dynamodb:LeadingKeys": [str(value) for value in key.values()]}
     if action != "dynamodb:BatchGetItem":
         return {}
-    tables = json_object(body).get("RequestItems") or {}
+    tables = request.get("RequestItems") or {}
     values = {
         str(value)
         for table, request in tables.items()

@@ -206,6 +206,34 @@ def name_conflict(path: str, body: bytes) -> str:
     return ""
 
 
+_STAGE = re.compile(r"/v2/apis/([^/]+)/stages(?:/([^/]+))?/?")
+
+
+def unknown_route(method: str, path: str, body: bytes) -> str:
+    """The error text if a CreateStage or UpdateStage has settings of a route that the API has not, ""
+    otherwise. AWS responds with NotFoundException (terraform-aws-modules/terraform-aws-apigateway-v2#80);
+    ministack stores them."""
+    found = _STAGE.fullmatch(path)
+    if found is None or method not in ("POST", "PATCH"):
+        return ""
+    keys = {each["routeKey"] for each in apigateway._routes.get(found[1], {}).values()}
+    for key in json.loads(body or b"{}").get("routeSettings") or {}:
+        if key not in keys:
+            return f"Unable to find Route by key {key} within the provided RouteSettings"
+    return ""
+
+
+def with_kept_route_settings(path: str, body: bytes) -> bytes:
+    """The body of an UpdateStage with the settings of routes that it does not name, which stay: there is
+    DeleteRouteSettings to remove them (API Gateway v2 API reference). ministack replaces them all."""
+    found, wanted = _STAGE.fullmatch(path), json.loads(body or b"{}")
+    if found is None or not found[2] or "routeSettings" not in wanted:
+        return body
+    stage = apigateway._stages.get(found[1], {}).get(unquote(found[2]), {})
+    kept = {**stage.get("routeSettings", {}), **wanted["routeSettings"]}
+    return json.dumps({**wanted, "routeSettings": kept}).encode()
+
+
 async def handle_gateway(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
     """API Gateway's control plane. ministack takes DeleteRouteSettings for DeleteStage, and lacks
     UpdateDeployment, which changes a deployment's description (API Gateway v2 API reference)."""
@@ -214,6 +242,10 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
         return response
     if method == "POST" and (conflict := name_conflict(path, body)):
         return apigateway._apigw_error("ConflictException", conflict, 409)
+    if missing := unknown_route(method, path, body):
+        return apigateway._apigw_error("NotFoundException", missing, 404)
+    if method == "PATCH":
+        body = with_kept_route_settings(path, body)
     if method == "PATCH" and (match := _DEPLOYMENT.fullmatch(path)):
         return _describe_deployment(unquote(match[1]), unquote(match[2]), json.loads(body or b"{}"))
     found = _ROUTE_SETTINGS.fullmatch(path)

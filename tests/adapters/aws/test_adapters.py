@@ -339,19 +339,44 @@ def test_a_route_gets_its_response_once(clients: StubbedClients) -> None:
     gateway(client).routes.put(Route("ping", "ping", "NONE", False, True))
 
 
+LIMITED = (("$connect", "20/s, burst 200"), ("ping", "33.3333/s, burst 5"))
+
+
+def test_limits_of_routes_are_read(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
+    settings: Any = {
+        "ping": {"ThrottlingRateLimit": 33.3333, "ThrottlingBurstLimit": 5, "LoggingLevel": "OFF"},
+        "$connect": {"ThrottlingRateLimit": 20.0, "ThrottlingBurstLimit": 200},
+        "$default": {"DataTraceEnabled": True, "LoggingLevel": "INFO", "DetailedMetricsEnabled": True},
+    }
+    stub.add_response("get_stages", {"Items": [{"StageName": "production", "RouteSettings": settings}]})
+    (stage,) = gateway(client).stages.read()
+    assert stage.route_settings == (
+        LIMITED[0],
+        ("$default", "0/s, burst 0, INFO with data and metrics"),
+        LIMITED[1],
+    )
+
+
 def test_stage_update_sets_both_limits_and_removes_manual_settings(clients: StubbedClients) -> None:
     client, stub = clients.client("apigatewayv2")
-    wanted = Stage("production", "d1", False, 100.0, 200, (), (), TAGS)
+    wanted = Stage("production", "d1", False, 100.0, 200, LIMITED, (), TAGS)
     live = dataclasses.replace(
         wanted,
         throttle_rate=0.0,
-        route_settings=("onMessage",),
+        route_settings=(
+            ("$connect", "20/s, burst 200, INFO with data"),
+            ("onMessage", "1/s, burst 1"),
+            ("ping", "1/s, burst 1"),
+        ),
         variables=(("colour", "red"),),
         tags=(*TAGS, ("team", "a")),
     )
-    stub.add_response(
-        "delete_route_settings", {}, {"ApiId": "abc", "StageName": "production", "RouteKey": "onMessage"}
-    )
+    # Another limit is updated; other settings, and those of other routes, have to be deleted.
+    for route_key in ("$connect", "onMessage"):
+        stub.add_response(
+            "delete_route_settings", {}, {"ApiId": "abc", "StageName": "production", "RouteKey": route_key}
+        )
     stub.add_response(
         "update_stage",
         {},
@@ -363,6 +388,10 @@ def test_stage_update_sets_both_limits_and_removes_manual_settings(clients: Stub
             "DefaultRouteSettings": {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200},
             # Left out, it would stay.
             "StageVariables": {"colour": ""},
+            "RouteSettings": {
+                "$connect": {"ThrottlingRateLimit": 20.0, "ThrottlingBurstLimit": 200},
+                "ping": {"ThrottlingRateLimit": 33.3333, "ThrottlingBurstLimit": 5},
+            },
         },
     )
     stub.add_response(

@@ -89,7 +89,7 @@ def test_two_concurrent_runs_send_once(chat: Chat) -> None:
 def test_a_client_cannot_take_an_operators_id(chat: Chat) -> None:
     text, key = unique(), unique("id")[:64]
     with chat.players() as (one, other):
-        one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "operator"})
+        one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "player"})
         one.receive_type("ack")
         assert chat.json("broadcast", text, "--id", key)["already_sent"] is False
         assert times(text, one, other) == [1, 1]

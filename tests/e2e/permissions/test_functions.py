@@ -10,14 +10,16 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from nwchat.model.bans import Ban, ban_row
+from nwchat.model.budget import SOCKETS_ID, address_room, sender_room, window_at
+from nwchat.model.limits import Limits
 from nwchat.model.log_hash import log_hash
 from nwchatctl.deploy.desired.functions import FUNCTIONS
 from nwchatctl.deploy.desired.policies import Arns, function_policy
-from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, unique
+from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, now_ms, unique
 from tests.e2e.support.operator import Operator, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
 
@@ -208,6 +210,72 @@ def disconnect(operator: Operator, url: str) -> str:
     return f"{status}, the row stays" if stays else ""
 
 
+def open_and_close(operator: Operator, url: str) -> str:
+    """What the functions' own events leave in the row of the address."""
+    caller = {"connectionId": "budget", "connectedAt": now_ms(), "identity": {"sourceIp": "203.0.113.7"}}
+    token = {"authorizer": {"sender_id": "1"}}
+    key = {"room": {"S": address_room(caller)}, "id": {"S": SOCKETS_ID}}
+    where = {"TableName": operator.resource_name("messages"), "Key": key}
+    counted = []
+    for function in ("connect", "disconnect"):
+        run(operator, function, {"requestContext": {**caller, **token}}, Qualifier="live")
+        row = operator.root("dynamodb").get_item(**where).get("Item", {})
+        counted.append(len(row.get("entries", {}).get("SS", [])))
+    operator.root("dynamodb").delete_item(**where)
+    remove_stale_rows(operator, ["budget"])
+    return "" if counted == [1, 0] else f"{counted[0]}, then {counted[1]}"
+
+
+def spend(operator: Operator, function: str, event: Frame) -> str:
+    """What the function writes into the budget of the sender with id "1"."""
+    table, dynamodb = operator.resource_name("messages"), operator.root("dynamodb")
+    _, log_tail = run(operator, function, event, Qualifier="live")
+    rows = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="room = :room",
+        ExpressionAttributeValues={":room": {"S": sender_room({"authorizer": {"sender_id": "1"}})}},
+    )["Items"]
+    for row in rows:
+        dynamodb.delete_item(TableName=table, Key={name: row[name] for name in ("room", "id")})
+    if "the budget cannot be counted" in log_tail:
+        return "not counted"
+    return "" if rows else "nothing is counted"
+
+
+def spend_by_message(operator: Operator, url: str) -> str:
+    return spend(operator, "message", {"requestContext": {"authorizer": {"sender_id": "1"}}, "body": "hi"})
+
+
+def spend_over_http(operator: Operator, url: str) -> str:
+    return spend(operator, "history", {"routeKey": "GET /messages", "headers": _bearer(url)})
+
+
+def flood(operator: Operator, url: str) -> str:
+    """A socket whose frames were refused before, so many times that the next one closes it."""
+    table, dynamodb = operator.resource_name("connections"), operator.root("dynamodb")
+    spent = {"room": {"S": sender_room({"authorizer": {"sender_id": "1"}})}}
+    limits = Limits(rate_seconds=10)
+    with player(url) as one:
+        (key,) = [row["connection_id"] for row in dynamodb.scan(TableName=table)["Items"]]
+        # Both rows for this window and the next.
+        windows = [window_at(now_ms() + ahead, limits).id for ahead in (0, 10_000)]
+        for window in windows:
+            row = {**spent, "id": {"S": window}, "spent": {"N": "10000000"}}
+            dynamodb.put_item(TableName=operator.resource_name("messages"), Item=row)
+        dynamodb.delete_item(TableName=table, Key={"connection_id": key})
+        one.send('{"action": "history"}')
+        try:
+            # What the emulator has read before the socket is closed is answered.
+            for _ in range(5):
+                received_until_now(one)
+            result = "still open"
+        except ConnectionClosed:
+            result = ""
+    for window in windows:
+        dynamodb.delete_item(TableName=operator.resource_name("messages"), Key={**spent, "id": {"S": window}})
+    return result
+
+
 def add_stale_rows(operator: Operator, count: int, age_ms: int = 60_000) -> list[str]:
     """So many rows whose sockets are gone; their names."""
     names = [f"player-{each:02}" for each in range(count)]
@@ -334,7 +402,9 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("authorize", "TokenKeys", "ssm:GetParameter"): (authorize, "refused"),
     ("connect", "Bans", "dynamodb:BatchGetItem"): (connect_while_banned, "let in"),
     ("connect", "Connections", "dynamodb:DescribeTable"): (connect_for_hash, "another hash"),
+    ("connect", "Budgets", "dynamodb:UpdateItem"): (open_and_close, "0, then 0"),
     ("connect", "Connections", "dynamodb:PutItem"): (connect_once, "refused"),
+    ("disconnect", "Budgets", "dynamodb:UpdateItem"): (open_and_close, "1, then 1"),
     ("disconnect", "Connections", "dynamodb:DeleteItem"): (disconnect, "500, the row stays"),
     ("fanout", "Connections", "dynamodb:DeleteItem"): (fan_out, "the rows stay"),
     ("fanout", "Connections", "dynamodb:Scan"): (fan_out, "it failed"),
@@ -344,9 +414,12 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
     ("history", "Bans", "dynamodb:BatchGetItem"): (read_over_http_while_banned, "let in"),
     ("history", "LogHashes", "dynamodb:DescribeTable"): (read_for_hash, "another hash"),
+    ("history", "Budgets", "dynamodb:UpdateItem"): (spend_over_http, "not counted"),
     ("history", "Messages", "dynamodb:Query"): (read_over_http, "500 internal"),
     ("history", "TokenKeys", "ssm:GetParameter"): (read_in_new_environment, "401 unauthorized"),
     ("message", "Bans", "dynamodb:BatchGetItem"): (send_while_banned, "message"),
+    ("message", "Budgets", "dynamodb:UpdateItem"): (spend_by_message, "not counted"),
+    ("message", "Close", "execute-api:ManageConnections"): (flood, "still open"),
     ("message", "Connections", "dynamodb:DescribeTable"): (
         send_to_large_room,
         "the table's size is not known",

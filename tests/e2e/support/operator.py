@@ -21,7 +21,7 @@ from nwchatctl.cli import PROGRAM, tree
 from nwchatctl.context import App
 from nwchatctl.errors import ChatError
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.support.sandbox import Sandbox
+from tests.e2e.support.sandbox import ONE_ADDRESS, Sandbox
 from tests.paths import DOCS
 
 ACCOUNT = "000000000000"
@@ -73,6 +73,7 @@ class Operator:
             "NWCHAT_SANDBOX": "1",
             "NWCHAT_SANDBOX_DIR": str(sandbox.state.root),
             "NWCHAT_CHAT__NAME": name,
+            **ONE_ADDRESS,
             **settings,
         }
         self._calls: list[str] = []

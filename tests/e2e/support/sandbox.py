@@ -41,6 +41,10 @@ def handler(event, context):
 """
 
 
+ONE_ADDRESS = {"NWCHAT_CHAT__SENDER_MESSAGES": "1000000"}
+"""All players of the tests have one address, and would share its budget."""
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """A running sandbox: its state directory and port."""

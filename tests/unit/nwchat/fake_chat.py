@@ -6,7 +6,9 @@ import io
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from nwchat.config import Config
@@ -14,6 +16,7 @@ from nwchat.delivery.signing import Credentials
 from nwchat.log import JsonFormatter, Log, Redaction
 from nwchat.message import message
 from nwchat.model.bans import Ban, ban_row
+from nwchat.model.budget import BudgetWindow, entries_of, expired_entries, socket_entry, window_at
 from nwchat.model.ids import first_ulid
 from nwchat.model.limits import Limits
 from nwchat.model.log_hash import log_hash
@@ -21,6 +24,7 @@ from nwchat.model.paging import page_of
 from nwchat.model.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
 from nwchat.model.wire import Message, Page
 from nwchat.runtime import Event, Response, Services
+from nwchat.storage.budgets import MANY, Budgets
 from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchat.storage.store import Appended, Dedup, Duplicate, Store, Stored
 from tests.unit.nwchat.delivery import virtual_transport
@@ -117,6 +121,54 @@ class FakeStore(Store):
         return page_of(near_first[: limit + 1], limit, before=before, after=after)
 
 
+class FakeBudgets(Budgets):
+    """Budgets in memory. A name in `broken` makes the method of that name raise."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+        self.spent: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[tuple[str, str]] = Counter()
+        self.sockets: dict[str, set[str]] = {}
+        self.broken = ""
+
+    def _may_break(self, name: str) -> None:
+        if self.broken == name:
+            raise OSError("table away")
+
+    def _submit(self, room: str, window: BudgetWindow, price: int) -> Future[int]:
+        future: Future[int] = Future()
+        try:
+            self._may_break("charge")
+        except OSError as error:
+            future.set_exception(error)
+            return future
+        self.spent[room, window.id] += price
+        future.set_result(self.spent[room, window.id])
+        return future
+
+    def count_refusal(self, connection_id: str, now_ms: int, limits: Limits) -> int:
+        if connection_id not in self.store.rows:
+            return MANY
+        counted = connection_id, window_at(now_ms, limits).id
+        self.refused[counted] += 1
+        return self.refused[counted]
+
+    def add_socket(self, room: str, connection_id: str, connected_at: int, now_ms: int, most: int) -> bool:
+        self._may_break("add_socket")
+        there = self.sockets.setdefault(room, set())
+        if len(there) >= most:
+            there -= set(expired_entries(there, now_ms))
+        if len(there) >= most:
+            return False
+        there.add(socket_entry(connection_id, connected_at))
+        return True
+
+    def remove_socket(self, room: str, connection_id: str, connected_at: int) -> None:
+        self._may_break("remove_socket")
+        there = self.sockets.get(room, set())
+        there -= set(entries_of(connection_id, there))
+
+
 class FakeGateway(virtual_transport.FakeGateway):
     """What each socket got, as objects."""
 
@@ -148,6 +200,7 @@ class Chat:
         logger.addHandler(handler)
         self.log = Log(logger, {"request_id": "r1", "connection_id": "c1"})
         made = iter(range(1, 1000))
+        self.budgets = FakeBudgets(store)
         self.services = Services(
             Config("connections", "messages", **config),
             store,
@@ -157,6 +210,7 @@ class Chat:
             estimated_size=int,
             token_keys=tuple,
             log_hash=lambda text: log_hash(b"key", text),
+            budgets=self.budgets,
         )
 
     def send(self, body: str | None, connection_id: str = "me", deadline: float = math.inf) -> Response:

@@ -92,7 +92,7 @@ def test_over_the_rate() -> None:
     chat = Chat(store)
     chat.send("one")
     assert chat.send('{"message": "two", "client_id": "k"}') == {"statusCode": 200}
-    refused = error("rate_limited", "at most 10 messages in 10 seconds", client_id="k")
+    refused = {**error("rate_limited", "at most 10 messages in 10 seconds", client_id="k"), "retry_after": 10}
     assert chat.gateway.received == {"me": [frame(1, "one"), refused], "a": [frame(1, "one")]}
     assert len(store.messages) == 1
 

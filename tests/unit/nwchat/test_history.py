@@ -17,6 +17,7 @@ from nwchat.auth.tokens import create_token
 from nwchat.model.bans import Ban
 from nwchat.model.identity import Identity
 from nwchat.model.ids import UlidGenerator, first_ulid
+from nwchat.model.limits import Limits
 from nwchat.model.paging import page_of
 from nwchat.model.wire import (
     DEFAULT_HISTORY,
@@ -74,7 +75,8 @@ class Api:
     def __init__(self, *messages: Message) -> None:
         self.store = Stored()
         self.store.messages = list(messages)
-        self.chat = Chat(self.store)
+        # All requests are of one moment; test_budgets.py tests the budget.
+        self.chat = Chat(self.store, limits=Limits(sender_messages=1_000_000))
         self.headers: dict[str, str] | None = None
 
     def ask(self, route: str = "GET /messages", **query: str) -> tuple[int, Any, dict[str, str]]:

@@ -29,6 +29,9 @@ def test_the_environment_that_deploy_sets() -> None:
         "NWCHAT_MAX_UNAME_CHARS": "20",
         "NWCHAT_RATE_MESSAGES": "5",
         "NWCHAT_RATE_SECONDS": "3",
+        "NWCHAT_SENDER_MESSAGES": "11",
+        "NWCHAT_ADDRESS_CONNECTIONS": "12",
+        "NWCHAT_RESERVED_NAMES": "operator,Game Master",
         "NWCHAT_LOG_LEVEL": "DEBUG",
         "NWCHAT_FANOUT_FUNCTION": "nwchat-ninjawars-fanout:live",
         "NWCHAT_FANOUT_THRESHOLD": "9",
@@ -42,8 +45,9 @@ def test_the_environment_that_deploy_sets() -> None:
         retention_days=7,
         echo_to_sender=False,
         allowed_origins=frozenset({"https://a.example", "https://b.example"}),
-        limits=Limits(250, 20, 5, 3),
+        limits=Limits(250, 20, 5, 3, 11, 12),
         log_level="DEBUG",
+        reserved_names=("operator", "Game Master"),
         fan_out=FanOut("nwchat-ninjawars-fanout:live", 9, 99, 999),
     )
 

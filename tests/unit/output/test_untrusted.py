@@ -26,6 +26,9 @@ from nwchatctl.output.untrusted import lines_kept, tabs_kept, untrusted
         ("\ud800x", "\\ud800x"),
         ("\u2028\u2029", "\\u2028\\u2029"),
         ("\u3164\u115f\u2800", "\\u3164\\u115f\\u2800"),
+        ("a\ufe0f \u180b\U0001d159", "a\\ufe0f \\u180b\\U0001d159"),
+        ("\u2764\ufe0f\ufe0f 1\ufe0f\u20e3", "\u2764\ufe0f\\ufe0f 1\ufe0f\u20e3"),
+        ("z" + "\u0316" * 6 + "a\u0316", "z" + "\u0316" * 4 + "\\u0316\\u0316a\u0316"),
         ("\U000e0041\ue000\uffff\U0001fffe", "\\U000e0041\\ue000\\uffff\\U0001fffe"),
     ],
 )

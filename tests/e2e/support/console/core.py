@@ -187,6 +187,12 @@ def stage(**settings: Any) -> ConsoleChange:
     return lambda chat: chat.api.update_stage(ApiId=chat.api_id, StageName="production", **settings)
 
 
+def route_settings_deleted(route_key: str) -> ConsoleChange:
+    return lambda chat: chat.api.delete_route_settings(
+        ApiId=chat.api_id, StageName="production", RouteKey=route_key
+    )
+
+
 def deployment_added(chat: Operator) -> None:
     chat.api.create_deployment(ApiId=chat.api_id, Description="by hand")
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from nwchat.model.bans import ROOM
+from nwchat.model.budget import ROOM_PREFIX
 from nwchatctl.config import Settings
+from nwchatctl.deploy.changes import Update, fields
 from nwchatctl.deploy.desired.access_logs import FORMAT
 from nwchatctl.deploy.desired.chat import ROUTES, desired_state, release_name
 from nwchatctl.deploy.desired.functions import FUNCTIONS
@@ -56,10 +58,16 @@ ACTIONS = {
         "dynamodb:BatchGetItem",
         "dynamodb:DescribeTable",
         "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     },
-    "disconnect": {"dynamodb:DeleteItem", "logs:CreateLogStream", "logs:PutLogEvents"},
+    "disconnect": {
+        "dynamodb:DeleteItem",
+        "dynamodb:UpdateItem",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    },
     "fanout": {
         "dynamodb:DeleteItem",
         "dynamodb:Scan",
@@ -75,6 +83,7 @@ ACTIONS = {
         "dynamodb:BatchGetItem",
         "dynamodb:DescribeTable",
         "dynamodb:Query",
+        "dynamodb:UpdateItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "ssm:GetParameter",
@@ -105,7 +114,8 @@ def test_a_function_may_do_exactly_this(short: str) -> None:
         resource = each["Resource"]
         # A star only behind a name of this chat's.
         assert "*" not in resource.removesuffix("/*").removesuffix(":*")
-        assert "ninjawars" in resource or "abc123/production/POST/@connections/" in resource
+        sockets = [f"abc123/production/{method}/@connections/" for method in ("POST", "DELETE")]
+        assert "ninjawars" in resource or any(each in resource for each in sockets)
 
 
 def test_open_mode_has_no_access_to_keys() -> None:
@@ -113,7 +123,7 @@ def test_open_mode_has_no_access_to_keys() -> None:
     assert {each.name.rpartition("-")[2] for each in roles} == set(FUNCTIONS) - {"authorize"}
     assert "ssm:" not in "".join(each.policy for each in roles)
     history = json.loads(one(chat(), Role, "nwchat-ninjawars-history").policy)["Statement"]
-    assert [each["Sid"] for each in history] == ["Messages", "Logs"]
+    assert [each["Sid"] for each in history] == ["Messages", "Budgets", "Logs"]
 
 
 @pytest.mark.parametrize("short", ["connect", "message"])
@@ -121,6 +131,36 @@ def test_of_the_messages_only_the_bans_can_be_read_by_key(short: str) -> None:
     role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
     (bans,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Bans")
     assert bans["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [ROOM]}}
+
+
+@pytest.mark.parametrize("short", ["connect", "disconnect", "history"])
+def test_of_the_messages_only_budgets_can_be_changed(short: str) -> None:
+    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
+    (budgets,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Budgets")
+    assert budgets["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{ROOM_PREFIX}*"]}}
+
+
+def test_pings_and_new_connections_have_limits_of_their_own() -> None:
+    assert one(chat(), Stage).route_settings == (("$connect", "20/s, burst 200"), ("ping", "20/s, burst 200"))
+    large = {"throttle_rate": 1000.0, "throttle_burst": 500, "connect_rate": 33.0}
+    assert one(chat(stage=large), Stage).route_settings == (
+        ("$connect", "33/s, burst 500"),
+        ("ping", "200/s, burst 500"),
+    )
+
+
+def test_stage_deployed_before_gets_exactly_these_limits() -> None:
+    stage: Stage = one(chat(), Stage)
+    before = dataclasses.replace(stage, route_settings=())
+    assert [(each.name, each.before, each.after) for each in fields(Update(before, stage))] == [
+        ("route_settings.$connect", "", "20/s, burst 200"),
+        ("route_settings.ping", "", "20/s, burst 200"),
+    ]
+
+
+def test_limits_of_the_stage_are_no_part_of_a_release() -> None:
+    """A chat that exists keeps its release when only they change."""
+    assert release_name(chat()) == release_name(chat(stage={"ping_rate": 1.0, "connect_rate": 2.0}))
 
 
 def test_every_route_has_an_integration_and_only_ping_is_a_mock() -> None:

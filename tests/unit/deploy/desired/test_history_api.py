@@ -66,7 +66,7 @@ def test_its_function_reads_messages_and_nothing_else() -> None:
     }
     table = "arn:aws:dynamodb:us-east-2:123456789012:table/nwchat-ninjawars-messages"
     assert allowed["Messages"] == (["dynamodb:Query"], table)
-    assert allowed.keys() == {"Messages", "Logs"}
+    assert allowed.keys() == {"Messages", "Budgets", "Logs"}
 
 
 @pytest.mark.parametrize(

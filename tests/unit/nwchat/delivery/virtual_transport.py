@@ -67,12 +67,16 @@ class FakeGateway:
     answers: dict[str, Answer] = field(default_factory=dict)
     got: dict[str, list[bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
     def __call__(self, call: Call[Any]) -> Answer:
         name = call.item.connection_id
         self.asked.append(name)
         answer = self.answers.get(name, (200, b""))
-        if answer == (200, b""):
+        if not call.body:
+            # Only a DELETE has no body.
+            self.closed.append(name)
+        elif answer == (200, b""):
             self.got.setdefault(name, []).append(call.body)
         return answer
 

@@ -35,6 +35,13 @@ DROPPED = [
         ("a\ud800", "a\ufffd"),
         ("👩\u200d🚀", "👩\u200d🚀"),
         ("\u202e\x00", ""),
+        ("two\u2028lines\u2029more", "two\nlines\nmore"),
+        ("in\u200bvis\u00adible\ufeff", "invisible"),
+        ("\u3164hangul\uffa0 fillers\u115f", "hangul fillers"),
+        ("hidden\U000e0068\U000e0069", "hidden"),
+        ("z" + "\u0316" * 50 + "algo", "z" + "\u0316" * 4 + "algo"),
+        # Invisible characters between the marks do not begin another stack.
+        ("z" + "\u0316\u200b\u034f" * 50, "z" + "\u0316" * 4),
     ],
 )
 def test_clean(text: str, cleaned: str) -> None:
@@ -66,6 +73,10 @@ LIMITS = Limits(max_message_chars=5, max_uname_chars=4)
         (MessageRequest("😀" * 5), MessageRequest("😀" * 5)),
         (MessageRequest(" \x00 ", client_id="c"), InvalidFrame("empty", "the message is empty", "c")),
         (MessageRequest(""), InvalidFrame("empty", "the message is empty")),
+        (MessageRequest("\u200b" * 100 + "ok"), MessageRequest("ok")),
+        (MessageRequest("\u2800\u3164\u200e"), InvalidFrame("empty", "the message is empty")),
+        (MessageRequest("hi", "\u2800", "\u200e"), MessageRequest("hi")),
+        (MessageRequest("hi", "a\u2800b"), MessageRequest("hi", "a b")),
         (MessageRequest("hi", "long name", "9" * 100), MessageRequest("hi", "long", "9" * 64)),
         (MessageRequest("hi", " a\nb ", "1\t2"), MessageRequest("hi", "a b", "1 2")),
     ],
@@ -88,6 +99,41 @@ def test_a_run_of_accents_costs_no_time() -> None:
     started = time.process_time()
     assert isinstance(check_message(MessageRequest("a" + "\u0301\u0323" * 8000), Limits()), InvalidFrame)
     assert time.process_time() - started < 0.1
+
+
+HOSTILE = [
+    "\u200b" * 10_000,
+    "a\u200d" * 5_000,
+    "\u0301\u200b" * 5_000,
+    "\U0001f3f4" * 8_000,
+    "\U0001f3f4" + "\U000e0061" * 8_000,
+    "\ufe0f" * 10_000,
+    "\n" * 32_000,
+    "\U0001f468\u200d" * 4_500,
+    "\u0915\u094d\u200d" * 3_500,
+    "\u1100\u1161\u11a8" * 3_500,
+    "\u2028\u0344" * 5_000,
+    "\ufdfa" * 10_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_are_cleaned_in_linear_time(text: str) -> None:
+    """A frame has at most 32 KB."""
+    started = time.process_time()
+    for limits in (Limits(), Limits(max_message_chars=8_000, max_uname_chars=200)):
+        checked = check_message(MessageRequest(text, text, text), limits)
+        if isinstance(checked, MessageRequest):
+            assert clean(checked.message) == checked.message
+            assert checked.message.count("\n") <= 10
+    assert time.process_time() - started < 0.5
+
+
+def test_a_message_has_at_most_ten_line_breaks() -> None:
+    ten = "\n".join(map(str, range(11)))
+    assert check_message(MessageRequest(ten), Limits()) == MessageRequest(ten)
+    checked = check_message(MessageRequest(ten + "\n\n11\r\n12\u202813"), Limits())
+    assert checked == MessageRequest(ten + " 11 12 13")
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,14 @@ def test_the_partition_keys_that_a_batch_asks_for() -> None:
     assert leading_keys("dynamodb:BatchGetItem", b"[", str) == {"dynamodb:LeadingKeys": []}
 
 
+def test_the_partition_key_of_an_update() -> None:
+    request = {"TableName": "t", "Key": {"room": {"S": "budget#x"}, "id": {"S": "1"}}}
+    partition_keys = {"t": "room"}
+    assert leading_keys("dynamodb:UpdateItem", json.dumps(request).encode(), partition_keys.__getitem__) == {
+        "dynamodb:LeadingKeys": ["budget#x"]
+    }
+
+
 def test_a_parameter_made_with_tags_is_tagged() -> None:
     made = {"Name": "/nwchat-x/token-keys", "Tags": [{"Key": "a", "Value": "b"}]}
     parameter = "arn:aws:ssm:us-east-2:000000000000:parameter/nwchat-x/token-keys"
