@@ -104,7 +104,8 @@ def error_name(error: BaseException) -> str:
     """An error's type with AWS's code, as "ClientError TooManyRequestsException"; of a LoggableError with its
     text."""
     text = str(error) if isinstance(error, LoggableError) else _aws_code(error)
-    return f"{type(error).__name__} {text}".strip()
+    kind = type(error).__name__
+    return kind if text in ("", kind) else f"{kind} {text}"
 
 
 def _aws_code(error: BaseException) -> str:
