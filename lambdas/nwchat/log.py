@@ -101,10 +101,12 @@ def error_fields(error: BaseException) -> dict[str, object]:
 
 
 def error_name(error: BaseException) -> str:
-    """An error's type with AWS's code, as "ClientError TooManyRequestsException"; of a LoggableError with its
-    text."""
-    text = str(error) if isinstance(error, LoggableError) else _aws_code(error)
-    return f"{type(error).__name__} {text}".strip()
+    """The text of a LoggableError; of any other error its type with AWS's code, as "ClientError Throttling"."""
+    if isinstance(error, LoggableError):
+        return str(error)
+    kind, code = type(error).__name__, _aws_code(error)
+    # boto3 has classes of their own for most codes.
+    return kind if code in ("", kind) else f"{kind} {code}"
 
 
 def _aws_code(error: BaseException) -> str:

@@ -58,7 +58,7 @@ def test_an_error_is_logged_by_type_code_and_place() -> None:
 
 def test_the_text_of_an_error_without_data_is_logged() -> None:
     assert error_fields(SegmentFailed("3 of 4 posts failed"))["errorMessage"] == "3 of 4 posts failed"
-    assert error_name(MissingSetting("NWCHAT_ENDPOINT")) == "MissingSetting 'NWCHAT_ENDPOINT'"
+    assert error_name(MissingSetting("NWCHAT_ENDPOINT")) == "'NWCHAT_ENDPOINT'"
     assert "errorMessage" not in error_fields(ValueError(TEXT))
     assert error_name(ValueError(TEXT)) == "ValueError"
 

@@ -128,7 +128,7 @@ def test_refused_segments_are_returned(invoker: tuple[Invoker, Stubber]) -> None
     calls, stub = invoker
     stub.add_client_error("invoke", "TooManyRequestsException", "Rate Exceeded", 429)
     (missed,) = calls.invoke_all([ONE])
-    assert (missed.segment, missed.reason) == (ONE, "ClientError TooManyRequestsException")
+    assert (missed.segment, missed.reason) == (ONE, "TooManyRequestsException")
     large = Segment("x" * 1_000_000, "id", 0, 4, 1.0)
     assert calls.invoke_all([large]) == [
         FailedInvocation(
