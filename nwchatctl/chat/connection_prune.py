@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
-from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
+from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.poster import ListSource
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.scheduler import RequestScheduler, Source
@@ -161,7 +161,7 @@ class _PruneCounter:
             case Gone():
                 self._counts["gone"] += 1
                 self._record_gone(recipient)
-            case Refused() | Throttled() | Failed():
+            case Refused() | Throttled() | Failed() | BufferFull():
                 self._record_failure(outcome.reason)
             case _:
                 assert_never(outcome)
@@ -185,7 +185,7 @@ class _PruneCounter:
                 self._counts["deleted"] += 1
             case Gone():
                 self._counts["changed"] += 1
-            case Refused() | Throttled() | Failed():
+            case Refused() | Throttled() | Failed() | BufferFull():
                 self._record_failure(f"not deleted: {outcome.reason}")
             case _:
                 assert_never(outcome)

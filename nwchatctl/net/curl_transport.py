@@ -209,7 +209,8 @@ class _Run:
             # libcurl tries kept connections until six in a row turned out to be closed, and makes no new one.
             self._send(call, new_connection=True)
         else:
-            self._scheduler.record_failure(call, text or f"curl error {code}", now)
+            timed_out = code == pycurl.E_OPERATION_TIMEDOUT
+            self._scheduler.record_failure(call, text or f"curl error {code}", now, timed_out=timed_out)
 
     def _release(self, handle: pycurl.Curl) -> None:
         """Keep the handle for another request."""

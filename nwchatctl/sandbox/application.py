@@ -20,7 +20,7 @@ from hypercorn.config import Config
 from ministack.app import app
 
 from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
-from nwchatctl.sandbox.patches import keepalive, ministack, subprotocols, websocket_frames
+from nwchatctl.sandbox.patches import keepalive, ministack, slow_clients, subprotocols, websocket_frames
 from nwchatctl.sandbox.patches.custom_domains import CustomDomains
 from nwchatctl.sandbox.state import SandboxPaths, write_json
 from nwchatctl.sandbox.state_saver import StateSaver
@@ -43,6 +43,7 @@ async def serve(
     """
     keepalive.install()
     websocket_frames.install()
+    slow_clients.install()
     ministack.install()
     port = listener.getsockname()[1]
 

@@ -199,7 +199,7 @@ class _Run:
         connection.abort()
         self._changed.set()
 
-    def on_failure(self, connection: HttpConnection, reason: str) -> None:
+    def on_failure(self, connection: HttpConnection, reason: str, *, timed_out: bool = False) -> None:
         """Record that a connection failed during its request."""
         call, now = connection.call, time.monotonic()
         connection.call = None
@@ -211,7 +211,7 @@ class _Run:
             # counting a failure.
             self._start_connecting(call)
         else:
-            self._scheduler.record_failure(call, reason, now)
+            self._scheduler.record_failure(call, reason, now, timed_out=timed_out)
 
     def _send_pending(self) -> None:
         while len(self._connecting) < _MAX_CONNECTING:

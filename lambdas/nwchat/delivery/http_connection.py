@@ -18,8 +18,8 @@ class ConnectionOwner(Protocol):
     def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
         """The response arrived. The connection can be used again if `keep_alive`."""
 
-    def on_failure(self, connection: HttpConnection, reason: str) -> None:
-        """There will be no response."""
+    def on_failure(self, connection: HttpConnection, reason: str, *, timed_out: bool = False) -> None:
+        """There will be no response; `timed_out`: there was none in time."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -61,7 +61,7 @@ class HttpConnection(asyncio.Protocol):
             self._finish(response.status, response.body, keep_alive=False)
         else:
             self._responses = 0
-            owner.on_failure(self, reason)
+            owner.on_failure(self, reason, timed_out=True)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nwchat.delivery.abort_rule import ABORT_AFTER
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.scheduler import (
-    ABORT_AFTER,
     GRACE_SECONDS,
     SOURCE_POLL_SECONDS,
     Call,

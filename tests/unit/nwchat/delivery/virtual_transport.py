@@ -62,14 +62,19 @@ class VirtualTransport:
 
 @dataclass
 class FakeGateway:
-    """Sockets, and what each of them got. Those in `answers` get nothing and answer that, again and again."""
+    """Sockets, and what each of them got. Those in `answers` get nothing and answer that, again and again.
+    A DELETE, which has no body, closes the socket."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     got: dict[str, list[bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
     def __call__(self, call: Call[Any]) -> Answer:
         name = call.item.connection_id
+        if not call.body:
+            self.closed.append(name)
+            return (204, b"")
         self.asked.append(name)
         answer = self.answers.get(name, (200, b""))
         if answer == (200, b""):
