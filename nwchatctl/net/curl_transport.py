@@ -15,11 +15,14 @@ import pycurl
 
 from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.http_response import MAX_BODY_BYTES, STATUS_ONLY
+from nwchat.delivery.idle_connections import MAX_IDLE_SECONDS
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, Call, RequestScheduler
 
 _SELECT_SECONDS = 0.1
 # Older versions of pycurl have only the older name.
 _LENGTH: int = getattr(pycurl, "CONTENT_LENGTH_DOWNLOAD_T", 0) or pycurl.CONTENT_LENGTH_DOWNLOAD
+
+_MAX_IDLE_OPTION: int = getattr(pycurl, "MAXAGE_CONN", 0)
 
 
 class CurlTransport:
@@ -61,6 +64,9 @@ class CurlTransport:
             handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
             handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(CONNECT_TIMEOUT_SECONDS * 1000))
             handle.setopt(pycurl.TIMEOUT_MS, int((CONNECT_TIMEOUT_SECONDS + RESPONSE_TIMEOUT_SECONDS) * 1000))
+            # Older versions of libcurl drop idle connections after about two minutes.
+            if _MAX_IDLE_OPTION:
+                handle.setopt(_MAX_IDLE_OPTION, int(MAX_IDLE_SECONDS))
             handle.setopt(pycurl.PROXY, proxy)
             handle.setopt(pycurl.PATH_AS_IS, 1)
             handle.setopt(pycurl.TCP_NODELAY, 1)

@@ -23,12 +23,16 @@ class ConnectionOwner(Protocol):
 
 
 class HttpConnection(asyncio.Protocol):
-    """One connection, with at most one request in flight. `sent_at` is in the scheduler's seconds."""
+    """One connection, with at most one request in flight.
+
+    `sent_at` is in the scheduler's seconds, `idle_since` in epoch seconds.
+    """
 
     def __init__(self) -> None:
         self.call: Call[Any] | None = None
         self.closed = False
         self.sent_at = 0.0
+        self.idle_since = 0.0
         self._owner: ConnectionOwner | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._received = b""
