@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.poster import ListSource
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.scheduler import RequestScheduler, Source
+from nwchat.delivery.request import Source
+from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.tally import Reasons, RecipientSource
 from nwchat.model.rows import Recipient
 from nwchatctl.chat.connection_rows import RowAge

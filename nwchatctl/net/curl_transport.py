@@ -16,7 +16,8 @@ import pycurl
 from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.http_response import MAX_BODY_BYTES, STATUS_ONLY
 from nwchat.delivery.idle_connections import MAX_IDLE_SECONDS
-from nwchat.delivery.scheduler import MAX_CONCURRENCY, Call, RequestScheduler
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import MAX_CONCURRENCY, RequestScheduler
 
 _SELECT_SECONDS = 0.1
 # Older versions of pycurl have only the older name.

@@ -16,7 +16,8 @@ from typing import Any, Protocol, cast
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.http_proxy import open_tunnel
 from nwchat.delivery.idle_connections import is_idle_too_long
-from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.tls import client_context
 
 CONNECT_TIMEOUT_SECONDS = 3.0

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Protocol, cast
 
 from nwchat.delivery import http_response
-from nwchat.delivery.scheduler import Call
+from nwchat.delivery.request import Call
 
 
 class ConnectionOwner(Protocol):

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-NEW_PER_REJECTED = 7
+NEW_PER_REJECTED = 9
 """How many new requests are sent for each retry after a 429 that may mean a full buffer, so that slow readers
-take at most an eighth of the rate."""
+take at most a tenth of the rate."""
 MAX_REJECTED = 2_000
 """How many such retries may wait. Beyond it they are sent before new requests, which bounds the memory."""
 

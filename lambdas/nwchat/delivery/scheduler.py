@@ -8,9 +8,9 @@ monotonic seconds and passed as arguments.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import SystemRandom
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from nwchat.delivery.abort_rule import AbortRule
 from nwchat.delivery.outcome import (
@@ -23,13 +23,11 @@ from nwchat.delivery.outcome import (
     Throttled,
 )
 from nwchat.delivery.rate_limit import ConcurrencyLimit, RateLimiter
+from nwchat.delivery.request import Call, RequestTarget, Source
 from nwchat.delivery.retry_queue import RetryQueue
-from nwchat.delivery.signing import SignedRequest
 from nwchat.delivery.slow_readers import ThrottleEvidence
 
 T = TypeVar("T")
-In_contra = TypeVar("In_contra", contravariant=True)
-Out_co = TypeVar("Out_co", covariant=True)
 
 ATTEMPTS = 9
 _BASE_BACKOFF_SECONDS = 0.1
@@ -58,56 +56,6 @@ class DeliveryAborted(Exception):
 
     The cause is probably the configuration, and the remaining requests would fail as well.
     """
-
-
-class Source(Protocol[Out_co]):
-    """Where the items come from."""
-
-    def next(self) -> Sequence[Out_co] | None:
-        """The next items; empty when there are none yet, None at the end. May raise.
-
-        Must not block: requests in flight are processed by the same thread.
-        """
-
-
-class RequestTarget(Protocol[In_contra]):
-    """Where the requests go, and how their responses are interpreted."""
-
-    method: str
-    scheme: str
-    host: str
-    headers: tuple[str, ...]
-    """`Name: value`, the same for all requests, not signed."""
-
-    def request(self, item: In_contra) -> tuple[SignedRequest, bytes]:
-        """The signed request about `item`, and its body. Raises ValueError when there can be none."""
-
-    def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
-        """What a response means."""
-
-    def renew(self) -> None:
-        """Get new credentials for the next request."""
-
-
-class Call(Generic[T]):
-    """One item and its current request.
-
-    `signed`, `body` and `sent_at` (monotonic seconds) belong to the latest attempt. `rejections` counts the
-    responses 429 in a row that may mean a full buffer, `timeouts` the attempts without a response in time.
-    """
-
-    __slots__ = ("body", "item", "rejected_at", "rejections", "retries", "sent_at", "signed", "timeouts")
-
-    signed: SignedRequest
-    body: bytes
-
-    def __init__(self, item: T) -> None:
-        self.item = item
-        self.retries = 0
-        self.rejections = 0
-        self.timeouts = 0
-        self.rejected_at = 0.0
-        self.sent_at = 0.0
 
 
 class RequestScheduler(Generic[T]):
@@ -290,17 +238,22 @@ class RequestScheduler(Generic[T]):
             self._on_outcome(call.item, BufferFull(why.reason, call.retries))
             return
         # The first retry with new credentials does not count: all requests signed with the old ones need one.
-        if not (why.renew and call.retries == 0):
+        # Neither does a full buffer, which is no overload of the service.
+        if not (why.renew and call.retries == 0) and (throttled or not why.or_buffer_full):
             self._retry_budget -= 1
-        if call.rejections + 1 >= needed:
-            wait = _LAST_WAIT_SECONDS * (1 + self._jitter()) / 2
-        else:
-            wait = self._jitter() * min(_MAX_BACKOFF_SECONDS, _BASE_BACKOFF_SECONDS * 2**call.retries)
+        wait = self._backoff_seconds(call, needed)
         if self._is_hopeless(call, now + wait):
             self._fail(call, why, now)
             return
         call.retries += 1
         self._retries.push(call, now + wait, rejected=why.or_buffer_full)
+
+    def _backoff_seconds(self, call: Call[T], needed: float) -> float:
+        """How long the call waits for its next attempt, which may be the last of `needed` rejections."""
+        if call.rejections + 1 >= needed:
+            return _LAST_WAIT_SECONDS * (1 + self._jitter()) / 2
+        longest: float = min(_MAX_BACKOFF_SECONDS, _BASE_BACKOFF_SECONDS * 2**call.retries)
+        return self._jitter() * longest
 
     def _record_rejection(self, call: Call[T], now: float) -> None:
         if not call.retries:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import assert_never
 
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
-from nwchat.delivery.scheduler import Source
+from nwchat.delivery.request import Source
 from nwchat.model.rows import Recipient
 
 MIN_ROW_AGE_MS = 20_000
@@ -147,7 +147,7 @@ class RecipientSource:
         self._paused = paused
 
     def next(self) -> Sequence[Recipient] | None:
-        """The next recipients, as `nwchat.delivery.scheduler.Source` defines."""
+        """The next recipients, as `nwchat.delivery.request.Source` defines."""
         if self._paused():
             return None
         if self._priority:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nwchat.delivery.scheduler import Call
+from nwchat.delivery.request import Call
 from nwchat.fanout import DRAIN_SECONDS, Invocation, SegmentFailed, fan_out_segment
 from nwchat.large_rooms import segments
 from nwchat.large_rooms.feed import DeadlineSource

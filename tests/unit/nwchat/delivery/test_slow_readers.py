@@ -13,7 +13,8 @@ import pytest
 
 from nwchat.delivery.outcome import Delivered, Failed, Outcome, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.scheduler import ATTEMPTS, TIMEOUT_ATTEMPTS, Call, RequestScheduler
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import ATTEMPTS, TIMEOUT_ATTEMPTS, RequestScheduler
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.slow_readers import MIN_REJECTIONS, ThrottleEvidence
 from nwchat.delivery.tally import Counts

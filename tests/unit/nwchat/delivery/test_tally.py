@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Outcome, Refused, Throttled
-from nwchat.delivery.scheduler import Call
+from nwchat.delivery.request import Call
 from nwchat.delivery.tally import MAX_GONE_ROWS, MIN_ROW_AGE_MS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.model.rows import Recipient, recipient
 from tests.unit.nwchat.delivery.virtual_transport import (

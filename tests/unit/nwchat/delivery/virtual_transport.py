@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from nwchat.delivery.poster import Poster
-from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient
