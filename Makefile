@@ -57,6 +57,7 @@ bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobo
 	@$(BIN)/python -m bench.posts
 	@$(BIN)/python -m bench.message
 	@$(BIN)/python -m bench.rows
+	@$(BIN)/python -m bench.slow_readers
 
 bench-deploy: $(READY) ## how long deploys take where every AWS call takes 50 ms longer (a Markdown table)
 	@$(BIN)/python -m bench.deploy

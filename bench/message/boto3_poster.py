@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused
-from nwchat.delivery.scheduler import Source
+from nwchat.delivery.request import Source
 from nwchat.delivery.tally import Counts, RecipientSource, Tally
 from nwchat.model.rows import Recipient
 

@@ -31,10 +31,19 @@ COUNT = "/count"
 PARTLY_GONE = "-partly-gone"
 _GONE = "[A-P].=$"
 
+PARTLY_SLOW = "-partly-slow"
+SLOW = "SLOW"
+"""How the ids of connections begin whose buffers are full."""
+
 
 def is_gone(connection_id: str) -> bool:
     """Whether the stub treats the connection as closed: a quarter of all ids, by their last characters."""
     return re.search(_GONE, connection_id) is not None
+
+
+def is_slow(connection_id: str) -> bool:
+    """Whether the stub answers posts to the connection with 429."""
+    return connection_id.startswith(SLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,10 @@ class GatewayStub:
     def partly_gone_url(self, case: Case) -> str:
         """The URL of a stage in which the connections of `is_gone` are closed. Only without latency."""
         return f"{self.url(case)}{PARTLY_GONE}"
+
+    def partly_slow_url(self, case: Case) -> str:
+        """The URL of a stage in which the connections of `is_slow` do not read. Only without latency."""
+        return f"{self.url(case)}{PARTLY_SLOW}"
 
     def request_count(self) -> int:
         """The number of requests that the stub has served so far, this one included."""
@@ -118,6 +131,9 @@ def _server(case: Case, port: int) -> str:
         count = f"location = {COUNT} {{ stub_status; }}"
         gone = f'location ~ "{_GONE}" {{ return 410 ""; }}'
         partly = f'location /{_STAGE}{PARTLY_GONE}/ {{ {gone} return 200 ""; }}'
+        closed = "if ($request_method = DELETE) { return 204; }"
+        slow = f'location ~ "/{SLOW}" {{ {closed} return 429 ""; }}'
+        partly += f' location /{_STAGE}{PARTLY_SLOW}/ {{ {slow} return 200 ""; }}'
         return f'  server {{ {listen} location / {{ return 200 ""; }} {count} {partly} }}'
     wait = f"location / {{ echo_sleep {case.latency_ms / 1000:g}; echo_exec @done; }}"
     return f'  server {{ {listen} {wait} location @done {{ return 200 ""; }} }}'

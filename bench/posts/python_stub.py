@@ -15,7 +15,7 @@ from functools import partial
 from itertools import count
 from urllib.parse import unquote_to_bytes
 
-from bench.posts.gateway_stub import PARTLY_GONE, is_gone
+from bench.posts.gateway_stub import PARTLY_GONE, PARTLY_SLOW, is_gone, is_slow
 from bench.posts.http_server import HttpServerProtocol
 
 _numbers = count(1)
@@ -35,8 +35,8 @@ class _Connection(HttpServerProtocol):
         elif self._delay:
             asyncio.get_running_loop().call_later(self._delay, self._answer, number, "200 OK")
         else:
-            path = unquote_to_bytes(head.split(b" ", 2)[1]).decode()
-            self._answer(number, "410 Gone" if PARTLY_GONE in path and is_gone(path) else "200 OK")
+            method, path, _ = head.split(b" ", 2)
+            self._answer(number, _status(method, unquote_to_bytes(path).decode()))
 
     def _answer(self, number: int, status: str) -> None:
         self.write(
@@ -46,6 +46,14 @@ class _Connection(HttpServerProtocol):
             f"x-amzn-RequestId: {number:032x}",
             status=status,
         )
+
+
+def _status(method: bytes, path: str) -> str:
+    if PARTLY_GONE in path and is_gone(path):
+        return "410 Gone"
+    if PARTLY_SLOW in path and is_slow(path.rpartition("/")[2]):
+        return "204 No Content" if method == b"DELETE" else "429 Too Many Requests"
+    return "200 OK"
 
 
 async def serve(certificate: str, key: str, ports: list[str]) -> None:

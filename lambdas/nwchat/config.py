@@ -16,8 +16,8 @@ class FanOut:
     """Settings for large rooms: rooms with more than `threshold` connections.
 
     A large room is split into segments of about `segment_size` connections. `function` is the fan-out
-    function as name and alias; "" disables large rooms. `rate` is the total rate of one message to the room,
-    in posts a second over all segments.
+    function as name and alias; "" disables large rooms. `rate` is the total rate of one message to a room of
+    any size, in posts a second over all segments.
     """
 
     function: str = ""

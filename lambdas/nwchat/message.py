@@ -307,6 +307,7 @@ def _post_to_room(message: Message, invocation: _Invocation) -> None:
             # The sender's row may not be readable yet: scans are eventually consistent.
             priority=sender if echo else (),
             skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
+            rate_limiter=RateLimiter(config.fan_out.rate),
             deadline=invocation.deadline,
         )
     finally:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nwchat.config import Config
 from nwchat.delivery.asyncio_transport import AsyncioTransport
+from nwchat.delivery.idle_connections import drop_idle_connections
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
@@ -140,7 +141,9 @@ def keys() -> KeyCache:
     if not name:
         raise MissingSetting("NWCHAT_AUTH_PARAMETER")
     ssm = _client("ssm", fail_fast=True)
-    return KeyCache(lambda: _fetch_keys(ssm, name), time.monotonic, _logger(), random.uniform, time.sleep)
+    return KeyCache(
+        lambda: _fetch_keys(ssm, name), time.monotonic, _logger(), random.SystemRandom().uniform, time.sleep
+    )
 
 
 def _fetch_keys(ssm: Any, name: str) -> tuple[TokenKey, ...]:
@@ -183,7 +186,9 @@ def _client(service: str, *, fail_fast: bool = False) -> Any:
         read_timeout=2 if fail_fast else 5,
         retries={"mode": "standard", "total_max_attempts": 2 if fail_fast else 4},
     )
-    return _session().client(service, config=settings)
+    client = _session().client(service, config=settings)
+    drop_idle_connections(client)
+    return client
 
 
 def _credentials() -> Credentials:
@@ -219,8 +224,20 @@ def _logger() -> logging.Logger:
     return logger
 
 
+@cache
+def _seed() -> None:
+    """Seed the shared random generator anew, once in each environment.
+
+    botocore takes the jitter of its retries from it, and all environments that SnapStart restores begin with
+    the same copy (Lambda developer guide, "Handling uniqueness with Lambda SnapStart"). Own code uses
+    `random.SystemRandom`.
+    """
+    random.seed()
+
+
 def log_for(event: Event, context: object) -> Log:
-    """The log of one invocation."""
+    """The log of one invocation; the first thing that each invocation needs."""
+    _seed()
     request = request_of(event)
     request_id = getattr(context, "aws_request_id", None) or request.get("requestId")
     return Log(_logger(), {"request_id": request_id, "connection_id": request.get("connectionId")})

@@ -113,7 +113,8 @@ class CheckpointTracker:
             yield [Recipient(each) for each in self._untried]
 
     def record_outcome(self, recipient: Recipient, outcome: Outcome) -> None:
-        """Records the outcome of a recipient, and whether it is to be retried."""
+        """Records the outcome of a recipient, and whether it is to be retried. A connection with a full
+        buffer is not: it is closed, and its client reads the history."""
         retry = isinstance(outcome, Failed | Throttled) or (
             # A refusal for a missing permission is temporary.
             isinstance(outcome, Refused) and outcome.status not in _PERMANENT_STATUSES

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
-from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
+from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.poster import ListSource
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.scheduler import RequestScheduler, Source
+from nwchat.delivery.request import Source
+from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.tally import Reasons, RecipientSource
 from nwchat.model.rows import Recipient
 from nwchatctl.chat.connection_rows import RowAge
@@ -161,7 +162,7 @@ class _PruneCounter:
             case Gone():
                 self._counts["gone"] += 1
                 self._record_gone(recipient)
-            case Refused() | Throttled() | Failed():
+            case Refused() | Throttled() | Failed() | BufferFull():
                 self._record_failure(outcome.reason)
             case _:
                 assert_never(outcome)
@@ -185,7 +186,7 @@ class _PruneCounter:
                 self._counts["deleted"] += 1
             case Gone():
                 self._counts["changed"] += 1
-            case Refused() | Throttled() | Failed():
+            case Refused() | Throttled() | Failed() | BufferFull():
                 self._record_failure(f"not deleted: {outcome.reason}")
             case _:
                 assert_never(outcome)

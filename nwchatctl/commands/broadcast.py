@@ -72,7 +72,8 @@ def broadcast(
     It is stored in the history and sent to all who are connected. With --to-user it is not stored: the
     history is everybody's. Each post is sent at least once, and clients show each id once. Exit code 5 when
     some could not be reached though they are connected; with --id, the same command again goes on with those
-    who were not reached.
+    who were not reached. Connections whose clients do not read are closed: these clients connect again and
+    get the announcement from the history, unless it is not stored.
     """
     from nwchatctl.operations.broadcast import request, run
 
@@ -94,21 +95,24 @@ def broadcast(
     began = time.monotonic()
     if dry_run:
         return _report(run.preview(app, announcement), began, dry_run=True)
-    return _report(run.run(app, announcement), began, dry_run=False)
+    return _report(run.run(app, announcement), began, dry_run=False, stored=not announcement.ephemeral)
 
 
-def _report(sent: BroadcastResult, began: float, *, dry_run: bool) -> Report:
+def _report(sent: BroadcastResult, began: float, *, dry_run: bool, stored: bool = True) -> Report:
     counts = sent.counts
     failed = counts.failed + counts.refused
+    missed = bool(failed or (counts.buffer_full and not stored))
     if sent.already_sent:
         line = Line(f"already sent as {sent.id}: nothing done", Mark.GOOD)
     elif dry_run:
         line = Line(f"would be sent to {counts.recipients} connections", Mark.PLAIN)
     else:
         begun = " (begun before)" if sent.resumed else ""
+        slow = f", {counts.buffer_full} not reading" if counts.buffer_full else ""
         line = Line(
-            f"sent as {sent.id}{begun}: {counts.delivered} delivered, {counts.gone} gone, {failed} failed",
-            Mark.WARN if failed or sent.stopped else Mark.GOOD,
+            f"sent as {sent.id}{begun}: {counts.delivered} delivered, {counts.gone} gone, "
+            f"{failed} failed{slow}",
+            Mark.WARN if missed or sent.stopped else Mark.GOOD,
         )
     return Report(
         data={
@@ -118,6 +122,8 @@ def _report(sent: BroadcastResult, began: float, *, dry_run: bool) -> Report:
             "delivered": counts.delivered,
             "gone": counts.gone,
             "failed": failed,
+            "buffer_full": counts.buffer_full,
+            "disconnected": counts.disconnected,
             "throttled_retries": counts.retries,
             "dry_run": dry_run,
             "resumed": sent.resumed,
@@ -125,21 +131,21 @@ def _report(sent: BroadcastResult, began: float, *, dry_run: bool) -> Report:
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(line,),
-        exit_code=_exit_code(sent),
-        warnings=tuple(_warnings(sent)),
+        exit_code=_exit_code(sent, missed=missed),
+        warnings=tuple(_warnings(sent, stored=stored)),
     )
 
 
-def _exit_code(sent: BroadcastResult) -> Exit:
+def _exit_code(sent: BroadcastResult, *, missed: bool) -> Exit:
     counts = sent.counts
     if sent.stopped:
         return EXIT_CODES.get(sent.stopped, Exit.FAILED)
     if counts.broken_off and not counts.delivered:
         return Exit.FAILED
-    return Exit.PARTLY if counts.failed or counts.refused or counts.cut_short else Exit.DONE
+    return Exit.PARTLY if missed or counts.cut_short else Exit.DONE
 
 
-def _warnings(sent: BroadcastResult) -> Iterator[str]:
+def _warnings(sent: BroadcastResult, *, stored: bool) -> Iterator[str]:
     again = "with --id, the same command again goes on"
     if sent.stopped:
         yield f"{sent.stopped}: not everybody was reached; {again}"
@@ -147,6 +153,14 @@ def _warnings(sent: BroadcastResult) -> Iterator[str]:
         yield (
             f"broken off, not everybody was tried: {sent.counts.broken_off}; for 403, the operator's policy "
             f"is docs/operator-policy.json, and `nwchatctl deploy` mends the stage; {again}"
+        )
+    if sent.counts.buffer_full:
+        later = (
+            "clients get the announcement from the history" if stored else "they do not get the announcement"
+        )
+        yield (
+            f"{sent.counts.buffer_full} connections do not read, so {sent.counts.disconnected} of them were "
+            f"closed; {later}"
         )
     for reason, times in sent.counts.reasons:
         yield f"{times} times: {reason}"

@@ -15,11 +15,15 @@ import pycurl
 
 from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.http_response import MAX_BODY_BYTES, STATUS_ONLY
-from nwchat.delivery.scheduler import MAX_CONCURRENCY, Call, RequestScheduler
+from nwchat.delivery.idle_connections import MAX_IDLE_SECONDS
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import MAX_CONCURRENCY, RequestScheduler
 
 _SELECT_SECONDS = 0.1
 # Older versions of pycurl have only the older name.
 _LENGTH: int = getattr(pycurl, "CONTENT_LENGTH_DOWNLOAD_T", 0) or pycurl.CONTENT_LENGTH_DOWNLOAD
+
+_MAX_IDLE_OPTION: int = getattr(pycurl, "MAXAGE_CONN", 0)
 
 
 class CurlTransport:
@@ -61,6 +65,9 @@ class CurlTransport:
             handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
             handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(CONNECT_TIMEOUT_SECONDS * 1000))
             handle.setopt(pycurl.TIMEOUT_MS, int((CONNECT_TIMEOUT_SECONDS + RESPONSE_TIMEOUT_SECONDS) * 1000))
+            # Older versions of libcurl drop idle connections after about two minutes.
+            if _MAX_IDLE_OPTION:
+                handle.setopt(_MAX_IDLE_OPTION, int(MAX_IDLE_SECONDS))
             handle.setopt(pycurl.PROXY, proxy)
             handle.setopt(pycurl.PATH_AS_IS, 1)
             handle.setopt(pycurl.TCP_NODELAY, 1)
@@ -209,7 +216,8 @@ class _Run:
             # libcurl tries kept connections until six in a row turned out to be closed, and makes no new one.
             self._send(call, new_connection=True)
         else:
-            self._scheduler.record_failure(call, text or f"curl error {code}", now)
+            timed_out = code == pycurl.E_OPERATION_TIMEDOUT
+            self._scheduler.record_failure(call, text or f"curl error {code}", now, timed_out=timed_out)
 
     def _release(self, handle: pycurl.Curl) -> None:
         """Keep the handle for another request."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nwchat.delivery.outcome import Outcome
-    from nwchat.delivery.scheduler import Source
+    from nwchat.delivery.request import Source
     from nwchat.model.rows import Connection, Recipient
     from nwchatctl.context import App
 

@@ -25,6 +25,7 @@ from nwchatctl.sandbox.patches import (
     keepalive,
     ministack,
     signatures,
+    slow_clients,
     subprotocols,
     websocket_frames,
 )
@@ -58,6 +59,7 @@ async def serve(
     """
     keepalive.install()
     websocket_frames.install()
+    slow_clients.install()
     ministack.install()
     function_processes.install()
     keys = signatures.Signatures(root)

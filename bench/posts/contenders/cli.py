@@ -20,7 +20,8 @@ from nwchatctl.net import curl_transport
 REGION = "us-east-2"
 
 
-def prepare(task: PostTask) -> Send:
+def make_poster(task: PostTask) -> Poster:
+    """A new poster to the stage of `task`."""
     aws = Aws(Access(region=REGION))
     transport = management_api.transport(aws)
     # Without pycurl the tool uses another transport, and this would measure that one.
@@ -28,7 +29,11 @@ def prepare(task: PostTask) -> Send:
     credentials = partial(management_api.credentials, aws)
     # All connections are open, so no row is deleted.
     rows = RowDeletion("http://127.0.0.1", REGION, "none", credentials)
-    poster = Poster(transport, task.url, REGION, credentials, rows, lambda: time.time_ns() // 1_000_000)
+    return Poster(transport, task.url, REGION, credentials, rows, lambda: time.time_ns() // 1_000_000)
+
+
+def prepare(task: PostTask) -> Send:
+    poster = make_poster(task)
 
     def send(ids: Sequence[str]) -> int:
         return poster.post_all(RecipientPages(ids), task.frame).delivered

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from bench.posts.contenders.common import PostTask, Send, main
 from bench.posts.contenders.recipients import RecipientPages
 from nwchat import runtime
+from nwchat.delivery.poster import Poster
 
 
-def prepare(task: PostTask) -> Send:
+def make_poster(task: PostTask) -> Poster:
+    """A new poster to the stage of `task`."""
     os.environ |= {
         "NWCHAT_ENDPOINT": task.url,
         "NWCHAT_CONNECTIONS_TABLE": "none",
@@ -18,7 +20,11 @@ def prepare(task: PostTask) -> Send:
     }
     # As after another cold start: connections of the warm-up are not reused.
     runtime.poster.cache_clear()
-    poster = runtime.poster()
+    return runtime.poster()
+
+
+def prepare(task: PostTask) -> Send:
+    poster = make_poster(task)
 
     def send(ids: Sequence[str]) -> int:
         return poster.post_all(RecipientPages(ids), task.frame).delivered

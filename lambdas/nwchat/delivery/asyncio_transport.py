@@ -15,7 +15,9 @@ from typing import Any, Protocol, cast
 
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.http_proxy import open_tunnel
-from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.idle_connections import is_idle_too_long
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.tls import client_context
 
 CONNECT_TIMEOUT_SECONDS = 3.0
@@ -50,7 +52,10 @@ class AsyncioTransport:
         *,
         verify: ssl.SSLContext | None = None,
         proxy: Callable[[str], str] = lambda url: "",
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self.wall_clock = wall_clock
+        """Returns epoch seconds; see `nwchat.delivery.idle_connections`."""
         self._loop = asyncio.new_event_loop()
         self._verify = verify
         self._proxy = proxy
@@ -190,6 +195,7 @@ class _Run:
             connection.send(following, self)
             return
         self._busy.discard(connection)
+        connection.idle_since = self._transport.wall_clock()
         self._idle.append(connection)
         self._changed.set()
 
@@ -199,7 +205,7 @@ class _Run:
         connection.abort()
         self._changed.set()
 
-    def on_failure(self, connection: HttpConnection, reason: str) -> None:
+    def on_failure(self, connection: HttpConnection, reason: str, *, timed_out: bool = False) -> None:
         """Record that a connection failed during its request."""
         call, now = connection.call, time.monotonic()
         connection.call = None
@@ -211,21 +217,30 @@ class _Run:
             # counting a failure.
             self._start_connecting(call)
         else:
-            self._scheduler.record_failure(call, reason, now)
+            self._scheduler.record_failure(call, reason, now, timed_out=timed_out)
 
     def _send_pending(self) -> None:
         while len(self._connecting) < _MAX_CONNECTING:
             call = self._scheduler.next_call(time.monotonic())
             if call is None:
                 return
-            while self._idle and self._idle[-1].closed:
-                self._idle.pop()
-            if self._idle:
-                connection = self._idle.pop()
+            connection = self._take_idle()
+            if connection is not None:
                 self._busy.add(connection)
                 connection.send(call, self)
             else:
                 self._start_connecting(call)
+
+    def _take_idle(self) -> HttpConnection | None:
+        """A connection that can be used again; those that were idle for too long are closed."""
+        now = self._transport.wall_clock()
+        while self._idle and is_idle_too_long(self._idle[0].idle_since, now):
+            self._idle.popleft().abort()
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed:
+                return connection
+        return None
 
     def _start_connecting(self, call: Call[Any]) -> None:
         task = asyncio.get_running_loop().create_task(self._connect_and_send(call))

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Protocol, cast
 
 from nwchat.delivery import http_response
-from nwchat.delivery.scheduler import Call
+from nwchat.delivery.request import Call
 
 
 class ConnectionOwner(Protocol):
@@ -18,17 +18,21 @@ class ConnectionOwner(Protocol):
     def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
         """The response arrived. The connection can be used again if `keep_alive`."""
 
-    def on_failure(self, connection: HttpConnection, reason: str) -> None:
-        """There will be no response."""
+    def on_failure(self, connection: HttpConnection, reason: str, *, timed_out: bool = False) -> None:
+        """There will be no response; `timed_out`: there was none in time."""
 
 
 class HttpConnection(asyncio.Protocol):
-    """One connection, with at most one request in flight. `sent_at` is in the scheduler's seconds."""
+    """One connection, with at most one request in flight.
+
+    `sent_at` is in the scheduler's seconds, `idle_since` in epoch seconds.
+    """
 
     def __init__(self) -> None:
         self.call: Call[Any] | None = None
         self.closed = False
         self.sent_at = 0.0
+        self.idle_since = 0.0
         self._owner: ConnectionOwner | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._received = b""
@@ -61,7 +65,7 @@ class HttpConnection(asyncio.Protocol):
             self._finish(response.status, response.body, keep_alive=False)
         else:
             self._responses = 0
-            owner.on_failure(self, reason)
+            owner.on_failure(self, reason, timed_out=True)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)

@@ -56,16 +56,29 @@ class Failed:
     retries: int = 0
 
 
-Outcome: TypeAlias = Delivered | Open | Gone | Refused | Throttled | Failed
+@dataclass(frozen=True, slots=True)
+class BufferFull:
+    """The connection does not accept the frame, because its client does not read what was sent before.
+
+    See `nwchat.delivery.slow_readers`.
+    """
+
+    reason: str
+    retries: int = 0
+
+
+Outcome: TypeAlias = Delivered | Open | Gone | Refused | Throttled | Failed | BufferFull
 
 
 @dataclass(frozen=True, slots=True)
 class RetryableResponse:
     """A response that calls for another attempt.
 
-    `throttled`: the service asks for fewer requests. `renew`: the credentials have expired.
+    `throttled`: the service asks for fewer requests; with `or_buffer_full`, the client's buffer may be full
+    instead, because the response is the same. `renew`: the credentials have expired.
     """
 
     reason: str
     throttled: bool = False
     renew: bool = False
+    or_buffer_full: bool = False

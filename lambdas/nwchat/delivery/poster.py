@@ -1,4 +1,4 @@
-"""Posts frames to connections, and deletes the rows of closed ones."""
+"""Posts frames to connections, deletes the rows of closed ones, and closes those that do not read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.scheduler import MAX_CONCURRENCY, DeliveryAborted, RequestScheduler, Source
+from nwchat.delivery.request import Source
+from nwchat.delivery.scheduler import MAX_CONCURRENCY, DeliveryAborted, RequestScheduler
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.tally import MAX_GONE_ROWS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 from nwchat.model.rows import Recipient
 
 _SINGLE_POST_ATTEMPTS = 5
+_DISCONNECT_ATTEMPTS = 3
+"""Closing a slow reader is worth little: if it fails, the next message tries again."""
 OutcomeCallback = Callable[[Recipient, Outcome], None]
 
 
@@ -84,7 +87,8 @@ class Poster:
         """Post to `priority`, then to all of `source` except `skip` and `priority`.
 
         Rows of closed connections are deleted, unless they were too young at that time or have been written
-        since they were read. Nothing is deleted after a stop.
+        since they were read. Connections with a full buffer have missed the frame, so they are closed: the
+        client connects again and requests what it missed. Nothing is deleted or closed after a stop.
 
         `on_progress` receives the counts several times a second and at the end, and returns why to stop, or
         "". `on_outcome` is called once for each recipient. An error of `source` is raised after every
@@ -92,7 +96,10 @@ class Poster:
         """
         tally = Tally()
         recipients = RecipientSource(
-            source, priority=priority, skip=skip, paused=lambda: len(tally.gone) >= MAX_GONE_ROWS
+            source,
+            priority=priority,
+            skip=skip,
+            paused=lambda: len(tally.gone) + len(tally.slow) >= MAX_GONE_ROWS,
         )
         rate_limiter = rate_limiter or RateLimiter()
         target = self._post_target(data)
@@ -120,6 +127,7 @@ class Poster:
             tally.cut_short = scheduler.cut_short
             if not scheduler.stop_reason:
                 self._delete_gone_rows(tally, deadline, stop_reason)
+                self._close_slow_readers(tally, rate_limiter, deadline, stop_reason)
             if isinstance(scheduler.error, DeliveryAborted):
                 # The counts so far are returned instead of the error.
                 tally.broken_off = str(scheduler.error)
@@ -148,6 +156,35 @@ class Poster:
         self._transport.run(
             RequestScheduler(ListSource(gone), self._row_deletion, record, deadline=deadline), stop_reason
         )
+
+    def _close_slow_readers(
+        self,
+        tally: Tally,
+        rate_limiter: RateLimiter,
+        deadline: float,
+        stop_reason: Callable[[], str] | None,
+    ) -> None:
+        slow, tally.slow = tally.slow, []
+        if not slow:
+            return
+
+        def record(_: Recipient, outcome: Outcome) -> None:
+            if isinstance(outcome, Delivered):
+                tally.disconnected += 1
+            elif not isinstance(outcome, Gone):
+                tally.reasons.add(f"not disconnected: {getattr(outcome, 'reason', '')}")
+
+        target = ConnectionRequests("DELETE", self._url, self._region, self._credentials)
+        scheduler = RequestScheduler(
+            ListSource(slow),
+            target,
+            record,
+            rate_limiter=rate_limiter,
+            deadline=deadline,
+            attempts=_DISCONNECT_ATTEMPTS,
+            max_concurrency=self._max_concurrency,
+        )
+        self._transport.run(scheduler, stop_reason)
 
 
 class ListSource:

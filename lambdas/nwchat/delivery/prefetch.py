@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[T]):
-    """A `nwchat.delivery.scheduler.Source` that reads from several readers, each in its own thread.
+    """A `nwchat.delivery.request.Source` that reads from several readers, each in its own thread.
 
     At most `depth` pages of each reader are buffered, so memory stays bounded. `next` raises a reader's error
     after all readers have ended and all buffered pages have been returned.

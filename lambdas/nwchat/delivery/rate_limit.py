@@ -50,6 +50,8 @@ class RateLimiter:
         self._throttled = 0
         self._failed = 0
         self._window_began = -math.inf
+        self.decreased_at = -math.inf
+        """When the rate was last reduced."""
 
     def try_acquire(self, now: float) -> bool:
         """Whether a request may be sent now; if so, it is counted as sent."""
@@ -96,6 +98,7 @@ class RateLimiter:
             rate = self._ceiling if self.rate == math.inf else self.rate
             self.rate = max(rate * _DECREASE, self._ceiling * _MIN_RATE_SHARE, min(1.0, self._ceiling))
             self._tokens = min(self._tokens, 1.0)
+            self.decreased_at = now
         elif self.rate < self.max_rate:
             rate = self.rate + self._ceiling * _INCREASE * elapsed
             self.rate = self.max_rate if rate >= self._ceiling else rate

@@ -7,21 +7,28 @@ monotonic seconds and passed as arguments.
 
 from __future__ import annotations
 
-import heapq
 import math
-import random
-from collections.abc import Callable, Sequence
-from itertools import count
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Generic, TypeVar
 
-from nwchat.delivery.outcome import Failed, Outcome, Refused, RetryableResponse, Throttled
+from nwchat.delivery.abort_rule import AbortRule
+from nwchat.delivery.outcome import (
+    BufferFull,
+    Delivered,
+    Failed,
+    Outcome,
+    Refused,
+    RetryableResponse,
+    Throttled,
+)
 from nwchat.delivery.rate_limit import ConcurrencyLimit, RateLimiter
-from nwchat.delivery.signing import SignedRequest
+from nwchat.delivery.request import Call, RequestTarget, Source
+from nwchat.delivery.retry_queue import RetryQueue
+from nwchat.delivery.slow_readers import ThrottleEvidence
 from nwchat.log import LoggableError
 
 T = TypeVar("T")
-In_contra = TypeVar("In_contra", contravariant=True)
-Out_co = TypeVar("Out_co", covariant=True)
 
 ATTEMPTS = 9
 _BASE_BACKOFF_SECONDS = 0.1
@@ -32,10 +39,12 @@ SOURCE_POLL_SECONDS = 0.005
 GRACE_SECONDS = 1.5
 """How long requests in flight may take after a stop: less than the time that a function reserves, and short
 enough after Ctrl-C."""
-ABORT_AFTER = 200
-"""After this many refusals without any success, the run is aborted."""
-OUTAGE_SECONDS = 30.0
-"""How long all requests may fail before the run is aborted."""
+TIMEOUT_ATTEMPTS = 2
+"""Maximum number of attempts that time out while other requests are answered: each takes a place among the
+requests in flight for seconds."""
+_LAST_WAIT_SECONDS = 1.0
+"""The longest wait before the attempt that decides whether a buffer is full; the shortest is half of it. A
+client that has lost its network for a moment reads again by then."""
 
 _RETRY_BUDGET = 1000.0
 _RETRY_CREDIT = 1.5
@@ -50,58 +59,15 @@ class DeliveryAborted(LoggableError):
     """
 
 
-class Source(Protocol[Out_co]):
-    """Where the items come from."""
-
-    def next(self) -> Sequence[Out_co] | None:
-        """The next items; empty when there are none yet, None at the end. May raise.
-
-        Must not block: requests in flight are processed by the same thread.
-        """
-
-
-class RequestTarget(Protocol[In_contra]):
-    """Where the requests go, and how their responses are interpreted."""
-
-    method: str
-    scheme: str
-    host: str
-    headers: tuple[str, ...]
-    """`Name: value`, the same for all requests, not signed."""
-
-    def request(self, item: In_contra) -> tuple[SignedRequest, bytes]:
-        """The signed request about `item`, and its body. Raises ValueError when there can be none."""
-
-    def outcome_of(self, status: int, body: bytes, retries: int) -> Outcome | RetryableResponse:
-        """What a response means."""
-
-    def renew(self) -> None:
-        """Get new credentials for the next request."""
-
-
-class Call(Generic[T]):
-    """One item and its current request.
-
-    `signed`, `body` and `sent_at` (monotonic seconds) belong to the latest attempt.
-    """
-
-    __slots__ = ("body", "item", "retries", "sent_at", "signed")
-
-    signed: SignedRequest
-    body: bytes
-
-    def __init__(self, item: T) -> None:
-        self.item = item
-        self.retries = 0
-        self.sent_at = 0.0
-
-
 class RequestScheduler(Generic[T]):
     """Sends a request to `target` for each item of `source`, and calls `on_outcome` once for each.
 
     At `deadline` no more requests start and waiting items get Failed; GRACE_SECONDS later so do requests in
     flight. `rate_limiter` limits the rate, `max_concurrency` the requests in flight. `on_outcome` and
     `source` are called in the thread that runs the transport; an error of `on_outcome` ends the run.
+
+    Retries go before new requests, except those of connections that may have a full buffer: these wait for
+    their share, and end with BufferFull after a few attempts unless the account is throttled.
     """
 
     def __init__(
@@ -114,7 +80,7 @@ class RequestScheduler(Generic[T]):
         deadline: float = math.inf,
         attempts: int = ATTEMPTS,
         max_concurrency: int = MAX_CONCURRENCY,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = SystemRandom().random,
     ) -> None:
         self.target = target
         self.error: Exception | None = None
@@ -130,32 +96,25 @@ class RequestScheduler(Generic[T]):
         self._jitter = jitter
         self._concurrency = ConcurrencyLimit(max_concurrency)
         self._ready: list[T] = []
-        self._waiting: list[tuple[float, int, Call[T]]] = []
-        self._numbers = count()
+        self._retries: RetryQueue[Call[T]] = RetryQueue()
+        self._evidence = ThrottleEvidence()
         self._retry_budget = _RETRY_BUDGET
         self._grace_ends_at = math.inf
-        self._accepted_at = -math.inf
-        """When a request was last accepted; until then, when the first was sent."""
-        self._accepted = False
-        self._refusals = 0
-        self._credential_failures = 0
-        self._failures = 0
-        """Consecutive failures, as `_credential_failures`."""
+        self._abort_rule = AbortRule()
         self.stop_reason = ""
         """Why no more requests start; "" while they do."""
 
     @property
     def done(self) -> bool:
         """Whether every item has its outcome."""
-        return not (self.in_flight or self._ready or self._waiting or self._source is not None)
+        return not (self.in_flight or self._ready or self._retries or self._source is not None)
 
     def stop(self, reason: str) -> None:
         """Start no more requests. Items that wait for a retry get Failed with `reason`."""
         self.stop_reason = self.stop_reason or reason
         self.cut_short = self.cut_short or self._source is not None or bool(self._ready)
         self._source, self._ready = None, []
-        while self._waiting:
-            call = self._waiting.pop()[2]
+        for call in self._retries.drain():
             self._on_outcome(call.item, Failed(reason, call.retries))
 
     def past_grace(self, now: float) -> bool:
@@ -192,25 +151,37 @@ class RequestScheduler(Generic[T]):
             else:
                 call.sent_at = now
                 self.in_flight += 1
-                if self._accepted_at == -math.inf:
-                    self._accepted_at = now
+                if self._abort_rule.accepted_at == -math.inf:
+                    self._abort_rule.accepted_at = now
                 return call
         return None
 
     def _due_call(self, now: float) -> Call[T] | None:
-        due = bool(self._waiting) and self._waiting[0][0] <= now
-        if not due and not self._ready and not self._refill():
+        retries = self._retries
+        ordinary = retries.is_due(now)
+        rejected = not ordinary and retries.is_rejected_due(now) and self._is_rejected_first()
+        if not (ordinary or rejected or self._ready or self._refill()):
             return None
         if not self.rate_limiter.try_acquire(now):
             return None
-        return heapq.heappop(self._waiting)[2] if due else Call(self._ready.pop())
+        if ordinary:
+            return retries.pop()
+        if rejected:
+            return retries.pop_rejected()
+        retries.count_new()
+        return Call(self._ready.pop())
+
+    def _is_rejected_first(self) -> bool:
+        """Whether a retry after a 429 that may mean a full buffer goes before new requests."""
+        share = self._retries.is_rejected_first() or self._evidence.throttled
+        return share or not (self._ready or self._refill())
 
     def wait_seconds(self, now: float) -> float:
         """Seconds, at most one, until `next_call` may return a request without a response arriving first."""
         pause = 1.0
         if self.in_flight < self._concurrency.current:
-            if self._waiting:
-                pause = max(self._waiting[0][0] - now, 0.0)
+            if self._retries:
+                pause = min(pause, max(self._retries.next_due() - now, 0.0))
             if self._ready:
                 pause = 0.0
             elif self._source is not None:
@@ -232,49 +203,83 @@ class RequestScheduler(Generic[T]):
         self.in_flight -= 1
         if self._retry_budget < _RETRY_BUDGET:
             self._retry_budget += _RETRY_CREDIT
-        self.rate_limiter.record_response(now)
+        self.rate_limiter.record_response(now, throttled=self._record_accepted(call, read))
         self._concurrency.record_response(call.sent_at, now, self.rate_limiter.rate, type(read))
         self._on_outcome(call.item, read)
-        if type(read) is Refused:
-            if not self._accepted:
-                self._refusals += 1
-                if self._refusals >= ABORT_AFTER:
-                    self._abort(f"the first {self._refusals} were all refused: {read.reason}")
-        else:
-            self._accepted, self._accepted_at = True, now
-            self._credential_failures = self._failures = 0
+        if type(read) is not Refused:
+            self._abort_rule.record_accepted(now)
+        elif reason := self._abort_rule.record_refusal(read.reason):
+            self._abort(reason)
 
-    def record_failure(self, call: Call[T], reason: str, now: float) -> None:
-        """Record that there was no complete response."""
+    def _record_accepted(self, call: Call[T], outcome: Outcome) -> bool:
+        """Whether the response says that the rate is too high: a connection that accepts what it rejected
+        before had no full buffer. Late ones say nothing about the present rate."""
+        if not call.retries:
+            self._evidence.record_accepted()
+        elif call.rejections == 1 and type(outcome) is Delivered:
+            self._evidence.record_recovered()
+            return call.rejected_at > self.rate_limiter.decreased_at
+        return False
+
+    def record_failure(self, call: Call[T], reason: str, now: float, *, timed_out: bool = False) -> None:
+        """Record that there was no complete response; `timed_out`: not in time."""
+        call.timeouts += timed_out
         self._retry(call, RetryableResponse(reason), now)
 
     def _retry(self, call: Call[T], why: RetryableResponse, now: float) -> None:
         self.in_flight -= 1
-        self.rate_limiter.record_response(now, throttled=why.throttled, failed=not why.throttled)
+        throttled, needed = why.throttled, math.inf
+        if why.or_buffer_full:
+            self._record_rejection(call, now)
+            throttled, needed = self._evidence.most_rejected, self._evidence.rejections_of_full_buffer()
+        else:
+            call.rejections = 0
+        self.rate_limiter.record_response(now, throttled=throttled, failed=not why.throttled)
+        if call.rejections >= needed:
+            self._on_outcome(call.item, BufferFull(why.reason, call.retries))
+            return
         # The first retry with new credentials does not count: all requests signed with the old ones need one.
-        if not (why.renew and call.retries == 0):
+        # Neither does a full buffer, which is no overload of the service.
+        if not (why.renew and call.retries == 0) and (throttled or not why.or_buffer_full):
             self._retry_budget -= 1
-        wait = self._jitter() * min(_MAX_BACKOFF_SECONDS, _BASE_BACKOFF_SECONDS * 2**call.retries)
-        hopeless = (
-            call.retries + 1 >= self._attempts or self._retry_budget <= 0 or now + wait >= self._deadline
-        )
-        if hopeless or self.stop_reason:
-            self._retry_budget = max(self._retry_budget, 0.0)
-            kind = Throttled if why.throttled else Failed
-            self._on_outcome(call.item, kind(why.reason, call.retries))
-            self._count_failure(why, call.retries, now)
+        wait = self._backoff_seconds(call, needed)
+        if self._is_hopeless(call, now + wait):
+            self._fail(call, why, now)
             return
         call.retries += 1
-        heapq.heappush(self._waiting, (now + wait, next(self._numbers), call))
+        self._retries.push(call, now + wait, rejected=why.or_buffer_full)
 
-    def _count_failure(self, why: RetryableResponse, retries: int, now: float) -> None:
-        """Count a final failure, and abort after too many."""
-        self._failures += 1
-        self._credential_failures += why.renew and retries > 0
-        if self._credential_failures >= ABORT_AFTER:
-            self._abort(f"the last {self._credential_failures} were all refused: {why.reason}")
-        elif self._failures >= ABORT_AFTER and now - self._accepted_at > OUTAGE_SECONDS:
-            self._abort(f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}")
+    def _backoff_seconds(self, call: Call[T], needed: float) -> float:
+        """How long the call waits for its next attempt, which may be the last of `needed` rejections."""
+        if call.rejections + 1 >= needed:
+            return _LAST_WAIT_SECONDS * (1 + self._jitter()) / 2
+        longest: float = min(_MAX_BACKOFF_SECONDS, _BASE_BACKOFF_SECONDS * 2**call.retries)
+        return self._jitter() * longest
+
+    def _record_rejection(self, call: Call[T], now: float) -> None:
+        if not call.retries:
+            self._evidence.record_rejected()
+        call.rejections += 1
+        call.rejected_at = now
+
+    def _is_hopeless(self, call: Call[T], retry_at: float) -> bool:
+        """Whether the call gets no further attempt."""
+        rule = self._abort_rule
+        unanswered = call.timeouts >= TIMEOUT_ATTEMPTS and rule.accepted and rule.accepted_at > call.sent_at
+        return (
+            call.retries + 1 >= self._attempts
+            or self._retry_budget <= 0
+            or retry_at >= self._deadline
+            or unanswered
+            or bool(self.stop_reason)
+        )
+
+    def _fail(self, call: Call[T], why: RetryableResponse, now: float) -> None:
+        self._retry_budget = max(self._retry_budget, 0.0)
+        kind = Throttled if why.throttled else Failed
+        self._on_outcome(call.item, kind(why.reason, call.retries))
+        if reason := self._abort_rule.record_failure(why, call.retries, now):
+            self._abort(reason)
 
     def _abort(self, reason: str) -> None:
         if self._source is not None:

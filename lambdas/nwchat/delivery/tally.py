@@ -7,26 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import assert_never
 
-from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
-from nwchat.delivery.scheduler import Source
+from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
+from nwchat.delivery.request import Source
 from nwchat.model.rows import Recipient
 
 MIN_ROW_AGE_MS = 20_000
 """API Gateway has answered 410 for connections that were still being opened, so younger rows are not deleted.
 Covers a few seconds plus the longest time that a response may take (`nwchat.delivery.asyncio_transport`)."""
 MAX_GONE_ROWS = 5_000
-"""Maximum number of rows that wait for deletion."""
+"""Maximum number of rows that wait for deletion and of connections that wait for being closed."""
 _MAX_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The result of a fan-out. `recipients` = delivered + gone + refused + failed.
+    """The result of a fan-out. `recipients` = delivered + gone + refused + failed + buffer_full.
 
     `forgotten` counts the rows of closed (`gone`) connections that were deleted, `retries` the attempts after
     the first. `cut_short`: a stop or the deadline came before all recipients were tried. `broken_off`: why
     the run was aborted, "" when it was not. `reasons`: why posts were refused or failed, and how often, for a
-    log.
+    log. `buffer_full` counts connections whose client does not read, `disconnected` those of them that were
+    closed for it.
     """
 
     recipients: int = 0
@@ -39,6 +40,8 @@ class Counts:
     cut_short: bool = False
     broken_off: str = ""
     reasons: tuple[tuple[str, int], ...] = ()
+    buffer_full: int = 0
+    disconnected: int = 0
 
 
 NUMBERS = tuple(each.name for each in fields(Counts) if each.type == "int")
@@ -61,17 +64,20 @@ class Reasons:
 
 
 class Tally:
-    """Counts outcomes, and collects the recipients whose connections are closed."""
+    """Counts outcomes, and collects the recipients whose connections are closed or have a full buffer."""
 
     def __init__(self) -> None:
         self.cut_short = False
         self.broken_off = ""
         self.forgotten = 0
+        self.disconnected = 0
         self.gone: list[Recipient] = []
+        self.slow: list[Recipient] = []
         self._delivered = 0
         self._gone = 0
         self._refused = 0
         self._failed = 0
+        self._buffer_full = 0
         self._retries = 0
         self.reasons = Reasons()
 
@@ -90,13 +96,16 @@ class Tally:
             case Throttled() | Failed():
                 self._failed += 1
                 self.reasons.add(outcome.reason)
+            case BufferFull():
+                self._buffer_full += 1
+                self.slow.append(recipient)
             case _:
                 assert_never(outcome)
 
     def counts(self) -> Counts:
         """The counts so far."""
         return Counts(
-            recipients=self._delivered + self._gone + self._refused + self._failed,
+            recipients=self._delivered + self._gone + self._refused + self._failed + self._buffer_full,
             delivered=self._delivered,
             gone=self._gone,
             forgotten=self.forgotten,
@@ -106,6 +115,8 @@ class Tally:
             cut_short=self.cut_short,
             broken_off=self.broken_off,
             reasons=self.reasons.most_common(),
+            buffer_full=self._buffer_full,
+            disconnected=self.disconnected,
         )
 
 
@@ -136,7 +147,7 @@ class RecipientSource:
         self._paused = paused
 
     def next(self) -> Sequence[Recipient] | None:
-        """The next recipients, as `nwchat.delivery.scheduler.Source` defines."""
+        """The next recipients, as `nwchat.delivery.request.Source` defines."""
         if self._paused():
             return None
         if self._priority:

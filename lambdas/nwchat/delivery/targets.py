@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from nwchat.delivery.outcome import Delivered, Gone, Open, Outcome, Refused, RetryableResponse
@@ -65,7 +66,10 @@ class ConnectionRequests(_SignedTarget):
             return Delivered(retries) if retries else _DELIVERED
         if status == 410:
             return Gone(retries) if retries else _GONE
-        return _error_outcome(status, body, retries)
+        found = _error_outcome(status, body, retries)
+        if status == 429 and self.method == "POST" and isinstance(found, RetryableResponse):
+            return replace(found, or_buffer_full=True)
+        return found
 
 
 class RowDeletion(_SignedTarget):

@@ -36,7 +36,7 @@ class DeadlineSource:
         """Whether all recipients have been returned."""
 
     def next(self) -> Sequence[Recipient] | None:
-        """The next recipients, as `nwchat.delivery.scheduler.Source` defines."""
+        """The next recipients, as `nwchat.delivery.request.Source` defines."""
         if not self._page:
             page = self._prefetcher.next()
             if page is None:

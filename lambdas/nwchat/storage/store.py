@@ -5,10 +5,10 @@ Raises boto3's errors, except failed conditions, which are results.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nwchat.model import bans, rows
@@ -68,7 +68,7 @@ class Store:
         messages_table: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = SystemRandom().random,
     ) -> None:
         self._client = client
         self._connections = connections_table

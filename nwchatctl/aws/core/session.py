@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from nwchat.delivery.idle_connections import drop_idle_connections
 from nwchatctl import __version__
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Aws:
         make: Any = self.session.client
         client = make(service, endpoint_url=self.access.endpoint or None, config=config)
         client.meta.events.register("needs-retry", _limit_retries)
+        drop_idle_connections(client)
         if self.trace is not None:
             _trace_calls(client, service, self.trace)
         return client

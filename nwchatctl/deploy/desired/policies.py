@@ -49,6 +49,7 @@ class Arns:
 def function_policy(short: str, arns: Arns) -> str:
     """The inline policy of function `short`, one of `functions.FUNCTIONS`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
+    # To close the connections of clients that do not read, or that go on beyond their budget.
     close = _allow("Close", ["execute-api:ManageConnections"], f"{arns.stage}/DELETE/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
     # Only the bans of that table, by the rows' partition key (DynamoDB developer guide, "Using IAM policy
@@ -90,6 +91,7 @@ def function_policy(short: str, arns: Arns) -> str:
             _allow("Connections", ["dynamodb:DeleteItem", "dynamodb:Scan"], arns.connections),
             _allow("Messages", ["dynamodb:UpdateItem"], arns.messages),
             sockets,
+            close,
             fanout,
             # Lambda sends failed events to the queue with the function's role.
             _allow("DeadLetters", ["sqs:SendMessage"], arns.dead_letters),

@@ -71,6 +71,13 @@ def test_message_is_delivered_by_both_variants(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_slow_readers_are_closed_and_the_others_are_served(tmp_path: Path) -> None:
+    assert [each[:3] for each in rows_of("bench.slow_readers", tmp_path)] == [
+        [name, "200", share] for name in OURS for share in ("0%", "1%", "10%")
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_prune_and_export_process_every_row(tmp_path: Path) -> None:
     assert [each[:2] for each in rows_of("bench.rows", tmp_path)] == [["prune", "200"], ["export", "200"]]
     assert list(tmp_path.iterdir()) == []

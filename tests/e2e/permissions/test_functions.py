@@ -22,6 +22,7 @@ from nwchatctl.deploy.desired.policies import Arns, function_policy
 from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, now_ms, unique
 from tests.e2e.support.operator import Operator, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
+from tests.e2e.support.slow_reader import slow_reader
 
 POLICIES = {
     each: json.loads(function_policy(each, Arns("l", "c", "m", "s", "f", "d", "t"))) for each in FUNCTIONS
@@ -339,6 +340,31 @@ def fan_out_past_timeout(operator: Operator, url: str) -> str:
     return failed
 
 
+def send_beside_slow_reader(operator: Operator, url: str) -> str:
+    names = add_stale_rows(operator, 2, age_ms=-60_000)
+    with player(url) as one, slow_reader(operator.sandbox, url, lambda: open_connections(operator)) as reader:
+        one.send("anybody?")
+        received_until_now(one)
+        # The sandbox answers the ping when the function has returned.
+        stays = reader.is_open()
+    remove_stale_rows(operator, names)
+    return "it stays connected" if stays else ""
+
+
+def fan_out_to_slow_reader(operator: Operator, url: str) -> str:
+    names = add_stale_rows(operator, 2)
+    with slow_reader(operator.sandbox, url, lambda: open_connections(operator)) as reader:
+        failed, _ = run(operator, "fanout", segment(), Qualifier="live")
+        stays = reader.is_open()
+    remove_stale_rows(operator, names)
+    return failed or ("it stays connected" if stays else "")
+
+
+def open_connections(operator: Operator) -> list[str]:
+    rows = operator.root("dynamodb").scan(TableName=operator.resource_name("connections"))["Items"]
+    return [row["connection_id"]["S"] for row in rows]
+
+
 def set_failure_destination(operator: Operator, url: str) -> str:
     """Lambda itself looks whether the role may, when it is told where failed events go."""
     client, where = (
@@ -411,6 +437,10 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("fanout", "DeadLetters", "sqs:SendMessage"): (set_failure_destination, "refused"),
     ("fanout", "Fanout", "lambda:InvokeFunction"): (fan_out_past_timeout, "it failed"),
     ("fanout", "Messages", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
+    ("fanout", "Close", "execute-api:ManageConnections"): (
+        fan_out_to_slow_reader,
+        "it stays connected",
+    ),
     ("fanout", "Sockets", "execute-api:ManageConnections"): (fan_out, "it failed"),
     ("history", "Bans", "dynamodb:BatchGetItem"): (read_over_http_while_banned, "let in"),
     ("history", "LogHashes", "dynamodb:DescribeTable"): (read_for_hash, "another hash"),

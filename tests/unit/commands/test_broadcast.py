@@ -20,6 +20,7 @@ GONE_WRONG = Counts(
         (BroadcastResult("id", already_sent=True), 0, None),
         (BroadcastResult("id", Counts(3, 2, failed=1)), 5, None),
         (BroadcastResult("id", Counts(3, 2, refused=1)), 5, None),
+        (BroadcastResult("id", Counts(3, 2, buffer_full=1, disconnected=1)), 0, None),
         (BroadcastResult("id", Counts(3, 3, cut_short=True)), 5, None),
         (BroadcastResult("id", GONE_WRONG), 1, "broken off"),
         (BroadcastResult("id", Counts(9, 5, failed=4, cut_short=True, broken_off="30 s")), 5, "broken off"),
@@ -38,3 +39,18 @@ def test_abort_has_a_reason_and_a_hint() -> None:
     (warning,) = _report(BroadcastResult("id", GONE_WRONG), 0.0, dry_run=False).warnings
     assert "the first 200 were all refused: 403" in warning
     assert "docs/operator-policy.json" in warning
+
+
+def test_slow_readers_are_reported() -> None:
+    report = _report(BroadcastResult("id", Counts(3, 1, buffer_full=2, disconnected=1)), 0.0, dry_run=False)
+    assert (report.data["buffer_full"], report.data["disconnected"], report.data["failed"]) == (2, 1, 0)
+    (warning,) = report.warnings
+    assert warning.startswith("2 connections do not read, so 1 of them were closed")
+    assert "history" in warning
+
+
+def test_slow_readers_miss_an_announcement_that_is_not_stored() -> None:
+    sent = BroadcastResult("id", Counts(3, 2, buffer_full=1, disconnected=1))
+    report = _report(sent, 0.0, dry_run=False, stored=False)
+    assert report.exit_code == 5
+    assert "do not get the announcement" in report.warnings[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nwchat.delivery.scheduler import Call
+from nwchat.delivery.request import Call
 from nwchat.fanout import DRAIN_SECONDS, Invocation, SegmentFailed, fan_out_segment
 from nwchat.large_rooms import segments
 from nwchat.large_rooms.feed import DeadlineSource
@@ -113,6 +113,19 @@ def test_segment_fails_only_when_most_posts_fail(outcome: Answer) -> None:
         function.runs(replace(WHOLE, report="r"))
     progress = segments.progress_of(function.store.reports)
     assert (progress.counts.recipients, progress.finished) == (3, 0)
+
+
+def test_slow_readers_do_not_make_a_segment_fail() -> None:
+    names = [f"c{each:02}" for each in range(40)]
+    slow = names[:18]
+    function = Function(Reports(*names), dict.fromkeys(slow, (429, b"")), step=0.001)
+    function.runs(replace(WHOLE, report="r"))
+    assert set(function.got) == set(names) - set(slow)
+    assert sorted(function.chat.gateway.closed) == slow
+    progress = segments.progress_of(function.store.reports)
+    assert (progress.counts.buffer_full, progress.counts.disconnected, progress.finished) == (18, 18, 1)
+    (line,) = (each for each in function.chat.logged() if each["message"] == "sent")
+    assert (line["level"], line["buffer_full"]) == ("INFO", 18)
 
 
 def test_unposted_recipients_are_a_failure() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nwchat.config import FanOut
 from nwchat.connect import connect
 from nwchat.delivery.signing import Credentials
 from nwchat.disconnect import disconnect
@@ -311,3 +312,20 @@ def test_an_event_without_a_connection_stores_and_deletes_nothing(event: dict[st
     assert connect(event, chat.services, chat.log) == {"statusCode": 200}
     assert disconnect(event, chat.services, chat.log) == {"statusCode": 200}
     assert list(chat.store.rows) == ["c1"]
+
+
+def test_small_room_respects_the_sending_rate() -> None:
+    chat = Chat(room(*(f"c{number:03}" for number in range(120))), fan_out=FanOut("", rate=100))
+    chat.transport.seconds = 0
+    chat.send("hi")
+    assert len(chat.gateway.got) == 121
+    assert chat.transport.now > 1.1
+
+
+def test_slow_reader_is_closed_by_the_message_and_logged() -> None:
+    chat = Chat(room("me", *(f"c{number:02}" for number in range(30))))
+    chat.gateway.answers["c07"] = (429, b"")
+    assert chat.send("hi") == {"statusCode": 200}
+    assert chat.gateway.closed == ["c07"]
+    (line,) = (each for each in chat.logged() if each["message"] == "sent")
+    assert (line["level"], line["buffer_full"], line["disconnected"]) == ("INFO", 1, 1)

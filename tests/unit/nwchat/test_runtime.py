@@ -166,3 +166,17 @@ def test_in_lambdas_json_mode_the_runtimes_own_formatter_is_used() -> None:
         "print(log.handlers, log.propagate, log.level)"
     )
     assert python(code, **TABLES, AWS_LAMBDA_LOG_FORMAT="JSON") == "[] True 20\n"
+
+
+def test_copied_generator_is_seeded_by_the_first_invocation_only() -> None:
+    """botocore takes the jitter of its retries from it."""
+    code = (
+        "import random\n"
+        "from nwchat import runtime\n"
+        "def draw():\n"
+        "    random.seed(1)\n"
+        "    runtime.log_for({}, None)\n"
+        "    return random.random()\n"
+        "print(draw() == draw(), draw() == draw())"
+    )
+    assert python(code, **TABLES) == "False True\n"

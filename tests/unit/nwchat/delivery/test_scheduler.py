@@ -10,16 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nwchat.delivery.abort_rule import ABORT_AFTER
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.scheduler import (
-    ABORT_AFTER,
-    GRACE_SECONDS,
-    SOURCE_POLL_SECONDS,
-    Call,
-    DeliveryAborted,
-    RequestScheduler,
-)
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import GRACE_SECONDS, SOURCE_POLL_SECONDS, DeliveryAborted, RequestScheduler
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
-from nwchat.delivery.scheduler import Call
+from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Outcome, Refused, Throttled
+from nwchat.delivery.request import Call
 from nwchat.delivery.tally import MAX_GONE_ROWS, MIN_ROW_AGE_MS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.model.rows import Recipient, recipient
 from tests.unit.nwchat.delivery.virtual_transport import (
@@ -72,9 +72,9 @@ def test_failure_of_one_recipient_does_not_affect_others() -> None:
     counts = spread([recipients(*"abcd"), recipients(*"efgh", "..")], gateway, rows)
     assert sorted(gateway.got) == ["f", "g"]
     assert rows.deleted == ["a"]
+    assert gateway.closed == ["c"]
     assert dict(counts.reasons) == {
         "403 Forbidden": 2,
-        "429 slow down": 1,
         "reset by peer": 1,
         "not forgotten: 400 AccessDenied: no": 1,
         "'..' is no connection id": 1,
@@ -85,9 +85,11 @@ def test_failure_of_one_recipient_does_not_affect_others() -> None:
         gone=2,
         forgotten=1,
         refused=3,
-        failed=2,
-        retries=16,
+        failed=1,
+        retries=8 + 3,
         reasons=counts.reasons,
+        buffer_full=1,
+        disconnected=1,
     )
 
 
@@ -267,12 +269,13 @@ def test_every_outcome_is_one_recipient() -> None:
         Refused(403, "no", 3),
         Throttled("slow", 4),
         Failed("broken", 5),
+        BufferFull("slow", 6),
     ]
     for outcome in outcomes:
         tally.record(Recipient("a"), outcome)
     counts = tally.counts()
     assert (counts.delivered, counts.gone, counts.refused, counts.failed) == (1, 1, 1, 2)
-    assert (counts.recipients, counts.retries) == (5, 15)
+    assert (counts.recipients, counts.retries, counts.buffer_full) == (6, 21, 1)
     assert Counter(dict(counts.reasons)) == {"no": 1, "slow": 1, "broken": 1}
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from nwchat.delivery.poster import Poster
-from nwchat.delivery.scheduler import Call, RequestScheduler
+from nwchat.delivery.request import Call
+from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient
@@ -62,7 +63,8 @@ class VirtualTransport:
 
 @dataclass
 class FakeGateway:
-    """Sockets, and what each of them got. Those in `answers` get nothing and answer that, again and again."""
+    """Sockets, and what each of them got. Those in `answers` get nothing and answer that, again and again.
+    A DELETE, which has no body, closes the socket."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     got: dict[str, list[bytes]] = field(default_factory=dict)
@@ -71,6 +73,9 @@ class FakeGateway:
 
     def __call__(self, call: Call[Any]) -> Answer:
         name = call.item.connection_id
+        if not call.body:
+            self.closed.append(name)
+            return (204, b"")
         self.asked.append(name)
         answer = self.answers.get(name, (200, b""))
         if not call.body:

@@ -1,0 +1,49 @@
+"""Decides when a run is pointless, because all requests are refused or fail. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from nwchat.delivery.outcome import RetryableResponse
+
+ABORT_AFTER = 200
+"""After this many refusals without any success, the run is aborted."""
+OUTAGE_SECONDS = 30.0
+"""How long all requests may fail before the run is aborted."""
+
+
+class AbortRule:
+    """Counts refusals and final failures in a row. Each `record_...` of them returns why to abort, or ""."""
+
+    def __init__(self) -> None:
+        self.accepted = False
+        """Whether any request was accepted."""
+        self.accepted_at = -math.inf
+        """When a request was last accepted; until then, when the first was sent."""
+        self._refusals = 0
+        self._credential_failures = 0
+        self._failures = 0
+
+    def record_accepted(self, now: float) -> None:
+        """Record a request that was not refused."""
+        self.accepted, self.accepted_at = True, now
+        self._credential_failures = self._failures = 0
+
+    def record_refusal(self, reason: str) -> str:
+        """Record a permanent refusal."""
+        if self.accepted:
+            return ""
+        self._refusals += 1
+        return (
+            f"the first {self._refusals} were all refused: {reason}" if self._refusals >= ABORT_AFTER else ""
+        )
+
+    def record_failure(self, why: RetryableResponse, retries: int, now: float) -> str:
+        """Record that an item has finally failed after `retries` retries."""
+        self._failures += 1
+        self._credential_failures += why.renew and retries > 0
+        if self._credential_failures >= ABORT_AFTER:
+            return f"the last {self._credential_failures} were all refused: {why.reason}"
+        if self._failures >= ABORT_AFTER and now - self.accepted_at > OUTAGE_SECONDS:
+            return f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}"
+        return ""
