@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nwchatctl import __version__
+from nwchatctl.aws.core.server_clock import ServerDates
 
 if TYPE_CHECKING:
     import boto3
@@ -71,6 +72,8 @@ class Aws:
     access: Access
     trace: Callable[[str], None] | None = None
     """Receives a line for each finished call: service, operation, status, ms, retries; no secrets."""
+    dates: ServerDates = field(default_factory=ServerDates)
+    """AWS's clock, as the responses to all clients tell it."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
     _clients: dict[tuple[str, bool, bool], Any] = field(default_factory=dict, repr=False)
@@ -161,6 +164,7 @@ class Aws:
         make: Any = self.session.client
         client = make(service, endpoint_url=self.access.endpoint or None, config=config)
         client.meta.events.register("needs-retry", _limit_retries)
+        self.dates.attach(client)
         if self.trace is not None:
             _trace_calls(client, service, self.trace)
         return client
