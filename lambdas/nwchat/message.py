@@ -26,7 +26,7 @@ from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import message_expiry
 from nwchat.model.limits import check_message
 from nwchat.model.paging import is_forward
-from nwchat.model.rows import Recipient, recipient
+from nwchat.model.rows import Recipient, origin_of, recipient
 from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
 from nwchat.runtime import Event, Response, Services
 from nwchat.storage.scan import ScanPage, ScanSegment, recipients_of
@@ -172,7 +172,13 @@ def _store_and_send(request: MessageRequest, invocation: _Invocation) -> Respons
     if sender is not None:
         since = sender.connected_at or now_ms
         if not store.record_activity(
-            sender.connection_id, since, request.uname, request.sender_id, now_ms, limits
+            sender.connection_id,
+            since,
+            request.uname,
+            request.sender_id,
+            now_ms,
+            limits,
+            origin=origin_of(invocation.request, proven=invocation.identity is not None),
         ):
             detail = f"at most {limits.rate_messages} messages in {limits.rate_seconds} seconds"
             return _reject(InvalidFrame("rate_limited", detail, request.client_id), invocation)

@@ -44,11 +44,17 @@ def broadcast(
     sender: Annotated[str, typer.Option("--as", metavar="NAME", help="Whose name it bears.")] = "operator",
     key: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="Send once under this id, within a day of its first use."),
+        typer.Option(
+            "--id", metavar="ID", help="Send once under this id, within a day; no other text under it."
+        ),
     ] = None,
     to_user: Annotated[
         str | None,
-        typer.Option("--to-user", metavar="ID", help="Only to the sockets of this sender_id or name."),
+        typer.Option(
+            "--to-user",
+            metavar="ID",
+            help="Only to this sender_id; without tokens, to every socket that claims this id or name.",
+        ),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Do not keep it in the history.")] = False,
     rate: Annotated[
@@ -70,9 +76,10 @@ def broadcast(
     """Send an announcement to everybody.
 
     It is stored in the history and sent to all who are connected. With --to-user it is not stored: the
-    history is everybody's. Each post is sent at least once, and clients show each id once. Exit code 5 when
-    some could not be reached though they are connected; with --id, the same command again goes on with those
-    who were not reached.
+    history is everybody's. With auth.mode "token" it reaches only sockets whose token has that sender_id;
+    with "open", everybody who claims that id or name receives it. Each post is sent at least once, and
+    clients show each id once. Exit code 5 when some could not be reached though they are connected; with
+    --id, the same command again goes on with those who were not reached.
     """
     from nwchatctl.operations.broadcast import request, run
 
@@ -93,11 +100,13 @@ def broadcast(
     )
     began = time.monotonic()
     if dry_run:
-        return _report(run.preview(app, announcement), began, dry_run=True)
-    return _report(run.run(app, announcement), began, dry_run=False)
+        return _report(
+            run.preview(app, announcement), began, dry_run=True, claimed_by=announcement.claimed_by
+        )
+    return _report(run.run(app, announcement), began, dry_run=False, claimed_by=announcement.claimed_by)
 
 
-def _report(sent: BroadcastResult, began: float, *, dry_run: bool) -> Report:
+def _report(sent: BroadcastResult, began: float, *, dry_run: bool, claimed_by: str = "") -> Report:
     counts = sent.counts
     failed = counts.failed + counts.refused
     if sent.already_sent:
@@ -126,7 +135,7 @@ def _report(sent: BroadcastResult, began: float, *, dry_run: bool) -> Report:
         },
         body=(line,),
         exit_code=_exit_code(sent),
-        warnings=tuple(_warnings(sent)),
+        warnings=tuple(_warnings(sent, claimed_by)),
     )
 
 
@@ -139,7 +148,9 @@ def _exit_code(sent: BroadcastResult) -> Exit:
     return Exit.PARTLY if counts.failed or counts.refused or counts.cut_short else Exit.DONE
 
 
-def _warnings(sent: BroadcastResult) -> Iterator[str]:
+def _warnings(sent: BroadcastResult, claimed_by: str) -> Iterator[str]:
+    if claimed_by:
+        yield f'auth.mode is "open": everybody who claims to be {claimed_by} receives it'
     again = "with --id, the same command again goes on"
     if sent.stopped:
         yield f"{sent.stopped}: not everybody was reached; {again}"
