@@ -130,8 +130,9 @@ def test_broadcast_to_one_player_only(chat: Chat) -> None:
             each.send({"message": "hi", "sender_id": name if number else "", "uname": "" if number else name})
             third.receive_text("hi")
         gather(third, one, other)
-        sent = chat.json("broadcast", "--to-user", name, text)
-        assert (sent["recipients"], sent["delivered"]) == (2, 2)
+        sent = chat.nwchatctl("broadcast", "--to-user", name, text, "--json")
+        assert (sent.data["recipients"], sent.data["delivered"]) == (2, 2)
+        assert f'auth.mode is "open": everybody who claims to be {name} receives it' in sent.err
         assert times(text, third, one, other) == [0, 1, 1]
         assert text not in [frame["message"] for frame in third.history()], "the history is everybody's"
 
