@@ -31,6 +31,10 @@ CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 20.0
 """Seconds. Every call of the control plane is faster; a hanging call must not block a deploy."""
 
+QUICK_READ_TIMEOUT = 5.0
+"""Seconds. For calls of DynamoDB that their caller repeats: it answers within milliseconds, and a lease must
+not be lost to one answer that never comes."""
+
 SLOW_READ_TIMEOUT = 930
 """Seconds. A Lambda may run for 900 (`fanout.timeout_seconds`), and `invoke` waits for it: a call that times
 out earlier is sent again and runs twice."""
@@ -148,12 +152,19 @@ class Aws:
 
         threading.Thread(target=make, name="prepare", daemon=True).start()
 
+    def _read_timeout(self, service: str, retries: bool, slow: bool) -> float:
+        if slow:
+            return SLOW_READ_TIMEOUT
+        if service == "dynamodb" and not retries:
+            return min(QUICK_READ_TIMEOUT, self.access.read_timeout)
+        return self.access.read_timeout
+
     def _make(self, service: str, retries: bool, slow: bool) -> Any:
         from botocore.config import Config
 
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=SLOW_READ_TIMEOUT if slow else self.access.read_timeout,
+            read_timeout=self._read_timeout(service, retries, slow),
             max_pool_connections=POOL,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
             user_agent_extra=f"nwchatctl/{__version__}",
