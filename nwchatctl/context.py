@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nwchat.model.limits import Limits
     from nwchat.storage.store import Store
     from nwchatctl.aws.cloud import Cloud
+    from nwchatctl.aws.core.server_clock import ServerClock
     from nwchatctl.aws.core.session import Aws
     from nwchatctl.aws.dynamodb.messages import Messages
     from nwchatctl.config import LoadedSettings, Settings
@@ -137,9 +138,23 @@ class App:
 
         return shlex.join(("nwchatctl", *self.options.words(), *words))
 
-    def now_ms(self) -> int:
-        """The time, in epoch ms."""
+    def local_ms(self) -> int:
+        """This machine's time, in epoch ms, which may be wrong: for what never leaves the machine."""
         return time.time_ns() // 1_000_000
+
+    def now_ms(self) -> int:
+        """The time by AWS's clock, in epoch ms: for everything that is stored, signed or compared with what
+        is stored. Before the first response of AWS it asks who the caller is. Raises as `cloud`."""
+        if not self.clock.is_set:
+            self.cloud.caller  # noqa: B018 - for the date of the response
+        return self.clock.now_ms()
+
+    @cached_property
+    def clock(self) -> ServerClock:
+        """AWS's clock, by the responses that there were. Raises as `aws`."""
+        from nwchatctl.aws.core.server_clock import ServerClock
+
+        return ServerClock(self.aws.dates, self.local_ms)
 
     # AWS --------------------------------------------------------------------------------------
 

@@ -15,12 +15,10 @@ from nwchat.model.budget import address_room
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.ids import connection_expiry
 from nwchat.model.log_hash import ban_fields
-from nwchat.model.rows import Connection
+from nwchat.model.rows import Connection, origin_of
 from nwchat.model.subprotocol import SUBPROTOCOL, offered_subprotocols
-from nwchat.model.wire import well_formed
 from nwchat.runtime import Event, Response, Services
 
-_MAX_USER_AGENT = 256
 _ORIGIN = re.compile(r"null|[A-Za-z][A-Za-z0-9+.-]{0,30}://[A-Za-z0-9.:_\[\]-]{1,200}")
 """An origin as browsers send it. Any other text of a client is not logged."""
 
@@ -101,18 +99,16 @@ def _connection(
 ) -> Connection:
     connected_at = request.get("connectedAt")
     since = connected_at if isinstance(connected_at, int) else now_ms
-    caller_fields = request.get("identity")
-    caller = caller_fields if isinstance(caller_fields, Mapping) else {}
-    agent = str(caller.get("userAgent") or headers.get("user-agent", ""))
+    origin = origin_of(request, proven=identity is not None, user_agent=headers.get("user-agent", ""))
     return Connection(
         connection_id=connection_id,
         connected_at=since,
         expires_at=connection_expiry(since),
-        source_ip=str(caller.get("sourceIp") or ""),
-        user_agent=well_formed(agent)[:_MAX_USER_AGENT],
+        source_ip=origin.source_ip,
+        user_agent=origin.user_agent,
         uname=identity.uname if identity else "",
         sender_id=identity.sender_id if identity else "",
-        proven=identity is not None,
+        proven=origin.proven,
     )
 
 

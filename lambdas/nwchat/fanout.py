@@ -118,7 +118,7 @@ def _invoke_remainder(segment: Segment, last: str | None, invocation: Invocation
 
 
 class _Reporter:
-    """Writes the counts to the broadcast's row about every two seconds.
+    """Writes the counts for the tool to read, about every two seconds.
 
     A failed write is logged and ignored.
     """
@@ -135,12 +135,16 @@ class _Reporter:
         return ""
 
     def write(self, counts: Counts, *, done: bool) -> None:
-        room, segment = self._segment.report, self._segment
-        if room is None:
+        segment, services = self._segment, self._invocation.services
+        if segment.report is None:
             return
         value = segments.report_value(counts, done=done)
         try:
-            self._invocation.services.store.report(room, segments.report_name(segment), value)
+            if segment.report_rows:
+                expires_at = services.now_ms() // 1000 + segments.REPORT_SECONDS
+                services.store.put_report(segments.report_row(segment, value, expires_at))
+            else:
+                services.store.report(segment.report, segments.report_name(segment), value)
         except Exception:
             self._invocation.log.exception("not reported")
 

@@ -29,7 +29,7 @@ from nwchat.model.limits import check_message
 from nwchat.model.log_hash import caller_hashes
 from nwchat.model.look_alikes import looks_like_any
 from nwchat.model.paging import is_forward
-from nwchat.model.rows import Recipient, recipient
+from nwchat.model.rows import Recipient, origin_of, recipient
 from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
 from nwchat.runtime import Event, Response, Services
 from nwchat.storage.budgets import Charge
@@ -239,7 +239,13 @@ def _store_and_send(request: MessageRequest, charge: Charge, invocation: _Invoca
     if sender is not None:
         since = sender.connected_at or now_ms
         if not store.record_activity(
-            sender.connection_id, since, request.uname, request.sender_id, now_ms, limits
+            sender.connection_id,
+            since,
+            request.uname,
+            request.sender_id,
+            now_ms,
+            limits,
+            origin=origin_of(invocation.request, proven=invocation.identity is not None),
         ):
             detail = f"at most {limits.rate_messages} messages in {limits.rate_seconds} seconds"
             refusal = InvalidFrame("rate_limited", detail, request.client_id, limits.rate_seconds)

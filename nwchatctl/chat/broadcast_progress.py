@@ -15,22 +15,19 @@ from dataclasses import dataclass, field
 
 from nwchat.delivery.outcome import Failed, Outcome, Refused, Throttled
 from nwchat.model.rows import Recipient
+from nwchat.model.wire import Message, from_json_dict
 from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchatctl.chat.connection_rows import ALL_PARTS
+from nwchatctl.lease import LeaseTerms
 
 MAX_RETRIED = 1_000
 """The maximum of recipients stored for a retry: 20 KB of a row, whose limit is 400."""
 
-LEASE_MS = 20_000
-"""How long a lease is valid without renewal."""
-
-SAVE_SECONDS = 2.0
-"""How often the lease is renewed and the checkpoint is stored."""
+TERMS = LeaseTerms(valid_seconds=20.0, renew_seconds=2.0)
+"""The lease of a broadcast. The checkpoint is stored with each renewal."""
 
 _PERMANENT_STATUSES = (0, 413)
 """Permanent refusals: an id that cannot be in a path, a frame that is too large."""
-
-_CLOCK_TOLERANCE_MS = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,8 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastLease:
-    """The process that sends a broadcast: `process` as in `nwchatctl.process_id`, `owner` for people. Epoch
-    ms."""
+    """The run that sends a broadcast: `process` begins as in `nwchatctl.process_id` and is different for each
+    run, `owner` is for people, `until` is epoch ms of AWS's clock."""
 
     process: str
     owner: str
@@ -146,9 +143,15 @@ class CheckpointTracker:
         return Checkpoint(left, (*self._retries, *self._untried))
 
 
-def is_lease_free(record: BroadcastRecord, now_ms: int, *, dead: bool, silent_ms: int) -> bool:
-    """Whether no process sends the broadcast: there never was one, it has died (`dead`), or it has not
-    renewed its lease for LEASE_MS, by the local clock (`silent_ms`) or, with a tolerance for different
-    clocks, by its own."""
-    lease = record.lease
-    return lease is None or dead or silent_ms > LEASE_MS or now_ms > lease.until + _CLOCK_TOLERANCE_MS
+def difference(message: Message, to_user: str, record: BroadcastRecord) -> str:
+    """What of an announcement differs from the one that `record` has: its recipient, its text or its sender;
+    "" if it is the same."""
+    if not record.frame:
+        return ""
+    stored = from_json_dict(json.loads(record.frame))
+    compared = {
+        "the recipient": (to_user, record.to_user),
+        "the text": (message.message, stored.message),
+        "the sender's name": (message.uname, stored.uname),
+    }
+    return next((name for name, (new, old) in compared.items() if new != old), "")

@@ -17,6 +17,7 @@ from nwchatctl.signals import EXIT_CODES
 if TYPE_CHECKING:
     from nwchatctl.chat.broadcast_message import BroadcastResult
     from nwchatctl.context import App
+    from nwchatctl.operations.broadcast.request import BroadcastRequest
 
 HELP = examples(
     ("to everybody, now and in history", 'nwchatctl broadcast "Restart at eight"'),
@@ -44,11 +45,17 @@ def broadcast(
     sender: Annotated[str, typer.Option("--as", metavar="NAME", help="Whose name it bears.")] = "operator",
     key: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="Send once under this id, within a day of its first use."),
+        typer.Option(
+            "--id", metavar="ID", help="Send once under this id, within a day; no other text under it."
+        ),
     ] = None,
     to_user: Annotated[
         str | None,
-        typer.Option("--to-user", metavar="ID", help="Only to the sockets of this sender_id or name."),
+        typer.Option(
+            "--to-user",
+            metavar="ID",
+            help="Only to this sender_id; without tokens, to every socket that claims this id or name.",
+        ),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Do not keep it in the history.")] = False,
     rate: Annotated[
@@ -70,10 +77,12 @@ def broadcast(
     """Send an announcement to everybody.
 
     It is stored in the history and sent to all who are connected. With --to-user it is not stored: the
-    history is everybody's. Each post is sent at least once, and clients show each id once. Exit code 5 when
-    some could not be reached though they are connected; with --id, the same command again goes on with those
-    who were not reached. Connections whose clients do not read are closed: these clients connect again and
-    get the announcement from the history, unless it is not stored.
+    history is everybody's. With auth.mode "token" it reaches only sockets whose token has that sender_id;
+    with "open", everybody who claims that id or name receives it. Each post is sent at least once, and
+    clients show each id once. Exit code 5 when some could not be reached though they are connected; with
+    --id, the same command again goes on with those who were not reached. Connections whose clients do not
+    read are closed: these clients connect again and get the announcement from the history, unless it is not
+    stored.
     """
     from nwchatctl.operations.broadcast import request, run
 
@@ -94,14 +103,14 @@ def broadcast(
     )
     began = time.monotonic()
     if dry_run:
-        return _report(run.preview(app, announcement), began, dry_run=True)
-    return _report(run.run(app, announcement), began, dry_run=False, stored=not announcement.ephemeral)
+        return _report(run.preview(app, announcement), announcement, began, dry_run=True)
+    return _report(run.run(app, announcement), announcement, began, dry_run=False)
 
 
-def _report(sent: BroadcastResult, began: float, *, dry_run: bool, stored: bool = True) -> Report:
+def _report(sent: BroadcastResult, announcement: BroadcastRequest, began: float, *, dry_run: bool) -> Report:
     counts = sent.counts
     failed = counts.failed + counts.refused
-    missed = bool(failed or (counts.buffer_full and not stored))
+    missed = bool(failed or (counts.buffer_full and announcement.ephemeral))
     if sent.already_sent:
         line = Line(f"already sent as {sent.id}: nothing done", Mark.GOOD)
     elif dry_run:
@@ -132,7 +141,7 @@ def _report(sent: BroadcastResult, began: float, *, dry_run: bool, stored: bool 
         },
         body=(line,),
         exit_code=_exit_code(sent, missed=missed),
-        warnings=tuple(_warnings(sent, stored=stored)),
+        warnings=tuple(_warnings(sent, announcement)),
     )
 
 
@@ -145,7 +154,9 @@ def _exit_code(sent: BroadcastResult, *, missed: bool) -> Exit:
     return Exit.PARTLY if missed or counts.cut_short else Exit.DONE
 
 
-def _warnings(sent: BroadcastResult, *, stored: bool) -> Iterator[str]:
+def _warnings(sent: BroadcastResult, announcement: BroadcastRequest) -> Iterator[str]:
+    if announcement.claimed_by:
+        yield f'auth.mode is "open": everybody who claims to be {announcement.claimed_by} receives it'
     again = "with --id, the same command again goes on"
     if sent.stopped:
         yield f"{sent.stopped}: not everybody was reached; {again}"
@@ -156,7 +167,9 @@ def _warnings(sent: BroadcastResult, *, stored: bool) -> Iterator[str]:
         )
     if sent.counts.buffer_full:
         later = (
-            "clients get the announcement from the history" if stored else "they do not get the announcement"
+            "they do not get the announcement"
+            if announcement.ephemeral
+            else "clients get the announcement from the history"
         )
         yield (
             f"{sent.counts.buffer_full} connections do not read, so {sent.counts.disconnected} of them were "

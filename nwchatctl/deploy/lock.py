@@ -1,17 +1,19 @@
-"""The deploy lock of a chat: its holder, and whether it is still valid. Times are epoch ms, and passed in."""
+"""The deploy lock of a chat: its holder, and whether it is still valid. Times are epoch ms of AWS's
+clock, and passed in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from nwchatctl.errors import ChatError
+from nwchatctl.lease import LeaseTerms
 from nwchatctl.timestamps import local
 
-LEASE_MS = 120_000
-"""How long a lock is valid after its last renewal."""
+TERMS = LeaseTerms(valid_seconds=120.0, renew_seconds=10.0)
+"""The lock is a lease. A holder that was robbed of it notices at its next renewal."""
 
-RENEW_SECONDS = 10.0
-"""How often a holder renews the lock, and so how soon it notices that it has lost it."""
+LEASE_MS = TERMS.valid_ms
+"""How long a lock is valid after its last renewal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,13 @@ def refuse_if_locked(lock: LockState, now_ms: int, *, dead: bool, unlock: str) -
     holder = lock.holder
     if holder is None or dead or holder.expires_at <= now_ms:
         return
+    raise locked_error(holder, now_ms, unlock)
+
+
+def locked_error(holder: LockHolder, now_ms: int, unlock: str) -> ChatError:
+    """The error while `holder` has the lock; `unlock` is the command that releases it."""
     left = max(1, round((holder.expires_at - now_ms) / 1000))
-    raise ChatError(
+    return ChatError(
         f"{holder.owner} is at it from {holder.host}: {holder.command} holds the lock since "
         f"{local(holder.started_at)} ({max(0, now_ms - holder.started_at) // 1000} s ago)",
         hint=f"wait for it; the lock of one that died expires by itself in {left} s, or now with `{unlock}`",

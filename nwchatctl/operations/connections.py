@@ -11,7 +11,6 @@ from nwchat.delivery.prefetch import Prefetcher
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Connection, Recipient, Row, connection_of
-from nwchatctl.aws.core.server_clock import ServerClock
 from nwchatctl.aws.dynamodb.connections import read_row
 from nwchatctl.aws.dynamodb.keys import can_be_key
 from nwchatctl.chat import connection_status
@@ -23,6 +22,7 @@ from nwchatctl.signals import graceful_stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from nwchatctl.aws.core.server_clock import ServerClock
     from nwchatctl.chat.connection_status import ConnectionInfo
     from nwchatctl.context import App
 
@@ -37,8 +37,8 @@ def connection_requests(app: App, method: Literal["GET", "DELETE"]) -> Connectio
 
 
 def server_clock(app: App) -> ServerClock:
-    """The clock of AWS, read from DynamoDB's answers: a wrong clock on this machine makes no row look old."""
-    return ServerClock(app.aws.client("dynamodb"), app.now_ms)
+    """The clock of AWS: a wrong clock on this machine makes no row look old."""
+    return app.clock
 
 
 def query_connections(

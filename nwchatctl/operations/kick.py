@@ -117,5 +117,6 @@ class Kick:
         return result, stop.reason if result.cut_short else ""
 
     def _note_absent(self, recipient: Recipient, outcome: Outcome) -> None:
-        if recipient.note is RowAge.ABSENT and isinstance(outcome, Gone):
+        # Of a repeated request, the answer to an earlier one may have been lost: then this run closed it.
+        if recipient.note is RowAge.ABSENT and isinstance(outcome, Gone) and not outcome.retries:
             self.absent.append(recipient.connection_id)

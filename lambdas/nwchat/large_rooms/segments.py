@@ -26,6 +26,10 @@ MAX_EVENT_BYTES = 1_000_000
 
 _PREFIX = "seg_"
 _MAX_REASONS = 5
+_MAX_REASON_CHARS = 300
+
+REPORT_SECONDS = 86_400
+"""How long a report's row is kept after it was written: as long as the id of an announcement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,9 @@ class Segment:
     """A part of a fan-out: post `frame` to scan segment `segment` of `segments`, except `skip`.
 
     `rate` is in posts a second, for this segment. `start` is the connection id to continue after, None at the
-    beginning; `hops` counts the continuations. `report` is the partition key of the row that receives the
-    counts, None for none.
+    beginning; `hops` counts the continuations. `report` is the partition key of the rows that receive the
+    counts, None for none. Without `report_rows` the counts are attributes of the announcement's own row: an
+    earlier release of the tool asks for that.
     """
 
     frame: str
@@ -46,6 +51,7 @@ class Segment:
     hops: int = 0
     skip: tuple[str, ...] = ()
     report: str | None = None
+    report_rows: bool = False
 
 
 def segment_count(rows: int, segment_size: int) -> int:
@@ -62,12 +68,20 @@ def split_room(
     rate: float,
     skip: Iterable[str] = (),
     report: str | None = None,
+    report_rows: bool = False,
 ) -> tuple[Segment, ...]:
     """All segments of one fan-out. `rate` is in posts a second over all segments."""
     segments = segment_count(rows, segment_size)
     return tuple(
         Segment(
-            frame, message_id, each, segments, rate / segments, skip=tuple(sorted(set(skip))), report=report
+            frame,
+            message_id,
+            each,
+            segments,
+            rate / segments,
+            skip=tuple(sorted(set(skip))),
+            report=report,
+            report_rows=report_rows,
         )
         for each in range(segments)
     )
@@ -108,6 +122,7 @@ def from_event(event: object) -> Segment:
         _whole({"hops": 0, **event}, "hops"),
         tuple(skip),
         _text_or_none(event, "report"),
+        event.get("report_rows") is True,
     )
 
 
@@ -148,8 +163,37 @@ def report_name(segment: Segment) -> str:
 def report_value(counts: Counts, *, done: bool) -> dict[str, Any]:
     """The attribute's value, in DynamoDB's typed JSON. `done`: the segment is at its end."""
     numbers = {each: {"N": str(getattr(counts, each))} for each in NUMBERS}
-    reasons = {reason: {"N": str(times)} for reason, times in counts.reasons[:_MAX_REASONS]}
+    reasons = {
+        reason[:_MAX_REASON_CHARS]: {"N": str(times)} for reason, times in counts.reasons[:_MAX_REASONS]
+    }
     return {"M": {**numbers, "reasons": {"M": reasons}, "done": {"BOOL": done}}}
+
+
+def report_row_prefix(message_id: str) -> str:
+    """How the sort keys of the rows of one announcement's reports begin."""
+    return f"{_PREFIX}{message_id}#"
+
+
+def report_row(segment: Segment, value: Mapping[str, Any], expires_at: int) -> dict[str, Any]:
+    """The row for the counts of this invocation, at most 2 KB. A retry overwrites it.
+
+    A row of its own for each invocation: one row for all would grow with the room, and DynamoDB bills and
+    limits each write by the size of the whole row (1 KB for a write unit, 1,000 units a second in a
+    partition, 400 KB for a row; DynamoDB developer guide). MAX_SEGMENTS invocations at the same time write at
+    most 100 units a second."""
+    key = report_row_prefix(segment.message_id) + report_name(segment).removeprefix(_PREFIX)
+    return {
+        "room": {"S": segment.report},
+        "id": {"S": key},
+        "report": value,
+        "expires_at": {"N": str(expires_at)},
+    }
+
+
+def reports_in(row: Row) -> dict[str, Any]:
+    """The report in a row of `report_row`, by the name that it has as an attribute (`report_name`)."""
+    key = str(row.get("id", {}).get("S", ""))
+    return {_PREFIX + key.rpartition("#")[2]: row["report"]} if "report" in row else {}
 
 
 def progress_of(row: Row) -> SegmentProgress:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from nwchat.model.ids import ROOM, is_ulid, ulid_time
 from nwchat.model.limits import Window
-from nwchat.model.wire import Message
+from nwchat.model.wire import Message, well_formed
 
 Row: TypeAlias = Mapping[str, Any]
+
+_MAX_USER_AGENT = 256
 
 CONNECTION_KEYS = ("connection_id", "connected_at", "last_seen_at", "expires_at")
 """The attributes of a connection that a fan-out reads."""
@@ -86,6 +88,47 @@ def connection_of(row: Row) -> Connection:
         last_seen_at=number_in(row, "last_seen_at"),
         proven=row.get("proven") == {"BOOL": True},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What API Gateway knows of a connection: its address, its user agent, and whether a token proved its
+    names."""
+
+    source_ip: str = ""
+    user_agent: str = ""
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAttributes:
+    """The end of an UpdateItem's SET clause, and its values."""
+
+    update: str
+    values: dict[str, Any]
+
+
+def kept_attributes(origin: Origin) -> KeptAttributes:
+    """The update that gives a row its origin where it has none.
+
+    `proven` always follows the message that sets the names: names that a client claims never keep the mark of
+    a token.
+    """
+    texts = {name: text for name in ("source_ip", "user_agent") if (text := getattr(origin, name))}
+    update = "".join(f", {name} = if_not_exists({name}, :{name})" for name in texts)
+    values: dict[str, Any] = {f":{name}": {"S": text} for name, text in texts.items()}
+    if origin.proven:
+        return KeptAttributes(f"{update}, proven = :proven", {**values, ":proven": {"BOOL": True}})
+    return KeptAttributes(f"{update} REMOVE proven", values)
+
+
+def origin_of(request: Mapping[str, Any], *, proven: bool, user_agent: str = "") -> Origin:
+    """The origin in an event's `requestContext`; `user_agent` is that of the headers, which only $connect
+    has."""
+    caller_fields = request.get("identity")
+    caller = caller_fields if isinstance(caller_fields, Mapping) else {}
+    agent = well_formed(str(caller.get("userAgent") or user_agent))
+    return Origin(str(caller.get("sourceIp") or ""), agent[:_MAX_USER_AGENT], proven)
 
 
 def window_of(row: Row) -> Window | None:

@@ -12,7 +12,7 @@ from nwchat.model.rows import CONNECTION_KEYS, Recipient, Row, expiry_of
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_USER_KEYS = (*CONNECTION_KEYS, "sender_id", "uname")
+_USER_KEYS = (*CONNECTION_KEYS, "sender_id", "uname", "proven")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,15 @@ def scan(
     *,
     consistent: bool = False,
     user: str = "",
+    proven: bool = False,
     expired: bool = False,
     with_names: bool = False,
     page_size: int | None = None,
 ) -> Iterator[ScanPage]:
     """The live connections of one segment, a page (1 MB of the table, or `page_size` rows) at a time.
 
-    `user`: only connections with that sender_id or name. `expired`: include rows that TTL has not deleted
+    `user`: only connections with that sender_id or name; with `proven`, only those with that sender_id by a
+    token. `expired`: include rows that TTL has not deleted
     yet. `with_names`: rows contain sender_id and name even without `user`. Without `consistent`, connections
     made within the last second may be missing.
     """
@@ -71,7 +73,7 @@ def scan(
         if not expired:
             rows = [row for row in rows if not is_expired(expiry_of(row), now_ms)]
         if user:
-            rows = [row for row in rows if user in (_text(row, "sender_id"), _text(row, "uname"))]
+            rows = [row for row in rows if _is_of_user(row, user, proven)]
         recipients = [Recipient(row["connection_id"]["S"], row) for row in rows]
         yield ScanPage(recipients, ScanSegment(segment.number, segment.total, start) if start else None)
         if not start:
@@ -81,6 +83,12 @@ def scan(
 def recipients_of(pages: Iterator[ScanPage]) -> Iterator[Sequence[Recipient]]:
     """The recipients of each page."""
     return (page.recipients for page in pages)
+
+
+def _is_of_user(row: Row, user: str, proven: bool) -> bool:
+    if proven:
+        return row.get("proven") == {"BOOL": True} and _text(row, "sender_id") == user
+    return user in (_text(row, "sender_id"), _text(row, "uname"))
 
 
 def _text(row: Row, name: str) -> object:

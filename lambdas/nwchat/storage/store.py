@@ -15,9 +15,10 @@ from nwchat.model import bans, rows
 from nwchat.model.ids import DEDUP_ID, DEDUP_SECONDS, connection_expiry, dedup_room, is_expired
 from nwchat.model.limits import Limits, rate_window
 from nwchat.model.paging import page_of
-from nwchat.model.rows import Connection
+from nwchat.model.rows import Connection, Origin
 from nwchat.model.wire import Message, Page
 from nwchat.storage.batch_get import read_rows
+from nwchat.storage.conflicts import retry_conflicts
 from nwchat.storage.scan import ScanPage, ScanSegment, scan
 
 if TYPE_CHECKING:
@@ -85,13 +86,21 @@ class Store:
         self._client.delete_item(TableName=self._connections, Key={"connection_id": {"S": connection_id}})
 
     def record_activity(
-        self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
+        self,
+        connection_id: str,
+        connected_at: int,
+        uname: str,
+        sender_id: str,
+        now_ms: int,
+        limits: Limits,
+        *,
+        origin: Origin = Origin(),
     ) -> bool:
         """Count one message of the connection; False when it exceeds the rate, and then nothing is written.
 
         One write for the first message of a rate window (the usual case), two otherwise. A missing row is
-        created again, so that a client that can send also receives. Concurrent messages are all counted.
-        """
+        created again, with its `origin`, so that a client that can send also receives. Concurrent messages
+        are all counted."""
         span = limits.rate_seconds * 1000
         common: dict[str, Any] = {
             ":lo": now_ms - span + 1,
@@ -103,10 +112,12 @@ class Store:
         }
         values = {name: {"N": str(value)} for name, value in common.items()}
         values |= {":uname": {"S": uname}, ":sender": {"S": sender_id}}
+        keep = rows.kept_attributes(origin)
+        values |= keep.values
         opening = True
         for _ in range(_ATTEMPTS):
             wanted = values if opening else {**values, ":max": {"N": str(limits.rate_messages)}}
-            old = self._count(connection_id, wanted, opening)
+            old = self._count(connection_id, wanted, opening, keep.update)
             if old is None:
                 return True
             window = rate_window(rows.window_of(old), now_ms, limits)
@@ -116,7 +127,7 @@ class Store:
         # Concurrent messages of the connection have won every time: it is sending far too many.
         return False
 
-    def _count(self, connection_id: str, values: dict[str, Any], opening: bool) -> rows.Row | None:
+    def _count(self, connection_id: str, values: dict[str, Any], opening: bool, keep: str) -> rows.Row | None:
         """None when the message was counted, otherwise the row that failed the condition."""
         if opening:
             count = "rate_started_at = :now, rate_count = :one"
@@ -133,7 +144,7 @@ class Store:
                 Key={"connection_id": {"S": connection_id}},
                 UpdateExpression=(
                     f"SET {count}, last_seen_at = :now, uname = :uname, sender_id = :sender, "
-                    "connected_at = if_not_exists(connected_at, :connected), expires_at = :expires"
+                    f"connected_at = if_not_exists(connected_at, :connected), expires_at = :expires{keep}"
                 ),
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
@@ -183,9 +194,15 @@ class Store:
         return str(self._client.describe_table(TableName=self._connections)["Table"]["TableId"])
 
     def report(self, room: str, name: str, value: Any) -> None:
-        """Set one attribute of a broadcast's deduplication row; does nothing when the row does not exist."""
+        """Set one attribute of a broadcast's deduplication row; does nothing when the row does not exist.
+
+        A write that meets a transaction on that row is retried.
+        """
         try:
-            self._client.update_item(
+            retry_conflicts(
+                self._client.update_item,
+                self._sleep,
+                self._jitter,
                 TableName=self._messages,
                 Key={"room": {"S": room}, "id": {"S": DEDUP_ID}},
                 UpdateExpression="SET #name = :value",
@@ -195,6 +212,20 @@ class Store:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
+
+    def put_report(self, row: rows.Row) -> None:
+        """Store a row of `segments.report_row`."""
+        names = ("report", "expires_at")
+        retry_conflicts(
+            self._client.update_item,
+            self._sleep,
+            self._jitter,
+            TableName=self._messages,
+            Key={name: row[name] for name in ("room", "id")},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+            ExpressionAttributeValues={f":{name}": row[name] for name in names},
+        )
 
     def bans(self, keys: Sequence[str]) -> list[rows.Row]:
         """The rows with those keys (`nwchat.model.bans`), including ended bans. Raises as `read_rows`."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
@@ -67,6 +67,10 @@ _TRANSIENT = (
     # DynamoDB: a table that is still being changed; more than 500 control plane calls at once.
     ("ResourceInUseException", "being"),
     ("LimitExceededException", "simultaneous"),
+    # DynamoDB: an item-level write met a transaction on the same item, or a transaction was repeated while it
+    # ran (DynamoDB developer guide, "Transaction conflict handling"). botocore retries only the second.
+    ("TransactionConflictException", ""),
+    ("TransactionInProgressException", ""),
     # DynamoDB, of a table made seconds ago: its backups are still being enabled.
     ("ContinuousBackupsUnavailableException", ""),
     # CloudWatch Logs and IAM, for the same reasons.
@@ -97,6 +101,10 @@ _THROTTLING_CODES = frozenset(
     }
 )
 """botocore's own list (botocore.retries.standard), less what is a quota here."""
+
+_TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Why a transaction may be cancelled that is likely to succeed soon (DynamoDB API reference,
+TransactWriteItems)."""
 
 _SERVER_ERROR_STATUSES = (500, 502, 503, 504)
 
@@ -150,6 +158,21 @@ def is_server_error(error: Exception) -> bool:
     return isinstance(error, aws.ClientError) and _status(error) in _SERVER_ERROR_STATUSES
 
 
+def cancellation_codes(error: aws.ClientError) -> list[str]:
+    """Why DynamoDB cancelled a transaction: one code for each of its items, in order; [] for other errors."""
+    response: Any = error.response
+    return [str(each.get("Code")) for each in response.get("CancellationReasons", [])]
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether a transaction of DynamoDB was cancelled for a reason that passes: it met another write of an
+    item, or was throttled. Other cancellations, as an unmet condition, do not pass."""
+    if not isinstance(error, aws.ClientError) or error_code(error) != "TransactionCanceledException":
+        return False
+    codes = set(cancellation_codes(error)) - {"None"}
+    return bool(codes) and codes <= _TRANSIENT_REASONS
+
+
 def reports_existing(error: Exception) -> bool:
     """Whether AWS reports that the resource exists already."""
     return isinstance(error, aws.ClientError) and "already exist" in str(error).lower()
@@ -157,7 +180,7 @@ def reports_existing(error: Exception) -> bool:
 
 def is_transient(error: Exception) -> bool:
     """Whether the same call is likely to succeed soon."""
-    if is_unanswered(error) or is_throttled(error) or is_server_error(error):
+    if is_unanswered(error) or is_throttled(error) or is_server_error(error) or is_conflict(error):
         return True
     if not isinstance(error, aws.ClientError):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -10,30 +11,53 @@ TOLERATED_MS = 5_000
 """A smaller difference is ignored: a Date header has whole seconds and is some milliseconds old."""
 
 
-class ServerClock:
-    """AWS's time, by the Date of the latest response that `client` received. `now_ms` is this machine's
-    clock; it is used unchanged before the first response, and if the difference is at most TOLERATED_MS. All
-    in epoch ms."""
+class ServerDates:
+    """The Date of the latest response that any attached client received. `clock` returns monotonic seconds,
+    so that a change of this machine's clock changes nothing. Thread-safe."""
 
-    def __init__(self, client: Any, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
-        self._offset_ms = 0
-        events = client.meta.events
-        events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}.*", self._record_date)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._latest: tuple[int, float] | None = None
 
-    def now_ms(self) -> int:
-        """AWS's time, epoch ms; at most TOLERATED_MS ahead of it."""
-        return self._now_ms() + self._offset_ms
+    def attach(self, client: Any) -> None:
+        """Records the dates of the responses to this client."""
+        client.meta.events.register("after-call.*.*", self._record_date)
+
+    def now_ms(self) -> int | None:
+        """AWS's time now, epoch ms, to a second; None before the first response."""
+        if self._latest is None:
+            return None
+        date_ms, received_at = self._latest
+        return date_ms + round((self._clock() - received_at) * 1000)
 
     def _record_date(self, parsed: Any, **_: object) -> None:
         date = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-        self._offset_ms = clock_offset_ms(date, self._now_ms())
+        if (date_ms := parse_date(date)) is not None:
+            self._latest = (date_ms, self._clock())
 
 
-def clock_offset_ms(date: str, now_ms: int) -> int:
-    """How many ms an HTTP `date` is ahead of `now_ms`; 0 if at most TOLERATED_MS, or if it is not a date."""
+class ServerClock:
+    """AWS's time by `dates`. `local_ms` is this machine's clock, epoch ms; it is used unchanged before the
+    first response, and if it differs from AWS's by at most TOLERATED_MS."""
+
+    def __init__(self, dates: ServerDates, local_ms: Callable[[], int]) -> None:
+        self._dates = dates
+        self._local_ms = local_ms
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there was a response."""
+        return self._dates.now_ms() is not None
+
+    def now_ms(self) -> int:
+        """AWS's time, epoch ms; off by at most TOLERATED_MS."""
+        local, server = self._local_ms(), self._dates.now_ms()
+        return local if server is None or abs(server - local) <= TOLERATED_MS else server
+
+
+def parse_date(date: str) -> int | None:
+    """An HTTP date in epoch ms; None if it is none."""
     try:
-        ahead = round(parsedate_to_datetime(date).timestamp() * 1000) - now_ms
+        return round(parsedate_to_datetime(date).timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
-        return 0
-    return ahead if abs(ahead) > TOLERATED_MS else 0
+        return None

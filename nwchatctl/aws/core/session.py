@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nwchat.delivery.idle_connections import drop_idle_connections
 from nwchatctl import __version__
+from nwchatctl.aws.core.server_clock import ServerDates
 
 if TYPE_CHECKING:
     import boto3
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 20.0
 """Seconds. Every call of the control plane is faster; a hanging call must not block a deploy."""
+
+QUICK_READ_TIMEOUT = 5.0
+"""Seconds. For calls of DynamoDB that their caller repeats: it answers within milliseconds, and a lease must
+not be lost to one answer that never comes."""
 
 SLOW_READ_TIMEOUT = 930
 """Seconds. A Lambda may run for 900 (`fanout.timeout_seconds`), and `invoke` waits for it: a call that times
@@ -72,6 +77,8 @@ class Aws:
     access: Access
     trace: Callable[[str], None] | None = None
     """Receives a line for each finished call: service, operation, status, ms, retries; no secrets."""
+    dates: ServerDates = field(default_factory=ServerDates)
+    """AWS's clock, as the responses to all clients tell it."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
     _clients: dict[tuple[str, bool, bool], Any] = field(default_factory=dict, repr=False)
@@ -146,12 +153,19 @@ class Aws:
 
         threading.Thread(target=make, name="prepare", daemon=True).start()
 
+    def _read_timeout(self, service: str, retries: bool, slow: bool) -> float:
+        if slow:
+            return SLOW_READ_TIMEOUT
+        if service == "dynamodb" and not retries:
+            return min(QUICK_READ_TIMEOUT, self.access.read_timeout)
+        return self.access.read_timeout
+
     def _make(self, service: str, retries: bool, slow: bool) -> Any:
         from botocore.config import Config
 
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=SLOW_READ_TIMEOUT if slow else self.access.read_timeout,
+            read_timeout=self._read_timeout(service, retries, slow),
             max_pool_connections=POOL,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
             user_agent_extra=f"nwchatctl/{__version__}",
@@ -163,6 +177,7 @@ class Aws:
         client = make(service, endpoint_url=self.access.endpoint or None, config=config)
         client.meta.events.register("needs-retry", _limit_retries)
         drop_idle_connections(client)
+        self.dates.attach(client)
         if self.trace is not None:
             _trace_calls(client, service, self.trace)
         return client

@@ -33,12 +33,12 @@ class Bans:
         with_retries(self._client.put_item, TableName=self._table, Item=ban_row(ban))
 
     def remove(self, key: str) -> Ban | None:
-        """Deletes the ban; returns it, or None if there was none."""
-        response = with_retries(
-            self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
-        )
-        row = response.get("Attributes")
-        return ban_of(row) if row else None
+        """Deletes the ban; returns it, or None if there was none when it was read just before. If the answer
+        to the deletion is lost, a repeated one would say that there was none."""
+        ban = self.get(key)
+        if ban is not None:
+            with_retries(self._client.delete_item, TableName=self._table, Key=_key(key))
+        return ban
 
     def all(self) -> Iterator[Ban]:
         """All bans, sorted by key: addresses, then users."""

@@ -150,14 +150,12 @@ class Messages:
             yield len(batch)
 
     def delete_one(self, key: str) -> Message | None:
-        """Deletes the message with that id; returns it, or None if there was none."""
-        if not can_be_key(key):
-            return None
-        response = with_retries(
-            self._client.delete_item, TableName=self._table, Key=_key(key), ReturnValues="ALL_OLD"
-        )
-        row = response.get("Attributes")
-        return rows.message_of(row) if row else None
+        """Deletes the message with that id; returns it, or None if there was none when it was read just
+        before. If the answer to the deletion is lost, a repeated one would say that there was none."""
+        message = self.get(key)
+        if message is not None:
+            with_retries(self._client.delete_item, TableName=self._table, Key=_key(key))
+        return message
 
     def _write(self, requests: Any) -> None:
         fruitless_attempts, max_wait = 0, FIRST_WAIT

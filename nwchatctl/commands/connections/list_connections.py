@@ -63,7 +63,8 @@ def list_connections(
 
     app: App = ctx.obj
     app.require_config()
-    now_ms = app.now_ms()
+    # It only shows: asking AWS for the time first would cost more than the list.
+    now_ms = app.clock.now_ms()
     before_ms = when_ms(older_than, now_ms)
     chosen = connection_list.list_connections(app, now_ms, user, before_ms, sort, limit)
     judged: Iterator[Judged] = ((each, None) for each in chosen)

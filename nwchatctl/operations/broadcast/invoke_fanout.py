@@ -47,6 +47,7 @@ def run_by_function(
         segment_size=app.settings.fanout.segment_size,
         rate=request.rate,
         report=rows.room,
+        report_rows=True,
     )
     function = app.names.function("fanout")
     missed = invoke_segments(app.aws.client("lambda"), function, segments)
@@ -58,16 +59,16 @@ def run_by_function(
     if missed:
         app.warn(f"{len(missed)} segments are sent from here: {missed[0].reason}")
         own = send(app, request, message, tracker, stop, lease)
-    done = _watch(app, rows, handed, stop)
+    done = _watch(app, rows, message.id, handed, stop)
     return _together(done.counts, own, finished=done.finished >= handed)
 
 
-def _watch(app: App, rows: Broadcasts, segments: int, stop: Stop) -> SegmentProgress:
+def _watch(app: App, rows: Broadcasts, message_id: str, segments: int, stop: Stop) -> SegmentProgress:
     """Waits until all segments have ended, make no progress for too long, or the operator stops it."""
     changed_at, before = time.monotonic(), None
     with app.bar("sent", approximate_count(app)) as bar:
         while True:
-            done = rows.fanout_progress()
+            done = rows.fanout_progress(message_id)
             counts = done.counts
             text = f"{done.finished} of {segments} segments, {counts.delivered} delivered, {counts.gone} gone"
             bar.update(counts.recipients, text)

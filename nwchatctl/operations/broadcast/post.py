@@ -72,6 +72,14 @@ def read_recipients(
 ) -> Iterator[Sequence[Recipient]]:
     """The connections of one part of the table, page by page; `tracker` notes each page."""
     # A consistent read, so that a connection made before the broadcast receives it.
-    pages = app.store.scan(part, app.now_ms(), consistent=True, user=request.to_user, page_size=PAGE_ROWS)
+    pages = app.store.scan(
+        part,
+        app.now_ms(),
+        consistent=True,
+        user=request.to_user,
+        # Without tokens an id is what a client claims.
+        proven=app.settings.auth.mode == "token",
+        page_size=PAGE_ROWS,
+    )
     for found in pages:
         yield found.recipients if tracker is None else tracker.add_page(found, part)

@@ -4,7 +4,6 @@ whichever process sends it and however often it is started."""
 from __future__ import annotations
 
 import json
-import random
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,15 +16,16 @@ from nwchatctl.aws.awslambda.invoke import require_function
 from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
 from nwchatctl.chat.broadcast_message import ID_SECONDS, SCOPE, BroadcastResult
 from nwchatctl.chat.broadcast_progress import (
-    BroadcastLease,
+    TERMS,
     BroadcastRecord,
     Checkpoint,
     CheckpointTracker,
-    is_lease_free,
+    difference,
 )
 from nwchatctl.errors import ChatError, Exit, error_note
+from nwchatctl.lease import LeaseWatch
 from nwchatctl.operations.broadcast import invoke_fanout
-from nwchatctl.operations.broadcast.lease import HeldLease, own_lease
+from nwchatctl.operations.broadcast.lease import HeldLease
 from nwchatctl.operations.broadcast.post import read_recipients, send
 from nwchatctl.process_id import is_dead
 from nwchatctl.report import Line, Mark
@@ -62,8 +62,8 @@ def run(app: App, request: BroadcastRequest) -> BroadcastResult:
 def preview(app: App, request: BroadcastRequest) -> BroadcastResult:
     """What `run` would do now; `recipients` is how many it would be sent to. Raises as `run`."""
     record = _rows(app, request).read(app.now_ms()) if request.key else None
-    if record is not None and record.to_user != request.to_user:
-        raise _used_for_another(request, record)
+    if record is not None:
+        _refuse_another(request, record)
     if record is not None and record.checkpoint.finished:
         return BroadcastResult(record.message_id, already_sent=True)
     progress = Checkpoint() if record is None else record.checkpoint
@@ -75,31 +75,21 @@ def preview(app: App, request: BroadcastRequest) -> BroadcastResult:
 
 
 def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
-    table = app.names.messages
-    return Broadcasts(app.aws.client("dynamodb"), table, Dedup(SCOPE, request.key, ID_SECONDS))
+    client = app.aws.client("dynamodb", retries=False)
+    return Broadcasts(client, app.names.messages, Dedup(SCOPE, request.key, ID_SECONDS))
 
 
 def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:
     rows = _rows(app, request)
-    frame = json.dumps(to_json_dict(request.message), ensure_ascii=False)
-    new = BroadcastRecord(request.message.id, frame, request.to_user, lease=own_lease(app))
-    expires_at = None if request.ephemeral else _expiry(app, request.message)
-    record: BroadcastRecord | None = None
-    for _ in range(_TRIES):
-        began = rows.begin(new, request.message, expires_at, app.now_ms())
-        if record := new if began else _wait_or_take_over(app, rows, request):
-            break
-        # Two that began at the same moment have both been sent away.
-        time.sleep(random.random())  # noqa: S311 - no secret
-    if record is None:
-        raise _still_sending(request)
+    lease = HeldLease(app, rows)
+    record = _begin(app, rows, request, lease)
     if record.checkpoint.finished:
         return BroadcastResult(record.message_id, already_sent=True)
-    resumed = record.message_id != new.message_id
+    resumed = record.message_id != request.message.id
     message = from_json_dict(json.loads(record.frame)) if resumed else request.message
     tracker = CheckpointTracker(record.checkpoint)
-    lease = HeldLease(app, rows, record)
-    with graceful_stop() as stop, lease:
+    held = False
+    with graceful_stop() as stop, lease.hold(record):
         try:
             # Of what was begun before, the rest is no more than this machine can send.
             if request.via == "lambda" and record.checkpoint == Checkpoint():
@@ -107,46 +97,62 @@ def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:
             else:
                 counts = send(app, request, message, tracker, stop, lease)
         finally:
-            lease.close(tracker.checkpoint())
-    if lease.lost:
-        raise ChatError(
-            f"another process took announcement {request.key} over",
-            hint="run the command again: it waits for the other one",
-            code="taken_over",
-        )
+            held = lease.close(tracker.checkpoint())
+    if not held:
+        raise _taken_over(request)
     return BroadcastResult(record.message_id, counts, resumed=resumed, stopped=_stopped(stop, counts))
 
 
-def _wait_or_take_over(app: App, rows: Broadcasts, request: BroadcastRequest) -> BroadcastRecord | None:
-    """The record of the broadcast that was started under this id before, once no other process sends it.
+def _begin(app: App, rows: Broadcasts, request: BroadcastRequest, lease: HeldLease) -> BroadcastRecord:
+    """The record of the broadcast: a new one, the one that is taken over, or a finished one. Raises ChatError
+    as `_wait_or_take_over`."""
+    frame = json.dumps(to_json_dict(request.message), ensure_ascii=False)
+    expires_at = None if request.ephemeral else _expiry(app, request.message)
+    for _ in range(_TRIES):
+        new = BroadcastRecord(request.message.id, frame, request.to_user, lease=lease.new())
+        if rows.begin(new, request.message, expires_at, app.now_ms()):
+            return new
+        if (record := _wait_or_take_over(app, rows, request, lease)) is not None:
+            return record
+        # The row expired between the two.
+    raise _still_sending(request)
 
-    It is taken over, unless it is finished; None where there is none. Raises ChatError where another process
-    sends it for too long, or it was for other recipients.
-    """
-    began = changed_at = time.monotonic()
-    before: BroadcastLease | None = None
+
+def _wait_or_take_over(
+    app: App, rows: Broadcasts, request: BroadcastRequest, lease: HeldLease
+) -> BroadcastRecord | None:
+    """The record of the broadcast that was started under this id before, once no other run sends it.
+
+    It is taken over, unless it is finished; None where there is none. Raises ChatError where another run
+    sends it for too long, or where the id was used for another announcement."""
+    began, watch = time.monotonic(), LeaseWatch(TERMS)
+    waiting = False
     while True:
         record = rows.read(app.now_ms())
         if record is None:
             return None
-        if record.to_user != request.to_user:
-            raise _used_for_another(request, record)
-        own = own_lease(app)
-        if record.checkpoint.finished or (record.lease and record.lease.process == own.process):
+        _refuse_another(request, record)
+        if record.checkpoint.finished or lease.is_own(record.lease):
+            # Its own lease: the answer to the write was lost.
             return record
-        now = time.monotonic()
-        if record.lease != before:
-            if before is None and record.lease is not None:
-                app.say(Line(f"{record.lease.owner} is sending it already: waiting", Mark.DIM))
-            before, changed_at = record.lease, now
-        dead = record.lease is not None and is_dead(record.lease.process)
-        if is_lease_free(record, app.now_ms(), dead=dead, silent_ms=round((now - changed_at) * 1000)):
+        if _may_take_over(app, watch, record):
+            own = lease.new()
             if rows.take_over(record, own):
                 app.say(Line(f"going on with {record.message_id}, which was begun before", Mark.DIM))
                 return replace(record, lease=own)
-        elif now - began > _WAIT_SECONDS:
+        elif record.lease is not None and not waiting:
+            waiting = True
+            app.say(Line(f"{record.lease.owner} is sending it already: waiting", Mark.DIM))
+        if time.monotonic() - began > _WAIT_SECONDS:
             raise _still_sending(request)
         time.sleep(_LOOK_SECONDS)
+
+
+def _may_take_over(app: App, watch: LeaseWatch, record: BroadcastRecord) -> bool:
+    seen = record.lease
+    return seen is None or watch.may_take_over(
+        seen, expires_at=seen.until, now_ms=app.now_ms(), now=time.monotonic(), dead=is_dead(seen.process)
+    )
 
 
 def _expiry(app: App, message: Message) -> int:
@@ -165,11 +171,23 @@ def _still_sending(request: BroadcastRequest) -> ChatError:
     )
 
 
-def _used_for_another(request: BroadcastRequest, record: BroadcastRecord) -> ChatError:
-    recipients = f"user {record.to_user}" if record.to_user else "everybody"
+def _taken_over(request: BroadcastRequest) -> ChatError:
     return ChatError(
-        f"id {request.key} was used for an announcement to {recipients}",
-        hint="give another --id",
-        code="id_taken",
-        exit_code=Exit.USAGE,
+        f"announcement {request.key} was taken over by another process, or AWS was out of reach for too long",
+        hint="run the command again: it waits for the other one, or sends what is left",
+        code="taken_over",
     )
+
+
+def _refuse_another(request: BroadcastRequest, record: BroadcastRecord) -> None:
+    """Raises ChatError `id_taken`, exit 2, if the id was used for another announcement."""
+    different = difference(request.message, request.to_user, record)
+    if different:
+        recipients = f"user {record.to_user}" if record.to_user else "everybody"
+        raise ChatError(
+            f"id {request.key} was used for an announcement to {recipients}, {record.message_id}: "
+            f"{different} differs",
+            hint="give another --id; an id is free again a day after its first use",
+            code="id_taken",
+            exit_code=Exit.USAGE,
+        )

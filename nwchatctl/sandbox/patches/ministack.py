@@ -16,7 +16,15 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime, persisten
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, dynamodb, lambda_svc
 
-from nwchatctl.sandbox.patches import access_logs, acm, async_invoke, custom_domains, log_tail, subprotocols
+from nwchatctl.sandbox.patches import (
+    access_logs,
+    acm,
+    async_invoke,
+    custom_domains,
+    log_tail,
+    subprotocols,
+    transactions,
+)
 from nwchatctl.sandbox.patches.iam_checks import further_checks, leading_keys, resource_override
 
 logger = logging.getLogger("nwchatctl.sandbox")
@@ -314,6 +322,7 @@ def install() -> None:
     acm.install()
     log_tail.install()
     subprotocols.install()
+    transactions.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments

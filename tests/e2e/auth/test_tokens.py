@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -16,7 +17,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from nwchat.auth.token_keys import TokenKey, read_keys
-from tests.e2e.support.chat import SECONDS, Player, eventually, unique
+from nwchatctl.context import App
+from tests.e2e.support.chat import SECONDS, Player, connection_row, eventually, now_ms, unique
 from tests.e2e.support.console.tokens import (
     another_authorizer,
     authorizer_deleted,
@@ -235,6 +237,47 @@ def test_silent_connection_has_identity_of_its_token(chat: Operator, url: str) -
         assert found["count"] == 1
         assert chat.json("broadcast", "--to-user", "128274", "for you")["delivered"] == 1
         assert one.receive_text("for you")["type"] == "announcement"
+    eventually(lambda: rows(chat), {})
+
+
+def test_announcement_to_one_player_reaches_only_proven_sockets(chat: Operator, url: str) -> None:
+    """Not a row that claims the id, nor a token whose name is the id; a row that was made again is proven."""
+    key, text = keys(chat)[0].key, unique()
+    claimed = connection_row("claims", sender_id="128274", uname="128274")
+    chat.root("dynamodb").put_item(TableName=chat.resource_name("connections"), Item=claimed)
+    with player(url, token(key)) as one, player(url, token(key, claims(sub="2", name="128274"))):
+        (own,) = (row for row in rows(chat).values() if row.get("uname") == {"S": "tchalvak"})
+        delete_row(chat, own["connection_id"]["S"])
+        one.send("here again")
+        one.receive_text("here again")
+        made = rows(chat)[own["connection_id"]["S"]]
+        assert {name: made.get(name) for name in ("proven", "source_ip")} == {
+            name: own.get(name) for name in ("proven", "source_ip")
+        }
+        sent = chat.run("broadcast", "--to-user", "128274", text, "--json")
+        assert (sent.data["recipients"], sent.data["delivered"]) == (1, 1)
+        assert "claims" not in sent.err
+        assert one.receive_text(text)["type"] == "announcement"
+        assert chat.json("broadcast", "--to-user", "tchalvak", text)["recipients"] == 0, "a name is no id"
+    delete_row(chat, "claims")
+    eventually(lambda: rows(chat), {})
+
+
+def delete_row(chat: Operator, key: str) -> None:
+    where = {"connection_id": {"S": key}}
+    chat.root("dynamodb").delete_item(TableName=chat.resource_name("connections"), Key=where)
+
+
+@pytest.mark.parametrize("ahead_ms", [-7_200_000, 7_200_000])
+def test_token_of_a_machine_with_a_wrong_clock_is_accepted(
+    chat: Operator, url: str, ahead_ms: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(App, "local_ms", lambda app: now_ms() + ahead_ms)
+    issued = chat.json("token", "issue", "128274", "--for", "1h")
+    assert refused(url, issued["token"]) == 101
+    kept = tmp_path / "token.txt"
+    kept.write_text(issued["token"])
+    assert chat.run("token", "check", str(kept)).code == 0
     eventually(lambda: rows(chat), {})
 
 

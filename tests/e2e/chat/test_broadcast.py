@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nwchatctl.chat.broadcast_message import SCOPE
 from tests.e2e.support.chat import Chat, Player, connection_row, gather, unique
 from tests.paths import EVENTS
 
@@ -62,15 +63,22 @@ def test_the_same_id_is_sent_once(chat: Chat) -> None:
     with chat.players() as (one, other):
         first = chat.json("broadcast", text, "--id", key)
         second = chat.json("broadcast", text, "--id", key)
-        third = chat.nwchatctl("broadcast", "another text", "--id", key)
+        another = chat.nwchatctl("broadcast", "another text", "--id", key)
+        previewed = chat.nwchatctl("broadcast", "another text", "--id", key, "-n")
+        by_another = chat.nwchatctl("broadcast", text, "--id", key, "--as", "kim", "--json")
         received = gather(one, other)
         assert [frame["message"] for frame in other.history()].count(text) == 1
     assert [[frame["message"] for frame in frames] for frames in received] == [[text], [text]]
     assert (first["already_sent"], second["already_sent"]) == (False, True)
     assert second["id"] == first["id"]
     assert second["recipients"] == 0
-    assert third.code == 0
-    assert third.out == f"already sent as {first['id']}: nothing done\n"
+    assert (another.code, previewed.code, by_another.code) == (2, 2, 2)
+    assert (
+        f"id {key} was used for an announcement to everybody, {first['id']}: the text differs" in another.err
+    )
+    assert "the text differs" in previewed.err
+    refused = json.loads(by_another.err.splitlines()[-1])["error"]
+    assert (refused["code"], "the sender's name differs" in refused["message"]) == ("id_taken", True)
 
 
 def test_two_concurrent_runs_send_once(chat: Chat) -> None:
@@ -86,10 +94,12 @@ def test_two_concurrent_runs_send_once(chat: Chat) -> None:
     assert len({each.data["id"] for each in done}) == 1
 
 
-def test_a_client_cannot_take_an_operators_id(chat: Chat) -> None:
+@pytest.mark.parametrize("sender_id", ["operator", SCOPE])
+def test_a_client_cannot_take_an_operators_id(chat: Chat, sender_id: str) -> None:
+    """Not even by the name under which the ids of announcements are kept."""
     text, key = unique(), unique("id")[:64]
     with chat.players() as (one, other):
-        one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "player"})
+        one.send({"message": "first", "client_id": key, "sender_id": sender_id, "uname": "player"})
         one.receive_type("ack")
         assert chat.json("broadcast", text, "--id", key)["already_sent"] is False
         assert times(text, one, other) == [1, 1]
@@ -120,8 +130,9 @@ def test_broadcast_to_one_player_only(chat: Chat) -> None:
             each.send({"message": "hi", "sender_id": name if number else "", "uname": "" if number else name})
             third.receive_text("hi")
         gather(third, one, other)
-        sent = chat.json("broadcast", "--to-user", name, text)
-        assert (sent["recipients"], sent["delivered"]) == (2, 2)
+        sent = chat.nwchatctl("broadcast", "--to-user", name, text, "--json")
+        assert (sent.data["recipients"], sent.data["delivered"]) == (2, 2)
+        assert f'auth.mode is "open": everybody who claims to be {name} receives it' in sent.err
         assert times(text, third, one, other) == [0, 1, 1]
         assert text not in [frame["message"] for frame in third.history()], "the history is everybody's"
 

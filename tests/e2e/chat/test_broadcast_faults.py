@@ -32,7 +32,7 @@ class NoBackoff(SeededFaults):
     posts = failed = 0
 
 
-_WAYS = [each for each in Fault if each not in (Fault.LATE, Fault.CONFLICT)]
+_WAYS = [each for each in Fault if each not in (Fault.LATE, Fault.CONFLICT, Fault.TRANSACTION_CONFLICT)]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])

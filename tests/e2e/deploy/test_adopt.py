@@ -173,7 +173,7 @@ def test_rows_older_than_two_hours_are_ignored(
 ) -> None:
     """Once the stage has served our functions for longer than a socket can be open."""
     legacy_chat.put({"connectionid": {"S": "long-gone"}})
-    now_ms = App().now_ms()
+    now_ms = App().local_ms()
     monkeypatch.setattr(App, "now_ms", lambda app: now_ms + 8_100_000 + 60_000)
     ran = operator.run("adopt", "--api-id", legacy_chat.api_id)
     assert ran.code == 0

@@ -8,19 +8,26 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
 
+from nwchatctl import lease
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
-from nwchatctl.deploy.lock import LEASE_MS, LockHolder
+from nwchatctl.context import App
+from nwchatctl.deploy.lock import LEASE_MS, LockHolder, LockState
+from nwchatctl.lease import LeaseTerms
+from nwchatctl.operations import lock
 from tests.e2e.support.chat import now_ms
 from tests.e2e.support.fault_proxy import Call, Fault, Proxy
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.proxied_sandbox import proxied_sandbox
 from tests.e2e.support.sandbox import Sandbox
+
+WATCH_SECONDS = 0.3
 
 CHANGED = {"NWCHAT_STAGE__THROTTLE_RATE": "50"}
 
@@ -88,7 +95,70 @@ def test_force_takes_over_lock(operator: Operator, deploys: DeployTable) -> None
     assert operator.run("deploy", "--force-unlock", **CHANGED).code == 0
 
 
-def test_lock_expires(operator: Operator, deploys: DeployTable) -> None:
+@pytest.fixture
+def short_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expired locks are watched for less than the ten seconds of a renewal."""
+    monkeypatch.setattr(lock, "TERMS", LeaseTerms(LEASE_MS / 1000, WATCH_SECONDS))
+    monkeypatch.setattr(lock, "_LOOK_SECONDS", WATCH_SECONDS / 10)
+    monkeypatch.setattr(lease, "CLOCK_SECONDS", WATCH_SECONDS)
+
+
+def test_wrong_clock_takes_no_live_lock(
+    operator: Operator, deploys: DeployTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine's is an hour ahead: it thinks that the lock has long expired."""
+    held(deploys)
+    monkeypatch.setattr(App, "local_ms", lambda app: now_ms() + 3_600_000)
+    ran = operator.run("deploy", **CHANGED)
+    assert (ran.code, ran.writes) == (1, [])
+    assert ran.error is not None
+    assert ran.error.code == "locked"
+
+
+def test_lock_expires_by_the_clock_of_aws(
+    operator: Operator, deploys: DeployTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(App, "local_ms", lambda app: now_ms() - 3_600_000)
+    seen: list[LockHolder | None] = []
+    renew = DeployTable.acquire_lock
+
+    def acquire(self: DeployTable, holder: LockHolder, state: LockState) -> bool:
+        seen.append(holder)
+        return renew(self, holder, state)
+
+    monkeypatch.setattr(DeployTable, "acquire_lock", acquire)
+    assert operator.run("deploy", **CHANGED).code == 0
+    (holder,) = seen
+    assert holder is not None
+    assert abs(holder.expires_at - LEASE_MS - now_ms()) < 60_000
+
+
+def test_expired_lock_that_is_renewed_is_not_taken(
+    operator: Operator, deploys: DeployTable, short_watch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its holder lives, and its clock is wrong."""
+    theirs = held(deploys, lasting_ms=-60_000)
+
+    def sleep(seconds: float) -> None:
+        deploys.renew_lock(dataclasses.replace(theirs, expires_at=theirs.expires_at + 10))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    ran = operator.run("deploy", **CHANGED)
+    assert (ran.code, ran.writes) == (1, [])
+    assert ran.error is not None
+    assert ran.error.code == "locked"
+
+
+def test_lock_released_while_it_is_watched_is_planned_again(
+    operator: Operator, deploys: DeployTable, short_watch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = held(deploys, lasting_ms=-1)
+    monkeypatch.setattr(time, "sleep", lambda seconds: deploys.release_lock(theirs))
+    ran = operator.run("deploy", **CHANGED)
+    assert (ran.code, ran.error and ran.error.code) == (1, "changed_meanwhile")
+
+
+def test_lock_expires(operator: Operator, deploys: DeployTable, short_watch: None) -> None:
     held(deploys, lasting_ms=-1)
     ran = operator.run("deploy", **CHANGED)
     assert ran.code == 0

@@ -340,17 +340,6 @@ def fan_out_past_timeout(operator: Operator, url: str) -> str:
     return failed
 
 
-def send_beside_slow_reader(operator: Operator, url: str) -> str:
-    names = add_stale_rows(operator, 2, age_ms=-60_000)
-    with player(url) as one, slow_reader(operator.sandbox, url, lambda: open_connections(operator)) as reader:
-        one.send("anybody?")
-        received_until_now(one)
-        # The sandbox answers the ping when the function has returned.
-        stays = reader.is_open()
-    remove_stale_rows(operator, names)
-    return "it stays connected" if stays else ""
-
-
 def fan_out_to_slow_reader(operator: Operator, url: str) -> str:
     names = add_stale_rows(operator, 2)
     with slow_reader(operator.sandbox, url, lambda: open_connections(operator)) as reader:

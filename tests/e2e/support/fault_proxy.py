@@ -26,7 +26,8 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Fault(StrEnum):
-    """A fault of one call. RESET, CUT and LATE are faults of the connection; CONFLICT is API Gateway's."""
+    """A fault of one call. RESET, CUT and LATE are faults of the connection; CONFLICT is API Gateway's, and
+    TRANSACTION_CONFLICT DynamoDB's."""
 
     THROTTLED = auto()
     BARE_429 = auto()
@@ -38,6 +39,7 @@ class Fault(StrEnum):
     CUT = auto()
     LATE = auto()
     CONFLICT = auto()
+    TRANSACTION_CONFLICT = auto()
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class Call:
             for each in Fault
             if (each is not Fault.BARE_429 or rest)
             and (each is not Fault.CONFLICT or (self.service == "apigateway" and self.writes))
+            and (each is not Fault.TRANSACTION_CONFLICT or self.operation in CONFLICTING)
         ]
 
     def __str__(self) -> str:
         return f"{self.service} {self.operation}"
 
+
+CONFLICTING = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+"""The operations of DynamoDB that can meet a transaction."""
 
 Choose = Callable[[Call], Fault | None]
 
@@ -227,11 +233,25 @@ def _refusal(call: Call, fault: Fault) -> bytes:
             return _wire(429, {}, b"")
         case Fault.CONFLICT:
             return _error(call.service, 409, "ConflictException", CONFLICT_MESSAGE)
+        case Fault.TRANSACTION_CONFLICT:
+            return _transaction_conflict(call)
         case _ if call.service in ("apigateway", "lambda"):
             return _error(call.service, 429, "TooManyRequestsException", "Too Many Requests")
         case _:
             code = "Throttling" if call.service in ("iam", "sts") else "ThrottlingException"
             return _error(call.service, 400, code, "Rate exceeded")
+
+
+def _transaction_conflict(call: Call) -> bytes:
+    if call.operation != "TransactWriteItems":
+        message = "Transaction is ongoing for the item"
+        return _error(call.service, 400, "TransactionConflictException", message)
+    fields = {
+        "__type": "TransactionCanceledException",
+        "message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}],
+    }
+    return _wire(400, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(fields).encode())
 
 
 def _error(service: str, status: int, code: str, message: str) -> bytes:

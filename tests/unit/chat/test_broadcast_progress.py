@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,15 +12,14 @@ from hypothesis import strategies as st
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.model.rows import Recipient
+from nwchat.model.wire import Message, to_json_dict
 from nwchat.storage.scan import ScanPage, ScanSegment
 from nwchatctl.chat import broadcast_progress
 from nwchatctl.chat.broadcast_progress import (
-    LEASE_MS,
-    BroadcastLease,
     BroadcastRecord,
     Checkpoint,
     CheckpointTracker,
-    is_lease_free,
+    difference,
 )
 
 ONE, TWO = ScanSegment(0, 2), ScanSegment(1, 2)
@@ -167,11 +168,22 @@ def test_no_recipient_is_lost_wherever_it_stops(
     assert set(names) - reached <= {*to_come, *progress.retries}
 
 
-def test_lease_is_free_without_holder_or_with_dead_holder() -> None:
-    held = BroadcastRecord("id", lease=BroadcastLease("p", "me", until=1_000_000))
-    assert is_lease_free(BroadcastRecord("id"), 0, dead=False, silent_ms=0)
-    assert not is_lease_free(held, 1_000_000, dead=False, silent_ms=LEASE_MS)
-    assert is_lease_free(held, 0, dead=True, silent_ms=0)
-    assert is_lease_free(held, 0, dead=False, silent_ms=LEASE_MS + 1)
-    assert not is_lease_free(held, 1_120_000, dead=False, silent_ms=0), "clocks differ"
-    assert is_lease_free(held, 1_120_001, dead=False, silent_ms=0)
+MESSAGE = Message("01HF7YAT00AAAAAAAAAAAAAAAA", "at eight", "operator", "", 1_700_000_000_000, "announcement")
+
+
+@pytest.mark.parametrize(
+    ("message", "to_user", "different"),
+    [
+        (MESSAGE, "7", ""),
+        (replace(MESSAGE, id="01HF7YAT00BBBBBBBBBBBBBBBB", date=1), "7", ""),
+        (replace(MESSAGE, message="at nine"), "7", "the text"),
+        (replace(MESSAGE, message="at nine"), "", "the recipient"),
+        (replace(MESSAGE, uname="kim"), "7", "the sender's name"),
+        (MESSAGE, "", "the recipient"),
+    ],
+)
+def test_an_announcement_differs_by_text_sender_or_recipient(
+    message: Message, to_user: str, different: str
+) -> None:
+    record = BroadcastRecord(MESSAGE.id, json.dumps(to_json_dict(MESSAGE)), "7")
+    assert difference(message, to_user, record) == different

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nwchat.delivery.tally import Counts
+from nwchat.model.wire import Message
 from nwchatctl.chat.broadcast_message import BroadcastResult
 from nwchatctl.commands.broadcast import _report
+from nwchatctl.operations.broadcast.request import BroadcastRequest
 
 GONE_WRONG = Counts(
     recipients=200, refused=200, cut_short=True, broken_off="the first 200 were all refused: 403"
 )
+
+TO_ALL = BroadcastRequest(Message("id", "hello", "operator", "", 1), "", "", ephemeral=False, rate=1.0)
 
 
 @pytest.mark.parametrize(
@@ -30,19 +36,20 @@ GONE_WRONG = Counts(
     ],
 )
 def test_the_exit_code_says_how_it_ended(sent: BroadcastResult, code: int, stopped: str | None) -> None:
-    report = _report(sent, 0.0, dry_run=False)
+    report = _report(sent, TO_ALL, 0.0, dry_run=False)
     assert (report.exit_code, report.data["stopped"]) == (code, stopped)
     assert bool(stopped) == any("the same command again goes on" in each for each in report.warnings)
 
 
 def test_abort_has_a_reason_and_a_hint() -> None:
-    (warning,) = _report(BroadcastResult("id", GONE_WRONG), 0.0, dry_run=False).warnings
+    (warning,) = _report(BroadcastResult("id", GONE_WRONG), TO_ALL, 0.0, dry_run=False).warnings
     assert "the first 200 were all refused: 403" in warning
     assert "docs/operator-policy.json" in warning
 
 
 def test_slow_readers_are_reported() -> None:
-    report = _report(BroadcastResult("id", Counts(3, 1, buffer_full=2, disconnected=1)), 0.0, dry_run=False)
+    sent = BroadcastResult("id", Counts(3, 1, buffer_full=2, disconnected=1))
+    report = _report(sent, TO_ALL, 0.0, dry_run=False)
     assert (report.data["buffer_full"], report.data["disconnected"], report.data["failed"]) == (2, 1, 0)
     (warning,) = report.warnings
     assert warning.startswith("2 connections do not read, so 1 of them were closed")
@@ -51,6 +58,6 @@ def test_slow_readers_are_reported() -> None:
 
 def test_slow_readers_miss_an_announcement_that_is_not_stored() -> None:
     sent = BroadcastResult("id", Counts(3, 2, buffer_full=1, disconnected=1))
-    report = _report(sent, 0.0, dry_run=False, stored=False)
+    report = _report(sent, replace(TO_ALL, ephemeral=True), 0.0, dry_run=False)
     assert report.exit_code == 5
     assert "do not get the announcement" in report.warnings[0]

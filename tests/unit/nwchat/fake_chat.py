@@ -21,7 +21,7 @@ from nwchat.model.ids import first_ulid
 from nwchat.model.limits import Limits
 from nwchat.model.log_hash import log_hash
 from nwchat.model.paging import page_of
-from nwchat.model.rows import CONNECTION_KEYS, Connection, Recipient, Row, connection_row
+from nwchat.model.rows import CONNECTION_KEYS, Connection, Origin, Recipient, Row, connection_row
 from nwchat.model.wire import Message, Page
 from nwchat.runtime import Event, Response, Services
 from nwchat.storage.budgets import MANY, Budgets
@@ -41,6 +41,7 @@ class FakeStore(Store):
         self.messages: list[Message] = []
         self.expiries: list[int] = []
         self.sent: dict[tuple[str, str], str] = {}
+        self.origins: list[Origin] = []
         self.activity: list[tuple[str, int, str, str]] = []
         self.broken = broken
         self.allowed = allowed
@@ -70,9 +71,18 @@ class FakeStore(Store):
         return 200, b"{}"
 
     def record_activity(
-        self, connection_id: str, connected_at: int, uname: str, sender_id: str, now_ms: int, limits: Limits
+        self,
+        connection_id: str,
+        connected_at: int,
+        uname: str,
+        sender_id: str,
+        now_ms: int,
+        limits: Limits,
+        *,
+        origin: Origin = Origin(),
     ) -> bool:
         self._may_break("record_activity")
+        self.origins.append(origin)
         self.activity.append((connection_id, connected_at, uname, sender_id))
         return len(self.activity) <= self.allowed
 

@@ -14,7 +14,7 @@ from nwchat.fanout import DRAIN_SECONDS, Invocation, SegmentFailed, fan_out_segm
 from nwchat.large_rooms import segments
 from nwchat.large_rooms.feed import DeadlineSource
 from nwchat.large_rooms.segments import MAX_HOPS, Segment
-from nwchat.model.rows import Connection, Recipient
+from nwchat.model.rows import Connection, Recipient, Row
 from nwchat.storage.scan import ScanPage
 from tests.unit.nwchat.delivery.virtual_transport import Answer
 from tests.unit.nwchat.fake_chat import NOW, Chat, FakeGateway, FakeStore
@@ -29,10 +29,16 @@ class Reports(FakeStore):
     def __init__(self, *names: str, broken: str = "") -> None:
         super().__init__(*(Connection(each, NOW - 60_000) for each in names), broken=broken)
         self.reports: dict[str, Any] = {}
+        self.expires: set[str] = set()
 
     def report(self, room: str, name: str, value: Any) -> None:
         self._may_break("report")
         self.reports[name] = value
+
+    def put_report(self, row: Row) -> None:
+        self._may_break("report")
+        self.reports |= segments.reports_in(row)
+        self.expires.add(row["expires_at"]["N"])
 
 
 class Function:
@@ -79,11 +85,12 @@ def test_rows_of_closed_connections_are_deleted_unless_young() -> None:
     assert set(store.rows) == {"b"}
 
 
-def test_remaining_segment_is_delegated_before_timeout() -> None:
+@pytest.mark.parametrize("rows", [False, True])
+def test_remaining_segment_is_delegated_before_timeout(rows: bool) -> None:
     names = [f"c{each:03}" for each in range(200)]
     function = Function(Reports(*names), step=0.15)
     rest: list[Segment] = []
-    segment = replace(WHOLE, report="r")
+    segment = replace(WHOLE, report="r", report_rows=rows)
     for _ in range(9):
         function.handed.clear()
         function.runs(segment, function.clock.now + 10)
@@ -96,6 +103,7 @@ def test_remaining_segment_is_delegated_before_timeout() -> None:
     assert {name: len(got) for name, got in function.got.items()} == dict.fromkeys(names, 1)
     progress = segments.progress_of(function.store.reports)
     assert (progress.counts.delivered, progress.finished) == (200, 1)
+    assert function.store.expires == ({str(NOW // 1000 + segments.REPORT_SECONDS)} if rows else set())
 
 
 def test_too_many_continuations_are_a_failure() -> None:

@@ -86,6 +86,9 @@ def answering(*answers: Exception | str) -> Callable[[], str]:
         ("ResourceInUseException", "Table is being deleted: t", 400, False),
         ("ContinuousBackupsUnavailableException", "Backups are being enabled for the table: t", 400, True),
         ("OperationAbortedException", "A conflicting operation is currently in progress", 400, True),
+        ("TransactionConflictException", "Transaction is ongoing for the item", 400, True),
+        ("TransactionInProgressException", "The transaction with the given token is in progress", 400, True),
+        ("TransactionCanceledException", "cancelled for reasons that are not given", 400, False),
         ("ThrottlingException", "Rate exceeded", 400, True),
         ("Throttling", "Rate exceeded", 400, True),
         ("TooManyRequestsException", "Too Many Requests", 429, True),
@@ -116,6 +119,24 @@ def test_transient_errors_are_recognized(code: str, message: str, status: int, e
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_transient_connection_errors_are_recognized(error: Exception, expected: bool) -> None:
+    assert retry.is_transient(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["TransactionConflict", "None"], True),
+        (["None", "ThrottlingError"], True),
+        (["ProvisionedThroughputExceeded", "TransactionConflict"], True),
+        (["ConditionalCheckFailed", "TransactionConflict"], False),
+        (["ItemCollectionSizeLimitExceeded"], False),
+        (["None"], False),
+    ],
+)
+def test_cancelled_transactions_are_transient_by_their_reasons(codes: list[str], expected: bool) -> None:
+    error = client_error("TransactionCanceledException")
+    error.response["CancellationReasons"] = [{"Code": each} for each in codes]
+    assert retry.cancellation_codes(error) == codes
     assert retry.is_transient(error) is expected
 
 

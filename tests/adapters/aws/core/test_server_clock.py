@@ -11,7 +11,8 @@ from moto import mock_aws
 
 from nwchat.model.rows import Recipient
 from nwchat.storage.store import Store
-from nwchatctl.aws.core.server_clock import ServerClock, clock_offset_ms
+from nwchatctl.aws.core.server_clock import ServerClock, ServerDates
+from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.operations.connections import query_connections
 
@@ -21,40 +22,53 @@ DATE = "Sat, 31 Jan 2026 18:00:00 GMT"
 
 
 @pytest.mark.parametrize(
-    ("date", "here", "ahead"),
+    ("here", "now"),
     [
-        (DATE, AT, 0),
-        (DATE, AT + 5_000, 0),
-        (DATE, AT - 5_000, 0),
-        (DATE, AT + 5_001, -5_001),
-        (DATE, AT - 3_600_000, 3_600_000),
-        ("", AT, 0),
-        ("soon", AT, 0),
-        ("Sat, 99 Jan 2026 18:00:00 GMT", AT, 0),
+        (AT, AT),
+        (AT + 5_000, AT + 5_000),
+        (AT - 5_000, AT - 5_000),
+        (AT + 5_001, AT),
+        (AT - 3_600_000, AT),
     ],
 )
-def test_offset_is_server_time_minus_local_time(date: str, here: int, ahead: int) -> None:
-    assert clock_offset_ms(date, here) == ahead
+def test_local_time_is_used_if_it_differs_little(here: int, now: int) -> None:
+    dates = ServerDates(lambda: 7.0)
+    clock = ServerClock(dates, lambda: here)
+    assert (clock.is_set, clock.now_ms()) == (False, here)
+    dates._record_date({"ResponseMetadata": {"HTTPHeaders": {"date": DATE}}})
+    assert (clock.is_set, clock.now_ms()) == (True, now)
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Sat, 99 Jan 2026 18:00:00 GMT"])
+def test_what_is_no_date_changes_nothing(date: str) -> None:
+    dates = ServerDates()
+    dates._record_date({"ResponseMetadata": {"HTTPHeaders": {"date": date}}})
+    dates._record_date({})
+    assert dates.now_ms() is None
 
 
 @mock_aws
-def test_offset_comes_from_latest_response() -> None:
-    client = boto3.client("dynamodb", region_name="us-east-2")
-    here = [AT]
-    clock = ServerClock(client, lambda: here[0])
-    assert clock.now_ms() == AT, "nobody has said otherwise yet"
+def test_time_comes_from_latest_response_of_any_client() -> None:
+    monotonic = [100.0]
+    aws = Aws(
+        Access(region="us-east-2", credentials=StaticCredentials("a", "b")),
+        dates=ServerDates(lambda: monotonic[0]),
+    )
+    here = [AT + 7_200_000]
+    clock = ServerClock(aws.dates, lambda: here[0])
     dates = iter([DATE, "Sat, 31 Jan 2026 17:00:00 GMT"])
 
     def dated(parsed: dict[str, dict[str, dict[str, str]]], **_: object) -> None:
         parsed["ResponseMetadata"]["HTTPHeaders"]["date"] = next(dates)
 
-    client.meta.events.register_first("after-call.dynamodb.*", dated)
-    here[0] = AT + 7_200_000
-    client.list_tables()
+    for client in (aws.client("dynamodb"), aws.client("sts")):
+        client.meta.events.register_first("after-call.*.*", dated)
+    aws.client("dynamodb").list_tables()
     assert clock.now_ms() == AT, "this machine's is two hours ahead"
-    here[0] += 1_000
-    assert clock.now_ms() == AT + 1_000
-    client.list_tables()
+    monotonic[0] += 1.0
+    here[0] -= 99_000_000
+    assert clock.now_ms() == AT + 1_000, "however this machine's clock is changed"
+    aws.client("sts").get_caller_identity()
     assert clock.now_ms() == AT - 3_600_000
 
 
@@ -76,11 +90,11 @@ def test_wrong_local_clock_makes_no_row_old() -> None:
     def dated(parsed: dict[str, dict[str, dict[str, str]]], **_: object) -> None:
         parsed["ResponseMetadata"]["HTTPHeaders"]["date"] = DATE
 
-    client.meta.events.register_first("after-call.dynamodb.*", dated)
+    client.meta.events.register_first("after-call.*.*", dated)
+    dates = ServerDates()
+    dates.attach(client)
     app: Any = SimpleNamespace(
-        aws=SimpleNamespace(client=lambda service: client),
-        store=Store(client, "connections", "messages"),
-        now_ms=lambda: AT + 3_600_000,
+        clock=ServerClock(dates, lambda: AT + 3_600_000), store=Store(client, "connections", "messages")
     )
     found = query_connections(app, None)
     read: list[Recipient] = []

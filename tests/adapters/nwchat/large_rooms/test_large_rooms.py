@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from nwchat.delivery.tally import Counts
@@ -15,6 +16,7 @@ from nwchat.large_rooms import segments
 from nwchat.large_rooms.invoker import FailedInvocation, Invoker
 from nwchat.large_rooms.segments import Segment
 from nwchat.model.rows import Connection
+from nwchat.storage.conflicts import ATTEMPTS
 from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Store
 
@@ -103,6 +105,40 @@ def test_reports_are_stored_in_broadcast_record(client: DynamoDBClient, store: S
 def test_report_does_not_recreate_deleted_record(client: DynamoDBClient, store: Store) -> None:
     store.report("sent#x", "seg_0_0", segments.report_value(Counts(), done=True))
     assert broadcast_record(client) == {}
+
+
+class Conflicting:
+    """Answers the first `conflicts` updates with a conflict, as DynamoDB does while a transaction runs."""
+
+    def __init__(self, client: DynamoDBClient, conflicts: int) -> None:
+        self._client = client
+        self.conflicts = conflicts
+        self.exceptions = client.exceptions
+
+    def update_item(self, **request: Any) -> Any:
+        self.conflicts -= 1
+        if self.conflicts >= 0:
+            raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "UpdateItem")
+        return self._client.update_item(**request)
+
+
+def test_report_that_meets_a_transaction_is_repeated_within_bounds(client: DynamoDBClient) -> None:
+    client.put_item(TableName="messages", Item={"room": {"S": "sent#x"}, "id": {"S": "-"}})
+    waits: list[float] = []
+    value = segments.report_value(Counts(1, 1), done=True)
+
+    def report(conflicts: int) -> None:
+        conflicting: Any = Conflicting(client, conflicts)
+        store = Store(conflicting, "connections", "messages", sleep=waits.append, jitter=lambda: 1.0)
+        store.report("sent#x", segments.report_name(ONE), value)
+        conflicting.conflicts = conflicts
+        store.put_report(segments.report_row(ONE, value, 1))
+
+    report(ATTEMPTS - 1)
+    assert segments.progress_of(broadcast_record(client)).finished == 1
+    assert waits == [0.1, 0.2, 0.4, 0.8] * 2
+    with pytest.raises(ClientError, match="TransactionConflict"):
+        report(ATTEMPTS)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from nwchat.delivery.targets import delete_item
 from nwchat.model.ids import dedup_room, first_ulid
 from nwchat.model.limits import Limits
-from nwchat.model.rows import Connection, Recipient, Row
+from nwchat.model.rows import Connection, Origin, Recipient, Row
 from nwchat.model.wire import Message, Page
 from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Dedup, Duplicate, Store, Stored
@@ -149,6 +149,28 @@ def test_activity_recreates_lost_row(store: Store) -> None:
     assert all_connections(store) == [
         Connection("a", NOW, SECONDS + 8100, uname="uname", sender_id="7", last_seen_at=NOW + 5)
     ]
+
+
+def test_row_made_again_has_its_origin(client: DynamoDBClient, store: Store) -> None:
+    """Deleted, or expired: whoever can send is reached as before, also by an announcement to one player."""
+    origin = Origin("1.2.3.4", "agent", proven=True)
+    assert store.record_activity("a", NOW, "uname", "7", NOW + 5, LIMITS, origin=origin)
+    assert all_connections(store) == [
+        Connection("a", NOW, SECONDS + 8100, "1.2.3.4", "agent", "uname", "7", NOW + 5, proven=True)
+    ]
+
+
+def test_activity_keeps_the_origin_of_a_row(store: Store) -> None:
+    store.add_connection(Connection("a", NOW, LIVE, "1.2.3.4", "agent", proven=True))
+    assert store.record_activity("a", NOW, "u", "7", NOW, LIMITS, origin=Origin("5.6.7.8", "", proven=True))
+    (found,) = all_connections(store)
+    assert (found.source_ip, found.user_agent, found.proven) == ("1.2.3.4", "agent", True)
+
+
+def test_names_that_are_claimed_lose_the_mark_of_a_token(store: Store) -> None:
+    store.add_connection(Connection("a", NOW, LIVE, proven=True))
+    assert store.record_activity("a", NOW, "u", "7", NOW, LIMITS, origin=Origin("1.2.3.4"))
+    assert [each.proven for each in all_connections(store)] == [False]
 
 
 class Atomic:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nwchat.delivery.tally import Counts
+from nwchat.delivery.tally import NUMBERS, Counts
 from nwchat.large_rooms import segments
 from nwchat.large_rooms.segments import MAX_HOPS, MAX_SEGMENTS, MIN_SEGMENTS, Segment
 
@@ -35,7 +35,10 @@ def test_together_they_are_the_room_at_the_whole_rate() -> None:
     }
 
 
-@pytest.mark.parametrize("segment", [ONE, Segment("f", "id", 0, 4, 0.5), replace(ONE, frame="\u2028 ü")])
+@pytest.mark.parametrize(
+    "segment",
+    [ONE, replace(ONE, report_rows=True), Segment("f", "id", 0, 4, 0.5), replace(ONE, frame="\u2028 ü")],
+)
 def test_an_event_and_back(segment: Segment) -> None:
     assert segments.from_event(json.loads(json.dumps(segments.to_event(segment)))) == segment
 
@@ -104,3 +107,33 @@ def test_reports_are_summed_and_a_retry_counts_once() -> None:
 
 def test_a_row_without_reports() -> None:
     assert segments.progress_of({}) == segments.SegmentProgress(Counts(), 0)
+
+
+def test_an_event_of_an_earlier_release_asks_for_no_rows() -> None:
+    event = segments.to_event(ONE)
+    del event["report_rows"]
+    assert segments.from_event(event) == ONE
+
+
+def test_each_invocation_reports_in_a_small_row_of_its_own() -> None:
+    """The largest one: as many reasons as are kept, each as long as can be."""
+    reasons = tuple((f"{number}" * 2_000, 10**9) for number in range(1, 10))
+    numbers: dict[str, Any] = dict.fromkeys(NUMBERS, 10**9)
+    counts = Counts(**numbers, reasons=reasons)
+    rows = [
+        segments.report_row(
+            replace(ONE, segment=number, hops=hops), segments.report_value(counts, done=hops == 1), 7
+        )
+        for number in range(MAX_SEGMENTS)
+        for hops in (0, 1)
+    ]
+    assert len({(row["room"]["S"], row["id"]["S"]) for row in rows}) == 2 * MAX_SEGMENTS
+    assert all(row["id"]["S"].startswith(segments.report_row_prefix("id")) for row in rows)
+    assert max(len(json.dumps(row)) for row in rows) < 3_000
+    assert {row["expires_at"]["N"] for row in rows} == {"7"}
+    reports: dict[str, Any] = {}
+    for row in rows:
+        reports |= segments.reports_in(row)
+    progress = segments.progress_of(reports)
+    assert (progress.finished, progress.counts.recipients) == (MAX_SEGMENTS, 2 * MAX_SEGMENTS * 10**9)
+    assert segments.reports_in({"id": {"S": "-"}}) == {}
