@@ -12,6 +12,14 @@ from dataclasses import dataclass
 LAMBDA_SERVICE = "lambda.amazonaws.com"
 BANS_ROOM = "bans"
 """`nwchat.model.bans.ROOM`, repeated because a plan needs nothing else of that module."""
+_MAIN_ROOM, _SENT_ROOMS = "main", "sent#*"
+
+READ_ROOMS = {"history": (_MAIN_ROOM,), "message": (_MAIN_ROOM,)}
+"""The rooms, partition keys of the table of messages, that each function queries."""
+
+WRITTEN_ROOMS = {"fanout": (_SENT_ROOMS,), "message": (_MAIN_ROOM, _SENT_ROOMS)}
+"""The rooms that each function writes to; `*` stands for any text. A function that starts to write rows of
+another kind is denied until their prefix is listed here."""
 
 
 def canonical(document: object) -> str:
@@ -19,14 +27,21 @@ def canonical(document: object) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-def lambda_trust() -> str:
-    """The trust policy that lets Lambda assume a role."""
-    return service_trust(LAMBDA_SERVICE)
+def lambda_trust(account: str = "") -> str:
+    """The trust policy that lets Lambda assume a role, as `service_trust`."""
+    return service_trust(LAMBDA_SERVICE, account)
 
 
-def service_trust(service: str) -> str:
-    """The trust policy that lets `service`, an AWS service's principal, assume a role."""
-    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": service}}
+def service_trust(service: str, account: str = "") -> str:
+    """The trust policy that lets `service`, an AWS service's principal, assume a role; with `account`, only
+    on behalf of that account (IAM user guide, "The confused deputy problem")."""
+    statement: dict[str, object] = {
+        "Action": "sts:AssumeRole",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+    }
+    if account:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
     return canonical({"Statement": [statement], "Version": "2012-10-17"})
 
 
@@ -48,12 +63,9 @@ def function_policy(short: str, arns: Arns) -> str:
     """The inline policy of function `short`, one of `functions.FUNCTIONS`."""
     sockets = _allow("Sockets", ["execute-api:ManageConnections"], f"{arns.stage}/POST/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
-    # Only the bans of that table, by the rows' partition key (DynamoDB developer guide, "Using IAM policy
-    # conditions for fine-grained access control").
-    bans = {
-        **_allow("Bans", ["dynamodb:BatchGetItem"], arns.messages),
-        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BANS_ROOM]}},
-    }
+    bans = _allow_rooms("Bans", ["dynamodb:BatchGetItem"], arns.messages, (BANS_ROOM,))
+    history = _allow_rooms("History", ["dynamodb:Query"], arns.messages, READ_ROOMS.get(short, ()))
+    written = WRITTEN_ROOMS.get(short, ())
     # No kms:Decrypt: the key aws/ssm allows decryption to every principal of the account that may read the
     # parameter (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
     token_keys = _allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)
@@ -66,14 +78,15 @@ def function_policy(short: str, arns: Arns) -> str:
                 ["dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:UpdateItem"],
                 arns.connections,
             ),
-            _allow("Messages", ["dynamodb:PutItem", "dynamodb:Query"], arns.messages),
+            _allow_rooms("Messages", ["dynamodb:PutItem"], arns.messages, written),
+            history,
             bans,
             sockets,
             fanout,
         ],
         "fanout": [
             _allow("Connections", ["dynamodb:DeleteItem", "dynamodb:Scan"], arns.connections),
-            _allow("Messages", ["dynamodb:UpdateItem"], arns.messages),
+            _allow_rooms("Messages", ["dynamodb:UpdateItem"], arns.messages, written),
             sockets,
             fanout,
             # Lambda sends failed events to the queue with the function's role.
@@ -81,7 +94,7 @@ def function_policy(short: str, arns: Arns) -> str:
         ],
         "authorize": [token_keys],
         "history": [
-            _allow("Messages", ["dynamodb:Query"], arns.messages),
+            history,
             # In open mode everyone may read.
             *((bans, token_keys) if arns.token_keys else ()),
         ],
@@ -89,6 +102,21 @@ def function_policy(short: str, arns: Arns) -> str:
     # The deploy creates the log group, so a function does not need CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")
     return canonical({"Statement": [*allowed, write_logs], "Version": "2012-10-17"})
+
+
+def _allow_rooms(sid: str, actions: list[str], table: str, rooms: tuple[str, ...]) -> dict[str, object]:
+    """Allows the actions on rows of these rooms only, by the rows' partition key (DynamoDB developer guide,
+    "Using IAM policy conditions for fine-grained access control").
+
+    ForAllValues is also met by a call without any key, so the key must be there.
+    """
+    return {
+        **_allow(sid, actions, table),
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(rooms)},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+    }
 
 
 def _allow(sid: str, actions: list[str], resource: str) -> dict[str, object]:
