@@ -43,6 +43,7 @@ COMMANDS: tuple[Command | Commands | CommandEntry, ...] = (
     CommandEntry("broadcast", "Send an announcement to everybody."),
     CommandEntry("token", 'Who comes into a chat of `auth.mode = "token"`.'),
     CommandEntry("history", "Read, keep, bring back and delete what was said."),
+    CommandEntry("policy", "Print the IAM policies that the operator and the functions need."),
     CommandEntry("sandbox", "The embedded AWS on this machine: no account, no cost."),
     CommandEntry("config", "Settings, and where they come from."),
     CommandEntry("help", "Explain a topic: exit-codes, config, environment."),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import with_retries
@@ -43,6 +44,7 @@ class Roles:
             policy=policy,
             other_policies=tuple(sorted(others + attached())),
             tags=from_list(role.get("Tags", [])),
+            boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
         )
 
     def create(self, role: Role) -> None:
@@ -50,6 +52,7 @@ class Roles:
 
         Raises ChatError `not_ours` if the existing role is not the chat's.
         """
+        boundary: Any = {"PermissionsBoundary": role.boundary} if role.boundary else {}
         try:
             with_retries(
                 self._client.create_role,
@@ -58,6 +61,7 @@ class Roles:
                 AssumeRolePolicyDocument=role.trust,
                 Description="Made by nwchatctl for a chat's Lambda function",
                 Tags=to_list(role.tags),
+                **boundary,
             )
         except self._client.exceptions.EntityAlreadyExistsException as error:
             update_existing(role, self.read, self.update, error)
@@ -66,7 +70,12 @@ class Roles:
 
     def update(self, before: Role, after: Role) -> None:
         """Updates what differs and removes all other policies, so that a role has only the permissions of its
-        model."""
+        model.
+
+        The boundary comes first: the deploy policy lets only a bounded role have another policy.
+        """
+        if before.boundary != after.boundary:
+            self._set_boundary(after)
         if before.trust != after.trust:
             with_retries(
                 self._client.update_assume_role_policy, RoleName=after.name, PolicyDocument=after.trust
@@ -105,6 +114,17 @@ class Roles:
         with_retries(
             self._client.put_role_policy, RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
         )
+
+    def _set_boundary(self, role: Role) -> None:
+        if role.boundary:
+            with_retries(
+                self._client.put_role_permissions_boundary,
+                RoleName=role.name,
+                PermissionsBoundary=role.boundary,
+            )
+            return
+        with suppress(self._client.exceptions.NoSuchEntityException):
+            with_retries(self._client.delete_role_permissions_boundary, RoleName=role.name)
 
     def _remove_policies(self, name: str, policies: list[str]) -> None:
         """Removes policies from a role: ARNs are detached, names (which have no colon) are deleted."""

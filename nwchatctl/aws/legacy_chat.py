@@ -126,7 +126,8 @@ def _explain_denial() -> Iterator[None]:
         text = error.response.get("Error", {}).get("Message", "")
         raise ChatError(
             f"AWS refuses {error.operation_name}: {text}",
-            hint="attach docs/adopt-policy.json to this user or role for the adoption, and detach it after",
+            hint="attach the policy that `nwchatctl policy adopt` prints to this user or role for the "
+            "adoption, and detach it after",
             code="access_denied",
             exit_code=Exit.CONFIG,
         ) from error

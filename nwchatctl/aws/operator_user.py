@@ -1,5 +1,4 @@
-"""The operator's IAM user in the embedded AWS. It has exactly the permissions of docs/operator-policy.json
-and, for `adopt`, of docs/adopt-policy.json."""
+"""The operator's IAM user in the embedded AWS. It has exactly the permissions of docs/policies."""
 
 from __future__ import annotations
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 USER = POLICY = "nwchat-operator"
 ADOPTION = "nwchat-adopt"
+DOMAIN = "nwchat-domain"
+LOGGING = "nwchat-logging"
 
 
 def ensure_operator(
@@ -24,9 +25,11 @@ def ensure_operator(
     policy_json: str,
     stored: StaticCredentials | None = None,
     extra_policies: Mapping[str, str] | None = None,
+    unattached: Mapping[str, str] | None = None,
 ) -> StaticCredentials:
     """An access key of the user `nwchat-operator`. The user gets exactly `policy_json` and `extra_policies`
-    (text by name), all as managed policies: an inline one is limited to 2,048 characters (IAM quotas).
+    (text by name), all as managed policies: an inline one is limited to 2,048 characters (IAM quotas). The
+    policies `unattached` are made, for roles to be bounded by.
 
     `root` is the emulator's root key. Returns `stored` if it still is that user's key. Safe to repeat; raises
     botocore's errors.
@@ -34,6 +37,8 @@ def ensure_operator(
     iam = Aws(Access(region=region, endpoint=endpoint, credentials=root)).client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
+    for name, text in (unattached or {}).items():
+        _policy(iam, name, text)
     policies = {POLICY: policy_json, **(extra_policies or {})}
     _attach_only(iam, [_policy(iam, name, text) for name, text in policies.items()])
     return _key(iam, stored)

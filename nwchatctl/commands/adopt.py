@@ -99,7 +99,7 @@ def _report(app: App, outcome: AdoptionOutcome, began: float, *, dry_run: bool) 
         warnings=old.warnings,
         notes=(
             "run it once more in a minute: it takes over whoever connected while the stage moved",
-            f"then test it: {app.command('smoke')}; docs/adopt-policy.json can be detached",
+            f"then test it: {app.command('smoke')}; the policy for adoptions can be detached",
         )
         if done
         else (),

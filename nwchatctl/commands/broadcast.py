@@ -162,8 +162,8 @@ def _warnings(sent: BroadcastResult, announcement: BroadcastRequest) -> Iterator
         yield f"{sent.stopped}: not everybody was reached; {again}"
     elif sent.counts.broken_off:
         yield (
-            f"broken off, not everybody was tried: {sent.counts.broken_off}; for 403, the operator's policy "
-            f"is docs/operator-policy.json, and `nwchatctl deploy` mends the stage; {again}"
+            f"broken off, not everybody was tried: {sent.counts.broken_off}; for 403, attach the "
+            f"policy of `nwchatctl policy run`, and `nwchatctl deploy` mends the stage; {again}"
         )
     if sent.counts.buffer_full:
         later = (

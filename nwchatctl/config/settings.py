@@ -87,6 +87,13 @@ _HostName = Annotated[
         "a host name as chat.example.com, in lower case, without a scheme, a port or a path",
     ),
 ]
+_Boundary = Annotated[
+    str,
+    _matching(
+        r"([\w+=,.@-]{1,128}|arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\x21-\x7e]{1,512})?",
+        'the name or the ARN of a managed policy, or "none"',
+    ),
+]
 _Zone = Annotated[
     str,
     _matching(
@@ -174,6 +181,10 @@ class FunctionSettings(_Section):
     )
     snap_start: bool = Field(
         default=False, description="Start from a snapshot (python3.12 or newer); AWS charges for keeping it"
+    )
+    permissions_boundary: _Boundary = Field(
+        default="",
+        description="Managed policy that bounds the functions' roles: name, ARN or none",
     )
 
     @model_validator(mode="after")

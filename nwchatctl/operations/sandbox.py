@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from nwchatctl.aws.core.session import StaticCredentials
-from nwchatctl.aws.operator_user import ADOPTION, ensure_operator
+from nwchatctl.aws.operator_user import ADOPTION, DOMAIN, LOGGING, ensure_operator
 from nwchatctl.errors import ChatError
+from nwchatctl.iam_templates import PolicyValues, boundary_name, compact, policy_document
 from nwchatctl.sandbox import process, state
-from nwchatctl.sandbox.policies import adopt_policy, operator_policy
 from nwchatctl.sandbox.process import Status
 from nwchatctl.sandbox.state import AccessKey, SandboxPaths
+
+_ANY = "*"
+
+_ACCOUNT = "000000000000"
+"""The emulator's account."""
+
+_VALUES = PolicyValues(
+    partition="aws",
+    region=_ANY,
+    account=_ACCOUNT,
+    chat=_ANY,
+    domains=(_ANY,),
+    zones=(_ANY,),
+    tables=(_ANY,),
+    functions=(_ANY,),
+)
+"""One operator for every chat that is made in the sandbox."""
 
 
 def start(where: SandboxPaths, port: int | None = None) -> tuple[Status, bool]:
@@ -35,11 +52,18 @@ def _ensure_operator(where: SandboxPaths) -> None:
             "the sandbox has stopped again", hint=f"its log may say why: {where.log}", code="sandbox_start"
         )
     stored = _credentials(key) if key else None
-    further = {ADOPTION: adopt_policy()}
-    made = ensure_operator(info.endpoint, info.region, _credentials(root), operator_policy(), stored, further)
+    further = {DOMAIN: _policy("domain"), ADOPTION: _policy("adopt"), LOGGING: _policy("logging")}
+    boundary = {boundary_name(_ANY): _policy("boundary")}
+    made = ensure_operator(
+        info.endpoint, info.region, _credentials(root), _policy("deploy"), stored, further, boundary
+    )
     if made != stored:
         state.write_key(where, AccessKey(made.access_key_id, made.secret_access_key))
 
 
 def _credentials(key: AccessKey) -> StaticCredentials:
     return StaticCredentials(key.access_key_id, key.secret_access_key)
+
+
+def _policy(name: str) -> str:
+    return compact(policy_document(name, _VALUES))

@@ -44,7 +44,7 @@ def unread_domains(facts: DomainFacts) -> tuple[str, ...]:
         return ()
     return (
         "names that the chat had before cannot be seen, nor removed: GetDomainNames is denied; attach "
-        "docs/operator-policy.json as it is now",
+        "the policy that `nwchatctl policy deploy` prints",
     )
 
 

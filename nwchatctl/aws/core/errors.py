@@ -37,6 +37,17 @@ _DATA_PLANE = (
 )
 """Calls on resources that a deploy creates: if the resource is missing, the chat is not deployed."""
 
+_BOUNDED = ("CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy")
+_OF_DOMAINS = (
+    *("CreateDomainName", "UpdateDomainName", "DeleteDomainName"),
+    *("CreateApiMapping", "UpdateApiMapping", "DeleteApiMapping"),
+    *("ListCertificates", "DescribeCertificate", "ListTagsForCertificate"),
+    *("RequestCertificate", "DeleteCertificate", "AddTagsToCertificate", "RemoveTagsFromCertificate"),
+    *("ListHostedZones", "ListResourceRecordSets", "ChangeResourceRecordSets", "GetChange"),
+)
+_OF_LOGGING = ("UpdateAccount", "AttachRolePolicy")
+"""The calls of optional features, each with a policy of its own."""
+
 _CREDENTIALS_HINT = (
     "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
 )
@@ -57,7 +68,7 @@ def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> Cha
         case DeliveryAborted():
             return ChatError(
                 f"API Gateway took nothing: {error}",
-                hint="403: the operator's policy is docs/operator-policy.json, and "
+                hint="403: attach the policy that `nwchatctl policy run` prints, and "
                 f"`{deploy}` mends the stage; else run the command again later",
                 code="nothing_accepted",
             )
@@ -99,8 +110,9 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
     if code in _CREDENTIALS:
         return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
     if is_denied(error):
-        hint = "the operator's policy is docs/operator-policy.json: attach it as it is to this user or role"
-        return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", hint)
+        return _config(
+            f"AWS refuses {error.operation_name}: {text}", "access_denied", _denied_hint(error.operation_name)
+        )
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
         return ChatError(
             f"the chat is not deployed here: {error.operation_name} finds nothing",
@@ -115,6 +127,22 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
         else "--debug shows every call",
         code=_snake(code) or "aws",
     )
+
+
+def _denied_hint(operation: str) -> str:
+    """Which policy allows the call, or what the policy asks of it."""
+    if operation in _BOUNDED:
+        return (
+            "the deploy policy requires a permissions boundary: make a managed policy of what "
+            "`nwchatctl policy boundary` prints, and set functions.permissions_boundary to its name"
+        )
+    if operation in _OF_DOMAINS:
+        name = "domain"
+    elif operation in _OF_LOGGING:
+        name = "logging"
+    else:
+        name = "deploy"
+    return f"attach the policy that `nwchatctl policy {name}` prints to this user or role"
 
 
 def _config(message: str, code: str, hint: str) -> ChatError:

@@ -12,6 +12,7 @@ from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.functions import Function, Role, alias_name
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.deploy.names import ResourceNames
+from nwchatctl.iam_templates import boundary_arn, boundary_name
 
 if TYPE_CHECKING:
     from nwchatctl.config import Settings
@@ -59,7 +60,21 @@ class FunctionBuilder:
             dead_letters=self.location.queue_arn(self.names.dead_letters),
             token_keys=self.location.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
         )
-        return Role(self.names.function(short), lambda_trust(), function_policy(short, arns), (), self.tags)
+        trust, policy = lambda_trust(self.location.account), function_policy(short, arns)
+        return Role(self.names.function(short), trust, policy, (), self.tags, self.boundary)
+
+    @property
+    def boundary(self) -> str:
+        """The ARN of the roles' permissions boundary, "" for none.
+
+        The sandbox has one of its own: its operator has the deploy policy, which requires one.
+        """
+        name = self.settings.functions.permissions_boundary
+        if not name and self.location.sandbox_url:
+            name = boundary_name("*")
+        if name in ("", "none"):
+            return ""
+        return boundary_arn(name, self.location.partition, self.location.account)
 
     def function(self, short: str) -> Function:
         """The function."""

@@ -14,6 +14,14 @@ BANS_ROOM = "bans"
 """`nwchat.model.bans.ROOM`, repeated because a plan needs nothing else of that module."""
 BUDGET_ROOMS = "budget#*"
 """The partition keys that begin with `nwchat.model.budget.ROOM_PREFIX`."""
+_MAIN_ROOM, _SENT_ROOMS = "main", "sent#*"
+
+READ_ROOMS = {"history": (_MAIN_ROOM,), "message": (_MAIN_ROOM,)}
+"""The rooms, partition keys of the table of messages, that each function queries."""
+
+WRITTEN_ROOMS = {"fanout": (_SENT_ROOMS,), "message": (_MAIN_ROOM, _SENT_ROOMS)}
+"""The rooms that each function writes to; `*` stands for any text. A function that starts to write rows of
+another kind is denied until their prefix is listed here."""
 
 
 def canonical(document: object) -> str:
@@ -21,14 +29,21 @@ def canonical(document: object) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-def lambda_trust() -> str:
-    """The trust policy that lets Lambda assume a role."""
-    return service_trust(LAMBDA_SERVICE)
+def lambda_trust(account: str = "") -> str:
+    """The trust policy that lets Lambda assume a role, as `service_trust`."""
+    return service_trust(LAMBDA_SERVICE, account)
 
 
-def service_trust(service: str) -> str:
-    """The trust policy that lets `service`, an AWS service's principal, assume a role."""
-    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": service}}
+def service_trust(service: str, account: str = "") -> str:
+    """The trust policy that lets `service`, an AWS service's principal, assume a role; with `account`, only
+    on behalf of that account (IAM user guide, "The confused deputy problem")."""
+    statement: dict[str, object] = {
+        "Action": "sts:AssumeRole",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+    }
+    if account:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
     return canonical({"Statement": [statement], "Version": "2012-10-17"})
 
 
@@ -52,16 +67,10 @@ def function_policy(short: str, arns: Arns) -> str:
     # To close the connections of clients that do not read, or that go on beyond their budget.
     close = _allow("Close", ["execute-api:ManageConnections"], f"{arns.stage}/DELETE/@connections/*")
     fanout = _allow("Fanout", ["lambda:InvokeFunction"], arns.fanout)
-    # Only the bans of that table, by the rows' partition key (DynamoDB developer guide, "Using IAM policy
-    # conditions for fine-grained access control").
-    bans = {
-        **_allow("Bans", ["dynamodb:BatchGetItem"], arns.messages),
-        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BANS_ROOM]}},
-    }
-    budgets = {
-        **_allow("Budgets", ["dynamodb:UpdateItem"], arns.messages),
-        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [BUDGET_ROOMS]}},
-    }
+    bans = _allow_rooms("Bans", ["dynamodb:BatchGetItem"], arns.messages, (BANS_ROOM,))
+    history = _allow_rooms("History", ["dynamodb:Query"], arns.messages, READ_ROOMS.get(short, ()))
+    budgets = _allow_rooms("Budgets", ["dynamodb:UpdateItem"], arns.messages, (BUDGET_ROOMS,))
+    written = WRITTEN_ROOMS.get(short, ())
     # No kms:Decrypt: the key aws/ssm allows decryption to every principal of the account that may read the
     # parameter (Systems Manager user guide, "Restricting decryption of SecureString parameter values").
     token_keys = _allow("TokenKeys", ["ssm:GetParameter"], arns.token_keys)
@@ -80,7 +89,8 @@ def function_policy(short: str, arns: Arns) -> str:
                 ["dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:UpdateItem"],
                 arns.connections,
             ),
-            _allow("Messages", ["dynamodb:PutItem", "dynamodb:Query"], arns.messages),
+            _allow_rooms("Messages", ["dynamodb:PutItem"], arns.messages, written),
+            history,
             bans,
             budgets,
             sockets,
@@ -89,7 +99,7 @@ def function_policy(short: str, arns: Arns) -> str:
         ],
         "fanout": [
             _allow("Connections", ["dynamodb:DeleteItem", "dynamodb:Scan"], arns.connections),
-            _allow("Messages", ["dynamodb:UpdateItem"], arns.messages),
+            _allow_rooms("Messages", ["dynamodb:UpdateItem"], arns.messages, written),
             sockets,
             close,
             fanout,
@@ -98,7 +108,7 @@ def function_policy(short: str, arns: Arns) -> str:
         ],
         "authorize": [token_keys],
         "history": [
-            _allow("Messages", ["dynamodb:Query"], arns.messages),
+            history,
             budgets,
             # In open mode everyone may read.
             *((bans, token_keys, log_key) if arns.token_keys else ()),
@@ -107,6 +117,21 @@ def function_policy(short: str, arns: Arns) -> str:
     # The deploy creates the log group, so a function does not need CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")
     return canonical({"Statement": [*allowed, write_logs], "Version": "2012-10-17"})
+
+
+def _allow_rooms(sid: str, actions: list[str], table: str, rooms: tuple[str, ...]) -> dict[str, object]:
+    """Allows the actions on rows of these rooms only, by the rows' partition key (DynamoDB developer guide,
+    "Using IAM policy conditions for fine-grained access control").
+
+    ForAllValues is also met by a call without any key, so the key must be there.
+    """
+    return {
+        **_allow(sid, actions, table),
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(rooms)},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+    }
 
 
 def _allow(sid: str, actions: list[str], resource: str) -> dict[str, object]:

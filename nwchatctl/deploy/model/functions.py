@@ -19,7 +19,7 @@ class Role:
     """An IAM role. `trust` and `policy` are canonical JSON (sorted keys, no spaces).
 
     `policy` is the one inline policy of the tool, "" if it is missing; `other_policies` names all others,
-    attached or inline; none is desired.
+    attached or inline; none is desired. `boundary` is the ARN of the permissions boundary, "" for none.
     """
 
     kind: ClassVar[str] = "role"
@@ -28,6 +28,7 @@ class Role:
     policy: str
     other_policies: tuple[str, ...]
     tags: StringMap
+    boundary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

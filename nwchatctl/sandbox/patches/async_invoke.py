@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc, sqs
+from ministack.services import iam, lambda_svc, sqs
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
@@ -68,8 +68,10 @@ def _may_send(name: str, queue: str) -> bool:
         resource_arn=queue,
         region=get_region(),
     )
-    policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)
-    return str(iam_evaluator.evaluate(context, policies).decision) == "Allow"
+    role_name = role.rpartition("/")[2]
+    policies = iam_evaluator._gather_role_policies(role_name, account)
+    limits = iam_evaluator._permissions_boundary(iam._roles, role_name, account)
+    return str(iam_evaluator.evaluate(context, policies, *limits).decision) == "Allow"
 
 
 def install() -> None:

@@ -1,19 +1,22 @@
 """Additional permissions that AWS requires for a call; ministack checks only the call's own action. Pure.
 
 Sources: each service's page in AWS's Service Authorization Reference ("dependent actions"): passing a role to
-Lambda or to API Gateway needs iam:PassRole, tags at creation need the service's tagging action.
+Lambda or to API Gateway needs iam:PassRole, tags at creation need the service's tagging action. That
+apigateway:TagResource is asked for on the collection is in no page: amplify-cli issue 12316,
+terraform-provider-aws issue 20634.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 _CHANGE = re.compile(r"/2013-04-01/change/([^/]+)/?")
+_GATEWAY_CREATE = re.compile(r"/v2(/apis|/apis/[^/]+/stages|/domainnames)/?")
 _FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
 
 
@@ -24,7 +27,7 @@ class Check:
     service: str
     action: str
     resource: str
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _TaggingCreate(NamedTuple):
@@ -52,6 +55,8 @@ def further_checks(
     """The additional checks of a call; empty for most. `target` is its X-Amz-Target, "" without one."""
     if _FUNCTION.fullmatch(path) and method in ("POST", "PUT"):
         return _function(json_object(body), account, region)
+    if method == "POST" and (found := _GATEWAY_CREATE.fullmatch(path)) and json_object(body).get("tags"):
+        return (_tagged_creation(unquote(found[1]), json_object(body)["tags"], region),)
     if path.rstrip("/") == "/account" and method == "PATCH":
         passed = {"iam:PassedToService": "apigateway.amazonaws.com"}
         return tuple(Check("apigateway", "iam:PassRole", each, passed) for each in account_roles(body))
@@ -85,24 +90,11 @@ def resource_override(
     return None
 
 
-def leading_keys(action: str, body: bytes, partition_key: Callable[[str], str]) -> dict[str, list[str]]:
-    """The condition key `dynamodb:LeadingKeys` of a BatchGetItem or UpdateItem: the partition keys (DynamoDB
-    developer guide, "Using IAM policy conditions for fine-grained access control"). ministack never sets it,
-    and then any condition on all its values is met. `partition_key` returns a table's partition key."""
-    request = json_object(body)
-    if action == "dynamodb:UpdateItem":
-        key = (request.get("Key") or {}).get(partition_key(str(request.get("TableName")))) or {}
-        return {"dynamodb:LeadingKeys": [str(value) for value in key.values()]}
-    if action != "dynamodb:BatchGetItem":
-        return {}
-    tables = request.get("RequestItems") or {}
-    values = {
-        str(value)
-        for table, request in tables.items()
-        for key in request.get("Keys") or ()
-        for value in (key.get(partition_key(table)) or {}).values()
-    }
-    return {"dynamodb:LeadingKeys": sorted(values)}
+def function_role(method: str, path: str, body: bytes) -> str:
+    """The role that a call gives a function, "" for none."""
+    if not (_FUNCTION.fullmatch(path) and method in ("POST", "PUT")):
+        return ""
+    return str(json_object(body).get("Role") or "")
 
 
 def account_roles(body: bytes) -> list[str]:
@@ -110,6 +102,12 @@ def account_roles(body: bytes) -> list[str]:
     operations = json_object(body).get("patchOperations") or ()
     values = [each.get("value") for each in operations if each.get("path") == "/cloudwatchRoleArn"]
     return [str(each) for each in values if each]
+
+
+def _tagged_creation(collection: str, tags: Mapping[str, str], region: str) -> Check:
+    context: dict[str, Any] = {f"aws:RequestTag/{key}": str(value) for key, value in tags.items()}
+    resource = f"arn:aws:apigateway:{region}::{collection}"
+    return Check("apigateway", "apigateway:TagResource", resource, {**context, "aws:TagKeys": list(tags)})
 
 
 def _function(data: Mapping[str, Any], account: str, region: str) -> tuple[Check, ...]:

@@ -14,18 +14,19 @@ from urllib.parse import unquote
 from ministack import app as ministack_app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, persistence
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import apigateway, dynamodb, lambda_svc
+from ministack.services import apigateway, lambda_svc
 
 from nwchatctl.sandbox.patches import (
     access_logs,
     acm,
     async_invoke,
     custom_domains,
+    iam_enforcement,
     log_tail,
     subprotocols,
     transactions,
 )
-from nwchatctl.sandbox.patches.iam_checks import further_checks, leading_keys, resource_override
+from nwchatctl.sandbox.patches.iam_checks import further_checks, resource_override
 
 logger = logging.getLogger("nwchatctl.sandbox")
 
@@ -43,7 +44,6 @@ _select = apigateway._evaluate_route_selection
 _resource_arn = iam_actions.extract_resource_arn
 _lambda_action = iam_actions._lambda_action
 _handle_gateway = apigateway.handle_request
-_request_context = iam_actions.request_tag_context
 _parse_policy = iam_evaluator.parse_policy_document
 
 
@@ -152,6 +152,8 @@ async def dispatch(
         )
         if denied:
             return denied
+    if (refused := iam_enforcement.refusal(method, path, headers, body, query)) is not None:
+        return refused
     return await _dispatch(method, path, headers, body, query, request_id)
 
 
@@ -266,19 +268,6 @@ async def handle_gateway(method: str, path: str, headers: Any, body: bytes, quer
     return 204, {}, b""
 
 
-def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
-    """The condition keys of a call, including those that ministack lacks."""
-    return {
-        **_request_context(service, action, body, params),
-        **access_logs.policy_condition(action, body),
-        **leading_keys(action, body, _partition_key),
-    }
-
-
-def _partition_key(table: str) -> str:
-    return str(dynamodb._tables.get(table.rpartition("/")[2], {}).get("pk_name") or "")
-
-
 def _describe_deployment(api_id: str, deployment_id: str, wanted: dict[str, Any]) -> Any:
     deployment = apigateway._deployments.get(api_id, {}).get(deployment_id)
     if deployment is None:
@@ -319,6 +308,7 @@ def kill_functions() -> None:
 
 def install() -> None:
     async_invoke.install()
+    iam_enforcement.install()
     acm.install()
     log_tail.install()
     subprotocols.install()
@@ -329,7 +319,6 @@ def install() -> None:
     ministack_app._dispatch_service_request = dispatch
     iam_actions.extract_resource_arn = resource_arn
     iam_actions._lambda_action = lambda_action
-    iam_actions.request_tag_context = request_context
     iam_evaluator.parse_policy_document = parse_policy
     apigateway.handle_request = handle_gateway
     apigateway._tag_resource = with_visible_tags(apigateway._tag_resource)

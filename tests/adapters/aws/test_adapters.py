@@ -12,6 +12,7 @@ from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.cloud import Cloud
 from nwchatctl.aws.core.caller import Caller
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+from nwchatctl.aws.core.tags import to_list
 from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.deploy.fingerprints import version_fingerprint
@@ -223,6 +224,61 @@ def test_other_policies_of_role_are_removed(clients: StubbedClients) -> None:
     stub.add_response("untag_role", {}, {"RoleName": "f", "TagKeys": ["team"]})
     live = dataclasses.replace(wanted, other_policies=(admin, "by-hand"), tags=(*TAGS, ("team", "a")))
     Roles(client).update(live, wanted)
+
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/mine"
+
+
+def test_the_boundary_of_a_role_is_set_before_its_policy(clients: StubbedClients) -> None:
+    """The deploy policy allows the second only of a role that has it."""
+    client, stub = clients.client("iam")
+    live = Role("f", "{}", "{}", (), TAGS)
+    stub.add_response("put_role_permissions_boundary", {}, {"RoleName": "f", "PermissionsBoundary": BOUNDARY})
+    stub.add_response("update_assume_role_policy", {}, {"RoleName": "f", "PolicyDocument": '{"a":1}'})
+    stub.add_response(
+        "put_role_policy", {}, {"RoleName": "f", "PolicyName": "nwchat", "PolicyDocument": '{"b":1}'}
+    )
+    Roles(client).update(live, Role("f", '{"a":1}', '{"b":1}', (), TAGS, BOUNDARY))
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_boundary_that_is_not_wanted_is_removed(clients: StubbedClients, gone: bool) -> None:
+    client, stub = clients.client("iam")
+    wanted = Role("f", "{}", "{}", (), TAGS)
+    if gone:
+        stub.add_client_error("delete_role_permissions_boundary", "NoSuchEntity")
+    else:
+        stub.add_response("delete_role_permissions_boundary", {}, {"RoleName": "f"})
+    Roles(client).update(dataclasses.replace(wanted, boundary=BOUNDARY), wanted)
+
+
+def test_a_role_is_made_with_its_boundary(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
+    about: dict[str, object] = {
+        "Path": "/",
+        "RoleName": "f",
+        "RoleId": "AROAEXAMPLEEXAMPLE",
+        "Arn": "arn:aws:iam::123456789012:role/f",
+        "CreateDate": "2026-01-01T00:00:00Z",
+    }
+    made = {
+        "RoleName": "f",
+        "Path": "/",
+        "AssumeRolePolicyDocument": "{}",
+        "Description": "Made by nwchatctl for a chat's Lambda function",
+        "Tags": to_list(TAGS),
+        "PermissionsBoundary": BOUNDARY,
+    }
+    stub.add_response("create_role", {"Role": about}, made)
+    stub.add_response("put_role_policy", {})
+    Roles(client).create(Role("f", "{}", "{}", (), TAGS, BOUNDARY))
+    attached = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": BOUNDARY}
+    stub.add_response("get_role", {"Role": {**about, "PermissionsBoundary": attached}})
+    stub.add_response("list_role_policies", {"PolicyNames": []})
+    stub.add_response("list_attached_role_policies", {"AttachedPolicies": []})
+    read = Roles(client).read("f")
+    assert read is not None
+    assert read.boundary == BOUNDARY
 
 
 def test_apis_are_found_on_every_page_and_by_tags_alone(clients: StubbedClients) -> None:

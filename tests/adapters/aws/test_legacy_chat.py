@@ -162,4 +162,4 @@ def test_denied_call_names_the_adopt_policy(call: str) -> None:
                 LegacyFunction("chat-connect", "arn:aws:lambda:r:1:function:chat-connect", {}), "dojo"
             )
     assert (caught.value.code, caught.value.exit_code) == ("access_denied", 3)
-    assert "docs/adopt-policy.json" in caught.value.hint
+    assert "nwchatctl policy adopt" in caught.value.hint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -17,11 +16,11 @@ from nwchatctl.aws.cloud import Cloud
 from nwchatctl.deploy.changes import Change, changed_key
 from tests.e2e.support.chat import SECONDS, Player
 from tests.e2e.support.legacy_chat import LegacyChat
-from tests.e2e.support.operator import OPERATOR_POLICY, Operator, without
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.policies import document, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
-from tests.paths import DOCS
 
-ADOPT_POLICY = json.loads((DOCS / "adopt-policy.json").read_text())
+DOCUMENTS = {name: document(name) for name in ("deploy", "adopt")}
 
 
 @pytest.fixture(scope="module")
@@ -281,24 +280,23 @@ def test_adoption_killed_at_a_change_is_resumed(
 
 
 PERMISSIONS = [
-    (OPERATOR_POLICY, "Apis", "apigateway:PATCH", "docs/operator-policy.json"),
-    (OPERATOR_POLICY, "Tables", "dynamodb:PutItem", "docs/operator-policy.json"),
+    ("deploy", "Apis", "apigateway:POST", "nwchatctl policy deploy"),
+    ("deploy", "OwnResources", "dynamodb:PutItem", "nwchatctl policy deploy"),
     *(
-        (ADOPT_POLICY, each["Sid"], action, "docs/adopt-policy.json")
-        for each in ADOPT_POLICY["Statement"]
-        for action in each["Action"]
+        ("adopt", sid, action, "nwchatctl policy " if sid.startswith("Adopted") else "nwchatctl policy adopt")
+        for sid, action in sorted(sid_actions(DOCUMENTS["adopt"]))
     ),
 ]
 
 
 @pytest.mark.parametrize(("policy", "sid", "action", "named"), PERMISSIONS, ids=lambda value: str(value)[:40])
 def test_missing_permission_is_named_and_adoption_resumes(
-    operator: Operator, old_chat: LegacyChat, policy: dict[str, object], sid: str, action: str, named: str
+    operator: Operator, old_chat: LegacyChat, policy: str, sid: str, action: str, named: str
 ) -> None:
     """Each action of the adoption's own policy is needed."""
     old_chat.put({"connectionid": {"S": "somebody="}})
-    name = "nwchat-operator" if policy is OPERATOR_POLICY else "nwchat-adopt"
-    with operator.allowed(without(policy, sid, action), name):
+    lacking = {policy: without(DOCUMENTS[policy], sid, action)}
+    with operator.holding(**{**DOCUMENTS, **lacking}):
         ran = operator.run("adopt", *old_chat.flags, "--yes")
     assert ran.error is not None
     assert (ran.code, ran.error.code) == (3, "access_denied")

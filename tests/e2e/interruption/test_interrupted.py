@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support.operator import OPERATOR_POLICY, Operator, without
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.policies import document, without
 from tests.e2e.support.sandbox import Sandbox
 
 
@@ -68,16 +69,16 @@ def test_a_signal_in_the_middle(
 @pytest.mark.parametrize(
     ("sid", "action", "failed"),
     [
-        ("Functions", "lambda:CreateFunction", "create function nwchat-e2e-stopped-"),
-        ("Roles", "iam:PutRolePolicy", "create role nwchat-e2e-stopped-"),
-        ("Tables", "dynamodb:UpdateContinuousBackups", "create table nwchat-e2e-stopped-messages"),
-        ("Tables", "dynamodb:UpdateTimeToLive", "create table nwchat-e2e-stopped-"),
-        ("Functions", "lambda:AddPermission", "create permission nwchat-e2e-stopped-"),
+        ("NewFunctions", "lambda:CreateFunction", "create function nwchat-e2e-stopped-"),
+        ("BoundedRoles", "iam:PutRolePolicy", "create role nwchat-e2e-stopped-"),
+        ("OwnResources", "dynamodb:UpdateContinuousBackups", "create table nwchat-e2e-stopped-messages"),
+        ("OwnResources", "dynamodb:UpdateTimeToLive", "create table nwchat-e2e-stopped-"),
+        ("FunctionPermissions", "lambda:AddPermission", "create permission nwchat-e2e-stopped-"),
     ],
     ids=lambda text: text,
 )
 def test_failure_reports_completed_changes(operator: Operator, sid: str, action: str, failed: str) -> None:
-    with operator.allowed(without(OPERATOR_POLICY, sid, action)):
+    with operator.holding(deploy=without(document("deploy"), sid, action)):
         ran = operator.run("deploy", "--yes")
         assert ran.error is not None
         assert (ran.code, ran.error.code) == (3, "access_denied")

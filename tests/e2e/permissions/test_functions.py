@@ -20,7 +20,8 @@ from nwchat.model.log_hash import log_hash
 from nwchatctl.deploy.desired.functions import FUNCTIONS
 from nwchatctl.deploy.desired.policies import Arns, function_policy
 from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, now_ms, unique
-from tests.e2e.support.operator import Operator, sid_actions, without
+from tests.e2e.support.operator import Operator
+from tests.e2e.support.policies import sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
 from tests.e2e.support.slow_reader import slow_reader
 
@@ -434,7 +435,7 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("history", "Bans", "dynamodb:BatchGetItem"): (read_over_http_while_banned, "let in"),
     ("history", "LogHashes", "dynamodb:DescribeTable"): (read_for_hash, "another hash"),
     ("history", "Budgets", "dynamodb:UpdateItem"): (spend_over_http, "not counted"),
-    ("history", "Messages", "dynamodb:Query"): (read_over_http, "500 internal"),
+    ("history", "History", "dynamodb:Query"): (read_over_http, "500 internal"),
     ("history", "TokenKeys", "ssm:GetParameter"): (read_in_new_environment, "401 unauthorized"),
     ("message", "Bans", "dynamodb:BatchGetItem"): (send_while_banned, "message"),
     ("message", "Budgets", "dynamodb:UpdateItem"): (spend_by_message, "not counted"),
@@ -448,7 +449,7 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("message", "Connections", "dynamodb:Scan"): (send_message, "the other heard nothing"),
     ("message", "Connections", "dynamodb:UpdateItem"): (send_message, "error internal"),
     ("message", "Messages", "dynamodb:PutItem"): (send_message, "error internal"),
-    ("message", "Messages", "dynamodb:Query"): (read_history, "error internal"),
+    ("message", "History", "dynamodb:Query"): (read_history, "error internal"),
     ("message", "Sockets", "execute-api:ManageConnections"): (send_message, "the sender got []"),
 }
 
@@ -478,6 +479,38 @@ def test_missing_action_breaks_the_function(
         set_policy(original)
     assert result == broken
     assert act(operator, url) == ""
+
+
+@pytest.mark.parametrize(
+    ("function", "sid", "act", "result"),
+    [
+        ("connect", "Bans", connect_while_banned, "let in"),
+        ("fanout", "Messages", fan_out_with_a_report, "nothing is reported"),
+        ("history", "History", read_over_http, "500 internal"),
+        ("message", "History", read_history, "error internal"),
+        ("message", "Messages", send_message, "error internal"),
+    ],
+)
+def test_each_row_is_reached_by_its_room_alone(
+    operator: Operator, url: str, function: str, sid: str, act: Action, result: str
+) -> None:
+    """What the function needs is denied where its role's rooms are others, or where the key is said to be
+    absent, as in a scan."""
+    iam, role = operator.root("iam"), operator.resource_name(function)
+    original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
+    (found,) = (each for each in original["Statement"] if each["Sid"] == sid)
+    rooms = found["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    for condition in (
+        {**found["Condition"], "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["elsewhere"]}},
+        {**found["Condition"], "Null": {"dynamodb:LeadingKeys": "true"}},
+    ):
+        statements = [each for each in original["Statement"] if each["Sid"] != sid]
+        changed = {**original, "Statement": [*statements, {**found, "Condition": condition}]}
+        iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(changed))
+        try:
+            assert act(operator, url) == result, (rooms, condition)
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName="nwchat", PolicyDocument=json.dumps(original))
 
 
 @pytest.mark.parametrize(("room", "result"), [("bans", ""), ("main", "let in"), ("ban", "let in")])

@@ -184,6 +184,9 @@ DRIFTS = (
           {"trust.1": (Part(":root"), Part("lambda.amazonaws.com"))}),
     edit("role-inline", by.policy_inlined, _ROLE, other_policies=("extra", None)),
     edit("role-attached", by.policy_attached, _ROLE, other_policies=(by.MANAGED, None)),
+    edit("role-unbounded", by.boundary_removed, _ROLE, boundary=(None, Part(":policy/nwchat-boundary"))),
+    edit("role-bounded-otherwise", by.boundary_replaced, _ROLE,
+         boundary=(by.MANAGED, Part(":policy/nwchat-boundary"))),
     Drift("role-tagged", by.tag_role, "update", *_ROLE, _TAG),
     Drift("role-deleted", by.delete_role, "create", *_ROLE),
     # Dead letters of failed segments.

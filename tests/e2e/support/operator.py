@@ -21,12 +21,10 @@ from nwchatctl.cli import PROGRAM, tree
 from nwchatctl.context import App
 from nwchatctl.errors import ChatError
 from nwchatctl.sandbox.state import DEFAULT_REGION
+from tests.e2e.support import policies
 from tests.e2e.support.sandbox import ONE_ADDRESS, Sandbox
-from tests.paths import DOCS
 
-ACCOUNT = "000000000000"
-
-OPERATOR_POLICY = json.loads((DOCS / "operator-policy.json").read_text())
+ACCOUNT = policies.ACCOUNT
 
 _POLICIES = f"arn:aws:iam::{ACCOUNT}:policy/"
 
@@ -223,6 +221,12 @@ class Operator:
     # Permissions of the operator --------------------------------------------------------------
 
     @contextmanager
+    def holding(self, **documents: Mapping[str, Any]) -> Iterator[None]:
+        """Within, the operator has these policies alone."""
+        with policies.attached(self.root("iam"), documents):
+            yield
+
+    @contextmanager
     def allowed(self, policy: Mapping[str, Any], name: str = "nwchat-operator") -> Iterator[None]:
         """Replaces the managed policy `name` of the operator within the context."""
         iam, arn = self.root("iam"), _POLICIES + name
@@ -254,25 +258,3 @@ def _find(items: Iterable[dict[str, Any]], key: str, value: str) -> dict[str, An
 
 def _list_names(client: Any, call: str, items: str, name: str) -> list[str]:
     return [each[name] for page in client.get_paginator(call).paginate() for each in page[items]]
-
-
-def without(policy: Mapping[str, Any], sid: str, action: str) -> dict[str, Any]:
-    """`policy` without one action of the statement `sid`; a statement without actions is left out."""
-    kept = []
-    for each in policy["Statement"]:
-        actions = listed(each["Action"])
-        if each["Sid"] == sid:
-            assert action in actions
-            actions = [name for name in actions if name != action]
-        if actions:
-            kept.append({**each, "Action": actions})
-    return {**policy, "Statement": kept}
-
-
-def sid_actions(policy: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Every (Sid, action) of a policy."""
-    return {(each["Sid"], action) for each in policy["Statement"] for action in listed(each["Action"])}
-
-
-def listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value

@@ -44,7 +44,7 @@ def test_the_exit_code_says_how_it_ended(sent: BroadcastResult, code: int, stopp
 def test_abort_has_a_reason_and_a_hint() -> None:
     (warning,) = _report(BroadcastResult("id", GONE_WRONG), TO_ALL, 0.0, dry_run=False).warnings
     assert "the first 200 were all refused: 403" in warning
-    assert "docs/operator-policy.json" in warning
+    assert "nwchatctl policy run" in warning
 
 
 def test_slow_readers_are_reported() -> None:

@@ -130,7 +130,8 @@ def test_a_difference_reads_attribute_by_attribute() -> None:
     )
     role = dataclasses.replace(ROLE, policy=function_policy("connect", ARNS))
     assert [each.name for each in fields(Update(role, ROLE))] == [
-        "policy.Connections", "policy.Messages", "policy.Sockets", "policy.Close", "policy.Fanout",
+        "policy.Connections", "policy.Messages", "policy.History", "policy.Sockets", "policy.Close",
+        "policy.Fanout",
     ]  # fmt: skip
 
 

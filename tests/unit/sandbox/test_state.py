@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import signal
 import stat
 import subprocess
@@ -14,7 +13,6 @@ from nwchatctl.sandbox import file_lock, state
 from nwchatctl.sandbox.directory import MARKER
 from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
 from nwchatctl.sandbox.environment import server_environment
-from nwchatctl.sandbox.policies import adopt_policy, operator_policy
 from nwchatctl.sandbox.state import AccessKey, SandboxPaths, ServerInfo
 
 HOLD = """
@@ -144,20 +142,3 @@ def test_nothing_of_the_user_reaches_the_server(place: SandboxPaths) -> None:
     assert not Path(made["DOCKER_HOST"].removeprefix("unix://")).exists()
     assert {made[name] for name in ("SFTP_ENABLED", "IOT_MTLS_ENABLED")} == {"0"}
     assert (made["BIND_HOST"], made["AUTH"], made["GATEWAY_PORT"]) == ("127.0.0.1", "true", "4600")
-
-
-def test_the_policy_is_found_in_a_wheel_or_a_checkout(tmp_path: Path) -> None:
-    wheel, checkout = tmp_path / "wheel.json", tmp_path / "checkout.json"
-    checkout.write_text('{"Statement": []}')
-    assert operator_policy((wheel, checkout)) == '{"Statement": []}'
-    wheel.write_text("not json")
-    with pytest.raises(ChatError) as caught:
-        operator_policy((wheel, checkout))
-    assert caught.value.code == "operator_policy"
-    with pytest.raises(ChatError):
-        operator_policy((tmp_path / "none.json",))
-    for text in (operator_policy(), adopt_policy()):
-        assert json.loads(text)["Version"] == "2012-10-17"
-    with pytest.raises(ChatError) as caught:
-        adopt_policy((tmp_path / "none.json",))
-    assert caught.value.hint == "restore docs/adopt-policy.json"

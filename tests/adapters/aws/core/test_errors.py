@@ -29,7 +29,21 @@ def client_error(code: str, message: str, operation: str = "CreateFunction") -> 
             ),
             "access_denied",
             Exit.CONFIG,
-            "docs/operator-policy.json",
+            "nwchatctl policy deploy",
+        ),
+        *(
+            (
+                client_error("AccessDenied", "no", operation),
+                "access_denied",
+                Exit.CONFIG,
+                hint,
+            )
+            for operation, hint in (
+                ("CreateRole", "functions.permissions_boundary"),
+                ("PutRolePolicy", "nwchatctl policy boundary"),
+                ("ChangeResourceRecordSets", "nwchatctl policy domain"),
+                ("UpdateAccount", "nwchatctl policy logging"),
+            )
         ),
         (
             aws.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
@@ -42,7 +56,7 @@ def client_error(code: str, message: str, operation: str = "CreateFunction") -> 
             DeliveryAborted("the first 200 were all refused: 403"),
             "nothing_accepted",
             Exit.FAILED,
-            "operator-policy",
+            "nwchatctl policy run",
         ),
         (ResponseParserError("not JSON"), "unreachable", Exit.FAILED, "network"),
         (client_error("TooManyRequestsException", "x"), "too_many_requests", Exit.FAILED, "in a minute"),

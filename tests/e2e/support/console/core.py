@@ -125,6 +125,16 @@ def policy_attached(chat: Operator) -> None:
     chat.root("iam").attach_role_policy(RoleName=chat.resource_name("connect"), PolicyArn=MANAGED)
 
 
+def boundary_removed(chat: Operator) -> None:
+    chat.root("iam").delete_role_permissions_boundary(RoleName=chat.resource_name("connect"))
+
+
+def boundary_replaced(chat: Operator) -> None:
+    chat.root("iam").put_role_permissions_boundary(
+        RoleName=chat.resource_name("connect"), PermissionsBoundary=MANAGED
+    )
+
+
 def route(key: str, **settings: Any) -> ConsoleChange:
     def apply(chat: Operator) -> None:
         chat.api.update_route(ApiId=chat.api_id, RouteId=chat.route(key)["RouteId"], **settings)

@@ -25,6 +25,7 @@ from nwchatctl.deploy.names import ResourceNames
 from tests.paths import GOLDEN
 
 PLACE = Location("123456789012", "us-east-2")
+OTHER_BOUNDARY = "arn:aws:iam::123456789012:policy/path/mine"
 SANDBOX = Location("000000000000", "us-east-2", "http://127.0.0.1:4566")
 
 
@@ -123,21 +124,65 @@ def test_open_mode_has_no_access_to_keys() -> None:
     assert {each.name.rpartition("-")[2] for each in roles} == set(FUNCTIONS) - {"authorize"}
     assert "ssm:" not in "".join(each.policy for each in roles)
     history = json.loads(one(chat(), Role, "nwchat-ninjawars-history").policy)["Statement"]
-    assert [each["Sid"] for each in history] == ["Messages", "Budgets", "Logs"]
+    assert [each["Sid"] for each in history] == ["History", "Budgets", "Logs"]
 
 
 @pytest.mark.parametrize("short", ["connect", "message"])
 def test_of_the_messages_only_the_bans_can_be_read_by_key(short: str) -> None:
     role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
     (bans,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Bans")
-    assert bans["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [ROOM]}}
+    assert bans["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [ROOM]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+@pytest.mark.parametrize("short", FUNCTIONS)
+def test_every_row_of_the_messages_is_reached_by_its_room_only(short: str) -> None:
+    role: Role = one(chat(auth={"mode": "token"}), Role, f"nwchat-ninjawars-{short}")
+    for each in json.loads(role.policy)["Statement"]:
+        if each["Resource"].endswith("-messages"):
+            assert each["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            assert each["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
+
+
+def test_roles_are_assumed_for_this_account_alone() -> None:
+    for role in (each for each in chat().values() if isinstance(each, Role)):
+        (statement,) = json.loads(role.trust)["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "boundary"),
+    [
+        (PLACE, "", ""),
+        (PLACE, "none", ""),
+        (PLACE, "mine", "arn:aws:iam::123456789012:policy/mine"),
+        (PLACE, OTHER_BOUNDARY, OTHER_BOUNDARY),
+        (SANDBOX, "", "arn:aws:iam::000000000000:policy/nwchat-boundary"),
+        (SANDBOX, "none", ""),
+    ],
+)
+def test_every_role_has_the_boundary(place: Location, given: str, boundary: str) -> None:
+    state = chat(place, functions={"permissions_boundary": given})
+    assert {each.boundary for each in state.values() if isinstance(each, Role)} == {boundary}
+
+
+def test_no_boundary_changes_no_release() -> None:
+    """An attribute at its default is no part of a fingerprint."""
+    role: Role = one(chat(), Role, "nwchat-ninjawars-connect")
+    unbounded = fingerprint([role])
+    assert unbounded != fingerprint([dataclasses.replace(role, boundary="arn:x")])
+    bounded = chat(functions={"permissions_boundary": "mine"})
+    assert release_name(bounded) == release_name(chat())
 
 
 @pytest.mark.parametrize("short", ["connect", "disconnect", "history"])
 def test_of_the_messages_only_budgets_can_be_changed(short: str) -> None:
     role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
     (budgets,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Budgets")
-    assert budgets["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{ROOM_PREFIX}*"]}}
+    assert budgets["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": [f"{ROOM_PREFIX}*"]}
 
 
 def test_pings_and_new_connections_have_limits_of_their_own() -> None:

@@ -65,8 +65,8 @@ def test_its_function_reads_messages_and_nothing_else() -> None:
         each["Sid"]: (each["Action"], each["Resource"]) for each in json.loads(role.policy)["Statement"]
     }
     table = "arn:aws:dynamodb:us-east-2:123456789012:table/nwchat-ninjawars-messages"
-    assert allowed["Messages"] == (["dynamodb:Query"], table)
-    assert allowed.keys() == {"Messages", "Budgets", "Logs"}
+    assert allowed["History"] == (["dynamodb:Query"], table)
+    assert allowed.keys() == {"History", "Budgets", "Logs"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from nwchatctl.sandbox.patches.iam_checks import Check, further_checks, leading_keys
+from nwchatctl.sandbox.patches.iam_checks import Check, further_checks
 
 ROLE = "arn:aws:iam::000000000000:role/nwchat-x"
 PASS = Check("lambda", "iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
@@ -97,29 +97,6 @@ def test_a_queue_made_with_tags_is_tagged() -> None:
     assert checks("POST", "/", "AmazonSQS.CreateQueue", b'{"QueueName": "nwchat-x"}') == ()
 
 
-def test_the_partition_keys_that_a_batch_asks_for() -> None:
-    def keys(action: str, **tables: list[dict[str, Any]]) -> dict[str, list[str]]:
-        asked = {table: {"Keys": each} for table, each in tables.items()}
-        return leading_keys(
-            action, json.dumps({"RequestItems": asked}).encode(), {"t": "room", "u": "pk"}.__getitem__
-        )
-
-    one = {"room": {"S": "bans"}, "id": {"S": "x"}}
-    other = {"pk": {"N": "7"}, "room": {"S": "no key"}}
-    assert keys("dynamodb:BatchGetItem", t=[one, one]) == {"dynamodb:LeadingKeys": ["bans"]}
-    assert keys("dynamodb:BatchGetItem", t=[one], u=[other]) == {"dynamodb:LeadingKeys": ["7", "bans"]}
-    assert keys("dynamodb:GetItem", t=[one]) == {}
-    assert leading_keys("dynamodb:BatchGetItem", b"[", str) == {"dynamodb:LeadingKeys": []}
-
-
-def test_the_partition_key_of_an_update() -> None:
-    request = {"TableName": "t", "Key": {"room": {"S": "budget#x"}, "id": {"S": "1"}}}
-    partition_keys = {"t": "room"}
-    assert leading_keys("dynamodb:UpdateItem", json.dumps(request).encode(), partition_keys.__getitem__) == {
-        "dynamodb:LeadingKeys": ["budget#x"]
-    }
-
-
 def test_a_parameter_made_with_tags_is_tagged() -> None:
     made = {"Name": "/nwchat-x/token-keys", "Tags": [{"Key": "a", "Value": "b"}]}
     parameter = "arn:aws:ssm:us-east-2:000000000000:parameter/nwchat-x/token-keys"
@@ -127,3 +104,18 @@ def test_a_parameter_made_with_tags_is_tagged() -> None:
         Check("ssm", "ssm:AddTagsToResource", parameter),
     )
     assert checks("POST", "/", "AmazonSSM.PutParameter", b'{"Name": "/x", "Overwrite": true}') == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "collection"),
+    [("/v2/apis", "/apis"), ("/v2/apis/a1/stages/", "/apis/a1/stages"), ("/v2/domainnames", "/domainnames")],
+)
+def test_what_is_made_with_tags_in_api_gateway_is_tagged(path: str, collection: str) -> None:
+    (check,) = checks("POST", path, "", b'{"tags": {"nwchat:chat": "x"}}')
+    assert (check.action, check.resource) == (
+        "apigateway:TagResource",
+        f"arn:aws:apigateway:us-east-2::{collection}",
+    )
+    assert check.context == {"aws:RequestTag/nwchat:chat": "x", "aws:TagKeys": ["nwchat:chat"]}
+    assert checks("POST", path, "", b"{}") == ()
+    assert checks("PATCH", path, "", b'{"tags": {"a": "b"}}') == ()
