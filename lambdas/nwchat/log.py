@@ -101,7 +101,7 @@ def error_fields(error: BaseException) -> dict[str, object]:
 
 
 def error_name(error: BaseException) -> str:
-    """The text of a LoggableError; of others the type with AWS's code, as "ClientError Throttling"."""
+    """The text of a LoggableError; of any other error its type and AWS's code: "ClientError Throttling"."""
     if isinstance(error, LoggableError):
         return str(error)
     kind, code = type(error).__name__, _aws_code(error)
