@@ -84,7 +84,8 @@ def _has_purpose(previous: str, each: str, following: str, name: bool) -> bool:
     if not previous:
         return False
     if each in _JOINERS:
-        return _is_joining(previous) or (_is_emoji(previous) and _is_emoji(following))
+        joined = previous == "\ufe0f" or _is_emoji(previous)
+        return _is_joining(previous) or (joined and _is_emoji(following))
     return is_variation(previous, each)
 
 
@@ -107,9 +108,9 @@ def _is_joining(character: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    if not character or ord(character) < 0x2190:
+    if not character or ord(character) < 0x2190 or is_invisible(character):
         return False
-    return character == "\ufe0f" or unicodedata.category(character) in ("So", "Sk", "Sm")
+    return unicodedata.category(character) in ("So", "Sk", "Sm")
 
 
 # Marks and lines -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 
-from nwchat.model.characters import is_blank, visible_text, with_few_lines, with_few_marks
+from nwchat.model.characters import is_blank, is_invisible, visible_text, with_few_lines, with_few_marks
 from nwchat.model.wire import InvalidFrame, MessageRequest, well_formed
 
 MAX_SENDER_ID_CHARS = 64
@@ -104,7 +104,7 @@ def _truncate(text: str, length: int) -> str:
 def _continues(text: str, index: int) -> bool:
     letter = text[index]
     joined = letter == _ZWJ or text[index - 1] == _ZWJ or ord(letter) in _SKIN_TONES
-    return joined or unicodedata.category(letter).startswith("M")
+    return joined or is_invisible(letter) or unicodedata.category(letter).startswith("M")
 
 
 def rate_window(window: Window | None, now_ms: int, limits: Limits) -> Window | None:

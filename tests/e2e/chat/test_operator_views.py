@@ -125,14 +125,14 @@ def test_a_message_moves_no_cursor(chat: Chat) -> None:
     text = unique("a\tb\nc[link=https://evil.example]d[/link]")
     with chat.players(1) as (one,):
         # What the wire cleans is not all that a terminal acts upon.
-        one.send({"message": text, "uname": "[bold]name\u200b"})
+        one.send({"message": text, "uname": "[bold]👩\u200d🚀"})
         one.receive_text(text)
     spelled = text.replace("\t", r"\t").replace("\n", r"\n")
     piped = chat.nwchatctl("history", "tail", "-n", "1").out
-    assert piped.rstrip("\n").split("\t")[1:] == [r"[bold]name\u200b", spelled]
+    assert piped.rstrip("\n").split("\t")[1:] == [r"[bold]👩\u200d🚀", spelled]
     shown = terminal(chat, "history", "tail", "-n", "1")
     assert spelled in shown
-    assert r"[bold]name\u200b" in shown
+    assert r"[bold]👩\u200d🚀" in shown
     assert "\x1b" not in shown
     assert json.loads(chat.nwchatctl("history", "tail", "-n", "1", "--json").out)["message"] == text
 

@@ -41,8 +41,8 @@ def handler(event, context):
 """
 
 
-ONE_ADDRESS = {"NWCHAT_CHAT__SENDER_MESSAGES": "1000000"}
-"""All players of the tests have one address, and would share its budget."""
+ONE_ADDRESS = {"NWCHAT_CHAT__SENDER_MESSAGES": "1000000", "NWCHAT_CHAT__ADDRESS_CONNECTIONS": "1000"}
+"""All players of the tests have one address, and would share its budget and its connections."""
 
 
 @dataclass(frozen=True)

@@ -137,11 +137,16 @@ def test_address_has_at_most_so_many_connections(budgets: Budgets) -> None:
     assert [add(budgets, each) for each in "abc"] == [True, True, False]
     # A repeated write is no second connection.
     assert add(budgets, "b") is True
-    # The time of another event of the connection may differ.
-    budgets.remove_socket(ROOM, "a", NOW + 2_000)
+    budgets.remove_socket(ROOM, "a", NOW)
     budgets.remove_socket(ROOM, "a", NOW)
     budgets.remove_socket(ROOM, "unknown", NOW)
     assert [add(budgets, each) for each in "cd"] == [True, False]
+
+
+def test_connection_is_removed_although_its_time_differs(budgets: Budgets) -> None:
+    assert add(budgets, "a", most=1)
+    budgets.remove_socket(ROOM, "a", NOW + 2_000)
+    assert add(budgets, "b", most=1)
 
 
 def test_expired_connections_make_room(budgets: Budgets, client: DynamoDBClient) -> None:

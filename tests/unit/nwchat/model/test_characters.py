@@ -49,6 +49,8 @@ def test_scripts_and_emoji_keep_what_they_need(text: str) -> None:
         ("❤\ufe0f\ufe0f\ufe0f", "❤\ufe0f"),
         ("👩\u200d\u200d\u200d🚀", "👩\u200d🚀"),
         ("👩\u200d hi", "👩 hi"),
+        ("0\ufe0f\u200c\ufe0f", "0\ufe0f"),
+        ("👩\u200d\U0001d159", "👩"),
         ("می\u200c\u200cخ", "می\u200cخ"),
         ("\U0001f3f4\U000e0067", "\U0001f3f4"),
         ("\U0001f3f4" + "\U000e0067" * 9 + "\U000e007f", "\U0001f3f4"),

@@ -144,6 +144,7 @@ def test_a_message_has_at_most_ten_line_breaks() -> None:
         ("abcx\u0323\u0307e", "abc"),
         ("ab👩\u200d🚀", "ab"),
         ("abc👍\U0001f3fd", "abc"),
+        ("ab\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f", "ab"),
         ("\u0301" * 9, "\u0301" * 4),
         ("a" + "\u0300" * 9, "à" + "\u0300" * 3),
     ],
