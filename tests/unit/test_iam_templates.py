@@ -258,6 +258,21 @@ def test_the_boundary_allows_what_every_function_needs() -> None:
                 ), (name, action)
 
 
+def test_the_boundary_allows_nothing_that_no_function_needs() -> None:
+    arns = policies.Arns("l", "c", "m", "s", "f", "d", "t")
+    needed = {
+        action
+        for name in FUNCTIONS
+        for each in json.loads(policies.function_policy(name, arns))["Statement"]
+        for action in each["Action"]
+    }
+    assert {action for each in allowed("boundary") for action in listed(each["Action"])} == {
+        *needed,
+        # Where the key policy alone decides, nothing of it is needed (docs/explanation/aws-facts.md).
+        "kms:Decrypt",
+    }
+
+
 def test_only_a_function_of_the_chat_can_use_a_role() -> None:
     """Lambda itself sends to the queue, without the function's ARN (Lambda developer guide)."""
     condition = {"lambda:SourceFunctionArn": f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:nwchat-dojo-*"}

@@ -193,6 +193,30 @@ def test_a_role_that_another_account_may_assume_is_of_no_use_to_it(world: World)
     assert role == json.loads(lambda_trust(ACCOUNT))
 
 
+def test_lambda_sends_failed_events_only_within_the_boundary(world: World) -> None:
+    """Lambda asks when it is told where failed events go; its call carries no ARN of the function."""
+    iam, functions = world.root("iam"), world.root("lambda")
+    name = world.chat.resource_name("fanout")
+    where = {"FunctionName": name, "Qualifier": "live"}
+    destination = functions.get_function_event_invoke_config(**where)["DestinationConfig"]
+
+    def put() -> None:
+        functions.put_function_event_invoke_config(
+            **where, DestinationConfig=destination, MaximumRetryAttempts=2, MaximumEventAgeInSeconds=3600
+        )
+
+    put()
+    iam.put_role_permissions_boundary(
+        RoleName=name, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess"
+    )
+    try:
+        with pytest.raises(functions.exceptions.InvalidParameterValueException):
+            put()
+    finally:
+        iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=BOUNDARY)
+    put()
+
+
 def _assumed(sandbox: Sandbox, key: dict[str, str]) -> Callable[[str], Any]:
     def client(service: str, **keys: Any) -> Any:
         make: Any = boto3.session.Session(region_name=DEFAULT_REGION, **keys).client

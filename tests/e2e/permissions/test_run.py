@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -101,9 +102,6 @@ NEEDS = {
     ("Certificates", "acm:ListTagsForCertificate"): CHECK,
     ("ZoneRecords", "route53:ListResourceRecordSets"): CHECK,
     ("Sockets", "execute-api:ManageConnections"): Need(BROADCAST.argv, stale_row, nobody_is_reached),
-    ("SocketsAskedAbout", "execute-api:ManageConnections"): Need(
-        ("connections", "prune", "--grace", "1s"), stale_row, nothing_is_known
-    ),
 }
 
 
@@ -135,6 +133,15 @@ def test_missing_action_stops_command(chat: Operator, sid: str, action: str) -> 
         chat.root("dynamodb").delete_item(
             TableName=chat.resource_name("connections"), Key={"connection_id": row["connection_id"]}
         )
+
+
+def test_prune_asks_about_sockets(chat: Operator) -> None:
+    """Each method of @connections is part of the resource."""
+    stale_row(chat)
+    post = json.loads(json.dumps(RUN).replace("/*/*/@connections/", "/*/POST/@connections/"))
+    with chat.allowed(post, policy_name("run")):
+        ran = chat.run("connections", "prune", "--grace", "1s")
+        assert nothing_is_known(chat, ran, "")
 
 
 @pytest.mark.parametrize(
