@@ -157,6 +157,26 @@ def test_a_throttled_account_slows_the_rate_down_and_disconnects_no_other(
     assert run.counts.retries < size * 0.1 + 1_000 + len(run.gateway.slow) * ATTEMPTS
 
 
+@pytest.mark.parametrize(("recover", "reduced"), [(True, True), (False, False)])
+def test_only_rejections_that_recover_reduce_the_rate(recover: bool, reduced: bool) -> None:
+    posts: Counter[str] = Counter()
+
+    def answer(call: Call[Any]) -> Answer:
+        name = call.item.connection_id
+        posts[name] += 1
+        first = posts[name] == 1 or not recover
+        return REJECTED if call.body and int(name) % 5 == 0 and first else ACCEPTED
+
+    poster, _ = make_poster(answer)
+    rate_limiter = RateLimiter(1_000.0)
+    poster.post_all(
+        Pages([recipients(*map(str, range(start, start + 50))) for start in range(0, 3_000, 50)]),
+        b"hi",
+        rate_limiter=rate_limiter,
+    )
+    assert (rate_limiter.decreased_at > 0) is reduced
+
+
 def test_client_that_reads_again_is_served_and_stays_connected() -> None:
     turns = iter((REJECTED, REJECTED))
     closed: list[str] = []
