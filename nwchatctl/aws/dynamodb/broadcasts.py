@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nwchat.large_rooms import segments
-from nwchat.model.ids import DEDUP_ID, dedup_room, is_expired
+from nwchat.model.ids import DEDUP_ID, is_expired
 from nwchat.model.rows import expiry_of, message_row
 from nwchat.storage.store import Dedup, dedup_put
 from nwchatctl.chat.broadcast_progress import BroadcastLease, BroadcastRecord, Checkpoint
@@ -29,7 +29,7 @@ class Broadcasts:
         self._client = client
         self._table = table
         self._dedup = dedup
-        self.room = dedup_room(dedup.scope, dedup.key)
+        self.room = dedup.room
         """The row's partition key, where `fanout` writes what it has done."""
         self._key: Any = {"room": {"S": self.room}, "id": {"S": DEDUP_ID}}
 
@@ -45,6 +45,8 @@ class Broadcasts:
             to_user={"S": record.to_user},
             **_attributes(record),
         )
+        # In earlier releases, a player could write the row of an announcement.
+        put["ConditionExpression"] += " OR attribute_not_exists(progress)"
         puts: list[Any] = [{"Put": put}]
         if expires_at is not None:
             puts.append({"Put": {"TableName": self._table, "Item": message_row(message, expires_at)}})
@@ -60,18 +62,17 @@ class Broadcasts:
         return True
 
     def read(self, now_ms: int) -> BroadcastRecord | None:
-        """The row; None if there is none or it has expired: TTL may delete it later."""
+        """The row; None if there is none, if it is not an announcement's or if it has expired: TTL may delete
+        it later."""
         response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         row: Any = response.get("Item")
-        if not row or is_expired(expiry_of(row), now_ms):
+        if not row or "progress" not in row or is_expired(expiry_of(row), now_ms):
             return None
-        progress = row.get("progress", {}).get("S")
         return BroadcastRecord(
             message_id=str(row["message_id"]["S"]),
             frame=str(row.get("frame", {}).get("S", "")),
             to_user=str(row.get("to_user", {}).get("S", "")),
-            # An earlier release stored only the id, and sent at once.
-            checkpoint=Checkpoint.from_json(progress) if progress is not None else Checkpoint((), ()),
+            checkpoint=Checkpoint.from_json(row["progress"]["S"]),
             lease=_lease_of(row),
         )
 
