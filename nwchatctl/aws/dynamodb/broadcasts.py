@@ -45,8 +45,6 @@ class Broadcasts:
             to_user={"S": record.to_user},
             **_attributes(record),
         )
-        # In earlier releases, a player could write the row of an announcement.
-        put["ConditionExpression"] += " OR attribute_not_exists(progress)"
         puts: list[Any] = [{"Put": put}]
         if expires_at is not None:
             puts.append({"Put": {"TableName": self._table, "Item": message_row(message, expires_at)}})
@@ -62,17 +60,18 @@ class Broadcasts:
         return True
 
     def read(self, now_ms: int) -> BroadcastRecord | None:
-        """The row; None if there is none, if it is not an announcement's or if it has expired: TTL may delete
-        it later."""
+        """The row; None if there is none or it has expired: TTL may delete it later."""
         response = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         row: Any = response.get("Item")
-        if not row or "progress" not in row or is_expired(expiry_of(row), now_ms):
+        if not row or is_expired(expiry_of(row), now_ms):
             return None
+        progress = row.get("progress", {}).get("S")
         return BroadcastRecord(
             message_id=str(row["message_id"]["S"]),
             frame=str(row.get("frame", {}).get("S", "")),
             to_user=str(row.get("to_user", {}).get("S", "")),
-            checkpoint=Checkpoint.from_json(row["progress"]["S"]),
+            # An earlier release stored only the id, and sent at once.
+            checkpoint=Checkpoint.from_json(progress) if progress is not None else Checkpoint((), ()),
             lease=_lease_of(row),
         )
 
