@@ -86,10 +86,12 @@ def test_two_concurrent_runs_send_once(chat: Chat) -> None:
     assert len({each.data["id"] for each in done}) == 1
 
 
-def test_a_client_cannot_take_an_operators_id(chat: Chat) -> None:
+@pytest.mark.parametrize("sender_id", ["operator", "broadcast"])
+def test_a_client_cannot_take_an_operators_id(chat: Chat, sender_id: str) -> None:
+    """Also not with "broadcast", under which earlier releases stored the ids of announcements."""
     text, key = unique(), unique("id")[:64]
     with chat.players() as (one, other):
-        one.send({"message": "first", "client_id": key, "sender_id": "operator", "uname": "operator"})
+        one.send({"message": "first", "client_id": key, "sender_id": sender_id, "uname": "operator"})
         one.receive_type("ack")
         assert chat.json("broadcast", text, "--id", key)["already_sent"] is False
         assert times(text, one, other) == [1, 1]
