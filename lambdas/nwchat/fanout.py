@@ -73,7 +73,9 @@ def fan_out_segment(segment: Segment, invocation: Invocation, deadline: float) -
     remaining = deadline - invocation.clock()
     scan_segment = ScanSegment(segment.segment, segment.segments, segment.start or "")
     stop_at = deadline - min(DRAIN_SECONDS, remaining / 4)
-    source = DeadlineSource(lambda: store.scan(scan_segment, now_ms), segment.rate, stop_at, invocation.clock)
+    source = DeadlineSource(
+        lambda: store.scan(scan_segment, now_ms, consistent=True), segment.rate, stop_at, invocation.clock
+    )
     reporter = _Reporter(segment, invocation)
     counts = invocation.poster.post_all(
         source,

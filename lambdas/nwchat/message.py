@@ -1,14 +1,16 @@
 """$default and onMessage: processes a frame from a client.
 
-A chat message is stored once and then sent to all connections. The response never has a body: an API with a
-route response (as in the sandbox) would send it to the client. The status is 200 for a rejected frame as
-well, because the function itself did not fail.
+A chat message is stored once and then sent to all connections. It is acknowledged after that: an ack means
+that the message is stored and on its way, and a message without one is sent when its client retries. The
+response never has a body: an API with a route response (as in the sandbox) would send it to the client. The
+status is 200 for a rejected frame as well, because the function itself did not fail.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, assert_never
@@ -18,13 +20,14 @@ from nwchat.delivery.outcome import Delivered
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.prefetch import Prefetcher
 from nwchat.delivery.rate_limit import RateLimiter
+from nwchat.delivery.tally import Counts
 from nwchat.large_rooms.segments import split_room
 from nwchat.log import Log
 from nwchat.model import wire
 from nwchat.model.bans import active_ban, ban_notice
 from nwchat.model.budget import FRAME_PRICE, page_price, refusal_action, sender_room
 from nwchat.model.identity import Identity, identity_of
-from nwchat.model.ids import message_expiry
+from nwchat.model.ids import is_late, message_expiry, said_digest
 from nwchat.model.limits import check_message
 from nwchat.model.log_hash import caller_hashes
 from nwchat.model.look_alikes import looks_like_any
@@ -34,10 +37,12 @@ from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequ
 from nwchat.runtime import Event, Response, Services
 from nwchat.storage.budgets import Charge
 from nwchat.storage.scan import ScanPage, ScanSegment, recipients_of
-from nwchat.storage.store import Dedup, Duplicate, Stored
+from nwchat.storage.store import Appended, Dedup, Duplicate, Stored
 
 _OK: Response = {"statusCode": 200}
 _FAILED: Response = {"statusCode": 500}
+_ANSWER_SECONDS = 1.0
+"""The part of the time that is kept for the ack and for noting that the message was sent."""
 
 
 def handler(event: Event, context: object) -> Response:
@@ -211,7 +216,10 @@ def _refuse_excess(refusal: InvalidFrame, invocation: _Invocation) -> Response:
 def _send_page(request: HistoryRequest, invocation: _Invocation) -> None:
     """Reply with a page of history, and charge for what it has beyond the price of a frame."""
     services = invocation.services
-    page = services.store.page(request.limit, services.now_ms(), before=request.before, after=request.after)
+    # A consistent read: a client asks after it has connected for what it will not be sent.
+    page = services.store.page(
+        request.limit, services.now_ms(), before=request.before, after=request.after, consistent=True
+    )
     frame = wire.history_frame(page, forward=is_forward(request.after))
     rest = page_price(len(frame.encode())) - FRAME_PRICE
     charge = invocation.charge(rest) if rest else None
@@ -260,48 +268,123 @@ def _store_and_send(request: MessageRequest, charge: Charge, invocation: _Invoca
     ) is not None:
         return _reject(ban_error, invocation)
     message = Message(invocation.services.new_id(), request.message, request.uname, request.sender_id, now_ms)
-    appended = store.append(message, message_expiry(now_ms, config.retention_days), _dedup(request, sender))
-    # Acknowledged before the fan-out: an ack means "stored", and posting to a large room takes seconds.
-    if request.client_id is not None:
-        invocation.reply(wire.ack_frame(request.client_id, appended.id))
+    dedup = _dedup(request, invocation)
+    appended = store.append(
+        message,
+        message_expiry(now_ms, config.retention_days),
+        dedup,
+        renew=partial(_renewed, services=invocation.services),
+    )
+    unsent = _unsent_message(message, appended, invocation)
+    if unsent is not None and not _fan_out(unsent, invocation):
+        # Not acknowledged, so that the client sends it again.
+        if request.client_id is not None:
+            invocation.reply(wire.error_frame("internal", _UNSENT, request.client_id))
+        return _FAILED
+    if dedup is not None:
+        _acknowledge(dedup, appended.id, unsent, invocation)
+    return _OK
+
+
+_UNSENT = "the message is stored, but may not have reached everyone; send it again with the same client_id"
+
+
+def _renewed(message: Message, services: Services) -> Message:
+    """The message, with a new id if its own was made too long ago to be stored."""
+    return replace(message, id=services.new_id()) if is_late(message.id, services.now_ms()) else message
+
+
+def _unsent_message(message: Message, appended: Appended, invocation: _Invocation) -> Message | None:
+    """The message to send, as it is stored; None when it is already on its way or has been deleted."""
     match appended:
         case Stored():
-            return _fan_out(message, invocation)
-        case Duplicate():
+            return replace(message, id=appended.id)
+        case Duplicate(sent=True):
             invocation.log.info("sent before", extra={"message_id": appended.id})
-            return _OK
+            return None
+        case Duplicate():
+            # The function died before it had sent the message, or another invocation is sending it now.
+            invocation.log.info("stored before", extra={"message_id": appended.id})
+            return invocation.services.store.message(appended.id)
         case _:
             assert_never(appended)
 
 
-def _dedup(request: MessageRequest, sender: Recipient | None) -> Dedup | None:
+def _acknowledge(dedup: Dedup, message_id: str, sent: Message | None, invocation: _Invocation) -> None:
+    """Send the ack of a message that is on its way, and note at the same time that it was sent.
+
+    Without the note, the message is sent again when its client retries, which does no harm: clients show each
+    id once. `sent` is None when there is nothing to note.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="mark") as pool:
+        noted = None if sent is None else pool.submit(invocation.services.store.mark_sent, sent, dedup)
+        invocation.reply(wire.ack_frame(dedup.key, message_id))
+    try:
+        if noted is not None:
+            noted.result()
+    except Exception:
+        invocation.log.exception("not marked as sent", extra={"message_id": message_id})
+
+
+def _dedup(request: MessageRequest, invocation: _Invocation) -> Dedup | None:
     """The message's deduplication key; None when it has no `client_id`.
 
-    Scoped to the player, not the connection: clients resend unacknowledged messages after reconnecting.
+    It belongs to the player, not the connection: clients resend unacknowledged messages after reconnecting.
+    The text is part of it, so that a message under the `client_id` of another one is not taken for that one.
     """
     if request.client_id is None:
         return None
-    return Dedup(request.sender_id or (sender.connection_id if sender else ""), request.client_id)
+    sender = invocation.sender.connection_id if invocation.sender else ""
+    digest = said_digest(request.message, request.uname, request.sender_id)
+    if invocation.identity is not None:
+        return Dedup("proven", request.client_id, owner=request.sender_id, digest=digest)
+    if request.sender_id:
+        return Dedup("claimed", request.client_id, owner=request.sender_id, digest=digest)
+    return Dedup("socket", request.client_id, owner=sender, digest=digest)
 
 
-def _fan_out(message: Message, invocation: _Invocation) -> Response:
-    """Post a stored message to the room. Returns 500 on failure.
+def _fan_out(message: Message, invocation: _Invocation) -> bool:
+    """Post a stored message to the room; whether it is on its way to all connections.
 
-    The message is not rejected then: clients get what they missed from the history.
+    The message is not rejected otherwise: clients get what they missed from the history.
     """
+    # The rest of the time is for the answer.
+    invocation = replace(invocation, deadline=invocation.deadline - _ANSWER_SECONDS)
     try:
-        _post_to_room(message, invocation)
+        reason = _post_to_room(message, invocation)
     except Exception:
         invocation.log.exception("fan-out broke off", extra={"message_id": message.id})
-        return _FAILED
-    return _OK
+        return False
+    if reason:
+        invocation.log.error("fan-out incomplete", extra={"message_id": message.id, "reason": reason})
+        return False
+    return True
 
 
-def _post_to_room(message: Message, invocation: _Invocation) -> None:
+def _incomplete_reason(counts: Counts) -> str:
+    """Why a fan-out must be repeated; "" when it need not be.
+
+    A few failed posts do not justify a second copy to all recipients.
+    """
+    failed = counts.refused + counts.failed
+    if failed > counts.delivered + counts.gone:
+        return f"{failed} of {counts.recipients} posts failed"
+    return counts.broken_off or ("the time ended before all connections were posted to" * counts.cut_short)
+
+
+def _post_to_room(message: Message, invocation: _Invocation) -> str:
+    """Post to the connections, or invoke `fanout` for them; "" when all are posted to, otherwise why not.
+
+    Raises errors of reading the connections.
+    """
     services, config, frame = invocation.services, invocation.services.config, wire.message_frame(message)
     now_ms = services.now_ms()
     threshold = config.fan_out.threshold if config.fan_out.function else None
-    pages = services.store.scan(ScanSegment(), now_ms, page_size=None if threshold is None else threshold + 1)
+    # Consistent: a connection that has just been made, and has read the history before this message was
+    # stored, receives it in no other way.
+    pages = services.store.scan(
+        ScanSegment(), now_ms, consistent=True, page_size=None if threshold is None else threshold + 1
+    )
     room = _Room(pages, threshold)
     sender = () if invocation.sender is None else (invocation.sender,)
     echo = config.echo_to_sender
@@ -310,7 +393,7 @@ def _post_to_room(message: Message, invocation: _Invocation) -> None:
         counts = invocation.poster.post_all(
             recipients,
             frame.encode(),
-            # The sender's row may not be readable yet: scans are eventually consistent.
+            # The sender's echo does not wait for the others.
             priority=sender if echo else (),
             skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
             rate_limiter=RateLimiter(config.fan_out.rate),
@@ -321,7 +404,8 @@ def _post_to_room(message: Message, invocation: _Invocation) -> None:
     level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
     invocation.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
     if room.large:
-        _invoke_fanout(frame, message.id, room.row_count, invocation)
+        return _invoke_fanout(frame, message.id, room.row_count, invocation)
+    return _incomplete_reason(counts)
 
 
 class _Room:
@@ -356,11 +440,12 @@ class _Room:
         yield from recipients_of(self._remaining)
 
 
-def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: _Invocation) -> None:
+def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: _Invocation) -> str:
     """Invoke `fanout` for each segment of the room; post to segments that Lambda did not accept from here.
 
-    The sender is skipped: it has been posted to already. The rate applies to one message: segments of
-    concurrent messages slow down when they are throttled.
+    Lambda keeps the event that it has accepted and retries it, so such a segment is on its way. Returns "",
+    or why another segment is not. The sender is skipped: it has been posted to already. The rate applies to
+    one message: segments of concurrent messages slow down when they are throttled.
     """
     services, config = invocation.services, invocation.services.config
     segments = split_room(
@@ -374,11 +459,11 @@ def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: _Inv
     failed = services.invoke_fanout(segments)
     fields = {"message_id": message_id, "segments": len(segments), "missed": len(failed)}
     invocation.log.log(logging.WARNING if failed else logging.INFO, "handed over", extra=fields)
-    now_ms = services.now_ms()
+    now_ms, reason = services.now_ms(), ""
     for each in failed:
         scan_segment = ScanSegment(each.segment.segment, each.segment.segments)
         recipients: Prefetcher[Recipient] = Prefetcher(
-            [partial(recipients_of, services.store.scan(scan_segment, now_ms))]
+            [partial(recipients_of, services.store.scan(scan_segment, now_ms, consistent=True))]
         )
         try:
             counts = invocation.poster.post_all(
@@ -392,6 +477,8 @@ def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: _Inv
             recipients.close()
         about = {"message_id": message_id, "segment": scan_segment.number, "why": each.reason}
         invocation.log.warning("sent from here", extra={**about, **asdict(counts)})
+        reason = reason or _incomplete_reason(counts)
+    return reason
 
 
 if runtime.in_init_phase():

@@ -10,9 +10,6 @@ from nwchat.model.limits import Limits
 from nwchat.model.wire import InvalidFrame, Message, MessageRequest
 from nwchatctl.errors import ChatError, Exit
 
-SCOPE = "broadcast"
-"""The scope of operators' ids, separate from clients' ids."""
-
 ID_SECONDS = 86_400
 """How long an `--id` is stored: duplicate cron jobs, or a retry after a failure, run within a day."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
+from nwchat.model.ids import LATEST_STORE_MS, RANDOM_BYTES, is_ulid, ulid, ulid_time
 from nwchat.model.wire import Message, to_json_dict
 from nwchatctl.errors import ChatError
 
@@ -77,6 +79,58 @@ def truncate_partial_line(file: BinaryIO) -> str | None:
     file.truncate(size)
     file.seek(size)
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where to continue a file: with the messages after the id `after`, except those that it has (`written`).
+
+    They overlap by LATEST_STORE_MS, because a message may be stored that long after its id was made.
+    """
+
+    after: str = ""
+    written: frozenset[str] = frozenset()
+
+    def missing(self, pages: Iterable[Sequence[Message]]) -> Iterator[Sequence[Message]]:
+        """The messages of `pages` that are not in the file."""
+        return ([each for each in page if each.id not in self.written] for page in pages)
+
+
+def resume_point(file: BinaryIO) -> ResumePoint:
+    """Where to continue `file`, which has complete lines only; reads no more than its last minutes.
+
+    The file is a series of exports, each in the order of ids and each beginning at most LATEST_STORE_MS
+    before the newest id that was there. So no line before one that is twice as old is within the overlap.
+    """
+    newest, found = "", set()
+    for each in _lines_backward(file):
+        key = _id_of(each)
+        if key is None:
+            continue
+        newest = max(newest, key)
+        if key <= _earlier(newest, 2 * LATEST_STORE_MS):
+            break
+        found.add(key)
+    after = _earlier(newest, LATEST_STORE_MS)
+    return ResumePoint(after, frozenset(key for key in found if key > after))
+
+
+def _earlier(key: str, ms: int) -> str:
+    """The last id that is more than `ms` before `key`; `key` itself if it has no time."""
+    return ulid(max(ulid_time(key) - ms - 1, 0), b"\xff" * RANDOM_BYTES) if is_ulid(key) else key
+
+
+def _lines_backward(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of `file`, the last one first."""
+    position, rest = file.seek(0, os.SEEK_END), b""
+    while position > 0:
+        size = min(_BLOCK, position)
+        position -= size
+        file.seek(position)
+        rest, *lines = (file.read(size) + rest).split(b"\n")
+        yield from (each for each in reversed(lines) if each)
+    if rest:
+        yield rest
 
 
 def _id_of(line: bytes) -> str | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from nwchat.model.ids import first_ulid, is_ulid, ulid_time
+from nwchat.model.ids import LATEST_STORE_MS, first_ulid, is_ulid, ulid_time
 from nwchat.model.wire import Message
 from nwchatctl.chat.history_filter import MessageFilter
 
@@ -22,9 +22,8 @@ SETTLE_SECONDS = 2.0
 """How long a message is delayed after it was first read. Clocks of functions differ by milliseconds (Amazon
 Time Sync), and a throttled write is retried within a second or two."""
 
-LOOK_BACK_MS = 60_000
-"""How late a message may be stored, after one with a greater id was printed, and still be found. The function
-that stores it has ended by then, including retries (functions.timeout_seconds is at most 29)."""
+LOOK_BACK_MS = LATEST_STORE_MS
+"""How long after its id was made a message may be stored, and still be found."""
 
 POLL_SECONDS = 1.0
 
@@ -71,7 +70,7 @@ class Tail:
         self._clock_ms = clock_ms
         self._monotonic = monotonic
         self._settle = settle
-        self._beginning = self._cursor = _BEGINNING
+        self._beginning = self._cursor = self._looked_back = _BEGINNING
         self._polls_since_look_back = 0
         self._pending: dict[str, tuple[Message, float]] = {}
         self._shown: set[str] = set()
@@ -79,13 +78,15 @@ class Tail:
     def begin_after(self, after: str | None) -> None:
         """`poll` will return everything after the id `after`; None: everything."""
         self._beginning = self._cursor = after or _BEGINNING
+        # The first poll reads all that there is.
+        self._looked_back = first_ulid(self._settled_ms())
 
     def begin(self, limit: int, wanted: MessageFilter) -> list[Message]:
         """The newest `limit` messages that match, oldest first, without the most recent ones: `poll` returns
         these once they have settled, and everything later. Safe to repeat after a failure."""
         settled_ms = self._settled_ms()
         for newest in self._last(1, MessageFilter()):
-            self._cursor = first_ulid(min(_created_ms(newest.id), settled_ms))
+            self._cursor = self._looked_back = first_ulid(min(_created_ms(newest.id), settled_ms))
             # The window first: messages stored between the two reads are then in the second, or new.
             self._shown = {each.id for each in self._window()}
         shown: list[Message] = []
@@ -110,13 +111,16 @@ class Tail:
         before, looks_back = self._polls_since_look_back, self._polls_since_look_back >= LOOK_BACK_EVERY
         # It stays so after a failure: the poll after an outage looks back.
         self._polls_since_look_back = LOOK_BACK_EVERY
-        after: str | None = self._floor() if looks_back else self._cursor
+        cursor = self._cursor
+        after: str | None = self._floor() if looks_back else cursor
         while after is not None:
             found = self._read(after, _LOOK_BACK_PAGE if looks_back else _PAGE)
             self._add_pending(found.messages)
             after = found.next
             if len(self._pending) > _MAX_PENDING:
                 yield from self._release(sorted(self._pending)[:-_MAX_PENDING])
+        if looks_back:
+            self._looked_back = cursor
         yield from self._release(self._settled_ids())
         self._polls_since_look_back = 0 if looks_back else before + 1
 
@@ -149,7 +153,10 @@ class Tail:
         return max(self._clock_ms() - round(self._settle * 1000), 0)
 
     def _floor(self) -> str:
-        return max(first_ulid(max(_created_ms(self._cursor) - LOOK_BACK_MS, 0)), self._beginning)
+        """Where to look back from. What was stored by the last time has been found then; what was stored
+        since has an id that was made at most LOOK_BACK_MS before that time."""
+        found_ms = _created_ms(min(self._looked_back, self._cursor))
+        return max(first_ulid(max(found_ms - LOOK_BACK_MS, 0)), self._beginning)
 
 
 def _created_ms(key: str) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nwchat.model.ids import first_ulid
+from nwchat.model.ids import LATEST_STORE_MS, first_ulid
 from nwchatctl.chat.history_export import fields
+from nwchatctl.chat.history_filter import MessageFilter
 from nwchatctl.errors import error_note
+from nwchatctl.operations.connections import server_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +34,13 @@ class DeletedMessages:
 
 @dataclass(frozen=True)
 class OldMessages:
-    """Messages with an id below `limit`, how many there are; none where that is ""."""
+    """Messages with an id below `limit`, how many there are; none where that is "". `cut`: later ones were
+    meant too, and stay because they are of the last minute."""
 
     messages: Messages
     limit: str
     count: int
+    cut: bool
 
 
 def delete_by_id(app: App, ids: Sequence[str], dry_run: bool) -> DeletedMessages:
@@ -60,10 +64,25 @@ def delete_by_id(app: App, ids: Sequence[str], dry_run: bool) -> DeletedMessages
 
 
 def find_old_messages(app: App, keep: int | None, before_ms: int | None) -> OldMessages:
-    """Those older than `before_ms`; where that is None, all but the newest `keep`."""
+    """Those older than `before_ms`; where that is None, all but the newest `keep`. Those of the last
+    LATEST_STORE_MS stay, because no export has them yet."""
     messages = app.messages()
-    limit = _limit(app, messages, keep, before_ms)
-    return OldMessages(messages, limit, messages.count(limit) if limit else 0)
+    complete = first_ulid(complete_until_ms(app, messages))
+    wanted = _limit(messages, keep, before_ms)
+    # None means all of them: a room without any message.
+    limit = complete if wanted is None else min(wanted, complete)
+    return OldMessages(messages, limit, messages.count(limit) if limit else 0, cut=limit != wanted)
+
+
+def complete_until_ms(app: App, messages: Messages) -> int:
+    """When the ids were made before which the history is complete, in epoch ms of AWS's clock.
+
+    Takes one read. A message may be stored LATEST_STORE_MS after its id was made.
+    """
+    clock = server_clock(app)
+    # AWS's clock is known from its answers.
+    messages.last(1, MessageFilter())
+    return clock.now_ms() - LATEST_STORE_MS
 
 
 def delete_old_messages(app: App, old: OldMessages) -> int:
@@ -80,11 +99,8 @@ def delete_old_messages(app: App, old: OldMessages) -> int:
     return deleted
 
 
-def _limit(app: App, messages: Messages, keep: int | None, before_ms: int | None) -> str:
-    """The id that the first message to stay has; "" when all stay."""
+def _limit(messages: Messages, keep: int | None, before_ms: int | None) -> str | None:
+    """The id that the first message to stay has; "" when all stay, None when none does."""
     if before_ms is not None:
         return first_ulid(before_ms)
-    if keep:
-        return messages.oldest_of_newest(keep) or ""
-    # Keeping none means an empty room, not one without what is being said now.
-    return first_ulid(app.now_ms() + 1)
+    return messages.oldest_of_newest(keep) or "" if keep else None

@@ -8,19 +8,30 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from nwchatctl import private_files
-from nwchatctl.chat.history_export import fields, truncate_partial_line, whole_lines, write
-from nwchatctl.chat.history_filter import span
+from nwchatctl.chat.history_export import (
+    ResumePoint,
+    fields,
+    resume_point,
+    truncate_partial_line,
+    whole_lines,
+    write,
+)
+from nwchatctl.chat.history_filter import Span, span
 from nwchatctl.chat.history_import import read
 from nwchatctl.chat.history_store import ImportCounts, store
 from nwchatctl.errors import ChatError, Exit, error_note
 from nwchatctl.operations.deployed_api import require_api
+from nwchatctl.operations.history_delete import complete_until_ms
 from nwchatctl.output.progress import Progress
+from nwchatctl.report import Line, Mark
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from nwchat.model.wire import Message
+    from nwchatctl.aws.dynamodb.messages import Messages
     from nwchatctl.context import App
 
 _AHEAD_MS = 600_000
@@ -29,16 +40,40 @@ _AHEAD_MS = 600_000
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """How many messages were written, in how many bytes, and the id that they come after, None for none."""
+    """How many messages were written, in how many bytes, and the last id that the file had before, None for
+    none. `until_ms` is where the export ends, epoch ms; `cut`: because later messages may not be complete
+    yet."""
 
     messages: int
     bytes: int
     resumed_after: str | None
+    until_ms: int
+    cut: bool
+
+
+@dataclass(frozen=True)
+class ExportSpan:
+    """What is exported: `span`, which ends at `until_ms`; `cut` as in ExportedFile."""
+
+    span: Span
+    until_ms: int
+    cut: bool
+
+
+def _export_span(app: App, messages: Messages, since_ms: int | None, until_ms: int | None) -> ExportSpan:
+    complete_ms = complete_until_ms(app, messages)
+    cut = until_ms is None or until_ms > complete_ms
+    end_ms = complete_ms if until_ms is None else min(until_ms, complete_ms)
+    return ExportSpan(span(since_ms, end_ms), end_ms, cut)
 
 
 def export_lines(app: App, since_ms: int | None, until_ms: int | None) -> Iterator[dict[str, object]]:
-    """The messages, oldest first, each as an object."""
-    return _lines(app, app.messages().oldest_first(span(since_ms, until_ms)))
+    """The messages, oldest first, each as an object; none of the last minute, as `export_file`."""
+    messages = app.messages()
+    chosen = _export_span(app, messages, since_ms, until_ms)
+    if chosen.cut:
+        app.say(Line(f"up to {local(chosen.until_ms)}: later messages may not be complete yet", Mark.DIM))
+    return _lines(app, messages.oldest_first(chosen.span))
 
 
 def _lines(app: App, pages: Iterator[tuple[Message, ...]]) -> Iterator[dict[str, object]]:
@@ -55,23 +90,28 @@ def _lines(app: App, pages: Iterator[tuple[Message, ...]]) -> Iterator[dict[str,
 def export_file(
     app: App, path: Path, since_ms: int | None, until_ms: int | None, *, resume: bool
 ) -> ExportedFile:
-    """Writes the messages to the file; with `resume`, those after the last one that it has. Whatever error
-    ends it, the file has whole lines, and a note at the error says so."""
-    chosen, count = span(since_ms, until_ms), 0
+    """Writes the messages to the file; with `resume`, those that it does not have. Whatever error ends it,
+    the file has whole lines, and a note at the error says so.
+
+    It ends LATEST_STORE_MS before AWS's clock: a later message may be stored yet, under an earlier id than
+    the last one that was written."""
+    messages, count = app.messages(), 0
     with _opened(path, resume) as file:
         last = truncate_partial_line(file) if resume else None
         start = file.tell()
-        if last is not None:
-            chosen = replace(chosen, after=max(last, chosen.after or ""))
+        point = ResumePoint() if last is None else resume_point(file)
+        file.seek(start)
+        export = _export_span(app, messages, since_ms, until_ms)
+        chosen = replace(export.span, after=max(point.after, export.span.after or "") or None)
         with app.bar("exported") as bar:
 
-            def written(messages: int) -> None:
+            def written(number: int) -> None:
                 nonlocal count
-                count += messages
+                count += number
                 bar.update(count)
 
             try:
-                write(app.messages().oldest_first(chosen), file, written)
+                write(point.missing(messages.oldest_first(chosen)), file, written)
                 file.flush()
                 os.fsync(file.fileno())
             except BaseException as error:
@@ -79,7 +119,7 @@ def export_file(
                 known.add_note(_keep_whole_lines(file, path))
                 raise known from None
         size = file.tell()
-    return ExportedFile(count, size - start, last)
+    return ExportedFile(count, size - start, last, export.until_ms, export.cut)
 
 
 def _keep_whole_lines(file: BinaryIO, path: Path) -> str:

@@ -286,7 +286,7 @@ def test_only_a_function_of_the_chat_can_use_a_role() -> None:
 def test_the_rooms_of_the_functions_policies() -> None:
     assert policies.BANS_ROOM == bans.ROOM
     assert policies.READ_ROOMS == {"history": (ids.ROOM,), "message": (ids.ROOM,)}
-    sent = ids.dedup_room("scope", "key")
+    sent = ids.dedup_room("socket", "key")
     for rooms in policies.WRITTEN_ROOMS.values():
         assert rooms[-1] == "sent#*"
         assert sent.startswith("sent#")

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from threading import Lock
+from typing import Literal, TypeAlias
 
 ROOM = "main"
 DEDUP_ID = "-"
@@ -16,6 +18,16 @@ CONNECTION_SECONDS = 8100
 """2 h 15 min: API Gateway closes every connection after 2 h, so an older row belongs to a closed one."""
 DEDUP_SECONDS = 600
 RANDOM_BYTES = 10
+MAX_STORE_DELAY_MS = 30_000
+"""How long after an id was made its message may begin to be stored; later it needs a new id. Clients rely on
+it: they ask for messages after an id that is that much earlier than the last one they have. A function that
+has begun to store ends within 29 s (functions.timeout_seconds)."""
+LATEST_STORE_MS = 60_000
+"""How long after an id was made its message may become readable: what has an older id is complete."""
+
+DedupKind: TypeAlias = Literal["broadcast", "proven", "claimed", "socket"]
+"""Whose deduplication key it is: the operator's announcements, players by their token's `sub`, players by the
+sender_id that they claim, or sockets. The functions choose it, never a client."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
@@ -88,10 +100,30 @@ class UlidGenerator:
             return _encode(self._last)
 
 
-def dedup_room(scope: str, key: str) -> str:
-    """Partition key of the deduplication row of `key` sent by `scope`."""
-    digest = hashlib.sha256(f"{scope}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
-    return f"sent#{digest}"
+def is_late(message_id: str, now_ms: int) -> bool:
+    """Whether a message with this id may no longer be stored, because its id was made too long ago."""
+    return now_ms - ulid_time(message_id) > MAX_STORE_DELAY_MS
+
+
+def said_digest(message: str, uname: str, sender_id: str) -> str:
+    """The digest of what was said and under which names; equal digests mean the same message."""
+    return _sha256(json.dumps([message, uname, sender_id]))
+
+
+def dedup_room(kind: DedupKind, key: str, owner: str = "", digest: str = "") -> str:
+    """Partition key of the deduplication row of `key`.
+
+    `owner` is whose key it is, and `digest` what was said under it (`said_digest`); announcements have
+    neither. Announcements are keyed as in earlier releases, so that their rows are found. Players' keys are
+    lists in JSON, so that no owner, key or text leads to the row of an announcement or of another owner.
+    """
+    return "sent#" + _sha256(
+        f"{kind}\0{key}" if kind == "broadcast" else json.dumps([kind, owner, key, digest])
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def connection_expiry(connected_at_ms: int) -> int:

@@ -48,9 +48,9 @@ def scan(
     """The live connections of one segment, a page (1 MB of the table, or `page_size` rows) at a time.
 
     `user`: only connections with that sender_id or name; with `proven`, only those with that sender_id by a
-    token. `expired`: include rows that TTL has not deleted
-    yet. `with_names`: rows contain sender_id and name even without `user`. Without `consistent`, connections
-    made within the last second may be missing.
+    token. `expired`: include rows that TTL has not deleted yet. `with_names`: rows contain sender_id and name
+    even without `user`. Without `consistent`, at half the price, connections made within the last second may
+    be missing.
     """
     names = _USER_KEYS if user or with_names else CONNECTION_KEYS
     request: dict[str, Any] = {

@@ -12,7 +12,14 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nwchat.model import bans, rows
-from nwchat.model.ids import DEDUP_ID, DEDUP_SECONDS, connection_expiry, dedup_room, is_expired
+from nwchat.model.ids import (
+    DEDUP_ID,
+    DEDUP_SECONDS,
+    DedupKind,
+    connection_expiry,
+    dedup_room,
+    is_expired,
+)
 from nwchat.model.limits import Limits, rate_window
 from nwchat.model.paging import page_of
 from nwchat.model.rows import Connection, Origin
@@ -39,18 +46,29 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The message had been stored before, under `id`."""
+    """The message had been stored before, under `id`. `sent`: and it is known to be on its way."""
 
     id: str
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Dedup:
-    """`key` is stored once by `scope` within `seconds`."""
+    """A deduplication key: within `seconds`, `owner` stores what has `digest` once under `key`.
 
-    scope: str
+    See `nwchat.model.ids.dedup_room`.
+    """
+
+    kind: DedupKind
     key: str
     seconds: int = DEDUP_SECONDS
+    owner: str = ""
+    digest: str = ""
+
+    @property
+    def room(self) -> str:
+        """The partition key of the row."""
+        return dedup_room(self.kind, self.key, self.owner, self.digest)
 
 
 Appended: TypeAlias = Stored | Duplicate
@@ -231,36 +249,66 @@ class Store:
         """The rows with those keys (`nwchat.model.bans`), including ended bans. Raises as `read_rows`."""
         return read_rows(self._client, self._messages, bans.ROOM, keys, self._sleep, self._jitter)
 
-    def append(self, message: Message, expires_at: int, dedup: Dedup | None = None) -> Appended:
+    def append(
+        self,
+        message: Message,
+        expires_at: int,
+        dedup: Dedup | None = None,
+        *,
+        renew: Callable[[Message], Message] = lambda message: message,
+    ) -> Appended:
         """Store the message once; with `dedup`, in one transaction with its deduplication row.
 
         `expires_at` is epoch seconds. The message's date decides whether an earlier use of the key still
-        counts.
+        counts. `renew` is called before each attempt and gives the message a new id if it has become late
+        (`ids.is_late`); the result has the id under which the message is stored.
         """
-        put: Any = {"TableName": self._messages, "Item": rows.message_row(message, expires_at)}
         if dedup is not None:
-            return self._append_once(put, message, dedup)
+            return self._append_once(message, expires_at, dedup, renew)
+        message = renew(message)
         # No condition: the same id is the same message, so a write repeated by botocore changes nothing.
-        self._client.put_item(**put)
+        self._client.put_item(TableName=self._messages, Item=rows.message_row(message, expires_at))
         return Stored(message.id)
 
-    def _append_once(self, put: Any, message: Message, dedup: Dedup) -> Appended:
-        dedup_item = dedup_put(self._messages, dedup, message.id, message.date)
-        dedup_item["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    def _append_once(
+        self, message: Message, expires_at: int, dedup: Dedup, renew: Callable[[Message], Message]
+    ) -> Appended:
         attempt = 0
         while True:
+            message = renew(message)
+            dedup_item = dedup_put(self._messages, dedup, message.id, message.date)
+            dedup_item["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            put: Any = {"TableName": self._messages, "Item": rows.message_row(message, expires_at)}
             try:
                 self._client.transact_write_items(TransactItems=[{"Put": dedup_item}, {"Put": put}])
                 return Stored(message.id)
             except self._client.exceptions.TransactionCanceledException as cancelled:
                 reasons = _reasons(cancelled.response)
-                earlier = _earlier_id(reasons)
+                earlier = _earlier(reasons)
                 if earlier is not None:
-                    return Duplicate(earlier)
+                    return earlier
                 attempt += 1
                 if not _is_transient(reasons) or attempt == _ATTEMPTS:
                     raise
                 self._sleep(self._jitter() * _BASE_BACKOFF_SECONDS * 2**attempt)
+
+    def mark_sent(self, message: Message, dedup: Dedup) -> None:
+        """Note in the deduplication row that the stored `message` is on its way.
+
+        Does nothing when the row is no longer there, or belongs to a later use of the key.
+        """
+        put = dedup_put(self._messages, dedup, message.id, message.date, sent={"BOOL": True})
+        put["ConditionExpression"] = "message_id = :id"
+        put["ExpressionAttributeValues"] = {":id": {"S": message.id}}
+        try:
+            self._client.put_item(**put)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def message(self, message_id: str) -> Message | None:
+        """The stored message with that id, read consistently; None when there is none."""
+        found = self._rows(1, message_id, message_id, consistent=True)
+        return next((rows.message_of(row) for row in found), None)
 
     def page(
         self,
@@ -315,7 +363,7 @@ def dedup_put(table: str, dedup: Dedup, message_id: str, now_ms: int, **attribut
     return {
         "TableName": table,
         "Item": {
-            "room": {"S": dedup_room(dedup.scope, dedup.key)},
+            "room": {"S": dedup.room},
             "id": {"S": DEDUP_ID},
             "message_id": {"S": message_id},
             "expires_at": {"N": str(now + dedup.seconds)},
@@ -331,13 +379,14 @@ def _reasons(response: Any) -> list[dict[str, Any]]:
     return list(response.get("CancellationReasons", []))
 
 
-def _earlier_id(reasons: list[dict[str, Any]]) -> str | None:
-    """The message id in the existing deduplication row; None when the cause was another."""
+def _earlier(reasons: list[dict[str, Any]]) -> Duplicate | None:
+    """The message in the existing deduplication row; None when the cause was another."""
     first = next(iter(reasons), {})
     if first.get("Code") != "ConditionalCheckFailed":
         return None
-    found = first.get("Item", {}).get("message_id", {}).get("S")
-    return found if isinstance(found, str) else None
+    row = first.get("Item", {})
+    found = row.get("message_id", {}).get("S")
+    return Duplicate(found, row.get("sent") == {"BOOL": True}) if isinstance(found, str) else None
 
 
 def _is_transient(reasons: list[dict[str, Any]]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nwchat.large_rooms import segments
-from nwchat.model.ids import DEDUP_ID, dedup_room, is_expired
+from nwchat.model.ids import DEDUP_ID, is_expired
 from nwchat.model.rows import expiry_of, message_row
 from nwchat.storage.store import Dedup, dedup_put
 from nwchatctl.aws.core.retry import cancellation_codes, with_retries
@@ -35,7 +35,7 @@ class Broadcasts:
         self._client = client
         self._table = table
         self._dedup = dedup
-        self.room = dedup_room(dedup.scope, dedup.key)
+        self.room = dedup.room
         """The row's partition key, where `fanout` writes what it has done."""
         self._key: Any = {"room": {"S": self.room}, "id": {"S": DEDUP_ID}}
 

@@ -11,6 +11,7 @@ import typer
 from nwchatctl.commands.options import JsonOption, SinceOption, UntilOption, examples, when_ms
 from nwchatctl.errors import usage_error
 from nwchatctl.report import Item, Line, Mark, Report, Stream
+from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -35,8 +36,9 @@ def export(
 ) -> Report | Stream:
     """Write the messages to a file, one JSON object a line.
 
-    Oldest first, each as `history tail --json` prints it. A file that is there is not written over; --resume
-    goes on with it, after Ctrl-C or a day later.
+    Oldest first, each as `history tail --json` prints it. Ends 60 s before now, by AWS's clock: until then, a
+    message can still be stored with an earlier id. A file that is there is not written over; --resume goes on
+    with it, after Ctrl-C or a day later, and adds what the file does not have.
     """
     from nwchatctl.operations.history_files import export_file, export_lines
 
@@ -54,12 +56,15 @@ def export(
 
 def _report(path: Path, exported: ExportedFile, began: float, *, resume: bool) -> Report:
     text = f"{exported.messages} messages {'added' if resume else 'written'} to {path}"
+    if exported.cut:
+        text += f", up to {local(exported.until_ms)}: later ones may not be complete yet"
     return Report(
         data={
             "file": str(path),
             "messages": exported.messages,
             "bytes": exported.bytes,
             "resumed_after": exported.resumed_after,
+            "until": exported.until_ms,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=(Line(text, Mark.GOOD),),

@@ -47,8 +47,8 @@ def trim(
 ) -> Report:
     """Delete old messages.
 
-    Oldest first; after Ctrl-C, the same command goes on. What comes meanwhile stays. The chat's name is to be
-    typed, or given with --confirm.
+    Oldest first; after Ctrl-C, the same command goes on. What comes meanwhile stays, and so do the messages
+    of the last 60 s, which no export has yet. The chat's name is to be typed, or given with --confirm.
     """
     from nwchatctl.operations.history_delete import delete_old_messages, find_old_messages
 
@@ -64,10 +64,10 @@ def trim(
         app.say(Line(f"{old.count} messages are to be deleted", Mark.REMOVE))
         app.confirm_name(app.settings.chat.name, given=confirm)
         deleted = delete_old_messages(app, old)
-    return _report(old.count, deleted, began, dry_run)
+    return _report(old.count, deleted, began, dry_run, cut=old.cut)
 
 
-def _report(found: int, deleted: int, began: float, dry_run: bool) -> Report:
+def _report(found: int, deleted: int, began: float, dry_run: bool, *, cut: bool) -> Report:
     if not found:
         line = Line("nothing to do: no message is that old", Mark.GOOD)
     elif dry_run:
@@ -81,5 +81,5 @@ def _report(found: int, deleted: int, began: float, dry_run: bool) -> Report:
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(line,),
+        body=(line, Line("messages of the last 60 s stay", Mark.DIM)) if cut else (line,),
     )

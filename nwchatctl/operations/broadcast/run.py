@@ -14,7 +14,7 @@ from nwchat.model.wire import Message, from_json_dict, to_json_dict
 from nwchat.storage.store import Dedup
 from nwchatctl.aws.awslambda.invoke import require_function
 from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
-from nwchatctl.chat.broadcast_message import ID_SECONDS, SCOPE, BroadcastResult
+from nwchatctl.chat.broadcast_message import ID_SECONDS, BroadcastResult
 from nwchatctl.chat.broadcast_progress import (
     TERMS,
     BroadcastRecord,
@@ -76,7 +76,7 @@ def preview(app: App, request: BroadcastRequest) -> BroadcastResult:
 
 def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
     client = app.aws.client("dynamodb", retries=False)
-    return Broadcasts(client, app.names.messages, Dedup(SCOPE, request.key, ID_SECONDS))
+    return Broadcasts(client, app.names.messages, Dedup("broadcast", request.key, ID_SECONDS))
 
 
 def _run_once(app: App, request: BroadcastRequest) -> BroadcastResult:

@@ -102,7 +102,7 @@ def test_a_small_room_needs_no_fanout(chat: Chat) -> None:
 def test_operator_delegates_broadcast_and_sees_result(chat: Chat) -> None:
     chat.wait_until_empty()
     chat.put_connections(connection_row("stale-1"), connection_row("stale-2"))
-    room = dedup_room("announcement", unique())
+    room = dedup_room("broadcast", unique())
     chat.put(chat.messages_table, [{"room": {"S": room}, "id": {"S": "-"}, "message_id": {"S": "m"}}])
     text = unique()
 

@@ -102,7 +102,9 @@ def interrupted(proxied_chat: Chat, fault_proxy: Proxy, number: int, operation: 
 
 def test_import_of_an_export_gives_the_same_history(chat: Chat, tmp_path: Path) -> None:
     store_messages(chat, 60)
-    odd = Message(ulid(now_ms(), b"0123456789"), HOSTILE, HOSTILE, "", now_ms(), "announcement")
+    # An export ends 60 s before now.
+    date = now_ms() - 120_000
+    odd = Message(ulid(date, b"0123456789"), HOSTILE, HOSTILE, "", date, "announcement")
     chat.put(chat.messages_table, [message_row(odd, 4_000_000_000)])
     file = tmp_path / "chat.jsonl"
     piped = chat.nwchatctl("history", "export")
@@ -163,7 +165,8 @@ def test_interrupted_export_is_resumed(
 ) -> None:
     store_messages(chat, 40, "x" * 60_000)
     file = tmp_path / "chat.jsonl"
-    done = interrupted(proxied_chat, fault_proxy, 1, "Query", "history", "export", str(file))
+    # The first query is for AWS's clock.
+    done = interrupted(proxied_chat, fault_proxy, 2, "Query", "history", "export", str(file))
     assert (done.code, done.out) == (130, "")
     assert f"--resume {file}" in done.err
     content = file.read_text()
@@ -246,6 +249,24 @@ def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
     assert "warning: line 2: not JSON\nwarning: line 4: message must be a string\n" in shown.err
     quiet = chat.nwchatctl("-q", "history", "import", "-", stdin=lines[0])
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+
+
+def test_export_and_trim_leave_the_last_minute(chat: Chat, tmp_path: Path) -> None:
+    """Its messages may not be complete yet: ids are made before their messages are stored."""
+    (old,) = store_messages(chat, 1)
+    date = now_ms()
+    new = Message(ulid(date, bytes(10)), "new", "tom", "7", date)
+    chat.put(chat.messages_table, [message_row(new, 4_000_000_000)])
+    file = tmp_path / "chat.jsonl"
+    shown = chat.nwchatctl("history", "export", str(file))
+    assert shown.out.startswith(f"1 messages written to {file}, up to ")
+    assert [json.loads(each)["id"] for each in file.read_text().splitlines()] == [old.id]
+    again = chat.json("history", "export", "--resume", str(file))
+    assert (again["messages"], again["resumed_after"]) == (0, old.id)
+    assert date - 61_000 < again["until"] < now_ms() - 59_000
+    trimmed = chat.nwchatctl("history", "trim", "--keep", "0", "--confirm", chat.name)
+    assert trimmed.out == "1 messages deleted\nmessages of the last 60 s stay\n"
+    assert history(chat) == ["new"]
 
 
 # trim and delete ------------------------------------------------------------------------------

@@ -214,7 +214,11 @@ def test_in_order_whatever_the_order_of_writes(
     assert shown == sorted(history.messages)
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 45_000), st.integers(0, 5)), max_size=6), max_size=30))
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, LOOK_BACK_MS - 1), st.integers(0, 5)), max_size=6), max_size=30
+    )
+)
 def test_each_once_however_late(batches: list[list[tuple[int, int]]]) -> None:
     history = History()
     tail = history.tail()
@@ -225,6 +229,24 @@ def test_each_once_however_late(batches: list[list[tuple[int, int]]]) -> None:
         history.add(*(message(history.now - late_ms, number) for late_ms, number in batch))
         shown += [each.id for each in tail.poll()]
     assert sorted(shown) == sorted(history.messages)
+
+
+@pytest.mark.parametrize("begin_after", [False, True])
+@pytest.mark.parametrize("second", range(LOOK_BACK_EVERY + 1))
+def test_a_message_that_is_stored_a_minute_late_in_a_busy_chat(second: int, begin_after: bool) -> None:
+    """The newest messages that were printed are then some seconds newer than the last time it looked back."""
+    history = History(message(NOW - LOOK_BACK_MS * 2))
+    tail = history.tail()
+    tail.begin_after(None) if begin_after else tail.begin(50, EVERYBODY)
+    late, shown = message(0), []
+    for number in range(4 * LOOK_BACK_EVERY):
+        history.now += 1000
+        history.add(message(history.now))
+        if number == second + LOOK_BACK_EVERY:
+            history.add(late := message(history.now - LOOK_BACK_MS + 1, 1))
+        shown += list(tail.poll())
+    assert shown.count(late) == 1
+    assert len(shown) == len({each.id for each in shown})
 
 
 # follow ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from nwchat.config import Config
@@ -40,7 +41,7 @@ class FakeStore(Store):
         self.rows = {each.connection_id: each for each in connections}
         self.messages: list[Message] = []
         self.expiries: list[int] = []
-        self.sent: dict[tuple[str, str], str] = {}
+        self.sent: dict[Dedup, Duplicate] = {}
         self.origins: list[Origin] = []
         self.activity: list[tuple[str, int, str, str]] = []
         self.broken = broken
@@ -105,17 +106,29 @@ class FakeStore(Store):
         self._may_break("scan")
 
     def append(
-        self, message: Message, expires_at: int, dedup: Dedup | None = None, *, now_ms: int | None = None
+        self,
+        message: Message,
+        expires_at: int,
+        dedup: Dedup | None = None,
+        *,
+        renew: Callable[[Message], Message] = lambda message: message,
     ) -> Appended:
+        # The ids of these chats are of 1970, and would all be late.
         self._may_break("append")
         if dedup is not None:
-            key = (dedup.scope, dedup.key)
-            if key in self.sent:
-                return Duplicate(self.sent[key])
-            self.sent[key] = message.id
+            if dedup in self.sent:
+                return self.sent[dedup]
+            self.sent[dedup] = Duplicate(message.id)
         self.messages.append(message)
         self.expiries.append(expires_at)
         return Stored(message.id)
+
+    def mark_sent(self, message: Message, dedup: Dedup) -> None:
+        self._may_break("mark_sent")
+        self.sent[dedup] = replace(self.sent[dedup], sent=True)
+
+    def message(self, message_id: str) -> Message | None:
+        return next((each for each in self.messages if each.id == message_id), None)
 
     def page(
         self,

@@ -14,7 +14,7 @@ from nwchat.connect import connect
 from nwchat.delivery.signing import Credentials
 from nwchat.disconnect import disconnect
 from nwchat.message import message
-from nwchat.model.ids import first_ulid
+from nwchat.model.ids import dedup_room, first_ulid
 from nwchat.model.rows import Connection
 from nwchat.model.wire import Message
 from tests.paths import EVENTS
@@ -64,7 +64,10 @@ def test_without_a_sender_id_the_key_is_the_connections_own() -> None:
     body = json.dumps({"message": "hi", "client_id": "k1"})
     chat.send(body, "one")
     chat.send(body, "other")
-    assert list(chat.store.sent) == [("one", "k1"), ("other", "k1")]
+    assert [(each.kind, each.owner, each.key) for each in chat.store.sent] == [
+        ("socket", "one", "k1"),
+        ("socket", "other", "k1"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -158,15 +161,26 @@ def test_refused_and_failing_posts_are_logged_with_their_reason() -> None:
     assert sorted(line["reasons"]) == [["403 Forbidden", 1], ["reset by peer", 1]]
 
 
-def test_message_is_stored_and_acked_although_deadline_ends_posting() -> None:
+def test_message_is_not_acked_when_deadline_ends_posting() -> None:
     chat = Chat(room("a", "b"))
-    # The ack takes a second to be answered.
-    assert chat.send('{"message": "hi", "client_id": "k"}', deadline=1.0) == {"statusCode": 200}
-    assert chat.gateway.received == {"me": [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]}
-    assert [(line["level"], line["cut_short"]) for line in chat.logged()] == [("WARNING", True)]
+    body = '{"message": "hi", "client_id": "k"}'
+    # A second is kept for the answer, and none is left for posts.
+    assert chat.send(body, deadline=1.0) == {"statusCode": 500}
+    assert chat.gateway.received == {"me": [error("internal", UNSENT, client_id="k")]}
+    assert [(line["level"], line["message"]) for line in chat.logged()] == [
+        ("WARNING", "sent"),
+        ("ERROR", "fan-out incomplete"),
+    ]
+    assert chat.send(body) == {"statusCode": 200}
+    sent = frame(1, "hi")
+    ack = {"type": "ack", "client_id": "k", "id": sent["id"]}
+    assert chat.gateway.received["me"][1:] == [sent, ack]
+    assert chat.gateway.received["a"] == chat.gateway.received["b"] == [sent]
+    assert len(chat.store.messages) == 1
 
 
 INTERNAL = "the chat could not take this; try again"
+UNSENT = "the message is stored, but may not have reached everyone; send it again with the same client_id"
 
 
 @pytest.mark.parametrize("broken", ["record_activity", "append"])
@@ -182,14 +196,86 @@ def test_internal_error_is_sent_and_logged_with_stack(broken: str) -> None:
     assert "secret words" not in chat.output.getvalue()
 
 
-def test_stored_message_is_acked_when_fanout_fails() -> None:
+def test_stored_message_is_acked_after_a_retry_when_fanout_fails() -> None:
     store = room("a")
     store.broken = "scan"
     chat = Chat(store)
-    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
-    ack = {"type": "ack", "client_id": "k", "id": first_ulid(1)}
-    assert chat.gateway.received == {"me": [ack, frame(1, "hi")], "a": [frame(1, "hi")]}
+    body = '{"message": "hi", "client_id": "k"}'
+    assert chat.send(body) == {"statusCode": 500}
+    sent, failed = frame(1, "hi"), error("internal", UNSENT, client_id="k")
+    assert chat.gateway.received == {"me": [sent, failed], "a": [sent]}
     assert [line["message"] for line in chat.logged()] == ["fan-out broke off"]
+    store.broken = ""
+    assert chat.send(body) == {"statusCode": 200}
+    ack = {"type": "ack", "client_id": "k", "id": first_ulid(1)}
+    assert chat.gateway.received == {"me": [sent, failed, sent, ack], "a": [sent, sent]}
+    assert chat.send(body) == {"statusCode": 200}
+    assert chat.gateway.received == {"me": [sent, failed, sent, ack, ack], "a": [sent, sent]}
+    assert len(store.messages) == 1
+
+
+def test_a_message_whose_posts_mostly_fail_is_not_acked() -> None:
+    gateway = FakeGateway({"a": "reset by peer", "b": (403, b"{}")})
+    chat = Chat(room("a", "b"), gateway)
+    assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 500}
+    assert gateway.received == {"me": [frame(1, "hi"), error("internal", UNSENT, client_id="k")]}
+    line = next(line for line in chat.logged() if line["message"] == "fan-out incomplete")
+    assert line["reason"] == "2 of 3 posts failed"
+
+
+def test_a_message_that_cannot_be_marked_as_sent_is_acked_and_sent_again() -> None:
+    store = room("a")
+    store.broken = "mark_sent"
+    chat = Chat(store)
+    body = '{"message": "hi", "client_id": "k"}'
+    ack = {"type": "ack", "client_id": "k", "id": first_ulid(1)}
+    for times in (1, 2):
+        assert chat.send(body) == {"statusCode": 200}
+        assert chat.gateway.received == {"me": [frame(1, "hi"), ack] * times, "a": [frame(1, "hi")] * times}
+    assert "not marked as sent" in [line["message"] for line in chat.logged()]
+
+
+def test_a_deleted_message_is_not_sent_again() -> None:
+    store = room("a")
+    store.broken = "mark_sent"
+    chat = Chat(store)
+    body = '{"message": "hi", "client_id": "k"}'
+    chat.send(body)
+    store.messages.clear()
+    chat.send(body)
+    assert chat.gateway.received["a"] == [frame(1, "hi")]
+    assert chat.gateway.received["me"][2:] == [{"type": "ack", "client_id": "k", "id": first_ulid(1)}]
+
+
+def test_another_text_under_the_same_client_id_is_a_message_of_its_own() -> None:
+    """A player who claims the sender_id of another one and guesses its client_id silences nobody."""
+    chat = Chat(room("a"), echo_to_sender=False)
+    forged = {"message": "forged", "sender_id": "7", "client_id": "k"}
+    meant = {"message": "meant", "sender_id": "7", "client_id": "k"}
+    named = {**meant, "uname": "u"}
+    for _ in range(2):
+        for connection, body in (("attacker", forged), ("victim", meant), ("victim", named)):
+            chat.send(json.dumps(body), connection)
+    acks = [{"type": "ack", "client_id": "k", "id": first_ulid(ms)} for ms in (1, 2, 3)]
+    assert chat.gateway.received == {
+        "attacker": [acks[0]] * 2,
+        "victim": [*acks[1:]] * 2,
+        "a": [
+            frame(1, "forged", sender_id="7"),
+            frame(2, "meant", sender_id="7"),
+            frame(3, "meant", "u", "7"),
+        ],
+    }
+
+
+def test_no_client_reaches_the_key_of_an_announcement() -> None:
+    """Not with the sender_id "broadcast", under which earlier releases stored announcements."""
+    chat = Chat(room())
+    for sender_id in ("broadcast", "claimed", ""):
+        chat.send(json.dumps({"message": "x", "sender_id": sender_id, "client_id": "restart"}))
+    rooms = {each.room for each in chat.store.sent}
+    assert len(rooms) == 3
+    assert dedup_room("broadcast", "restart") not in rooms
 
 
 @pytest.mark.parametrize("answer", [(410, b""), "reset by peer"])
@@ -198,23 +284,23 @@ def test_an_answer_that_does_not_arrive_stops_nothing(answer: virtual_transport.
     chat = Chat(room("a"), gateway)
     assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
     assert gateway.received == {"a": [frame(1, "hi")]}
-    first = chat.logged()[0]
-    assert (first["level"], first["message"]) == ("WARNING", "reply not delivered")
+    last = chat.logged()[-1]
+    assert (last["level"], last["message"]) == ("WARNING", "reply not delivered")
 
 
 def test_an_answer_that_cannot_be_sent_stops_nothing() -> None:
-    failures = [LookupError("no AWS credentials")]
+    gateway = FakeGateway()
 
     def credentials() -> Credentials:
-        if failures:
-            raise failures.pop()
+        if gateway.got:
+            raise LookupError("no AWS credentials")
         return Credentials("AK", "secret")
 
-    chat = Chat(room("a"), credentials=credentials)
+    chat = Chat(room("a"), gateway, credentials=credentials)
     assert chat.send('{"message": "hi", "client_id": "k"}') == {"statusCode": 200}
     assert chat.gateway.received == {"me": [frame(1, "hi")], "a": [frame(1, "hi")]}
-    first = chat.logged()[0]
-    assert (first["message"], first["errorType"]) == ("reply failed", "LookupError")
+    last = chat.logged()[-1]
+    assert (last["message"], last["errorType"]) == ("reply failed", "LookupError")
 
 
 def test_log_lines_have_ids_and_no_message_text() -> None:

@@ -79,7 +79,7 @@ def test_span_excludes_its_ends(
 
 def test_read_skips_expired_messages_and_other_rooms(client: DynamoDBClient, messages: Messages) -> None:
     store = Store(client, "none", "messages")
-    store.append(message(1), LIVE, Dedup("s", "k"))
+    store.append(message(1), LIVE, Dedup("socket", "k"))
     messages.put([(message(2), PAST), (message(3), LIVE)])
     assert numbers(messages.oldest_first(Span())) == [1, 3]
     assert messages.read(message(0).id, 10) == MessagePage((message(1), message(3)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -280,14 +281,16 @@ def test_a_message_is_stored(store: Store) -> None:
 
 def test_the_same_key_of_the_same_sender_is_stored_once(client: DynamoDBClient, store: Store) -> None:
     one, two, three, four = (message_at(ms) for ms in (1, 2, 3, 4))
-    assert store.append(one, LIVE, Dedup("7", "k")) == Stored(one.id)
-    assert store.append(two, LIVE, Dedup("7", "k")) == Duplicate(one.id)
-    assert store.append(three, LIVE, Dedup("8", "k")) == Stored(three.id)
-    assert store.append(four, LIVE, Dedup("7", "other")) == Stored(four.id)
+    assert store.append(one, LIVE, Dedup("claimed", "k", owner="7")) == Stored(one.id)
+    assert store.append(two, LIVE, Dedup("claimed", "k", owner="7")) == Duplicate(one.id)
+    assert store.append(three, LIVE, Dedup("claimed", "k", owner="8")) == Stored(three.id)
+    assert store.append(four, LIVE, Dedup("claimed", "other", owner="7")) == Stored(four.id)
     assert store.page(10, NOW) == Page((one, three, four))
-    kept = client.get_item(TableName="messages", Key={"room": {"S": dedup_room("7", "k")}, "id": {"S": "-"}})
+    kept = client.get_item(
+        TableName="messages", Key={"room": {"S": dedup_room("claimed", "k", "7")}, "id": {"S": "-"}}
+    )
     assert kept["Item"] == {
-        "room": {"S": dedup_room("7", "k")},
+        "room": {"S": dedup_room("claimed", "k", "7")},
         "id": {"S": "-"},
         "message_id": {"S": one.id},
         "expires_at": {"N": str(SECONDS + 600)},
@@ -296,14 +299,89 @@ def test_the_same_key_of_the_same_sender_is_stored_once(client: DynamoDBClient, 
 
 def test_a_key_is_free_again_when_its_time_is_over(store: Store) -> None:
     one, two, three = (replace(message_at(ms), date=NOW + ms) for ms in (0, 599_999, 600_000))
-    store.append(one, LIVE, Dedup("7", "k"))
-    assert store.append(two, LIVE, Dedup("7", "k")) == Duplicate(one.id)
-    assert store.append(three, LIVE, Dedup("7", "k")) == Stored(three.id)
+    store.append(one, LIVE, Dedup("claimed", "k", owner="7"))
+    assert store.append(two, LIVE, Dedup("claimed", "k", owner="7")) == Duplicate(one.id)
+    assert store.append(three, LIVE, Dedup("claimed", "k", owner="7")) == Stored(three.id)
+
+
+def test_a_message_on_its_way_is_marked_as_sent_under_its_key(client: DynamoDBClient, store: Store) -> None:
+    dedup, one, two = Dedup("claimed", "k", owner="7"), message_at(1), message_at(2)
+    store.append(one, LIVE, dedup)
+    store.mark_sent(one, dedup)
+    assert store.append(two, LIVE, dedup) == Duplicate(one.id, sent=True)
+    found = client.get_item(TableName="messages", Key={"room": {"S": dedup.room}, "id": {"S": "-"}})
+    assert found["Item"] == {
+        "room": {"S": dedup.room},
+        "id": {"S": "-"},
+        "message_id": {"S": one.id},
+        "expires_at": {"N": str(SECONDS + 600)},
+        "sent": {"BOOL": True},
+    }
+
+
+def test_a_later_use_of_a_key_is_not_marked_as_sent(store: Store) -> None:
+    dedup, one = Dedup("claimed", "k", owner="7"), message_at(1)
+    later = replace(message_at(2), date=NOW + 600_000)
+    store.append(one, LIVE, dedup)
+    store.append(later, LIVE, dedup)
+    store.mark_sent(one, dedup)
+    assert store.append(message_at(3), LIVE, dedup) == Duplicate(later.id)
+    free = Dedup("claimed", "other")
+    store.mark_sent(one, free)
+    assert store.append(message_at(4), LIVE, free) == Stored(first_ulid(4))
+
+
+def test_the_same_key_with_another_text_or_kind_is_another_key(store: Store) -> None:
+    keys = (
+        Dedup("claimed", "k", owner="7", digest="a"),
+        Dedup("claimed", "k", owner="7", digest="b"),
+        Dedup("proven", "k", owner="7", digest="a"),
+        Dedup("socket", "k", owner="7", digest="a"),
+    )
+    for ms, key in enumerate(keys, 1):
+        assert store.append(message_at(ms), LIVE, key) == Stored(first_ulid(ms))
+    for ms, key in enumerate(keys, 1):
+        assert store.append(message_at(9), LIVE, key) == Duplicate(first_ulid(ms))
+
+
+def test_a_row_of_an_earlier_release_is_not_a_use_of_the_key(client: DynamoDBClient, store: Store) -> None:
+    """It says neither what was said nor whether it was sent, so that nothing can be acknowledged by it."""
+    digest = hashlib.sha256(b"7\0k").hexdigest()
+    row: Any = {
+        "room": {"S": f"sent#{digest}"},
+        "id": {"S": "-"},
+        "message_id": {"S": first_ulid(1)},
+        "expires_at": {"N": str(SECONDS + 600)},
+    }
+    client.put_item(TableName="messages", Item=row)
+    assert store.append(message_at(2), LIVE, Dedup("claimed", "k", owner="7")) == Stored(first_ulid(2))
+
+
+def test_one_stored_message(store: Store) -> None:
+    for ms in (1, 2, 3):
+        store.append(message_at(ms), LIVE)
+    assert store.message(first_ulid(2)) == message_at(2)
+    assert store.message(first_ulid(4)) is None
+
+
+def test_a_message_gets_a_new_id_when_its_own_is_late_at_an_attempt(client: DynamoDBClient) -> None:
+    counting: Any = Counting(client, conflicts=2)
+    store = Store(counting, "connections", "messages", sleep=lambda _: None)
+    ids = iter(first_ulid(ms) for ms in (1, 1, 9))
+    dedup = Dedup("claimed", "k", owner="7")
+    stored = store.append(message_at(1), LIVE, dedup, renew=lambda each: replace(each, id=next(ids)))
+    assert stored == Stored(first_ulid(9))
+    assert store.append(message_at(2), LIVE, dedup) == Duplicate(first_ulid(9))
+    assert [each.id for each in store.page(9, NOW).messages] == [first_ulid(9)]
 
 
 def test_concurrent_messages_with_one_key_are_stored_once(atomic: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda ms: atomic.append(message_at(ms), LIVE, Dedup("7", "k")), range(8)))
+        results = list(
+            pool.map(
+                lambda ms: atomic.append(message_at(ms), LIVE, Dedup("claimed", "k", owner="7")), range(8)
+            )
+        )
     stored = [each for each in results if isinstance(each, Stored)]
     assert len(stored) == 1
     assert {each.id for each in results} == {stored[0].id}
@@ -314,7 +392,7 @@ def test_conflicting_transaction_is_retried(client: DynamoDBClient) -> None:
     waits: list[float] = []
     counting: Any = Counting(client, conflicts=2)
     store = Store(counting, "connections", "messages", sleep=waits.append, jitter=lambda: 0.5)
-    assert store.append(message_at(1), LIVE, Dedup("7", "k")) == Stored(first_ulid(1))
+    assert store.append(message_at(1), LIVE, Dedup("claimed", "k", owner="7")) == Stored(first_ulid(1))
     assert waits == [0.05, 0.1]
 
 
@@ -327,14 +405,14 @@ def test_transaction_retries_are_bounded_and_skip_invalid_requests(
     counting: Any = Counting(client, conflicts=conflicts, code=code)
     store = Store(counting, "connections", "messages", sleep=lambda _: None)
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        store.append(message_at(1), LIVE, Dedup("7", "k"))
+        store.append(message_at(1), LIVE, Dedup("claimed", "k", owner="7"))
     assert counting.calls.count("transact_write_items") == calls
 
 
 def test_history_is_paged_both_ways(store: Store) -> None:
     every = [message_at(ms) for ms in range(1, 8)]
     for message in every:
-        store.append(message, LIVE, Dedup("7", message.id))
+        store.append(message, LIVE, Dedup("claimed", message.id, owner="7"))
     a, b, c, d, e, f, g = every
     assert store.page(3, NOW) == Page((e, f, g), before=e.id)
     assert store.page(3, NOW, before=e.id) == Page((b, c, d), before=b.id, after=d.id)

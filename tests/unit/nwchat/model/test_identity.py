@@ -39,7 +39,7 @@ def test_token_decides_sender_of_message(tokens: bool, body: str) -> None:
 def test_the_key_of_a_message_is_its_senders_by_the_token() -> None:
     chat = Chat(room("me"), tokens=True)
     says(chat, json.dumps({**CLAIMED, "client_id": "k"}), EVA)
-    assert list(chat.store.sent) == [("7", "k")]
+    assert [(each.kind, each.owner, each.key) for each in chat.store.sent] == [("proven", "7", "k")]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -72,12 +73,37 @@ def test_ids_increase_within_a_millisecond_and_when_the_clock_steps_back() -> No
     assert [ids.ulid_time(each) for each in made] == [5, 6, 6, 9]
 
 
-def test_the_dedup_room_keeps_scope_and_key_apart() -> None:
-    rooms = {ids.dedup_room("a", "bc"), ids.dedup_room("ab", "c"), ids.dedup_room("", "abc")}
-    assert len(rooms) == 3
-    assert ids.dedup_room("a", "b") == (
-        "sent#59b271ae1bbcb1d31d41929817f4b16fb439eb4f31520b5ad1d5ce98920a7138"
-    )
+def test_dedup_rooms_keep_kind_owner_key_and_text_apart() -> None:
+    said, other = ids.said_digest("a", "b", "c"), ids.said_digest("ab", "", "c")
+    rooms = {
+        ids.dedup_room("claimed", "k", "a", said),
+        ids.dedup_room("claimed", "k", "a", other),
+        ids.dedup_room("claimed", "k", "b", said),
+        ids.dedup_room("claimed", "ka", "", said),
+        ids.dedup_room("proven", "k", "a", said),
+        ids.dedup_room("socket", "k", "a", said),
+        ids.dedup_room("broadcast", "k"),
+        ids.dedup_room("broadcast", '["claimed"]'),
+    }
+    assert len(rooms) == 8
+    assert all(each.startswith("sent#") for each in rooms)
+
+
+def test_announcements_are_keyed_as_in_earlier_releases() -> None:
+    digest = hashlib.sha256(b"broadcast\0restart").hexdigest()
+    assert ids.dedup_room("broadcast", "restart") == f"sent#{digest}"
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_no_player_reaches_the_row_of_an_announcement(owner: str, key: str, text: str, id_: str) -> None:
+    said = ids.said_digest(text, "", owner)
+    kinds: tuple[ids.DedupKind, ...] = ("proven", "claimed", "socket")
+    assert ids.dedup_room("broadcast", id_) not in {ids.dedup_room(each, key, owner, said) for each in kinds}
+
+
+def test_an_id_is_late_after_30_seconds() -> None:
+    assert not ids.is_late(ids.first_ulid(1000), 31_000)
+    assert ids.is_late(ids.first_ulid(1000), 31_001)
 
 
 def test_expiry() -> None:
