@@ -20,11 +20,12 @@ from typing import IO, Any
 
 from botocore.retries.standard import ExponentialBackoff
 
-from nwchatctl import commands, operations, output
+from nwchatctl import cli, commands, operations, output
 from nwchatctl.aws.core import retry
 from nwchatctl.context import App
+from nwchatctl.operations.deployed_api import require_api
 from tests.e2e.support.chat import Ran
-from tests.e2e.support.forked_deploys import CallRecorder, RecordedAws, _child, _import_all, _warm
+from tests.e2e.support.forked_deploys import CallRecorder, RecordedAws, _import_all, _warm
 from tests.paths import ROOT
 
 LONGEST_BACKOFF = 0.2
@@ -71,26 +72,31 @@ def concurrent_forks(environ: Mapping[str, str], home: Path) -> Iterator[Concurr
         assert process.wait(60) == 0
 
 
-def _fork(argv: Sequence[str], delay: float, aws: RecordedAws, out: IO[bytes], err: IO[bytes]) -> int:
+def _fork(argv: Sequence[str], delay: float, warm: App, out: IO[bytes], err: IO[bytes]) -> int:
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
         time.sleep(delay)
-        request = {"argv": list(argv), "environ": dict(os.environ), "newer": False, "kill": None}
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        code = _child(request, aws, CallRecorder(), (out.fileno(), err.fileno(), nowhere))
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+        app = App(environ=os.environ)
+        app.cwd, app.aws, app.cloud = Path(os.environ["FORKS_HOME"]), warm.aws, warm.cloud
+        try:
+            code = int(cli._run(app, list(argv)))
+        except BaseException as error:
+            code = int(cli._failed(app, list(argv), error))
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def _run_together(lines: Sequence[tuple[list[str], float]], aws: RecordedAws) -> list[Any]:
+def _run_together(lines: Sequence[tuple[list[str], float]], warm: App) -> list[Any]:
     with ExitStack() as stack:
         files = [[stack.enter_context(tempfile.TemporaryFile()) for _ in range(2)] for _ in lines]
-        pids = [_fork(argv, delay, aws, *each) for (argv, delay), each in zip(lines, files, strict=True)]
+        pids = [_fork(argv, delay, warm, *each) for (argv, delay), each in zip(lines, files, strict=True)]
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         for each in (file for pair in files for file in pair):
             each.seek(0)
@@ -101,14 +107,18 @@ def _run_together(lines: Sequence[tuple[list[str], float]], aws: RecordedAws) ->
 def main() -> None:
     retry.FIRST_WAIT = retry.LONGEST_WAIT = LONGEST_BACKOFF
     ExponentialBackoff._MAX_BACKOFF = LONGEST_BACKOFF  # type: ignore[attr-defined]
-    aws = RecordedAws(App(environ=os.environ).aws.access, CallRecorder())
     _import_all(commands, operations, output)
-    _warm(aws)
+    warm = App(environ=os.environ)
+    warm.aws = aws = RecordedAws(warm.aws.access, CallRecorder())
     aws.client("dynamodb", retries=False)
+    # Who the caller is and where the chat is costs each command as much as all the rest.
+    require_api(warm)
+    assert warm.connections_url
+    _warm(aws)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        print(json.dumps(_run_together(json.loads(line), aws)), flush=True)
+        print(json.dumps(_run_together(json.loads(line), warm)), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from nwchatctl.aws.core import retry
-from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+from nwchatctl.aws.core.session import QUICK_READ_TIMEOUT, READ_TIMEOUT, Access, Aws, StaticCredentials
+from nwchatctl.chat.broadcast_progress import TERMS
 
 KEYS = StaticCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI-SECRET")
 SANDBOX = Access(region="us-east-2", endpoint="http://127.0.0.1:1", credentials=KEYS)
@@ -121,3 +122,13 @@ def test_stop_retrying_raises_first_error(monkeypatch: pytest.MonkeyPatch) -> No
         client = Aws(dataclasses.replace(SANDBOX, endpoint=url)).client("apigatewayv2")
         with pytest.raises(ClientError, match="503"):
             client.get_apis()
+
+
+def test_calls_of_dynamodb_that_are_repeated_by_their_caller_end_soon() -> None:
+    """An answer that never comes must not cost a lease; what creates a resource waits for its answer."""
+    aws = Aws(Access(region="us-east-2", credentials=StaticCredentials("a", "b")))
+    quick, create = aws.client("dynamodb", retries=False), aws.client("apigatewayv2", retries=False)
+    configs: list[Any] = [each.meta.config for each in (quick, aws.client("dynamodb"), create)]
+    timeouts = [each.read_timeout for each in configs]
+    assert timeouts == [QUICK_READ_TIMEOUT, READ_TIMEOUT, READ_TIMEOUT]
+    assert TERMS.holder_seconds > 2 * QUICK_READ_TIMEOUT
