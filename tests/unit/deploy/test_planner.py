@@ -130,7 +130,7 @@ def test_a_difference_reads_attribute_by_attribute() -> None:
     )
     role = dataclasses.replace(ROLE, policy=function_policy("connect", ARNS))
     assert [each.name for each in fields(Update(role, ROLE))] == [
-        "policy.Connections", "policy.Messages", "policy.Sockets", "policy.Fanout",
+        "policy.Connections", "policy.Messages", "policy.Sockets", "policy.SlowReaders", "policy.Fanout",
     ]  # fmt: skip
 
 
