@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from nwchat.delivery.tally import Counts
+from nwchat.large_rooms.segments import Segment, report_row
 from nwchat.log import LoggableError, error_fields
 from nwchat.model import bans, ids
 from nwchat.model.bans import Ban, ban_row
 from nwchat.model.log_hash import ban_fields
 from nwchat.model.rows import Connection, connection_row, message_row
 from nwchat.model.wire import Message
+from nwchatctl.aws.dynamodb import broadcasts
 from nwchatctl.chat.broadcast_message import ID_SECONDS
 from nwchatctl.config import Settings
 from nwchatctl.deploy.desired.access_logs import FORMAT
@@ -78,6 +80,7 @@ def written(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.Constant(value=str(text)):
             yield from re.findall(r"(?<![#:\w])([a-z_]+) = (?:[:(]|if_not_exists|\w+ \+)", text)
+            yield from re.findall(r"(?:ADD|DELETE) ([a-z_]+) :", text)
 
 
 def attributes() -> set[str]:
@@ -86,7 +89,8 @@ def attributes() -> set[str]:
     full = Connection("c", 1, 2, "a", "u", "n", "i", 3, True)
     found |= connection_row(full).keys() | message_row(Message("i", "m", "u", "s", 1), 2).keys()
     found |= ban_row(Ban("k", "w", 1, 2, "b", "r")).keys()
-    found |= {each.name for each in dataclasses.fields(LockHolder)}
+    found |= {each.name for each in dataclasses.fields(LockHolder)} | {broadcasts._KIND}
+    found |= report_row(Segment("f", "i", 0, 1, 1.0, report="r"), {}, 1).keys()
     return {name for name in found if re.fullmatch(r"[a-z][a-z0-9_]*", name)}
 
 

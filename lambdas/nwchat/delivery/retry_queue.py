@@ -27,7 +27,8 @@ class RetryQueue(Generic[T]):
         self.ordinary: list[tuple[float, int, T]] = []
         self.rejected: list[tuple[float, int, T]] = []
         self._numbers = count()
-        self._new_since_rejected = 0
+        self.new_since_rejected = 0
+        """How many new requests were sent since the last rejected item."""
 
     def __bool__(self) -> bool:
         return bool(self.ordinary or self.rejected)
@@ -45,9 +46,9 @@ class RetryQueue(Generic[T]):
         """Whether a rejected item is due."""
         return bool(self.rejected) and self.rejected[0][0] <= now
 
-    def is_rejected_first(self) -> bool:
-        """Whether the next rejected item has its share, or too many wait."""
-        return self._new_since_rejected >= NEW_PER_REJECTED or len(self.rejected) > MAX_REJECTED
+    def has_share(self) -> bool:
+        """Whether it is a rejected item's turn, or too many of them wait."""
+        return self.new_since_rejected >= NEW_PER_REJECTED or len(self.rejected) > MAX_REJECTED
 
     def pop(self) -> T:
         """Remove the first ordinary item."""
@@ -55,12 +56,8 @@ class RetryQueue(Generic[T]):
 
     def pop_rejected(self) -> T:
         """Remove the first rejected item."""
-        self._new_since_rejected = 0
+        self.new_since_rejected = 0
         return heapq.heappop(self.rejected)[2]
-
-    def count_new(self) -> None:
-        """Count a new request."""
-        self._new_since_rejected += 1
 
     def next_due(self) -> float:
         """When the first item is due; infinity when none waits."""

@@ -157,24 +157,25 @@ class RequestScheduler(Generic[T]):
         return None
 
     def _due_call(self, now: float) -> Call[T] | None:
-        retries = self._retries
-        ordinary = retries.is_due(now)
-        rejected = not ordinary and retries.is_rejected_due(now) and self._is_rejected_first()
-        if not (ordinary or rejected or self._ready or self._refill()):
+        take = self._due_retry(now) if self._retries else None
+        if take is None and not self._ready and not self._refill():
             return None
         if not self.rate_limiter.try_acquire(now):
             return None
-        if ordinary:
-            return retries.pop()
-        if rejected:
-            return retries.pop_rejected()
-        retries.count_new()
+        if take is not None:
+            return take()
+        self._retries.new_since_rejected += 1
         return Call(self._ready.pop())
 
-    def _is_rejected_first(self) -> bool:
-        """Whether a retry after a 429 that may mean a full buffer goes before new requests."""
-        share = self._retries.is_rejected_first() or self._evidence.throttled
-        return share or not (self._ready or self._refill())
+    def _due_retry(self, now: float) -> Callable[[], Call[T]] | None:
+        """Takes the retry that goes before new requests; None when there is none."""
+        retries = self._retries
+        if retries.is_due(now):
+            return retries.pop
+        if not retries.is_rejected_due(now):
+            return None
+        share = retries.has_share() or self._evidence.throttled
+        return retries.pop_rejected if share or not (self._ready or self._refill()) else None
 
     def wait_seconds(self, now: float) -> float:
         """Seconds, at most one, until `next_call` may return a request without a response arriving first."""
