@@ -75,7 +75,12 @@ def test_its_changes_read_alike_in_every_command(operator: Operator, first: dict
         "action": "update",
         "kind": "stage",
         "name": "production",
-        "fields": [{"name": "throttle_rate", "before": "100", "after": "50"}],
+        "fields": [
+            {"name": "throttle_rate", "before": "100", "after": "50"},
+            # A fifth of it each.
+            {"name": "route_settings.$connect", "before": "20/s, burst 200", "after": "10/s, burst 200"},
+            {"name": "route_settings.ping", "before": "20/s, burst 200", "after": "10/s, burst 200"},
+        ],
     }
     assert operator.json("plan", **changed)["changes"] == [expected]
     assert operator.json("deploy", "--dry-run", **changed)["changes"] == [expected]

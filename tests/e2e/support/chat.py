@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.support.sandbox import ONE_ADDRESS, Sandbox
+from tests.e2e.support.sandbox import Sandbox
 
 SECONDS = 20.0
 """Timeout of all waits; a cold start on a busy machine takes the longest."""
@@ -164,8 +164,7 @@ class Chat:
 
     @property
     def environ(self) -> dict[str, str]:
-        own = {"TZ": "UTC", "NWCHAT_CHAT__NAME": self.name}
-        return {**self.sandbox.environ, **ONE_ADDRESS, **own, **self.settings}
+        return {**self.sandbox.environ, "TZ": "UTC", "NWCHAT_CHAT__NAME": self.name, **self.settings}
 
     def nwchatctl(self, *words: str, stdin: str = "", **environ: str) -> Ran:
         """Runs a command to its end, with pipes for its streams."""

@@ -70,7 +70,12 @@ class Sandbox:
     def environ(self) -> dict[str, str]:
         """The environment of an `nwchatctl` process that uses this sandbox."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NWCHAT_"))}
-        return {**kept, "NWCHAT_SANDBOX": "1", "NWCHAT_SANDBOX_DIR": str(self.state.root)}
+        return {
+            **kept,
+            **ONE_ADDRESS,
+            "NWCHAT_SANDBOX": "1",
+            "NWCHAT_SANDBOX_DIR": str(self.state.root),
+        }
 
     def client(self, service: str, *, root: bool = False, url: str | None = None) -> Any:
         """A boto3 client with the operator's key, or the emulator's root key."""
