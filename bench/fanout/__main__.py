@@ -19,8 +19,8 @@ MESSAGE_MB = 256
 GB_SECOND = 0.0000133334
 INVOCATION = 0.20 / 1e6
 POST = 1.00 / 1e6
-PAGE = 128 * 0.125 / 1e6
-"""An eventually consistent read of 1 MB is 128 read request units."""
+PAGE = 256 * 0.125 / 1e6
+"""A consistent read of 1 MB is 256 read request units."""
 
 
 def segment_size_table(parameters: FanoutParameters) -> Iterator[str]:

@@ -110,7 +110,7 @@ def send_message(operator: Operator, url: str) -> str:
     kinds = [frame["type"] for frame in own]
     if kinds == ["error"]:
         return f"error {own[0]['code']}"
-    if kinds != ["ack", "message"]:
+    if kinds != ["message", "ack"]:
         return f"the sender got {kinds}"
     return "" if [frame["message"] for frame in others] == [text] else "the other heard nothing"
 
@@ -446,7 +446,7 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ),
     ("message", "Fanout", "lambda:InvokeFunction"): (send_to_large_room, "sent from here"),
     ("message", "Connections", "dynamodb:DeleteItem"): (send_with_stale_row, "the row stays"),
-    ("message", "Connections", "dynamodb:Scan"): (send_message, "the other heard nothing"),
+    ("message", "Connections", "dynamodb:Scan"): (send_message, "the sender got ['message', 'error']"),
     ("message", "Connections", "dynamodb:UpdateItem"): (send_message, "error internal"),
     ("message", "Messages", "dynamodb:PutItem"): (send_message, "error internal"),
     ("message", "History", "dynamodb:Query"): (read_history, "error internal"),
