@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, TypeAlias
 
 from nwchat.delivery.poster import Poster
@@ -30,9 +31,13 @@ class VirtualTransport:
     seconds: float = 0.01
     now: float = 0.0
     max_in_flight: int = 0
+    jitter: Callable[[], float] | None = None
+    """None leaves the scheduler's own."""
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         coming: deque[tuple[float, Call[Any]]] = deque()
+        if self.jitter is not None:
+            scheduler._jitter = self.jitter
         while True:
             if stop_reason is not None and (reason := stop_reason()):
                 scheduler.stop(reason)
@@ -78,10 +83,7 @@ class FakeGateway:
             return (204, b"")
         self.asked.append(name)
         answer = self.answers.get(name, (200, b""))
-        if not call.body:
-            # Only a DELETE has no body.
-            self.closed.append(name)
-        elif answer == (200, b""):
+        if answer == (200, b""):
             self.got.setdefault(name, []).append(call.body)
         return answer
 
@@ -99,7 +101,8 @@ def make_poster(
     def answer(host: str, call: Call[Any]) -> Answer:
         return gateway(call) if host == "gateway.example" else rows(call)
 
-    transport = VirtualTransport(answer, seconds)
+    # A run is the same each time.
+    transport = VirtualTransport(answer, seconds, jitter=Random(1).random)
     region = "us-east-2"
     deleting = RowDeletion(DYNAMODB, region, "connections", credentials)
     return Poster(transport, GATEWAY, region, credentials, deleting, lambda: now_ms), transport
