@@ -15,7 +15,10 @@ import typer
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from nwchat.model.bans import Ban, ban_row
+from nwchat.model.ids import ulid
 from nwchat.model.limits import Limits
+from nwchat.model.rows import message_row
+from nwchat.model.wire import Message
 from nwchat.storage.store import Store
 from nwchatctl.chat.connection_prune import prune
 from nwchatctl.operations import kick
@@ -302,6 +305,10 @@ def test_no_command_about_messages_sees_a_ban(operator: Operator, room: Chat, tm
         assert "mallory" not in json.dumps(one.history(50)).lower()
     assert "mallory" not in operator.run("history", "tail", "--since", "1d", "--json").out.lower()
     assert operator.run("history", "delete", "user#mallory").code == 4
+    # The messages of the last 60 s are in no export.
+    date = now_ms() - 120_000
+    old = Message(ulid(date, bytes(10)), text, "one", "1", date)
+    room.put(room.messages_table, [message_row(old, date // 1000 + 86_400)])
     file = tmp_path / "all.jsonl"
     operator.json("history", "export", str(file))
     assert text in file.read_text()
