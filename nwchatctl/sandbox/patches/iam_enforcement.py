@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ministack import app as ministack_app
-from ministack.core import iam_actions, iam_evaluator, lambda_runtime
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import acm, apigateway, cloudwatch_logs, dynamodb, iam, lambda_svc, sts
 
@@ -23,12 +23,9 @@ from nwchatctl.sandbox.patches.iam_conditions import (
 _request_context = iam_actions.request_tag_context
 _enforce = iam_evaluator.enforce
 _principal_keys = iam_evaluator._principal_keys
-_execution_credentials = lambda_runtime.execution_credentials
 
 _LEADING_KEYS = "nwchat:leadingkeys"
 """Carries the partition keys of a whole call to the check of each of its items."""
-
-_SOURCE_FUNCTION = "SourceFunctionArn"
 
 CANNOT_ASSUME = "The role defined for the function cannot be assumed by Lambda."
 
@@ -130,22 +127,18 @@ def _refused_decryption(headers: Any, wanted: dict[str, Any], query: Any) -> Any
 
 
 def principal_keys(credential: Any) -> dict[str, Any]:
-    """The condition keys of the caller; those of a function's code include its ARN (Lambda developer guide,
-    "Using source function ARN to control function access behavior")."""
+    """The condition keys of the caller; those of a function's code include its ARN, without a qualifier
+    (Lambda developer guide, "Using source function ARN to control function access behavior").
+
+    A session without an end is a function's: each one that STS issues has one.
+    """
     keys: dict[str, Any] = _principal_keys(credential)
     session = sts._sessions.get(credential.access_key_id) or {}
-    if function := session.get(_SOURCE_FUNCTION):
-        keys["lambda:sourcefunctionarn"] = function
+    role, _, name = str(session.get("Arn", "")).rpartition("/")
+    if ":assumed-role/" in role and "Expiration" not in session:
+        arn = f"arn:aws:lambda:{get_region()}:{credential.account_id}:function:{name}"
+        keys["lambda:sourcefunctionarn"] = arn
     return keys
-
-
-def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-    """A function's credentials, which know the function that they were made for, without its qualifier."""
-    made: dict[str, str] = _execution_credentials(config)
-    session = sts._sessions.get(made["AWS_ACCESS_KEY_ID"])
-    if session is not None:
-        session[_SOURCE_FUNCTION] = ":".join(str(config.get("FunctionArn", "")).split(":")[:7])
-    return made
 
 
 def _partition_key(table: str) -> str:
@@ -160,5 +153,3 @@ def install() -> None:
     iam_actions.request_tag_context = request_context
     iam_evaluator.enforce = enforce
     iam_evaluator._principal_keys = principal_keys
-    for module in (lambda_runtime, lambda_svc):
-        module.execution_credentials = execution_credentials
