@@ -189,7 +189,31 @@ def test_a_broken_link_is_found() -> None:
 def test_decisions_have_numbers_of_their_own_which_their_titles_repeat() -> None:
     records = sorted((DOCS / "explanation" / "adr").glob("*.md"))
     numbers = [int(each.name[:4]) for each in records]
-    # A gap is a number that another branch has taken.
-    assert numbers == sorted(set(numbers))
+    assert numbers == list(range(1, len(numbers) + 1))
     titles = [each.read_text(encoding="utf-8").splitlines()[0] for each in records]
     assert [title.split(".")[0] for title in titles] == [f"# {number}" for number in numbers]
+
+
+def absent_tests(text: str) -> list[str]:
+    """The `file::test` of a text that do not exist, without parameters."""
+    found = []
+    for file, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text):
+        path = ROOT / file
+        if not path.exists() or not re.search(rf"^(def {name}\b|{name} = )", path.read_text(), re.M):
+            found.append(f"{file}::{name}")
+    return found
+
+
+def test_every_threat_has_a_test_that_exists() -> None:
+    text = (DOCS / "explanation" / "security.md").read_text(encoding="utf-8")
+    _, *tables = re.split(r"^\| threat \|.*\n\|[- |]+\n", text, flags=re.M)
+    threats = [row for table in tables for row in table.partition("\n\n")[0].splitlines()]
+    assert len(threats) > 90
+    assert [row for row in threats if "tests/" not in row] == []
+    assert absent_tests(text) == []
+
+
+def test_an_absent_test_is_found() -> None:
+    here = "tests/unit/test_docs.py"
+    text = f"`{here}::test_an_absent_test_is_found` {here}::test_no tests/x.py::test_y"
+    assert absent_tests(text) == ["tests/unit/test_docs.py::test_no", "tests/x.py::test_y"]
