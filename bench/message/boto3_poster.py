@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused
+from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.request import Source
 from nwchat.delivery.tally import Counts, RecipientSource, Tally
 from nwchat.model.rows import Recipient
@@ -64,9 +65,11 @@ class Boto3Poster:
         *,
         priority: Sequence[Recipient] = (),
         skip: frozenset[str] = frozenset(),
+        rate_limiter: RateLimiter | None = None,
         deadline: float = math.inf,
     ) -> Counts:
-        """Posts while the next page is read. The number of workers bounds the pending posts."""
+        """Posts while the next page is read. The number of workers bounds the pending posts. boto3 does
+        not reach the rate of `rate_limiter`."""
         recipients, tally = RecipientSource(source, priority=priority, skip=skip), Tally()
         pending: dict[Future[Outcome], Recipient] = {}
 

@@ -11,6 +11,7 @@ from nwchatctl.aws import acm_details
 from nwchatctl.aws.acm_details import VALIDATION_ZONE_TAG
 from nwchatctl.aws.core.parallel import StartRead
 from nwchatctl.aws.core.retry import wait_until, with_retries
+from nwchatctl.aws.core.tagged_deletion import delete_tagged
 from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.deploy.domains.facts import ISSUED, PENDING, FoundCertificate
 from nwchatctl.deploy.model.domains import Certificate
@@ -177,7 +178,10 @@ class Certificates:
         def is_deleted() -> bool:
             with suppress(self._client.exceptions.ResourceNotFoundException):
                 try:
-                    self._client.delete_certificate(CertificateArn=certificate.arn)
+                    delete_tagged(
+                        lambda: self._client.delete_certificate(CertificateArn=certificate.arn),
+                        lambda: self.describe(certificate.arn) is not None,
+                    )
                 except self._client.exceptions.ResourceInUseException:
                     return False
             return True

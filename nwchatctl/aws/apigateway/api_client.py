@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.apigateway.common import pages, retag
-from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.apigateway.common import delete_if_exists, pages, retag
 from nwchatctl.deploy.model.string_map import StringMap
 
 if TYPE_CHECKING:
@@ -69,12 +68,11 @@ class ApiClient:
         """Updates the tags that differ; `resource` is the part of the ARN after `/apis/`."""
         retag(self.client, self._arn_prefix + resource, before, after)
 
-    def delete_if_exists(self, call: Callable[..., Any], **parameters: Any) -> None:
-        """Sends a delete call; a missing object is no error."""
-        try:
-            with_retries(call, **parameters)
-        except self.client.exceptions.NotFoundException:
-            return
+    def delete_if_exists(
+        self, call: Callable[..., Any], get: Callable[..., Any] | None = None, **parameters: Any
+    ) -> None:
+        """Sends a delete call; see `common.delete_if_exists`."""
+        delete_if_exists(self.client, call, get, **parameters)
 
 
 def name_in(description: str) -> str:

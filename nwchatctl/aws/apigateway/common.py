@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.tagged_deletion import delete_tagged
 from nwchatctl.aws.core.tags import tag_changes
 from nwchatctl.deploy.model.string_map import StringMap
 
@@ -28,6 +30,27 @@ def pages(call: Callable[..., Any], **parameters: Any) -> Iterator[Any]:
 def list_apis(client: ApiGatewayV2Client) -> list[Any]:
     """All APIs of the account and Region as AWS returns them, oldest first."""
     return sorted(pages(client.get_apis), key=lambda each: (str(each.get("CreatedDate", "")), each["ApiId"]))
+
+
+def delete_if_exists(
+    client: ApiGatewayV2Client,
+    delete: Callable[..., Any],
+    get: Callable[..., Any] | None = None,
+    **parameters: Any,
+) -> None:
+    """Sends a delete call; a missing object is no error.
+
+    `get` is the Get… call of an object that has tags; it takes the same parameters.
+    """
+
+    def exists() -> bool:
+        if get is not None:
+            with_retries(get, **parameters)
+        return True
+
+    # Either call says so.
+    with suppress(client.exceptions.NotFoundException):
+        delete_tagged(lambda: with_retries(delete, **parameters), exists)
 
 
 def retag(client: ApiGatewayV2Client, arn: str, before: StringMap, after: StringMap) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from nwchatctl.aws.apigateway.common import pages, retag
+from nwchatctl.aws.apigateway.common import delete_if_exists, pages, retag
 from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.domains.facts import FoundMapping
@@ -107,10 +107,8 @@ class Domains:
 
     def delete(self, domain: Domain) -> None:
         """Deletes the domain; a missing one is no error."""
-        try:
-            with_retries(self._client.delete_domain_name, DomainName=domain.name)
-        except self._client.exceptions.NotFoundException:
-            return
+        client = self._client
+        delete_if_exists(client, client.delete_domain_name, client.get_domain_name, DomainName=domain.name)
 
     def put_mapping(self, mapping: ApiMapping) -> None:
         """Maps the domain's root to the API and stage, whatever it was mapped to."""

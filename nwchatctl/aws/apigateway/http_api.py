@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nwchatctl.aws.apigateway.common import list_apis, pages, retag
+from nwchatctl.aws.apigateway.common import delete_if_exists, list_apis, pages, retag
 from nwchatctl.aws.apigateway.http_api_parts import (
     INTEGRATION_DESCRIPTION,
     HttpApiParts,
@@ -129,7 +129,8 @@ class HttpApi:
     def delete(self, api: HistoryApi) -> None:
         """Deletes the API with all its parts, or a duplicate; a missing one is no error."""
         is_duplicate = api.name in self.duplicates
-        self._delete_if_exists(self._client.delete_api, **({"ApiId": api.name} if is_duplicate else {}))
+        api_id = {"ApiId": api.name} if is_duplicate else {}
+        self._delete_if_exists(self._client.delete_api, self._client.get_api, **api_id)
         if not is_duplicate:
             self.id = ""
 
@@ -148,7 +149,9 @@ class HttpApi:
                 self._delete_if_exists(self._client.delete_integration, IntegrationId=each["IntegrationId"])
         for each in parts.stages:
             if each["StageName"] != api.stage:
-                self._delete_if_exists(self._client.delete_stage, StageName=each["StageName"])
+                self._delete_if_exists(
+                    self._client.delete_stage, self._client.get_stage, StageName=each["StageName"]
+                )
         self._put_stage(api, parts.stage(api.stage))
 
     def _put_integration(self, api: HistoryApi, have: Any) -> str:
@@ -209,7 +212,7 @@ class HttpApi:
             )
             if created:
                 return
-        stage = {"StageName": api.stage}
+        stage: Any = {"StageName": api.stage}
         for key in have.get("RouteSettings", {}):
             self._delete_if_exists(self._client.delete_route_settings, RouteKey=key, **stage)
         if have.get("AccessLogSettings"):
@@ -229,8 +232,7 @@ class HttpApi:
     def _retag(self, part: str, before: StringMap, after: StringMap) -> None:
         retag(self._client, self._arn_prefix + part, before, after)
 
-    def _delete_if_exists(self, call: Callable[..., Any], **parameters: Any) -> None:
-        try:
-            with_retries(call, **{"ApiId": self.id, **parameters})
-        except self._client.exceptions.NotFoundException:
-            return
+    def _delete_if_exists(
+        self, call: Callable[..., Any], get: Callable[..., Any] | None = None, **parameters: Any
+    ) -> None:
+        delete_if_exists(self._client, call, get, **{"ApiId": self.id, **parameters})

@@ -90,7 +90,7 @@ class Routes:
             self._responses.create_route_response(aws_id)
         elif response is not None and not route.answers:
             # Without a route response the client receives none, whatever the expression selects.
-            of_route = {"ApiId": self._ids.api, "RouteId": aws_id}
+            of_route: Any = {"ApiId": self._ids.api, "RouteId": aws_id}
             self._api.delete_if_exists(
                 self._client.delete_route_response, **of_route, RouteResponseId=response
             )

@@ -107,7 +107,10 @@ class Stages:
 
     def delete(self, stage: Stage) -> None:
         """Deletes the stage and closes its connections; a missing stage is no error."""
-        self._api.delete_if_exists(self._client.delete_stage, ApiId=self._ids.api, StageName=stage.name)
+        client = self._client
+        self._api.delete_if_exists(
+            client.delete_stage, client.get_stage, ApiId=self._ids.api, StageName=stage.name
+        )
 
     def _wanted(self, stage: Stage) -> dict[str, Any]:
         access_log = {"DestinationArn": stage.access_log, "Format": stage.access_format}

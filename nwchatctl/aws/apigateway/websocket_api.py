@@ -149,4 +149,4 @@ class WebSocketApi:
     def delete_api(self, api: Api) -> None:
         """Deletes the chat's API with all its parts, or a duplicate; a missing API is no error."""
         api_id = api.name if api.name in self.ids.duplicates else self.ids.api
-        self._api.delete_if_exists(self._client.delete_api, ApiId=api_id)
+        self._api.delete_if_exists(self._client.delete_api, self._client.get_api, ApiId=api_id)

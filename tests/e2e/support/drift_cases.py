@@ -177,8 +177,9 @@ DRIFTS = (
            source_arn=(Part("another1/*/*"), Part("/production/$default"))),
     # Roles.
     Drift("role-policy", by.policy_widened, "update", *_ROLE,
-          {"policy.Connections": (Part('"Action":"*"'), Part('"Action":["dynamodb:PutItem"]')),
+          {"policy.Connections": (Part('"Action":"*"'), Part('"dynamodb:PutItem"]')),
            "policy.Bans": (None, Part("dynamodb:BatchGetItem")),
+           "policy.Budgets": (None, Part("dynamodb:UpdateItem")),
            "policy.Logs": (None, Part("logs:PutLogEvents"))}),
     Drift("role-trust", by.trust_widened, "update", *_ROLE,
           {"trust.1": (Part(":root"), Part("lambda.amazonaws.com"))}),
