@@ -9,7 +9,6 @@ from nwchatctl.aws.dynamodb.bans import Bans
 from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, change_ban
 from nwchatctl.errors import error_note, usage_error
-from nwchatctl.operations.connections import server_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,9 +67,9 @@ def ban_all(
 ) -> list[BanChange]:
     """Bans each target, but in a dry run. The error of a failure notes those that are banned by then."""
     # The functions use the clock of AWS.
-    table, clock, by = bans_table(app), server_clock(app), app.cloud.caller.name
+    table, by = bans_table(app), app.cloud.caller.name
     found = [table.get(each.key) for each in targets]
-    now_ms = clock.now_ms()
+    now_ms = app.now_ms()
     until, exact = end.epoch_ms(now_ms), exact_ids(app)
     made = [
         change_ban(each, before, until=until, by=by, reason=reason, now_ms=now_ms, exact=exact)
@@ -99,18 +98,17 @@ def log_hashes(app: App, targets: Iterable[BanTarget]) -> list[tuple[str, str]]:
 
 def list_bans(app: App, *, ended: bool) -> list[tuple[Ban, bool]]:
     """The bans, each with whether it still applies; with `ended`, also those that do not."""
-    clock = server_clock(app)
     found = list(bans_table(app).all())
-    now_ms = clock.now_ms()
+    now_ms = app.now_ms()
     return [(each, each.is_active(now_ms)) for each in found if ended or each.is_active(now_ms)]
 
 
 def remove_bans(app: App, targets: Sequence[BanTarget], dry_run: bool) -> tuple[list[Ban], list[str]]:
     """Removes the bans on these targets, but in a dry run; the bans, and the targets that have none. The
     error of a failure notes those that are removed by then."""
-    table, clock = bans_table(app), server_clock(app)
+    table = bans_table(app)
     found = [table.get(each.key) for each in targets]
-    now_ms = clock.now_ms()
+    now_ms = app.now_ms()
     removed: list[Ban] = []
     missing: list[str] = []
 

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from nwchat.model.ids import LATEST_STORE_MS, first_ulid
 from nwchatctl.chat.history_export import fields
-from nwchatctl.chat.history_filter import MessageFilter
 from nwchatctl.errors import error_note
-from nwchatctl.operations.connections import server_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,22 +65,19 @@ def find_old_messages(app: App, keep: int | None, before_ms: int | None) -> OldM
     """Those older than `before_ms`; where that is None, all but the newest `keep`. Those of the last
     LATEST_STORE_MS stay, because no export has them yet."""
     messages = app.messages()
-    complete = first_ulid(complete_until_ms(app, messages))
+    complete = first_ulid(complete_until_ms(app))
     wanted = _limit(messages, keep, before_ms)
     # None means all of them: a room without any message.
     limit = complete if wanted is None else min(wanted, complete)
     return OldMessages(messages, limit, messages.count(limit) if limit else 0, cut=limit != wanted)
 
 
-def complete_until_ms(app: App, messages: Messages) -> int:
+def complete_until_ms(app: App) -> int:
     """When the ids were made before which the history is complete, in epoch ms of AWS's clock.
 
-    Takes one read. A message may be stored LATEST_STORE_MS after its id was made.
+    A message may be stored LATEST_STORE_MS after its id was made.
     """
-    clock = server_clock(app)
-    # AWS's clock is known from its answers.
-    messages.last(1, MessageFilter())
-    return clock.now_ms() - LATEST_STORE_MS
+    return app.now_ms() - LATEST_STORE_MS
 
 
 def delete_old_messages(app: App, old: OldMessages) -> int:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nwchat.model.wire import Message
-    from nwchatctl.aws.dynamodb.messages import Messages
     from nwchatctl.context import App
 
 _AHEAD_MS = 600_000
@@ -60,8 +59,8 @@ class ExportSpan:
     cut: bool
 
 
-def _export_span(app: App, messages: Messages, since_ms: int | None, until_ms: int | None) -> ExportSpan:
-    complete_ms = complete_until_ms(app, messages)
+def _export_span(app: App, since_ms: int | None, until_ms: int | None) -> ExportSpan:
+    complete_ms = complete_until_ms(app)
     cut = until_ms is None or until_ms > complete_ms
     end_ms = complete_ms if until_ms is None else min(until_ms, complete_ms)
     return ExportSpan(span(since_ms, end_ms), end_ms, cut)
@@ -69,11 +68,10 @@ def _export_span(app: App, messages: Messages, since_ms: int | None, until_ms: i
 
 def export_lines(app: App, since_ms: int | None, until_ms: int | None) -> Iterator[dict[str, object]]:
     """The messages, oldest first, each as an object; none of the last minute, as `export_file`."""
-    messages = app.messages()
-    chosen = _export_span(app, messages, since_ms, until_ms)
+    chosen = _export_span(app, since_ms, until_ms)
     if chosen.cut:
         app.say(Line(f"up to {local(chosen.until_ms)}: later messages may not be complete yet", Mark.DIM))
-    return _lines(app, messages.oldest_first(chosen.span))
+    return _lines(app, app.messages().oldest_first(chosen.span))
 
 
 def _lines(app: App, pages: Iterator[tuple[Message, ...]]) -> Iterator[dict[str, object]]:
@@ -101,7 +99,7 @@ def export_file(
         start = file.tell()
         point = ResumePoint() if last is None else resume_point(file)
         file.seek(start)
-        export = _export_span(app, messages, since_ms, until_ms)
+        export = _export_span(app, since_ms, until_ms)
         chosen = replace(export.span, after=max(point.after, export.span.after or "") or None)
         with app.bar("exported") as bar:
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nwchat.model.ids import LATEST_STORE_MS, first_ulid, ulid
 from nwchat.model.wire import Message
 from nwchatctl.chat.history_export import line
-from nwchatctl.chat.history_filter import MessageFilter, Span
+from nwchatctl.chat.history_filter import Span
 from nwchatctl.operations import history_delete
 from nwchatctl.operations.history_files import export_file, export_lines
 
@@ -56,13 +56,11 @@ class History:
             yield [Message(key, "text", "u", "1", NOW) for key in page]
             after = page[-1]
 
-    def last(self, limit: int, wanted: MessageFilter) -> list[Message]:
-        return []
-
     def app(self) -> Any:
         bar = SimpleNamespace(update=lambda count: None)
         return SimpleNamespace(
             messages=lambda: self,
+            now_ms=lambda: self.now,
             bar=lambda label: nullcontext(bar),
             say=self.said.append,
             streams=SimpleNamespace(out_terminal=False),
@@ -71,11 +69,7 @@ class History:
     said: list[Any] = field(default_factory=list)
 
     def export(self, path: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                history_delete, "server_clock", lambda app: SimpleNamespace(now_ms=lambda: self.now)
-            )
-            self.exported = export_file(self.app(), path, None, None, resume=path.exists())
+        self.exported = export_file(self.app(), path, None, None, resume=path.exists())
 
 
 def ids_in(path: Path) -> list[str]:
@@ -134,12 +128,9 @@ def test_an_export_ends_60_seconds_before_the_clock_of_aws(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("until_ms", "cut"), [(None, True), (NOW, True), (NOW - LATEST_STORE_MS, False)])
-def test_an_export_says_that_the_last_minute_is_missing(
-    monkeypatch: pytest.MonkeyPatch, until_ms: int | None, cut: bool
-) -> None:
+def test_an_export_says_that_the_last_minute_is_missing(until_ms: int | None, cut: bool) -> None:
     history = History()
     history.store(NOW - LATEST_STORE_MS, 0)
-    monkeypatch.setattr(history_delete, "server_clock", lambda app: SimpleNamespace(now_ms=lambda: NOW))
     assert list(export_lines(history.app(), None, until_ms)) == []
     assert len(history.said) == cut
 
@@ -167,9 +158,6 @@ class Old:
     oldest: str | None = None
     limits: list[str] = field(default_factory=list)
 
-    def last(self, limit: int, wanted: MessageFilter) -> list[Message]:
-        return []
-
     def oldest_of_newest(self, keep: int) -> str | None:
         return self.oldest
 
@@ -194,16 +182,14 @@ EARLIER, LATER = first_ulid(NOW - LATEST_STORE_MS - 1), first_ulid(NOW - 1)
     ],
 )
 def test_trim_keeps_the_messages_of_the_last_minute(
-    monkeypatch: pytest.MonkeyPatch,
     keep: int | None,
     before_ms: int | None,
     oldest: str | None,
     limit: str,
     cut: bool,
 ) -> None:
-    monkeypatch.setattr(history_delete, "server_clock", lambda app: SimpleNamespace(now_ms=lambda: NOW))
     table = Old(oldest)
-    app: Any = SimpleNamespace(messages=lambda: table)
+    app: Any = SimpleNamespace(messages=lambda: table, now_ms=lambda: NOW)
     old = history_delete.find_old_messages(app, keep, before_ms)
     assert (old.limit, old.cut) == (limit, cut)
     assert table.limits == ([limit] if limit else [])
