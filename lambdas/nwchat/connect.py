@@ -81,8 +81,7 @@ def _is_within_cap(request: Mapping[str, object], services: Services, log: Log) 
     connection_id, room, now_ms = request.get("connectionId"), address_room(request), services.now_ms()
     if not connection_id or not room:
         return True
-    connected_at, most = request.get("connectedAt"), services.config.limits.address_connections
-    since = connected_at if isinstance(connected_at, int) else now_ms
+    since, most = runtime.connected_at(request, now_ms), services.config.limits.address_connections
     try:
         return services.budgets.add_socket(room, str(connection_id), since, now_ms, most)
     except Exception:
@@ -97,8 +96,7 @@ def _connection(
     now_ms: int,
     identity: Identity | None,
 ) -> Connection:
-    connected_at = request.get("connectedAt")
-    since = connected_at if isinstance(connected_at, int) else now_ms
+    since = runtime.connected_at(request, now_ms)
     origin = origin_of(request, proven=identity is not None, user_agent=headers.get("user-agent", ""))
     return Connection(
         connection_id=connection_id,

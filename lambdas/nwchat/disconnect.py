@@ -27,8 +27,7 @@ def disconnect(event: Event, services: Services, log: Log) -> Response:
     if connection_id := request.get("connectionId"):
         services.store.remove_connection(str(connection_id))
         if room := address_room(request):
-            connected_at = request.get("connectedAt")
-            since = connected_at if isinstance(connected_at, int) else 0
+            since = runtime.connected_at(request, 0)
             _remove_from_address(room, str(connection_id), since, services, log)
         log.info("disconnected", extra={"close_code": request.get("disconnectStatusCode")})
     else:

@@ -12,7 +12,7 @@ from nwchat.log import Log
 from nwchat.model.budget import sender_room
 from nwchat.model.identity import Identity, identity_of
 from nwchat.model.rows import Recipient, recipient
-from nwchat.runtime import Services
+from nwchat.runtime import Services, connected_at
 from nwchat.storage.budgets import Charge
 
 
@@ -63,7 +63,6 @@ class Invocation:
 
 def sender_of(request: Mapping[str, Any], now_ms: int) -> Recipient | None:
     """The connection that sent the frame; None for a test event, which has none."""
-    connection_id, connected_at = request.get("connectionId"), request.get("connectedAt")
-    if not connection_id:
+    if not (connection_id := request.get("connectionId")):
         return None
-    return recipient(str(connection_id), connected_at if isinstance(connected_at, int) else now_ms)
+    return recipient(str(connection_id), connected_at(request, now_ms))

@@ -249,6 +249,12 @@ def request_of(event: Event) -> Mapping[str, Any]:
     return request if isinstance(request, Mapping) else {}
 
 
+def connected_at(request: Mapping[str, Any], default: int) -> int:
+    """When the connection of a `requestContext` was made, in epoch ms; `default` when that is missing."""
+    found = request.get("connectedAt")
+    return found if isinstance(found, int) else default
+
+
 def deadline_of(context: object, clock: Callable[[], float] = time.monotonic) -> float:
     """When to start no more work, in `clock` seconds; infinity when the context has no remaining time."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nwchat.model.characters import without_any_invisible
-from nwchat.model.identity import Identity, identity_of
+from nwchat.model.identity import Identity, address_in, identity_of
 from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
 from nwchat.model.rows import Row, number_in, text_in
 
@@ -177,7 +177,7 @@ def active_ban(
     identity = identity_of(request)
     if identity is not None:
         sender_id, uname = identity.sender_id, identity.uname
-    keys = keys_of(sender_id=sender_id, uname=uname, address=_address(request))
+    keys = keys_of(sender_id=sender_id, uname=uname, address=address_in(request))
     if not keys:
         return None
     try:
@@ -193,8 +193,3 @@ def active_ban(
 def _applies_to_identity(ban: Ban, identity: Identity) -> bool:
     """Whether a ban that was found by the sender's keys applies to the token's identity."""
     return not ban.key.startswith("user#") or applies_to(ban, identity.sender_id, identity.uname, exact=True)
-
-
-def _address(request: Mapping[str, Any]) -> str:
-    caller = request.get("identity")
-    return str(caller.get("sourceIp") or "") if isinstance(caller, Mapping) else ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from nwchat.model.bans import PREFIX_BITS, address_of
-from nwchat.model.identity import identity_of
+from nwchat.model.identity import address_in, identity_of
 from nwchat.model.ids import CONNECTION_SECONDS
 from nwchat.model.limits import Limits
 
@@ -77,8 +77,7 @@ def sender_room(request: Mapping[str, Any]) -> str:
 
 def address_room(request: Mapping[str, Any]) -> str:
     """The partition key of the address's rows; "" when the event has no address."""
-    caller = request.get("identity")
-    text = str(caller.get("sourceIp") or "") if isinstance(caller, Mapping) else ""
+    text = address_in(request)
     return _room(f"address#{_subscriber(text)}") if text else ""
 
 

@@ -1,4 +1,4 @@
-"""The identity of a connection's owner, as the authorizer read it from the token. Pure.
+"""Who sent an event: its address, and the identity that the authorizer read from the token. Pure.
 
 With `auth.mode = "token"`, API Gateway puts the authorizer's context into `requestContext.authorizer` of
 every event of the connection (WebSocket developer guide), as strings. In open mode there is none.
@@ -22,6 +22,12 @@ class Identity:
     def as_context(self) -> dict[str, str]:
         """The identity as the authorizer's context for API Gateway."""
         return {"sender_id": self.sender_id, "uname": self.uname, "role": self.role}
+
+
+def address_in(request: Mapping[str, Any]) -> str:
+    """The client's address in a `requestContext`; "" when there is none, as in a test event."""
+    caller = request.get("identity")
+    return str(caller.get("sourceIp") or "") if isinstance(caller, Mapping) else ""
 
 
 def identity_of(request: Mapping[str, Any]) -> Identity | None:

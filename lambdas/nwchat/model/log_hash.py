@@ -15,7 +15,7 @@ from typing import Any
 
 from nwchat.model import bans
 from nwchat.model.bans import Ban
-from nwchat.model.identity import identity_of
+from nwchat.model.identity import address_in, identity_of
 
 DIGITS = 12
 """48 bits: two of a million persons share a hash with a probability of one in 500."""
@@ -46,11 +46,9 @@ def caller_hashes(request: Mapping[str, Any], hashed: Callable[[str], str]) -> d
 
     `request` is the event's `requestContext`. Names that a client only claims are left out.
     """
-    caller = request.get("identity")
-    address = str(caller.get("sourceIp") or "") if isinstance(caller, Mapping) else ""
     identity = identity_of(request)
     texts = {
-        "address": address_text(address),
+        "address": address_text(address_in(request)),
         "sender": "" if identity is None else bans.user_key(identity.sender_id),
     }
     return {name: hashed(text) for name, text in texts.items() if text}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+from nwchat.model.identity import address_in
 from nwchat.model.ids import ROOM, is_ulid, ulid_time
 from nwchat.model.limits import Window
 from nwchat.model.wire import Message, well_formed
@@ -128,7 +129,7 @@ def origin_of(request: Mapping[str, Any], *, proven: bool, user_agent: str = "")
     caller_fields = request.get("identity")
     caller = caller_fields if isinstance(caller_fields, Mapping) else {}
     agent = well_formed(str(caller.get("userAgent") or user_agent))
-    return Origin(str(caller.get("sourceIp") or ""), agent[:_MAX_USER_AGENT], proven)
+    return Origin(address_in(request), agent[:_MAX_USER_AGENT], proven)
 
 
 def window_of(row: Row) -> Window | None:
