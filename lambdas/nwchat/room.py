@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -34,19 +34,15 @@ def post_to_room(message: Message, invocation: Invocation) -> str:
     room = _Room(pages, threshold)
     sender = () if invocation.sender is None else (invocation.sender,)
     echo = config.echo_to_sender
-    recipients: Prefetcher[Recipient] = Prefetcher(() if room.large else (room.pages,))
-    try:
-        counts = invocation.poster.post_all(
-            recipients,
-            frame.encode(),
-            # The sender's echo does not wait for the others.
-            priority=sender if echo else (),
-            skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
-            rate_limiter=RateLimiter(config.fan_out.rate),
-            deadline=invocation.deadline,
-        )
-    finally:
-        recipients.close()
+    counts = _post(
+        frame,
+        () if room.large else (room.pages,),
+        invocation,
+        rate=config.fan_out.rate,
+        # The sender's echo does not wait for the others.
+        priority=sender if echo else (),
+        skip=frozenset() if echo else frozenset(each.connection_id for each in sender),
+    )
     level = logging.WARNING if counts.refused or counts.failed or counts.cut_short else logging.INFO
     invocation.log.log(level, "sent", extra={"message_id": message.id, **asdict(counts)})
     if room.large:
@@ -108,23 +104,41 @@ def _invoke_fanout(frame: str, message_id: str, row_count: int, invocation: Invo
     now_ms, reason = services.now_ms(), ""
     for each in failed:
         scan_segment = ScanSegment(each.segment.segment, each.segment.segments)
-        recipients: Prefetcher[Recipient] = Prefetcher(
-            [partial(recipients_of, services.store.scan(scan_segment, now_ms, consistent=True))]
+        pages = services.store.scan(scan_segment, now_ms, consistent=True)
+        counts = _post(
+            frame,
+            [partial(recipients_of, pages)],
+            invocation,
+            rate=each.segment.rate,
+            skip=frozenset(each.segment.skip),
         )
-        try:
-            counts = invocation.poster.post_all(
-                recipients,
-                frame.encode(),
-                skip=frozenset(each.segment.skip),
-                rate_limiter=RateLimiter(each.segment.rate),
-                deadline=invocation.deadline,
-            )
-        finally:
-            recipients.close()
         about = {"message_id": message_id, "segment": scan_segment.number, "why": each.reason}
         invocation.log.warning("sent from here", extra={**about, **asdict(counts)})
         reason = reason or _incomplete_reason(counts)
     return reason
+
+
+def _post(
+    frame: str,
+    readers: Sequence[Callable[[], Iterator[Sequence[Recipient]]]],
+    invocation: Invocation,
+    *,
+    rate: float,
+    priority: Sequence[Recipient] = (),
+    skip: frozenset[str],
+) -> Counts:
+    recipients: Prefetcher[Recipient] = Prefetcher(readers)
+    try:
+        return invocation.poster.post_all(
+            recipients,
+            frame.encode(),
+            priority=priority,
+            skip=skip,
+            rate_limiter=RateLimiter(rate),
+            deadline=invocation.deadline,
+        )
+    finally:
+        recipients.close()
 
 
 def _incomplete_reason(counts: Counts) -> str:

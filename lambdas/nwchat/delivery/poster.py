@@ -55,8 +55,7 @@ class Poster:
 
     def close(self, connection_id: str, deadline: float = math.inf) -> Outcome:
         """Close one connection: Delivered, or Gone when it is closed already. Otherwise as `post`."""
-        target = ConnectionRequests("DELETE", self._url, self._region, self._credentials)
-        return self._request(connection_id, target, deadline)
+        return self._request(connection_id, self._close_target(), deadline)
 
     def _request(self, connection_id: str, target: ConnectionRequests, deadline: float) -> Outcome:
         outcomes: list[Outcome] = []
@@ -142,6 +141,9 @@ class Poster:
     def _post_target(self, data: bytes) -> ConnectionRequests:
         return ConnectionRequests("POST", self._url, self._region, self._credentials, data)
 
+    def _close_target(self) -> ConnectionRequests:
+        return ConnectionRequests("DELETE", self._url, self._region, self._credentials)
+
     def _delete_gone_rows(self, tally: Tally, deadline: float, stop_reason: Callable[[], str] | None) -> None:
         gone, tally.gone = tally.gone, []
         if not gone:
@@ -174,10 +176,9 @@ class Poster:
             elif not isinstance(outcome, Gone):
                 tally.reasons.add(f"not disconnected: {getattr(outcome, 'reason', '')}")
 
-        target = ConnectionRequests("DELETE", self._url, self._region, self._credentials)
         scheduler = RequestScheduler(
             ListSource(slow),
-            target,
+            self._close_target(),
             record,
             rate_limiter=rate_limiter,
             deadline=deadline,

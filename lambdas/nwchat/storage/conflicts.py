@@ -1,7 +1,7 @@
-"""Retries of item-level writes that meet a transaction on the same item.
+"""Retries of writes that meet a transaction on the same item.
 
-DynamoDB answers TransactionConflictException then (developer guide, "Transaction conflict handling"), which
-botocore does not retry.
+DynamoDB answers an item-level write with TransactionConflictException then (developer guide, "Transaction
+conflict handling"), which botocore does not retry.
 """
 
 from __future__ import annotations
@@ -15,12 +15,22 @@ ATTEMPTS = 5
 _BASE_BACKOFF_SECONDS = 0.05
 
 
-def retry_conflicts(
-    write: Callable[..., Any], sleep: Callable[[float], None], jitter: Callable[[], float], **request: Any
-) -> Any:
-    """The response of `write(**request)`, which is sent at most ATTEMPTS times within about two seconds.
+def is_conflict(error: ClientError) -> bool:
+    """Whether an item-level write met a transaction."""
+    return error.response.get("Error", {}).get("Code") == "TransactionConflictException"
 
-    `sleep` takes seconds and `jitter` returns [0, 1). Raises boto3's errors.
+
+def retry_conflicts(
+    write: Callable[..., Any],
+    sleep: Callable[[float], None],
+    jitter: Callable[[], float],
+    is_transient: Callable[[ClientError], bool] = is_conflict,
+    **request: Any,
+) -> Any:
+    """The response of `write(**request)`, which is called at most ATTEMPTS times within about two seconds.
+
+    `is_transient` decides whether to call it again. `sleep` takes seconds and `jitter` returns [0, 1). Raises
+    boto3's errors.
     """
     attempt = 0
     while True:
@@ -28,9 +38,6 @@ def retry_conflicts(
             return write(**request)
         except ClientError as error:
             attempt += 1
-            if (
-                error.response.get("Error", {}).get("Code") != "TransactionConflictException"
-                or attempt == ATTEMPTS
-            ):
+            if not is_transient(error) or attempt == ATTEMPTS:
                 raise
             sleep(jitter() * _BASE_BACKOFF_SECONDS * 2**attempt)

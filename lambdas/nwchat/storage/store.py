@@ -29,10 +29,10 @@ from nwchat.storage.conflicts import retry_conflicts
 from nwchat.storage.scan import ScanPage, ScanSegment, scan
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 5
-_BASE_BACKOFF_SECONDS = 0.05
 # Another transaction on the same item, or a throttled partition: a retry may succeed.
 _TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
@@ -273,24 +273,22 @@ class Store:
     def _append_once(
         self, message: Message, expires_at: int, dedup: Dedup, renew: Callable[[Message], Message]
     ) -> Appended:
-        attempt = 0
-        while True:
+        def write() -> None:
+            nonlocal message
             message = renew(message)
             dedup_item = dedup_put(self._messages, dedup, message.id, message.date)
             dedup_item["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
             put: Any = {"TableName": self._messages, "Item": rows.message_row(message, expires_at)}
-            try:
-                self._client.transact_write_items(TransactItems=[{"Put": dedup_item}, {"Put": put}])
-                return Stored(message.id)
-            except self._client.exceptions.TransactionCanceledException as cancelled:
-                reasons = _reasons(cancelled.response)
-                earlier = _earlier(reasons)
-                if earlier is not None:
-                    return earlier
-                attempt += 1
-                if not _is_transient(reasons) or attempt == _ATTEMPTS:
-                    raise
-                self._sleep(self._jitter() * _BASE_BACKOFF_SECONDS * 2**attempt)
+            self._client.transact_write_items(TransactItems=[{"Put": dedup_item}, {"Put": put}])
+
+        try:
+            retry_conflicts(write, self._sleep, self._jitter, _is_transient)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            earlier = _earlier(_reasons(cancelled.response))
+            if earlier is None:
+                raise
+            return earlier
+        return Stored(message.id)
 
     def mark_sent(self, message: Message, dedup: Dedup) -> None:
         """Note in the deduplication row that the stored `message` is on its way.
@@ -389,6 +387,7 @@ def _earlier(reasons: list[dict[str, Any]]) -> Duplicate | None:
     return Duplicate(found, row.get("sent") == {"BOOL": True}) if isinstance(found, str) else None
 
 
-def _is_transient(reasons: list[dict[str, Any]]) -> bool:
-    codes = {reason.get("Code") for reason in reasons} - {"None", None}
+def _is_transient(error: ClientError) -> bool:
+    """Whether a transaction was cancelled for a reason that may pass."""
+    codes = {reason.get("Code") for reason in _reasons(error.response)} - {"None", None}
     return bool(codes) and codes <= _TRANSIENT
