@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from nwchatctl.report import Line, Report
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
+
 _DEPLOY = examples(
     ("make a managed policy of it", "nwchatctl policy deploy > deploy.json"),
     ("for an account that is not this one's", "nwchatctl policy deploy --account 123456789012"),
@@ -50,29 +52,21 @@ group = typer.Typer(
 )
 
 
-def _account(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{12}", text):
-        raise typer.BadParameter(f"an account is 12 digits, not {text}")
-    return text
+def _parser(pattern: str, meaning: str) -> Callable[[str], str]:
+    """Accepts what matches the whole pattern; `meaning` says what that is."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise typer.BadParameter(f"{meaning}, not {text}")
+        return text
+
+    return parse
 
 
-def _partition(text: str) -> str:
-    if not re.fullmatch(r"aws(-[a-z0-9]+)*", text):
-        raise typer.BadParameter(f"a partition is aws, aws-cn, aws-us-gov or the like, not {text}")
-    return text
-
-
-def _api_id(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]{6,20}", text):
-        raise typer.BadParameter(f"an API's id is letters and digits, as a1b2c3d4e5, not {text}")
-    return text
-
-
-def _zone(text: str) -> str:
-    if not re.fullmatch(r"Z[A-Z0-9]{1,31}", text):
-        raise typer.BadParameter(f"a hosted zone's id is Z and letters and digits, not {text}")
-    return text
-
+_account = _parser(r"[0-9]{12}", "an account is 12 digits")
+_partition = _parser(r"aws(-[a-z0-9]+)*", "a partition is aws, aws-cn, aws-us-gov or the like")
+_api_id = _parser(r"[a-z0-9]{6,20}", "an API's id is letters and digits, as a1b2c3d4e5")
+_zone = _parser(r"Z[A-Z0-9]{1,31}", "a hosted zone's id is Z and letters and digits")
 
 PartitionOption = Annotated[
     str | None,

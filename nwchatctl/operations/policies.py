@@ -30,7 +30,7 @@ class PolicyOptions:
 def policy_values(app: App, given: PolicyOptions) -> PolicyValues:
     """The values of a policy. AWS is asked only for the account, and only where it is not given.
 
-    Raises ChatError `no_region` where none is configured, and as `partition_of` and `App.cloud`.
+    Raises as `default_region`, `partition_of` and `App.cloud`.
     """
     region = _region(app) if given.account else app.cloud.location.region
     account = given.account or app.cloud.location.account
@@ -78,12 +78,4 @@ def _domains(app: App) -> list[tuple[str, str]]:
 def _region(app: App) -> str:
     configured = app.settings.aws
     environ = app.environ.get("AWS_REGION") or app.environ.get("AWS_DEFAULT_REGION")
-    found = configured.region or default_region(environ, configured.profile)
-    if not found:
-        raise ChatError(
-            "there is no AWS region",
-            hint="give --region, or set aws.region in nwchat.toml",
-            code="no_region",
-            exit_code=Exit.CONFIG,
-        )
-    return found
+    return configured.region or default_region(environ, configured.profile)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import botocore.session
-from botocore.exceptions import UnknownRegionError
+from botocore.exceptions import NoRegionError, UnknownRegionError
 
 from nwchatctl.errors import ChatError, Exit
 
 
 def default_region(environ_region: str | None, profile: str = "") -> str:
-    """The Region of boto3's own choice: `environ_region`, else that of the profile; "" for none."""
+    """The Region of boto3's own choice: `environ_region`, else that of the profile. Raises NoRegionError."""
     if environ_region:
         return environ_region
     session = botocore.session.Session(profile=profile or None)
-    return session.get_config_variable("region") or ""
+    found: str | None = session.get_config_variable("region")
+    if not found:
+        raise NoRegionError
+    return found
 
 
 def partition_of(region: str) -> str:

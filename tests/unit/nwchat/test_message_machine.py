@@ -7,12 +7,24 @@ answer at any call, or stop there while others send; reads are stale; ids are la
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.unit.nwchat.faulty_chat import Client, Fault, FaultyChat, Kind
+
+
+@dataclass(frozen=True)
+class PlannedFault:
+    """The call of a function that fails, and how; `meanwhile` happens while the function is paused."""
+
+    call: int
+    kind: Kind
+    ack_first: bool
+    meanwhile: list[tuple[str, str]]
+
 
 NAMES = ("a", "b", "c")
 names = st.sampled_from(NAMES)
@@ -21,6 +33,7 @@ others = st.lists(
     max_size=4,
 )
 """What happens while a function has stopped at a call."""
+faults = st.builds(PlannedFault, st.integers(0, 14), st.sampled_from(Kind), st.booleans(), others)
 
 
 class Promises(RuleBasedStateMachine):
@@ -52,34 +65,17 @@ class Promises(RuleBasedStateMachine):
     def fan_out(self) -> None:
         self.chat.run_accepted()
 
-    @rule(
-        name=names,
-        call=st.integers(0, 14),
-        kind=st.sampled_from(Kind),
-        ack_first=st.booleans(),
-        meanwhile=others,
-    )
-    def say(
-        self, name: str, call: int, kind: Kind, ack_first: bool, meanwhile: list[tuple[str, str]]
-    ) -> None:
+    @rule(name=names, fault=faults)
+    def say(self, name: str, fault: PlannedFault) -> None:
         if self.chat.clients[name].socket:
-            self._say(name, Fault(call, kind, lambda: self._happen(meanwhile), ack_first))
+            self._say(name, self._fault(fault))
 
-    @rule(
-        name=names,
-        call=st.integers(0, 14),
-        kind=st.sampled_from(Kind),
-        ack_first=st.booleans(),
-        meanwhile=others,
-    )
-    def retry(
-        self, name: str, call: int, kind: Kind, ack_first: bool, meanwhile: list[tuple[str, str]]
-    ) -> None:
+    @rule(name=names, fault=faults)
+    def retry(self, name: str, fault: PlannedFault) -> None:
         """Oldest first."""
         client = self.chat.clients[name]
         if client.socket and client.unacked:
-            fault = Fault(call, kind, lambda: self._happen(meanwhile), ack_first)
-            self.chat.retry(name, next(iter(client.unacked)), fault)
+            self.chat.retry(name, next(iter(client.unacked)), self._fault(fault))
 
     @rule(name=names)
     def retry_although_acked(self, name: str) -> None:
@@ -94,6 +90,9 @@ class Promises(RuleBasedStateMachine):
         key = self.latest.get(victim)
         if name != victim and key is not None and self.chat.clients[name].socket:
             self.chat.forge(name, victim, key)
+
+    def _fault(self, planned: PlannedFault) -> Fault:
+        return Fault(planned.call, planned.kind, lambda: self._happen(planned.meanwhile), planned.ack_first)
 
     def _say(self, name: str, fault: Fault | None = None) -> None:
         # The same client_id as others: it is unique within a client only.
