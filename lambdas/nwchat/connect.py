@@ -85,7 +85,7 @@ def _is_within_cap(request: Mapping[str, object], services: Services, log: Log) 
     try:
         return services.budgets.add_socket(room, str(connection_id), since, now_ms, most)
     except Exception:
-        log.warning("the connections of an address cannot be counted: nobody is kept out", exc_info=True)
+        log.warning("the connections of an address cannot be counted: no client is refused", exc_info=True)
         return True
 
 

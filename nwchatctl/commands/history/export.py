@@ -37,8 +37,8 @@ def export(
     """Write the messages to a file, one JSON object a line.
 
     Oldest first, each as `history tail --json` prints it. Ends 60 s before now, by AWS's clock: until then, a
-    message can still be stored with an earlier id. A file that is there is not written over; --resume goes on
-    with it, after Ctrl-C or a day later, and adds what the file does not have.
+    message can still be stored with an earlier id. An existing file is not overwritten.
+    --resume continues it, after Ctrl-C or a day later, and adds the messages that it does not have.
     """
     from nwchatctl.operations.history_files import export_file, export_lines
 
