@@ -9,10 +9,10 @@ from nwchatctl.deploy.model.state import Key
 from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError
 
-_SNAPSHOT_KINDS = ("alias", "version", "deployment", *DOMAIN_KINDS)
-"""Kinds that need all earlier changes. Versions and deployments are snapshots: one of an outdated state would
-keep it under the name of a good release. And if a domain is deleted without its alias record, a name remains
-that points nowhere."""
+_SNAPSHOT_KINDS = ("alias", "version", "deployment", "release", *DOMAIN_KINDS)
+"""Kinds that need all earlier changes. Versions, deployments and releases are snapshots: one of an outdated
+state would keep it under the name of a good release. And if a domain is deleted without its alias record, a
+name remains that points nowhere."""
 
 
 def limit_plan(plan: Plan, keys: AbstractSet[Key]) -> Plan:

@@ -138,6 +138,27 @@ def state_after_rollback(live: State, release: Release, stage: str) -> State:
     return {**live, **state(*aliases, moved)}
 
 
+def refuse_larger_release(
+    wanted: State, stage: str, records: Sequence[ReleaseRecord], target: Release
+) -> None:
+    """Raises ChatError, exit 4, if `wanted`, the state after a rollback to `target`, is another recorded
+    release, which has functions that `target` has not: a rollback removes none."""
+    runs = running_release(wanted, stage, records)
+    if runs == target.name:
+        return
+    own = {name for name, _ in target.functions}
+    further = sorted(
+        each.function for each in wanted.values() if isinstance(each, Alias) and each.function not in own
+    )
+    raise ChatError(
+        f"a rollback cannot lead to release {target.name}: it has no {', '.join(further)}, "
+        f"and release {runs} would run",
+        hint="change the settings to what that release has, and deploy",
+        code="release_smaller",
+        exit_code=Exit.NOT_FOUND,
+    )
+
+
 def missing_parts(live: State, release: Release) -> list[str]:
     """The parts of `release` that do not exist any more."""
     versions = {(each.function, each.runs) for each in live.values() if isinstance(each, Version)}

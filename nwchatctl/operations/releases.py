@@ -11,6 +11,7 @@ from nwchatctl.deploy.releases import (
     entries,
     find_release,
     previous_release,
+    refuse_larger_release,
     running_release,
     state_after_rollback,
 )
@@ -55,6 +56,7 @@ def plan_rollback(app: App, name: str, *, dry_run: bool) -> Rollback:
     lock = live.rows.lock if dry_run else refuse_locked(app, live.rows.lock)
     target = _target(app, live, name, lock)
     wanted = state_after_rollback(live.state, target, app.settings.stage.name)
+    refuse_larger_release(wanted, app.settings.stage.name, live.rows.records, target)
     plan = arrange(differences(wanted, live.state), auth_transition(wanted, live.state))
     # Whether the release asks for no token, in a chat that does or is configured to.
     opens = not requires_token(target) and (

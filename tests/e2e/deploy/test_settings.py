@@ -162,6 +162,11 @@ def test_only_never_publishes_what_is_out_of_date(operator: Operator) -> None:
     assert operator.plan() == []
 
 
+def test_only_records_no_release_that_never_ran(operator: Operator) -> None:
+    ran = operator.run("deploy", "--only", "release", NWCHAT_FUNCTIONS__MEMORY_MB="704")
+    assert (ran.code, ran.writes, ran.error and ran.error.code) == (1, [], "only_incomplete")
+
+
 def test_deletions_require_confirmation(operator: Operator) -> None:
     route_added(operator)
     route_deleted(operator)

@@ -21,6 +21,7 @@ from nwchatctl.deploy.releases import (
     entries,
     find_release,
     previous_release,
+    refuse_larger_release,
     release_before,
     running_release,
     state_after_rollback,
@@ -84,6 +85,20 @@ def test_release_from_before_a_new_function() -> None:
     both = Release(release_id(functions, "d1"), functions, "d1", "c0de", latest=False)
     assert running_release(back, "production", (*RECORDS, ReleaseRecord(both, 1, "me"))) == both.name
     assert running_release({**back, **state(stage("d9"))}, "production", RECORDS) != OLD.name
+
+
+def test_a_rollback_that_would_run_a_larger_release_is_refused() -> None:
+    functions = (("f", "a"), ("g", "z"))
+    both = Release(release_id(functions, "d1"), functions, "d1", "c0de", latest=False)
+    records = (*RECORDS, ReleaseRecord(both, 1, "me"))
+    after = state_after_rollback({**LIVE, **state(Alias("g:live", "g", "z", ()))}, OLD, "production")
+    refuse_larger_release(after, "production", RECORDS, OLD)
+    with pytest.raises(ChatError) as caught:
+        refuse_larger_release(after, "production", records, OLD)
+    assert (caught.value.code, caught.value.exit_code) == ("release_smaller", 4)
+    assert caught.value.message == (
+        f"a rollback cannot lead to release {OLD.name}: it has no g, and release {both.name} would run"
+    )
 
 
 def test_a_list_says_which_runs_and_which_can_run() -> None:
