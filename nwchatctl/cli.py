@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,7 +68,6 @@ def _version(ctx: typer.Context, value: bool) -> None:
 
 
 def _globals(
-    ctx: typer.Context,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Use the embedded AWS on this machine (NWCHAT_SANDBOX=1).")
     ] = False,
@@ -97,14 +97,22 @@ def _globals(
 ) -> None:
     """Build, keep and run one serverless WebSocket chat on AWS.
 
-    Global options stand before the command, a command's own after it.
+    Global options stand before or after the command.
     """
+
+
+def _set_global_option(ctx: Any, option: Any, value: Any) -> Any:
+    """Stores a global option where commands read it; called for each while the command line is parsed."""
     app: App = ctx.obj
-    app.options = GlobalOptions(sandbox, config, profile, region, color.value, timeout, quiet, verbose, debug)
-    # An error of the command line may have been about to be printed before.
+    if ctx.resilient_parsing or ctx.get_parameter_source(option.name).name != "COMMANDLINE":
+        return value
+    changed: dict[str, Any] = {option.name: value.value if isinstance(value, Color) else value}
+    app.options = replace(app.options, **changed)
+    # They may have been opened already, for an error of the command line.
     app.__dict__.pop("streams", None)
-    if timeout is not None:
-        start_timer(timeout)
+    if option.name == "timeout":
+        start_timer(value)
+    return value
 
 
 _EXAMPLES = examples(
@@ -128,7 +136,11 @@ def tree() -> Root:
     stem.callback()(_globals)
     root = typer.main.get_command(stem)
     assert isinstance(root, Root)
-    root.add_entries(COMMANDS)
+    names = {each.name for each in fields(GlobalOptions)}
+    options = [each for each in root.params if each.name in names]
+    for each in options:
+        each.callback = _set_global_option
+    root.add_entries(COMMANDS, options)
     return root
 
 
@@ -147,9 +159,6 @@ def _run(app: App, argv: list[str]) -> int:
     commands = tree()
     if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
         commands.main(args=argv, prog_name=PROGRAM)
-    if not argv:
-        app.streams.write_error(commands.get_help(commands.make_context(PROGRAM, ["--"], obj=app)) + "\n")
-        return Exit.USAGE
     with commands.make_context(PROGRAM, argv, obj=app) as ctx:
         result: Any = commands.invoke(ctx)
         return Exit.DONE if result is None else app.finish(result)
@@ -194,7 +203,7 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if isinstance(error, TimedOut):
         return ChatError(
             f"timed out after {app.options.timeout:g} s",
-            hint="give a longer --timeout; running the command again goes on where it stopped",
+            hint="give a longer --timeout, or none",
             code="timeout",
         )
     if isinstance(error, Terminated):
@@ -208,7 +217,7 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
             return known
     return ChatError(
         f"something unexpected went wrong: {type(error).__name__}: {error}",
-        hint="run it again with --debug before the command, to see where",
+        hint="run it again with --debug, to see where",
         code="internal",
     )
 

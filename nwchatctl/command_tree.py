@@ -5,7 +5,8 @@ All modules together, and typer's processing of their functions, take as long as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -56,14 +57,19 @@ class CommandEntry(NamedTuple):
 class LazyCommands(Mapping[str, Any]):
     """Commands by name, in order; an entry is loaded when its item is first read."""
 
-    def __init__(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
+    def __init__(
+        self, entries: tuple[Command | Commands | CommandEntry, ...], global_options: Sequence[Any] = ()
+    ) -> None:
         self._loaded: dict[str, Any] = {}
         self._entries = {_name(each): each for each in entries}
+        self._global_options = global_options
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
             entry = self._entries[name]
-            self._loaded[name] = _build(entry.load() if isinstance(entry, CommandEntry) else entry)
+            built = _build(entry.load() if isinstance(entry, CommandEntry) else entry)
+            _accept(built, self._global_options)
+            self._loaded[name] = built
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -86,9 +92,11 @@ class LazyCommands(Mapping[str, Any]):
 class Root(CommandGroup):
     """The root group, with lazily loaded commands."""
 
-    def add_entries(self, entries: tuple[Command | Commands | CommandEntry, ...]) -> None:
-        """Sets the commands of the group, in order."""
-        self._lazy_commands = LazyCommands(entries)
+    def add_entries(
+        self, entries: tuple[Command | Commands | CommandEntry, ...], global_options: Sequence[Any] = ()
+    ) -> None:
+        """Sets the commands of the group, in order, and the root's options that each of them accepts too."""
+        self._lazy_commands = LazyCommands(entries, global_options)
         # typer only reads names and values of this mapping.
         self.commands: Any = self._lazy_commands
         self.order = tuple(self._lazy_commands)
@@ -116,3 +124,15 @@ def _build(entry: Command | Commands) -> Any:
         return typer.main.get_group(typer_app).commands.popitem()[1]
     typer_app.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
     return typer.main.get_group(typer_app).commands[entry.name]
+
+
+def _accept(command: Any, options: Sequence[Any]) -> None:
+    """Lets `command`, and all below it, take the global `options`, which their help does not repeat."""
+    for each in options:
+        accepted = copy(each)
+        accepted.hidden = True
+        # The option's callback stores the value; the command's function has no such parameter.
+        accepted.expose_value = False
+        command.params.append(accepted)
+    for child in getattr(command, "commands", {}).values():
+        _accept(child, options)

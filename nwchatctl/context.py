@@ -40,7 +40,7 @@ _FALSE = ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """The options that stand before the command. `timeout` is in seconds; None: not given."""
+    """The options that every command takes. `timeout` is in seconds; None: not given."""
 
     sandbox: bool = False
     config: Path | None = None

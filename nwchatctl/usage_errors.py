@@ -9,13 +9,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from nwchatctl.errors import ChatError, usage_error
+from nwchatctl.errors import ChatError, Exit, usage_error
 
 
 class CommandGroup(TyperGroup):
     """A group that lists its commands in `order`, and suggests a name for a mistyped one."""
 
     order: tuple[str, ...] = ()
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """As in click; without a command it prints its help on stderr and exits with 2."""
+        if not args and not ctx.resilient_parsing:
+            ctx.obj.streams.write_error(f"{ctx.get_help()}\n")
+            raise typer.Exit(Exit.USAGE)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of --help."""
@@ -55,23 +62,24 @@ def _suggestion(group: CommandGroup, path: str, name: str) -> str:
 
 
 def _option_hint(root: CommandGroup, command: Any, path: str, option: str) -> str:
-    """A hint for an option of another command, or for a similar option."""
-    own_options, root_options = _options(command), _options(root)
-    program = path.split(" ", maxsplit=1)[0]
-    rest = path[len(program) :]
-    if option in root_options:
-        return f"{option} stands before the command: {program} {option}{rest}"
+    """A hint for an option of another command, for a similar option, or for an argument that begins with a
+    dash, as connection ids may."""
     if command is root and any(option in _options(each) for each in _descendants(root)):
-        return f"{option} stands after the command: {program} COMMAND {option}"
-    if close := get_close_matches(option, own_options, 1):
-        return f"did you mean {close[0]}?"
-    if command is not root and (close := get_close_matches(option, root_options, 1)):
-        return f"did you mean {close[0]}? It stands before the command: {program} {close[0]}{rest}"
+        return f"{option} stands after the command: {path} COMMAND {option}"
+    names = {each.strip("-"): each for each in _options(command)}
+    if option.startswith("--") and (close := get_close_matches(option.strip("-"), names, 1)):
+        return f"did you mean {names[close[0]]}?"
+    if arguments := [each.metavar or each.name.upper() for each in _arguments(command)]:
+        return f"put -- before an argument that begins with a dash: {path} -- {' '.join(arguments)}"
     return ""
 
 
 def _options(command: Any) -> list[str]:
     return [name for each in command.params if each.param_type_name == "option" for name in each.opts]
+
+
+def _arguments(command: Any) -> list[Any]:
+    return [each for each in command.params if each.param_type_name == "argument"]
 
 
 def _children(command: Any) -> Mapping[str, Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.config import PREFIX, RESERVED_VARIABLES
 from nwchatctl.errors import Exit, usage_error
-from nwchatctl.report import Report, TextTable
+from nwchatctl.report import Line, Report, TextTable
 
 HELP = examples(
     ("which topics are there?", "nwchatctl help"),
@@ -22,7 +22,7 @@ HELP = examples(
 _CODES = {
     Exit.DONE: "done; also: there was nothing to do",
     Exit.FAILED: "failed",
-    Exit.USAGE: "the command line is wrong",
+    Exit.USAGE: "the command line is wrong, or a file that it names cannot be read or written",
     Exit.CONFIG: "the configuration or the AWS credentials are wrong or missing",
     Exit.NOT_FOUND: "not found, or not deployed",
     Exit.PARTLY: "partly done: some recipients or items failed",
@@ -85,23 +85,39 @@ _TOPICS: dict[str, tuple[str, Callable[[], Report]]] = {
 
 def help_(
     ctx: typer.Context,
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic; all of them when left out.")] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TOPIC|COMMAND...", help="A topic or a command; without one, the topics."),
+    ] = None,
     json: JsonOption = False,
 ) -> Report:
-    """Explain a topic: exit-codes, config, environment. For a command: nwchatctl COMMAND --help."""
+    """Explain a topic: exit-codes, config, environment. Or a command, as nwchatctl COMMAND --help does."""
+    topic = " ".join(words or ())
     if not topic:
         rows = tuple((name, text) for name, (text, _) in _TOPICS.items())
         data = {"topics": [{"name": name, "about": about} for name, about in rows]}
-        notes = ("For a command: nwchatctl COMMAND --help",)
+        notes = ("For a command: nwchatctl help COMMAND",)
         return Report(data, (TextTable(("topic", "about"), rows),), notes=notes)
-    if topic not in _TOPICS:
-        raise usage_error(f"there is no help topic {topic!r}", _meant(ctx, topic))
-    return _TOPICS[topic][1]()
+    if topic in _TOPICS:
+        return _TOPICS[topic][1]()
+    text = _command_help(ctx.find_root(), words or ())
+    if text is None:
+        raise usage_error(f"there is no help topic or command {topic!r}", _meant(topic))
+    return Report({"command": topic, "help": text}, tuple(map(Line, text.splitlines())))
 
 
-def _meant(ctx: typer.Context, topic: str) -> str:
-    if topic in getattr(ctx.find_root().command, "commands", {}):
-        return f"for the command: nwchatctl {topic} --help"
+def _command_help(root: Any, words: Sequence[str]) -> str | None:
+    """The help of the command that `words` name; None if there is none."""
+    ctx, command = root, root.command
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            return None
+        ctx = command.context_class(command, info_name=word, parent=ctx, **command.context_settings)
+    return str(command.get_help(ctx))
+
+
+def _meant(topic: str) -> str:
     close = get_close_matches(topic, _TOPICS, 1)
     if close:
         return f"did you mean `nwchatctl help {close[0]}`?"

@@ -91,7 +91,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             1,
             "",
             "error: something unexpected went wrong: RuntimeError: boom\n"
-            "hint: run it again with --debug before the command, to see where\n",
+            "hint: run it again with --debug, to see where\n",
         ),
     ],
 )

@@ -24,34 +24,62 @@ from tests.unit.subprocesses import environment, nwchatctl
             "there is no command `nwchatctl config shwo`",
             "did you mean `nwchatctl config show`?",
         ),
-        (["config"], "missing command", "nwchatctl config --help"),
         (
             ["config", "show", "--jsno"],
             "`nwchatctl config show` has no option --jsno",
             "did you mean --json?",
         ),
-        (["help", "-z"], "`nwchatctl help` has no option -z", "nwchatctl help --help"),
         (
-            ["config", "show", "--sandbox"],
-            "`nwchatctl config show` has no option --sandbox",
-            "--sandbox stands before the command: nwchatctl --sandbox config show",
+            ["help", "-z"],
+            "`nwchatctl help` has no option -z",
+            "put -- before an argument that begins with a dash: nwchatctl help -- TOPIC|COMMAND...",
         ),
         (
-            ["config", "show", "-q"],
-            "`nwchatctl config show` has no option -q",
-            "-q stands before the command: nwchatctl -q config show",
+            ["config", "show", "--foo"],
+            "`nwchatctl config show` has no option --foo",
+            "nwchatctl config show --help",
+        ),
+        (
+            ["ban", "list", "--timeout", "soon"],
+            "invalid value for '--timeout': 'soon' is no length of time; give seconds, or 90s, 15m, 2h, 7d",
+            "nwchatctl ban list --help",
+        ),
+        (
+            ["connections", "kick", "-0SM9c="],
+            "`nwchatctl connections kick` has no option -0",
+            "put -- before an argument that begins with a dash: nwchatctl connections kick -- ID...",
+        ),
+        (
+            ["broadcast", "--9c="],
+            "`nwchatctl broadcast` has no option --9c",
+            "put -- before an argument that begins with a dash: nwchatctl broadcast -- TEXT",
+        ),
+        (
+            ["connections", "kick", "--user", "x", "--all"],
+            "--user and --all cannot be given together",
+            "give only one of them",
+        ),
+        (
+            ["history", "tail", "--since", "3600"],
+            "invalid value for '--since': 3600 is a time before the year 2000; "
+            "give an age as 3600s, 3600m, 3600h, 3600d",
+            "nwchatctl history tail --help",
         ),
         (
             ["config", "show", "--regoin", "x"],
             "`nwchatctl config show` has no option --regoin",
-            "did you mean --region? It stands before the command: nwchatctl --region config show",
+            "did you mean --region?",
         ),
         (
             ["--force", "init"],
             "`nwchatctl` has no option --force",
             "--force stands after the command: nwchatctl COMMAND --force",
         ),
-        (["help", "a", "b"], "got unexpected extra argument(s) (b)", "nwchatctl help --help"),
+        (
+            ["help", "config", "shwo"],
+            "there is no help topic or command 'config shwo'",
+            "did you mean `nwchatctl help config`?",
+        ),
         (
             ["--color", "blue", "help"],
             "invalid value for '--color': 'blue' is not one of 'auto', 'always', 'never'",
@@ -64,10 +92,9 @@ from tests.unit.subprocesses import environment, nwchatctl
         ),
         (
             ["help", "exit-code"],
-            "there is no help topic 'exit-code'",
+            "there is no help topic or command 'exit-code'",
             "did you mean `nwchatctl help exit-codes`?",
         ),
-        (["help", "init"], "there is no help topic 'init'", "for the command: nwchatctl init --help"),
     ],
 )
 def test_usage_errors(tmp_path: Path, args: list[str], message: str, hint: str) -> None:
@@ -82,7 +109,7 @@ def test_errors_for_scripts(tmp_path: Path) -> None:
         "error": {
             "code": "usage",
             "message": "`nwchatctl config show` has no option --colour",
-            "hint": "did you mean --color? It stands before the command: nwchatctl --color config show",
+            "hint": "did you mean --color?",
         }
     }
     ran = nwchatctl(tmp_path, "--config", "nope.toml", "config", "show", "--json")
@@ -94,6 +121,47 @@ def test_without_a_command_help_goes_to_stderr(tmp_path: Path) -> None:
     ran = nwchatctl(tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("Usage: nwchatctl [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("group", ["config", "connections", "history", "sandbox"])
+def test_group_without_a_command_prints_its_help_on_stderr(tmp_path: Path, group: str) -> None:
+    ran = nwchatctl(tmp_path, group)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"Usage: nwchatctl {group} [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("words", [("deploy",), ("connections",), ("connections", "kick")])
+def test_help_of_a_command_is_its_help(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ran, expected = nwchatctl(tmp_path, "help", *words), nwchatctl(tmp_path, *words, "--help")
+    assert (ran.code, ran.out.strip(), ran.err) == (0, expected.out.strip(), "")
+    data = json.loads(nwchatctl(tmp_path, "help", *words, "--json").out)
+    assert (data["command"], data["help"]) == (" ".join(words), expected.out.strip())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--region", "eu-north-1", "config", "show", "--json"),
+        ("config", "--region", "eu-north-1", "show", "--json"),
+        ("config", "show", "--json", "--region", "eu-north-1"),
+        ("config", "show", "--region=eu-north-1", "--json"),
+        ("--region", "eu-west-1", "config", "show", "--json", "--region", "eu-north-1"),
+    ],
+)
+def test_global_options_stand_anywhere(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    ran = nwchatctl(tmp_path, *argv)
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["settings"]["aws"]["region"]["value"] == "eu-north-1"
+
+
+def test_global_option_after_dashes_is_an_argument(tmp_path: Path) -> None:
+    ran = nwchatctl(tmp_path, "help", "--", "--debug")
+    assert (ran.code, ran.err.splitlines()[0]) == (2, "error: there is no help topic or command '--debug'")
+
+
+def test_color_holds_for_an_unknown_command(tmp_path: Path) -> None:
+    plain, colored = (nwchatctl(tmp_path, "--color", when, "xyzzy").err for when in ("never", "always"))
+    assert plain.startswith("error: ") and "\x1b[" in colored
 
 
 def test_version(tmp_path: Path) -> None:
