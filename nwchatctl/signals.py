@@ -13,10 +13,13 @@ from types import FrameType
 
 from nwchatctl.errors import Exit
 
-_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: "timed out"}
+TIMED_OUT = "timed out"
 
-EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, "timed out": Exit.FAILED}
-"""The exit code of a command that was stopped, by reason."""
+_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: TIMED_OUT}
+
+EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, TIMED_OUT: Exit.FAILED}
+"""The exit code of a command that was stopped, by reason. One that timed out after a part of its work has
+Exit.PARTLY instead."""
 
 REPEAT_SECONDS = 10.0
 """How long a command may clean up after --timeout before it is interrupted again."""

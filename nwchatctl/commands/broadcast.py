@@ -12,7 +12,7 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
 from nwchatctl.errors import Exit, usage_error
 from nwchatctl.report import Line, Mark, Report
-from nwchatctl.signals import EXIT_CODES
+from nwchatctl.signals import EXIT_CODES, TIMED_OUT
 
 if TYPE_CHECKING:
     from nwchatctl.chat.broadcast_message import BroadcastResult
@@ -147,6 +147,8 @@ def _report(sent: BroadcastResult, announcement: BroadcastRequest, began: float,
 
 def _exit_code(sent: BroadcastResult, *, missed: bool) -> Exit:
     counts = sent.counts
+    if sent.stopped == TIMED_OUT and counts.delivered:
+        return Exit.PARTLY
     if sent.stopped:
         return EXIT_CODES.get(sent.stopped, Exit.FAILED)
     if counts.broken_off and not counts.delivered:

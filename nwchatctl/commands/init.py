@@ -126,6 +126,7 @@ def _write(target: Path, text: str, *, force: bool) -> None:
             f"{target} cannot be written: {error.strerror}",
             hint="give a place that you may write to: nwchatctl init --path FILE",
             code="init_failed",
+            exit_code=Exit.USAGE,
         ) from error
 
 
@@ -134,4 +135,5 @@ def _exists(target: Path) -> ChatError:
         f"{target} is there already",
         hint="give --force to overwrite it, or --path FILE to write another",
         code="config_exists",
+        exit_code=Exit.USAGE,
     )

@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
 
-from nwchatctl.errors import ChatError, Exit
+from nwchatctl.errors import ChatError, Exit, usage_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nwchatctl.context import App
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+_FIRST_NUMBER_MS = 946_684_800_000
+"""The year 2000. A number that is smaller as epoch seconds was meant as a length of time."""
 
 
 def examples(*pairs: tuple[str, str]) -> str:
@@ -63,6 +69,10 @@ def parse_when(text: str) -> When:
         at = to_ms(int(stripped))
         if at > LAST_MS:
             raise typer.BadParameter(f"{text} is a time after the year 9999")
+        if at < _FIRST_NUMBER_MS:
+            raise typer.BadParameter(
+                f"{text} is a time before the year 2000; give an age as {text}s, {text}m, {text}h, {text}d"
+            )
         return When(text, at=at)
     if re.fullmatch(r"[0-9.]+(ms|[smhdw])", stripped):
         return When(text, age=round(parse_seconds(stripped) * 1000))
@@ -72,6 +82,15 @@ def parse_when(text: str) -> When:
             f"{text!r} is no time; give 2026-01-31T18:00, epoch seconds or ms, or an age as 90s, 15m, 2h, 7d"
         )
     return When(text, at=moment)
+
+
+def parse_age(text: str) -> When:
+    """As `parse_when`, but a number that would be a time before the year 2000 is an age in seconds, as for
+    other lengths of time. Raises BadParameter."""
+    stripped = text.strip()
+    if re.fullmatch(r"[0-9]{1,9}", stripped) and int(stripped) * 1000 < _FIRST_NUMBER_MS:
+        return When(text, age=int(stripped) * 1000)
+    return parse_when(text)
 
 
 def stdin_bytes() -> BinaryIO:
@@ -86,6 +105,17 @@ def stdin_bytes() -> BinaryIO:
             exit_code=Exit.USAGE,
         )
     return given.buffer
+
+
+def require_one(given: Mapping[str, bool], otherwise: ChatError) -> None:
+    """Returns if exactly one of several options was `given`. Raises ChatError, exit 2: `otherwise` if none
+    was."""
+    names = [name for name, is_given in given.items() if is_given]
+    if not names:
+        raise otherwise
+    if len(names) > 1:
+        together = f"{', '.join(names[:-1])} and {names[-1]}"
+        raise usage_error(f"{together} cannot be given together", "give only one of them")
 
 
 def when_ms(when: When | None, now_ms: int) -> int | None:

@@ -27,8 +27,8 @@ def confirm_name(streams: Streams, name: str, *, given: str, flag: str, json: bo
         return
     if given:
         raise ChatError(
-            f"{flag} says {given}, but the name is {name}",
-            hint=f"give {flag} {name}, if that is the one you mean",
+            f"--confirm says {given}, but the name is {name}",
+            hint=f"give --confirm {name}, if that is the one you mean",
             code="confirmation_mismatch",
             exit_code=Exit.DECLINED,
         )
@@ -71,7 +71,12 @@ def _require_terminal(streams: Streams, question: str, flag: str, json: bool) ->
 def _answer(streams: Streams, question: str) -> str | None:
     streams.flush()
     streams.write_error(untrusted(question))
-    line = streams.stdin.readline()
+    try:
+        line = streams.stdin.readline()
+    except KeyboardInterrupt:
+        # The terminal shows ^C behind the question.
+        streams.write_error("\n")
+        raise
     if not line.endswith("\n"):
         # Ctrl-D leaves the cursor behind the question.
         streams.write_error("\n")

@@ -9,7 +9,7 @@ import typer
 
 from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanEnd
-from nwchatctl.commands.options import When
+from nwchatctl.commands.options import When, require_one
 from nwchatctl.errors import ChatError, usage_error
 
 UsersOption = Annotated[
@@ -31,11 +31,13 @@ def no_target(command: str, more: str) -> ChatError:
 
 def ban_end(seconds: float | None, until: When | None, forever: bool) -> BanEnd:
     """The end that exactly one of the three options gives. Raises ChatError, exit 2."""
-    if (seconds is not None, until is not None, forever).count(True) != 1:
-        raise usage_error(
+    require_one(
+        {"--for": seconds is not None, "--until": until is not None, "--forever": forever},
+        usage_error(
             "a ban needs an end, or to be told that it has none",
             "give --for 1h, --until TIME or --forever",
-        )
+        ),
+    )
     if until is not None:
         if until.at is None:
             raise usage_error(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.connections.shared import RateOption, exit_code, warnings
-from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples, parse_length
+from nwchatctl.commands.options import (
+    DryRunOption,
+    JsonOption,
+    YesOption,
+    examples,
+    parse_length,
+    require_one,
+)
 from nwchatctl.errors import ChatError, Exit, error_note, usage_error
 from nwchatctl.output.ban_view import change_json, change_line
 from nwchatctl.report import Line, Mark, Report
@@ -63,10 +70,12 @@ def kick(
     from nwchatctl.operations import kick
 
     app: App = ctx.obj
-    app.require_config()
     given = list(dict.fromkeys(ids or ()))
-    if (bool(given), bool(user), everybody).count(True) != 1:
-        raise usage_error("kick needs to know whom: IDs, --user ID or --all", "give one of them")
+    require_one(
+        {"IDs": bool(given), "--user": bool(user), "--all": everybody},
+        usage_error("kick needs to know whom: IDs, --user ID or --all", "give one of them"),
+    )
+    app.require_config()
     end = kick.ban_end(app, ban, user, everybody)
     app.print_target()
     began = time.monotonic()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import WhenOption, parse_seconds, parse_when
+from nwchatctl.commands.options import WhenOption, parse_age, parse_seconds
 from nwchatctl.errors import Exit
-from nwchatctl.signals import EXIT_CODES
+from nwchatctl.signals import EXIT_CODES, TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def _grace(text: str) -> float:
 OlderThanOption = Annotated[
     WhenOption,
     typer.Option(
-        "--older-than", parser=parse_when, metavar="AGE", help="Only those not heard of for so long."
+        "--older-than", parser=parse_age, metavar="AGE", help="Only those not heard of for so long."
     ),
 ]
 
@@ -47,6 +47,8 @@ GraceOption = Annotated[
 
 def exit_code(result: PruneResult, reason: str) -> Exit:
     """The exit code of a run; `reason` is why it was stopped, "" where it was not."""
+    if reason == TIMED_OUT and result.checked:
+        return Exit.PARTLY
     return EXIT_CODES.get(reason, Exit.PARTLY if result.failed else Exit.DONE)
 
 

@@ -14,6 +14,7 @@ from nwchatctl.commands.options import (
     WhenOption,
     examples,
     parse_when,
+    require_one,
     when_ms,
 )
 from nwchatctl.errors import usage_error
@@ -53,9 +54,11 @@ def trim(
     from nwchatctl.operations.history_delete import delete_old_messages, find_old_messages
 
     app: App = ctx.obj
+    require_one(
+        {"--keep": keep is not None, "--before": before is not None},
+        usage_error("trim needs to know what stays: --keep N, or --before TIME", "give one of them"),
+    )
     app.require_config()
-    if (keep is None) == (before is None):
-        raise usage_error("trim needs to know what stays: --keep N, or --before TIME", "give one of them")
     began = time.monotonic()
     app.print_target()
     old = find_old_messages(app, keep, when_ms(before, app.now_ms()))

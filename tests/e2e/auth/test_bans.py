@@ -266,10 +266,10 @@ WITH = ("--user", "Bob")
     ("argv", "message"),
     [
         (("add", *WITH), "a ban needs an end"),
-        (("add", *WITH, "--for", "1h", "--forever"), "a ban needs an end"),
+        (("add", *WITH, "--for", "1h", "--forever"), "--for and --forever cannot be given together"),
         (("add", *WITH, "--until", "2h"), "counts back"),
         (("add", *WITH, "--until", "2020-01-01"), "is over"),
-        (("add", *WITH, "--for", "9000w", "--until", "2h"), "a ban needs an end"),
+        (("add", *WITH, "--for", "9000w", "--until", "2h"), "--for and --until cannot be given together"),
         (("add", *WITH, "--for", "253402000000s"), "the year 9999"),
         (("add", "--forever"), "needs to know whom"),
         (("remove",), "needs to know whom"),

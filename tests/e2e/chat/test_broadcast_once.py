@@ -99,6 +99,6 @@ def test_timeout_stops_run_with_report(chat: Chat, players: tuple[Player, ...]) 
     assert len(players) == SOCKETS
     text = unique()
     done = chat.nwchatctl("--timeout", "4", "broadcast", text, "--rate", "20", "--json")
-    assert done.code == 1
+    assert done.code == 5
     assert done.data["stopped"] == "timed out"
     assert 0 < done.data["recipients"] < SOCKETS

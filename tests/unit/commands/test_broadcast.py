@@ -32,7 +32,8 @@ TO_ALL = BroadcastRequest(Message("id", "hello", "operator", "", 1), "", "", eph
         (BroadcastResult("id", Counts(9, 5, failed=4, cut_short=True, broken_off="30 s")), 5, "broken off"),
         (BroadcastResult("id", Counts(1, 1, cut_short=True), stopped="interrupted"), 130, "interrupted"),
         (BroadcastResult("id", Counts(1, 1, cut_short=True), stopped="terminated"), 143, "terminated"),
-        (BroadcastResult("id", Counts(1, 1, cut_short=True), stopped="timed out"), 1, "timed out"),
+        (BroadcastResult("id", Counts(1, 1, cut_short=True), stopped="timed out"), 5, "timed out"),
+        (BroadcastResult("id", Counts(1, 0, cut_short=True), stopped="timed out"), 1, "timed out"),
     ],
 )
 def test_the_exit_code_says_how_it_ended(sent: BroadcastResult, code: int, stopped: str | None) -> None:

@@ -23,7 +23,7 @@ def test_defaults_and_flags(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "nwchat.toml").write_text("# mine\n")
     ran = nwchatctl(tmp_path, "init", "--yes")
-    assert ran.code == 1
+    assert ran.code == 2
     assert ran.err == (
         f"error: {tmp_path}/nwchat.toml is there already\n"
         "hint: give --force to overwrite it, or --path FILE to write another\n"
@@ -55,7 +55,7 @@ def test_another_place(tmp_path: Path) -> None:
     ran = nwchatctl(tmp_path, "init", "--yes", "--path", "in here", "--json")
     assert json.loads(ran.out)["path"] == f"{tmp_path}/in here/nwchat.toml"
     ran = nwchatctl(tmp_path, "init", "--yes", "--path", "no/such/x.toml")
-    assert ran.code == 1
+    assert ran.code == 2
     assert ran.err.startswith(
         f"error: {tmp_path}/no/such/x.toml cannot be written: No such file or directory"
     )
