@@ -39,7 +39,7 @@ _DOWN = examples(
 _STATUS = examples(
     ("does it run, and where?", "nwchatctl sandbox status"),
     ("follow its log", 'tail -f "$(nwchatctl sandbox status --json | jq -r .log)"'),
-    ("the file with its access keys", "nwchatctl sandbox status --json | jq -r .credentials"),
+    ("the file with its access keys", "nwchatctl sandbox status --json | jq -r .credentials_file"),
 )
 _RESET = examples(
     ("begin again with nothing in it", "nwchatctl sandbox reset"),

@@ -55,6 +55,7 @@ class Status:
             "pid": self.pid,
             "state_dir": str(self.state_dir),
             "credentials": str(self.credentials),
+            "credentials_file": str(self.credentials),
             "log": str(self.log),
             "pace": self.limits.pace,
             "limits": self.limits.as_data(),

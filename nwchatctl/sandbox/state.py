@@ -155,7 +155,9 @@ def running(paths: SandboxPaths) -> ServerInfo | None:
 
 def read_key(paths: SandboxPaths) -> AccessKey | None:
     """The operator's access key."""
-    return _access_key(_read(paths.credentials))
+    data = _read(paths.credentials)
+    # A sandbox of an earlier version has the operator's key without a name.
+    return _access_key(data.get("operator", data))
 
 
 def read_root(paths: SandboxPaths) -> AccessKey | None:
@@ -172,11 +174,16 @@ def _access_key(data: object) -> AccessKey | None:
 
 def write_key(paths: SandboxPaths, key: AccessKey) -> None:
     """Stores the operator's access key."""
-    write_json(paths.credentials, {**_read(paths.credentials), **asdict(key)})
+    _write_keys(paths, read_root(paths), key)
 
 
 def write_root(paths: SandboxPaths, key: AccessKey) -> None:
-    write_json(paths.credentials, {**_read(paths.credentials), "root": asdict(key)})
+    _write_keys(paths, key, read_key(paths))
+
+
+def _write_keys(paths: SandboxPaths, root: AccessKey | None, operator: AccessKey | None) -> None:
+    keys = {"root": root, "operator": operator}
+    write_json(paths.credentials, {name: asdict(key) for name, key in keys.items() if key is not None})
 
 
 def ensure_root(paths: SandboxPaths) -> AccessKey:

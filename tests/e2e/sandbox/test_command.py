@@ -41,6 +41,7 @@ def expected(
         "pid": pid,
         "state_dir": str(sandbox.state.root),
         "credentials": str(sandbox.state.credentials),
+        "credentials_file": str(sandbox.state.credentials),
         "log": str(sandbox.state.log),
         "pace": limits.pace,
         "limits": limits.as_data(),

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import signal
 import stat
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,25 @@ def test_the_directory_and_the_key_are_the_owners_alone(place: SandboxPaths) -> 
     assert stat.S_IMODE(place.credentials.stat().st_mode) == 0o600
     assert state.read_key(place) == AccessKey("AKIA1", "s3cret")
     assert {path.name for path in place.root.iterdir()} == {MARKER, "credentials.json"}
+
+
+def test_credentials_file_names_whose_key_each_is(place: SandboxPaths) -> None:
+    root, operator = AccessKey("AKIAROOT", "r"), AccessKey("AKIAOP", "o")
+    state.write_root(place, root)
+    state.write_key(place, operator)
+    assert json.loads(place.credentials.read_text()) == {
+        "root": {"access_key_id": "AKIAROOT", "secret_access_key": "r"},
+        "operator": {"access_key_id": "AKIAOP", "secret_access_key": "o"},
+    }
+    assert (state.read_root(place), state.read_key(place)) == (root, operator)
+
+
+def test_credentials_file_of_an_earlier_version_is_read(place: SandboxPaths) -> None:
+    root, operator = AccessKey("AKIAROOT", "r"), AccessKey("AKIAOP", "o")
+    state.write_json(place.credentials, {**asdict(operator), "root": asdict(root)})
+    assert (state.read_root(place), state.read_key(place)) == (root, operator)
+    state.write_root(place, root)
+    assert (state.read_root(place), state.read_key(place)) == (root, operator)
 
 
 def test_a_directory_that_cannot_be_is_explained(tmp_path: Path) -> None:
