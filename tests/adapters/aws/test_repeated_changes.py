@@ -37,7 +37,7 @@ def refuses(caught: pytest.ExceptionInfo[ChatError], what: str) -> bool:
 
 # Tables ---------------------------------------------------------------------------------------
 
-TABLE = Table("tab", "id", "", "expires_at", False, True, "PAY_PER_REQUEST", TAGS)
+TABLE = Table("tab", "id", "", "expires_at", True, "PAY_PER_REQUEST", TAGS)
 ARN = "arn:aws:dynamodb:us-east-2:123456789012:table/tab"
 
 
@@ -59,10 +59,6 @@ def taken(stub: Any, tags: Any, statuses: tuple[str, ...] = ("ACTIVE",)) -> None
     stub.add_client_error("create_table", "ResourceInUseException", "Table already exists: tab")
     for each in (*statuses, "ACTIVE", "ACTIVE"):
         stub.add_response("describe_table", described(each))
-    stub.add_response(
-        "describe_continuous_backups",
-        {"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}},
-    )
     stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
     stub.add_response("list_tags_of_resource", {"Tags": to_list(tags)})
 
