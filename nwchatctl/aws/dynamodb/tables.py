@@ -27,6 +27,10 @@ _NOT_THERE = ("ResourceNotFoundException", "ResourceInUseException")
 """What reads may answer of a table that is being created or deleted."""
 
 
+_CREATE_ATTEMPTS = 3
+"""How often a table is created that is deleted meanwhile."""
+
+
 class Tables:
     """Reads and changes DynamoDB tables. Each call is safe to repeat."""
 
@@ -75,16 +79,33 @@ class Tables:
         Updates an existing table of the chat; waits for a table that is being deleted. Raises ChatError
         `not_ours` if the existing table is not the chat's, and `timeout`.
         """
+        attempts = 1
+        while not self._created_or_updated(table, last=attempts == _CREATE_ATTEMPTS):
+            attempts += 1
+
+    def _created_or_updated(self, table: Table, *, last: bool) -> bool:
+        """Whether the table is as wanted: False if an existing one was or is being deleted, unless this is
+        the `last` attempt, which raises the error."""
         try:
             self._make(table)
         except self._client.exceptions.ResourceInUseException as error:
-            self._wait(table.name, "ACTIVE", "")
-            if with_retries(self._status, table.name):
-                update_existing(table, self.read, self.update, error)
-                return
-            self._make(table)
+            return self._updated(table, error, last=last)
         self._wait(table.name, "ACTIVE")
         self._set_expiry(table, "")
+        return True
+
+    def _updated(self, table: Table, error: Exception, *, last: bool) -> bool:
+        self._wait(table.name, "ACTIVE", "")
+        if not with_retries(self._status, table.name) and not last:
+            return False
+        try:
+            update_existing(table, self.read, self.update, error)
+        except ClientError as failed:
+            # Another command deletes it meanwhile.
+            if last or error_code(failed) not in _NOT_THERE:
+                raise
+            return False
+        return True
 
     def _make(self, table: Table) -> None:
         key_schema: list[Any] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
@@ -106,8 +127,9 @@ class Tables:
         )
 
     def wait(self, name: str) -> None:
-        """Waits until an existing table is active. Raises ChatError `timeout`."""
-        self._wait(name, "ACTIVE")
+        """Waits until an existing table is active, or deleted by another command. Raises ChatError
+        `timeout`."""
+        self._wait(name, "ACTIVE", "")
 
     def update(self, before: Table, after: Table) -> None:
         """Updates what differs. The planner never changes a key: that would be another table."""
