@@ -237,18 +237,37 @@ def repeat_while(
                 return None, error
             raise
 
-    began, next_notice = time.monotonic(), NOTICE_SECONDS
+    pause = _NoticedPause(notice, time.monotonic())
+    deadline = pause.began + seconds
     while True:
         result, error = with_retries(attempt)
         if error is None:
             return cast("T", result)
-        waited = time.monotonic() - began
-        if waited + poll > seconds or (ended is not None and ended.is_set()) or _stop.wait(poll):
+        over = time.monotonic() + poll > deadline or (ended is not None and ended.is_set())
+        if over or pause.wait(poll):
             raise error
-        waited = time.monotonic() - began
-        if waited >= next_notice:
-            next_notice = waited + NOTICE_INTERVAL
-            notice(waited)
+
+
+@dataclass
+class _NoticedPause:
+    """The pauses of one wait that began at `began` (monotonic seconds), with a notice when one is due."""
+
+    notice: Callable[[float], None]
+    began: float
+    next_notice: float = NOTICE_SECONDS
+
+    def wait(self, seconds: float) -> bool:
+        """Waits; returns True at once if the process was told to stop."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            due = self.began + self.next_notice - time.monotonic()
+            if _stop.wait(min(left, max(due, 0.0))):
+                return True
+            if time.monotonic() >= self.began + self.next_notice:
+                waited = time.monotonic() - self.began
+                self.next_notice = waited + NOTICE_INTERVAL
+                self.notice(waited)
+        return False
 
 
 def create_once(make: Callable[[], T], find: Callable[[], T | None]) -> tuple[T, bool]:
