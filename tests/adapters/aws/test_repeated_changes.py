@@ -513,3 +513,43 @@ def test_the_one_that_is_in_use_is_kept(clients: StubbedClients) -> None:
     made = cloud(client)
     assert made.find_api() == "b"
     assert made.websocket_api.ids.duplicates == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"), [(0, ""), (2, ""), (3, "changed_meanwhile")], ids=["once", "thrice", "too often"]
+)
+def test_chat_of_which_a_part_disappears_is_read_again(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch, failures: int, code: str
+) -> None:
+    client, _ = clients.client("apigatewayv2")
+    made, reads = cloud(client), 0
+
+    def read() -> str:
+        nonlocal reads
+        reads += 1
+        if reads <= failures:
+            gone: Any = {"Error": {"Code": "NotFoundException", "Message": "no such route"}}
+            raise ClientError(gone, "GetRouteResponses")
+        return "live"
+
+    monkeypatch.setattr(made, "_read_once", read)
+    if not code:
+        assert str(made.read()) == "live"
+        return
+    with pytest.raises(ChatError) as caught:
+        made.read()
+    assert (caught.value.code, reads) == (code, 3)
+
+
+def test_other_errors_of_a_reading_are_raised(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = clients.client("apigatewayv2")
+    made = cloud(client)
+
+    def read() -> str:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetRoutes")
+
+    monkeypatch.setattr(made, "_read_once", read)
+    with pytest.raises(ClientError):
+        made.read()
