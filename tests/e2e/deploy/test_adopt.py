@@ -15,6 +15,7 @@ from tests.e2e.support.sandbox import Sandbox
 
 MADE = {
     ("create", "table"): 3,
+    ("create", "recovery"): 2,
     ("create", "release"): 1,
     ("create", "log-group"): 5,
     ("create", "queue"): 1,
