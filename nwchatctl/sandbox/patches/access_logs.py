@@ -16,7 +16,7 @@ from ministack.services import apigateway, apigateway_v1, iam
 from nwchatctl.sandbox.patches.iam_checks import account_roles, json_object
 
 _SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/accesslogsettings/?")
-_STAGES = re.compile(r"/v2/apis/[^/]+/stages(/[^/]+)?/?")
+_STAGES = re.compile(r"/v2/apis/([^/]+)/stages(?:/[^/]+)?/?")
 _SERVICE = "apigateway.amazonaws.com"
 _WRITE_ACTION = "logs:PutLogEvents"
 
@@ -35,8 +35,10 @@ def intercept(method: str, path: str, body: bytes) -> Any:
     """
     if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
         return _delete_settings(*map(unquote, found.groups()))
-    changes_stage = method in ("POST", "PATCH") and _STAGES.fullmatch(path)
-    if changes_stage and _has_logging(json_object(body)) and not _account_role():
+    changed = _STAGES.fullmatch(path) if method in ("POST", "PATCH") else None
+    # Logs of an HTTP API are delivered by CloudWatch and need no role ("Configure logging for HTTP APIs").
+    uses_role = changed and apigateway._apis.get(changed[1], {}).get("protocolType") == "WEBSOCKET"
+    if uses_role and _has_logging(json_object(body)) and not _account_role():
         return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
     changes_account = method == "PATCH" and path.rstrip("/") == "/account"
     if changes_account and not all(map(_can_log, account_roles(body))):

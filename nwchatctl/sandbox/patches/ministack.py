@@ -21,9 +21,12 @@ from nwchatctl.sandbox.patches import (
     acm,
     async_invoke,
     custom_domains,
+    deployments,
     iam_enforcement,
     log_tail,
+    stage_serving,
     subprotocols,
+    tag_visibility,
     transactions,
 )
 from nwchatctl.sandbox.patches.iam_checks import further_checks, resource_override
@@ -95,7 +98,8 @@ class Environments:
             "connectionId": context["connectionId"],
             "requestId": context["requestId"],
         }
-        return {"status": "ok", "result": {"statusCode": 500, "body": json.dumps(frame)}}
+        failed = {"statusCode": 500, "body": json.dumps(frame), stage_serving.GATEWAY_ERROR: True}
+        return {"status": "ok", "result": failed}
 
 
 def save_state() -> bool:
@@ -323,5 +327,9 @@ def install() -> None:
     apigateway.handle_request = handle_gateway
     apigateway._tag_resource = with_visible_tags(apigateway._tag_resource)
     apigateway._untag_resource = with_visible_tags(apigateway._untag_resource)
+    # After the other patches of API Gateway, which see the calls that these let pass.
+    deployments.install()
+    stage_serving.install()
+    tag_visibility.install()
     # ministack's own save at the end must not run during ours, on the same files.
     ministack_app.save_all = lambda _services: save_state()

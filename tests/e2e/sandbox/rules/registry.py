@@ -12,6 +12,8 @@ from tests.e2e.support.sandbox import Sandbox
 SHORTENED: dict[str, float | None] = {
     "idle_timeout": 0.5,
     "connection_lifetime": 0.8,
+    "deployment_interval": 0.5,
+    "stage_ready": 0.6,
 }
 """Values in the rules' units for a probe that would otherwise wait too long."""
 
