@@ -9,6 +9,7 @@ from nwchatctl.deploy.desired.chat import desired_state
 from nwchatctl.deploy.desired.history_api import STAGE as HISTORY_STAGE
 from nwchatctl.deploy.desired.history_api import unreadable_from
 from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlans, plan_domains
+from nwchatctl.deploy.kept_logs import keep_logs
 from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID
 from nwchatctl.deploy.model.string_map import string_map
 from nwchatctl.deploy.planner import Plan, plan
@@ -30,6 +31,8 @@ class Planned:
     wanted: State
     plan: Plan
     domains: DomainPlans
+    kept_logs: tuple[str, ...] = ()
+    """A line about each log that was set by hand and is kept."""
 
     @property
     def deployed(self) -> bool:
@@ -77,9 +80,17 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
     live = live.only_own()
-    changes = plan(wanted, live.state)
+    logs = app.settings.logs
+    kept = keep_logs(
+        wanted,
+        live.state,
+        cloud.names.access_log,
+        access=logs.access == "keep",
+        execution=logs.execution == "keep",
+    )
+    changes = plan(kept.wanted, live.state)
     refuse_other_keys(changes)
-    return Planned(cloud, live, wanted, changes, domains)
+    return Planned(cloud, live, kept.wanted, changes, domains, kept.texts)
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:

@@ -96,6 +96,7 @@ class HttpApi:
         wanted: Any = {
             "Name": api.display_name,
             "ProtocolType": "HTTP",
+            "Description": api.description,
             "DisableExecuteApiEndpoint": not api.default_endpoint,
             "Tags": dict(api.tags),
             **({"CorsConfiguration": cors(api)} if api.cors_origins else {}),
@@ -119,6 +120,7 @@ class HttpApi:
         if api_settings(have) != api_settings(api):
             wanted: Any = {
                 "Name": api.display_name,
+                "Description": api.description,
                 "DisableExecuteApiEndpoint": not api.default_endpoint,
                 **({"CorsConfiguration": cors(api, have)} if api.cors_origins else {}),
             }
@@ -205,6 +207,8 @@ class HttpApi:
                 "ThrottlingBurstLimit": api.throttle_burst,
             },
         }
+        if api.access_log:
+            wanted["AccessLogSettings"] = {"DestinationArn": api.access_log, "Format": api.access_format}
         if not have:
             have, created = create_once(
                 lambda: self._make_no_retry_client().create_stage(**wanted, Tags=dict(api.stage_tags)),
@@ -215,8 +219,9 @@ class HttpApi:
         stage: Any = {"StageName": api.stage}
         for key in have.get("RouteSettings", {}):
             self._delete_if_exists(self._client.delete_route_settings, RouteKey=key, **stage)
-        if have.get("AccessLogSettings"):
+        if have.get("AccessLogSettings") and not api.access_log:
             self._delete_if_exists(self._client.delete_access_log_settings, **stage)
+            have = {name: value for name, value in have.items() if name != "AccessLogSettings"}
         if not have.get("AutoDeploy"):
             # It is undocumented whether switching auto-deploy on deploys earlier changes.
             with_retries(self._client.create_deployment, ApiId=self.id, **stage)

@@ -40,7 +40,7 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
     """The API as a resource of the model."""
     cors, integration = found.get("CorsConfiguration", {}), parts.integration
     stage = parts.stage(STAGE)
-    settings = stage.get("DefaultRouteSettings", {})
+    settings, access = stage.get("DefaultRouteSettings", {}), stage.get("AccessLogSettings", {})
     extra_integrations = [each for each in parts.integrations if each is not integration]
     return HistoryApi(
         name=name,
@@ -64,7 +64,8 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
         throttle_burst=int(settings.get("ThrottlingBurstLimit", 0)),
         route_settings=tuple(sorted(stage.get("RouteSettings", {}))),
         variables=variables(stage),
-        access_log=stage.get("AccessLogSettings", {}).get("DestinationArn", ""),
+        # A log group's ARN is written with and without this suffix.
+        access_log=access.get("DestinationArn", "").removesuffix(":*"),
         detailed_metrics=settings.get("DetailedMetricsEnabled", False),
         extra=(
             *sorted(f"integration {each['IntegrationId']}" for each in extra_integrations),
@@ -72,6 +73,8 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
         ),
         tags=from_mapping(found.get("Tags", {})),
         stage_tags=from_mapping(stage.get("Tags", {})),
+        access_format=access.get("Format", ""),
+        description=found.get("Description", ""),
     )
 
 
@@ -97,7 +100,8 @@ def cors(api: HistoryApi, have: HistoryApi | None = None) -> dict[str, Any]:
 def api_settings(api: HistoryApi) -> tuple[object, ...]:
     """The settings of UpdateApi."""
     return (
-        *(api.display_name, api.default_endpoint, api.cors_origins, api.cors_methods, api.cors_headers),
+        *(api.display_name, api.description, api.default_endpoint),
+        *(api.cors_origins, api.cors_methods, api.cors_headers),
         *(api.cors_exposed, api.cors_credentials, api.cors_max_age),
     )
 
@@ -107,7 +111,9 @@ def stage_settings(stage: Any) -> tuple[object, ...]:
     settings = stage.get("DefaultRouteSettings", {})
     limits = (settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit"))
     metrics = settings.get("DetailedMetricsEnabled", False)
-    return (stage.get("AutoDeploy"), *limits, metrics, variables(stage))
+    access = stage.get("AccessLogSettings", {})
+    log = (access.get("DestinationArn", "").removesuffix(":*"), access.get("Format", ""))
+    return (stage.get("AutoDeploy"), *limits, metrics, variables(stage), *log)
 
 
 def variables(stage: Any) -> StringMap:
