@@ -49,7 +49,11 @@ LONGEST = PolicyValues(
 )
 DOCUMENTS = {name: policy_document(name, VALUES) for name in POLICIES}
 
-WITHOUT_RESOURCES = {"acm:ListCertificates", "acm:RequestCertificate", "route53:ListHostedZones"}
+WITHOUT_RESOURCES = {
+    *("acm:ListCertificates", "acm:RequestCertificate", "route53:ListHostedZones"),
+    *("logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies"),
+    *("logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"),
+}
 """Actions for which AWS knows no resource but `*` (Service Authorization Reference)."""
 
 UNNAMED = ("acm", "apigateway", "kms", "logs", "route53")

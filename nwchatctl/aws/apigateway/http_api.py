@@ -13,6 +13,7 @@ from nwchatctl.aws.apigateway.common import delete_if_exists, list_apis, pages, 
 from nwchatctl.aws.apigateway.http_api_parts import (
     INTEGRATION_DESCRIPTION,
     HttpApiParts,
+    access_log,
     api_settings,
     cors,
     resource,
@@ -227,6 +228,9 @@ class HttpApi:
             with_retries(self._client.create_deployment, ApiId=self.id, **stage)
         if stage_settings(have) != stage_settings(wanted):
             wanted["DefaultRouteSettings"]["DetailedMetricsEnabled"] = False
+            if access_log(have) == access_log(wanted):
+                # Sent only if it differs: setting it needs further permissions.
+                wanted.pop("AccessLogSettings", None)
             # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
             unset = dict.fromkeys(dict(variables(have)), "")
             if unset:

@@ -40,7 +40,7 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
     """The API as a resource of the model."""
     cors, integration = found.get("CorsConfiguration", {}), parts.integration
     stage = parts.stage(STAGE)
-    settings, access = stage.get("DefaultRouteSettings", {}), stage.get("AccessLogSettings", {})
+    settings = stage.get("DefaultRouteSettings", {})
     extra_integrations = [each for each in parts.integrations if each is not integration]
     return HistoryApi(
         name=name,
@@ -64,8 +64,7 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
         throttle_burst=int(settings.get("ThrottlingBurstLimit", 0)),
         route_settings=tuple(sorted(stage.get("RouteSettings", {}))),
         variables=variables(stage),
-        # A log group's ARN is written with and without this suffix.
-        access_log=access.get("DestinationArn", "").removesuffix(":*"),
+        access_log=access_log(stage)[0],
         detailed_metrics=settings.get("DetailedMetricsEnabled", False),
         extra=(
             *sorted(f"integration {each['IntegrationId']}" for each in extra_integrations),
@@ -73,7 +72,7 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
         ),
         tags=from_mapping(found.get("Tags", {})),
         stage_tags=from_mapping(stage.get("Tags", {})),
-        access_format=access.get("Format", ""),
+        access_format=access_log(stage)[1],
         description=found.get("Description", ""),
     )
 
@@ -111,9 +110,14 @@ def stage_settings(stage: Any) -> tuple[object, ...]:
     settings = stage.get("DefaultRouteSettings", {})
     limits = (settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit"))
     metrics = settings.get("DetailedMetricsEnabled", False)
+    return (stage.get("AutoDeploy"), *limits, metrics, variables(stage), access_log(stage))
+
+
+def access_log(stage: Any) -> tuple[str, str]:
+    """The ARN of the log group that access logs go to, and their format; both "" without access logs."""
     access = stage.get("AccessLogSettings", {})
-    log = (access.get("DestinationArn", "").removesuffix(":*"), access.get("Format", ""))
-    return (stage.get("AutoDeploy"), *limits, metrics, variables(stage), *log)
+    # A log group's ARN is written with and without this suffix.
+    return access.get("DestinationArn", "").removesuffix(":*"), access.get("Format", "")
 
 
 def variables(stage: Any) -> StringMap:

@@ -24,12 +24,14 @@ _FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """An additional action that the caller needs, on one resource."""
+    """An additional action that the caller needs, on one resource. `refusal` is the text of API Gateway's
+    BadRequestException for a caller without it, "" if AWS answers with AccessDeniedException."""
 
     service: str
     action: str
     resource: str
     context: Mapping[str, Any] = field(default_factory=dict)
+    refusal: str = ""
 
 
 class _TaggingCreate(NamedTuple):

@@ -144,7 +144,7 @@ async def dispatch(
         account=get_account_id(),
         region=get_region(),
     )
-    for check in checks:
+    for check in (*checks, *access_logs.delivery_checks(method, path, body)):
         denied = ministack_app._enforce_data_plane(
             check.service,
             check.action,
@@ -154,6 +154,8 @@ async def dispatch(
             resource_arn=check.resource,
             service_context=dict(check.context),
         )
+        if denied and check.refusal:
+            return apigateway._apigw_error("BadRequestException", check.refusal, 400)
         if denied:
             return denied
     if (refused := iam_enforcement.refusal(method, path, headers, body, query)) is not None:
