@@ -28,6 +28,7 @@ from nwchatctl.deploy.duplicate_apis import own_api_id
 from nwchatctl.deploy.live import DeployRows, Live
 from nwchatctl.deploy.lock import outdated_plan_error
 from nwchatctl.deploy.model.functions import Alias, Function, Role
+from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource, State, state
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Recovery, Table, TokenKeys
@@ -234,7 +235,8 @@ class Cloud(Adapters):
         """
         if isinstance(resource, LogGroup) and resource.name == self.names.access_log:
             arn = self.location.arn("logs", f"log-group:{resource.name}")
-            is_logged_to = any(isinstance(each, Stage) and each.access_log == arn for each in live.values())
+            stages = (each for each in live.values() if isinstance(each, Stage | HistoryApi))
+            is_logged_to = any(each.access_log == arn for each in stages)
             return is_logged_to or self._tagged(resource.tags)
         if isinstance(resource, Table | Role | Function | Queue | TokenKeys):
             return self._tagged(resource.tags)

@@ -96,7 +96,7 @@ def _report(app: App, outcome: AdoptionOutcome, began: float, *, dry_run: bool) 
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=_plan_lines(app, outcome) if dry_run else _outcome_lines(app, outcome),
-        warnings=old.warnings,
+        warnings=(*old.warnings, *adoption.found.kept_logs),
         notes=(
             "run it once more in a minute: it takes over whoever connected while the stage moved",
             f"then test it: {app.command('smoke')}; the policy for adoptions can be detached",

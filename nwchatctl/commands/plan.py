@@ -39,6 +39,7 @@ def plan(
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
         warnings=(
             *logging_role.missing_role_warnings(app),
+            *found.kept_logs,
             *planning.origins_without_history(app),
             *unread_domains(found.live.facts),
             *(f"{label}: {text}" for label, text in lock.lock_holder_rows(app, found.live.rows.lock)),

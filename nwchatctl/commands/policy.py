@@ -164,9 +164,10 @@ def logging(
     account: AccountOption = None,
     json: JsonOption = False,
 ) -> Report:
-    """Print the policy for `deploy --set-account-logging-role`.
+    """Print the policy for `deploy --set-account-logging-role` and for access logs of the history API.
 
-    Attach it beside that of `deploy` for that one run: the role is the whole account's, and has no boundary.
+    Attach it beside that of `deploy` for the runs that set the role or switch access logs on or off: the role
+    is the whole account's and has no boundary, and log deliveries are the whole account's too.
     """
     return _printed(ctx, "logging", partition, account)
 

@@ -41,6 +41,12 @@ def _log_days(days: int) -> int:
     return days
 
 
+def _on_or_off(value: object) -> object:
+    # `true` and `false`, which were the only values of logs.access.
+    words = {"1": "on", "true": "on", "yes": "on", "0": "off", "false": "off", "no": "off"}
+    return words.get(str(value).strip().lower(), value) if isinstance(value, str | bool) else value
+
+
 def _as_tuple(value: object) -> object:
     # TOML and JSON have only lists, and strict validation does not accept a list for a tuple.
     return tuple(value) if isinstance(value, list) else value
@@ -229,10 +235,21 @@ class LogSettings(_Section):
     retention_days: Annotated[int, AfterValidator(_log_days)] = Field(
         default=30, description="Days that logs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 ..."
     )
-    access: bool = Field(
-        default=False,
-        description="Whether the stage logs each request; needs a role: deploy --set-account-logging-role",
+    access: Annotated[Literal["keep", "on", "off"], BeforeValidator(_on_or_off)] = Field(
+        default="keep",
+        description="Access logs: on, off, or keep for those set by hand; "
+        "on needs a role: deploy --set-account-logging-role",
     )
+    execution: Annotated[Literal["keep", "off", "error", "info"], BeforeValidator(_on_or_off)] = Field(
+        default="keep",
+        description="API Gateway's own log, without texts of messages: off, error, info, "
+        "or keep for what was set by hand",
+    )
+
+    @property
+    def needs_role(self) -> bool:
+        """Whether the settings ask for logs that API Gateway writes with the account's logging role."""
+        return self.access == "on" or self.execution in ("error", "info")
 
 
 class TableSettings(_Section):

@@ -33,7 +33,7 @@ def role_policy(partition: str) -> str:
 class LoggingRoleState:
     """The account's logging role, as a deploy finds it. `current` is its ARN, "" for none.
 
-    `requested`: the operator asked the deploy to set one. `needed`: the stage is to write access logs.
+    `requested`: the operator asked the deploy to set one. `needed`: the stage is to write logs.
     """
 
     current: str
@@ -47,14 +47,15 @@ class LoggingRoleState:
 
     @property
     def is_missing(self) -> bool:
-        """Whether access logs are configured that no role can write."""
+        """Whether logs are configured that no role can write."""
         return self.needed and not self.current and not self.requested
 
 
-def logs_access(plan: Plan) -> bool:
-    """Whether the plan gives a stage access logs, which API Gateway refuses in an account without a role."""
+def needs_logging_role(plan: Plan) -> bool:
+    """Whether the plan gives a stage logs, which API Gateway refuses in an account without a role. Those of
+    an HTTP API need none ("Configure logging for HTTP APIs")."""
     return any(
-        isinstance(each.after, Stage) and bool(each.after.access_log)
+        isinstance(each.after, Stage) and bool(each.after.access_log or each.after.execution_log)
         for each in plan.changes
         if not isinstance(each, Delete)
     )

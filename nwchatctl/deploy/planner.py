@@ -218,7 +218,8 @@ def needs(resource: Resource) -> frozenset[Need]:
             source = (HistoryApi.kind, ANY) if HISTORY_API_ID in resource.source_arn else api
             return frozenset({(Alias.kind, alias_name(resource.function)), source})
         case HistoryApi():
-            return frozenset({(Alias.kind, _alias_of(resource.uri))} if resource.uri else ())
+            alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
+            return frozenset({*alias, *_log_group(resource.access_log)})
         case Integration() | Authorizer():
             alias = {(Alias.kind, _alias_of(resource.uri))} if resource.uri else set()
             # Without keys every client would be refused.
@@ -235,8 +236,7 @@ def needs(resource: Resource) -> frozenset[Need]:
         case Stage():
             # Permissions first: the functions behind the stage must be permitted to run.
             allowed = {(Permission.kind, ANY_SOCKET), (Table.kind, ANY), (AsyncInvoke.kind, ANY)}
-            group = resource.access_log.rpartition(":log-group:")[2]
-            logs = {(LogGroup.kind, group)} if group else set()
+            logs = _log_group(resource.access_log)
             return frozenset({(Deployment.kind, resource.deployment), *allowed, *logs, api})
         case _:
             return _last_needs(resource)
@@ -267,6 +267,10 @@ def _last_needs(
             return frozenset({(Domain.kind, resource.domain), (ApiMapping.kind, resource.domain)})
         case _:
             assert_never(resource)
+
+
+def _log_group(arn: str) -> set[Need]:
+    return {(LogGroup.kind, arn.rpartition(":log-group:")[2])} if arn else set()
 
 
 def _alias_of(uri: str) -> str:

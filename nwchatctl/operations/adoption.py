@@ -249,11 +249,12 @@ def take_over(app: App, adoption: Adoption) -> tuple[int, CopyCounts | None]:
     the rows, None where none is to be looked at. Each step is safe to repeat: the next run sees it as done.
     The tags come first, so that a missing permission shows before the chat is touched.
     """
-    chat, names = domains_last(adoption.found.plan)
-    first, last = split_by_rows(chat)
     if not adoption.todo and adoption.rows is None:
         return 0, None
     with changing(app, adoption.found, adoption.lock, "adopt") as changes:
+        # Before any change of the API: the stage would follow, and what it serves is the way back.
+        chat, names = domains_last(changes.stop_auto_deploy(adoption.found.plan))
+        first, last = split_by_rows(chat)
         for each in adoption.old.untagged:
             app.cloud.legacy_resources.tag(each, app.settings.chat.name)
         if adoption.served:

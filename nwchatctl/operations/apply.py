@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.core.retry import stop_retrying
+from nwchatctl.deploy.auto_deploy import without_auto_deploy
 from nwchatctl.deploy.changes import Change, changed_key
 from nwchatctl.deploy.executor import ExecutionResult, Observer, execute
 from nwchatctl.deploy.planner import Plan, split
@@ -35,6 +36,10 @@ class Changes:
     made: int
     elsewhere: frozenset[Key]
     """What was made before the lock could be taken, and stands in plans as if it were still to be made."""
+
+    def stop_auto_deploy(self, plan: Plan) -> Plan:
+        """Switches auto-deploy off where `plan` does; returns what is left of the plan."""
+        return stop_auto_deploy(self.app, plan, self.guard)
 
     def carry_out(self, plan: Plan) -> None:
         """Applies every change of `plan`. Raises ChatError after a failure."""
@@ -65,6 +70,7 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
     """
     if not plan:
         return before
+    plan = stop_auto_deploy(app, plan, guard)
 
     def apply(change: Change) -> None:
         guard()
@@ -96,6 +102,18 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
     if outcome.failed:
         raise _failure(outcome, before, len(plan.changes))
     return before + len(outcome.applied)
+
+
+def stop_auto_deploy(app: App, plan: Plan, guard: Guard) -> Plan:
+    """Switches auto-deploy off where `plan` does; returns what is left of the plan.
+
+    First of all: a stage with auto-deploy would serve each change of a route at once, one by one.
+    """
+    stages, rest = without_auto_deploy(plan)
+    for name in stages:
+        guard()
+        app.cloud.websocket_api.stages.stop_auto_deploy(name)
+    return rest
 
 
 def _failure(outcome: ExecutionResult, before: int, planned: int) -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nwchatctl.deploy.logging_role import LoggingRoleState, logs_access
+from nwchatctl.deploy.logging_role import LoggingRoleState, needs_logging_role
 from nwchatctl.errors import ChatError
 from nwchatctl.report import Line, Mark
 
@@ -17,8 +17,8 @@ FLAG = "--set-account-logging-role"
 
 
 def missing_role_warnings(app: App) -> tuple[str, ...]:
-    """The warning of a plan whose access logs API Gateway cannot write. Asks AWS only if they are on."""
-    if not app.settings.logs.access or app.cloud.logging_role.logging_role():
+    """The warning of a plan whose logs API Gateway cannot write. Asks AWS only if they are on."""
+    if not app.settings.logs.needs_role or app.cloud.logging_role.logging_role():
         return ()
     return (_warning(app),)
 
@@ -28,14 +28,14 @@ def check_role(app: App, plan: Plan, *, asked: bool, dry_run: bool) -> LoggingRo
 
     Raises ChatError `account_logging_role` where AWS would refuse the plan for lack of a role.
     """
-    needed = app.settings.logs.access
+    needed = app.settings.logs.needs_role
     current = app.cloud.logging_role.logging_role() if needed or asked else ""
     found = LoggingRoleState(current, asked, needed)
-    if found.is_missing and logs_access(plan) and not dry_run:
+    if found.is_missing and needs_logging_role(plan) and not dry_run:
         raise ChatError(
             _why(app),
             hint=f"`{app.command('deploy', FLAG)}` makes a role and sets it for all of {_api_gateway(app)}; "
-            "without it, set logs.access = false",
+            f'without it, set {_log_setting(app)} = "off"',
             code="account_logging_role",
         )
     if found.is_missing:
@@ -74,7 +74,11 @@ def _warning(app: App) -> str:
 
 
 def _why(app: App) -> str:
-    return f"logs.access is on, and {_api_gateway(app)} has no role to log with"
+    return f"{_log_setting(app)} is on, and {_api_gateway(app)} has no role to log with"
+
+
+def _log_setting(app: App) -> str:
+    return "logs.access" if app.settings.logs.access == "on" else "logs.execution"
 
 
 def _api_gateway(app: App) -> str:

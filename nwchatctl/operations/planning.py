@@ -9,6 +9,7 @@ from nwchatctl.deploy.desired.chat import desired_state
 from nwchatctl.deploy.desired.history_api import STAGE as HISTORY_STAGE
 from nwchatctl.deploy.desired.history_api import unreadable_from
 from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlans, plan_domains
+from nwchatctl.deploy.kept_logs import keep_logs
 from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID
 from nwchatctl.deploy.model.string_map import string_map
 from nwchatctl.deploy.planner import Plan, plan
@@ -31,6 +32,8 @@ class Planned:
     wanted: State
     plan: Plan
     domains: DomainPlans
+    kept_logs: tuple[str, ...] = ()
+    """A line about each log that was set by hand and is kept."""
 
     @property
     def deployed(self) -> bool:
@@ -79,11 +82,19 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     # What is left of the foreign is nothing that this chat needs.
     live = live.only_own()
     wanted = keep_all_protections(wanted, live.state, live.rows.tag_keys)
-    changes = plan(wanted, live.state)
+    logs = app.settings.logs
+    kept = keep_logs(
+        wanted,
+        live.state,
+        cloud.names.access_log,
+        access=logs.access == "keep",
+        execution=logs.execution == "keep",
+    )
+    changes = plan(kept.wanted, live.state)
     refuse_other_keys(changes)
     if not lenient:
         refuse_large_policies(changes)
-    return Planned(cloud, live, wanted, changes, domains)
+    return Planned(cloud, live, kept.wanted, changes, domains, kept.texts)
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:

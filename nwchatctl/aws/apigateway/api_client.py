@@ -26,6 +26,8 @@ class Ids:
     routes: dict[str, str] = field(default_factory=dict)
     routes_with_authorizer: set[str] = field(default_factory=set)
     """The routes with an authorizer, whether or not they use it."""
+    routes_with_other_settings: set[str] = field(default_factory=set)
+    """The routes with settings that the tool never sets."""
     deployments: dict[str, str] = field(default_factory=dict)
     duplicates: set[str] = field(default_factory=set)
     """Ids of the chat's empty, unused WebSocket APIs; such an API's name is its id."""

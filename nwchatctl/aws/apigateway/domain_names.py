@@ -23,6 +23,9 @@ AVAILABLE_SECONDS = 600.0
 _BLOCKED_STATES = ("PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION")
 """States that need an action of the operator (DomainNameConfiguration)."""
 
+_DEFAULT_ADDRESSES = "ipv4"
+_DEFAULT_ROUTING = "API_MAPPING_ONLY"
+
 
 class Domains:
     """Reads and changes domain names and their mappings.
@@ -64,9 +67,10 @@ class Domains:
         wanted: Any = {
             "DomainName": domain.name,
             "DomainNameConfigurations": [_configuration(domain)],
-            "RoutingMode": domain.routing_mode,
             "Tags": dict(domain.tags),
         }
+        if domain.routing_mode != _DEFAULT_ROUTING:
+            wanted["RoutingMode"] = domain.routing_mode
         try:
             with_retries(self._client.create_domain_name, **wanted)
         except ClientError as error:
@@ -93,7 +97,7 @@ class Domains:
         continues an earlier wait."""
         wanted: Any = {}
         if _configuration(before) != _configuration(after):
-            wanted["DomainNameConfigurations"] = [_configuration(after)]
+            wanted["DomainNameConfigurations"] = [_configuration(after, before)]
         if before.mutual_tls:
             # "" removes it (UpdateDomainName).
             wanted["MutualTlsAuthentication"] = {"TruststoreUri": ""}
@@ -179,13 +183,17 @@ class Domains:
         wait_until(available, f"the domain name {name} is not available yet", AVAILABLE_SECONDS)
 
 
-def _configuration(domain: Domain) -> dict[str, str]:
-    return {
+def _configuration(domain: Domain, before: Domain | None = None) -> dict[str, str]:
+    """The configuration to send. A parameter that a lagging partition may not know yet is left out while it
+    has its default: IpAddressType here, RoutingMode of the domain (both of 2025)."""
+    configuration = {
         "CertificateArn": domain.certificate,
         "EndpointType": domain.endpoint_type,
         "SecurityPolicy": domain.security_policy,
-        "IpAddressType": domain.ip_address_type,
     }
+    if {domain.ip_address_type, before.ip_address_type if before else ""} - {_DEFAULT_ADDRESSES, ""}:
+        configuration["IpAddressType"] = domain.ip_address_type
+    return configuration
 
 
 def _domain(found: Any) -> Domain:
@@ -195,9 +203,9 @@ def _domain(found: Any) -> Domain:
         certificate=configured.get("CertificateArn") or "",
         endpoint_type=configured.get("EndpointType", ""),
         security_policy=configured.get("SecurityPolicy", ""),
-        ip_address_type=configured.get("IpAddressType") or "ipv4",
+        ip_address_type=configured.get("IpAddressType") or _DEFAULT_ADDRESSES,
         mutual_tls=(found.get("MutualTlsAuthentication") or {}).get("TruststoreUri", ""),
-        routing_mode=found.get("RoutingMode") or "API_MAPPING_ONLY",
+        routing_mode=found.get("RoutingMode") or _DEFAULT_ROUTING,
         tags=from_mapping(found.get("Tags", {})),
         target=configured.get("ApiGatewayDomainName", "").rstrip(".").lower(),
         target_zone=configured.get("HostedZoneId", ""),

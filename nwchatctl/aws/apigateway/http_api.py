@@ -13,6 +13,7 @@ from nwchatctl.aws.apigateway.common import delete_if_exists, list_apis, pages, 
 from nwchatctl.aws.apigateway.http_api_parts import (
     INTEGRATION_DESCRIPTION,
     HttpApiParts,
+    access_log,
     api_settings,
     cors,
     resource,
@@ -96,6 +97,7 @@ class HttpApi:
         wanted: Any = {
             "Name": api.display_name,
             "ProtocolType": "HTTP",
+            "Description": api.description,
             "DisableExecuteApiEndpoint": not api.default_endpoint,
             "Tags": dict(api.tags),
             **({"CorsConfiguration": cors(api)} if api.cors_origins else {}),
@@ -119,6 +121,7 @@ class HttpApi:
         if api_settings(have) != api_settings(api):
             wanted: Any = {
                 "Name": api.display_name,
+                "Description": api.description,
                 "DisableExecuteApiEndpoint": not api.default_endpoint,
                 **({"CorsConfiguration": cors(api, have)} if api.cors_origins else {}),
             }
@@ -205,6 +208,8 @@ class HttpApi:
                 "ThrottlingBurstLimit": api.throttle_burst,
             },
         }
+        if api.access_log:
+            wanted["AccessLogSettings"] = {"DestinationArn": api.access_log, "Format": api.access_format}
         if not have:
             have, created = create_once(
                 lambda: self._make_no_retry_client().create_stage(**wanted, Tags=dict(api.stage_tags)),
@@ -215,13 +220,17 @@ class HttpApi:
         stage: Any = {"StageName": api.stage}
         for key in have.get("RouteSettings", {}):
             self._delete_if_exists(self._client.delete_route_settings, RouteKey=key, **stage)
-        if have.get("AccessLogSettings"):
+        if have.get("AccessLogSettings") and not api.access_log:
             self._delete_if_exists(self._client.delete_access_log_settings, **stage)
+            have = {name: value for name, value in have.items() if name != "AccessLogSettings"}
         if not have.get("AutoDeploy"):
             # It is undocumented whether switching auto-deploy on deploys earlier changes.
             with_retries(self._client.create_deployment, ApiId=self.id, **stage)
         if stage_settings(have) != stage_settings(wanted):
             wanted["DefaultRouteSettings"]["DetailedMetricsEnabled"] = False
+            if access_log(have) == access_log(wanted):
+                # Sent only if it differs: setting it needs further permissions.
+                wanted.pop("AccessLogSettings", None)
             # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
             unset = dict.fromkeys(dict(variables(have)), "")
             if unset:

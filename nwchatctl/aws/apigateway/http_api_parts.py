@@ -64,7 +64,7 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
         throttle_burst=int(settings.get("ThrottlingBurstLimit", 0)),
         route_settings=tuple(sorted(stage.get("RouteSettings", {}))),
         variables=variables(stage),
-        access_log=stage.get("AccessLogSettings", {}).get("DestinationArn", ""),
+        access_log=access_log(stage)[0],
         detailed_metrics=settings.get("DetailedMetricsEnabled", False),
         extra=(
             *sorted(f"integration {each['IntegrationId']}" for each in extra_integrations),
@@ -72,6 +72,8 @@ def resource(name: str, found: Any, parts: HttpApiParts) -> HistoryApi:
         ),
         tags=from_mapping(found.get("Tags", {})),
         stage_tags=from_mapping(stage.get("Tags", {})),
+        access_format=access_log(stage)[1],
+        description=found.get("Description", ""),
     )
 
 
@@ -97,7 +99,8 @@ def cors(api: HistoryApi, have: HistoryApi | None = None) -> dict[str, Any]:
 def api_settings(api: HistoryApi) -> tuple[object, ...]:
     """The settings of UpdateApi."""
     return (
-        *(api.display_name, api.default_endpoint, api.cors_origins, api.cors_methods, api.cors_headers),
+        *(api.display_name, api.description, api.default_endpoint),
+        *(api.cors_origins, api.cors_methods, api.cors_headers),
         *(api.cors_exposed, api.cors_credentials, api.cors_max_age),
     )
 
@@ -107,7 +110,14 @@ def stage_settings(stage: Any) -> tuple[object, ...]:
     settings = stage.get("DefaultRouteSettings", {})
     limits = (settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit"))
     metrics = settings.get("DetailedMetricsEnabled", False)
-    return (stage.get("AutoDeploy"), *limits, metrics, variables(stage))
+    return (stage.get("AutoDeploy"), *limits, metrics, variables(stage), access_log(stage))
+
+
+def access_log(stage: Any) -> tuple[str, str]:
+    """The ARN of the log group that access logs go to, and their format; both "" without access logs."""
+    access = stage.get("AccessLogSettings", {})
+    # A log group's ARN is written with and without this suffix.
+    return access.get("DestinationArn", "").removesuffix(":*"), access.get("Format", "")
 
 
 def variables(stage: Any) -> StringMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nwchatctl.aws.apigateway.api_client import NAME_PREFIX, ApiClient, name_in
@@ -9,6 +10,9 @@ from nwchatctl.aws.apigateway.responses import TEMPLATE, Responses
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Integration
+
+_FOREIGN_SETTINGS = ("ConnectionId", "CredentialsArn", "RequestParameters", "TlsConfig")
+"""Settings that the tool never sets, and that AWS returns only if somebody has."""
 
 
 class Integrations:
@@ -21,7 +25,11 @@ class Integrations:
         self._responses = Responses(api)
 
     def read(self, start: StartRead = run_inline) -> list[Integration]:
-        """All integrations; one without a name of the tool's is named by its id."""
+        """All integrations; one without a name of the tool's is named by its id.
+
+        So is one with settings that the tool never sets: it is replaced, because how to remove each of them
+        is undocumented, and because the next deployment would hold them.
+        """
         items = self._api.items(self._client.get_integrations)
         mocks = [each["IntegrationId"] for each in items if each.get("IntegrationType") == "MOCK"]
         templates = {each: start(self._responses.template, each) for each in mocks}
@@ -29,8 +37,8 @@ class Integrations:
         self._ids.integrations.clear()
         for each in items:
             name = name_in(each.get("Description", "")) or each["IntegrationId"]
-            if name in self._ids.integrations:
-                # A duplicate after a lost response: it is not wanted.
+            if name in self._ids.integrations or _has_foreign_settings(each):
+                # The first: a duplicate after a lost response, which is not wanted.
                 name = each["IntegrationId"]
             self._ids.integrations[name] = each["IntegrationId"]
             mock = each.get("IntegrationType") == "MOCK"
@@ -79,3 +87,13 @@ class Integrations:
         """Deletes the integration; a missing one is no error."""
         aws_id = self._ids.integrations.pop(integration.name)
         self._api.delete_if_exists(self._client.delete_integration, ApiId=self._ids.api, IntegrationId=aws_id)
+
+
+def _has_foreign_settings(found: Mapping[str, Any]) -> bool:
+    """Whether an integration has settings that the tool never sets, and so does not compare."""
+    own_templates = {TEMPLATE} if found.get("IntegrationType") == "MOCK" else set()
+    return (
+        any(map(found.get, _FOREIGN_SETTINGS))
+        or bool(set(found.get("RequestTemplates", ())) - own_templates)
+        or found.get("ContentHandlingStrategy") == "CONVERT_TO_BINARY"
+    )

@@ -10,6 +10,9 @@ from nwchatctl.aws.core.parallel import StartRead
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Route
 
+_FOREIGN_SETTINGS = ("ModelSelectionExpression", "RequestModels", "RequestParameters")
+"""Settings that the tool never sets: they refuse what clients send."""
+
 
 class Routes:
     """Reads and changes the routes of an API."""
@@ -38,11 +41,15 @@ class Routes:
         authorizer_names = {aws_id: name for name, aws_id in self._ids.authorizers.items()}
         found = []
         self._ids.routes_with_authorizer.clear()
+        self._ids.routes_with_other_settings.clear()
         for each, answers in items:
             self._ids.routes[each["RouteKey"]] = each["RouteId"]
             authorizer = each.get("AuthorizerId", "")
             if authorizer:
                 self._ids.routes_with_authorizer.add(each["RouteKey"])
+            other = tuple(setting for setting in _FOREIGN_SETTINGS if each.get(setting))
+            if other:
+                self._ids.routes_with_other_settings.add(each["RouteKey"])
             authorization = each.get("AuthorizationType", "NONE")
             target = each.get("Target", "").removeprefix("integrations/")
             found.append(
@@ -55,12 +62,21 @@ class Routes:
                     authorizer=authorizer_names.get(authorizer, authorizer)
                     if authorization == "CUSTOM"
                     else "",
+                    other=other,
                 )
             )
         return found
 
     def put(self, route: Route) -> None:
-        """Creates or updates the route, and creates or deletes its response."""
+        """Creates or updates the route, and creates or deletes its response.
+
+        A route with settings that the tool never sets is created again: how to remove each is undocumented,
+        and no client notices, because the stage serves the route as its deployment holds it.
+        """
+        if route.name in self._ids.routes_with_other_settings:
+            self.delete(route)
+            self._ids.routes_with_other_settings.discard(route.name)
+            self._ids.routes_with_authorizer.discard(route.name)
         wanted: dict[str, Any] = {
             "ApiId": self._ids.api,
             "RouteKey": route.name,

@@ -9,7 +9,7 @@ from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.model.string_map import string_map
-from nwchatctl.deploy.model.websocket import RouteLimits, Stage
+from nwchatctl.deploy.model.websocket import WITH_DATA, RouteLimits, Stage
 
 
 class Stages:
@@ -77,12 +77,39 @@ class Stages:
         if not created:
             self.update(found, stage)
 
+    def stop_auto_deploy(self, name: str) -> None:
+        """Switches auto-deploy off; the stage keeps the deployment that it serves.
+
+        UpdateStage refuses a DeploymentId while the stored stage has auto-deploy on, also in the call that
+        switches it off (terraform-provider-aws 13961), so that this is a call of its own.
+        """
+        with_retries(self._client.update_stage, ApiId=self._ids.api, StageName=name, AutoDeploy=False)
+
     def update(self, before: Stage, after: Stage) -> None:
         """Updates what differs; deployment and limits in one call."""
-        wanted_routes = dict(after.route_settings)
+        if before.auto_deploy:
+            self.stop_auto_deploy(after.name)
+        self._delete_settings(before, after)
+        wanted = self._wanted(after)
+        if (before.access_log, before.access_format) == (after.access_log, after.access_format):
+            # Those that were set by hand may need a role that the account has no more.
+            wanted.pop("AccessLogSettings", None)
+        if before.execution_log or before.detailed_metrics:
+            # Explicit: it is undocumented whether settings that are left out stay.
+            off = {**_logging(after.execution_log), "DetailedMetricsEnabled": False}
+            wanted["DefaultRouteSettings"] |= off
+        # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
+        wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
+        with_retries(self._client.update_stage, **wanted)
+        self._api.retag(f"{self._ids.api}/stages/{after.name}", before.tags, after.tags)
+
+    def _delete_settings(self, before: Stage, after: Stage) -> None:
+        """Removes what UpdateStage cannot remove."""
+        wanted_routes = {key: RouteLimits.parse(text) for key, text in after.route_settings}
         for route_key, text in before.route_settings:
+            have, want = RouteLimits.parse(text), wanted_routes.get(route_key)
             # Settings other than the limits are only removed with all of the route's.
-            if route_key in wanted_routes and not RouteLimits.parse(text).logging:
+            if want and (not have.execution_log or want.execution_log) and not have.metrics:
                 continue
             self._api.delete_if_exists(
                 self._client.delete_route_settings,
@@ -95,15 +122,6 @@ class Stages:
             self._api.delete_if_exists(
                 self._client.delete_access_log_settings, ApiId=self._ids.api, StageName=after.name
             )
-        wanted = self._wanted(after)
-        if before.execution_log or before.detailed_metrics:
-            # Explicit: it is undocumented whether settings that are left out stay.
-            off = {"LoggingLevel": "OFF", "DataTraceEnabled": False, "DetailedMetricsEnabled": False}
-            wanted["DefaultRouteSettings"] |= off
-        # UpdateStage keeps what is left out; "" removes a variable (as terraform-provider-aws).
-        wanted["StageVariables"] = {name: "" for name, _ in before.variables} | wanted["StageVariables"]
-        with_retries(self._client.update_stage, **wanted)
-        self._api.retag(f"{self._ids.api}/stages/{after.name}", before.tags, after.tags)
 
     def delete(self, stage: Stage) -> None:
         """Deletes the stage and closes its connections; a missing stage is no error."""
@@ -123,6 +141,7 @@ class Stages:
             "DefaultRouteSettings": {
                 "ThrottlingRateLimit": stage.throttle_rate,
                 "ThrottlingBurstLimit": stage.throttle_burst,
+                **(_logging(stage.execution_log) if stage.execution_log else {}),
             },
             "StageVariables": dict(stage.variables),
             **({"AccessLogSettings": access_log} if stage.access_log else {}),
@@ -133,22 +152,32 @@ class Stages:
 def _route_settings(stage: Stage) -> dict[str, Any]:
     limits = {key: RouteLimits.parse(text) for key, text in stage.route_settings}
     return {
-        key: {"ThrottlingRateLimit": each.rate, "ThrottlingBurstLimit": each.burst}
+        key: {
+            "ThrottlingRateLimit": each.rate,
+            "ThrottlingBurstLimit": each.burst,
+            **(_logging(each.execution_log) if each.execution_log else {}),
+        }
         for key, each in limits.items()
     }
 
 
 def _route_limits(settings: Mapping[str, Any]) -> RouteLimits:
-    parts = [_execution_log(settings), "metrics" if settings.get("DetailedMetricsEnabled") else ""]
     return RouteLimits(
         float(settings.get("ThrottlingRateLimit", 0)),
         int(settings.get("ThrottlingBurstLimit", 0)),
-        " and ".join(each for each in parts if each),
+        _execution_log(settings),
+        settings.get("DetailedMetricsEnabled", False),
     )
 
 
 def _execution_log(settings: Mapping[str, Any]) -> str:
     level = settings.get("LoggingLevel", "OFF")
     if settings.get("DataTraceEnabled"):
-        return f"{level} with data"
+        return f"{level}{WITH_DATA}"
     return "" if level == "OFF" else level
+
+
+def _logging(execution_log: str) -> dict[str, Any]:
+    """The settings of an execution log's level, "" for off."""
+    level = execution_log.removesuffix(WITH_DATA)
+    return {"LoggingLevel": level or "OFF", "DataTraceEnabled": execution_log.endswith(WITH_DATA)}

@@ -68,6 +68,7 @@ class WebSocketApi:
                     route_selection=each.get("RouteSelectionExpression", ""),
                     default_endpoint=not each.get("DisableExecuteApiEndpoint", False),
                     tags=from_mapping(each.get("Tags", {})),
+                    description=each.get("Description", ""),
                 ),
             )
             for each in list_apis(self._client)
@@ -126,6 +127,7 @@ class WebSocketApi:
             "ProtocolType": "WEBSOCKET",
             "RouteSelectionExpression": api.route_selection,
             "DisableExecuteApiEndpoint": not api.default_endpoint,
+            "Description": api.description,
             "Tags": dict(api.tags),
         }
         self.ids.api, _ = create_once(
@@ -143,6 +145,7 @@ class WebSocketApi:
             Name=after.display_name,
             RouteSelectionExpression=after.route_selection,
             DisableExecuteApiEndpoint=not after.default_endpoint,
+            Description=after.description,
         )
         self._api.retag(self.ids.api, before.tags, after.tags)
 

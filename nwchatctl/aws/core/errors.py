@@ -62,6 +62,14 @@ _OF_DOMAINS = (
 _OF_LOGGING = ("UpdateAccount", "AttachRolePolicy")
 """The calls of optional features, each with a policy of its own."""
 
+_NO_LOG_DELIVERY = "Insufficient permissions to enable logging"
+"""API Gateway's text for access logs of an HTTP API (sst issue 125), also if the resource policy is full."""
+
+_LOG_DELIVERY_HINT = (
+    "attach the policy that `nwchatctl policy logging` prints to this user or role; if it is attached, the "
+    "account's CloudWatch Logs resource policy AWSLogDeliveryWrite20150319 has no room for another log group"
+)
+
 _CREDENTIALS_HINT = (
     "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
 )
@@ -142,6 +150,8 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
         return _config(
             f"AWS refuses {error.operation_name}: {text}", "access_denied", _denied_hint(error.operation_name)
         )
+    if code == "BadRequestException" and text.startswith(_NO_LOG_DELIVERY):
+        return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", _LOG_DELIVERY_HINT)
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
         return ChatError(
             f"the chat is not deployed here: {error.operation_name} finds nothing",

@@ -138,7 +138,7 @@ class _Chat:
             async_invoke(self.names.function(FANOUT), self.location.queue_arn(self.names.dead_letters)),
             *(self.permission(each) for each, to in ROUTES.items() if to in FUNCTIONS),
             *self.token_resources(),
-            Api(self.names.api, self.names.api, "$request.body.action", True, self.tags),
+            self.api(),
             *routing,
             deployment,
             self.stage(deployment),
@@ -149,6 +149,10 @@ class _Chat:
                 attribute_texts([*versions, *routing]),
             ),
         )
+
+    def api(self) -> Api:
+        name, description = self.names.api, f"WebSocket API of the chat {self.names.chat}, by nwchatctl"
+        return Api(name, name, "$request.body.action", True, self.tags, description)
 
     def route(self, key: str, to: str) -> Route:
         needs_token = self.functions.tokens and key == "$connect"
@@ -177,7 +181,15 @@ class _Chat:
         if not wanted.enabled:
             return ()
         rate, burst = wanted.request_rate, wanted.request_burst
-        api = history_api(self.names, self.location, self.tags, allowed=allowed, rate=rate, burst=burst)
+        api = history_api(
+            self.names,
+            self.location,
+            self.tags,
+            allowed=allowed,
+            rate=rate,
+            burst=burst,
+            access_log=self.access_log,
+        )
         return (api, *permissions(self.names, self.location, self.history_id))
 
     def release(self, aliases: list[Alias], deployment: Deployment, settings: StringMap) -> Release:
@@ -203,9 +215,20 @@ class _Chat:
     def recoveries(self) -> tuple[Recovery, ...]:
         return (Recovery(self.names.messages), Recovery(self.names.deploys))
 
+    @property
+    def access_log(self) -> str:
+        """The ARN of the group that access logs go to, "" without."""
+        is_on = self.settings.logs.access == "on"
+        return self.location.arn("logs", f"log-group:{self.names.access_log}") if is_on else ""
+
+    @property
+    def execution_log(self) -> str:
+        level = self.settings.logs.execution
+        return level.upper() if level in ("error", "info") else ""
+
     def log_groups(self) -> list[LogGroup]:
         names = [self.names.log_group(each) for each in self.functions.short_names]
-        if self.settings.logs.access:
+        if self.settings.logs.access == "on":
             names.append(self.names.access_log)
         return [LogGroup(each, self.settings.logs.retention_days, self.tags) for each in names]
 
@@ -232,13 +255,15 @@ class _Chat:
         rates = {"ping": stage.ping_rate, "$connect": stage.connect_rate}
         return string_map(
             {
-                route: RouteLimits(rate or stage.throttle_rate / _OWN_SHARE, stage.throttle_burst).text
+                route: RouteLimits(
+                    rate or stage.throttle_rate / _OWN_SHARE, stage.throttle_burst, self.execution_log
+                ).text
                 for route, rate in rates.items()
             }
         )
 
     def stage(self, deployment: Deployment) -> Stage:
-        stage, access = self.settings.stage, self.settings.logs.access
+        stage, access = self.settings.stage, self.access_log
         return Stage(
             name=stage.name,
             deployment=deployment.name,
@@ -248,6 +273,7 @@ class _Chat:
             route_settings=self.route_settings(),
             variables=(),
             tags=self.tags,
-            access_log=self.location.arn("logs", f"log-group:{self.names.access_log}") if access else "",
+            access_log=access,
             access_format=FORMAT if access else "",
+            execution_log=self.execution_log,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nwchatctl.deploy.desired.access_logs import HISTORY_FORMAT
 from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.functions import STATEMENT_PREFIX, Permission, permission_name
 from nwchatctl.deploy.model.history_api import HistoryApi
@@ -37,9 +38,10 @@ def history_api(
     allowed: Iterable[str],
     rate: float,
     burst: int,
+    access_log: str = "",
 ) -> HistoryApi:
     """The API with all its parts. Pages of the origins `allowed` may read it, all pages if there are none;
-    `rate` is requests a second, `burst` concurrent requests."""
+    `rate` is requests a second, `burst` concurrent requests, `access_log` the ARN of a log group."""
     origins = readable_from(allowed)
     return HistoryApi(
         name=names.history,
@@ -62,11 +64,13 @@ def history_api(
         throttle_burst=burst,
         route_settings=(),
         variables=(),
-        access_log="",
+        access_log=access_log,
         detailed_metrics=False,
         extra=(),
         tags=tags,
         stage_tags=tags,
+        access_format=HISTORY_FORMAT if access_log else "",
+        description=f"History API of the chat {names.chat}, by nwchatctl",
     )
 
 

@@ -15,7 +15,8 @@ class HistoryApi:
     Its routes are constants, so its stage deploys automatically and is in no release. `cors_*` are all empty
     if API Gateway adds no CORS headers. `routes` maps a route key to its authorization, and to its
     integration if that is another. `extra` names additional integrations and stages. The stage's fields are
-    empty if there is none (`stage` is ""), as is `uri` without an integration.
+    empty if there is none (`stage` is ""), as is `uri` without an integration. `access_log` and
+    `access_format` are as in `Stage`.
     """
 
     kind: ClassVar[str] = "history-api"
@@ -43,3 +44,5 @@ class HistoryApi:
     extra: tuple[str, ...]
     tags: StringMap
     stage_tags: StringMap
+    access_format: str = ""
+    description: str = ""

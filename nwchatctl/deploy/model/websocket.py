@@ -10,7 +10,8 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The WebSocket API, identified by its tags; `display_name` is its name in the console."""
+    """The WebSocket API, identified by its tags; `display_name` and `description` are what the console
+    shows."""
 
     kind: ClassVar[str] = "api"
     name: str
@@ -18,6 +19,7 @@ class Api:
     route_selection: str
     default_endpoint: bool
     tags: StringMap
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Authorizer:
 class Route:
     """A route of the API; its name is the route key. `answers`: it has a route response.
 
-    `authorizer` is its authorizer's name if `authorization` is CUSTOM, "" otherwise.
+    `authorizer` is its authorizer's name if `authorization` is CUSTOM, "" otherwise. `other` names settings
+    that the tool never sets; none are desired.
     """
 
     kind: ClassVar[str] = "route"
@@ -67,6 +70,7 @@ class Route:
     api_key_required: bool
     answers: bool
     authorizer: str = ""
+    other: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +88,42 @@ class Deployment:
     held_by: tuple[str, ...] = field(default=(), compare=False)
 
 
+WITH_DATA = " with data"
+"""The end of an execution log's level if the texts of messages are logged too."""
+
+_METRICS = "metrics"
+
+
 @dataclass(frozen=True, slots=True)
 class RouteLimits:
-    """The limits of one route of a stage, apart from those of the others. `rate` is requests a second.
+    """The settings of one route of a stage, apart from those of the others. `rate` is requests a second.
 
-    `logging` is other settings of the route as text, "" for none; none are desired.
+    `execution_log` is as in `Stage`; `metrics`, whether the route has metrics of its own, is never desired.
     """
 
     rate: float
     burst: int
-    logging: str = ""
+    execution_log: str = ""
+    metrics: bool = False
 
     @property
     def text(self) -> str:
-        """The limits as they are compared and shown.
+        """The settings as they are compared and shown.
 
-        >>> RouteLimits(20.0, 200).text
-        '20/s, burst 200'
+        >>> RouteLimits(20.0, 200).text, RouteLimits(20.0, 200, "INFO", True).text
+        ('20/s, burst 200', '20/s, burst 200, INFO and metrics')
         """
-        return f"{self.rate:g}/s, burst {self.burst}" + (f", {self.logging}" if self.logging else "")
+        logging = " and ".join(filter(None, (self.execution_log, _METRICS if self.metrics else "")))
+        return f"{self.rate:g}/s, burst {self.burst}" + (f", {logging}" if logging else "")
 
     @classmethod
     def parse(cls, text: str) -> RouteLimits:
-        """The limits of a `text`. Raises ValueError for another one."""
+        """The settings of a `text`. Raises ValueError for another one."""
         rate, burst, *rest = text.split(", ", 2)
-        return cls(float(rate.removesuffix("/s")), int(burst.removeprefix("burst ")), *rest)
+        logging = rest[0].split(" and ") if rest else []
+        level = "".join(each for each in logging if each != _METRICS)
+        limits = float(rate.removesuffix("/s")), int(burst.removeprefix("burst "))
+        return cls(*limits, level, _METRICS in logging)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, unquote
 
 from ministack.services import apigateway, apigateway_v1, iam
 
-from nwchatctl.sandbox.patches.iam_checks import account_roles, json_object
+from nwchatctl.sandbox.patches.iam_checks import Check, account_roles, json_object
 
 _SETTINGS = re.compile(r"/v2/apis/([^/]+)/stages/([^/]+)/accesslogsettings/?")
-_STAGES = re.compile(r"/v2/apis/[^/]+/stages(/[^/]+)?/?")
+_STAGES = re.compile(r"/v2/apis/([^/]+)/stages(?:/[^/]+)?/?")
 _SERVICE = "apigateway.amazonaws.com"
 _WRITE_ACTION = "logs:PutLogEvents"
 
@@ -25,6 +25,28 @@ BAD_ROLE = (
     "The role ARN does not have required permissions configured. "
     "Please grant trust permission for API Gateway and add the required role policy."
 )
+NO_DELIVERY = "Insufficient permissions to enable logging"
+
+_DELIVERY_ACTIONS = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
+"""What the caller needs ("Configure logging for HTTP APIs"); the error is that of sst issue 125."""
+
+
+def delivery_checks(method: str, path: str, body: bytes) -> tuple[Check, ...]:
+    """The additional permissions for access logs of an HTTP API, which CloudWatch delivers in the name of the
+    caller."""
+    found = _STAGES.fullmatch(path) if method in ("POST", "PATCH") else None
+    is_http = found and apigateway._apis.get(found[1], {}).get("protocolType") == "HTTP"
+    if not (is_http and json_object(body).get("accessLogSettings")):
+        return ()
+    return tuple(Check("logs", each, "*", refusal=NO_DELIVERY) for each in _DELIVERY_ACTIONS)
 
 
 def intercept(method: str, path: str, body: bytes) -> Any:
@@ -35,8 +57,10 @@ def intercept(method: str, path: str, body: bytes) -> Any:
     """
     if method == "DELETE" and (found := _SETTINGS.fullmatch(path)):
         return _delete_settings(*map(unquote, found.groups()))
-    changes_stage = method in ("POST", "PATCH") and _STAGES.fullmatch(path)
-    if changes_stage and _has_logging(json_object(body)) and not _account_role():
+    changed = _STAGES.fullmatch(path) if method in ("POST", "PATCH") else None
+    # Logs of an HTTP API are delivered by CloudWatch and need no role ("Configure logging for HTTP APIs").
+    uses_role = changed and apigateway._apis.get(changed[1], {}).get("protocolType") == "WEBSOCKET"
+    if uses_role and _has_logging(json_object(body)) and not _account_role():
         return apigateway._apigw_error("BadRequestException", NO_ROLE, 400)
     changes_account = method == "PATCH" and path.rstrip("/") == "/account"
     if changes_account and not all(map(_can_log, account_roles(body))):

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
+from nwchatctl.sandbox import limits
+
 _CHANGE = re.compile(r"/2013-04-01/change/([^/]+)/?")
 _GATEWAY_CREATE = re.compile(r"/v2(/apis|/apis/[^/]+/stages|/domainnames)/?")
 _FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
@@ -22,12 +24,14 @@ _FUNCTION = re.compile(r"/2015-03-31/functions(?:/[^/]+/configuration)?/?")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """An additional action that the caller needs, on one resource."""
+    """An additional action that the caller needs, on one resource. `refusal` is the text of API Gateway's
+    BadRequestException for a caller without it, "" if AWS answers with AccessDeniedException."""
 
     service: str
     action: str
     resource: str
     context: Mapping[str, Any] = field(default_factory=dict)
+    refusal: str = ""
 
 
 class _TaggingCreate(NamedTuple):
@@ -55,8 +59,9 @@ def further_checks(
     """The additional checks of a call; empty for most. `target` is its X-Amz-Target, "" without one."""
     if _FUNCTION.fullmatch(path) and method in ("POST", "PUT"):
         return _function(json_object(body), account, region)
-    if method == "POST" and (found := _GATEWAY_CREATE.fullmatch(path)) and json_object(body).get("tags"):
-        return (_tagged_creation(unquote(found[1]), json_object(body)["tags"], region),)
+    creates = _GATEWAY_CREATE.fullmatch(path) if method == "POST" else None
+    if creates and json_object(body).get("tags") and limits.current().on("tag_on_create"):
+        return (_tagged_creation(unquote(creates[1]), json_object(body)["tags"], region),)
     if path.rstrip("/") == "/account" and method == "PATCH":
         passed = {"iam:PassedToService": "apigateway.amazonaws.com"}
         return tuple(Check("apigateway", "iam:PassRole", each, passed) for each in account_roles(body))

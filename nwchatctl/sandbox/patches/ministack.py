@@ -22,12 +22,15 @@ from nwchatctl.sandbox.patches import (
     async_invoke,
     custom_domains,
     delayed_reads,
+    deployments,
     iam_enforcement,
     log_tail,
     recreation,
     role_limits,
+    stage_serving,
     subprotocols,
     tables,
+    tag_visibility,
     transactions,
 )
 from nwchatctl.sandbox.patches.iam_checks import further_checks, resource_override
@@ -99,7 +102,8 @@ class Environments:
             "connectionId": context["connectionId"],
             "requestId": context["requestId"],
         }
-        return {"status": "ok", "result": {"statusCode": 500, "body": json.dumps(frame)}}
+        failed = {"statusCode": 500, "body": json.dumps(frame), stage_serving.GATEWAY_ERROR: True}
+        return {"status": "ok", "result": failed}
 
 
 def save_state() -> bool:
@@ -144,7 +148,7 @@ async def dispatch(
         account=get_account_id(),
         region=get_region(),
     )
-    for check in checks:
+    for check in (*checks, *access_logs.delivery_checks(method, path, body)):
         denied = ministack_app._enforce_data_plane(
             check.service,
             check.action,
@@ -154,6 +158,8 @@ async def dispatch(
             resource_arn=check.resource,
             service_context=dict(check.context),
         )
+        if denied and check.refusal:
+            return apigateway._apigw_error("BadRequestException", check.refusal, 400)
         if denied:
             return denied
     if (refused := iam_enforcement.refusal(method, path, headers, body, query)) is not None:
@@ -331,5 +337,9 @@ def install() -> None:
     apigateway.handle_request = handle_gateway
     apigateway._tag_resource = with_visible_tags(apigateway._tag_resource)
     apigateway._untag_resource = with_visible_tags(apigateway._untag_resource)
+    # After the other patches of API Gateway, which see the calls that these let pass.
+    deployments.install()
+    stage_serving.install()
+    tag_visibility.install()
     # ministack's own save at the end must not run during ours, on the same files.
     ministack_app.save_all = lambda _services: save_state()

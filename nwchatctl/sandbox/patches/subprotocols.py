@@ -25,6 +25,11 @@ _status: ContextVar[int] = ContextVar("status_of_function", default=200)
 """The status code that the function returned last in this task."""
 
 
+def refuse_with(status: int) -> None:
+    """Sets the status with which a handshake of this task is refused."""
+    _status.set(status)
+
+
 async def invoke(*args: Any, **options: Any) -> Any:
     """Invokes as ministack does, in the task that accepts the connection, and stores the selected
     subprotocol."""

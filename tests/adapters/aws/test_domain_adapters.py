@@ -34,8 +34,8 @@ CONFIGURED = {
     "CertificateArn": ARN,
     "EndpointType": "REGIONAL",
     "SecurityPolicy": "TLS_1_2",
-    "IpAddressType": "ipv4",
 }
+"""What is sent: AWS's default IpAddressType is left out, for partitions that do not know it yet."""
 RECORD = DnsRecord(f"{NAME} A", NAME, "A", "Z1", TARGET, "ZAWS", False)
 CERTIFICATE = Certificate(NAME, (NAME,), "ISSUED", "Z1", TAGS)
 CNAME = {"Name": f"_x.{NAME}.", "Type": "CNAME", "Value": "_y.acm-validations.aws."}
@@ -46,7 +46,7 @@ def a_domain(status: str = "AVAILABLE", **changes: Any) -> dict[str, Any]:
     leads = {"ApiGatewayDomainName": TARGET, "HostedZoneId": "ZAWS", "DomainNameStatus": status}
     return {
         "DomainName": NAME,
-        "DomainNameConfigurations": [{**CONFIGURED, **leads, **changes}],
+        "DomainNameConfigurations": [{**CONFIGURED, "IpAddressType": "ipv4", **leads, **changes}],
         "Tags": dict(TAGS),
         "RoutingMode": "API_MAPPING_ONLY",
     }
@@ -95,7 +95,6 @@ def test_a_domain_is_made_with_its_tags_and_waited_for(clients: StubbedClients) 
     wanted = {
         "DomainName": NAME,
         "DomainNameConfigurations": [CONFIGURED],
-        "RoutingMode": "API_MAPPING_ONLY",
         "Tags": dict(TAGS),
     }
     # One in 30 seconds is made.
@@ -106,6 +105,24 @@ def test_a_domain_is_made_with_its_tags_and_waited_for(clients: StubbedClients) 
     adapter = Domains(client, PREFIX)
     adapter.create(DOMAIN, own)
     assert adapter.targets == {NAME: (TARGET, "ZAWS")}
+
+
+def test_parameters_that_differ_from_the_default_are_sent(clients: StubbedClients) -> None:
+    client, stub = clients.client("apigatewayv2")
+    dual = dataclasses.replace(DOMAIN, ip_address_type="dualstack", routing_mode="ROUTING_RULE_ONLY")
+    configured = {**CONFIGURED, "IpAddressType": "dualstack"}
+    wanted = {"DomainName": NAME, "DomainNameConfigurations": [configured], "Tags": dict(TAGS)}
+    stub.add_response("create_domain_name", {}, {**wanted, "RoutingMode": "ROUTING_RULE_ONLY"})
+    stub.add_response("get_domain_name", a_domain())
+    Domains(client, PREFIX).create(dual, own)
+    # Back to the default has to be said.
+    stub.add_response(
+        "update_domain_name",
+        {},
+        {"DomainName": NAME, "DomainNameConfigurations": [{**CONFIGURED, "IpAddressType": "ipv4"}]},
+    )
+    stub.add_response("get_domain_name", a_domain())
+    Domains(client, PREFIX).update(dataclasses.replace(DOMAIN, ip_address_type="dualstack"), DOMAIN)
 
 
 def test_retry_outlasts_two_concurrent_domain_creations() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from nwchatctl.deploy.desired.access_logs import FORMAT
+from nwchatctl.deploy.desired.access_logs import FORMAT, HISTORY_FORMAT
 from nwchatctl.deploy.logging_role import ROLE_TRUST
 from tests.e2e.support.console import logging
+from tests.e2e.support.console.core import stage
 from tests.e2e.support.drift_cases import LOGGED_DRIFTS, Drift, check_repair
 from tests.e2e.support.operator import ACCOUNT, Operator, Ran
 from tests.e2e.support.sandbox import Sandbox
@@ -18,6 +19,7 @@ FLAG = "--set-account-logging-role"
 ON = {"NWCHAT_LOGS__ACCESS": "1"}
 OWN = f"arn:aws:iam::{ACCOUNT}:role/{logging.LOGGING}"
 NO_ROLE = f"logs.access is on, and API Gateway in account {ACCOUNT}, us-east-2 has no role to log with"
+HISTORY = "update history-api nwchat-e2e-logs-history"
 GROUP = "log-group /aws/apigateway/nwchat-e2e-logs-access"
 
 
@@ -129,11 +131,11 @@ def test_setting_the_role_requires_confirmation(unset: Operator) -> None:
 def test_with_the_flag_the_role_is_made_and_set_and_the_stage_logs(unset: Operator) -> None:
     ran = unset.run("deploy", "--yes", FLAG, "--json", **ON)
     assert ran.code == 0
-    assert touched(ran.data["changes"]) == [f"create {GROUP}", "update stage production"]
+    assert touched(ran.data["changes"]) == [f"create {GROUP}", HISTORY, "update stage production"]
     # The account first: API Gateway refuses logs while it has no role.
     assert wrote(ran) == [
         *("CreateRole", "AttachRolePolicy", "UpdateAccount"),
-        *("CreateLogGroup", "PutRetentionPolicy", "UpdateStage"),
+        *("CreateLogGroup", "PutRetentionPolicy", "UpdateStage", "UpdateStage"),
     ]
     assert (
         f"account-wide: API Gateway in account {ACCOUNT}, us-east-2 will log with {OWN}; it has no" in ran.err
@@ -141,10 +143,10 @@ def test_with_the_flag_the_role_is_made_and_set_and_the_stage_logs(unset: Operat
     assert logging.account_role(unset) == OWN
     tags = unset.root("iam").get_role(RoleName=logging.LOGGING)["Role"]["Tags"]
     assert tags == [{"Key": "nwchat:managed-by", "Value": "nwchatctl"}]
-    assert stage_logs(unset) == {
-        "DestinationArn": unset.arn("logs", f"log-group:{unset.access_log}"),
-        "Format": FORMAT,
-    }
+    group = unset.arn("logs", f"log-group:{unset.access_log}")
+    assert stage_logs(unset) == {"DestinationArn": group, "Format": FORMAT}
+    history = unset.api.get_stage(ApiId=unset.history_id, StageName="$default")
+    assert history["AccessLogSettings"] == {"DestinationArn": group, "Format": HISTORY_FORMAT}
     assert unset.plan(**ON) == []
 
     again = unset.run("deploy", FLAG, **ON)
@@ -181,7 +183,7 @@ def test_foreign_role_of_same_name_is_refused(unset: Operator) -> None:
 def test_a_role_that_is_set_already_is_never_replaced(unset: Operator, others: str) -> None:
     ran = unset.run("deploy", "--yes", FLAG, "--json", **ON)
     assert ran.code == 0
-    assert wrote(ran) == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage"]
+    assert wrote(ran) == ["CreateLogGroup", "PutRetentionPolicy", "UpdateStage", "UpdateStage"]
     assert logging.account_role(unset) == others
     ran = unset.run("deploy", FLAG, **ON)
     assert f"logs with {others} already, which is left as it is" in ran.err
@@ -192,9 +194,10 @@ def test_logs_go_with_their_setting(unset: Operator, others: str) -> None:
     ran = unset.run("deploy")
     assert (ran.code, ran.writes) == (7, [])
     ran = unset.run("deploy", "--yes", "--json")
-    assert touched(ran.data["changes"]) == [f"delete {GROUP}", "update stage production"]
-    # What is logged to goes after the stage has let go of it.
-    assert wrote(ran) == ["DeleteAccessLogSettings", "UpdateStage", "DeleteLogGroup"]
+    assert touched(ran.data["changes"]) == [f"delete {GROUP}", HISTORY, "update stage production"]
+    # What is logged to goes after the stages have let go of it.
+    assert sorted(wrote(ran)[:-1]) == ["DeleteAccessLogSettings", "DeleteAccessLogSettings", "UpdateStage"]
+    assert wrote(ran)[-1] == "DeleteLogGroup"
     assert stage_logs(unset) is None
     assert GROUP not in unset.resources()
     assert unset.plan() == []
@@ -238,3 +241,59 @@ def test_a_first_deploy_with_logs(unset: Operator, others: str) -> None:
 @pytest.mark.parametrize("drift", LOGGED_DRIFTS, ids=lambda drift: drift.id)
 def test_drift_of_access_logs_is_shown_and_repaired(logged: Operator, drift: Drift) -> None:
     check_repair(logged, drift)
+
+
+ELSEWHERE = {"DestinationArn": logging.ELSEWHERE, "Format": "$context.requestId"}
+OFF = {"NWCHAT_LOGS__ACCESS": "off", "NWCHAT_LOGS__EXECUTION": "off"}
+PING_LIMITS = {"ThrottlingRateLimit": 20.0, "ThrottlingBurstLimit": 200}
+
+
+def stage_levels(chat: Operator) -> dict[str, tuple[Any, Any]]:
+    """Level of the execution log, and whether texts of messages are logged, by route; "" for the stage."""
+    stage = chat.api.get_stage(ApiId=chat.api_id, StageName="production")
+    settings = {"": stage["DefaultRouteSettings"], **stage["RouteSettings"]}
+    return {key: (each.get("LoggingLevel"), each.get("DataTraceEnabled")) for key, each in settings.items()}
+
+
+def test_logs_set_by_hand_are_reported_and_kept(unset: Operator, others: str) -> None:
+    logging.access_log_set(logging.ELSEWHERE)(unset)
+    logging.level(LoggingLevel="INFO", DataTraceEnabled=True)(unset)
+    stage(RouteSettings={"ping": {**PING_LIMITS, "LoggingLevel": "ERROR"}})(unset)
+    history = {"ApiId": unset.history_id, "StageName": "$default"}
+    unset.api.update_stage(**history, AccessLogSettings=ELSEWHERE)
+
+    planned = unset.run("plan", "--json")
+    assert planned.data["changes"] == []
+    by_hand = [line for line in planned.err.splitlines() if "set by hand" in line]
+    assert len(by_hand) == 3
+    assert sum("with the texts of messages" in line for line in by_hand) == 1
+    # Another change of the stages leaves them as they are.
+    ran = unset.run("deploy", "--json", NWCHAT_STAGE__THROTTLE_RATE="90", NWCHAT_HISTORY__REQUEST_RATE="40")
+    assert touched(ran.data["changes"]) == [HISTORY, "update stage production"]
+    assert "set by hand" in ran.err
+    assert stage_logs(unset) == ELSEWHERE
+    assert stage_levels(unset) == {"": ("INFO", True), "ping": ("ERROR", False), "$connect": (None, None)}
+    assert unset.api.get_stage(**history)["AccessLogSettings"] == ELSEWHERE
+
+    # The settings say otherwise.
+    fields = {each["name"]: each["after"] for change in unset.plan(**OFF) for each in change["fields"]}
+    assert {"access_log", "access_format", "execution_log", "route_settings.ping"} <= set(fields)
+    unset.deploy(**OFF)
+    assert unset.plan(**OFF) == []
+    assert (stage_logs(unset), unset.api.get_stage(**history).get("AccessLogSettings")) == (None, None)
+    assert stage_levels(unset)[""] == ("OFF", False)
+
+
+def test_execution_logs_are_a_setting(unset: Operator, others: str) -> None:
+    level = {"NWCHAT_LOGS__EXECUTION": "error"}
+    unset.deploy(**level)
+    assert unset.plan(**level) == []
+    assert stage_levels(unset) == dict.fromkeys(("", "ping", "$connect"), ("ERROR", False))
+    logging.set_account_role(unset, "")
+    refused = unset.run("deploy", "--yes", **{"NWCHAT_LOGS__EXECUTION": "info"})
+    assert refused.error is not None
+    assert (refused.error.code, "logs.execution is on" in refused.error.message) == (
+        "account_logging_role",
+        True,
+    )
+    unset.deploy(**OFF)

@@ -59,6 +59,15 @@ def denied(chat: Operator, ran: Ran, action: str) -> bool:
     )
 
 
+def log_delivery_denied(chat: Operator, ran: Ran, action: str) -> bool:
+    """API Gateway does not name the action that is missing."""
+    return (
+        ran.error is not None
+        and (ran.code, ran.error.code) == (3, "access_denied")
+        and "nwchatctl policy logging" in ran.error.hint
+    )
+
+
 @dataclass(frozen=True)
 class Need:
     """`argv` needs the action once `hand` has been at the chat; `lacks` tells that it did not have it."""
@@ -297,6 +306,17 @@ NEEDS = {
     ("logging", "LoggingRole", "iam:UpdateAssumeRolePolicy"): account_role(role_that_trusts_another),
     ("logging", "LoggingPolicy", "iam:AttachRolePolicy"): account_role(),
     ("logging", "PassLoggingRole", "iam:PassRole"): account_role(),
+    **{
+        ("logging", "HistoryAccessLogs", f"logs:{each}"): Need(
+            ("deploy", "--only", "history-api", "--only", "log-group"),
+            settings={"NWCHAT_LOGS__ACCESS": "on"},
+            is_denied=log_delivery_denied,
+        )
+        for each in (
+            *("CreateLogDelivery", "DeleteLogDelivery", "DescribeResourcePolicies", "GetLogDelivery"),
+            *("ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery"),
+        )
+    },
     ("deploy", "Sockets", "execute-api:ManageConnections"): Need(
         ("broadcast", "x"), stale_row, is_denied=nobody_is_reached
     ),

@@ -119,6 +119,13 @@ DRIFTS = (
          '{"type":"pong"}')),
     edit("pong-deleted", by.response_deleted, _PING, response_template=(None, '{"type":"pong"}')),
     Drift("integration-added", by.integration_added, "delete", "integration", "extra"),
+    # Settings that the tool never sets would go live with the next deployment.
+    edit("route-parameters", by.route("$connect", RequestParameters={
+         "route.request.querystring.x": {"Required": True}}), ("route", "$connect"),
+           other=("RequestParameters", None)),
+    Drift("integration-parameters", by.integration("connect", RequestParameters={
+          "integration.request.header.x": "'y'"}), "create", "integration", "connect",
+          also=(("delete", "integration", _ANY), ("update", "route", "$connect"))),
     # The stage and the API.
     edit("stage-throttle",
            by.stage(DefaultRouteSettings={"ThrottlingRateLimit": 7.5, "ThrottlingBurstLimit": 3}), _STAGE,
@@ -138,12 +145,11 @@ DRIFTS = (
     Drift("stage-redeployed", by.stage_redeployed, "update", *_STAGE, {"deployment": (_ANY, _ANY)},
           also=(("delete", "deployment", _ANY),)),
     Drift("deployment-added", by.deployment_added, "delete", "deployment", _ANY),
-    Drift("stage-logged", logs.access_log_added, "update", *_STAGE,
-          {"access_log": (logs.ELSEWHERE, None), "access_format": ("$context.requestId", None)}),
-    edit("stage-steps-logged", logs.execution_log(LoggingLevel="INFO"), _STAGE, execution_log=("INFO", None)),
-    edit("stage-messages-logged", logs.execution_log(LoggingLevel="ERROR", DataTraceEnabled=True), _STAGE,
-           execution_log=("ERROR with data", None)),
-    edit("stage-metrics", logs.execution_log(DetailedMetricsEnabled=True), _STAGE,
+    edit("stage-auto-deploy", by.stage(AutoDeploy=True), _STAGE, auto_deploy=("on", "off")),
+    Drift("stage-auto-deployed", by.route_changed_with_auto_deploy, "update", *_STAGE,
+          {"auto_deploy": ("on", "off"), "deployment": (_ANY, _ANY)},
+          also=(("update", "route", "onMessage"), ("delete", "deployment", _ANY))),
+    edit("stage-metrics", logs.metrics_on, _STAGE,
            detailed_metrics=("on", "off")),
     Drift("stage-tagged", by.api_tags("/stages/production", stray="tag"), "update", *_STAGE, _TAG),
     Drift("stage-untagged", by.untag_stage, "update", *_STAGE, {"tags.nwchat:managed-by": (None,
@@ -152,6 +158,8 @@ DRIFTS = (
     edit("api-selection", by.api(RouteSelectionExpression="$request.body.route"), _API,
            route_selection=("$request.body.route", "$request.body.action")),
     edit("api-endpoint", by.api(DisableExecuteApiEndpoint=True), _API, default_endpoint=("off", "on")),
+    edit("api-described", by.api(Description="mine"), _API,
+           description=("mine", Part("WebSocket API of the chat"))),
     edit("api-renamed", by.api(Name="renamed"), _API, display_name=("renamed", "CHAT")),
     Drift("api-tagged", by.api_tags("", stray="tag"), "update", *_API, _TAG),
     # Functions, aliases and permissions.

@@ -105,6 +105,7 @@ class LegacyChat:
     key: str = "connectionid"
     api_id: str = ""
     deployment: str = ""
+    auto_deploy: bool = False
 
     def make(self) -> LegacyChat:
         self._table()
@@ -233,6 +234,10 @@ class LegacyChat:
                 Principal="apigateway.amazonaws.com",
                 SourceArn=self.operator.arn("execute-api", f"{self.api_id}/*/{key}"),
             )
+        if self.auto_deploy:
+            api.create_stage(ApiId=self.api_id, StageName="production", AutoDeploy=True)
+            self.deployment = self.served
+            return
         self.deployment = str(api.create_deployment(ApiId=self.api_id)["DeploymentId"])
         api.create_stage(ApiId=self.api_id, StageName="production", DeploymentId=self.deployment)
 

@@ -80,10 +80,12 @@ class Sandbox:
     def client(self, service: str, *, root: bool = False, url: str | None = None) -> Any:
         """A boto3 client with the operator's key, or the emulator's root key."""
         key = self.root_key if root else self.target
+        return self.client_of(key.access_key_id, key.secret_access_key, service, url=url)
+
+    def client_of(self, key_id: str, secret: str, service: str, *, url: str | None = None) -> Any:
+        """A boto3 client with any access key."""
         make: Any = boto3.session.Session(
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key,
-            region_name=DEFAULT_REGION,
+            aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=DEFAULT_REGION
         ).client
         config = Config(proxies={}, retries={"total_max_attempts": 1})
         return make(service, endpoint_url=url or self.endpoint, config=config)
@@ -155,9 +157,18 @@ def echo_chat(sandbox: Sandbox, name: str) -> str:
     )["IntegrationId"]
     for route in ("$connect", "$disconnect", "$default"):
         api.create_route(ApiId=api_id, RouteKey=route, Target=f"integrations/{integration}")
+    make_answering(api, api_id, "$default")
     deployment = api.create_deployment(ApiId=api_id)["DeploymentId"]
     api.create_stage(ApiId=api_id, StageName="production", DeploymentId=deployment)
     return api_id
+
+
+def make_answering(api: Any, api_id: str, route_key: str) -> None:
+    """Gives a route a response, so that what its function returns reaches the client."""
+    found = api.get_routes(ApiId=api_id)["Items"]
+    route = next(each["RouteId"] for each in found if each["RouteKey"] == route_key)
+    api.update_route(ApiId=api_id, RouteId=route, RouteResponseSelectionExpression="$default")
+    api.create_route_response(ApiId=api_id, RouteId=route, RouteResponseKey="$default")
 
 
 def public_http_api(sandbox: Sandbox, name: str) -> str:

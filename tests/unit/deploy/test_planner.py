@@ -10,7 +10,7 @@ import pytest
 from nwchatctl.deploy.changes import Create, Delete, Field, Update, changed_key, fields, flatten
 from nwchatctl.deploy.desired.policies import Arns, function_policy, lambda_trust
 from nwchatctl.deploy.location import Location
-from nwchatctl.deploy.logging_role import LoggingRoleState, logs_access
+from nwchatctl.deploy.logging_role import LoggingRoleState, needs_logging_role
 from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role
 from nwchatctl.deploy.model.placeholders import API_ID, with_api_id
 from nwchatctl.deploy.model.release import Release
@@ -187,14 +187,16 @@ def test_a_stage_logs_to_what_is_there_and_what_it_logged_to_goes_after() -> Non
 
 def test_only_a_stage_that_is_to_log_needs_the_accounts_role() -> None:
     logged = {**whole(), key(ACCESS): ACCESS, key(LOGGED): LOGGED}
-    assert logs_access(plan(logged, {}))
-    assert logs_access(plan(logged, whole()))
-    assert not logs_access(plan(whole(), logged))
-    assert not logs_access(
+    assert needs_logging_role(plan(logged, {}))
+    assert needs_logging_role(plan(logged, whole()))
+    assert not needs_logging_role(plan(whole(), logged))
+    assert not needs_logging_role(
         plan(logged, {**logged, key(FUNCTION): dataclasses.replace(FUNCTION, memory_mb=1)})
     )
     # Logs that are on stay on, whatever else of the stage is changed.
-    assert logs_access(plan(logged, {**logged, key(LOGGED): dataclasses.replace(LOGGED, throttle_rate=1.0)}))
+    assert needs_logging_role(
+        plan(logged, {**logged, key(LOGGED): dataclasses.replace(LOGGED, throttle_rate=1.0)})
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ CORS = {
 API: Any = {
     "ApiId": "h1",
     "Name": "nwchat-x-history",
+    "Description": WANTED.description,
     "ProtocolType": "HTTP",
     "RouteSelectionExpression": "$request.method $request.path",
     "CorsConfiguration": CORS,
@@ -98,6 +99,7 @@ def test_create_makes_five_calls_and_the_stage_last(clients: StubbedClients) -> 
     wanted = {
         "Name": "nwchat-x-history",
         "ProtocolType": "HTTP",
+        "Description": "History API of the chat x, by nwchatctl",
         "DisableExecuteApiEndpoint": False,
         "Tags": dict(TAGS),
         "CorsConfiguration": CORS,
@@ -198,6 +200,22 @@ def test_access_logs_and_route_limits_are_removed(clients: StubbedClients) -> No
     made.update(WANTED)
 
 
+def test_access_logs_are_written_and_kept_as_they_are(clients: StubbedClients) -> None:
+    made, stub, _ = apis(clients)
+    logs = {"DestinationArn": "arn:x", "Format": "$context.requestId"}
+    logged = dataclasses.replace(WANTED, access_log="arn:x", access_format="$context.requestId")
+    settings = {**STAGE["DefaultRouteSettings"], "DetailedMetricsEnabled": False}
+    stub.add_response("get_api", API, {"ApiId": "h1"})
+    inside(stub)
+    wanted = {**STAGE, "ApiId": "h1", "DefaultRouteSettings": settings, "AccessLogSettings": logs}
+    stub.add_response("update_stage", {}, wanted)
+    made.update(logged)
+
+    stub.add_response("get_api", API, {"ApiId": "h1"})
+    inside(stub, stages=[{**STAGE, "AccessLogSettings": logs, "Tags": dict(TAGS)}])
+    made.update(logged)
+
+
 def test_extra_integration_is_deleted_after_its_routes_and_may_be_absent(
     clients: StubbedClients,
 ) -> None:
@@ -223,7 +241,12 @@ def test_extra_integration_is_deleted_after_its_routes_and_may_be_absent(
 def test_cors_is_replaced_or_deleted(clients: StubbedClients) -> None:
     made, stub, _ = apis(clients)
     wide = {**CORS, "ExposeHeaders": ["x"], "AllowCredentials": True}
-    settings = {"ApiId": "h1", "Name": "nwchat-x-history", "DisableExecuteApiEndpoint": False}
+    settings = {
+        "ApiId": "h1",
+        "Name": "nwchat-x-history",
+        "Description": WANTED.description,
+        "DisableExecuteApiEndpoint": False,
+    }
     stub.add_response("get_api", {**API, "CorsConfiguration": wide}, {"ApiId": "h1"})
     inside(stub)
     stub.add_response("update_api", {}, {**settings, "CorsConfiguration": {**CORS, "ExposeHeaders": []}})

@@ -15,6 +15,8 @@ SHORTENED: dict[str, float | None] = {
     "table_ready": 0.5,
     "role_visible": 0.5,
     "certificate_record": 0.5,
+    "deployment_interval": 0.5,
+    "stage_ready": 0.6,
 }
 """Values in the rules' units for a probe that would otherwise wait too long."""
 

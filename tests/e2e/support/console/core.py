@@ -197,6 +197,12 @@ def stage(**settings: Any) -> ConsoleChange:
     return lambda chat: chat.api.update_stage(ApiId=chat.api_id, StageName="production", **settings)
 
 
+def route_changed_with_auto_deploy(chat: Operator) -> None:
+    """The stage serves the change at once."""
+    stage(AutoDeploy=True)(chat)
+    route_retargeted(chat)
+
+
 def route_settings_deleted(route_key: str) -> ConsoleChange:
     return lambda chat: chat.api.delete_route_settings(
         ApiId=chat.api_id, StageName="production", RouteKey=route_key

@@ -54,24 +54,14 @@ def access_log_set(destination: str, format: str = "$context.requestId") -> Cons
     return stage(AccessLogSettings={"DestinationArn": destination, "Format": format})
 
 
-def with_role(apply: ConsoleChange) -> ConsoleChange:
-    """What `hand` does, in an account that has a role for it just then."""
-
-    def also(chat: Operator) -> None:
-        set_account_role(chat, make_log_role(chat, "by-hand"))
-        apply(chat)
-        set_account_role(chat, "")
-        remove_log_role(chat, "by-hand")
-
-    return also
-
-
-access_log_added = with_role(access_log_set(ELSEWHERE))
-
-
-def execution_log(**settings: object) -> ConsoleChange:
+def level(**settings: object) -> ConsoleChange:
+    """Settings of the stage's execution log, with the limits as they are."""
     limits = {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200}
-    return with_role(stage(DefaultRouteSettings={**limits, **settings}))
+    return stage(DefaultRouteSettings={**limits, **settings})
+
+
+def metrics_on(chat: Operator) -> None:
+    level(DetailedMetricsEnabled=True)(chat)
 
 
 def access_log_removed(chat: Operator) -> None:
