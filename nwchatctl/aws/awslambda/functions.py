@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.awslambda.package import Package
 from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
+from nwchatctl.aws.core.answers import UnreadableAnswer
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping, tag_changes
@@ -53,12 +54,14 @@ class Functions:
         self._role_arn = role_arn
 
     def read(self, name: str, start: StartRead = run_inline) -> PublishedFunction | None:
-        """The function with its versions and aliases; None if it does not exist."""
+        """The function with its versions and aliases; None if it does not exist. Raises UnreadableAnswer."""
         try:
             pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
             configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
         except self._client.exceptions.ResourceNotFoundException:
             return None
+        if _LATEST not in configurations:
+            raise UnreadableAnswer("ListVersionsByFunction", f"it has no {_LATEST} of {name}")
         tags, aliases = start(self._tags, name), start(self._aliases, name)
         latest = _function(name, configurations.pop(_LATEST), tags())
         versions = {int(number): _function(name, each, ()) for number, each in configurations.items()}
