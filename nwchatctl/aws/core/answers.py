@@ -103,8 +103,11 @@ class _AnswerParser:
 
 def _is_page(response: Mapping[str, Any]) -> bool:
     body = response["body"]
-    content_type = str(response["headers"].get("content-type", ""))
-    return content_type.startswith("text/html") or (isinstance(body, bytes) and bool(_HTML.match(body)))
+    is_html = str(response["headers"].get("content-type", "")).startswith("text/html")
+    if not isinstance(body, bytes):
+        return is_html
+    # Some emulators call their JSON HTML.
+    return bool(_HTML.match(body)) or (is_html and body.lstrip().startswith(b"<"))
 
 
 def _foreign(status: int, is_page: bool) -> str:
