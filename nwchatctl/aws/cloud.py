@@ -151,9 +151,7 @@ class Cloud(Adapters):
                 domain_facts_read(), api_id, self.history_api.id, self.websocket_api.exists
             )
         function_resources = [each for one in self._published.values() for each in one.resources(api_id)]
-        domain_resources = live_resources(
-            facts, zones_of(configs, facts.zones), names.tags, self.location.region
-        )
+        domain_resources = live_resources(facts, zones_of(configs, facts.zones), names.tags, self.location)
         live = state(
             *resources, *function_resources, *domain_resources, *(each.release for each in rows.records)
         )

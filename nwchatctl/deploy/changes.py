@@ -84,10 +84,16 @@ def fields(change: Change) -> tuple[Field, ...]:
             old, new = flatten(before), flatten(after)
             names = list(dict.fromkeys([*old, *new]))
             return tuple(
-                Field(name, old.get(name, ""), new.get(name, ""))
+                Field(name, _shown(name, old, new), _shown(name, new, old))
                 for name in names
-                if old.get(name, "") != new.get(name, "")
+                if _shown(name, old, new) != _shown(name, new, old)
             )
+
+
+def _shown(name: str, texts: dict[str, str], others: dict[str, str]) -> str:
+    """The text of an attribute; an entry of a mapping that is empty here and missing there is `""`."""
+    is_empty = "." in name and name in texts and name not in others
+    return texts.get(name) or ('""' if is_empty else "")
 
 
 def flatten(resource: Resource) -> dict[str, str]:

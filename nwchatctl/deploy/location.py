@@ -10,12 +10,13 @@ from nwchatctl.deploy.model.functions import alias_name
 @dataclass(frozen=True, slots=True)
 class Location:
     """The account and Region of a chat. `sandbox_url` is the sandbox's base URL (`http://127.0.0.1:4566`), ""
-    on AWS."""
+    on AWS; `dns_suffix` is that of the partition, below which AWS's addresses are."""
 
     account: str
     region: str
     sandbox_url: str = ""
     partition: str = "aws"
+    dns_suffix: str = "amazonaws.com"
 
     def connections_url(self, api_id: str, stage: str) -> str:
         """The @connections base address, stage included, without a trailing slash."""
@@ -56,6 +57,10 @@ class Location:
         path = f"path/2015-03-31/functions/{self.alias_arn(function)}/invocations"
         return f"arn:{self.partition}:apigateway:{self.region}:lambda:{path}"
 
+    @property
+    def gateway_domain(self) -> str:
+        """The domain of API Gateway's addresses in this Region."""
+        return f"execute-api.{self.region}.{self.dns_suffix}"
+
     def _host(self, api_id: str) -> str:
-        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{api_id}.execute-api.{self.region}.{suffix}"
+        return f"{api_id}.{self.gateway_domain}"

@@ -30,7 +30,9 @@ from nwchatctl.sandbox.patches import (
     subprotocols,
     websocket_frames,
 )
+from nwchatctl.sandbox.patches.call_checks import CallChecks
 from nwchatctl.sandbox.patches.custom_domains import CustomDomains
+from nwchatctl.sandbox.patches.request_rates import RequestRates
 from nwchatctl.sandbox.request_filter import RequestFilter
 from nwchatctl.sandbox.state import SERVER_VERSION, AccessKey, SandboxPaths, is_proxy, write_json
 from nwchatctl.sandbox.state_saver import StateSaver
@@ -86,7 +88,7 @@ async def serve(
     filtered = RequestFilter(
         middleware,
         is_chat=signatures.is_chat,
-        signatures=keys,
+        signatures=CallChecks(keys, RequestRates()),
         is_our_port=lambda sent_to: sent_to == port or is_proxy(paths, sent_to),
     )
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.awslambda.package import Package
 from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
+from nwchatctl.aws.core.answers import UnreadableAnswer
+from nwchatctl.aws.core.conditions import source_arn
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping, tag_changes
@@ -53,12 +55,17 @@ class Functions:
         self._role_arn = role_arn
 
     def read(self, name: str, start: StartRead = run_inline) -> PublishedFunction | None:
-        """The function with its versions and aliases; None if it does not exist."""
+        """The function with its versions and aliases; None if it does not exist. Raises UnreadableAnswer."""
         try:
             pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
             configurations = {each["Version"]: each for page in pages for each in page["Versions"]}
         except self._client.exceptions.ResourceNotFoundException:
             return None
+        if not configurations:
+            # moto answers so for a function that does not exist. On AWS each one has $LATEST.
+            return None
+        if _LATEST not in configurations:
+            raise UnreadableAnswer("ListVersionsByFunction", f"it has no {_LATEST} of {name}")
         tags, aliases = start(self._tags, name), start(self._aliases, name)
         latest = _function(name, configurations.pop(_LATEST), tags())
         versions = {int(number): _function(name, each, ()) for number, each in configurations.items()}
@@ -270,7 +277,7 @@ def _function(name: str, found: Any, tags: StringMap) -> Function:
         role=found.get("Role", "").rpartition("/")[2],
         handler=found.get("Handler", ""),
         runtime=found.get("Runtime", ""),
-        architecture=found.get("Architectures", ["x86_64"])[0],
+        architecture=(found.get("Architectures") or ["x86_64"])[0],
         memory_mb=found.get("MemorySize", 128),
         timeout_seconds=found.get("Timeout", 3),
         environment=string_map(found.get("Environment", {}).get("Variables", {})),
@@ -284,16 +291,13 @@ def _function(name: str, found: Any, tags: StringMap) -> Function:
 
 
 def _permission(function: str, statement: Any) -> Permission:
-    condition = statement.get("Condition", {})
-    source = condition.get("ArnLike", {}) or condition.get("ArnEquals", {})
-    source_arn = source.get("AWS:SourceArn", source.get("aws:SourceArn", ""))
     principal = statement.get("Principal", "")
     return Permission(
         name=permission_name(function, statement["Sid"]),
         function=function,
         statement_id=statement["Sid"],
         principal=principal if isinstance(principal, str) else str(principal.get("Service", principal)),
-        source_arn=source_arn,
+        source_arn=source_arn(statement),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import NoRegionError
 
+from nwchatctl.aws.core.answers import UnreadableAnswer
+from nwchatctl.aws.core.partitions import dns_suffix
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.deploy.location import Location
 
@@ -21,13 +23,17 @@ class Caller:
 def identify_caller(aws: Aws) -> Caller:
     """The caller's name, account (from STS), Region and partition.
 
-    Raises botocore's NoRegionError and credential errors.
+    Raises botocore's NoRegionError and credential errors, and UnreadableAnswer.
     """
     if aws.session.region_name is None:
         # Without a Region only STS would work, through its global endpoint.
         raise NoRegionError
     sts = aws.client("sts")
     identity = sts.get_caller_identity()
-    _, partition, *_, path = identity["Arn"].split(":")
-    location = Location(identity["Account"], sts.meta.region_name, aws.access.endpoint, partition)
+    arn = identity["Arn"].split(":", 5)
+    if len(arn) != 6:
+        raise UnreadableAnswer("GetCallerIdentity", "the ARN of the caller is none")
+    partition, path = arn[1], arn[5]
+    suffix = dns_suffix(aws.session, partition)
+    location = Location(identity["Account"], sts.meta.region_name, aws.access.endpoint, partition, suffix)
     return Caller(location, path.partition("/")[2] or path)

@@ -10,6 +10,7 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from nwchat.delivery.scheduler import DeliveryAborted
+from nwchatctl.aws.core.answers import ForeignAnswer, MissingField, UnreadableAnswer
 from nwchatctl.aws.core.retry import error_code, is_transient
 from nwchatctl.errors import ChatError, Exit
 
@@ -74,6 +75,11 @@ _CREDENTIALS_HINT = (
     "give --profile NAME, set AWS_PROFILE, or run `aws configure`; `--sandbox` needs no account"
 )
 
+_FOREIGN_HINT = (
+    "a proxy or a login page of the network answers instead of AWS: check the network, HTTPS_PROXY and the "
+    "region (--region), then run the command again"
+)
+
 
 def is_denied(error: aws.ClientError) -> bool:
     """Whether the caller lacks a permission."""
@@ -123,6 +129,14 @@ def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> Cha
             )
         case aws.ClientError():
             return _client_error(error, deploy)
+        case ForeignAnswer():
+            return ChatError(str(error), hint=_FOREIGN_HINT, code="unreadable_answer")
+        case UnreadableAnswer() | MissingField():
+            return ChatError(
+                str(error),
+                hint="run the command again; --debug shows every call",
+                code="unreadable_answer",
+            )
         case aws.HTTPClientError() | aws.ConnectionError() | ResponseParserError():
             return ChatError(
                 f"AWS could not be reached: {error}",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import botocore.session
 from botocore.exceptions import NoRegionError, UnknownRegionError
 
 from nwchatctl.errors import ChatError, Exit
+
+if TYPE_CHECKING:
+    import boto3
 
 
 def default_region(environ_region: str | None, profile: str = "") -> str:
@@ -17,6 +22,18 @@ def default_region(environ_region: str | None, profile: str = "") -> str:
     if not found:
         raise NoRegionError
     return found
+
+
+DNS_SUFFIX = "amazonaws.com"
+"""That of a partition which botocore does not know."""
+
+
+def dns_suffix(session: boto3.session.Session, partition: str) -> str:
+    """The DNS suffix of a partition's addresses: `amazonaws.com.cn` for `aws-cn`."""
+    # The session's loader has read the data already, for its clients.
+    endpoints: Any = session._session.get_component("data_loader").load_data("endpoints")
+    found = {each["partition"]: str(each["dnsSuffix"]) for each in endpoints["partitions"]}
+    return found.get(partition, DNS_SUFFIX)
 
 
 def partition_of(region: str) -> str:

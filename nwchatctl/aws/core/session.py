@@ -92,6 +92,7 @@ class Aws:
                 import boto3
                 import botocore.session
 
+                from nwchatctl.aws.core.answers import AnswerParserFactory
                 from nwchatctl.aws.core.service_models import ServiceModels
 
                 keys = self.access.credentials
@@ -99,6 +100,7 @@ class Aws:
                 bare = {"profile": (None, None, None, None)} if keys else None
                 core = botocore.session.Session(session_vars=bare)
                 core.register_component("data_loader", ServiceModels())
+                core.register_component("response_parser_factory", AnswerParserFactory())
                 self._session = boto3.session.Session(
                     botocore_session=core,
                     profile_name=self.access.profile or None,

@@ -24,6 +24,7 @@ from nwchatctl.deploy.model.string_map import StringMap, has_tags
 
 if TYPE_CHECKING:
     from nwchatctl.config import Settings
+    from nwchatctl.deploy.location import Location
 
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
 """ACM's status of a usable certificate, and of one that waits for its validation record."""
@@ -182,12 +183,14 @@ def covers(pattern: str, name: str) -> bool:
     return pattern.lower() in (name, f"*.{rest}") and bool(first)
 
 
-def is_gateway_target(target: str, region: str) -> bool:
-    """Whether `target` is an API Gateway address of a regional domain in `region`."""
-    return bool(re.fullmatch(rf"[a-z0-9-]+\.execute-api\.{region}\.amazonaws\.com(\.cn)?", target))
+def is_gateway_target(target: str, location: Location) -> bool:
+    """Whether `target` is an API Gateway address of a regional domain in the chat's Region."""
+    return bool(re.fullmatch(rf"[a-z0-9-]+\.{re.escape(location.gateway_domain)}", target))
 
 
-def is_own_record(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], region: str) -> bool:
+def is_own_record(
+    record: FoundRecord, facts: DomainFacts, own: Mapping[str, str], location: Location
+) -> bool:
     """Whether the chat may change a record; see the module's description."""
     if not (record.plain and record.target and record.type in ("A", "AAAA")):
         return False
@@ -197,7 +200,7 @@ def is_own_record(record: FoundRecord, facts: DomainFacts, own: Mapping[str, str
     if domain is not None and domain.target == record.target:
         return True
     is_used = any(each.target == record.target for each in facts.domains)
-    return is_gateway_target(record.target, region) and not is_used
+    return is_gateway_target(record.target, location) and not is_used
 
 
 def mapped_by_others(domain: str, facts: DomainFacts) -> tuple[FoundMapping, ...]:
@@ -210,7 +213,7 @@ def mapped_by_others(domain: str, facts: DomainFacts) -> tuple[FoundMapping, ...
 
 
 def live_resources(
-    facts: DomainFacts, wanted_zones: Mapping[str, str], own: Mapping[str, str], region: str
+    facts: DomainFacts, wanted_zones: Mapping[str, str], own: Mapping[str, str], location: Location
 ) -> list[Resource]:
     """The resources in `facts` that belong to the chat. `wanted_zones` maps a name to the zone of its desired
     records."""
@@ -227,7 +230,7 @@ def live_resources(
         *(
             _record(each, wanted_zones.get(each.name), stray=each.name not in names)
             for each in facts.records
-            if is_own_record(each, facts, own, region)
+            if is_own_record(each, facts, own, location)
         ),
     ]
 

@@ -128,7 +128,7 @@ def _plan_domain(
     _refuse_mapping(want, facts)
     zone = zone_for(want, facts.zones)
     if zone is not None:
-        refuse_records(want, zone, facts, own, location.region)
+        refuse_records(want, zone, facts, own, location)
     choice = choose_certificate(want, domain, facts, location, own, now_ms)
     mapped = any(
         (each.domain, each.key, each.stage) == (want.name, "", want.stage) and each.api in facts.apis

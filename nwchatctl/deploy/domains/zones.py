@@ -13,6 +13,7 @@ from nwchatctl.deploy.domains.facts import (
     is_within,
     names_below,
 )
+from nwchatctl.deploy.location import Location
 from nwchatctl.errors import ChatError
 
 ADDRESSES = ("A", "AAAA", "CNAME")
@@ -86,7 +87,7 @@ def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str,
 
 
 def refuse_records(
-    want: DomainConfig, zone: Zone, facts: DomainFacts, own: Mapping[str, str], region: str
+    want: DomainConfig, zone: Zone, facts: DomainFacts, own: Mapping[str, str], location: Location
 ) -> None:
     """Raises ChatError `record_taken` if a record of another owner has the name, `zone_delegated` if another
     zone answers for it."""
@@ -107,7 +108,7 @@ def refuse_records(
             code="zone_delegated",
         )
     conflicts = [
-        each for each in records if each.type in ADDRESSES and not is_own_record(each, facts, own, region)
+        each for each in records if each.type in ADDRESSES and not is_own_record(each, facts, own, location)
     ]
     if conflicts:
         texts = ", ".join(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.cloud import Cloud
+from nwchatctl.aws.core.answers import UnreadableAnswer
 from nwchatctl.aws.core.caller import Caller
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 from nwchatctl.aws.core.tags import to_list
@@ -155,6 +156,22 @@ def test_a_statement_of_the_same_id_is_replaced(clients: StubbedClients) -> None
     )
     stub.add_response("add_permission", {"Statement": "{}"}, ADD)
     functions(client).put_permission(PERMISSION)
+
+
+@pytest.mark.parametrize("versions", [[published("1")], [published("1"), published("2")]])
+def test_a_list_of_versions_without_latest_cannot_be_read(
+    clients: StubbedClients, versions: list[Any]
+) -> None:
+    client, stub = clients.client("lambda")
+    stub.add_response("list_versions_by_function", cast("Any", {"Versions": versions}))
+    with pytest.raises(UnreadableAnswer, match=r"no \$LATEST of f"):
+        functions(client).read("f")
+
+
+def test_a_function_without_versions_does_not_exist(clients: StubbedClients) -> None:
+    client, stub = clients.client("lambda")
+    stub.add_response("list_versions_by_function", {"Versions": []})
+    assert functions(client).read("f") is None
 
 
 def test_only_statements_of_ours_are_read(clients: StubbedClients) -> None:

@@ -49,6 +49,14 @@ def test_a_changed_hidden_value_is_a_difference() -> None:
     assert change.before != change.after
 
 
+def test_an_empty_variable_that_is_missing_is_a_difference() -> None:
+    have, want = (dataclasses.replace(FUNCTION, environment=each) for each in ((), (("NWCHAT_ORIGINS", ""),)))
+    (field,) = fields(Update(have, want))
+    assert (field.name, field.before, field.after) == ("environment.NWCHAT_ORIGINS", "", '""')
+    (field,) = fields(Update(want, have))
+    assert (field.before, field.after) == ('""', "")
+
+
 def test_tags_and_stage_variables_are_shown_unless_they_look_secret() -> None:
     stage = dataclasses.replace(STAGE, tags=(("team", "a"), ("api-key", SECRET)), variables=(("x", "y"),))
     shown = flatten(stage)

@@ -227,7 +227,7 @@ def test_functions_post_to_the_address_that_is_right_for_the_place() -> None:
         "wss://abc123.execute-api.us-east-2.amazonaws.com/production"
     )
     assert SANDBOX.websocket_url("abc123", "p") == "ws://127.0.0.1:4566/_aws/execute-api/abc123/p"
-    china = Location("1", "cn-north-1", partition="aws-cn")
+    china = Location("1", "cn-north-1", partition="aws-cn", dns_suffix="amazonaws.com.cn")
     assert china.websocket_url("a", "p") == "wss://a.execute-api.cn-north-1.amazonaws.com.cn/p"
 
 

@@ -97,7 +97,7 @@ def test_allowed_origins_are_set(
 
 def test_where_it_answers() -> None:
     assert PLACE.history_url("abc") == "https://abc.execute-api.us-east-2.amazonaws.com"
-    china = Location("1", "cn-north-1", partition="aws-cn")
+    china = Location("1", "cn-north-1", partition="aws-cn", dns_suffix="amazonaws.com.cn")
     assert china.history_url("abc") == "https://abc.execute-api.cn-north-1.amazonaws.com.cn"
     sandbox = Location("0", "us-east-2", "http://127.0.0.1:4566")
     assert sandbox.history_url("abc") == "http://127.0.0.1:4566/_aws/execute-api/abc"

@@ -54,7 +54,7 @@ WHOLE = DomainFacts((DOMAIN,), (MAPPING,), (CERTIFICATE,), (ZONE,), (ALIAS,), fr
 
 
 def live_of(facts: DomainFacts, *wanted: DomainConfig) -> State:
-    return state(*live_resources(facts, zones_of(wanted or (WANT,), facts.zones), OWN, "us-east-2"))
+    return state(*live_resources(facts, zones_of(wanted or (WANT,), facts.zones), OWN, PLACE))
 
 
 def answered(facts: DomainFacts, *wanted: DomainConfig, now_ms: int = NOW) -> DomainPlans:
@@ -255,8 +255,12 @@ def test_deleting_only_one_kind_of_a_domain_is_refused(kind: str) -> None:
 
 
 def test_target_of_api_gateway() -> None:
-    assert is_gateway_target("d-1.execute-api.us-east-2.amazonaws.com", "us-east-2")
-    assert not is_gateway_target("d-1.execute-api.us-east-2.amazonaws.com.evil.net", "us-east-2")
+    assert is_gateway_target("d-1.execute-api.us-east-2.amazonaws.com", PLACE)
+    assert not is_gateway_target("d-1.execute-api.us-east-2.amazonaws.com.evil.net", PLACE)
+    assert not is_gateway_target("d-1.execute-api.us-east-2.amazonawsxcom", PLACE)
+    europe = Location("1", "eusc-de-east-1", partition="aws-eusc", dns_suffix="amazonaws.eu")
+    assert is_gateway_target("d-1.execute-api.eusc-de-east-1.amazonaws.eu", europe)
+    assert not is_gateway_target("d-1.execute-api.eusc-de-east-1.amazonaws.com", europe)
 
 
 def test_an_alias_of_ours_in_another_zone_than_is_wanted_goes() -> None:
