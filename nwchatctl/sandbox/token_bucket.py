@@ -1,0 +1,32 @@
+"""The token bucket with which AWS limits rates: a steady rate and a burst.
+
+API Gateway and the control planes of other services throttle so (API Gateway developer guide, "Throttle
+requests"): a full bucket accepts `burst` requests at once and refills by `rate` tokens a second.
+"""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """Accepts `rate` requests a second, and up to `burst` of them at once.
+
+    Pure: times are seconds of any clock that does not go back. A bucket starts full. A burst below 1 accepts
+    nothing; a rate of 0 accepts the burst and then nothing.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._tokens = burst
+        self._refilled_at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Whether a request at `now` is accepted; if so, it uses one token."""
+        if self._refilled_at is not None:
+            elapsed = max(0.0, now - self._refilled_at)
+            self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
+        self._refilled_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
