@@ -9,6 +9,7 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.report import Line, Mark, Report
 from nwchatctl.sandbox import process
+from nwchatctl.sandbox.limits import RuleValues, described, parse_limits, parse_pace
 from nwchatctl.sandbox.process import Status
 from nwchatctl.sandbox.state import SandboxPaths, locate
 
@@ -28,6 +29,8 @@ _UP = examples(
     ("start it, or hear that it runs", "nwchatctl sandbox up"),
     ("where 4566 is taken; remembered for the next time", "nwchatctl sandbox up --port 4600"),
     ("its address for a script", "nwchatctl sandbox up --json | jq -r .endpoint"),
+    ("every change takes a tenth of the time on AWS", "nwchatctl sandbox up --pace 0.1"),
+    ("close idle connections after 30 s", "nwchatctl sandbox up --limit idle_timeout=30s"),
 )
 _DOWN = examples(
     ("stop it; what it holds is kept", "nwchatctl sandbox down"),
@@ -52,12 +55,25 @@ def up(
         int | None,
         typer.Option("--port", min=1, max=65535, help="On 127.0.0.1; remembered. 4566 at first."),
     ] = None,
+    pace: Annotated[
+        str | None,
+        typer.Option(
+            "--pace", metavar="aws|FACTOR", help="Changes take as long as on AWS, or a part of it. Off: 0."
+        ),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", metavar="NAME=VALUE", help="Change one of AWS's rules, or turn it `off`."),
+    ] = None,
     json: JsonOption = False,
 ) -> Report:
-    """Start it in the background. It stops by itself after 8 hours with nobody there."""
+    """Start it in the background. It stops by itself after 8 hours without a client.
+
+    It refuses what AWS refuses. `nwchatctl sandbox status --json` lists the rules with their values.
+    """
     from nwchatctl.operations import sandbox
 
-    status, started = sandbox.start(_paths(ctx), port)
+    status, started = sandbox.start(_paths(ctx), port, _limits(pace, limit))
     return _report(
         status,
         did="started" if started else "already_running",
@@ -105,11 +121,24 @@ def _paths(ctx: typer.Context) -> SandboxPaths:
     return locate(app.environ)
 
 
+def _limits(pace: str | None, texts: list[str] | None) -> RuleValues | None:
+    """None if neither option was given."""
+    if pace is None and texts is None:
+        return None
+    return RuleValues(parse_pace(pace or "0"), parse_limits(texts or ()))
+
+
 def _report(status: Status, *, did: str = "", text: str, notes: tuple[str, ...] = ()) -> Report:
     body = (
         Line(text, Mark.GOOD if status.running else Mark.PLAIN),
         Line(f"state {status.state_dir}", Mark.DIM),
         Line(f"log   {status.log}", Mark.DIM),
         Line(f"keys  {status.credentials}", Mark.DIM),
+        *(
+            (Line(f"pace  {status.limits.pace:g} of AWS's own times", Mark.DIM),)
+            if status.limits.pace
+            else ()
+        ),
+        *(Line(f"limit {each}", Mark.DIM) for each in described(status.limits.chosen)),
     )
     return Report(status.as_data() | ({"did": did} if did else {}), body, notes=notes)

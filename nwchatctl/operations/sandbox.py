@@ -7,6 +7,7 @@ from nwchatctl.aws.operator_user import ADOPTION, DOMAIN, LOGGING, ensure_operat
 from nwchatctl.errors import ChatError
 from nwchatctl.iam_templates import PolicyValues, boundary_name, compact, policy_document
 from nwchatctl.sandbox import process, state
+from nwchatctl.sandbox.limits import RuleValues
 from nwchatctl.sandbox.process import Status
 from nwchatctl.sandbox.state import AccessKey, SandboxPaths
 
@@ -28,9 +29,11 @@ _VALUES = PolicyValues(
 """One operator for every chat that is made in the sandbox."""
 
 
-def start(where: SandboxPaths, port: int | None = None) -> tuple[Status, bool]:
+def start(
+    where: SandboxPaths, port: int | None = None, limits: RuleValues | None = None
+) -> tuple[Status, bool]:
     """Starts the sandbox where it does not run; its status, and whether it was started now."""
-    status, started = process.up(where, port=port)
+    status, started = process.up(where, port=port, limits=limits)
     _ensure_operator(where)
     return status, started
 

@@ -19,6 +19,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.app import app
 
+from nwchatctl.sandbox import limits
 from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
 from nwchatctl.sandbox.patches import (
     function_processes,
@@ -68,7 +69,11 @@ async def serve(
 
     def ready() -> None:
         about = {"pid": os.getpid(), "port": port, "region": region, "python": sys.executable}
-        write_json(paths.info, {**about, "version": SERVER_VERSION})
+        held = limits.current()
+        write_json(
+            paths.info,
+            {**about, "version": SERVER_VERSION, "pace": held.pace, "chosen": dict(held.chosen)},
+        )
         logger.info("ready on http://127.0.0.1:%d", port)
         if ready_fd is not None:
             with suppress(OSError):

@@ -97,7 +97,8 @@ def _claim(root: Path, directory: int) -> None:
     if about.st_uid != os.geteuid():
         raise _error(f"the sandbox directory {root} belongs to another user")
     if not _is_marked(directory):
-        if os.listdir(directory) and not _is_unmarked_sandbox(directory):
+        # The marker once more at the end: another command may have set it in between, and added files.
+        if os.listdir(directory) and not (_is_unmarked_sandbox(directory) or _is_marked(directory)):
             raise _foreign(root)
         _mark(root, directory)
     for name in FOLDERS:

@@ -18,6 +18,7 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.private_files import open_to_append
 from nwchatctl.sandbox import directory, file_lock, state
 from nwchatctl.sandbox.environment import server_environment
+from nwchatctl.sandbox.limits import RuleValues, to_options
 from nwchatctl.sandbox.state import (
     IDLE_STOP_SECONDS,
     NOT_INSTALLED,
@@ -45,6 +46,7 @@ class Status:
     state_dir: Path
     credentials: Path
     log: Path
+    limits: RuleValues
 
     def as_data(self) -> dict[str, object]:
         return {
@@ -54,14 +56,16 @@ class Status:
             "state_dir": str(self.state_dir),
             "credentials": str(self.credentials),
             "log": str(self.log),
+            "pace": self.limits.pace,
+            "limits": self.limits.as_data(),
         }
 
 
 def status(paths: SandboxPaths) -> Status:
     info = running(paths)
     address = info.endpoint if info else state.endpoint(state.read_port(paths))
-    pid = info.pid if info else None
-    return Status(info is not None, address, pid, paths.root, paths.credentials, paths.log)
+    pid, limits = (info.pid, info.limits) if info else (None, RuleValues())
+    return Status(info is not None, address, pid, paths.root, paths.credentials, paths.log, limits)
 
 
 def up(
@@ -69,6 +73,7 @@ def up(
     *,
     port: int | None = None,
     idle_stop: float = IDLE_STOP_SECONDS,
+    limits: RuleValues | None = None,
 ) -> tuple[Status, bool]:
     """Starts the server unless it runs, and waits until it responds; (its status, whether it was started
     now).
@@ -76,13 +81,13 @@ def up(
     A server that another installation or an earlier version of nwchatctl started is restarted from this
     one, with its state.
 
-    `port` is stored as the default for later starts; `idle_stop` in seconds. Raises ChatError
-    `sandbox_missing`, `port_taken`, `port_differs`, `sandbox_busy` or `sandbox_start` (with the end of the
-    log).
+    `port` is stored as the default for later starts; `idle_stop` in seconds; `limits` are AWS's own without
+    its pace, or those of the server that runs. Raises ChatError `sandbox_missing`, `port_taken`,
+    `port_differs`, `limits_differ`, `sandbox_busy` or `sandbox_start` (with the end of the log).
     """
     paths.make()
     with _exclusive(paths):
-        return _up(paths, port=port, region=state.DEFAULT_REGION, idle_stop=idle_stop)
+        return _up(paths, port=port, region=state.DEFAULT_REGION, idle_stop=idle_stop, limits=limits)
 
 
 def down(paths: SandboxPaths) -> tuple[Status, bool]:
@@ -109,7 +114,13 @@ def reset(paths: SandboxPaths) -> tuple[Status, bool]:
         directory.delete(paths.root, paths.data.name, paths.scratch.name, paths.credentials.name)
         if before is None:
             return status(paths), False
-        return _up(paths, port=before.port, region=before.region, idle_stop=IDLE_STOP_SECONDS)
+        return _up(
+            paths,
+            port=before.port,
+            region=before.region,
+            idle_stop=IDLE_STOP_SECONDS,
+            limits=before.limits,
+        )
 
 
 @contextmanager
@@ -124,7 +135,9 @@ def _exclusive(paths: SandboxPaths) -> Iterator[None]:
         yield
 
 
-def _up(paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float) -> tuple[Status, bool]:
+def _up(
+    paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float, limits: RuleValues | None
+) -> tuple[Status, bool]:
     if info := _wait_for_server(paths):
         if port not in (None, info.port):
             raise ChatError(
@@ -132,17 +145,23 @@ def _up(paths: SandboxPaths, *, port: int | None, region: str, idle_stop: float)
                 hint=f"nwchatctl sandbox down, then nwchatctl sandbox up --port {port}",
                 code="port_differs",
             )
+        if limits not in (None, info.limits):
+            raise ChatError(
+                "the sandbox is already running with another pace or other limits",
+                hint="nwchatctl sandbox down, then the same command again",
+                code="limits_differ",
+            )
         if (info.python, info.version) == (sys.executable, SERVER_VERSION):
             return status(paths), False
         # Another installation's server may be deleted or older by now, and functions would run from it.
         _down(paths)
-        port = info.port
+        port, limits = info.port, info.limits
     if importlib.util.find_spec("ministack") is None:
         raise _not_installed()
     wanted_port = port or state.read_port(paths)
     if port is not None:
         state.write_json(paths.settings, {"port": port})
-    _start(paths, wanted_port, region=region, idle_stop=idle_stop)
+    _start(paths, wanted_port, region=region, idle_stop=idle_stop, limits=limits or RuleValues())
     return status(paths), True
 
 
@@ -156,13 +175,14 @@ def _wait_for_server(paths: SandboxPaths) -> ServerInfo | None:
     return None
 
 
-def _start(paths: SandboxPaths, port: int, *, region: str, idle_stop: float) -> None:
+def _start(paths: SandboxPaths, port: int, *, region: str, idle_stop: float, limits: RuleValues) -> None:
     _rotate(paths.log)
     reading, writing = os.pipe()
     command = [
         *(sys.executable, "-P", "-m", "nwchatctl.sandbox.server"),
         *("--port", str(port), "--state-dir", str(paths.root), "--region", region),
         *("--idle-stop", str(idle_stop), "--ready-fd", str(writing)),
+        *to_options(limits),
     ]
     try:
         with open_to_append(paths.log) as log:

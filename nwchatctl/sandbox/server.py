@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from nwchatctl.sandbox import directory, file_lock
+from nwchatctl.sandbox import directory, file_lock, limits
 from nwchatctl.sandbox.environment import server_environment
 from nwchatctl.sandbox.state import (
     ALREADY_RUNNING,
@@ -39,7 +39,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--idle-stop", type=float, default=IDLE_STOP_SECONDS, help="seconds; 0 never stops")
     parser.add_argument("--region", default=DEFAULT_REGION)
     parser.add_argument("--ready-fd", type=int, default=None, help="gets one line when the server answers")
+    parser.add_argument("--pace", type=limits.parse_pace, default=0.0, help="a factor of AWS's own times")
+    parser.add_argument("--limit", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args(argv)
+    limits.set_current(limits.RuleValues(args.pace, limits.parse_limits(args.limit)))
 
     paths = SandboxPaths(args.state_dir.absolute())
     paths.make()

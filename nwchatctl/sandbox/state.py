@@ -11,13 +11,14 @@ from pathlib import Path
 
 from nwchatctl import private_files
 from nwchatctl.sandbox import directory, file_lock
+from nwchatctl.sandbox.limits import RuleValues, limits_from_data
 
 DEFAULT_PORT = 4566
 DEFAULT_REGION = "us-east-2"
 IDLE_STOP_SECONDS = 8 * 3600.0
 
 # In server.json. `process.up` restarts a server of another version: an earlier one has a public root key.
-SERVER_VERSION = 2
+SERVER_VERSION = 3
 
 _KEY_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -86,6 +87,7 @@ class ServerInfo:
     region: str
     python: str = ""
     version: int = 0
+    limits: RuleValues = field(default_factory=RuleValues)
 
     @property
     def endpoint(self) -> str:
@@ -134,7 +136,12 @@ def read_info(paths: SandboxPaths) -> ServerInfo | None:
         case {"pid": int(pid), "port": int(port), "region": str(region), **others}:
             version = others.get("version")
             return ServerInfo(
-                pid, port, region, str(others.get("python", "")), version if isinstance(version, int) else 0
+                pid,
+                port,
+                region,
+                str(others.get("python", "")),
+                version if isinstance(version, int) else 0,
+                limits_from_data(others),
             )
     return None
 

@@ -10,11 +10,15 @@ import pytest
 
 from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import process
+from nwchatctl.sandbox.limits import RuleValues
 from nwchatctl.sandbox.state import SandboxPaths, announce_proxy
 from tests.e2e.support.chat import Chat
 from tests.e2e.support.fault_proxy import Proxy, proxy
 from tests.e2e.support.proxied_sandbox import proxied_sandbox
 from tests.e2e.support.sandbox import Sandbox, free_port
+
+SHORTENED: dict[str, float | None] = {"parameter_recreation": 0.2, "queue_recreation": 0.2}
+"""Seconds; most tests that destroy a chat and deploy it again are about something else."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One for all tests of this process; each test makes a chat of its own name in it."""
     made = Sandbox(SandboxPaths(tmp_path_factory.mktemp("e2e") / "a sandbox"), free_port())
-    operations.start(made.state, made.port)
+    operations.start(made.state, made.port, RuleValues(chosen=SHORTENED))
     yield made
     process.down(made.state)
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from nwchatctl.sandbox import process
+from nwchatctl.sandbox.limits import RuleValues
 from tests.e2e.support.sandbox import Sandbox
 
 
@@ -31,7 +32,9 @@ def as_json(sandbox: Sandbox, *words: str) -> dict[str, Any]:
     return data
 
 
-def expected(sandbox: Sandbox, *, pid: int | None, did: str | None) -> dict[str, Any]:
+def expected(
+    sandbox: Sandbox, *, pid: int | None, did: str | None, limits: RuleValues = RuleValues()
+) -> dict[str, Any]:
     data = {
         "running": pid is not None,
         "endpoint": sandbox.endpoint,
@@ -39,6 +42,8 @@ def expected(sandbox: Sandbox, *, pid: int | None, did: str | None) -> dict[str,
         "state_dir": str(sandbox.state.root),
         "credentials": str(sandbox.state.credentials),
         "log": str(sandbox.state.log),
+        "pace": limits.pace,
+        "limits": limits.as_data(),
     }
     return data | ({"did": did} if did else {})
 
@@ -59,6 +64,30 @@ def test_lifecycle_in_json(separate_sandbox: Sandbox) -> None:
     assert as_json(separate_sandbox, "down") == expected(separate_sandbox, pid=None, did="not_running")
     # The port is remembered.
     assert as_json(separate_sandbox, "status") == expected(separate_sandbox, pid=None, did=None)
+
+
+def test_pace_and_limits_hold_until_it_is_stopped(separate_sandbox: Sandbox) -> None:
+    chosen = ("--pace", "0.1", "--limit", "idle_timeout=3s", "--limit", "ttl_change=off")
+    limits = RuleValues(0.1, {"idle_timeout": 3, "ttl_change": None})
+    started = as_json(separate_sandbox, "up", "--port", str(separate_sandbox.port), *chosen)
+    pid = started["pid"]
+    assert started == expected(separate_sandbox, pid=pid, did="started", limits=limits)
+    for again in ((), chosen):
+        assert as_json(separate_sandbox, "up", *again) == expected(
+            separate_sandbox, pid=pid, did="already_running", limits=limits
+        )
+    refused = nwchatctl(separate_sandbox, "sandbox", "up", "--pace", "aws", "--json")
+    assert (refused.returncode, json.loads(refused.stderr)["error"]["code"]) == (1, "limits_differ")
+    assert as_json(separate_sandbox, "reset", "--yes")["limits"] == limits.as_data()
+    shown = nwchatctl(separate_sandbox, "sandbox", "status").stdout.splitlines()
+    assert shown[-3:] == ["pace  0.1 of AWS's own times", "limit idle_timeout=3", "limit ttl_change=off"]
+    assert as_json(separate_sandbox, "down") == expected(separate_sandbox, pid=None, did="stopped")
+
+
+def test_wrong_limit_is_a_mistake_in_the_command_line(separate_sandbox: Sandbox) -> None:
+    for words in (("--limit", "idle=3s"), ("--pace", "fast")):
+        assert nwchatctl(separate_sandbox, "sandbox", "up", *words).returncode == 2
+    assert not separate_sandbox.state.root.exists()
 
 
 def test_sandbox_that_never_started_is_not_running(separate_sandbox: Sandbox) -> None:

@@ -198,3 +198,20 @@ def test_directory_that_was_swapped_for_a_link_is_not_deleted_from(tmp_path: Pat
     with pytest.raises(ChatError):
         process.reset(SandboxPaths(root))
     assert (content(foreign), mode(foreign)) == (before, 0o755)
+
+
+def test_directory_that_another_command_claims_meanwhile_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, list_directory = tmp_path / "it", os.listdir
+    root.mkdir()
+
+    def listed_after_another_claim(opened: int) -> list[str]:
+        monkeypatch.setattr(os, "listdir", list_directory)
+        directory.claim(root)
+        (root / "server.json").write_text("{}")
+        return list_directory(opened)
+
+    monkeypatch.setattr(os, "listdir", listed_after_another_claim)
+    directory.claim(root)
+    assert directory.is_own(root)

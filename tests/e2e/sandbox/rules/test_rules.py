@@ -1,0 +1,50 @@
+"""Every rule of the table is enforced, and taking out any one of them is noticed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nwchatctl.operations import sandbox as operations
+from nwchatctl.sandbox import process
+from nwchatctl.sandbox.limits import RULES, RuleValues
+from nwchatctl.sandbox.state import SandboxPaths
+from tests.e2e.sandbox.rules.registry import PROBES, SHORTENED, Probe
+from tests.e2e.support.sandbox import Sandbox, free_port
+
+for _module in sorted(Path(__file__).parent.glob("probes_*.py")):
+    importlib.import_module(f"tests.e2e.sandbox.rules.{_module.stem}")
+
+NAMES = [rule.name for rule in RULES]
+
+
+def running(tmp_path_factory: pytest.TempPathFactory, limits: RuleValues) -> Iterator[Probe]:
+    made = Sandbox(SandboxPaths(tmp_path_factory.mktemp("rules") / "a sandbox"), free_port())
+    operations.start(made.state, made.port, limits)
+    yield Probe(made)
+    process.down(made.state)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    """A sandbox with every rule on, at AWS's own pace."""
+    yield from running(tmp_path_factory, RuleValues(1.0, SHORTENED))
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    """A sandbox with every rule off."""
+    yield from running(tmp_path_factory, RuleValues(0.0, dict.fromkeys(NAMES)))
+
+
+@pytest.mark.parametrize("rule", sorted(PROBES))
+def test_rule_is_enforced(strict: Probe, rule: str) -> None:
+    assert PROBES[rule](strict)
+
+
+@pytest.mark.parametrize("rule", sorted(PROBES))
+def test_probe_notices_that_its_rule_is_taken_out(lenient: Probe, rule: str) -> None:
+    assert not PROBES[rule](lenient)
