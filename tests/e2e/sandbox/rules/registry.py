@@ -12,8 +12,13 @@ from tests.e2e.support.sandbox import Sandbox
 SHORTENED: dict[str, float | None] = {
     "idle_timeout": 0.5,
     "connection_lifetime": 0.8,
+    "stage_ready": 0.3,
+    "connect_rate": 20,
+    "connect_burst": 10,
+    "posts_rate": 40,
+    "posts_burst": 40,
 }
-"""Values in the rules' units for a probe that would otherwise wait too long."""
+"""Values in the rules' units for a probe that would otherwise wait too long, or send too much."""
 
 
 @dataclass(frozen=True)
