@@ -123,10 +123,15 @@ class _Connection:
         )
 
     async def receive(self) -> Message:
-        """The next message that the limits accept; the others get an error frame."""
+        """The next message that the limits accept; the others get an error frame. What a client has sent
+        before its connection was deleted, and ministack has not read yet, reaches no function."""
         while True:
             message = await self._receive()
-            if message["type"] != "websocket.receive" or self._is_message_accepted(message):
+            if message["type"] != "websocket.receive":
+                return message
+            if self._is_deleted():
+                continue
+            if self._is_message_accepted(message):
                 return message
             await self._send({"type": "websocket.send", "text": error_frame(_connection_id.get() or "")})
 
@@ -135,6 +140,10 @@ class _Connection:
         if message["type"] == "websocket.accept" and socket is not None and own_id:
             _sockets[own_id] = socket
         await self._send(message)
+
+    def _is_deleted(self) -> bool:
+        own_id = _connection_id.get()
+        return own_id in _sockets and own_id not in apigateway._ws_connections
 
     def _is_message_accepted(self, message: Message) -> bool:
         now = time.monotonic()

@@ -16,7 +16,7 @@ SHORTENED: dict[str, float | None] = {
     "connect_rate": 20,
     "connect_burst": 10,
     "posts_rate": 40,
-    "posts_burst": 40,
+    "posts_burst": 25,
 }
 """Values in the rules' units for a probe that would otherwise wait too long, or send too much."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from ministack.services import apigateway
 
 from nwchatctl.sandbox import limits
 from nwchatctl.sandbox.limits import RuleValues
-from nwchatctl.sandbox.middleware import Message
+from nwchatctl.sandbox.middleware import SOCKET, ClientSocket, Message
 from nwchatctl.sandbox.patches import data_plane
 from nwchatctl.sandbox.throttles import Throttles
 
@@ -122,22 +122,25 @@ def test_error_frame_has_the_form_of_api_gateway_s() -> None:
     assert set(frame) == {"message", "connectionId", "requestId"}
 
 
-def test_connection_is_gone_until_connect_has_returned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ministack's own handlers, with a function that asks about the connection it is invoked for."""
-    statuses: list[tuple[str, int]] = []
-    post = data_plane.with_limits(apigateway.handle_connections_api)
+Invoked = Callable[[str, str], Awaitable[None]]
 
-    async def invoke(api_id: str, *arguments: Any, **_: Any) -> dict[str, Any]:
-        own_id, event = arguments[4:6]
-        statuses.append((event, (await post("GET", api_id, "production", own_id, b"", {}))[0]))
+
+def run_connection(monkeypatch: pytest.MonkeyPatch, invoked: Invoked, *texts: str) -> None:
+    """A connection that sends `texts`, by ministack's own handler. `invoked` is called with the event and the
+    connection's id, in place of a function."""
+
+    async def invoke(*arguments: Any, **_: Any) -> dict[str, Any]:
+        own_id, event = arguments[5:7]
+        await invoked(event, own_id)
         return {"statusCode": 200}
 
     monkeypatch.setattr(apigateway, "_api_owner", lambda _: ("WEBSOCKET", "000000000000", "us-east-1"))
     monkeypatch.setattr(apigateway, "_match_ws_route", lambda _, key: {"routeKey": key})
     monkeypatch.setattr(apigateway, "_invoke_ws_lambda", invoke)
+    monkeypatch.setattr(apigateway, "new_uuid", data_plane.new_uuid)
     inbox: list[Message] = [
         {"type": "websocket.connect"},
-        {"type": "websocket.receive", "text": "hi"},
+        *({"type": "websocket.receive", "text": each} for each in texts),
         {"type": "websocket.disconnect", "code": 1000},
     ]
 
@@ -147,8 +150,33 @@ def test_connection_is_gone_until_connect_has_returned(monkeypatch: pytest.Monke
     async def send(_: Message) -> None: ...
 
     async def connection() -> None:
-        scope: Message = {"type": "websocket", "path": "/production", "headers": []}
-        await data_plane.with_throttling(apigateway.handle_websocket)(scope, receive, send, "api")
+        socket = ClientSocket(receive, send)
+        scope: Message = {"type": "websocket", "path": "/production", "headers": [], SOCKET: socket}
+        handle = data_plane.with_throttling(apigateway.handle_websocket)
+        await handle(scope, socket.receive, socket.send, "api")
 
     asyncio.run(connection())
+
+
+def test_connection_is_gone_until_connect_has_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[tuple[str, int]] = []
+    handle = data_plane.with_limits(apigateway.handle_connections_api)
+
+    async def invoked(event: str, own_id: str) -> None:
+        statuses.append((event, (await handle("GET", "api", "production", own_id, b"", {}))[0]))
+
+    run_connection(monkeypatch, invoked, "hi")
     assert statuses == [("CONNECT", 410), ("MESSAGE", 200), ("DISCONNECT", 410)]
+
+
+def test_messages_of_a_deleted_connection_reach_no_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    handle = data_plane.with_limits(apigateway.handle_connections_api)
+
+    async def invoked(event: str, own_id: str) -> None:
+        events.append(event)
+        if event == "MESSAGE":
+            assert (await handle("DELETE", "api", "production", own_id, b"", {}))[0] == 204
+
+    run_connection(monkeypatch, invoked, "one", "two", "three")
+    assert events == ["CONNECT", "MESSAGE", "DISCONNECT"]
