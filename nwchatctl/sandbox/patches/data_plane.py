@@ -1,8 +1,9 @@
 """Connections and requests as API Gateway's data plane handles them: throttling, connection ids and
 @connections.
 
-ministack throttles nothing, its connection ids are hexadecimal, and its GetConnection writes `ConnectedAt`
-where the service model has `connectedAt`. Sources: the rules in `nwchatctl.sandbox.limits`.
+ministack throttles nothing, its connection ids are hexadecimal, each of its events has the time of the event
+as `connectedAt`, and its GetConnection writes `ConnectedAt` where the service model has `connectedAt`.
+Sources: the rules in `nwchatctl.sandbox.limits`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ _sockets: dict[str, ClientSocket] = {}
 """The open connections by their ids."""
 _connection_id: ContextVar[str | None] = ContextVar("connection_id", default="")
 """The id of this task's connection; None before it has one, "" outside of a connection."""
+
+
+_connected_at: ContextVar[int] = ContextVar("connected_at", default=0)
+"""When this task's client asked for its connection, in epoch ms."""
 
 
 # Connection ids -----------------------------------------------------------------------------------
@@ -82,6 +87,7 @@ def with_throttling(handle: Handle) -> Handle:
             await connection.refuse()
             return
         _connection_id.set(None)
+        _connected_at.set(time.time_ns() // 1_000_000)
         try:
             await handle(scope, connection.receive, connection.send, api_id, path_override=path_override)
         finally:
@@ -168,6 +174,17 @@ def error_frame(own_id: str) -> str:
     """What the client of a throttled message receives, in the form of API Gateway's other error frames. The
     connection stays open."""
     return json.dumps({"message": TOO_MANY, "connectionId": own_id, "requestId": _new_uuid()})
+
+
+def with_time_of_connection(context: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """ministack's `requestContext` of an event, with the time of the connection, which is the same in all of
+    its events (developer guide, "$context variables": `connectedAt`)."""
+
+    def request_context(*arguments: Any, **options: Any) -> dict[str, Any]:
+        made = context(*arguments, **options)
+        return {**made, "connectedAt": _connected_at.get() or made["connectedAt"]}
+
+    return request_context
 
 
 def with_context_variables(invoke: Handle) -> Handle:
@@ -257,6 +274,7 @@ def install() -> None:
     """Install after the other patches of connections, which this one goes around."""
     apigateway.new_uuid = new_uuid
     apigateway.handle_websocket = with_throttling(apigateway.handle_websocket)
+    apigateway._ws_request_context = with_time_of_connection(apigateway._ws_request_context)
     apigateway._invoke_ws_lambda = with_context_variables(apigateway._invoke_ws_lambda)
     apigateway.handle_connections_api = with_limits(apigateway.handle_connections_api)
     apigateway.handle_execute = with_throttled_requests(apigateway.handle_execute)

@@ -169,6 +169,25 @@ def test_connection_is_gone_until_connect_has_returned(monkeypatch: pytest.Monke
     assert statuses == [("CONNECT", 410), ("MESSAGE", 200), ("DISCONNECT", 410)]
 
 
+def test_all_events_of_a_connection_have_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[int] = []
+    now = iter(range(1_790_000_000_000, 1_790_000_900_000, 1000))
+
+    def emulated(*_: Any) -> dict[str, Any]:
+        return {"routeKey": "x", "connectedAt": next(now)}
+
+    request_context = data_plane.with_time_of_connection(emulated)
+
+    async def invoked(event: str, own_id: str) -> None:
+        times.append(request_context(event, own_id)["connectedAt"])
+
+    run_connection(monkeypatch, invoked, "one", "two")
+    assert len(times) == 4
+    assert len(set(times)) == 1
+    assert times[0] not in range(1_790_000_000_000, 1_790_000_900_000), "not the time of an event"
+    assert request_context()["connectedAt"] == 1_790_000_004_000, "outside of a connection"
+
+
 def test_messages_of_a_deleted_connection_reach_no_function(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     handle = data_plane.with_limits(apigateway.handle_connections_api)
