@@ -8,6 +8,7 @@ connection. Authorizer results of WebSocket APIs are not cached. A refused clien
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from nwchat import runtime
 from nwchat.auth.tokens import TokenAccepted, TokenRefused, handshake_token, verify_with
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from nwchat.auth.token_keys import TokenKey
     from nwchat.log import Log
     from nwchat.runtime import Event, Response
+
+_PLAIN = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}"
+"""What `quote` leaves as it is besides letters, digits and `_.-~`: all of printable ASCII except `%`."""
 
 
 def handler(event: Event, context: object) -> Response:
@@ -47,7 +51,7 @@ def authorize(
         )
         return _policy("Deny", arn or "*", "nobody")
     identity = result.identity
-    return {**_policy("Allow", arn, identity.sender_id), "context": identity.as_context()}
+    return {**_policy("Allow", arn, ascii_principal(identity.sender_id)), "context": identity.as_context()}
 
 
 def _verify(
@@ -59,6 +63,15 @@ def _verify(
 
 def _arn(event: Event) -> str:
     return str(event.get("methodArn") or "")
+
+
+def ascii_principal(sender_id: str) -> str:
+    """The principal id of a player, in ASCII: API Gateway refuses others. Its percent signs and all other
+    characters than printable ASCII are percent-encoded, so that no two players have the same.
+
+    The functions take the identity from the context, and API Gateway shows the principal in its logs only.
+    """
+    return quote(sender_id, safe=_PLAIN)
 
 
 def _policy(effect: str, arn: str, principal: str) -> Response:

@@ -26,7 +26,7 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
     Connects, through the chat's own name where it has one, pings, sends a message, awaits its ack, its echo
     and its place in history, closes, and reads it over HTTP; a line each with its time. The message is a real
     one: whoever is in the chat sees it. In token mode it also sees that nobody comes in or reads without a
-    token, or speaks under another name.
+    token, or speaks under another name. Right after a deploy, the first connection is retried for 20 seconds.
     """
     from nwchatctl.operations.smoke_test import run_smoke_test
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any, Literal
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -99,6 +100,11 @@ class WebSocket:
         """The subprotocol that the chat selected."""
         return self._connection.subprotocol
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed the connection."""
+        return self._connection.state is State.OPEN
+
     def send(self, text: str) -> None:
         """Send one text frame. Raises SocketClosed."""
         try:
@@ -115,7 +121,11 @@ class WebSocket:
         return frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
 
     def close(self) -> int:
-        """Close with code 1000; return the peer's close code, 1006 when there is none."""
+        """Close with code 1000; return the peer's close code.
+
+        1005 is a close frame without a code; 1006 is none, whether the peer ends the TCP connection or leaves
+        it open for some seconds.
+        """
         self._closing.close()
         code = self._connection.close_code
         return 1006 if code is None else code

@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
+from nwchatctl.chat.first_connect import UnresolvedName
 from nwchatctl.chat.smoke_test import HistoryResponse, SocketClosed
 from nwchatctl.net.http_client import get
 from nwchatctl.net.websocket_client import WebSocket
@@ -67,7 +68,7 @@ def _explain_domain_errors(app: App, name: str, connect: Callable[[], WebSocket]
     try:
         return connect()
     except socket.gaierror as error:
-        raise OSError(
+        raise UnresolvedName(
             f"{name} does not resolve: {status}; a new one may take some minutes to be seen"
         ) from error
     except ssl.SSLError as error:

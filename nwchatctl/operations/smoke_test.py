@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from nwchat.auth.tokens import create_token
 from nwchat.model.identity import Identity
 from nwchat.model.limits import clean_name
 from nwchat.model.subprotocol import SUBPROTOCOL
+from nwchatctl.chat.first_connect import FirstConnect
 from nwchatctl.chat.smoke_test import HistoryClient, Step, smoke
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.deployed_api import require_api
 from nwchatctl.operations.smoke_clients import chat_client, history_client
 from nwchatctl.operations.token_keys import require_keys
+from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -42,8 +45,15 @@ def run_smoke_test(app: App) -> SmokeResult:
     token = ""
     if app.settings.auth.mode == "token":
         token = create_token(who, require_keys(app)[0], app.now_ms() // 1000, _TOKEN_SECONDS)
-    steps = smoke(
+    first_connect = FirstConnect(
         lambda: connect((SUBPROTOCOL, token) if token else ()),
+        lambda: _stage_age(app),
+        clock=time.monotonic,
+        sleep=time.sleep,
+        say=lambda text: app.say(Line(text, Mark.DIM)),
+    )
+    steps = smoke(
+        first_connect,
         time.monotonic,
         secrets.token_hex(8),
         echo=app.settings.chat.echo_to_sender,
@@ -53,6 +63,12 @@ def run_smoke_test(app: App) -> SmokeResult:
         history=_history_api(app, token),
     )
     return SmokeResult(url, list(steps), warnings)
+
+
+def _stage_age(app: App) -> float:
+    """The stage's age in seconds by AWS's clock; infinity where there is no stage, which no wait helps."""
+    created_at = app.cloud.websocket_api.stages.created_at(app.settings.stage.name)
+    return math.inf if created_at is None else (app.now_ms() - created_at) / 1000
 
 
 def _history_api(app: App, token: str) -> HistoryClient | None:

@@ -20,8 +20,9 @@ from hypercorn.config import Config
 from ministack.app import app
 
 from nwchatctl.sandbox import limits
-from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES, Middleware
+from nwchatctl.sandbox.middleware import Middleware
 from nwchatctl.sandbox.patches import (
+    data_plane,
     function_processes,
     keepalive,
     ministack,
@@ -38,6 +39,9 @@ from nwchatctl.sandbox.state import SERVER_VERSION, AccessKey, SandboxPaths, is_
 from nwchatctl.sandbox.state_saver import StateSaver
 
 logger = logging.getLogger("nwchatctl.sandbox")
+
+_MAX_MESSAGE_BYTES = 16 << 20
+"""The longest message where the rule `message_size` is off."""
 
 _SOCKETS_SECONDS = 1.5
 """How long the $disconnect events of closed sockets may take."""
@@ -67,6 +71,8 @@ async def serve(
     function_processes.install()
     keys = signatures.Signatures(root)
     keys.install()
+    # After every other patch of connections.
+    data_plane.install()
     port = listener.getsockname()[1]
 
     def ready() -> None:
@@ -83,7 +89,12 @@ async def serve(
                 os.close(ready_fd)
 
     state_saver = StateSaver(ministack.save_state)
-    middleware = Middleware(subprotocols.with_subprotocol(app), on_write=state_saver.touch, on_ready=ready)
+    middleware = Middleware(
+        subprotocols.with_subprotocol(app),
+        on_write=state_saver.touch,
+        on_ready=ready,
+        abort_client=slow_clients.abort_client,
+    )
     # Outside of the middleware: a refused request is no use of the sandbox and changes nothing.
     filtered = RequestFilter(
         middleware,
@@ -116,7 +127,8 @@ def _hypercorn_config(listener: socket.socket) -> Config:
     config.graceful_timeout = 1.0
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    config.websocket_max_message_size = MAX_MESSAGE_BYTES
+    # The middleware closes on a message over AWS's limit; this is what hypercorn keeps of one at most.
+    config.websocket_max_message_size = round(limits.current().value("message_size") or _MAX_MESSAGE_BYTES)
     return config
 
 

@@ -63,6 +63,14 @@ class Stages:
         found = self._client.get_stage(ApiId=self._ids.api, StageName=name)
         return round(found["LastUpdatedDate"].timestamp() * 1000)
 
+    def created_at(self, name: str) -> int | None:
+        """When the stage was created, in epoch ms; None if there is no such stage."""
+        try:
+            found = self._client.get_stage(ApiId=self._ids.api, StageName=name)
+        except self._client.exceptions.NotFoundException:
+            return None
+        return round(found["CreatedDate"].timestamp() * 1000)
+
     def create(self, stage: Stage) -> None:
         """Creates the stage with its tags; updates an existing stage with its name."""
         wanted = self._wanted(stage)

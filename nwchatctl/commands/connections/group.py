@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from nwchatctl.commands.connections import kick, list_connections, prune, show
+from nwchatctl.commands.connections import kick, list_connections, prune, shared, show
 from nwchatctl.commands.options import examples
 
 group = typer.Typer(
@@ -20,6 +20,6 @@ group = typer.Typer(
 )
 
 group.command("list", epilog=list_connections.HELP)(list_connections.list_connections)
-group.command("show", epilog=show.HELP)(show.show)
+group.command("show", cls=shared.ConnectionIdCommand, epilog=show.HELP)(show.show)
 group.command("prune", epilog=prune.HELP)(prune.prune)
-group.command("kick", epilog=kick.HELP)(kick.kick)
+group.command("kick", cls=shared.ConnectionIdCommand, epilog=kick.HELP)(kick.kick)

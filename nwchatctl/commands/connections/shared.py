@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from nwchatctl.commands.options import WhenOption, parse_age, parse_seconds
 from nwchatctl.errors import Exit
@@ -14,6 +16,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nwchatctl.chat.connection_prune import PruneResult
+
+
+_DASHED_ID = re.compile(r"-[A-Za-z0-9_-]{14}=")
+"""An id of API Gateway that begins with a dash. No option is spelled so: it would have no value."""
+
+
+class ConnectionIdCommand(TyperCommand):
+    """A command whose arguments are connection ids, of which some begin with a dash."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As in click, but such an id is an argument also without a `--` before it."""
+        return super().parse_args(ctx, ids_after_dashes(args, _options_with_value(self)))
+
+
+def _options_with_value(command: TyperCommand) -> frozenset[str]:
+    options = (each for each in command.params if each.param_type_name == "option")
+    return frozenset(name for each in options if not getattr(each, "is_flag", False) for name in each.opts)
+
+
+def ids_after_dashes(args: list[str], options_with_value: frozenset[str]) -> list[str]:
+    """The arguments with ids that begin with a dash moved behind `--`, unless there is one already; the value
+    of an option stays where it is."""
+    if "--" in args:
+        return args
+    before = ["", *args]
+    ids = [
+        _DASHED_ID.fullmatch(each) is not None and before[index] not in options_with_value
+        for index, each in enumerate(args)
+    ]
+    if not any(ids):
+        return args
+    rest = [each for each, is_id in zip(args, ids, strict=True) if not is_id]
+    return [*rest, "--", *(each for each, is_id in zip(args, ids, strict=True) if is_id)]
 
 
 def _grace(text: str) -> float:

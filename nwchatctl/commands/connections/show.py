@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HELP = examples(
     ("one of those that are listed", "nwchatctl connections show L0SM9cOFvHcCIhw="),
-    ("one that begins with a dash", "nwchatctl connections show -- -0SM9cOFvHcCIhw="),
+    ("in a script, whatever the id begins with", 'nwchatctl connections show -- "$ID"'),
 )
 
 

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from hypercorn.asyncio.tcp_server import TCPServer
 from ministack.services import apigateway
 
-from nwchatctl.sandbox.middleware import MAX_MESSAGE_BYTES
+from nwchatctl.sandbox.middleware import CLOSE_SECONDS
 
-BUFFER_BYTES = MAX_MESSAGE_BYTES
+BUFFER_BYTES = 128 * 1024
 """The size of a client's buffer. API Gateway's is not documented; this is the smallest that accepts every
 payload. What the socket's own buffers hold comes on top."""
-CLOSE_SECONDS = 1.0
-"""How long a deleted connection may take to read what was sent before, and the close frame."""
 
 _writer: ContextVar[asyncio.StreamWriter | None] = ContextVar("writer", default=None)
 """The stream to the client of this task."""
@@ -50,7 +48,14 @@ class Connections(dict[str, dict[str, Any]]):
 def is_full(record: Mapping[str, Any], body: bytes) -> bool:
     """Whether the connection's buffer has no room for `body`."""
     unread = sum(len(each.encode()) for each in record["outbox"]._queue if each is not None)
-    return bool(unread + len(body) > BUFFER_BYTES)
+    # An empty buffer accepts every payload that the rule `post_payload` lets through.
+    return bool(unread + len(body) > max(BUFFER_BYTES, len(body)))
+
+
+def abort_client() -> Callable[[], None]:
+    """What drops the connection of this task's client at once."""
+    writer = _writer.get()
+    return (lambda: None) if writer is None else writer.transport.abort
 
 
 async def run(server: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypercorn.protocol import ws_stream
 from wsproto.events import TextMessage
 
-from nwchatctl.sandbox.middleware import LARGEST_FRAME, MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
+from nwchatctl.sandbox.middleware import LARGEST_FRAME, MESSAGE_SIZE, exceeds
 
 
 class FrameBuffer(ws_stream.WebsocketBuffer):
@@ -28,13 +28,13 @@ class FrameBuffer(ws_stream.WebsocketBuffer):
         self._largest = max(self._largest, self._frame)
         if event.frame_finished:
             self._frame = 0
-        if self._largest <= MAX_FRAME_BYTES and self._total <= MAX_MESSAGE_BYTES:
+        if not (exceeds("frame_size", self._largest) or exceeds("message_size", self._total)):
             super().extend(event)
 
     def to_message(self) -> dict[str, Any]:
         message = {**super().to_message(), LARGEST_FRAME: self._largest}
-        if self._total > MAX_MESSAGE_BYTES:
-            message[LARGEST_FRAME] = self._total
+        if exceeds("message_size", self._total):
+            message[MESSAGE_SIZE] = self._total
         self._frame = self._largest = self._total = 0
         return message
 

@@ -178,6 +178,18 @@ def test_what_cannot_be_an_id_leaves_the_others(chat: Chat) -> None:
 # kick -----------------------------------------------------------------------------------------
 
 
+def test_ids_that_begin_with_a_dash_need_no_separator(chat: Chat) -> None:
+    chat.wait_until_empty()
+    with chat.players(4) as players:
+        found = ids(chat, *players)
+        (dashed,) = (each for each in found if each.startswith("-"))
+        assert {each[0] for each in found} >= {"-", "_"}, "the sandbox makes ids of every kind"
+        shown = chat.json("connections", "show", dashed)
+        assert (shown["connection_id"], shown["verified"]) == (dashed, True)
+        assert chat.json("connections", "kick", *found)["kicked"] == 4
+        assert all(closed(each) for each in players)
+
+
 def test_some_are_kicked_and_others_stay(chat: Chat) -> None:
     chat.wait_until_empty()
     with chat.players(3) as (one, two, three):

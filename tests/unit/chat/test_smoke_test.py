@@ -24,6 +24,7 @@ class Chat:
         self.echo = echo
         self.sockets: list[Socket] = []
         self.now = 0.0
+        self.close_code = {"close": 1011, "closed early": 1001}.get(fault, 1000)
 
     def connect(self) -> Socket:
         if self.fault == "refused":
@@ -72,9 +73,13 @@ class Socket:
             raise TimeoutError
         return json.dumps(self.inbox.pop(0))
 
+    @property
+    def is_open(self) -> bool:
+        return self.chat.fault != "closed early"
+
     def close(self) -> int:
         self.closed = True
-        return 1006 if self.chat.fault == "close" else 1000
+        return self.chat.close_code
 
 
 def run(chat: Chat) -> list[Step]:
@@ -101,7 +106,8 @@ def test_a_chat_that_works(echo: bool) -> None:
         ("echo", "echo", "no message within 10 s"),
         ("mangled", "echo", "another text came back: 'another'"),
         ("history", "history", "not among the last 0 messages"),
-        ("close", "close", "closed with 1006 instead of 1000"),
+        ("close", "close", "closed with 1011 instead of 1000"),
+        ("closed early", "close", "the chat has closed 2 of 2 connections: closed with 1001"),
     ],
 )
 def test_each_fault_is_named_and_ends_the_test(fault: str, step: str, detail: str) -> None:
@@ -111,6 +117,22 @@ def test_each_fault_is_named_and_ends_the_test(fault: str, step: str, detail: st
     assert steps[-1].name == step
     assert detail in steps[-1].detail
     assert all(each.closed for each in chat.sockets)
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        (1000, "clean"),
+        (1001, "clean, closed with 1001"),
+        (1005, "clean, closed with 1005"),
+        (1006, "clean, closed with 1006"),
+    ],
+)
+def test_every_clean_end_of_a_closing_handshake_is_accepted(code: int, detail: str) -> None:
+    chat = Chat()
+    chat.close_code = code
+    last = run(chat)[-1]
+    assert (last.name, last.ok, last.detail) == ("close", True, detail)
 
 
 class History:

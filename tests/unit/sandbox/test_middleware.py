@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from wsproto.events import TextMessage
 
+from nwchatctl.sandbox import limits
+from nwchatctl.sandbox.limits import RuleValues
 from nwchatctl.sandbox.middleware import (
     LARGEST_FRAME,
+    MESSAGE_SIZE,
     Message,
     Middleware,
     Receive,
@@ -61,6 +65,12 @@ def text(value: str, **more: Any) -> Message:
     return {"type": "websocket.receive", "text": value, "bytes": None, **more}
 
 
+@pytest.fixture(autouse=True)
+def _aws_values() -> Iterator[None]:
+    yield
+    limits.set_current(RuleValues())
+
+
 CONNECT: Message = {"type": "websocket.connect"}
 GONE: Message = {"type": "websocket.disconnect", "code": 1006}
 
@@ -74,12 +84,45 @@ GONE: Message = {"type": "websocket.disconnect", "code": 1006}
         (text("x" * 100_000, **{LARGEST_FRAME: 32_000}), None),
         (text("x" * 131_073, **{LARGEST_FRAME: 32_000}), 1009),
         (text("", **{LARGEST_FRAME: 40_000}), 1009),
+        (text("x", **{LARGEST_FRAME: 1, MESSAGE_SIZE: 131_073}), 1009),
         (text(""), None),
         ({"type": "websocket.receive", "text": None, "bytes": b""}, 1003),
     ],
 )
 def test_what_aws_refuses(frame: Message, code: int | None) -> None:
     assert close_code(frame) == code
+
+
+@pytest.mark.parametrize(
+    ("rule", "frame"),
+    [
+        ("frame_size", text("x" * 32_769)),
+        ("message_size", text("x" * 131_073, **{LARGEST_FRAME: 32_000})),
+        ("binary_frames", {"type": "websocket.receive", "text": None, "bytes": b"x"}),
+    ],
+)
+def test_what_aws_refuses_is_accepted_when_its_rule_is_off(rule: str, frame: Message) -> None:
+    assert close_code(frame) is not None
+    limits.set_current(RuleValues(chosen={rule: None}))
+    assert close_code(frame) is None
+
+
+@pytest.mark.parametrize("rule", ["idle_timeout", "connection_lifetime"])
+def test_an_old_or_idle_connection_ends_with_1001(rule: str) -> None:
+    limits.set_current(RuleValues(chosen={rule: 0.01}))
+    aborted: list[str] = []
+
+    async def scenario() -> None:
+        chat = Chat()
+        client = Client(CONNECT)
+        door = Middleware(chat, abort_client=lambda: lambda: aborted.append("client"))
+        await asyncio.wait_for(door(WEBSOCKET, client.receive, client.send), 5)
+        assert client.got[1:] == [{"type": "websocket.close", "code": 1001, "reason": "Going away"}]
+        assert chat.heard == [{"type": "websocket.disconnect", "code": 1001, "reason": "Going away"}]
+        await asyncio.sleep(0)
+        assert not aborted, "the client has time to read the close frame"
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("frame", [text("x" * 40_000), {"type": "websocket.receive", "bytes": b"\x00"}])
@@ -209,6 +252,15 @@ def test_saving_is_asked_for_after_a_write_even_a_failed_one() -> None:
 def test_which_requests_may_write(method: str, path: str, target: bytes, expected: bool) -> None:
     headers = [(b"host", b"x"), *([(b"x-amz-target", target)] if target else [])]
     assert may_write(method, path, headers) is expected
+
+
+def test_the_buffer_drops_what_no_rule_accepts() -> None:
+    buffer = FrameBuffer(1 << 20)
+    for _ in range(5):
+        buffer.extend(TextMessage(data="x" * 30_000, frame_finished=True, message_finished=False))
+    message = buffer.to_message()
+    assert (len(message["text"]), message[LARGEST_FRAME], message[MESSAGE_SIZE]) == (120_000, 30_000, 150_000)
+    assert close_code(message) == 1009
 
 
 def test_the_buffer_tells_frames_of_one_message_apart() -> None:

@@ -17,8 +17,12 @@ SHORTENED: dict[str, float | None] = {
     "certificate_record": 0.5,
     "deployment_interval": 0.5,
     "stage_ready": 0.6,
+    "connect_rate": 20,
+    "connect_burst": 10,
+    "posts_rate": 40,
+    "posts_burst": 25,
 }
-"""Values in the rules' units for a probe that would otherwise wait too long."""
+"""Values in the rules' units for a probe that would otherwise wait too long, or send too much."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from nwchat.auth.tokens import (
     verify,
     verify_with,
 )
-from nwchat.authorize import authorize
+from nwchat.authorize import ascii_principal, authorize
 from nwchat.log import JsonFormatter, Log
 from nwchat.model.identity import Identity
 from tests.e2e.support.token_factory import part, token
@@ -333,6 +333,27 @@ def test_valid_token_allows_this_stage_only() -> None:
         "context": {"sender_id": "128274", "uname": "tchalvak", "role": "moderator"},
     }
     assert log == ""
+
+
+@pytest.mark.parametrize(
+    ("sub", "principal"),
+    [
+        ("128274", "128274"),
+        (" !#/:;<=>?@[\\]^`{|}~\"'", " !#/:;<=>?@[\\]^`{|}~\"'"),
+        ("Jürgen", "J%C3%BCrgen"),
+        ("忍者", "%E5%BF%8D%E8%80%85"),
+        ("J%C3%BCrgen", "J%25C3%25BCrgen"),
+    ],
+)
+def test_principal_is_ascii_and_distinct(sub: str, principal: str) -> None:
+    assert ascii_principal(sub) == principal
+
+
+def test_player_with_a_name_in_any_script_is_allowed() -> None:
+    answer, log = asked(signed(sub="忍者", name="Jürgen 忍"))
+    assert answer["principalId"].isascii()
+    assert answer["context"] == {"sender_id": "忍者", "uname": "Jürgen 忍", "role": ""}
+    assert (answer["policyDocument"]["Statement"][0]["Effect"], log) == ("Allow", "")
 
 
 def test_the_largest_context_fits() -> None:

@@ -122,6 +122,20 @@ def test_the_path_is_the_one_that_botocores_client_sends(some: list[str]) -> Non
     assert all(path.isascii() and " " not in path for path in paths)
 
 
+@pytest.mark.parametrize(
+    ("connection_id", "segment"),
+    [
+        ("L0SM9cOFvHcCIhw=", "L0SM9cOFvHcCIhw%3D"),
+        ("-0SM9cOF-HcCIhw=", "-0SM9cOF-HcCIhw%3D"),
+        ("_0SM9cOF_HcCIhw=", "_0SM9cOF_HcCIhw%3D"),
+        ("=0SM9cOF=HcCIhw=", "%3D0SM9cOF%3DHcCIhw%3D"),
+    ],
+)
+def test_connection_ids_of_api_gateway_are_percent_encoded(connection_id: str, segment: str) -> None:
+    signer = Signer("GET", "https://h/prod/@connections", "r", "execute-api", lambda: Credentials("a", "b"))
+    assert signer.sign(connection_id, sha256_hex(b"")).path == f"/prod/@connections/{segment}"
+
+
 @pytest.mark.parametrize("name", [".", ".."])
 def test_what_would_be_another_path_is_refused(name: str) -> None:
     signer = Signer("DELETE", URLS[0], "us-east-2", "execute-api", lambda: Credentials("a", "b"))
