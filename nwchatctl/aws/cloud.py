@@ -113,7 +113,7 @@ class Cloud(Adapters):
             reads: list[_Read] = [
                 api,
                 history,
-                *(start(self.functions.read_permissions, each) for each in functions),
+                *(start(self.permissions.read, each) for each in functions),
                 *(start(_as_list, self.tables.read, each, start) for each in names.tables),
                 start(_as_list, self.queues.read, names.dead_letters),
                 start(_as_list, self.async_invokes.read, names.function(FANOUT)),

@@ -1,10 +1,8 @@
-"""Functions, their live aliases and their permissions, as Lambda spells them."""
+"""Functions and their live aliases, as Lambda spells them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.awslambda.package import Package
@@ -16,12 +14,9 @@ from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import (
     ALIAS,
-    STATEMENT_PREFIX,
     Alias,
     Function,
-    Permission,
     Version,
-    permission_name,
 )
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.errors import ChatError
@@ -70,18 +65,6 @@ class Functions:
     def _aliases(self, name: str) -> list[Any]:
         pages = self._client.get_paginator("list_aliases").paginate(FunctionName=name)
         return [each for page in pages for each in page["Aliases"]]
-
-    def read_permissions(self, name: str) -> list[Permission]:
-        """The permissions on the live alias that the tool created, by their prefix; others belong to the
-        operator."""
-        try:
-            response = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
-        except self._client.exceptions.ResourceNotFoundException:
-            return []
-        statements = json.loads(response["Policy"]).get("Statement", [])
-        return [
-            _permission(name, each) for each in statements if each.get("Sid", "").startswith(STATEMENT_PREFIX)
-        ]
 
     def create(self, function: Function) -> None:
         """Creates the function with its tags and waits until it is active; updates an existing function of
@@ -191,39 +174,6 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def put_permission(self, permission: Permission) -> None:
-        """Adds the statement; replaces one with the same id, because AWS cannot update it."""
-        try:
-            self._add_permission(permission)
-        except self._client.exceptions.ResourceConflictException:
-            self.delete_permission(permission)
-            # After a lost response the repeated call conflicts with its own success.
-            with suppress(self._client.exceptions.ResourceConflictException):
-                self._add_permission(permission)
-
-    def delete_permission(self, permission: Permission) -> None:
-        """Deletes the statement; a missing one is no error."""
-        try:
-            with_retries(
-                self._client.remove_permission,
-                FunctionName=permission.function,
-                Qualifier=ALIAS,
-                StatementId=permission.statement_id,
-            )
-        except self._client.exceptions.ResourceNotFoundException:
-            return
-
-    def _add_permission(self, permission: Permission) -> None:
-        with_retries(
-            self._client.add_permission,
-            FunctionName=permission.function,
-            Qualifier=ALIAS,
-            StatementId=permission.statement_id,
-            Action="lambda:InvokeFunction",
-            Principal=permission.principal,
-            SourceArn=permission.source_arn,
-        )
-
     def _settings(self, function: Function) -> dict[str, Any]:
         return {
             "Role": self._role_arn(function.role),
@@ -280,20 +230,6 @@ def _function(name: str, found: Any, tags: StringMap) -> Function:
         log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
         snap_start=found.get("SnapStart", {}).get("ApplyOn") == _SNAPSHOTS,
         tags=tags,
-    )
-
-
-def _permission(function: str, statement: Any) -> Permission:
-    condition = statement.get("Condition", {})
-    source = condition.get("ArnLike", {}) or condition.get("ArnEquals", {})
-    source_arn = source.get("AWS:SourceArn", source.get("aws:SourceArn", ""))
-    principal = statement.get("Principal", "")
-    return Permission(
-        name=permission_name(function, statement["Sid"]),
-        function=function,
-        statement_id=statement["Sid"],
-        principal=principal if isinstance(principal, str) else str(principal.get("Service", principal)),
-        source_arn=source_arn,
     )
 
 

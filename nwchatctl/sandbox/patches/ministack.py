@@ -20,7 +20,9 @@ from nwchatctl.sandbox.patches import (
     access_logs,
     acm,
     async_invoke,
+    concurrency,
     custom_domains,
+    function_limits,
     iam_enforcement,
     log_tail,
     subprotocols,
@@ -76,6 +78,25 @@ class Environments:
         self._limit = self._limits.setdefault(key, threading.BoundedSemaphore(MAX_WORKERS))
 
     def invoke(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
+        try:
+            with concurrency.socket_event_slot(self._function[1]):
+                result = self._run(event, request_id)
+        except concurrency.ConcurrencyExceeded as refused:
+            result = {"status": "error", "error": f"throttled by the limit of the {refused.scope}"}
+        if result.get("status") != "error" and (failure := concurrency.too_large(result.get("result"))):
+            result = {"status": "error", "error": failure["body"]["errorMessage"]}
+        if result.get("status") != "error":
+            return result
+        logger.warning("%s failed: %s", self._function[0], result.get("trace") or result.get("error"))
+        context = event["requestContext"]
+        frame = {
+            "message": "Internal server error",
+            "connectionId": context["connectionId"],
+            "requestId": context["requestId"],
+        }
+        return {"status": "ok", "result": {"statusCode": 500, "body": json.dumps(frame)}}
+
+    def _run(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
         name, config, code, qualifier = self._function
         with self._limit:
             worker, _ = lambda_runtime.acquire_worker(name, config, code, qualifier=qualifier)
@@ -86,16 +107,7 @@ class Environments:
                 result = {"status": "error", "error": str(error)}
             finally:
                 lambda_runtime.release_worker(worker)
-        if result.get("status") != "error":
-            return result
-        logger.warning("%s failed: %s", name, result.get("trace") or result.get("error"))
-        context = event["requestContext"]
-        frame = {
-            "message": "Internal server error",
-            "connectionId": context["connectionId"],
-            "requestId": context["requestId"],
-        }
-        return {"status": "ok", "result": {"statusCode": 500, "body": json.dumps(frame)}}
+        return result
 
 
 def save_state() -> bool:
@@ -308,6 +320,8 @@ def kill_functions() -> None:
 
 def install() -> None:
     async_invoke.install()
+    concurrency.install()
+    function_limits.install()
     iam_enforcement.install()
     acm.install()
     log_tail.install()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from nwchatctl.aws.core.tags import to_list
 from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.deploy.fingerprints import version_fingerprint
-from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role, Version
+from nwchatctl.deploy.model.functions import Alias, Function, Role, Version
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
@@ -132,47 +131,6 @@ def test_a_missing_alias_is_made(clients: StubbedClients) -> None:
     stub.add_client_error("update_alias", "ResourceNotFoundException")
     stub.add_response("create_alias", {}, {"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})
     functions(client).move_alias(LIVE, None, "abc")
-
-
-PERMISSION = Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn:new")
-ADD = {
-    "FunctionName": "f",
-    "Qualifier": "live",
-    "StatementId": "nwchat-default",
-    "Action": "lambda:InvokeFunction",
-    "Principal": "apigateway.amazonaws.com",
-    "SourceArn": "arn:new",
-}
-
-
-def test_a_statement_of_the_same_id_is_replaced(clients: StubbedClients) -> None:
-    client, stub = clients.client("lambda")
-    stub.add_client_error(
-        "add_permission", "ResourceConflictException", "The statement id provided already exists"
-    )
-    stub.add_response(
-        "remove_permission", {}, {"FunctionName": "f", "Qualifier": "live", "StatementId": "nwchat-default"}
-    )
-    stub.add_response("add_permission", {"Statement": "{}"}, ADD)
-    functions(client).put_permission(PERMISSION)
-
-
-def test_only_statements_of_ours_are_read(clients: StubbedClients) -> None:
-    client, stub = clients.client("lambda")
-    ours = {
-        "Sid": "nwchat-default",
-        "Principal": {"Service": "apigateway.amazonaws.com"},
-        "Condition": {"ArnLike": {"AWS:SourceArn": "arn:new"}},
-    }
-    theirs = {"Sid": "s3-trigger", "Principal": {"Service": "s3.amazonaws.com"}}
-    stub.add_response("get_policy", {"Policy": json.dumps({"Statement": [ours, theirs]})})
-    assert functions(client).read_permissions("f") == [PERMISSION]
-
-
-def test_no_policy_is_no_permission(clients: StubbedClients) -> None:
-    client, stub = clients.client("lambda")
-    stub.add_client_error("get_policy", "ResourceNotFoundException")
-    assert functions(client).read_permissions("f") == []
 
 
 def test_an_error_is_not_absence(clients: StubbedClients) -> None:
