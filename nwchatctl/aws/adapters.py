@@ -99,6 +99,7 @@ class Adapters:
             self.package,
             lambda name: self.location.arn("lambda", f"function:{name}"),
             self._role_arn,
+            self.roles,
         )
 
     @cached_property

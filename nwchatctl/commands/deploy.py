@@ -134,5 +134,9 @@ def _report(
         },
         body=(*shown, *dns_lines(records)),
         notes=() if dry_run else dns_notes(records),
-        warnings=(*planning.origins_without_history(app), *unread_domains(found.live.facts)),
+        warnings=(
+            *planning.account_warnings(app, found),
+            *planning.origins_without_history(app),
+            *unread_domains(found.live.facts),
+        ),
     )

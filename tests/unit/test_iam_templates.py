@@ -49,7 +49,12 @@ LONGEST = PolicyValues(
 )
 DOCUMENTS = {name: policy_document(name, VALUES) for name in POLICIES}
 
-WITHOUT_RESOURCES = {"acm:ListCertificates", "acm:RequestCertificate", "route53:ListHostedZones"}
+WITHOUT_RESOURCES = {
+    "acm:ListCertificates",
+    "acm:RequestCertificate",
+    "lambda:GetAccountSettings",
+    "route53:ListHostedZones",
+}
 """Actions for which AWS knows no resource but `*` (Service Authorization Reference)."""
 
 UNNAMED = ("acm", "apigateway", "kms", "logs", "route53")

@@ -106,7 +106,7 @@ def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> Cha
 
 def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
     code = error_code(error)
-    text = str(error.response.get("Error", {}).get("Message", "")) or code
+    text = _without_values(str(error.response.get("Error", {}).get("Message", ""))) or code
     if code in _CREDENTIALS:
         return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
     if is_denied(error):
@@ -127,6 +127,12 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
         else "--debug shows every call",
         code=_snake(code) or "aws",
     )
+
+
+def _without_values(text: str) -> str:
+    """The text of an error without the environment variables that Lambda repeats in some of them."""
+    before, measured, _ = text.partition("String measured")
+    return f"{before}{measured} (hidden)" if measured else text
 
 
 def _denied_hint(operation: str) -> str:

@@ -112,11 +112,12 @@ def test_function_is_read_with_versions_and_their_aliases(clients: StubbedClient
         ]
     }
     stub.add_response("list_aliases", aliases)
+    stub.add_response("get_function_concurrency", {"ReservedConcurrentExecutions": 5}, {"FunctionName": "f"})
     found = functions(client).read("f")
     assert found is not None
     function, *versions, live = found.resources("abc")
     assert isinstance(function, Function)
-    assert function.tags == (("team", "chat"),)
+    assert (function.tags, function.reserved_concurrency) == ((("team", "chat"),), 5)
     assert [(each.name, each.held_by) for each in versions if isinstance(each, Version)] == [
         ("f:1", ("live", "somebodys")),
         ("f:2", ("live",)),
