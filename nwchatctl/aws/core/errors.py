@@ -113,6 +113,12 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
         return _config(
             f"AWS refuses {error.operation_name}: {text}", "access_denied", _denied_hint(error.operation_name)
         )
+    if code == "KMSAccessDeniedException":
+        return ChatError(
+            "Lambda cannot decrypt the function's environment, as after its role was created again",
+            hint=f"run `{deploy}`",
+            code="kms_access_denied",
+        )
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
         return ChatError(
             f"the chat is not deployed here: {error.operation_name} finds nothing",

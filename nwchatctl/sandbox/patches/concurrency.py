@@ -19,6 +19,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import lambda_svc
 
 from nwchatctl.sandbox import limits
+from nwchatctl.sandbox.patches import role_grants
 
 UNRESERVED = 100
 """Executions that always remain for functions without reserved concurrency, or all of a smaller account."""
@@ -105,6 +106,8 @@ def execute(function: dict[str, Any], event: Any) -> dict[str, Any]:
     """Executes a function. A throttled event is tried again until it is too old, which counts as none of its
     retries; with a reserved concurrency of 0 it fails at once."""
     config = function.get("config") or function
+    if (undecrypted := role_grants.failure(config)) is not None:
+        return undecrypted
     age = (function.get("event_invoke_config") or {}).get("MaximumEventAgeInSeconds", _MAX_EVENT_SECONDS)
     deadline, wait = time.monotonic() + age, _FIRST_WAIT
     while True:

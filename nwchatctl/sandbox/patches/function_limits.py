@@ -17,6 +17,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import iam, lambda_svc
 
 from nwchatctl.sandbox import limits
+from nwchatctl.sandbox.patches import role_grants
 
 _PATH = re.compile(r"/\d{4}-\d\d-\d\d/functions(?:/([^/]+)(?:/(.+))?)?/?")
 
@@ -45,7 +46,8 @@ async def handle_request(method: str, path: str, headers: dict[str, str], body: 
     seconds = limits.current().value("permission_overlap")
     if seconds and _is_permission_change(call) and name in lambda_svc._functions:
         return await _change_slowly(seconds, name, (method, path, headers, body, query))
-    return await _handle(method, path, headers, body, query)
+    response = await _handle(method, path, headers, body, query)
+    return role_grants.as_refusal(response) if call == _INVOCATION else response
 
 
 def refusal(call: tuple[str, str], name: str, headers: dict[str, str], body: bytes) -> Any:

@@ -25,6 +25,7 @@ from nwchatctl.sandbox.patches import (
     function_limits,
     iam_enforcement,
     log_tail,
+    role_grants,
     subprotocols,
     transactions,
 )
@@ -98,6 +99,8 @@ class Environments:
 
     def _run(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
         name, config, code, qualifier = self._function
+        if role_grants.failure(config) is not None:
+            return {"status": "error", "error": role_grants.TEXT}
         with self._limit:
             worker, _ = lambda_runtime.acquire_worker(name, config, code, qualifier=qualifier)
             try:
@@ -183,11 +186,16 @@ def resource_arn(
 
 def lambda_action(method: str, path: str) -> str | None:
     """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing aliases,
-    and an event-invoke-config for the function's configuration."""
+    an event-invoke-config for the function's configuration, and all calls about reserved concurrency for
+    PutFunctionConcurrency."""
     if re.search(r"/event-invoke-config/?$", path):
         return async_invoke.ACTIONS.get(method)
     if re.search(r"/aliases/[^/]+/?$", path):
         return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method)
+    if re.search(r"/concurrency/?$", path):
+        return {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}[method] + "FunctionConcurrency"
+    if re.search(r"/account-settings/?$", path):
+        return "GetAccountSettings"
     found: str | None = _lambda_action(method, path)
     return found
 
@@ -325,6 +333,7 @@ def install() -> None:
     iam_enforcement.install()
     acm.install()
     log_tail.install()
+    role_grants.install()
     subprotocols.install()
     transactions.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS

@@ -42,8 +42,10 @@ def wait_until_accepted(call: Any, **request: Any) -> None:
         time.sleep(0.05)
 
 
-def new_role(probe: Probe) -> str:
-    answer = probe.client("iam").create_role(RoleName=probe.name(), AssumeRolePolicyDocument=lambda_trust())
+def new_role(probe: Probe, name: str = "") -> str:
+    answer = probe.client("iam").create_role(
+        RoleName=name or probe.name(), AssumeRolePolicyDocument=lambda_trust()
+    )
     return str(answer["Role"]["Arn"])
 
 
@@ -155,6 +157,22 @@ def reserved_concurrency_of_zero_stops_the_function(probe: Probe) -> bool:
         (429, "TooManyRequestsException"),
         (400, "InvalidParameterValueException"),
     )
+
+
+@probe("function_role_grant")
+def function_of_a_role_created_again_cannot_be_invoked(probe: Probe) -> bool:
+    ready_function(probe)
+    name, role = _functions[probe.sandbox.port]
+    functions, role_name = probe.client("lambda"), role.rpartition("/")[2]
+    before = refusal(functions.invoke, **invocation(name))
+    probe.client("iam").delete_role(RoleName=role_name)
+    new_role(probe, role_name)
+    stale = refusal(functions.invoke, **invocation(name))
+    # As after the fix: another role, and then its own.
+    for each in (new_role(probe), role):
+        wait_until_accepted(functions.update_function_configuration, FunctionName=name, Role=each)
+    after = refusal(functions.invoke, **invocation(name))
+    return (before, stale, after) == ((0, ""), (502, "KMSAccessDeniedException"), (0, ""))
 
 
 @probe("function_ready")
