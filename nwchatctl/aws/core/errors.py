@@ -127,12 +127,16 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
             exit_code=Exit.NOT_FOUND,
         )
     return ChatError(
-        f"AWS refuses {error.operation_name}: {text}",
-        hint="this passes: run the command again in a minute"
-        if is_transient(error)
-        else "--debug shows every call",
-        code=_snake(code) or "aws",
+        f"AWS refuses {error.operation_name}: {text}", hint=_hint(error, text), code=_snake(code) or "aws"
     )
+
+
+def _hint(error: aws.ClientError, text: str) -> str:
+    if is_transient(error):
+        return "this passes: run the command again in a minute"
+    if "MemorySize" in text:
+        return "a new account allows less memory: lower functions.memory_mb or fanout.memory_mb"
+    return "--debug shows every call"
 
 
 def _without_values(text: str) -> str:
