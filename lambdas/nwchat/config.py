@@ -31,6 +31,7 @@ class Config:
     """Settings of the Lambda functions."""
 
     connections_table: str
+    """"" in a function that uses no table."""
     messages_table: str
     endpoint: str = ""
     retention_days: int = 90
@@ -50,15 +51,14 @@ class Config:
     def from_env(cls, env: Mapping[str, str]) -> Config:
         """Read the settings from `env`.
 
-        Raises KeyError when a table name is missing and ValueError for an invalid number. `deploy` sets all
-        variables.
+        Raises ValueError for an invalid number. `deploy` sets those variables that a function uses.
         """
         default_limits, default_fan_out = Limits(), FanOut()
         reserved = (name.strip() for name in env.get("NWCHAT_RESERVED_NAMES", "operator").split(","))
         origins = (origin.strip().rstrip("/") for origin in env.get("NWCHAT_ALLOWED_ORIGINS", "").split(","))
         return cls(
-            connections_table=env["NWCHAT_CONNECTIONS_TABLE"],
-            messages_table=env["NWCHAT_MESSAGES_TABLE"],
+            connections_table=env.get("NWCHAT_CONNECTIONS_TABLE", ""),
+            messages_table=env.get("NWCHAT_MESSAGES_TABLE", ""),
             endpoint=env.get("NWCHAT_ENDPOINT", ""),
             retention_days=int(env.get("NWCHAT_RETENTION_DAYS", "90")),
             echo_to_sender=env.get("NWCHAT_ECHO_TO_SENDER", "true").lower() != "false",

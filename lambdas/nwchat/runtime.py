@@ -79,8 +79,10 @@ def config() -> Config:
 
 @cache
 def services() -> Services:
-    """The dependencies of the handlers."""
+    """The dependencies of the handlers. Raises MissingSetting when a table's name is missing."""
     settings = config()
+    if not (settings.connections_table and settings.messages_table):
+        raise MissingSetting("NWCHAT_CONNECTIONS_TABLE, NWCHAT_MESSAGES_TABLE")
     store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
     return Services(
         settings,

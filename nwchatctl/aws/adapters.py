@@ -15,6 +15,7 @@ from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.awslambda.event_invoke import AsyncInvokes
 from nwchatctl.aws.awslambda.functions import Functions
 from nwchatctl.aws.awslambda.package import Package, build_package
+from nwchatctl.aws.awslambda.permissions import Permissions
 from nwchatctl.aws.core.caller import Caller, identify_caller
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
@@ -103,13 +104,19 @@ class Adapters:
 
     @cached_property
     def functions(self) -> Functions:
-        """The adapter of Lambda functions, aliases and permissions."""
+        """The adapter of Lambda functions and aliases."""
         return Functions(
             self._aws.client("lambda"),
             self.package,
             lambda name: self.location.arn("lambda", f"function:{name}"),
             self._role_arn,
+            self.roles,
         )
+
+    @cached_property
+    def permissions(self) -> Permissions:
+        """The adapter of the permissions to invoke functions."""
+        return Permissions(self._aws.client("lambda"))
 
     @cached_property
     def async_invokes(self) -> AsyncInvokes:

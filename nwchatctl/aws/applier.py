@@ -84,7 +84,7 @@ class Applier:
             case AsyncInvoke():
                 adapters.async_invokes.put(after)
             case Permission():
-                adapters.functions.put_permission(after)
+                adapters.permissions.put(after)
             case _:
                 assert_never(after)
 
@@ -199,7 +199,7 @@ class Applier:
             case Version():
                 functions.delete_version(before)
             case Permission():
-                functions.delete_permission(before)
+                self.adapters.permissions.delete(before)
             case Alias() | AsyncInvoke():
                 # AWS deletes them with their function.
                 return

@@ -13,6 +13,7 @@ from nwchatctl.aws import domain_facts
 from nwchatctl.aws.adapters import Adapters, Clock
 from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.applier import Applier
+from nwchatctl.aws.awslambda.account import read_account_limits
 from nwchatctl.aws.awslambda.versions import PublishedFunction
 from nwchatctl.aws.core.caller import Caller
 from nwchatctl.aws.core.errors import is_missing
@@ -21,6 +22,7 @@ from nwchatctl.aws.core.retry import stop_retrying_on_interrupt
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.deploy.adoption import FoundApi
 from nwchatctl.deploy.changes import Change
+from nwchatctl.deploy.desired.account_needs import AccountLimits
 from nwchatctl.deploy.desired.functions import FANOUT, FUNCTIONS
 from nwchatctl.deploy.domains.facts import DomainConfig, DomainFacts, live_resources
 from nwchatctl.deploy.domains.zones import zones_of
@@ -66,6 +68,8 @@ class Cloud(Adapters):
         """Whether the token keys are read. They are kept if a chat stops requiring tokens."""
         self.reads_domains = True
         """Whether domain names are read. A rollback does not need them: a release has none."""
+        self.reads_limits = False
+        """Whether Lambda's limits of the account are read."""
 
     def prepare(self) -> None:
         """Starts the first reads of `read` early, while the caller waits for something else."""
@@ -129,11 +133,12 @@ class Cloud(Adapters):
                 if self.reads_domains
                 else DomainFacts
             )
+            limits = start(self._read_limits)
             function_reads = {each: start(self.functions.read, each, start) for each in functions}
             reads: list[_Read] = [
                 api,
                 history,
-                *(start(self.functions.read_permissions, each) for each in functions),
+                *(start(self.permissions.read, each) for each in functions),
                 *(start(_as_list, self.tables.read, each, start) for each in names.tables),
                 *(start(_as_list, self.recoveries.read, each) for each in names.tables),
                 start(_as_list, self.queues.read, names.dead_letters),
@@ -145,7 +150,12 @@ class Cloud(Adapters):
             if self.reads_token_keys:
                 reads.append(start(_as_list, self.token_keys.read, names.token_keys))
             resources = [each for read in reads for each in read()]
-            self._published = {name: each for name, read in function_reads.items() if (each := read())}
+            limits_read = limits()
+            self._published = {
+                name: each.with_role_placeholder(self.roles.id(name))
+                for name, read in function_reads.items()
+                if (each := read())
+            }
             api_id = self.websocket_api.ids.api
             facts = domain_facts.with_api_facts(
                 domain_facts_read(), api_id, self.history_api.id, self.websocket_api.exists
@@ -158,7 +168,7 @@ class Cloud(Adapters):
         live = {key: each for key, each in live.items() if self._has_own_table(each, live)}
         foreign = tuple(key for key, each in live.items() if not self._is_ours(each, live))
         self._running_release, self._records = running_release(live, self._stage, rows.records), rows.records
-        return Live(live, foreign, api_id, rows, self.history_api.id, facts)
+        return Live(live, foreign, api_id, rows, self.history_api.id, facts, limits_read)
 
     def find_api(self) -> str:
         """The API's id, found by tags; "" if there is no API."""
@@ -175,6 +185,9 @@ class Cloud(Adapters):
         for want in self.domain_configs():
             with suppress(ClientError, BotoCoreError):
                 self.domains.mappings(want.name)
+
+    def _read_limits(self) -> AccountLimits | None:
+        return read_account_limits(self._aws.client("lambda")) if self.reads_limits else None
 
     def _read_domains(
         self, wanted: tuple[DomainConfig, ...], requested: frozenset[str], start: StartRead

@@ -29,13 +29,27 @@ class Roles:
 
     def __init__(self, client: IAMClient) -> None:
         self._client = client
+        self._ids: dict[str, str] = {}
+
+    def id(self, name: str) -> str:
+        """IAM's id of the role, as it was read or created last, "" if it does not exist. A role that is
+        deleted and created again has another id."""
+        if name not in self._ids:
+            self.read(name)
+        return self._ids[name]
+
+    def other_than(self, name: str) -> str:
+        """The name of another role that was read or created, "" for none."""
+        return next((other for other, role_id in self._ids.items() if role_id and other != name), "")
 
     def read(self, name: str, start: StartRead = run_inline) -> Role | None:
         """The role with everything attached to it; None if it does not exist."""
         try:
             role = self._client.get_role(RoleName=name)["Role"]
         except self._client.exceptions.NoSuchEntityException:
+            self._ids[name] = ""
             return None
+        self._ids[name] = role["RoleId"]
         inline, attached = start(self._inline_policies, name), start(self._attached_policies, name)
         others, policy = inline()
         return Role(
@@ -54,7 +68,7 @@ class Roles:
         """
         boundary: Any = {"PermissionsBoundary": role.boundary} if role.boundary else {}
         try:
-            with_retries(
+            created = with_retries(
                 self._client.create_role,
                 RoleName=role.name,
                 Path=_PATH,
@@ -63,6 +77,7 @@ class Roles:
                 Tags=to_list(role.tags),
                 **boundary,
             )
+            self._ids[role.name] = created["Role"]["RoleId"]
         except self._client.exceptions.EntityAlreadyExistsException as error:
             update_existing(role, self.read, self.update, error)
         else:

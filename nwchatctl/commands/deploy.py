@@ -136,6 +136,7 @@ def _report(
         notes=() if dry_run else dns_notes(records),
         warnings=(
             *found.kept_logs,
+            *planning.account_warnings(app, found),
             *planning.origins_without_history(app),
             *unread_domains(found.live.facts),
         ),

@@ -76,7 +76,7 @@ def status(
             TextTable(("kind", "name", "state"), now.resource_rows),
             *_drift(found, verbose=app.options.verbose),
         ),
-        warnings=unread_domains(found.live.facts),
+        warnings=(*now.account_warnings, *unread_domains(found.live.facts)),
         exit_code=Exit.DIFFERS if check and (changes or found.domains.problems) else Exit.DONE,
     )
 

@@ -216,6 +216,12 @@ class SendingSettings(_Section):
         return self
 
 
+def _reserved(count: int | str) -> int | str:
+    if count not in ("", "none") and not (isinstance(count, int) and count >= 1):
+        raise ValueError('must be 1 or more, "none" or "": with 0 the function could not run')
+    return count
+
+
 class FanoutSettings(_Section):
     threshold: int = Field(
         default=250, ge=1, le=100_000, description="Connections up to which the message function sends itself"
@@ -228,6 +234,10 @@ class FanoutSettings(_Section):
     )
     timeout_seconds: int = Field(
         default=300, ge=15, le=900, description="Longest run; what is left then goes on in a further one"
+    )
+    reserved_concurrency: Annotated[int | str, AfterValidator(_reserved)] = Field(
+        default="",
+        description='Concurrent executions reserved for fanout; "none" removes them, "" keeps them',
     )
 
 
@@ -353,7 +363,7 @@ def from_text(section: type[BaseModel], key: str, text: str) -> object:
     if kind is bool:
         words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False}
         return (words | {"no": False, "off": False}).get(text.strip().lower(), text)
-    if kind is int and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
+    if kind in (int, int | str) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
         return int(text)
     if kind is float and re.fullmatch(r"\s*[+-]?[0-9]{1,18}(\.[0-9]*)?\s*", text):
         return float(text)

@@ -16,6 +16,7 @@ from nwchatctl.deploy.model.placeholders import (
     DOMAIN_TARGET,
     DOMAIN_ZONE,
     HISTORY_API_ID,
+    ROLE_ID,
 )
 from nwchatctl.deploy.model.state import Key, Resource, key
 from nwchatctl.redaction import has_credentials, looks_secret
@@ -113,6 +114,8 @@ def flatten(resource: Resource) -> dict[str, str]:
 
 def _entries(name: str, value: object) -> Iterator[tuple[str, str]]:
     match value:
+        case None:
+            return
         case bool():
             yield name, "on" if value else "off"
         case tuple() if value and isinstance(value[0], tuple):
@@ -160,6 +163,7 @@ _PLACEHOLDER_TEXTS = {
     CERTIFICATE_ARN: "(known after the certificate is requested)",
     DOMAIN_TARGET: "(known after the domain is made)",
     DOMAIN_ZONE: "(known after the domain is made)",
+    ROLE_ID: "(the role's id)",
 }
 
 

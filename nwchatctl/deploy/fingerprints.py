@@ -22,7 +22,7 @@ def release_id(functions: StringMap, deployment: str) -> str:
 
 
 def version_fingerprint(function: Function, api_id: str) -> str:
-    """The fingerprint of a function's published version: of all attributes but its tags.
+    """The fingerprint of a function's published version: of `version_content`.
 
     The chat's own API id counts as `API_ID`, so that a release has the same id before that API is created.
     """
@@ -30,12 +30,12 @@ def version_fingerprint(function: Function, api_id: str) -> str:
 
 
 def version_content(function: Function, api_id: str) -> Function:
-    """The attributes of a function that make up a version: all but its tags, with the chat's own API id as
-    `API_ID`."""
+    """The attributes of a function that make up a version: all but its tags and its reserved concurrency,
+    with the chat's own API id as `API_ID`."""
     environment = tuple(
         (name, text.replace(api_id, API_ID) if api_id else text) for name, text in function.environment
     )
-    return dataclasses.replace(function, environment=environment, tags=())
+    return dataclasses.replace(function, environment=environment, tags=(), reserved_concurrency=None)
 
 
 def attribute_texts(resources: Iterable[Resource]) -> StringMap:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nwchatctl.deploy.desired.account_needs import AccountLimits
     from nwchatctl.deploy.domains.facts import DomainFacts
     from nwchatctl.deploy.lock import LockState
     from nwchatctl.deploy.model.state import Key, State
@@ -23,6 +24,8 @@ class Live:
     rows: DeployRows
     history_id: str
     facts: DomainFacts
+    limits: AccountLimits | None = None
+    """Lambda's limits of the account; None if they were not read, or may not be."""
 
     def only_own(self) -> Live:
         """The live state without foreign resources."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.desired.account_needs import account_warnings as of_account
+from nwchatctl.deploy.desired.account_needs import kept_reservations, refuse_reservation
 from nwchatctl.deploy.desired.chat import desired_state
+from nwchatctl.deploy.desired.function_environment import refuse_large_environments
+from nwchatctl.deploy.desired.functions import FANOUT, with_kept_reservations
 from nwchatctl.deploy.desired.history_api import STAGE as HISTORY_STAGE
 from nwchatctl.deploy.desired.history_api import unreadable_from
 from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlans, plan_domains
 from nwchatctl.deploy.kept_logs import keep_logs
+from nwchatctl.deploy.model.functions import Function
 from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID
 from nwchatctl.deploy.model.string_map import string_map
 from nwchatctl.deploy.planner import Plan, plan
@@ -58,6 +63,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     With `lenient`, the problems of a domain are in `domains.problems`, and nothing is planned for it.
     """
     cloud = app.cloud
+    cloud.reads_limits = True
     live = cloud.read()
     domains = plan_domains(
         cloud.domain_configs(),
@@ -82,6 +88,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     # What is left of the foreign is nothing that this chat needs.
     live = live.only_own()
     wanted = keep_all_protections(wanted, live.state, live.rows.tag_keys)
+    wanted = with_kept_reservations(wanted, live.state, app.settings)
     logs = app.settings.logs
     kept = keep_logs(
         wanted,
@@ -90,6 +97,9 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
         access=logs.access == "keep",
         execution=logs.execution == "keep",
     )
+    if not lenient:
+        refuse_large_environments(each for each in wanted.values() if isinstance(each, Function))
+        refuse_reservation(app.settings, live.limits, _reserved_now(live, cloud))
     changes = plan(kept.wanted, live.state)
     refuse_other_keys(changes)
     if not lenient:
@@ -120,6 +130,23 @@ def origins_without_history(app: App) -> tuple[str, ...]:
     if not left_out:
         return ()
     return (f"pages of {', '.join(left_out)} cannot read the history API: it knows http and https only",)
+
+
+def account_warnings(app: App, found: Planned) -> tuple[str, ...]:
+    """What the settings need beyond the limits of the account and its Region, and what is kept as it was set
+    by hand."""
+    functions = [each for each in found.wanted.values() if isinstance(each, Function)]
+    reserved, region = _reserved_now(found.live, found.cloud), found.cloud.location.region
+    return (
+        *of_account(app.settings, region, found.live.limits, reserved),
+        *kept_reservations(functions, app.settings),
+    )
+
+
+def _reserved_now(live: Live, cloud: Cloud) -> int:
+    """The reserved concurrency of fanout as it is, 0 for none."""
+    fanout = live.state.get((Function.kind, cloud.names.function(FANOUT)))
+    return (fanout.reserved_concurrency or 0) if isinstance(fanout, Function) else 0
 
 
 def chat_identity(app: App) -> dict[str, object]:

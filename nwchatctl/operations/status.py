@@ -14,7 +14,13 @@ from nwchatctl.deploy.token_switch import stage_requires_token
 from nwchatctl.operations.bans import bans_table
 from nwchatctl.operations.deployed_api import not_deployed
 from nwchatctl.operations.lock import lock_holder_rows
-from nwchatctl.operations.planning import Planned, chat_identity, endpoints, read_and_plan
+from nwchatctl.operations.planning import (
+    Planned,
+    account_warnings,
+    chat_identity,
+    endpoints,
+    read_and_plan,
+)
 
 if TYPE_CHECKING:
     from nwchat.model.wire import Message
@@ -39,6 +45,7 @@ class ChatStatus:
     last_message: Message | None
     dead_letters: Queue | None
     lock_rows: list[tuple[str, str]]
+    account_warnings: tuple[str, ...]
 
     @property
     def changed(self) -> dict[Key, str]:
@@ -73,6 +80,7 @@ def read_status(app: App) -> ChatStatus:
         last_message=last,
         dead_letters=queue if isinstance(queue, Queue) else None,
         lock_rows=lock_holder_rows(app, found.live.rows.lock),
+        account_warnings=account_warnings(app, found),
     )
 
 

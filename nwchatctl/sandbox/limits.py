@@ -152,6 +152,14 @@ RULES: tuple[Rule, ...] = (
         "more executions than a function's reserved concurrency are refused with 429; 0 stops it",
         "Lambda developer guide, reserved concurrency",
     ),
+    Rule(
+        "function_role_grant",
+        _R,
+        1,
+        Unit.ON,
+        "a function whose role was created again cannot be invoked until it has had another role",
+        "hashicorp/terraform-provider-aws#9703; AWS re:Post, KMS errors of Lambda",
+    ),
     # IAM, SSM, SQS, DynamoDB
     Rule(
         "managed_policy_size",

@@ -50,7 +50,12 @@ LONGEST = PolicyValues(
 DOCUMENTS = {name: policy_document(name, VALUES) for name in POLICIES}
 
 WITHOUT_RESOURCES = {
-    *("acm:ListCertificates", "acm:RequestCertificate", "route53:ListHostedZones"),
+    *(
+        "acm:ListCertificates",
+        "acm:RequestCertificate",
+        "lambda:GetAccountSettings",
+        "route53:ListHostedZones",
+    ),
     *("logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies"),
     *("logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"),
 }

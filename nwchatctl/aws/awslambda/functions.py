@@ -1,16 +1,14 @@
-"""Functions, their live aliases and their permissions, as Lambda spells them."""
+"""Functions and their live aliases, as Lambda spells them."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nwchatctl.aws.awslambda.package import Package
-from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target
+from nwchatctl.aws.awslambda.versions import PublishedFunction, alias_target, with_role_placeholder
 from nwchatctl.aws.core.answers import UnreadableAnswer
-from nwchatctl.aws.core.conditions import source_arn
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import reports_existing, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_mapping, tag_changes
@@ -18,13 +16,11 @@ from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import (
     ALIAS,
-    STATEMENT_PREFIX,
     Alias,
     Function,
-    Permission,
     Version,
-    permission_name,
 )
+from nwchatctl.deploy.model.placeholders import ROLE_ID
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.errors import ChatError
 
@@ -39,8 +35,20 @@ _LATEST = "$LATEST"
 _SNAPSHOTS = "PublishedVersions"
 
 
+class RoleIds(Protocol):
+    """What functions need to know of roles; see `nwchatctl.aws.iam.Roles`."""
+
+    def id(self, name: str) -> str: ...
+
+    def other_than(self, name: str) -> str: ...
+
+
 class Functions:
-    """Reads and changes functions. `function_arn` and `role_arn` map a name to its ARN."""
+    """Reads and changes functions.
+
+    `function_arn` and `role_arn` map a name to its ARN; `roles` knows IAM's ids of the functions' roles. A
+    function and its role have the same name.
+    """
 
     def __init__(
         self,
@@ -48,11 +56,13 @@ class Functions:
         package: Package,
         function_arn: Callable[[str], str],
         role_arn: Callable[[str], str],
+        roles: RoleIds,
     ) -> None:
         self._client = client
         self._package = package
         self._function_arn = function_arn
         self._role_arn = role_arn
+        self._roles = roles
 
     def read(self, name: str, start: StartRead = run_inline) -> PublishedFunction | None:
         """The function with its versions and aliases; None if it does not exist. Raises UnreadableAnswer."""
@@ -67,28 +77,23 @@ class Functions:
         if _LATEST not in configurations:
             raise UnreadableAnswer("ListVersionsByFunction", f"it has no {_LATEST} of {name}")
         tags, aliases = start(self._tags, name), start(self._aliases, name)
-        latest = _function(name, configurations.pop(_LATEST), tags())
+        concurrency = start(self._concurrency, name)
+        latest = dataclasses.replace(
+            _function(name, configurations.pop(_LATEST), tags()), reserved_concurrency=concurrency()
+        )
         versions = {int(number): _function(name, each, ()) for number, each in configurations.items()}
         return PublishedFunction(latest, versions, tuple(map(alias_target, aliases())))
 
     def _tags(self, name: str) -> StringMap:
         return from_mapping(self._client.list_tags(Resource=self._function_arn(name)).get("Tags", {}))
 
+    def _concurrency(self, name: str) -> int | None:
+        found = self._client.get_function_concurrency(FunctionName=name)
+        return found.get("ReservedConcurrentExecutions")
+
     def _aliases(self, name: str) -> list[Any]:
         pages = self._client.get_paginator("list_aliases").paginate(FunctionName=name)
         return [each for page in pages for each in page["Aliases"]]
-
-    def read_permissions(self, name: str) -> list[Permission]:
-        """The permissions on the live alias that the tool created, by their prefix; others belong to the
-        operator."""
-        try:
-            response = self._client.get_policy(FunctionName=name, Qualifier=ALIAS)
-        except self._client.exceptions.ResourceNotFoundException:
-            return []
-        statements = json.loads(response["Policy"]).get("Statement", [])
-        return [
-            _permission(name, each) for each in statements if each.get("Sid", "").startswith(STATEMENT_PREFIX)
-        ]
 
     def create(self, function: Function) -> None:
         """Creates the function with its tags and waits until it is active; updates an existing function of
@@ -112,10 +117,15 @@ class Functions:
             update_existing(function, self._latest, self.update, error)
         else:
             self._wait_until_ready(function.name)
+            self._set_concurrency(function, None)
 
     def _latest(self, name: str) -> Function | None:
         found = self.read(name)
-        return found.latest if found else None
+        return self._known(found.latest) if found else None
+
+    def _known(self, function: Function) -> Function:
+        """`function` as AWS has it, with the placeholder of its role's id."""
+        return with_role_placeholder(function, self._roles.id(function.name))
 
     def update(self, before: Function, after: Function) -> None:
         """Updates what differs in $LATEST; the alias, and so the chat, moves in a separate change."""
@@ -129,10 +139,13 @@ class Functions:
             )
             self._wait_until_ready(after.name)
         if self._settings(before) != self._settings(after):
+            if _has_stale_grant(before, after):
+                self._set_another_role(after)
             with_retries(
                 self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
             )
             self._wait_until_ready(after.name)
+        self._set_concurrency(after, before.reserved_concurrency)
         put, dropped = tag_changes(before.tags, after.tags)
         if put:
             with_retries(self._client.tag_resource, Resource=self._function_arn(after.name), Tags=dict(put))
@@ -140,6 +153,34 @@ class Functions:
             with_retries(
                 self._client.untag_resource, Resource=self._function_arn(after.name), TagKeys=dropped
             )
+
+    def _set_concurrency(self, function: Function, before: int | None) -> None:
+        match function.reserved_concurrency:
+            case count if count == before:
+                return
+            case None:
+                with_retries(self._client.delete_function_concurrency, FunctionName=function.name)
+            case count:
+                with_retries(
+                    self._client.put_function_concurrency,
+                    FunctionName=function.name,
+                    ReservedConcurrentExecutions=count,
+                )
+
+    def _set_another_role(self, function: Function) -> None:
+        """Gives $LATEST, which nothing invokes, another role for a moment.
+
+        Lambda lets a function's role decrypt its environment by a KMS grant to the role's id, and makes a new
+        grant when the function's role changes (AWS re:Post, "KMS Exception" errors of Lambda).
+        """
+        other = self._roles.other_than(function.role)
+        if other:
+            with_retries(
+                self._client.update_function_configuration,
+                FunctionName=function.name,
+                Role=self._role_arn(other),
+            )
+            self._wait_until_ready(function.name)
 
     def delete(self, function: Function) -> None:
         """Deletes the function with its versions, aliases and permissions; a missing function is no error."""
@@ -179,7 +220,8 @@ class Functions:
         repeated call makes no second one.
         """
         version = with_retries(self._client.publish_version, FunctionName=alias.function)
-        if version_fingerprint(_function(alias.function, version, ()), api_id) != alias.runs:
+        published = self._known(_function(alias.function, version, ()))
+        if version_fingerprint(published, api_id) != alias.runs:
             raise ChatError(
                 f"function {alias.function} was changed by somebody else meanwhile",
                 hint="run the command again",
@@ -198,41 +240,9 @@ class Functions:
         except self._client.exceptions.ResourceNotFoundException:
             return
 
-    def put_permission(self, permission: Permission) -> None:
-        """Adds the statement; replaces one with the same id, because AWS cannot update it."""
-        try:
-            self._add_permission(permission)
-        except self._client.exceptions.ResourceConflictException:
-            self.delete_permission(permission)
-            # After a lost response the repeated call conflicts with its own success.
-            with suppress(self._client.exceptions.ResourceConflictException):
-                self._add_permission(permission)
-
-    def delete_permission(self, permission: Permission) -> None:
-        """Deletes the statement; a missing one is no error."""
-        try:
-            with_retries(
-                self._client.remove_permission,
-                FunctionName=permission.function,
-                Qualifier=ALIAS,
-                StatementId=permission.statement_id,
-            )
-        except self._client.exceptions.ResourceNotFoundException:
-            return
-
-    def _add_permission(self, permission: Permission) -> None:
-        with_retries(
-            self._client.add_permission,
-            FunctionName=permission.function,
-            Qualifier=ALIAS,
-            StatementId=permission.statement_id,
-            Action="lambda:InvokeFunction",
-            Principal=permission.principal,
-            SourceArn=permission.source_arn,
-        )
-
     def _settings(self, function: Function) -> dict[str, Any]:
         return {
+            "Description": self._description(function),
             "Role": self._role_arn(function.role),
             "Handler": function.handler,
             "Runtime": function.runtime,
@@ -246,6 +256,11 @@ class Functions:
             },
             "SnapStart": {"ApplyOn": _SNAPSHOTS if function.snap_start else "None"},
         }
+
+    def _description(self, function: Function) -> str:
+        if ROLE_ID not in function.description:
+            return function.description
+        return function.description.replace(ROLE_ID, self._roles.id(function.name))
 
     def _wait_until_ready(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
         """Waits until the function, or one version of it, is neither being created nor updated (Lambda:
@@ -287,18 +302,14 @@ def _function(name: str, found: Any, tags: StringMap) -> Function:
         log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
         snap_start=found.get("SnapStart", {}).get("ApplyOn") == _SNAPSHOTS,
         tags=tags,
+        description=found.get("Description", ""),
     )
 
 
-def _permission(function: str, statement: Any) -> Permission:
-    principal = statement.get("Principal", "")
-    return Permission(
-        name=permission_name(function, statement["Sid"]),
-        function=function,
-        statement_id=statement["Sid"],
-        principal=principal if isinstance(principal, str) else str(principal.get("Service", principal)),
-        source_arn=source_arn(statement),
-    )
+def _has_stale_grant(before: Function, after: Function) -> bool:
+    """Whether the function was configured for an earlier role of the same name."""
+    is_old = bool(before.description) and ROLE_ID not in before.description
+    return is_old and ROLE_ID in after.description and before.role == after.role
 
 
 def _literal(architecture: str) -> Any:

@@ -22,6 +22,9 @@ from nwchatctl.errors import ChatError, Exit
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip entry can have."""
 
+_UNIX = 3
+"""The system whose file modes `external_attr` has (PKWARE's APPNOTE, 4.4.2)."""
+
 PYJWT = "2.15.1"
 """As pinned in pyproject.toml. Another version would change the zip, and so the chat, between machines."""
 
@@ -62,6 +65,8 @@ def zip_folder(folder: Path, extra_files: Mapping[str, bytes] = MappingProxyType
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
+            # By default an entry says which system made it, which is another on Windows.
+            entry.create_system = _UNIX
             entry.external_attr = 0o100644 << 16
             # A checkout on Windows has other line endings.
             archive.writestr(entry, files[name].replace(b"\r\n", b"\n"))

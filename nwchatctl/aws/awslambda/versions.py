@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from nwchatctl.deploy.fingerprints import version_fingerprint
 from nwchatctl.deploy.model.functions import ALIAS, Alias, Function, Version, alias_name, version_name
+from nwchatctl.deploy.model.placeholders import ROLE_ID
 from nwchatctl.deploy.model.state import Resource
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 
@@ -28,6 +30,11 @@ class PublishedFunction:
     latest: Function
     versions: dict[int, Function]
     aliases: tuple[AliasTarget, ...]
+
+    def with_role_placeholder(self, role_id: str) -> PublishedFunction:
+        """The same with `role_id` as `ROLE_ID` in all descriptions; "" changes nothing."""
+        versions = {number: with_role_placeholder(each, role_id) for number, each in self.versions.items()}
+        return PublishedFunction(with_role_placeholder(self.latest, role_id), versions, self.aliases)
 
     def newest_version(self, runs: str, api_id: str) -> int | None:
         """The newest version with the fingerprint `runs`; None if there is none."""
@@ -55,6 +62,13 @@ class PublishedFunction:
                 each.name for each in self.aliases if number == each.number or number in dict(each.weights)
             )
         )
+
+
+def with_role_placeholder(function: Function, role_id: str) -> Function:
+    """A function as AWS has it with `role_id` as `ROLE_ID` in its description; "" changes nothing."""
+    if not role_id:
+        return function
+    return dataclasses.replace(function, description=function.description.replace(role_id, ROLE_ID))
 
 
 def alias_target(alias: Any) -> AliasTarget:

@@ -157,7 +157,7 @@ def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> Cha
 
 def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
     code = error_code(error)
-    text = str(error.response.get("Error", {}).get("Message", "")) or code
+    text = _without_values(str(error.response.get("Error", {}).get("Message", ""))) or code
     if code in _CREDENTIALS:
         return _config(_CREDENTIALS[code], "credentials", _CREDENTIALS_HINT)
     if is_denied(error):
@@ -166,6 +166,12 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
         )
     if code == "BadRequestException" and text.startswith(_NO_LOG_DELIVERY):
         return _config(f"AWS refuses {error.operation_name}: {text}", "access_denied", _LOG_DELIVERY_HINT)
+    if code == "KMSAccessDeniedException":
+        return ChatError(
+            "Lambda cannot decrypt the function's environment, as after its role was created again",
+            hint=f"run `{deploy}`",
+            code="kms_access_denied",
+        )
     if code == "ResourceNotFoundException" and error.operation_name in _DATA_PLANE:
         return ChatError(
             f"the chat is not deployed here: {error.operation_name} finds nothing",
@@ -174,12 +180,22 @@ def _client_error(error: aws.ClientError, deploy: str) -> ChatError:
             exit_code=Exit.NOT_FOUND,
         )
     return ChatError(
-        f"AWS refuses {error.operation_name}: {text}",
-        hint="this passes: run the command again in a minute"
-        if is_transient(error)
-        else "--debug shows every call",
-        code=_snake(code) or "aws",
+        f"AWS refuses {error.operation_name}: {text}", hint=_hint(error, text), code=_snake(code) or "aws"
     )
+
+
+def _hint(error: aws.ClientError, text: str) -> str:
+    if is_transient(error):
+        return "this passes: run the command again in a minute"
+    if "MemorySize" in text:
+        return "a new account allows less memory: lower functions.memory_mb or fanout.memory_mb"
+    return "--debug shows every call"
+
+
+def _without_values(text: str) -> str:
+    """The text of an error without the environment variables that Lambda repeats in some of them."""
+    before, measured, _ = text.partition("String measured")
+    return f"{before}{measured} (hidden)" if measured else text
 
 
 def _denied_hint(operation: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -122,7 +123,10 @@ class _Chat:
         routes = [self.route(each, to) for each, to in ROUTES.items()]
         routing: list[Resource] = [*integrations, *self.authorizers(), *routes]
         deployment = Deployment(fingerprint(routing))
-        versions = [version_content(each, self.api_id) for each in functions]
+        # The same words for every release.
+        versions = [
+            dataclasses.replace(version_content(each, self.api_id), description="") for each in functions
+        ]
         aliases = [
             Alias(alias_name(each.name), each.name, version_fingerprint(each, self.api_id), ())
             for each in functions

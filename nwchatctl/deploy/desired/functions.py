@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.desired.function_environment import function_environment
 from nwchatctl.deploy.desired.history_api import HISTORY
 from nwchatctl.deploy.desired.policies import Arns, function_policy, lambda_trust
-from nwchatctl.deploy.desired.token_auth import AUTHORIZE, environment
+from nwchatctl.deploy.desired.token_auth import AUTHORIZE
 from nwchatctl.deploy.location import Location
-from nwchatctl.deploy.model.functions import Function, Role, alias_name
-from nwchatctl.deploy.model.string_map import StringMap, string_map
+from nwchatctl.deploy.model.functions import Function, Role
+from nwchatctl.deploy.model.placeholders import ROLE_ID
+from nwchatctl.deploy.model.state import State
+from nwchatctl.deploy.model.string_map import StringMap
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.iam_templates import boundary_arn, boundary_name
 
@@ -21,6 +25,16 @@ FANOUT = "fanout"
 
 FUNCTIONS = ("connect", "disconnect", "message", FANOUT, HISTORY, AUTHORIZE)
 """All functions; `HISTORY` exists with the history API, `AUTHORIZE` in token mode."""
+
+
+_PURPOSES = {
+    "connect": "accepts connections",
+    "disconnect": "deletes the rows of closed connections",
+    "message": "stores and sends messages",
+    FANOUT: "sends messages to large rooms",
+    HISTORY: "serves the history over HTTP",
+    AUTHORIZE: "checks the tokens of clients",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,39 +102,33 @@ class FunctionBuilder:
             architecture=functions.architecture,
             memory_mb=size.memory_mb,
             timeout_seconds=size.timeout_seconds,
-            environment=self.environment(),
+            environment=function_environment(short, self.settings, self.location, self.names, self.api_id),
             code_sha256=self.code_sha256,
             log_format="JSON",
             log_level=functions.log_level,
             log_group=self.names.log_group(short),
             snap_start=functions.snap_start,
             tags=self.tags,
+            description=f"Chat {self.settings.chat.name}: {_PURPOSES[short]}. Role {ROLE_ID}, by nwchatctl.",
+            reserved_concurrency=self.reserved_concurrency if short == FANOUT else None,
         )
 
-    def environment(self) -> StringMap:
-        """The environment variables that `nwchat.runtime` reads, the same for all functions."""
-        chat, fanout, sending = self.settings.chat, self.settings.fanout, self.settings.sending
-        return string_map(
-            {
-                "NWCHAT_CHAT": chat.name,
-                "NWCHAT_CONNECTIONS_TABLE": self.names.connections,
-                "NWCHAT_MESSAGES_TABLE": self.names.messages,
-                "NWCHAT_ENDPOINT": self.location.connections_url(self.api_id, self.settings.stage.name),
-                "NWCHAT_RETENTION_DAYS": str(self.settings.tables.retention_days),
-                "NWCHAT_ECHO_TO_SENDER": "true" if chat.echo_to_sender else "false",
-                "NWCHAT_ALLOWED_ORIGINS": ",".join(chat.allowed_origins),
-                "NWCHAT_RESERVED_NAMES": ",".join(chat.reserved_names),
-                "NWCHAT_MAX_MESSAGE_CHARS": str(chat.max_message_chars),
-                "NWCHAT_MAX_UNAME_CHARS": str(chat.max_uname_chars),
-                "NWCHAT_RATE_MESSAGES": str(chat.rate_messages),
-                "NWCHAT_RATE_SECONDS": str(chat.rate_seconds),
-                "NWCHAT_SENDER_MESSAGES": str(chat.sender_messages),
-                "NWCHAT_ADDRESS_CONNECTIONS": str(chat.address_connections),
-                "NWCHAT_FANOUT_FUNCTION": alias_name(self.names.function(FANOUT)),
-                "NWCHAT_FANOUT_THRESHOLD": str(fanout.threshold),
-                "NWCHAT_FANOUT_SEGMENT_SIZE": str(fanout.segment_size),
-                "NWCHAT_SENDING_RATE": str(sending.account_rate - sending.reserve_rate),
-                "NWCHAT_LOG_LEVEL": self.settings.functions.log_level,
-                **(environment(self.names) if self.tokens else {}),
-            }
-        )
+    @property
+    def reserved_concurrency(self) -> int | None:
+        """The reserved concurrency of `fanout`, None for none. The caller keeps one that the settings leave
+        open."""
+        wanted = self.settings.fanout.reserved_concurrency
+        return wanted if isinstance(wanted, int) else None
+
+
+def with_kept_reservations(wanted: State, live: State, settings: Settings) -> State:
+    """`wanted` with the reserved concurrency that functions have, unless the settings say what it is."""
+    managed = f"nwchat.{FANOUT}.handler" if settings.fanout.reserved_concurrency != "" else ""
+    kept: State = {
+        key: dataclasses.replace(want, reserved_concurrency=have.reserved_concurrency)
+        for key, want in wanted.items()
+        if isinstance(want, Function)
+        and want.handler != managed
+        and isinstance(have := live.get(key), Function)
+    }
+    return {**wanted, **kept}

@@ -12,6 +12,10 @@ from nwchatctl.deploy.names import ResourceNames
 AUTHORIZE = "authorize"
 """The name of the authorizer function and of the authorizer."""
 
+AUTH_VARIABLES = ("NWCHAT_AUTH_MODE", "NWCHAT_AUTH_PARAMETER")
+"""The functions' variables of token mode: the mode, and the name of the parameter with the keys. None of them
+is set in open mode, so that existing chats keep their versions."""
+
 IDENTITY_SOURCES = ("route.request.header.Host",)
 """A header that every request has: each identity source is required, and a token is in one of two places. The
 header is spelled as in API Gateway's own example of a handshake ("Control access to WebSocket APIs with AWS
@@ -38,9 +42,3 @@ def permission(function: str, location: Location, api_id: str) -> Permission:
         principal="apigateway.amazonaws.com",
         source_arn=location.arn("execute-api", f"{api_id}/authorizers/*"),
     )
-
-
-def environment(names: ResourceNames) -> dict[str, str]:
-    """The environment variables of token mode. None in open mode, so that existing chats keep their
-    versions."""
-    return {"NWCHAT_AUTH_MODE": "token", "NWCHAT_AUTH_PARAMETER": names.token_keys}

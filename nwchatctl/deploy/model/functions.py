@@ -33,7 +33,11 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function's unpublished state ($LATEST). `code_sha256` is base64, as Lambda gives it."""
+    """A Lambda function's unpublished state ($LATEST). `code_sha256` is base64, as Lambda gives it.
+
+    `description` has the id of the role, as `ROLE_ID` (`placeholders`), if the function was configured for
+    the role as it is. `reserved_concurrency` is None for none; versions do not have it.
+    """
 
     kind: ClassVar[str] = "function"
     name: str
@@ -50,6 +54,8 @@ class Function:
     log_group: str
     snap_start: bool
     tags: StringMap
+    description: str = ""
+    reserved_concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Placeholders for values that AWS assigns at creation and that other resources need.
 
-AWS's own ids (of the API, of integrations and routes) are not part of the model, with two exceptions: the ids
-of the APIs are part of ARNs and of the address that functions post to. Before an API exists its id is the
+AWS's own ids (of the API, of integrations and routes) are not part of the model, with these exceptions: the
+ids of the APIs are part of ARNs and of the address that functions post to, and the id of a role shows whether
+a function was configured for it. Before an API exists its id is the
 placeholder `API_ID` or `HISTORY_API_ID`, which `with_api_id` replaces; `nwchatctl.aws.applier` replaces those
-of domains.
+of domains, and `nwchatctl.aws.awslambda.functions` that of roles.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ API_ID = "{api-id}"
 
 HISTORY_API_ID = "{history-api-id}"
 """The placeholder of the history API's id."""
+
+ROLE_ID = "{role-id}"
+"""In a `Function`: the placeholder of IAM's id of its role, which differs for a role that was deleted and
+created again. Adapters put it into descriptions that they read, and replace it in those that they write."""
 
 CERTIFICATE_ARN = "{certificate-arn}"
 """In a `Domain`: the placeholder of the ARN of the chat's certificate for that name."""

@@ -14,6 +14,8 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, lambda_svc, sqs
 
+from nwchatctl.sandbox.patches import concurrency
+
 logger = logging.getLogger("nwchatctl.sandbox")
 
 _put = lambda_svc._put_event_invoke_config
@@ -46,7 +48,8 @@ def invoke(function: dict[str, Any], event: Any) -> None:
     config = function.get("config") or function
     name, _, qualifier = config.get("FunctionArn", "").rpartition(":function:")[2].partition(":")
     configs = (lambda_svc._functions.get(name) or {}).get("event_invoke_configs") or {}
-    _invoke({**function, "event_invoke_config": configs.get(qualifier) or {"MaximumRetryAttempts": 2}}, event)
+    settings = configs.get(qualifier) or {"MaximumRetryAttempts": 2}
+    _invoke({**function, "event_invoke_config": settings, concurrency.ASYNCHRONOUS: True}, event)
 
 
 def route_failure(target_arn: str, name: str, event: Any, result: Any) -> None:

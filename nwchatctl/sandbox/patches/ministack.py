@@ -20,12 +20,15 @@ from nwchatctl.sandbox.patches import (
     access_logs,
     acm,
     async_invoke,
+    concurrency,
     custom_domains,
     delayed_reads,
     deployments,
+    function_limits,
     iam_enforcement,
     log_tail,
     recreation,
+    role_grants,
     role_limits,
     stage_serving,
     subprotocols,
@@ -83,7 +86,29 @@ class Environments:
         self._limit = self._limits.setdefault(key, threading.BoundedSemaphore(MAX_WORKERS))
 
     def invoke(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
+        try:
+            with concurrency.socket_event_slot(self._function[1]):
+                result = self._run(event, request_id)
+        except concurrency.ConcurrencyExceeded as refused:
+            result = {"status": "error", "error": f"throttled by the limit of the {refused.scope}"}
+        if result.get("status") != "error" and (failure := concurrency.too_large(result.get("result"))):
+            result = {"status": "error", "error": failure["body"]["errorMessage"]}
+        if result.get("status") != "error":
+            return result
+        logger.warning("%s failed: %s", self._function[0], result.get("trace") or result.get("error"))
+        context = event["requestContext"]
+        frame = {
+            "message": "Internal server error",
+            "connectionId": context["connectionId"],
+            "requestId": context["requestId"],
+        }
+        failed = {"statusCode": 500, "body": json.dumps(frame), stage_serving.GATEWAY_ERROR: True}
+        return {"status": "ok", "result": failed}
+
+    def _run(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
         name, config, code, qualifier = self._function
+        if role_grants.failure(config) is not None:
+            return {"status": "error", "error": role_grants.TEXT}
         with self._limit:
             worker, _ = lambda_runtime.acquire_worker(name, config, code, qualifier=qualifier)
             try:
@@ -93,17 +118,7 @@ class Environments:
                 result = {"status": "error", "error": str(error)}
             finally:
                 lambda_runtime.release_worker(worker)
-        if result.get("status") != "error":
-            return result
-        logger.warning("%s failed: %s", name, result.get("trace") or result.get("error"))
-        context = event["requestContext"]
-        frame = {
-            "message": "Internal server error",
-            "connectionId": context["connectionId"],
-            "requestId": context["requestId"],
-        }
-        failed = {"statusCode": 500, "body": json.dumps(frame), stage_serving.GATEWAY_ERROR: True}
-        return {"status": "ok", "result": failed}
+        return result
 
 
 def save_state() -> bool:
@@ -181,11 +196,16 @@ def resource_arn(
 
 def lambda_action(method: str, path: str) -> str | None:
     """The IAM action of a Lambda call. ministack takes reading and changing one alias for listing aliases,
-    and an event-invoke-config for the function's configuration."""
+    an event-invoke-config for the function's configuration, and all calls about reserved concurrency for
+    PutFunctionConcurrency."""
     if re.search(r"/event-invoke-config/?$", path):
         return async_invoke.ACTIONS.get(method)
     if re.search(r"/aliases/[^/]+/?$", path):
         return {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}.get(method)
+    if re.search(r"/concurrency/?$", path):
+        return {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}[method] + "FunctionConcurrency"
+    if re.search(r"/account-settings/?$", path):
+        return "GetAccountSettings"
     found: str | None = _lambda_action(method, path)
     return found
 
@@ -318,9 +338,12 @@ def kill_functions() -> None:
 
 def install() -> None:
     async_invoke.install()
+    concurrency.install()
+    function_limits.install()
     iam_enforcement.install()
     acm.install()
     log_tail.install()
+    role_grants.install()
     subprotocols.install()
     transactions.install()
     tables.install()

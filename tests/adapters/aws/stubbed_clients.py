@@ -33,9 +33,23 @@ class StubbedClients:
         return client, stub
 
 
-def functions(client: Any) -> Functions:
+class RoleIds(dict[str, str]):
+    """Ids of roles by name; "" for a missing role."""
+
+    def id(self, name: str) -> str:
+        return self.get(name, "")
+
+    def other_than(self, name: str) -> str:
+        return next((each for each in self if each != name), "")
+
+
+def functions(client: Any, **role_ids: str) -> Functions:
     return Functions(
-        client, Package(b"zip", "sha"), lambda name: PLACE.arn("lambda", f"function:{name}"), PLACE.role_arn
+        client,
+        Package(b"zip", "sha"),
+        lambda name: PLACE.arn("lambda", f"function:{name}"),
+        PLACE.role_arn,
+        RoleIds(role_ids),
     )
 
 

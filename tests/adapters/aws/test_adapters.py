@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any, cast
 
 import pytest
@@ -17,7 +16,7 @@ from nwchatctl.aws.core.tags import to_list
 from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.deploy.fingerprints import version_fingerprint
-from nwchatctl.deploy.model.functions import Alias, Function, Permission, Role, Version
+from nwchatctl.deploy.model.functions import Alias, Function, Role, Version
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.model.websocket import Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
@@ -114,11 +113,12 @@ def test_function_is_read_with_versions_and_their_aliases(clients: StubbedClient
         ]
     }
     stub.add_response("list_aliases", aliases)
+    stub.add_response("get_function_concurrency", {"ReservedConcurrentExecutions": 5}, {"FunctionName": "f"})
     found = functions(client).read("f")
     assert found is not None
     function, *versions, live = found.resources("abc")
     assert isinstance(function, Function)
-    assert function.tags == (("team", "chat"),)
+    assert (function.tags, function.reserved_concurrency) == ((("team", "chat"),), 5)
     assert [(each.name, each.held_by) for each in versions if isinstance(each, Version)] == [
         ("f:1", ("live", "somebodys")),
         ("f:2", ("live",)),
@@ -135,29 +135,6 @@ def test_a_missing_alias_is_made(clients: StubbedClients) -> None:
     functions(client).move_alias(LIVE, None, "abc")
 
 
-PERMISSION = Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn:new")
-ADD = {
-    "FunctionName": "f",
-    "Qualifier": "live",
-    "StatementId": "nwchat-default",
-    "Action": "lambda:InvokeFunction",
-    "Principal": "apigateway.amazonaws.com",
-    "SourceArn": "arn:new",
-}
-
-
-def test_a_statement_of_the_same_id_is_replaced(clients: StubbedClients) -> None:
-    client, stub = clients.client("lambda")
-    stub.add_client_error(
-        "add_permission", "ResourceConflictException", "The statement id provided already exists"
-    )
-    stub.add_response(
-        "remove_permission", {}, {"FunctionName": "f", "Qualifier": "live", "StatementId": "nwchat-default"}
-    )
-    stub.add_response("add_permission", {"Statement": "{}"}, ADD)
-    functions(client).put_permission(PERMISSION)
-
-
 @pytest.mark.parametrize("versions", [[published("1")], [published("1"), published("2")]])
 def test_a_list_of_versions_without_latest_cannot_be_read(
     clients: StubbedClients, versions: list[Any]
@@ -172,24 +149,6 @@ def test_a_function_without_versions_does_not_exist(clients: StubbedClients) -> 
     client, stub = clients.client("lambda")
     stub.add_response("list_versions_by_function", {"Versions": []})
     assert functions(client).read("f") is None
-
-
-def test_only_statements_of_ours_are_read(clients: StubbedClients) -> None:
-    client, stub = clients.client("lambda")
-    ours = {
-        "Sid": "nwchat-default",
-        "Principal": {"Service": "apigateway.amazonaws.com"},
-        "Condition": {"ArnLike": {"AWS:SourceArn": "arn:new"}},
-    }
-    theirs = {"Sid": "s3-trigger", "Principal": {"Service": "s3.amazonaws.com"}}
-    stub.add_response("get_policy", {"Policy": json.dumps({"Statement": [ours, theirs]})})
-    assert functions(client).read_permissions("f") == [PERMISSION]
-
-
-def test_no_policy_is_no_permission(clients: StubbedClients) -> None:
-    client, stub = clients.client("lambda")
-    stub.add_client_error("get_policy", "ResourceNotFoundException")
-    assert functions(client).read_permissions("f") == []
 
 
 def test_an_error_is_not_absence(clients: StubbedClients) -> None:

@@ -315,6 +315,7 @@ def function_taken(stub: Any, tags: Any, **others: Any) -> None:
     stub.add_response("list_versions_by_function", {"Versions": [{**configuration, "Version": "$LATEST"}]})
     stub.add_response("list_tags", {"Tags": dict(tags)})
     stub.add_response("list_aliases", {"Aliases": []})
+    stub.add_response("get_function_concurrency", {})
 
 
 def test_existing_equal_function_is_not_changed(clients: StubbedClients) -> None:

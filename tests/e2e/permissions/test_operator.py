@@ -183,6 +183,16 @@ def nothing_is_known(chat: Operator, ran: Ran, action: str) -> bool:
     return ran.code == 5 and "1 checked, 0 gone: 0 deleted, 1 failed" in ran.out
 
 
+def limits_are_unknown(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 0 and ran.err.count(action) == 1
+
+
+def concurrency_reserved(chat: Operator) -> None:
+    chat.root("lambda").put_function_concurrency(
+        FunctionName=chat.resource_name("fanout"), ReservedConcurrentExecutions=5
+    )
+
+
 def send_message(chat: Operator) -> None:
     """One message, for `history` to delete."""
     message = Message(ulid(1, bytes(10)), "text", "", "", 1)
@@ -239,7 +249,17 @@ NEEDS = {
     ("deploy", "OwnResources", "lambda:CreateAlias"): deploy(core.delete_alias),
     ("deploy", "NewFunctions", "lambda:CreateFunction"): deploy(core.delete_function),
     ("deploy", "OwnResources", "lambda:DeleteFunction"): remove(orphan_function),
+    ("deploy", "OwnResources", "lambda:DeleteFunctionConcurrency"): Need(
+        ("deploy",), concurrency_reserved, settings={"NWCHAT_FANOUT__RESERVED_CONCURRENCY": "none"}
+    ),
     ("deploy", "OwnResources", "lambda:GetFunction"): deploy(core.function_shrunk),
+    ("deploy", "OwnResources", "lambda:GetFunctionConcurrency"): PLAN,
+    ("deploy", "OwnResources", "lambda:PutFunctionConcurrency"): Need(
+        ("deploy",), settings={"NWCHAT_FANOUT__RESERVED_CONCURRENCY": "6"}
+    ),
+    ("deploy", "Quotas", "lambda:GetAccountSettings"): Need(
+        ("deploy", "--dry-run"), is_denied=limits_are_unknown
+    ),
     ("deploy", "OwnResources", "lambda:GetFunctionEventInvokeConfig"): PLAN,
     ("deploy", "OwnResources", "lambda:GetPolicy"): PLAN,
     ("deploy", "OwnResources", "lambda:InvokeFunction"): Need(("invoke", "disconnect")),

@@ -26,6 +26,10 @@ def denied(chat: Operator, ran: Ran, action: str) -> bool:
     )
 
 
+def limits_are_unknown(chat: Operator, ran: Ran, action: str) -> bool:
+    return ran.code == 0 and ran.err.count(action) == 1
+
+
 def stale_row(chat: Operator) -> None:
     chat.root("dynamodb").put_item(TableName=chat.resource_name("connections"), Item=connection_row("stale"))
 
@@ -83,11 +87,13 @@ NEEDS = {
     ("Roles", "iam:ListRolePolicies"): CHECK,
     ("FindLogGroups", "logs:DescribeLogGroups"): CHECK,
     ("LogGroups", "logs:ListTagsForResource"): CHECK,
+    ("Functions", "lambda:GetFunctionConcurrency"): CHECK,
     ("Functions", "lambda:GetFunctionEventInvokeConfig"): CHECK,
     ("Functions", "lambda:GetPolicy"): CHECK,
     ("Functions", "lambda:ListAliases"): CHECK,
     ("Functions", "lambda:ListTags"): CHECK,
     ("Functions", "lambda:ListVersionsByFunction"): CHECK,
+    ("Quotas", "lambda:GetAccountSettings"): Need(("status",), is_denied=limits_are_unknown),
     ("Fanout", "lambda:InvokeFunction"): Need(("broadcast", "--via", "lambda", "Restart"), stale_row),
     ("Queues", "sqs:GetQueueAttributes"): CHECK,
     ("Queues", "sqs:GetQueueUrl"): CHECK,

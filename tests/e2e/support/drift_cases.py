@@ -199,7 +199,11 @@ DRIFTS = (
     edit("role-bounded-otherwise", by.boundary_replaced, _ROLE,
          boundary=(by.MANAGED, Part(":policy/nwchat-boundary"))),
     Drift("role-tagged", by.tag_role, "update", *_ROLE, _TAG),
-    Drift("role-deleted", by.delete_role, "create", *_ROLE),
+    # The function of a role that is created again is configured for it, and published.
+    Drift("role-deleted", by.delete_role, "create", *_ROLE,
+          also=(("update", *_CONNECT), ("update", *_CONNECT_LIVE))),
+    edit("function-description", by.function(Description="mine"), _MESSAGE,
+           description=("mine", Part("stores and sends messages. Role (the role's id)"))),
     # Dead letters of failed segments.
     edit("queue-retention", queues.queue(MessageRetentionPeriod="60"), _LETTERS,
            retention_seconds=("60", "1209600")),

@@ -130,6 +130,7 @@ class _Reader:
         return {
             "latest": _content(found["Configuration"]),
             "tags": found.get("Tags", {}),
+            "concurrency": found.get("Concurrency"),
             "versions": [_content(each) for each in versions[-NEWEST:]],
             "aliases": {
                 each["Name"]: {
@@ -259,11 +260,13 @@ def _record(row: Any) -> Any:
 
 
 def _content(configuration: Any) -> Any:
-    return {
+    found = {
         key: each
         for key, each in _stable(configuration).items()
         if key not in ("Version", "FunctionArn", "FunctionName")
     }
+    # The id of the role, which the description has.
+    return {**found, "Description": re.sub(r"AROA\w+", "AROA", str(found.get("Description", "")))}
 
 
 def _number(version: Any) -> int:

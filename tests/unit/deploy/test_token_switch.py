@@ -84,11 +84,18 @@ def test_what_token_mode_adds() -> None:
     allowed = TOKEN["permission", f"{MINE}-authorize:live nwchat-authorizer"]
     assert isinstance(allowed, Permission)
     assert allowed.source_arn == "arn:aws:execute-api:us-east-2:123456789012:abc123/authorizers/*"
-    for each in TOKEN.values():
-        if isinstance(each, Function):
-            environment = dict(each.environment)
-            assert environment["NWCHAT_AUTH_MODE"] == "token"
-            assert environment["NWCHAT_AUTH_PARAMETER"] == f"/{MINE}/token-keys"
+    environments = {
+        each.name.removeprefix(f"{MINE}-"): dict(each.environment)
+        for each in TOKEN.values()
+        if isinstance(each, Function)
+    }
+    mode = {
+        name: found["NWCHAT_AUTH_MODE"] for name, found in environments.items() if "NWCHAT_AUTH_MODE" in found
+    }
+    assert mode == dict.fromkeys(("connect", "message", "history"), "token")
+    parameter = "NWCHAT_AUTH_PARAMETER"
+    keys = {name: found[parameter] for name, found in environments.items() if parameter in found}
+    assert keys == dict.fromkeys(("authorize", "history"), f"/{MINE}/token-keys")
 
 
 def test_the_authorizer_and_the_history_may_read_the_keys_and_nobody_else() -> None:
@@ -120,7 +127,8 @@ def before(made: Plan, where: Key) -> set[Key]:
 
 
 STAGE, ROUTE, ASKED = (Stage.kind, "production"), (Route.kind, "$connect"), (Authorizer.kind, "authorize")
-MOVED = {("alias", f"{MINE}-{each}:live") for each in ("connect", "disconnect", "message", "fanout")}
+MOVED = {("alias", f"{MINE}-{each}:live") for each in ("connect", "message")}
+"""The functions behind sockets that behave differently in token mode."""
 ROLLED: State = {
     **live(TOKEN),
     **{

@@ -20,7 +20,6 @@ TABLES = {"NWCHAT_CONNECTIONS_TABLE": "c", "NWCHAT_MESSAGES_TABLE": "m"}
 def test_the_environment_that_deploy_sets() -> None:
     env = {
         **TABLES,
-        "NWCHAT_CHAT": "ninjawars",
         "NWCHAT_ENDPOINT": "https://api.example/production",
         "NWCHAT_RETENTION_DAYS": "7",
         "NWCHAT_ECHO_TO_SENDER": "false",
@@ -56,9 +55,10 @@ def test_what_is_not_set_has_the_settings_defaults() -> None:
     assert Config.from_env({**TABLES, "NWCHAT_ALLOWED_ORIGINS": ""}) == Config("c", "m")
 
 
-def test_without_its_tables_a_function_does_not_start() -> None:
-    with pytest.raises(KeyError, match="NWCHAT_CONNECTIONS_TABLE"):
-        Config.from_env({})
+def test_without_its_tables_a_function_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "config", lambda: Config.from_env({}))
+    with pytest.raises(runtime.MissingSetting, match="NWCHAT_CONNECTIONS_TABLE"):
+        runtime.services.__wrapped__()
 
 
 class Context:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import os
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -38,6 +39,26 @@ def test_same_sources_same_bytes(tmp_path: Path) -> None:
     (other / "message.py").chmod(0o600)
     make(other, {"__pycache__/message.cpython-311.pyc": b"junk", "py.typed": b"", ".message.py.swp": b"junk"})
     assert zip_folder(one) == zip_folder(other)
+
+
+def test_windows_makes_the_same_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(tmp_path / "nwchat", FILES)
+    here = zip_folder(folder)
+    monkeypatch.setattr(sys, "platform", "win32")
+    before = os.umask(0o177)
+    try:
+        there = zip_folder(folder)
+    finally:
+        os.umask(before)
+    # What an entry says by default on Windows, where zipfile decides by the platform.
+    assert zipfile.ZipInfo("x").create_system == 0
+    assert there == here
+
+
+def test_package_is_these_bytes_with_every_python(tmp_path: Path) -> None:
+    """So that two operators' machines see each other's deploy as it is."""
+    made = zip_folder(make(tmp_path / "nwchat", FILES), {"jwt/LICENSE": b"MIT\n"})
+    assert made.sha256 == "r0wWO9mkYPQEC1oP6wTXy+Obxi2TYrErPCA7Ha2X/lU="
 
 
 def test_line_ends_of_another_system_make_no_difference(tmp_path: Path) -> None:

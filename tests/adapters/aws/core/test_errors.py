@@ -77,3 +77,25 @@ def test_explanations(error: Exception, code: str, exit_code: int, hint: str) ->
 
 def test_error_that_is_not_from_botocore_is_not_explained() -> None:
     assert errors.to_chat_error(ValueError("x")) is None
+
+
+def test_environment_that_lambda_repeats_is_hidden() -> None:
+    measured = 'exceeded the 4KB limit. String measured: {"NWCHAT_ALLOWED_ORIGINS":"https://secret.example"}'
+    found = errors.to_chat_error(client_error("InvalidParameterValueException", measured))
+    assert found is not None
+    assert found.message.endswith("exceeded the 4KB limit. String measured (hidden)")
+    assert "secret" not in repr(found) + str(found.hint)
+
+
+def test_memory_and_roles_have_hints_of_their_own() -> None:
+    memory = client_error(
+        "InvalidParameterValueException",
+        "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 3008",
+    )
+    found = errors.to_chat_error(memory)
+    assert found is not None
+    assert "fanout.memory_mb" in (found.hint or "")
+    kms = client_error("KMSAccessDeniedException", "Lambda was unable to decrypt", "Invoke")
+    found = errors.to_chat_error(kms, deploy="nwchatctl --profile x deploy")
+    assert found is not None
+    assert (found.code, found.hint) == ("kms_access_denied", "run `nwchatctl --profile x deploy`")

@@ -14,7 +14,7 @@ from botocore.parsers import create_parser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nwchat.storage.service_model import RawItems
+from nwchat.storage.service_model import RawItems, with_raw_items
 from nwchatctl.aws.core.service_models import ServiceModels
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -71,3 +71,65 @@ def test_other_services_use_model_of_botocore() -> None:
     )
     with pytest.raises(UnknownServiceError):
         RawItems().load_service_model("nothing", "service-2")
+
+
+def model_of_dynamodb() -> Any:
+    return BOTOCORE.load_service_model("dynamodb", "service-2")
+
+
+def raw_shape(model: Any) -> bool:
+    return bool(model["shapes"]["AttributeMap"].get("document"))
+
+
+def test_this_botocore_reads_raw_items() -> None:
+    before = model_of_dynamodb()
+    assert raw_shape(with_raw_items(before))
+    # botocore caches the model that it has loaded.
+    assert not raw_shape(before)
+
+
+class FutureParser:
+    """A parser that does not know documents: items of a structure without members are empty."""
+
+    def parse(self, response: Any, shape: Any) -> Any:
+        return {"Item": {}}
+
+
+def unknown_protocol(name: str) -> Any:
+    raise KeyError(name)
+
+
+@pytest.mark.parametrize("create", [lambda name: FutureParser(), unknown_protocol], ids=["other", "gone"])
+def test_future_botocore_that_reads_models_differently_gets_its_own(
+    monkeypatch: pytest.MonkeyPatch, create: Callable[[str], Any]
+) -> None:
+    monkeypatch.setattr("botocore.parsers.create_parser", create)
+    model = model_of_dynamodb()
+    assert with_raw_items(model) is model
+    assert RawItems().load_service_model("dynamodb", "service-2") == model
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: {each: part for each, part in model.items() if each != "shapes"},
+        lambda model: {**model, "operations": {}},
+        lambda model: {**model, "shapes": {}},
+    ],
+    ids=["no-shapes", "no-operations", "other-shapes"],
+)
+def test_future_model_of_another_structure_is_unchanged(change: Callable[[Any], Any]) -> None:
+    model = change(model_of_dynamodb())
+    assert with_raw_items(model) is model
+
+
+def test_future_loader_with_more_parameters_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Loader.load_service_model
+
+    def load_from(self: Loader, service_name: str, type_name: str, *, variant: str, **rest: Any) -> Any:
+        assert variant == "new"
+        return load(self, service_name, type_name, **rest)
+
+    monkeypatch.setattr(Loader, "load_service_model", load_from)
+    future: Any = RawItems()
+    assert raw_shape(future.load_service_model("dynamodb", "service-2", variant="new"))

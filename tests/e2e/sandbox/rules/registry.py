@@ -21,6 +21,9 @@ SHORTENED: dict[str, float | None] = {
     "connect_burst": 10,
     "posts_rate": 40,
     "posts_burst": 25,
+    "concurrent_executions": 8,
+    "function_ready": 0.3,
+    "role_assumable": 0.5,
 }
 """Values in the rules' units for a probe that would otherwise wait too long, or send too much."""
 

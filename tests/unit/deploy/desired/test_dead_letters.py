@@ -58,12 +58,9 @@ def test_fanout_has_a_size_of_its_own() -> None:
     message: Any = state[("function", "nwchat-ninjawars-message")]
     assert (message.memory_mb, message.timeout_seconds) == (256, 25)
     for each in (function, message):
-        environment = dict(each.environment)
-        assert environment["NWCHAT_FANOUT_FUNCTION"] == LIVE
-        assert (environment["NWCHAT_FANOUT_THRESHOLD"], environment["NWCHAT_FANOUT_SEGMENT_SIZE"]) == (
-            "7",
-            "8",
-        )
+        assert dict(each.environment)["NWCHAT_FANOUT_FUNCTION"] == LIVE
+    environment = dict(message.environment)
+    assert (environment["NWCHAT_FANOUT_THRESHOLD"], environment["NWCHAT_FANOUT_SEGMENT_SIZE"]) == ("7", "8")
 
 
 def test_segment_rate_is_account_rate_minus_reserve() -> None:
