@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from nwchat.aws.idle_connections import is_idle_too_long
+from nwchat.aws.tls import client_context
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.http_proxy import open_tunnel
-from nwchat.delivery.idle_connections import is_idle_too_long
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
-from nwchat.delivery.tls import client_context
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 RESPONSE_TIMEOUT_SECONDS = 8.0
@@ -55,7 +55,7 @@ class AsyncioTransport:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.wall_clock = wall_clock
-        """Returns epoch seconds; see `nwchat.delivery.idle_connections`."""
+        """Returns epoch seconds; see `nwchat.aws.idle_connections`."""
         self._loop = asyncio.new_event_loop()
         self._verify = verify
         self._proxy = proxy

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nwchat.aws.tls import client_context
 from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
-from nwchat.delivery.tls import client_context
 from nwchatctl.net.curl_transport import CurlTransport
 from tests.adapters.nwchat.delivery.scripted_server import Authority, Peer, Stub, make_authority
 from tests.adapters.nwchat.delivery.transport_run import MakeTransport

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto import mock_aws
 
 from nwchat.model.bans import Ban, ban_row, keys_of
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 from nwchat.storage.batch_get import ATTEMPTS, UnprocessedRows
 from nwchat.storage.store import Store
-from tests.adapters.moto_tables import make_messages, moto_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,13 +19,10 @@ BOB, PLACE = Ban("user#bob", "Bob", 5, 1, "me", "spam"), Ban("address#1.2.3.4", 
 
 
 @pytest.fixture
-def client() -> Iterator[DynamoDBClient]:
-    with mock_aws():
-        made = moto_client()
-        make_messages(made)
-        for ban in (BOB, PLACE):
-            made.put_item(TableName="messages", Item=ban_row(ban))
-        yield made
+def client(client: DynamoDBClient) -> DynamoDBClient:
+    for ban in (BOB, PLACE):
+        client.put_item(TableName="messages", Item=ban_row(ban))
+    return client
 
 
 def store(client: Any, waits: list[float] | None = None) -> Store:
