@@ -93,6 +93,8 @@ def _get(client: HttpClient, request: bytes) -> bytes:
             answer = client.send(request)
         except NoAwsResponse:
             continue
+        finally:
+            client.close()
         if answer.status == 200:
             return answer.body
     raise NoCredentials("the endpoint for AWS credentials does not return any")

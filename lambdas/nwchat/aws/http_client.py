@@ -172,9 +172,11 @@ class _Reader:
     def _body(self, start: bytes, length: int | None) -> bytes:
         """At least `length` bytes; everything until the connection ends without a length."""
         parts, size = [start], len(start)
-        while length is None or size < length:
+        while True:
             if max(length or 0, size) > MAX_BODY_BYTES:
                 raise ValueError("the response is too large")
+            if length is not None and size >= length:
+                break
             if not (more := self._receive()):
                 if length is None:
                     break

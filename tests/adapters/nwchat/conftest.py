@@ -1,7 +1,8 @@
-"""The functions' two tables on moto, and the store that reads and writes them: by either client."""
+"""The functions' tables on moto, the store that uses them with each client, and local servers."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from moto import mock_aws
 from nwchat.storage.store import Store
 from tests.adapters.dynamodb_clients import FunctionsClient
 from tests.adapters.moto_tables import make_connections, make_messages, moto_client
+from tests.adapters.nwchat.delivery.scripted_server import Authority, Peer, Stub, make_authority
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,3 +36,23 @@ def client(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
 @pytest.fixture
 def store(client: DynamoDBClient) -> Store:
     return Store(client, "connections", "messages")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Stub]]:
+    """Makes stubs, which are closed in the end; what their threads raised is raised here."""
+    stubs: list[Stub] = []
+
+    def make(script: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> Stub:
+        stubs.append(Stub(script, tls))
+        return stubs[-1]
+
+    yield make
+    for each in stubs:
+        each.close()
+        assert each.errors == []
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority") / "trusted")
