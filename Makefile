@@ -91,6 +91,6 @@ lock: $(READY) ## newest versions of everything, with their hashes, into require
 	  --python-version 3.11 --no-header --no-emit-index-url --generate-hashes -o requirements.lock
 
 clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
-	@rm -rf bench/.venv bench/.tools bench/out bench/posts/node/node_modules
+	@rm -rf bench/.venv bench/.tools bench/out bench/*/node/node_modules
 	@rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find nwchatctl lambdas tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
