@@ -22,7 +22,7 @@ from nwchat.aws.endpoints import AwsEndpoint, aws_endpoint
 from nwchat.aws.http_client import HttpTimeouts
 from nwchat.aws.service_client import CallPolicy
 from nwchat.aws.signing import Credentials
-from nwchat.aws.tls import client_context
+from nwchat.aws.tls import lazy_client_context
 from nwchat.config import Config
 from nwchat.log import NAME, JsonFormatter, Log, LoggableError, error_name, redact
 from nwchat.model.ids import UlidGenerator
@@ -182,7 +182,7 @@ def _endpoint(service: str) -> AwsEndpoint:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    return client_context(lazily=True)
+    return lazy_client_context()
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from nwchat.aws.errors import NoAwsResponse
 from nwchat.aws.http_response import decode_chunks, framing, header_in, split_head
 from nwchat.aws.idle_connections import is_idle_too_long
+from nwchat.aws.tls import load_all
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A page of DynamoDB has at most 1 MB of attributes, in JSON at most about eight times as much."""
@@ -106,17 +107,25 @@ class HttpClient:
 
     def _connect(self) -> socket.socket:
         try:
-            sock = socket.create_connection(self._address, self._timeouts.connect)
             try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._scheme == "https":
-                    return self._tls().wrap_socket(sock, server_hostname=self._address[0])
-                return sock
-            except BaseException:
-                sock.close()
-                raise
+                return self._open()
+            except ssl.SSLCertVerificationError:
+                if not load_all(self._tls()):
+                    raise
+                return self._open()
         except OSError as error:
             raise NoAwsResponse(f"not connected: {failure_text(error)}") from None
+
+    def _open(self) -> socket.socket:
+        sock = socket.create_connection(self._address, self._timeouts.connect)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._scheme == "https":
+                return self._tls().wrap_socket(sock, server_hostname=self._address[0])
+            return sock
+        except BaseException:
+            sock.close()
+            raise
 
     def _exchange(self, sock: socket.socket, request: bytes, *, kept: bool) -> HttpAnswer:
         reader = _Reader(sock, self._timeouts.read)

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from nwchat.aws.http_client import host_address
 from nwchat.aws.idle_connections import is_idle_too_long
-from nwchat.aws.tls import client_context
+from nwchat.aws.tls import client_context, load_all
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.http_proxy import open_tunnel
 from nwchat.delivery.request import Call
@@ -25,7 +26,6 @@ RESPONSE_TIMEOUT_SECONDS = 8.0
 """API Gateway answers a post within milliseconds, so waiting longer is pointless."""
 _TIMEOUT_CHECK_SECONDS = 0.25
 _MAX_CONNECTING = 32
-_PORTS = {"http": 80, "https": 443}
 
 
 class Transport(Protocol):
@@ -84,8 +84,18 @@ class AsyncioTransport:
 
     async def connect(self, scheme: str, host: str, connection: HttpConnection) -> None:
         """Connect `connection`. Raises OSError (ssl.SSLError included) or TimeoutError."""
-        name, port = _address(scheme, host)
         secure = self._context() if scheme == "https" else None
+        try:
+            await self._open(scheme, host, connection, secure)
+        except ssl.SSLCertVerificationError:
+            if secure is None or not load_all(secure):
+                raise
+            await self._open(scheme, host, connection, secure)
+
+    async def _open(
+        self, scheme: str, host: str, connection: HttpConnection, secure: ssl.SSLContext | None
+    ) -> None:
+        name, port = host_address(scheme, host)
         options: dict[str, Any] = {"ssl": secure, "server_hostname": name if secure else None}
         if secure:
             options["ssl_handshake_timeout"] = CONNECT_TIMEOUT_SECONDS
@@ -116,13 +126,6 @@ class AsyncioTransport:
         if self._verify is None:
             self._verify = client_context()
         return self._verify
-
-
-def _address(scheme: str, host: str) -> tuple[str, int]:
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        return host.strip("[]"), _PORTS[scheme]
-    return name.strip("[]"), int(port)
 
 
 class _Run:
