@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from nwchat.aws.endpoints import AwsEndpoint
 from nwchat.aws.errors import AwsError
@@ -17,35 +17,36 @@ from nwchat.aws.service_client import CallPolicy, JsonService
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Protocol
 
     from nwchat.aws.signing import Credentials
 
+    class DynamoDb(Protocol):
+        """What this package needs of a client, as boto3's has it. Each call raises the client's errors."""
+
+        @property
+        def exceptions(self) -> Any:
+            """The classes of errors, by AWS's codes."""
+
+        @property
+        def put_item(self) -> Callable[..., Any]: ...
+        @property
+        def update_item(self) -> Callable[..., Any]: ...
+        @property
+        def delete_item(self) -> Callable[..., Any]: ...
+        @property
+        def query(self) -> Callable[..., Any]: ...
+        @property
+        def scan(self) -> Callable[..., Any]: ...
+        @property
+        def batch_get_item(self) -> Callable[..., Any]: ...
+        @property
+        def transact_write_items(self) -> Callable[..., Any]: ...
+        @property
+        def describe_table(self) -> Callable[..., Any]: ...
+
+
 _TARGET, _VERSION = "DynamoDB_20120810", "1.0"
-
-
-class DynamoDb(Protocol):
-    """What this package needs of a client: boto3's has it as well. Each call raises the client's errors."""
-
-    @property
-    def exceptions(self) -> Any:
-        """The classes of errors, by AWS's codes."""
-
-    @property
-    def put_item(self) -> Callable[..., Any]: ...
-    @property
-    def update_item(self) -> Callable[..., Any]: ...
-    @property
-    def delete_item(self) -> Callable[..., Any]: ...
-    @property
-    def query(self) -> Callable[..., Any]: ...
-    @property
-    def scan(self) -> Callable[..., Any]: ...
-    @property
-    def batch_get_item(self) -> Callable[..., Any]: ...
-    @property
-    def transact_write_items(self) -> Callable[..., Any]: ...
-    @property
-    def describe_table(self) -> Callable[..., Any]: ...
 
 
 class ConditionalCheckFailedException(AwsError):
