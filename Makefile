@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pythons check e2e bench bench-deploy bench-fanout bench-startup docs lock clean
+.PHONY: help setup demo test test-pythons check e2e dynamodb-local bench bench-coldstart bench-deploy bench-fanout bench-startup docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,11 +53,26 @@ check: $(READY) ## formatting, lint, types and import contracts
 e2e: $(READY) ## only the tests against the embedded AWS
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m e2e
 
+# AWS publishes DynamoDB Local in this npm package, too; the checksum is that of the version.
+SIMULATOR := amplify-dynamodb-simulator-2.9.30.tgz
+SIMULATOR_SHA256 := 3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9
+
+$(VENV)/dynamodb-local/DynamoDBLocal.jar: $(READY)
+	@rm -rf $(VENV)/dynamodb-local && mkdir $(VENV)/dynamodb-local
+	@cd $(VENV)/dynamodb-local && npm pack --silent amplify-dynamodb-simulator@2.9.30 >/dev/null
+	@cd $(VENV)/dynamodb-local && echo "$(SIMULATOR_SHA256)  $(SIMULATOR)" | sha256sum -c --quiet
+	@cd $(VENV)/dynamodb-local && tar -xzmf $(SIMULATOR) --strip-components 2 package/emulator && rm $(SIMULATOR)
+
+dynamodb-local: $(VENV)/dynamodb-local/DynamoDBLocal.jar ## AWS's DynamoDB Local (65 MB) for the tests of the tables; needs npm and Java
+
 bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobotocore and Node.js (ten minutes)
 	@$(BIN)/python -m bench.posts
 	@$(BIN)/python -m bench.message
 	@$(BIN)/python -m bench.rows
 	@$(BIN)/python -m bench.slow_readers
+
+bench-coldstart: $(READY) ## how long the functions take to start, beside boto3 and the AWS sample in Node.js (a Markdown table)
+	@$(BIN)/python -m bench.coldstart
 
 bench-deploy: $(READY) ## how long deploys take where every AWS call takes 50 ms longer (a Markdown table)
 	@$(BIN)/python -m bench.deploy
@@ -76,6 +91,6 @@ lock: $(READY) ## newest versions of everything, with their hashes, into require
 	  --python-version 3.11 --no-header --no-emit-index-url --generate-hashes -o requirements.lock
 
 clean: ## removes what was built; the sandbox's state is not here (nwchatctl sandbox reset)
-	@rm -rf bench/.venv bench/.tools bench/out bench/posts/node/node_modules
+	@rm -rf bench/.venv bench/.tools bench/out bench/*/node/node_modules
 	@rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find nwchatctl lambdas tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -71,17 +71,17 @@ def aiobotocore_python(log: Callable[[str], None]) -> Path:
     return python
 
 
-def node(log: Callable[[str], None]) -> Path:
-    """Node.js, with the AWS SDK in bench/posts/node/node_modules. Raises MissingProgram."""
+def node(log: Callable[[str], None], folder: Path = NODE) -> Path:
+    """Node.js, with the AWS SDK in the `node_modules` of `folder`. Raises MissingProgram."""
     program = shutil.which("node")
     if program is None:
         raise MissingProgram("Node.js: install version 20 or newer, with npm")
-    ready, expected = NODE / "node_modules" / ".ready", (NODE / "package-lock.json").read_text()
+    ready, expected = folder / "node_modules" / ".ready", (folder / "package-lock.json").read_text()
     if not ready.is_file() or ready.read_text() != expected:
         if shutil.which("npm") is None:
             raise MissingProgram("npm: install it with Node.js")
-        log("setting up bench/posts/node/node_modules (the AWS SDK)")
-        _run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", NODE])
+        log(f"setting up {folder.relative_to(BENCH.parent)}/node_modules (the AWS SDK)")
+        _run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", folder])
         ready.write_text(expected)
     return Path(program)
 

@@ -14,6 +14,8 @@ import time
 from traceback import walk_tb
 from typing import TYPE_CHECKING
 
+from nwchat.aws.errors import error_code
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping
     from typing import Any
@@ -110,11 +112,9 @@ def error_name(error: BaseException) -> str:
 
 
 def _aws_code(error: BaseException) -> str:
-    """The code of botocore's ClientError; "" for any other error."""
-    response = getattr(error, "response", None)
-    details = response.get("Error") if isinstance(response, dict) else None
-    code = details.get("Code") if isinstance(details, dict) else None
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+    """The code of an error of AWS; "" for any other error."""
+    code = error_code(error)
+    return code if _CODE.fullmatch(code) else ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,6 +1,7 @@
 """Composition root of the functions: settings, clients and log, created once per cold start.
 
-The only module that imports boto3.
+Nothing here imports boto3, which takes two thirds of a cold start. What not every function needs is imported
+where it is created.
 """
 
 from __future__ import annotations
@@ -16,31 +17,39 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nwchat.aws.credentials import credential_source
+from nwchat.aws.endpoints import AwsEndpoint, aws_endpoint
+from nwchat.aws.http_client import HttpTimeouts
+from nwchat.aws.service_client import CallPolicy
+from nwchat.aws.signing import Credentials
+from nwchat.aws.tls import lazy_client_context
 from nwchat.config import Config
-from nwchat.delivery.asyncio_transport import AsyncioTransport
-from nwchat.delivery.idle_connections import drop_idle_connections
-from nwchat.delivery.poster import Poster
-from nwchat.delivery.signing import Credentials
-from nwchat.delivery.targets import RowDeletion
-from nwchat.delivery.tls import client_context
-from nwchat.large_rooms.invoker import FailedInvocation, Invoker
-from nwchat.large_rooms.segments import Segment
 from nwchat.log import NAME, JsonFormatter, Log, LoggableError, error_name, redact
 from nwchat.model.ids import UlidGenerator
 from nwchat.model.log_hash import log_hash
 from nwchat.storage.budgets import Budgets
+from nwchat.storage.dynamodb_client import DynamoDbClient
 from nwchat.storage.store import Store
 from nwchat.storage.table_size import TableSize
 
 if TYPE_CHECKING:
+    import ssl
+
     from nwchat.auth.key_cache import KeyCache
     from nwchat.auth.token_keys import TokenKey
+    from nwchat.aws.signing import Credentials
+    from nwchat.delivery.poster import Poster
+    from nwchat.large_rooms.invoker import FailedInvocation, Invoker
+    from nwchat.large_rooms.segments import Segment
 
 _MAX_CONCURRENCY = 128
 """Maximum number of concurrent posts: asyncio keeps 256 KB for each TLS connection, and within a Region a
 response takes about 10 ms."""
 _MARGIN_SECONDS = 2.0
 """Part of a function's time that is reserved for finishing requests in flight, replying and logging."""
+
+_FAIL_FAST = CallPolicy(attempts=2, timeouts=HttpTimeouts(1.0, 2.0))
+"""For calls during a handshake, whose caller has cached data or retries itself."""
 
 Event: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = dict[str, Any]
@@ -81,9 +90,10 @@ def config() -> Config:
 def services() -> Services:
     """The dependencies of the handlers. Raises MissingSetting when a table's name is missing."""
     settings = config()
-    if not (settings.connections_table and settings.messages_table):
+    tables = settings.connections_table, settings.messages_table
+    if not all(tables):
         raise MissingSetting("NWCHAT_CONNECTIONS_TABLE, NWCHAT_MESSAGES_TABLE")
-    store = Store(_client("dynamodb"), settings.connections_table, settings.messages_table)
+    store = Store(_dynamodb(), *tables)
     return Services(
         settings,
         store,
@@ -94,7 +104,7 @@ def services() -> Services:
         estimated_size=TableSize(store.item_count, _logger()).at_least,
         # Only functions that authenticate clients call it.
         token_keys=lambda: keys()(),  # noqa: PLW0108 - created on first use
-        budgets=Budgets(_client("dynamodb"), settings.connections_table, settings.messages_table),
+        budgets=Budgets(_dynamodb(), *tables),
         # Needed for few lines, as those of banned clients.
         log_hash=lambda text: log_hash(_log_hash_key(), text),
     )
@@ -103,19 +113,21 @@ def services() -> Services:
 @cache
 def poster() -> Poster:
     """The poster to the stage's connections. Raises MissingSetting when no endpoint is configured."""
+    from nwchat.delivery.asyncio_transport import AsyncioTransport
+    from nwchat.delivery.poster import Poster
+    from nwchat.delivery.targets import RowDeletion
+
     settings = config()
     if not settings.endpoint:
         raise MissingSetting("NWCHAT_ENDPOINT")
-    meta = _client("dynamodb").meta
-    rows = RowDeletion(meta.endpoint_url, meta.region_name, settings.connections_table, _credentials)
-    # Load certificates during the init phase, which has a whole CPU.
-    tls_context = client_context() if settings.endpoint.startswith("https:") else None
-    transport = AsyncioTransport(verify=tls_context)
+    dynamodb = aws_endpoint("dynamodb", os.environ)
+    rows = RowDeletion(dynamodb.url, dynamodb.region, settings.connections_table, _credentials())
+    transport = AsyncioTransport(verify=_tls() if settings.endpoint.startswith("https:") else None)
     return Poster(
         transport,
         settings.endpoint,
-        meta.region_name,
-        _credentials,
+        dynamodb.region,
+        _credentials(),
         rows,
         now_ms,
         max_concurrency=_MAX_CONCURRENCY,
@@ -125,10 +137,13 @@ def poster() -> Poster:
 @cache
 def invoker() -> Invoker:
     """The invoker of the fan-out function. Raises MissingSetting when no function is configured."""
+    from nwchat.large_rooms.invoker import Invoker
+    from nwchat.large_rooms.lambda_client import LambdaInvoker
+
     function = config().fan_out.function
     if not function:
         raise MissingSetting("NWCHAT_FANOUT_FUNCTION")
-    return Invoker(_client("lambda"), function)
+    return Invoker(LambdaInvoker(_endpoint("lambda"), _credentials(), _tls), function)
 
 
 @cache
@@ -138,24 +153,15 @@ def keys() -> KeyCache:
     Raises MissingSetting when no parameter is configured. The function's role allows ssm:GetParameter only.
     """
     from nwchat.auth.key_cache import KeyCache
+    from nwchat.auth.key_reader import KeyReader
 
     name = config().key_parameter
     if not name:
         raise MissingSetting("NWCHAT_AUTH_PARAMETER")
-    ssm = _client("ssm", fail_fast=True)
+    reader = KeyReader(_endpoint("ssm"), _credentials(), _tls, _FAIL_FAST)
     return KeyCache(
-        lambda: _fetch_keys(ssm, name), time.monotonic, _logger(), random.SystemRandom().uniform, time.sleep
+        lambda: reader.keys_in(name), time.monotonic, _logger(), random.SystemRandom().uniform, time.sleep
     )
-
-
-def _fetch_keys(ssm: Any, name: str) -> tuple[TokenKey, ...]:
-    from nwchat.auth.key_cache import NoKeys
-    from nwchat.auth.token_keys import read_keys
-
-    try:
-        return read_keys(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
-    except (ssm.exceptions.ParameterNotFound, ValueError):
-        raise NoKeys from None
 
 
 def now_ms() -> int:
@@ -164,42 +170,27 @@ def now_ms() -> int:
 
 
 @cache
-def _session() -> Any:
-    import boto3
-    import botocore.session
+def _dynamodb() -> DynamoDbClient:
+    return DynamoDbClient(_endpoint("dynamodb"), _credentials(), _tls)
 
-    from nwchat.storage.service_model import RawItems
 
-    core = botocore.session.Session()
-    core.register_component("data_loader", RawItems())
-    return boto3.session.Session(botocore_session=core)
+def _endpoint(service: str) -> AwsEndpoint:
+    """The endpoint of a service. Its certificates are loaded now: Lambda's init phase has a whole CPU."""
+    endpoint = aws_endpoint(service, os.environ)
+    if endpoint.url.startswith("https:"):
+        _tls()
+    return endpoint
 
 
 @cache
-def _client(service: str, *, fail_fast: bool = False) -> Any:
-    """A boto3 client. With `fail_fast` it has short timeouts and few retries.
-
-    For calls during a handshake, whose caller has cached data or retries itself.
-    """
-    from botocore.config import Config as ClientConfig
-
-    settings = ClientConfig(
-        connect_timeout=1 if fail_fast else 2,
-        read_timeout=2 if fail_fast else 5,
-        retries={"mode": "standard", "total_max_attempts": 2 if fail_fast else 4},
-    )
-    client = _session().client(service, config=settings)
-    drop_idle_connections(client)
-    return client
+def _tls() -> ssl.SSLContext:
+    return lazy_client_context()
 
 
-def _credentials() -> Credentials:
-    """The role's credentials. A restored SnapStart snapshot gets new ones."""
-    credentials = _session().get_credentials()
-    if credentials is None:
-        raise LookupError("no AWS credentials")
-    keys = credentials.get_frozen_credentials()
-    return Credentials(keys.access_key, keys.secret_key, keys.token or "")
+@cache
+def _credentials() -> Callable[[], Credentials]:
+    """Returns the role's credentials. A restored SnapStart snapshot gets new ones."""
+    return credential_source(os.environ)
 
 
 @cache
@@ -230,9 +221,8 @@ def _logger() -> logging.Logger:
 def _seed() -> None:
     """Seed the shared random generator anew, once in each environment.
 
-    botocore takes the jitter of its retries from it, and all environments that SnapStart restores begin with
-    the same copy (Lambda developer guide, "Handling uniqueness with Lambda SnapStart"). Own code uses
-    `random.SystemRandom`.
+    A library may use it, and all environments that SnapStart restores begin with the same copy (Lambda
+    developer guide, "Handling uniqueness with Lambda SnapStart"). Own code uses `random.SystemRandom`.
     """
     random.seed()
 

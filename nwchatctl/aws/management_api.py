@@ -8,9 +8,9 @@ from urllib.request import getproxies, proxy_bypass
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import get_cert_path
 
+from nwchat.aws.signing import Credentials
+from nwchat.aws.tls import client_context
 from nwchat.delivery.asyncio_transport import AsyncioTransport
-from nwchat.delivery.signing import Credentials
-from nwchat.delivery.tls import client_context
 
 if TYPE_CHECKING:
     from nwchat.delivery.asyncio_transport import Transport

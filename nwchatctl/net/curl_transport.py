@@ -13,9 +13,9 @@ from typing import Any
 
 import pycurl
 
+from nwchat.aws.http_response import MAX_BODY_BYTES, STATUS_ONLY
+from nwchat.aws.idle_connections import MAX_IDLE_SECONDS
 from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
-from nwchat.delivery.http_response import MAX_BODY_BYTES, STATUS_ONLY
-from nwchat.delivery.idle_connections import MAX_IDLE_SECONDS
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, RequestScheduler
 

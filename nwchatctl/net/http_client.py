@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 
-from nwchat.delivery.tls import client_context
+from nwchat.aws.tls import client_context
 from nwchatctl import __version__
 from nwchatctl.chat.smoke_test import HistoryResponse
 

@@ -13,7 +13,7 @@ from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from nwchat.delivery.tls import client_context
+from nwchat.aws.tls import client_context
 from nwchatctl.chat.smoke_test import SocketClosed
 
 OPEN_TIMEOUT_SECONDS = 15.0

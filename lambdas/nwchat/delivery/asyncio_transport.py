@@ -13,19 +13,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from nwchat.aws.http_client import host_address
+from nwchat.aws.idle_connections import is_idle_too_long
+from nwchat.aws.tls import client_context, load_all
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.http_proxy import open_tunnel
-from nwchat.delivery.idle_connections import is_idle_too_long
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
-from nwchat.delivery.tls import client_context
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 RESPONSE_TIMEOUT_SECONDS = 8.0
 """API Gateway answers a post within milliseconds, so waiting longer is pointless."""
 _TIMEOUT_CHECK_SECONDS = 0.25
 _MAX_CONNECTING = 32
-_PORTS = {"http": 80, "https": 443}
 
 
 class Transport(Protocol):
@@ -55,7 +55,7 @@ class AsyncioTransport:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.wall_clock = wall_clock
-        """Returns epoch seconds; see `nwchat.delivery.idle_connections`."""
+        """Returns epoch seconds; see `nwchat.aws.idle_connections`."""
         self._loop = asyncio.new_event_loop()
         self._verify = verify
         self._proxy = proxy
@@ -84,8 +84,18 @@ class AsyncioTransport:
 
     async def connect(self, scheme: str, host: str, connection: HttpConnection) -> None:
         """Connect `connection`. Raises OSError (ssl.SSLError included) or TimeoutError."""
-        name, port = _address(scheme, host)
         secure = self._context() if scheme == "https" else None
+        try:
+            await self._open(scheme, host, connection, secure)
+        except ssl.SSLCertVerificationError:
+            if secure is None or not load_all(secure):
+                raise
+            await self._open(scheme, host, connection, secure)
+
+    async def _open(
+        self, scheme: str, host: str, connection: HttpConnection, secure: ssl.SSLContext | None
+    ) -> None:
+        name, port = host_address(scheme, host)
         options: dict[str, Any] = {"ssl": secure, "server_hostname": name if secure else None}
         if secure:
             options["ssl_handshake_timeout"] = CONNECT_TIMEOUT_SECONDS
@@ -116,13 +126,6 @@ class AsyncioTransport:
         if self._verify is None:
             self._verify = client_context()
         return self._verify
-
-
-def _address(scheme: str, host: str) -> tuple[str, int]:
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        return host.strip("[]"), _PORTS[scheme]
-    return name.strip("[]"), int(port)
 
 
 class _Run:

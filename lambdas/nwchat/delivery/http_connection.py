@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol, cast
 
-from nwchat.delivery import http_response
+from nwchat.aws import http_response
 from nwchat.delivery.request import Call
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from nwchat.aws.signing import SignedRequest
 from nwchat.delivery.outcome import Outcome, RetryableResponse
-from nwchat.delivery.signing import SignedRequest
 
 T = TypeVar("T")
 In_contra = TypeVar("In_contra", contravariant=True)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from nwchat.aws.signing import Credentials, SignedRequest, Signer, sha256_hex
 from nwchat.delivery.outcome import Delivered, Gone, Open, Outcome, Refused, RetryableResponse
-from nwchat.delivery.signing import Credentials, SignedRequest, Signer, sha256_hex
 from nwchat.model.rows import Recipient
 
 _DELIVERED = Delivered()

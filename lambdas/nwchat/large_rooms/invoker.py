@@ -1,20 +1,19 @@
-"""Invokes the fan-out function asynchronously, once for each segment. Takes a Lambda client."""
+"""Invokes the fan-out function asynchronously, once for each segment.
+
+Takes a Lambda client: boto3's, or that of the functions.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from nwchat.aws.errors import is_failed_call
 from nwchat.large_rooms.segments import MAX_EVENT_BYTES, Segment, to_event
 from nwchat.log import LoggableError, error_name
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 _WORKERS = 16
 
@@ -27,6 +26,13 @@ class FailedInvocation:
     reason: str
 
 
+class LambdaApi(Protocol):
+    """What an Invoker needs of a client."""
+
+    @property
+    def invoke(self) -> Callable[..., Any]: ...
+
+
 class EventTooLarge(LoggableError, ValueError):
     """A segment's frame is larger than Lambda accepts."""
 
@@ -37,14 +43,14 @@ class Invoker:
     Throttled invocations are retried by the client.
     """
 
-    def __init__(self, client: LambdaClient, function: str) -> None:
+    def __init__(self, client: LambdaApi, function: str) -> None:
         self._client = client
         self._function = function
 
     def invoke(self, segment: Segment) -> None:
         """Return when Lambda has queued the event.
 
-        Raises EventTooLarge and boto3's errors.
+        Raises EventTooLarge and the client's errors.
         """
         # UTF-8, because escapes would more than triple the size of some frames.
         event = json.dumps(to_event(segment), ensure_ascii=False, separators=(",", ":")).encode()
@@ -60,6 +66,8 @@ class Invoker:
     def _try_invoke(self, segment: Segment) -> FailedInvocation | None:
         try:
             self.invoke(segment)
-        except (ClientError, BotoCoreError, ValueError) as error:
+        except Exception as error:
+            if not isinstance(error, ValueError) and not is_failed_call(error):
+                raise
             return FailedInvocation(segment, error_name(error))
         return None

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nwchat.log import LoggableError
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from nwchat.model.rows import Row
+    from nwchat.storage.dynamodb_client import DynamoDb
 
 ATTEMPTS = 3
 _BASE_BACKOFF_SECONDS = 0.05
@@ -21,7 +20,7 @@ class UnprocessedRows(LoggableError):
 
 
 def read_rows(
-    client: DynamoDBClient,
+    client: DynamoDb,
     table: str,
     room: str,
     ids: Sequence[str],
@@ -31,7 +30,7 @@ def read_rows(
     """Read the existing rows with these ids, in any order. At most 100 ids, without duplicates.
 
     `sleep` takes seconds, `jitter` returns [0, 1). Raises UnprocessedRows when a throttled partition returns
-    only some of the rows in each of ATTEMPTS attempts, and boto3's errors.
+    only some of the rows in each of ATTEMPTS attempts, and the client's errors.
     """
     found: list[Row] = []
     wanted: Any = {"Keys": [{"room": {"S": room}, "id": {"S": each}} for each in ids], "ConsistentRead": True}

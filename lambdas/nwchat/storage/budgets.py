@@ -2,7 +2,7 @@
 
 What senders spent and their connections are rows of the messages table, because scans of the connections
 table read every row. Nothing here keeps anyone out because of an error: it is logged, and counts as "within
-the budget". boto3's clients may be used by several threads.
+the budget". The client is used by several threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nwchat.model.ids import CONNECTION_SECONDS
 from nwchat.model.limits import Limits
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from nwchat.storage.dynamodb_client import DynamoDb
 
 _THREADS = 4
 _WAIT_SECONDS = 1.0
@@ -63,7 +63,7 @@ class Charge:
 class Budgets:
     """Counts in both tables, with a DynamoDB client. Only `Charge` waits for other threads."""
 
-    def __init__(self, client: DynamoDBClient, connections_table: str, messages_table: str) -> None:
+    def __init__(self, client: DynamoDb, connections_table: str, messages_table: str) -> None:
         self._client = client
         self._connections = connections_table
         self._messages = messages_table
@@ -100,8 +100,8 @@ class Budgets:
     def count_refusal(self, connection_id: str, now_ms: int, limits: Limits) -> int:
         """Count a frame of the connection beyond a budget; how many there were in this window.
 
-        `MANY` when the connection has no row: $connect stores it before the first frame. Raises boto3's
-        errors.
+        `MANY` when the connection has no row: $connect stores it before the first frame. Raises the
+        client's errors.
         """
         window = window_at(now_ms, limits).id
         for opening in (False, True) * _ATTEMPTS:
@@ -140,7 +140,7 @@ class Budgets:
     def add_socket(self, room: str, connection_id: str, connected_at: int, now_ms: int, most: int) -> bool:
         """Add a connection to those of an address (`address_room`); False when it has `most` already.
 
-        One write; three when the address has `most`, some of which have expired. Raises boto3's errors.
+        One write; three when the address has `most`, some of which have expired. Raises the client's errors.
         """
         entry = socket_entry(connection_id, connected_at)
         there = self._add_entry(room, entry, now_ms, most)
@@ -175,7 +175,7 @@ class Budgets:
         return None
 
     def remove_socket(self, room: str, connection_id: str, connected_at: int) -> None:
-        """Remove a closed connection from those of its address, if it is there. Raises boto3's errors.
+        """Remove a closed connection from those of its address, if it is there. Raises the client's errors.
 
         One write. A second one when $connect had another time of the connection than $disconnect has: that
         both are the same is not documented.

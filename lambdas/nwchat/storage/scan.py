@@ -10,7 +10,7 @@ from nwchat.model.ids import is_expired
 from nwchat.model.rows import CONNECTION_KEYS, Recipient, Row, expiry_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from nwchat.storage.dynamodb_client import DynamoDb
 
 _USER_KEYS = (*CONNECTION_KEYS, "sender_id", "uname", "proven")
 
@@ -33,7 +33,7 @@ class ScanPage:
 
 
 def scan(
-    client: DynamoDBClient,
+    client: DynamoDb,
     table: str,
     segment: ScanSegment,
     now_ms: int,

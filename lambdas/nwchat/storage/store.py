@@ -1,6 +1,6 @@
 """The two tables. Takes a DynamoDB client, so the functions and the CLI share every query.
 
-Raises boto3's errors, except failed conditions, which are results.
+Raises the client's errors, except failed conditions, which are results.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from nwchat.storage.conflicts import retry_conflicts
 from nwchat.storage.scan import ScanPage, ScanSegment, scan
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from nwchat.storage.dynamodb_client import DynamoDb
 
 _ATTEMPTS = 5
 # Another transaction on the same item, or a throttled partition: a retry may succeed.
@@ -82,7 +81,7 @@ class Store:
 
     def __init__(
         self,
-        client: DynamoDBClient,
+        client: DynamoDb,
         connections_table: str,
         messages_table: str,
         *,
@@ -266,7 +265,7 @@ class Store:
         if dedup is not None:
             return self._append_once(message, expires_at, dedup, renew)
         message = renew(message)
-        # No condition: the same id is the same message, so a write repeated by botocore changes nothing.
+        # No condition: the same id is the same message, so a write repeated by the client changes nothing.
         self._client.put_item(TableName=self._messages, Item=rows.message_row(message, expires_at))
         return Stored(message.id)
 
@@ -387,7 +386,7 @@ def _earlier(reasons: list[dict[str, Any]]) -> Duplicate | None:
     return Duplicate(found, row.get("sent") == {"BOOL": True}) if isinstance(found, str) else None
 
 
-def _is_transient(error: ClientError) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether a transaction was cancelled for a reason that may pass."""
-    codes = {reason.get("Code") for reason in _reasons(error.response)} - {"None", None}
+    codes = {reason.get("Code") for reason in _reasons(getattr(error, "response", {}))} - {"None", None}
     return bool(codes) and codes <= _TRANSIENT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nwchat.storage.service_model import RawItems
+from nwchatctl.aws.core.raw_items import RawItems
 
 SERVICES = (
     "acm",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from nwchat.delivery.idle_connections import drop_idle_connections
+from nwchat.aws.idle_connections import drop_idle_connections
 from nwchatctl import __version__
 from nwchatctl.aws.core.server_clock import ServerDates
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.prefetch import Prefetcher
-from nwchat.delivery.signing import Credentials
 from nwchat.delivery.tally import Counts
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient

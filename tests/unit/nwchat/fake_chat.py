@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+from nwchat.aws.signing import Credentials
 from nwchat.config import Config
-from nwchat.delivery.signing import Credentials
 from nwchat.log import JsonFormatter, Log, Redaction
 from nwchat.message import message
 from nwchat.model.bans import Ban, ban_row

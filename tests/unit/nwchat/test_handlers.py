@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from nwchat.aws.signing import Credentials
 from nwchat.config import FanOut
 from nwchat.connect import connect
-from nwchat.delivery.signing import Credentials
 from nwchat.disconnect import disconnect
 from nwchat.message import message
 from nwchat.model.ids import dedup_room, first_ulid

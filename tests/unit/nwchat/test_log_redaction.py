@@ -20,6 +20,7 @@ from nwchat.connect import connect
 from nwchat.disconnect import disconnect
 from nwchat.fanout import SegmentFailed
 from nwchat.history import history
+from nwchat.large_rooms.invoker import EventTooLarge
 from nwchat.log import JsonFormatter, LoggableError, Redaction, error_fields, error_name
 from nwchat.model.bans import Ban
 from nwchat.runtime import MissingSetting
@@ -223,4 +224,5 @@ def test_the_size_of_a_table_fails_without_the_text_of_its_error() -> None:
 def test_texts_of_loggable_errors_are_our_own() -> None:
     """Each new one is looked at: nothing that a client sent may be in its text."""
     found = {each.__name__ for each in LoggableError.__subclasses__()}
+    assert EventTooLarge.__name__ in found, "imported here, as by a function with a large room"
     assert found == {"DeliveryAborted", "EventTooLarge", "MissingSetting", "SegmentFailed", "UnprocessedRows"}

@@ -123,6 +123,26 @@ def test_importing_the_handlers_does_not_import_boto3() -> None:
     assert python(HANDLERS + "print('boto3' in sys.modules)") == "False\n"
 
 
+NEEDLESS = "boto3", "botocore", "urllib3", "http.client", "email", "pathlib", "jwt", "datetime", "decimal"
+"""Modules that no function needs in open mode. Each of them takes milliseconds of a cold start."""
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("connect", ("asyncio",)), ("disconnect", ("asyncio",)), ("message", ()), ("fanout", ())],
+)
+def test_cold_start_imports_no_more_than_the_function_needs(name: str, others: tuple[str, ...]) -> None:
+    """`make bench-coldstart` measures how long it takes."""
+    imported = python(
+        f"import nwchat.{name}, sys\nprint(*sys.modules)",
+        **TABLES,
+        NWCHAT_ENDPOINT="https://127.0.0.1:1/x",
+        AWS_LAMBDA_INITIALIZATION_TYPE="on-demand",
+        AWS_REGION="us-east-2",
+    )
+    assert {*NEEDLESS, *others} & set(imported.split()) == set()
+
+
 def test_clients_are_created_in_init_phase() -> None:
     made = python(
         HANDLERS
@@ -150,7 +170,7 @@ def test_a_handler_that_has_no_clients_logs_why_and_answers_500(name: str) -> No
     assert answer == "{'statusCode': 500}"
     first = json.loads(lines[0])
     assert (first["request_id"], first["connection_id"]) == ("r1", "c1")
-    assert (first["level"], first["errorType"]) == ("ERROR", "NoRegionError")
+    assert (first["level"], first["errorType"]) == ("ERROR", "NoRegion")
     assert "secret words" not in printed
 
 
@@ -169,7 +189,7 @@ def test_in_lambdas_json_mode_the_runtimes_own_formatter_is_used() -> None:
 
 
 def test_copied_generator_is_seeded_by_the_first_invocation_only() -> None:
-    """botocore takes the jitter of its retries from it."""
+    """A library may take randomness from it."""
     code = (
         "import random\n"
         "from nwchat import runtime\n"

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from nwchat.aws.tls import client_context
 from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
-from nwchat.delivery.tls import client_context
 from nwchatctl.net.curl_transport import CurlTransport
-from tests.adapters.nwchat.delivery.scripted_server import Authority, Peer, Stub, make_authority
 from tests.adapters.nwchat.delivery.transport_run import MakeTransport
 
 
@@ -36,23 +34,3 @@ def make_transport(request: pytest.FixtureRequest) -> Iterator[MakeTransport]:
 @pytest.fixture
 def transport(make_transport: MakeTransport) -> Transport:
     return make_transport()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Stub]]:
-    """Makes stubs, which are closed in the end; what their threads raised is raised here."""
-    stubs: list[Stub] = []
-
-    def make(script: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> Stub:
-        stubs.append(Stub(script, tls))
-        return stubs[-1]
-
-    yield make
-    for each in stubs:
-        each.close()
-        assert each.errors == []
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return make_authority(tmp_path_factory.mktemp("authority") / "trusted")

@@ -44,7 +44,7 @@ def transport_without_pycurl(url: str) -> str:
 
 
 def functions(url: str) -> str:
-    cached = (runtime.config, runtime.poster, runtime._session, runtime._client)
+    cached = (runtime.config, runtime.poster, runtime._tls, runtime._credentials)
     for each in cached:
         each.cache_clear()
     try:

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from nwchat.aws.idle_connections import MAX_IDLE_SECONDS, drop_idle_connections, is_idle_too_long
 from nwchat.delivery.asyncio_transport import AsyncioTransport
-from nwchat.delivery.idle_connections import MAX_IDLE_SECONDS, drop_idle_connections, is_idle_too_long
 from nwchat.delivery.outcome import Delivered
 from nwchatctl.net import curl_transport
 from nwchatctl.net.curl_transport import CurlTransport

@@ -11,7 +11,7 @@ from collections import deque
 from nwchat.delivery.prefetch import Prefetcher
 from nwchat.delivery.poster import Poster
 from nwchat.model.rows import Recipient
-from nwchat.delivery.signing import Credentials
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
 
 class Transport:

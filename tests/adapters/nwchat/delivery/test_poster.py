@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.delivery.poster import Poster
-from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
 from nwchatctl.net.curl_transport import CurlTransport
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.delivery.signing import Credentials
 from nwchat.model.rows import Recipient
 from nwchatctl.signals import graceful_stop
 from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub

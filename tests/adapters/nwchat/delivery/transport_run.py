@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Outcome
 from nwchat.delivery.scheduler import RequestScheduler
-from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto import mock_aws
 
 from nwchat.model.bans import Ban, ban_row, keys_of
 from nwchat.model.rows import message_row
 from nwchat.model.wire import Message
 from nwchat.storage.batch_get import ATTEMPTS, UnprocessedRows
 from nwchat.storage.store import Store
-from tests.adapters.moto_tables import make_messages, moto_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,13 +19,11 @@ BOB, PLACE = Ban("user#bob", "Bob", 5, 1, "me", "spam"), Ban("address#1.2.3.4", 
 
 
 @pytest.fixture
-def client() -> Iterator[DynamoDBClient]:
-    with mock_aws():
-        made = moto_client()
-        make_messages(made)
-        for ban in (BOB, PLACE):
-            made.put_item(TableName="messages", Item=ban_row(ban))
-        yield made
+def banned(client: DynamoDBClient) -> DynamoDBClient:
+    """A client, with bans in the table."""
+    for ban in (BOB, PLACE):
+        client.put_item(TableName="messages", Item=ban_row(ban))
+    return client
 
 
 def store(client: Any, waits: list[float] | None = None) -> Store:
@@ -36,13 +31,13 @@ def store(client: Any, waits: list[float] | None = None) -> Store:
     return Store(client, "connections", "messages", sleep=slept.append, jitter=lambda: 1.0)
 
 
-def test_bans_are_read_in_one_consistent_batch(client: DynamoDBClient) -> None:
+def test_bans_are_read_in_one_consistent_batch(banned: DynamoDBClient) -> None:
     asked: list[Any] = []
 
     class Watched:
         def batch_get_item(self, **request: Any) -> Any:
             asked.append(request)
-            return client.batch_get_item(**request)
+            return banned.batch_get_item(**request)
 
     found = store(Watched()).bans(keys_of(sender_id="7", uname="BOB", address="1.2.3.4"))
     assert sorted(row["id"]["S"] for row in found) == ["address#1.2.3.4", "user#bob"]
@@ -50,9 +45,9 @@ def test_bans_are_read_in_one_consistent_batch(client: DynamoDBClient) -> None:
     assert request["RequestItems"]["messages"]["ConsistentRead"] is True
 
 
-def test_message_row_is_no_ban(client: DynamoDBClient) -> None:
-    client.put_item(TableName="messages", Item=message_row(Message("user#eve", "hi", "", "", 1), 5))
-    assert store(client).bans(("user#eve",)) == []
+def test_message_row_is_no_ban(banned: DynamoDBClient) -> None:
+    banned.put_item(TableName="messages", Item=message_row(Message("user#eve", "hi", "", "", 1), 5))
+    assert store(banned).bans(("user#eve",)) == []
 
 
 class Busy:
@@ -74,15 +69,15 @@ class Busy:
         return {**self.client.batch_get_item(RequestItems=some), **left}
 
 
-def test_unprocessed_keys_are_read_again(client: DynamoDBClient) -> None:
-    busy, waits = Busy(client, 1), list[float]()
+def test_unprocessed_keys_are_read_again(banned: DynamoDBClient) -> None:
+    busy, waits = Busy(banned, 1), list[float]()
     found = store(busy, waits).bans(("user#eve", "user#bob", "address#1.2.3.4"))
     assert [row["id"]["S"] for row in found] == ["user#bob", "address#1.2.3.4"]
     assert (busy.calls, waits) == (3, [0.1, 0.2])
 
 
-def test_retries_of_unprocessed_keys_are_bounded(client: DynamoDBClient) -> None:
-    busy, waits = Busy(client, 0), list[float]()
+def test_retries_of_unprocessed_keys_are_bounded(banned: DynamoDBClient) -> None:
+    busy, waits = Busy(banned, 0), list[float]()
     with pytest.raises(UnprocessedRows, match="1 of 1 rows"):
         store(busy, waits).bans(("user#bob",))
     assert (busy.calls, sum(waits) < 1) == (ATTEMPTS, True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from nwchat.aws.errors import AwsError
 from nwchat.delivery.targets import delete_item
 from nwchat.model.ids import dedup_room, first_ulid
 from nwchat.model.limits import Limits
@@ -22,6 +23,7 @@ from nwchat.storage.store import Dedup, Duplicate, Store, Stored
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+CLIENT_ERRORS = (ClientError, AwsError)
 NOW = 1_700_000_000_000
 SECONDS = NOW // 1000
 LIVE = SECONDS + 100
@@ -404,7 +406,7 @@ def test_transaction_retries_are_bounded_and_skip_invalid_requests(
 ) -> None:
     counting: Any = Counting(client, conflicts=conflicts, code=code)
     store = Store(counting, "connections", "messages", sleep=lambda _: None)
-    with pytest.raises(ClientError, match="TransactionCanceledException"):
+    with pytest.raises(CLIENT_ERRORS, match="TransactionCanceledException"):
         store.append(message_at(1), LIVE, Dedup("claimed", "k", owner="7"))
     assert counting.calls.count("transact_write_items") == calls
 
@@ -453,7 +455,7 @@ def test_a_page_of_more_than_a_megabyte_is_read_to_the_end(store: Store) -> None
 
 def test_error_of_aws_is_raised(client: DynamoDBClient) -> None:
     store = Store(client, "no such table", "no-such-table")
-    with pytest.raises(ClientError):
+    with pytest.raises(CLIENT_ERRORS):
         list(store.connections(NOW))
-    with pytest.raises(ClientError):
+    with pytest.raises(CLIENT_ERRORS):
         store.page(1, NOW)

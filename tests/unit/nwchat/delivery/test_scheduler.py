@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.abort_rule import ABORT_AFTER
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import GRACE_SECONDS, SOURCE_POLL_SECONDS, DeliveryAborted, RequestScheduler
-from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 from tests.unit.nwchat.delivery.virtual_transport import Answer, Pages, VirtualTransport, recipients

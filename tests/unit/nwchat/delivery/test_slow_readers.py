@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import pytest
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.outcome import Delivered, Failed, Outcome, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import ATTEMPTS, TIMEOUT_ATTEMPTS, RequestScheduler
-from nwchat.delivery.signing import Credentials
 from nwchat.delivery.slow_readers import MIN_REJECTIONS, ThrottleEvidence
 from nwchat.delivery.tally import Counts
 from nwchat.delivery.targets import ConnectionRequests

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
 
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
-from nwchat.delivery.signing import Credentials
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient
 

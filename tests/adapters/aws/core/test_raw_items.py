@@ -14,7 +14,7 @@ from botocore.parsers import create_parser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nwchat.storage.service_model import RawItems, with_raw_items
+from nwchatctl.aws.core.raw_items import RawItems, with_raw_items
 from nwchatctl.aws.core.service_models import ServiceModels
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)

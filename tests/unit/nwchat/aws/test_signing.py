@@ -18,7 +18,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nwchat.delivery.signing import Credentials, Signer, host_header, sha256_hex
+from nwchat.aws.signing import Credentials, Signer, host_header, sha256_hex
 
 MIDNIGHT = 1_700_006_400
 URLS = (

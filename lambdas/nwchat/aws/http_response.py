@@ -33,6 +33,16 @@ def parse_response(data: bytes) -> HttpResponse | None:
 
     Raises ValueError when `data` is not an HTTP response.
     """
+    found = split_head(data)
+    return None if found is None else _parse_body(*found)
+
+
+def split_head(data: bytes) -> tuple[int, bytes, bytes] | None:
+    """Status, head and what follows the head of the response at the start of `data`; None until its headers
+    are complete.
+
+    Raises ValueError when `data` is not an HTTP response.
+    """
     while True:
         if not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data[:7]):
             raise ValueError("no HTTP answer")
@@ -45,33 +55,52 @@ def parse_response(data: bytes) -> HttpResponse | None:
         if not status.isdigit() or data[8:9] != b" ":
             raise ValueError("no HTTP answer")
         if not status.startswith(b"1"):
-            return _parse_body(data, int(status), end)
+            return int(status), data[:end], data[end + 4 :]
         # An interim response such as "100 Continue": the final response follows.
         data = data[end + 4 :]
 
 
-def _parse_body(data: bytes, status: int, end: int) -> HttpResponse:
-    head = data[:end].lower() + b"\r\n"
-    body = data[end + 4 :]
-    keep_alive = b"\r\nconnection: close" not in head and data[7:8] == b"1"
+def framing(status: int, head: bytes) -> tuple[bool, bool, int | None]:
+    """Whether the connection can be used again, whether the body has chunks, and otherwise its length.
+
+    Without a length, the body ends with the connection. Raises ValueError for an invalid length.
+    """
+    lines = head.lower() + b"\r\n"
+    keep_alive = b"\r\nconnection: close" not in lines and head[7:8] == b"1"
     if status in (204, 304):
-        return HttpResponse(status, b"", True, keep_alive and not body)
-    if b"\r\ntransfer-encoding:" in head:
-        text, complete, rest = _decode_chunks(body)
-        return HttpResponse(status, text[:MAX_BODY_BYTES], complete, keep_alive and not rest)
-    at = head.find(b"\r\ncontent-length:")
+        return keep_alive, False, 0
+    if b"\r\ntransfer-encoding:" in lines:
+        return keep_alive, True, None
+    at = lines.find(b"\r\ncontent-length:")
     if at < 0:
-        return HttpResponse(status, body[:MAX_BODY_BYTES], False, False, until_closed=True)
-    length_text = head[at + 17 : head.find(b"\r\n", at + 17)].strip()
-    if not length_text.isdigit():
+        return False, False, None
+    length = lines[at + 17 : lines.find(b"\r\n", at + 17)].strip()
+    if not length.isdigit():
         raise ValueError("no HTTP answer")
-    length = int(length_text)
+    return keep_alive, False, int(length)
+
+
+def header_in(head: bytes, name: str) -> str:
+    """The value of a header, "" without one."""
+    wanted = f"\r\n{name}:".encode("latin-1")
+    if (at := head.lower().find(wanted)) < 0:
+        return ""
+    return head[at + len(wanted) :].partition(b"\r\n")[0].decode("latin-1").strip()
+
+
+def _parse_body(status: int, head: bytes, body: bytes) -> HttpResponse:
+    keep_alive, chunked, length = framing(status, head)
+    if chunked:
+        text, complete, rest = decode_chunks(body)
+        return HttpResponse(status, text[:MAX_BODY_BYTES], complete, keep_alive and not rest)
+    if length is None:
+        return HttpResponse(status, body[:MAX_BODY_BYTES], False, False, until_closed=True)
     return HttpResponse(
         status, body[: min(length, MAX_BODY_BYTES)], len(body) >= length, keep_alive and len(body) == length
     )
 
 
-def _decode_chunks(data: bytes) -> tuple[bytes, bool, bytes]:
+def decode_chunks(data: bytes) -> tuple[bytes, bool, bytes]:
     """Decode a chunked body: the data, whether it is complete, and the bytes after it.
 
     Raises ValueError for invalid chunks.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nwchat.delivery.http_response import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpResponse, parse_response
+from nwchat.aws.http_response import MAX_BODY_BYTES, MAX_HEAD_BYTES, HttpResponse, parse_response
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 403 x\r\nTransfer-Encoding: chunked\r\n\r\n"
