@@ -1,6 +1,6 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pythons check e2e bench bench-deploy bench-fanout bench-startup docs lock clean
+.PHONY: help setup demo test test-pythons check e2e live bench bench-deploy bench-fanout bench-startup docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,9 @@ check: $(READY) ## formatting, lint, types and import contracts
 
 e2e: $(READY) ## only the tests against the embedded AWS
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m e2e
+
+live: $(READY) ## answers open questions about AWS on a real account: PROFILE=… REGION=… (asks first)
+	@PYTHONPATH=. $(BIN)/python -m tests.live $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)') $(ARGS)
 
 bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobotocore and Node.js (ten minutes)
 	@$(BIN)/python -m bench.posts
