@@ -140,7 +140,10 @@ def _report(
         seconds,
         cost.expected_dollars(),
         left,
-        {"connection ids": run.shared.get("id form", {})},
+        {
+            "connection ids": run.shared.get("id form", {}),
+            "seconds until a closed connection is gone": run.shared.get("closed after"),
+        },
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.live.run import Run, status_of
+from tests.live.run import Run, TimeExceeded, status_of
 
 STAGE = "production"
 
@@ -20,6 +20,9 @@ OPEN_SECONDS = 20.0
 """The handshake waits for the $connect function, which may have a cold start."""
 
 ANSWER_SECONDS = 10.0
+
+CLOSED_SECONDS = 10.0
+"""How long @connections may take to learn that a connection is closed."""
 
 QUIET_SECONDS = 1.0
 """How long is waited for a frame that should not come."""
@@ -172,9 +175,26 @@ def _measure_calls(run: Run, url: str, calls: Any) -> None:
             status_of(lambda: calls.post_to_connection(ConnectionId=connection, Data=data)),
         )
     closed = {"ConnectionId": connection}
-    run.answer("post-closed", status_of(lambda: calls.post_to_connection(Data=b"x", **closed)))
-    run.answer("get-closed", status_of(lambda: calls.get_connection(**closed)))
-    run.answer("delete-closed", status_of(lambda: calls.delete_connection(**closed)))
+    # The post first: until AWS knows that the client has left, it may take the frame.
+    began = time.monotonic()
+    run.answer("post-closed", _once_closed(run, lambda: calls.post_to_connection(Data=b"x", **closed)))
+    run.shared["closed after"] = round(time.monotonic() - began, 2)
+    run.answer("get-closed", _once_closed(run, lambda: calls.get_connection(**closed)))
+    run.answer("delete-closed", _once_closed(run, lambda: calls.delete_connection(**closed)))
+
+
+def _once_closed(run: Run, call: Callable[[], Any]) -> str:
+    """The status of a call about a closed connection: 410, or the last one after CLOSED_SECONDS."""
+    status = ""
+
+    def is_gone() -> bool:
+        nonlocal status
+        status = status_of(call)
+        return status == "410"
+
+    with suppress(TimeExceeded):
+        run.until(is_gone, seconds=CLOSED_SECONDS, every=0.1, what="the end of a connection")
+    return status
 
 
 def fields(answer: dict[str, Any]) -> str:
