@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from nwchatctl.deploy.model.state import Key
@@ -25,14 +24,6 @@ class PacedChange:
     key: Key
     action: str
     after: frozenset[Key] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """How long AWS needs (s): until others can use the result of a change, and until it is complete."""
-
-    ready: float = 0.0
-    complete: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +52,44 @@ def lower_bound(record: CommandRecord, rules: RuleValues) -> LowerBound:
 
 
 def _waits(plans: Iterable[Sequence[PacedChange]], rules: RuleValues) -> float:
-    """A plan starts when the results of the one before can be used; the last wait may be of any of them."""
-    start = end = 0.0
+    """When the last change of the last plan ends. A plan starts when the one before it has ended."""
+    ended: dict[Key, float] = {}
+    start = 0.0
     for plan in plans:
-        ready, complete = _plan_seconds(plan, rules)
-        end = max(end, start + complete)
-        start += ready
-    return max(start, end)
+        _end_times(plan, start, ended, rules)
+        start = max((ended[each.key] for each in plan), default=start)
+    return start
 
 
-def _plan_seconds(plan: Sequence[PacedChange], rules: RuleValues) -> tuple[float, float]:
-    """Seconds until all results of a plan can be used, and until all its changes are complete."""
+def _end_times(plan: Sequence[PacedChange], start: float, ended: dict[Key, float], rules: RuleValues) -> None:
+    """Adds when each change of a plan ends (s from the start of the command) to `ended`."""
     changes = {each.key: each for each in plan}
 
-    @cache
-    def begin(key: Key) -> float:
-        return max((ready(each) for each in changes[key].after if each in changes), default=0.0)
+    def end(key: Key) -> float:
+        if key not in changes:
+            return start
+        if key not in ended:
+            begin = max(map(end, changes[key].after), default=start)
+            ended[key] = max(begin + wait_of(changes[key], changes, rules), _earliest(key, ended, rules))
+        return ended[key]
 
-    @cache
-    def ready(key: Key) -> float:
-        return begin(key) + wait_of(changes[key], changes, rules).ready
-
-    def complete(key: Key) -> float:
-        return begin(key) + wait_of(changes[key], changes, rules).complete
-
-    return max(map(ready, changes), default=0.0), max(map(complete, changes), default=0.0)
+    for key in changes:
+        end(key)
 
 
-def wait_of(change: PacedChange, plan: Mapping[Key, PacedChange], rules: RuleValues) -> Wait:
-    """How long AWS needs for one change. A function waits for its new role, which the same plan creates.
+def _earliest(key: Key, ended: Mapping[Key, float], rules: RuleValues) -> float:
+    """When a change can end, whenever it begins: recovery is available a while after its table is ACTIVE."""
+    kind, name = key
+    if kind != "recovery" or (table := ended.get(("table", name))) is None:
+        return 0.0
+    return table + (rules.value("recovery_ready") or 0.0)
 
-    >>> table = PacedChange(("table", "t"), "create")
-    >>> wait_of(table, {}, RuleValues(1.0))
-    Wait(ready=5.0, complete=125.0)
+
+def wait_of(change: PacedChange, plan: Mapping[Key, PacedChange], rules: RuleValues) -> float:
+    """How long AWS needs for one change (s). A function waits for its new role, which the same plan creates.
+
+    >>> wait_of(PacedChange(("table", "t"), "create"), {}, RuleValues(1.0))
+    5.0
     """
 
     def seconds(*names: str) -> float:
@@ -101,20 +97,19 @@ def wait_of(change: PacedChange, plan: Mapping[Key, PacedChange], rules: RuleVal
 
     match change.action, change.key[0]:
         case "create", "table":
-            return Wait(seconds("table_ready"), seconds("table_ready", "recovery_ready"))
+            return seconds("table_ready")
         case "create", "role":
-            return Wait(seconds("role_visible"), seconds("role_visible"))
+            return seconds("role_visible")
         case "create", "function":
             roles = [each for each in change.after if each[0] == "role" and each in plan]
             is_new = any(plan[each].action == "create" for each in roles)
-            younger = max(seconds("role_assumable") - seconds("role_visible"), 0.0) if is_new else 0.0
-            return Wait(younger + seconds("function_ready"), younger + seconds("function_ready"))
+            younger = seconds("role_assumable") - seconds("role_visible")
+            return seconds("function_ready") + (max(younger, 0.0) if is_new else 0.0)
         case "update", "function":
-            return Wait(seconds("function_ready"), seconds("function_ready"))
+            return seconds("function_ready")
         case "create", "certificate":
-            issued = seconds("certificate_record", "certificate_issued")
-            return Wait(issued, issued)
-    return Wait()
+            return seconds("certificate_record", "certificate_issued")
+    return 0.0
 
 
 _RATES = {

@@ -38,14 +38,19 @@ def test_independent_changes_wait_at_the_same_time() -> None:
     assert waits(many) == 3
 
 
-def test_nothing_waits_for_recovery_but_the_end() -> None:
-    table = create("table", "t")
-    assert waits((table,)) == 5 + 120
-    # The lock's table comes first: the next plan starts when it is ACTIVE.
-    assert waits((table,), (create(*ROLE), create(*FUNCTION, ROLE))) == 5 + 120
-    slow = RuleValues(chosen={"table_ready": 5.0, "recovery_ready": 1.0, "role_visible": 2.0})
-    assert waits((table,), (create(*ROLE),), rules=slow) == 5 + 2
-    assert waits((table,), (create("table", "u"),)) == 5 + 5 + 120
+def test_recovery_is_available_a_while_after_its_table() -> None:
+    table, recovery = create("table", "t"), create("recovery", "t", ("table", "t"), ROLE)
+    assert waits((table, create(*ROLE), recovery)) == 5 + 120
+    # The lock's table comes first, in a plan of its own.
+    assert waits((table,), (create(*ROLE), create("recovery", "t", ROLE))) == 5 + 120
+    # The time counts from its table on, not from the last change that it comes after.
+    slow = RuleValues(chosen={"table_ready": 1.0, "recovery_ready": 3.0, "role_visible": 2.0})
+    assert waits((table, create(*ROLE), recovery), rules=slow) == 4
+    assert waits((create("recovery", "t"),)) == 0
+
+
+def test_plans_follow_each_other() -> None:
+    assert waits((create("table", "t"),), (create(*ROLE), create(*FUNCTION, ROLE))) == 5 + 11
 
 
 def test_without_a_pace_nothing_waits() -> None:
