@@ -22,6 +22,7 @@ from nwchatctl.sandbox.patches import (
     async_invoke,
     custom_domains,
     iam_enforcement,
+    implicit_calls,
     log_tail,
     subprotocols,
     transactions,
@@ -140,7 +141,7 @@ async def dispatch(
         account=get_account_id(),
         region=get_region(),
     )
-    for check in checks:
+    for check in (*checks, *implicit_calls.checks(method, path, body)):
         denied = ministack_app._enforce_data_plane(
             check.service,
             check.action,
@@ -154,7 +155,9 @@ async def dispatch(
             return denied
     if (refused := iam_enforcement.refusal(method, path, headers, body, query)) is not None:
         return refused
-    return await _dispatch(method, path, headers, body, query, request_id)
+    response = await _dispatch(method, path, headers, body, query, request_id)
+    implicit_calls.after_call(method, path, response[0])
+    return response
 
 
 def resource_arn(
@@ -309,6 +312,7 @@ def kill_functions() -> None:
 def install() -> None:
     async_invoke.install()
     iam_enforcement.install()
+    implicit_calls.install()
     acm.install()
     log_tail.install()
     subprotocols.install()
