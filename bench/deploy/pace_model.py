@@ -96,7 +96,8 @@ def wait_of(change: PacedChange, plan: Mapping[Key, PacedChange], rules: RuleVal
         return sum(rules.value(name) or 0.0 for name in names)
 
     match change.action, change.key[0]:
-        case "create", "table":
+        case "create" | "delete", "table":
+            # A table that is deleted is DELETING for as long as a new one is CREATING.
             return seconds("table_ready")
         case "create", "role":
             return seconds("role_visible")

@@ -49,6 +49,10 @@ def test_recovery_is_available_a_while_after_its_table() -> None:
     assert waits((create("recovery", "t"),)) == 0
 
 
+def test_a_table_is_awaited_when_it_is_deleted() -> None:
+    assert waits((PacedChange(("table", "t"), "delete"), PacedChange(("role", "r"), "delete"))) == 5
+
+
 def test_plans_follow_each_other() -> None:
     assert waits((create("table", "t"),), (create(*ROLE), create(*FUNCTION, ROLE))) == 5 + 11
 
