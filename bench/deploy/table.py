@@ -20,6 +20,8 @@ HEADER = (
     "critical path",
     "in seconds",
     "AWS / critical path",
+    "at AWS's pace",
+    "waits and quotas alone",
 )
 
 
@@ -43,18 +45,37 @@ class DeployRun:
         return max(each.ended for each in self.calls) - min(each.began for each in self.calls)
 
 
-def table(rows: Iterable[tuple[str, Sequence[DeployRun], ChainLength]]) -> Iterator[str]:
-    """One line per case: medians of its runs, and its longest chain of calls."""
+@dataclass(frozen=True, slots=True)
+class PacedDeploy:
+    """The duration (s) of a case at AWS's pace, and what waits and quotas alone impose."""
+
+    seconds: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """The runs of a case, its longest chain of calls, and its run at AWS's pace, if there was one."""
+
+    case: str
+    runs: Sequence[DeployRun]
+    chain: ChainLength
+    paced: PacedDeploy | None = None
+
+
+def table(rows: Iterable[CaseRow]) -> Iterator[str]:
+    """One line per case: medians of its runs, its longest chain of calls, and its run at AWS's pace."""
     yield markdown_row(HEADER)
     yield markdown_row(["---", *["---:"] * (len(HEADER) - 1)])
-    for case, runs, length in rows:
+    for row in rows:
+        runs, length = row.runs, row.chain
         latency = median(each.ended - each.began for run in runs for each in run.calls)
         in_aws = median(each.in_aws for each in runs)
         critical = length.seconds(latency)
         pending = f" + {length.pending_seconds:.2f} s" if length.pending_seconds else ""
         yield markdown_row(
             [
-                case,
+                row.case,
                 f"{median(each.wall for each in runs):.2f} s",
                 f"{median(each.start_up for each in runs):.2f} s",
                 f"{in_aws:.2f} s",
@@ -63,5 +84,7 @@ def table(rows: Iterable[tuple[str, Sequence[DeployRun], ChainLength]]) -> Itera
                 f"{length.calls} calls{pending}",
                 f"{critical:.2f} s",
                 f"{in_aws / critical:.2f}",
+                f"{row.paced.seconds:.1f} s" if row.paced else "-",
+                f"{row.paced.bound:.1f} s" if row.paced else "-",
             ]
         )

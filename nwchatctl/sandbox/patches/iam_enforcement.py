@@ -19,6 +19,7 @@ from nwchatctl.sandbox.patches.iam_conditions import (
     permissions_boundary,
     record_sets,
 )
+from nwchatctl.sandbox.patches.implicit_calls import is_beyond_boundary
 
 _request_context = iam_actions.request_tag_context
 _enforce = iam_evaluator.enforce
@@ -112,15 +113,17 @@ def _refused_decryption(headers: Any, wanted: dict[str, Any], query: Any) -> Any
         return None
     account, region = get_account_id(), get_region()
     parameter = f"arn:aws:ssm:{region}:{account}:parameter{wanted.get('Name')}"
-    result = iam_evaluator.enforce(
-        str(ministack_app.extract_access_key_id(headers, query)),
-        "kms:Decrypt",
-        "kms",
-        region,
-        resource_arn=f"arn:aws:kms:{region}:{account}:key/aws-ssm",
-        service_context={"kms:EncryptionContext:PARAMETER_ARN": parameter},
+    key, context = (
+        f"arn:aws:kms:{region}:{account}:key/aws-ssm",
+        {"kms:EncryptionContext:PARAMETER_ARN": parameter},
     )
-    if getattr(result, "decision", "") != "Deny":
+    caller = str(ministack_app.extract_access_key_id(headers, query))
+    result = iam_evaluator.enforce(
+        caller, "kms:Decrypt", "kms", region, resource_arn=key, service_context=context
+    )
+    if getattr(result, "decision", "") != "Deny" and not (
+        result and is_beyond_boundary(caller, "kms:Decrypt", key, context)
+    ):
         return None
     who = result.principal_arn
     return iam_actions.access_denied_response("ssm", "kms:Decrypt", who, "", explicit_deny=True)

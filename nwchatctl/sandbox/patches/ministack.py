@@ -26,6 +26,7 @@ from nwchatctl.sandbox.patches import (
     deployments,
     function_limits,
     iam_enforcement,
+    implicit_calls,
     log_tail,
     recreation,
     role_grants,
@@ -163,7 +164,8 @@ async def dispatch(
         account=get_account_id(),
         region=get_region(),
     )
-    for check in (*checks, *access_logs.delivery_checks(method, path, body)):
+    further = (*access_logs.delivery_checks(method, path, body), *implicit_calls.checks(method, path, body))
+    for check in (*checks, *further):
         denied = ministack_app._enforce_data_plane(
             check.service,
             check.action,
@@ -179,7 +181,9 @@ async def dispatch(
             return denied
     if (refused := iam_enforcement.refusal(method, path, headers, body, query)) is not None:
         return refused
-    return await _dispatch(method, path, headers, body, query, request_id)
+    response = await _dispatch(method, path, headers, body, query, request_id)
+    implicit_calls.after_call(method, path, response[0])
+    return response
 
 
 def resource_arn(
@@ -341,6 +345,7 @@ def install() -> None:
     concurrency.install()
     function_limits.install()
     iam_enforcement.install()
+    implicit_calls.install()
     acm.install()
     log_tail.install()
     role_grants.install()

@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -19,9 +20,10 @@ from nwchat.model.limits import Limits
 from nwchat.model.log_hash import log_hash
 from nwchatctl.deploy.desired.functions import FUNCTIONS
 from nwchatctl.deploy.desired.policies import Arns, function_policy
+from nwchatctl.iam_templates import boundary_name
 from tests.e2e.support.chat import SECONDS, Frame, Player, connection_row, eventually, now_ms, unique
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.policies import sid_actions, without
+from tests.e2e.support.policies import document, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
 from tests.e2e.support.slow_reader import slow_reader
 
@@ -31,13 +33,6 @@ POLICIES = {
 
 LARGE_ROOM = 20
 """From so many connections on a room is large."""
-
-UNENFORCED = {
-    (each, "Logs", action): "the emulator takes a function's output itself and asks nobody"
-    for each in FUNCTIONS
-    for action in ("logs:CreateLogStream", "logs:PutLogEvents")
-}
-"""What cannot be seen missing here; tests/golden/chat.json holds that it is there."""
 
 
 @pytest.fixture(scope="module")
@@ -414,6 +409,16 @@ def read_for_hash(operator: Operator, url: str) -> str:
     )
 
 
+def write_log(function: str, operator: Operator, url: str) -> str:
+    """Lambda writes the log with the function's role, whatever becomes of the event."""
+    client, logs = operator.root("lambda"), operator.root("logs")
+    group = operator.log_group(function)
+    for each in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+        logs.delete_log_stream(logGroupName=group, logStreamName=each["logStreamName"])
+    client.invoke(FunctionName=operator.resource_name(function), Payload=b"{}")["Payload"].read()
+    return "" if logs.describe_log_streams(logGroupName=group)["logStreams"] else "no log"
+
+
 Action = Callable[[Operator, str], str]
 
 NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
@@ -453,13 +458,38 @@ NEEDS: dict[tuple[str, str, str], tuple[Action, str]] = {
     ("message", "Messages", "dynamodb:PutItem"): (send_message, "error internal"),
     ("message", "History", "dynamodb:Query"): (read_history, "error internal"),
     ("message", "Sockets", "execute-api:ManageConnections"): (send_message, "the sender got []"),
+    **{
+        (function, "Logs", action): (partial(write_log, function), "no log")
+        for function in FUNCTIONS
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents")
+    },
 }
+
+BOUNDARY = document("boundary", "*")
+
+BOUNDARY_NEEDS: dict[tuple[str, str], tuple[Action, str]] = {
+    ("Tables", "dynamodb:BatchGetItem"): (connect_while_banned, "let in"),
+    ("Tables", "dynamodb:DeleteItem"): (disconnect, "500, the row stays"),
+    ("Tables", "dynamodb:DescribeTable"): (connect_for_hash, "another hash"),
+    ("Tables", "dynamodb:PutItem"): (connect_once, "refused"),
+    ("Tables", "dynamodb:Query"): (read_history, "error internal"),
+    ("Tables", "dynamodb:Scan"): (fan_out, "it failed"),
+    ("Tables", "dynamodb:UpdateItem"): (fan_out_with_a_report, "nothing is reported"),
+    ("Sockets", "execute-api:ManageConnections"): (send_message, "the sender got []"),
+    ("Functions", "lambda:InvokeFunction"): (send_to_large_room, "sent from here"),
+    ("TokenKeys", "ssm:GetParameter"): (authorize, "refused"),
+    ("TokenKeysDecrypted", "kms:Decrypt"): (authorize, "refused"),
+    ("Logs", "logs:CreateLogStream"): (partial(write_log, "message"), "no log"),
+    ("Logs", "logs:PutLogEvents"): (partial(write_log, "message"), "no log"),
+    ("DeadLetters", "sqs:SendMessage"): (set_failure_destination, "refused"),
+}
+"""What breaks without an action of the permissions boundary, although the roles' policies have it."""
 
 
 def test_every_action_is_tested() -> None:
     every = {(name, *pair) for name, policy in POLICIES.items() for pair in sid_actions(policy)}
-    assert NEEDS.keys() | UNENFORCED.keys() == every
-    assert not NEEDS.keys() & UNENFORCED.keys()
+    assert NEEDS.keys() == every
+    assert BOUNDARY_NEEDS.keys() == sid_actions(BOUNDARY)
 
 
 @pytest.mark.parametrize(("function", "sid", "action"), NEEDS, ids=lambda text: text)
@@ -542,8 +572,17 @@ def test_closed_socket_deletes_its_row(operator: Operator, url: str) -> None:
     eventually(rows, 0)
 
 
-def test_unenforced_actions_are_not_enforced(operator: Operator, url: str) -> None:
-    """So that the list is shortened when the emulator learns to ask."""
+@pytest.mark.parametrize(("sid", "action"), BOUNDARY_NEEDS, ids=lambda text: text)
+def test_action_missing_from_the_boundary_breaks_a_function(
+    operator: Operator, url: str, sid: str, action: str
+) -> None:
+    act, broken = BOUNDARY_NEEDS[sid, action]
+    with operator.allowed(without(BOUNDARY, sid, action), boundary_name("*")):
+        assert act(operator, url) == broken
+    assert act(operator, url) == ""
+
+
+def test_functions_work_without_the_permission_to_log(operator: Operator, url: str) -> None:
     iam = operator.root("iam")
     for function in FUNCTIONS:
         role = operator.resource_name(function)

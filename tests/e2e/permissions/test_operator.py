@@ -21,29 +21,6 @@ from tests.e2e.support.operator import Operator, Ran
 from tests.e2e.support.policies import attached, document, policy_name, sid_actions, without
 from tests.e2e.support.sandbox import Sandbox
 
-UNENFORCED = {
-    (
-        "domain",
-        "Domains",
-        "apigateway:RemoveCertificateFromDomain",
-    ): "AWS asks for it where a trust store is taken from a domain; no emulator does",
-    (
-        "domain",
-        "FirstDomainOfTheAccount",
-        "iam:CreateServiceLinkedRole",
-    ): "AWS asks for it where the account has no domain yet, whose role it makes; no emulator does",
-}
-"""What cannot be seen missing here; tests/golden/policy-actions.txt holds that it is there."""
-
-
-UNENFORCED_OF_NAMES: dict[str, ConsoleChange] = {
-    "apigateway:RemoveCertificateFromDomain": domains.domain_with(
-        MutualTlsAuthentication={"TruststoreUri": "s3://x/y"}
-    ),
-    "iam:CreateServiceLinkedRole": domains.delete_domain,
-}
-"""What has to happen to the whole chat for AWS to ask for these."""
-
 DOCUMENTS = {name: document(name) for name in ("deploy", "domain", "logging")}
 """What the operator has here; neither makes up for what another lacks."""
 
@@ -101,6 +78,12 @@ def role_that_trusts_another(chat: Operator) -> None:
     logging.account_logging_unset(chat)
     logging.make_log_role(chat, logging.LOGGING, **{"nwchat:managed-by": "nwchatctl"})
     chat.root("iam").update_assume_role_policy(RoleName=logging.LOGGING, PolicyDocument=lambda_trust())
+
+
+def first_domain_of_the_account(chat: Operator) -> None:
+    """API Gateway makes its service-linked role with the first domain name."""
+    domains.delete_domain(chat)
+    chat.root("iam").delete_service_linked_role(RoleName="AWSServiceRoleForAPIGateway")
 
 
 PLAN = Need(("plan",))
@@ -305,6 +288,10 @@ NEEDS = {
     ("domain", "Domains", "apigateway:DELETE"): deploy(domains.orphan_domain),
     ("domain", "Domains", "apigateway:PATCH"): deploy(domains.domain(SecurityPolicy="TLS_1_0")),
     ("domain", "Domains", "apigateway:POST"): deploy(domains.delete_mapping),
+    ("domain", "Domains", "apigateway:RemoveCertificateFromDomain"): deploy(
+        domains.domain_with(MutualTlsAuthentication={"TruststoreUri": "s3://x/y"})
+    ),
+    ("domain", "FirstDomainOfTheAccount", "iam:CreateServiceLinkedRole"): deploy(first_domain_of_the_account),
     ("domain", "FindZonesAndCertificates", "acm:ListCertificates"): PLAN,
     ("domain", "NewCertificates", "acm:RequestCertificate"): deploy(domains.drop_certificate),
     ("domain", "FindZonesAndCertificates", "route53:ListHostedZones"): PLAN,
@@ -371,8 +358,7 @@ def test_every_action_is_tested() -> None:
         # tests/e2e/permissions/test_escalations.py is about what is denied.
         if not pair[0].startswith("Keep")
     }
-    assert NEEDS.keys() | UNENFORCED.keys() == every
-    assert not NEEDS.keys() & UNENFORCED.keys()
+    assert NEEDS.keys() == every
 
 
 @pytest.mark.parametrize(("policy", "sid", "action"), sorted(NEEDS), ids=lambda text: text)
@@ -398,11 +384,20 @@ def test_missing_action_stops_command_that_resumes_with_it(
     assert whole_chat.plan() == []
 
 
-@pytest.mark.parametrize(("policy", "sid", "action"), sorted(UNENFORCED), ids=lambda text: text)
-def test_unenforced_actions_are_not_enforced(
-    whole_chat: Operator, policy: str, sid: str, action: str
+@pytest.mark.parametrize(("collection", "call"), [("/apis", "CreateApi"), ("/apis/*/stages", "CreateStage")])
+def test_tags_are_allowed_for_each_collection_alone(
+    whole_chat: Operator, part_of_chat: Operator, collection: str, call: str
 ) -> None:
-    """So that the list is shortened when the emulator learns to ask."""
-    UNENFORCED_OF_NAMES[action](whole_chat)
-    with whole_chat.allowed(without(DOCUMENTS[policy], sid, action), policy_name(policy)):
-        assert whole_chat.deploy()["applied"]
+    """API and stage are two resources of one statement, and the console shows neither."""
+    whole = DOCUMENTS["deploy"]
+    (found,) = (each for each in whole["Statement"] if each["Sid"] == "TagsOfNewApis")
+    kept = [each for each in found["Resource"] if not each.endswith(f"::{collection}")]
+    assert len(kept) == 1
+    narrow = {**found, "Resource": kept}
+    statements = [narrow if each is found else each for each in whole["Statement"]]
+    with part_of_chat.allowed({**whole, "Statement": statements}, policy_name("deploy")):
+        ran = part_of_chat.run("deploy", "--yes")
+    part_of_chat.destroy()
+    assert denied(part_of_chat, ran, "apigateway:TagResource"), (ran.out, ran.error)
+    assert ran.error is not None
+    assert f"AWS refuses {call}" in ran.error.message

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -191,7 +192,12 @@ class LegacyChat:
             {"Effect": "Allow", "Action": "execute-api:ManageConnections", "Resource": "*"},
         ]
         policy = {"Version": "2012-10-17", "Statement": statements}
-        iam.put_role_policy(RoleName=self.role, PolicyName="all", PolicyDocument=json.dumps(policy))
+        text = json.dumps(policy)
+        # The sandbox may take as long as AWS until a role is visible, and until Lambda can assume it.
+        _repeated(
+            iam.exceptions.NoSuchEntityException,
+            lambda: iam.put_role_policy(RoleName=self.role, PolicyName="all", PolicyDocument=text),
+        )
         return str(made["Role"]["Arn"])
 
     def _function(self, short: str, role: str) -> str:
@@ -199,14 +205,17 @@ class LegacyChat:
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("index.js", SOURCES[short])
         client, name = self.operator.root("lambda"), f"{self.name}-{short}"
-        client.create_function(
-            FunctionName=name,
-            Runtime="nodejs20.x",
-            Role=role,
-            Handler="index.handler",
-            Code={"ZipFile": archive.getvalue()},
-            Timeout=20,
-            Environment={"Variables": {"table": self.name}},
+        _repeated(
+            client.exceptions.InvalidParameterValueException,
+            lambda: client.create_function(
+                FunctionName=name,
+                Runtime="nodejs20.x",
+                Role=role,
+                Handler="index.handler",
+                Code={"ZipFile": archive.getvalue()},
+                Timeout=20,
+                Environment={"Variables": {"table": self.name}},
+            ),
         )
         return self.operator.arn("lambda", f"function:{name}")
 
@@ -240,6 +249,19 @@ class LegacyChat:
             return
         self.deployment = str(api.create_deployment(ApiId=self.api_id)["DeploymentId"])
         api.create_stage(ApiId=self.api_id, StageName="production", DeploymentId=self.deployment)
+
+
+def _repeated(error: type[Exception], call: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            call()
+        except error:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _ignoring(error: type[Exception], call: Any, **wanted: Any) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from nwchat.delivery.signing import Credentials
+from nwchat.aws.signing import Credentials
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 from nwchatctl.sandbox.state import DEFAULT_REGION
