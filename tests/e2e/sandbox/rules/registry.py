@@ -44,7 +44,8 @@ class Probe:
 
 
 Check = Callable[[Probe], bool]
-PROBES: dict[str, Check] = {}
+PROBES: list[tuple[str, Check]] = []
+"""Each with the rule that it is about. A rule that several services have has several probes."""
 
 
 def probe(rule: str) -> Callable[[Check], Check]:
@@ -52,8 +53,7 @@ def probe(rule: str) -> Callable[[Check], Check]:
     not. It must not wait longer than a second."""
 
     def register(check: Check) -> Check:
-        assert rule not in PROBES, f"{rule} has two probes"
-        PROBES[rule] = check
+        PROBES.append((rule, check))
         return check
 
     return register

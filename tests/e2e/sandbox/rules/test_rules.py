@@ -12,13 +12,17 @@ from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import process
 from nwchatctl.sandbox.limits import RULES, RuleValues
 from nwchatctl.sandbox.state import SandboxPaths
-from tests.e2e.sandbox.rules.registry import PROBES, SHORTENED, Probe
+from tests.e2e.sandbox.rules.registry import PROBES, SHORTENED, Check, Probe
 from tests.e2e.support.sandbox import Sandbox, free_port
 
 for _module in sorted(Path(__file__).parent.glob("probes_*.py")):
     importlib.import_module(f"tests.e2e.sandbox.rules.{_module.stem}")
 
 NAMES = [rule.name for rule in RULES]
+
+every_probe = pytest.mark.parametrize(
+    "check", [pytest.param(check, id=f"{rule}-{check.__name__}") for rule, check in PROBES]
+)
 
 
 def running(tmp_path_factory: pytest.TempPathFactory, limits: RuleValues) -> Iterator[Probe]:
@@ -40,11 +44,15 @@ def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     yield from running(tmp_path_factory, RuleValues(0.0, dict.fromkeys(NAMES)))
 
 
-@pytest.mark.parametrize("rule", sorted(PROBES))
-def test_rule_is_enforced(strict: Probe, rule: str) -> None:
-    assert PROBES[rule](strict)
+def test_every_rule_has_a_probe() -> None:
+    assert {rule for rule, _ in PROBES} == set(NAMES)
 
 
-@pytest.mark.parametrize("rule", sorted(PROBES))
-def test_probe_notices_that_its_rule_is_taken_out(lenient: Probe, rule: str) -> None:
-    assert not PROBES[rule](lenient)
+@every_probe
+def test_rule_is_enforced(strict: Probe, check: Check) -> None:
+    assert check(strict)
+
+
+@every_probe
+def test_probe_notices_that_its_rule_is_taken_out(lenient: Probe, check: Check) -> None:
+    assert not check(lenient)
