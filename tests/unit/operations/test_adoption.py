@@ -28,6 +28,10 @@ def test_names_come_after_the_second_copy_of_the_rows(monkeypatch: pytest.Monkey
     class Changes:
         made = 3
 
+        def stop_auto_deploy(self, plan: Plan) -> Plan:
+            done.append("auto-deploy")
+            return plan
+
         def carry_out(self, plan: Plan) -> None:
             done.append([changed_key(each)[0] for each in plan.changes])
 
@@ -46,5 +50,5 @@ def test_names_come_after_the_second_copy_of_the_rows(monkeypatch: pytest.Monkey
     seen: Any = None
     app: Any = None
     made, _ = adoption.take_over(app, adoption.Adoption(found, old, "", 1, seen))
-    assert done == [["table"], "rows", ["stage"], "rows", ["certificate"]]
+    assert done == ["auto-deploy", ["table"], "rows", ["stage"], "rows", ["certificate"]]
     assert made == 3
