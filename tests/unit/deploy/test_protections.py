@@ -10,6 +10,7 @@ import pytest
 from nwchatctl.deploy.changes import Create, Delete
 from nwchatctl.deploy.desired.dead_letters import queue
 from nwchatctl.deploy.model.functions import Role
+from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import state
 from nwchatctl.deploy.model.storage import LogGroup, Recovery, Table
 from nwchatctl.deploy.model.websocket import Api
@@ -74,8 +75,10 @@ def test_recovery_is_never_turned_off_and_comes_last() -> None:
     live = state(TABLE, Recovery("t"))
     assert not plan(state(TABLE), live)
     assert plan({}, live).changes == (Delete(TABLE),)
-    made = plan(state(TABLE, Recovery("t"), role("{}")), {})
-    assert made.after["recovery", "t"] == {("table", "t")}
+    release = Release("r1", (), "d", "sha", True, ())
+    made = plan(state(TABLE, Recovery("t"), role("{}"), release), {})
+    assert made.after["recovery", "t"] == {("table", "t"), ("release", "r1")}
+    assert made.changes[-1] == Create(Recovery("t"))
     only = limit_plan(made, {("recovery", "t"), ("table", "t")})
     assert only.changes == (Create(TABLE), Create(Recovery("t")))
     with pytest.raises(ChatError, match="not there yet, or not as wanted: table") as caught:
