@@ -21,4 +21,5 @@ def read_account_limits(client: LambdaClient) -> AccountLimits | None:
         if is_denied(error):
             return None
         raise
-    return AccountLimits(found["ConcurrentExecutions"], found["UnreservedConcurrentExecutions"])
+    concurrent = found["ConcurrentExecutions"]
+    return AccountLimits(concurrent, found.get("UnreservedConcurrentExecutions", concurrent))

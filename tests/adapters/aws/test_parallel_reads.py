@@ -149,7 +149,9 @@ def test_table_is_described_in_parallel() -> None:
 
 
 ROLE = {
-    "get_role": {"Role": {"AssumeRolePolicyDocument": {}, "Tags": [{"Key": "a", "Value": "b"}]}},
+    "get_role": {
+        "Role": {"RoleId": "AROA1", "AssumeRolePolicyDocument": {}, "Tags": [{"Key": "a", "Value": "b"}]}
+    },
     "list_attached_role_policies": {"AttachedPolicies": [{"PolicyArn": "arn:p"}]},
     "get_role_policy": {"PolicyDocument": {"Statement": []}},
 }
@@ -171,9 +173,10 @@ def test_absent_resource_is_read_once() -> None:
     role: Any = Client({"get_role": Missing()})
     table: Any = Client({"describe_table": Missing()})
     with ParallelReads() as start:
-        assert Roles(role).read("r", start) is None
+        roles = Roles(role)
+        assert roles.read("r", start) is None
         assert Tables(table).read("t", start) is None
-    assert (role.asked, table.asked) == (["get_role"], ["describe_table"])
+    assert (role.asked, table.asked, roles.id("r")) == (["get_role"], ["describe_table"], "")
 
 
 def test_log_groups_are_listed_in_one_call_and_filtered() -> None:

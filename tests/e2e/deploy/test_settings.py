@@ -33,6 +33,8 @@ FUNCTIONS = [("function", f"CHAT-{each}") for each in EACH]
 ALIASES = [("alias", f"CHAT-{each}:live") for each in EACH]
 OF_SMALL = [part for each in SMALL for part in (("function", f"CHAT-{each}"), ("alias", f"CHAT-{each}:live"))]
 OF_FANOUT = [("function", "CHAT-fanout"), ("alias", "CHAT-fanout:live")]
+OF_CONNECT = [("function", "CHAT-connect"), ("alias", "CHAT-connect:live")]
+OF_MESSAGE = [("function", "CHAT-message"), ("alias", "CHAT-message:live")]
 GROUPS = [("log-group", f"/aws/lambda/CHAT-{each}") for each in EACH]
 STAGE = [("stage", "production")]
 HISTORY = ("history-api", "CHAT-history")
@@ -53,15 +55,15 @@ SETTINGS: list[tuple[dict[str, str], list[tuple[str, str]], set[str]]] = [
             ("NWCHAT_FUNCTIONS__MEMORY_MB", "512", OF_SMALL),
             ("NWCHAT_FANOUT__MEMORY_MB", "512", OF_FANOUT),
             ("NWCHAT_FANOUT__TIMEOUT_SECONDS", "60", OF_FANOUT),
-            ("NWCHAT_FANOUT__THRESHOLD", "50", [*FUNCTIONS, *ALIASES]),
-            ("NWCHAT_SENDING__RESERVE_RATE", "50", [*FUNCTIONS, *ALIASES]),
-            ("NWCHAT_TABLES__RETENTION_DAYS", "7", [*FUNCTIONS, *ALIASES]),
-            ("NWCHAT_CHAT__RATE_MESSAGES", "5", [*FUNCTIONS, *ALIASES]),
+            ("NWCHAT_FANOUT__THRESHOLD", "50", OF_MESSAGE),
+            ("NWCHAT_SENDING__RESERVE_RATE", "50", OF_MESSAGE),
+            ("NWCHAT_TABLES__RETENTION_DAYS", "7", OF_MESSAGE),
+            ("NWCHAT_CHAT__RATE_MESSAGES", "5", OF_MESSAGE),
         )
     ),
     (
         {"NWCHAT_CHAT__ALLOWED_ORIGINS": "https://example.com"},
-        [*FUNCTIONS, *ALIASES, HISTORY, RELEASE],
+        [*OF_CONNECT, HISTORY, RELEASE],
         {"UpdateApi", "UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"},
     ),
     ({"NWCHAT_HISTORY__REQUEST_RATE": "33.5"}, [HISTORY], {"UpdateStage"}),
