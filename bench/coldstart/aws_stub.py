@@ -26,6 +26,8 @@ class AwsStub(ThreadingHTTPServer):
     """Counts the calls of each operation; a post to a connection is `Post`."""
 
     daemon_threads = True
+    # A function opens many connections at once.
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from nwchat import runtime
+from nwchat import cold_start, runtime
 from nwchat.auth.tokens import TokenAccepted, TokenRefused, handshake_token, verify_with
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ def _policy(effect: str, arn: str, principal: str) -> Response:
     return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 
 
-if runtime.in_init_phase():
+if cold_start.in_init_phase():
     runtime.keys()

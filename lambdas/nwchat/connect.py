@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from nwchat import runtime
+from nwchat import cold_start, runtime
 from nwchat.log import Log
 from nwchat.model.bans import active_ban
 from nwchat.model.budget import address_room
@@ -116,5 +116,5 @@ def _lower(headers: object) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-if runtime.in_init_phase():
+if cold_start.in_init_phase():
     runtime.services()

@@ -5,7 +5,7 @@ AWS invokes it on a best-effort basis, so the rows also expire.
 
 from __future__ import annotations
 
-from nwchat import runtime
+from nwchat import cold_start, runtime
 from nwchat.log import Log
 from nwchat.model.budget import address_room
 from nwchat.runtime import Event, Response, Services
@@ -45,5 +45,5 @@ def _remove_from_address(
         log.warning("the connections of an address cannot be counted", exc_info=True)
 
 
-if runtime.in_init_phase():
+if cold_start.in_init_phase():
     runtime.services()

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-from nwchat import runtime
+from nwchat import cold_start, runtime
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.tally import Counts
@@ -22,6 +22,7 @@ from nwchat.large_rooms.segments import Segment
 from nwchat.log import Log, LoggableError, error_name
 from nwchat.runtime import Event, Services
 from nwchat.storage.scan import ScanSegment
+from nwchat.values import dataclass
 
 DRAIN_SECONDS = 8.0
 """The function takes no more recipients this long before its deadline, so that posts in flight can finish,
@@ -151,6 +152,6 @@ class _Reporter:
             self._invocation.log.exception("not reported")
 
 
-if runtime.in_init_phase():
+if cold_start.in_init_phase():
     runtime.services()
     runtime.poster()

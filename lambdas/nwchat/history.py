@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nwchat import __version__, runtime
+from nwchat import __version__, cold_start, runtime
 from nwchat.log import Log
 from nwchat.model.bans import active_ban, ban_notice
 from nwchat.model.budget import FRAME_PRICE, page_price, sender_room
@@ -115,5 +115,5 @@ def _response(status: int, body: str) -> Response:
     return {"statusCode": status, "headers": dict(_HEADERS), "body": body}
 
 
-if runtime.in_init_phase():
+if cold_start.in_init_phase():
     runtime.services()

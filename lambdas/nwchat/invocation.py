@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nwchat.delivery.outcome import Delivered
@@ -14,6 +13,7 @@ from nwchat.model.identity import Identity, identity_of
 from nwchat.model.rows import Recipient, recipient
 from nwchat.runtime import Services, connected_at
 from nwchat.storage.budgets import Charge
+from nwchat.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from nwchat import runtime
+from nwchat import cold_start, runtime
 from nwchat.delivery.poster import Poster
 from nwchat.invocation import Invocation, sender_of
 from nwchat.log import Log
@@ -304,6 +304,6 @@ def _fan_out(message: Message, invocation: Invocation) -> bool:
     return True
 
 
-if runtime.in_init_phase():
+if cold_start.in_init_phase():
     runtime.services()
     runtime.poster()

@@ -13,10 +13,10 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nwchat import cold_start
 from nwchat.aws.credentials import credential_source
 from nwchat.aws.endpoints import AwsEndpoint, aws_endpoint
 from nwchat.aws.http_client import HttpTimeouts
@@ -31,6 +31,7 @@ from nwchat.storage.budgets import Budgets
 from nwchat.storage.dynamodb_client import DynamoDbClient
 from nwchat.storage.store import Store
 from nwchat.storage.table_size import TableSize
+from nwchat.values import dataclass
 
 if TYPE_CHECKING:
     import ssl
@@ -218,18 +219,20 @@ def _logger() -> logging.Logger:
 
 
 @cache
-def _seed() -> None:
-    """Seed the shared random generator anew, once in each environment.
+def _begin() -> None:
+    """What the first invocation in each environment does first.
 
-    A library may use it, and all environments that SnapStart restores begin with the same copy (Lambda
-    developer guide, "Handling uniqueness with Lambda SnapStart"). Own code uses `random.SystemRandom`.
+    Seeds the shared random generator anew: a library may use it, and all environments that SnapStart restores
+    begin with the same copy (Lambda developer guide, "Handling uniqueness with Lambda SnapStart"). Own code
+    uses `random.SystemRandom`.
     """
     random.seed()
+    cold_start.resume_collection()
 
 
 def log_for(event: Event, context: object) -> Log:
     """The log of one invocation; the first thing that each invocation needs."""
-    _seed()
+    _begin()
     request = request_of(event)
     request_id = getattr(context, "aws_request_id", None) or request.get("requestId")
     return Log(_logger(), {"request_id": request_id, "connection_id": request.get("connectionId")})
@@ -251,8 +254,3 @@ def deadline_of(context: object, clock: Callable[[], float] = time.monotonic) ->
     """When to start no more work, in `clock` seconds; infinity when the context has no remaining time."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return clock() + remaining() / 1000 - _MARGIN_SECONDS if callable(remaining) else math.inf
-
-
-def in_init_phase() -> bool:
-    """Whether to create clients at import: Lambda's init phase has a whole CPU, an invocation a fraction."""
-    return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
+
+from nwchat.values import dataclass
 
 KEYS_KEPT = 2
 """The current signing key and the previous one."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import jwt
@@ -18,6 +17,7 @@ from nwchat.model.bans import normalized_name
 from nwchat.model.identity import Identity
 from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
 from nwchat.model.subprotocol import SUBPROTOCOL, offered_subprotocols
+from nwchat.values import dataclass
 
 ALGORITHM = "HS256"
 

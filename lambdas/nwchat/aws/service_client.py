@@ -6,7 +6,6 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from random import SystemRandom
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from nwchat.aws.endpoints import AwsEndpoint
 from nwchat.aws.errors import AwsError, NoAwsResponse
 from nwchat.aws.http_client import DEFAULT_TIMEOUTS, HttpAnswer, HttpClient, HttpTimeouts
 from nwchat.aws.signing import Credentials, SignedRequest, Signer, sha256_hex
+from nwchat.values import dataclass
 
 if TYPE_CHECKING:
     import ssl

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import assert_never
 
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from nwchat.delivery.request import Source
 from nwchat.model.rows import Recipient
+from nwchat.values import dataclass
 
 MIN_ROW_AGE_MS = 20_000
 """API Gateway has answered 410 for connections that were still being opened, so younger rows are not deleted.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nwchat.aws.errors import is_failed_call
 from nwchat.large_rooms.segments import MAX_EVENT_BYTES, Segment, to_event
 from nwchat.log import LoggableError, error_name
+from nwchat.values import dataclass
 
 _WORKERS = 16
 

@@ -11,13 +11,13 @@ import logging
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nwchat.model.characters import without_any_invisible
 from nwchat.model.identity import Identity, address_in, identity_of
 from nwchat.model.limits import MAX_SENDER_ID_CHARS, clean_name
 from nwchat.model.rows import Row, number_in, text_in
+from nwchat.values import dataclass
 
 ROOM = "bans"
 RETENTION_SECONDS = 30 * 86_400

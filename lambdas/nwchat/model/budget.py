@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from nwchat.model.bans import PREFIX_BITS, address_of
 from nwchat.model.identity import address_in, identity_of
 from nwchat.model.ids import CONNECTION_SECONDS
 from nwchat.model.limits import Limits
+from nwchat.values import dataclass
 
 ROOM_PREFIX = "budget#"
 """Begins the partition keys of budgets in the messages table; the functions' policies name it."""

@@ -7,8 +7,9 @@ every event of the connection (WebSocket developer guide), as strings. In open m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from nwchat.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ tables and console edits produce such rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +14,7 @@ from nwchat.model.identity import address_in
 from nwchat.model.ids import ROOM, is_ulid, ulid_time
 from nwchat.model.limits import Window
 from nwchat.model.wire import Message, well_formed
+from nwchat.values import dataclass
 
 Row: TypeAlias = Mapping[str, Any]
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias
 
 from nwchat.model.ids import is_ulid
+from nwchat.values import dataclass
 
 MAX_FRAME_BYTES = 32 * 1024
 """API Gateway closes a connection that sends a larger frame; a message of several frames may have up to 128

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nwchat.model.ids import is_expired
 from nwchat.model.rows import CONNECTION_KEYS, Recipient, Row, expiry_of
+from nwchat.values import dataclass
 
 if TYPE_CHECKING:
     from nwchat.storage.dynamodb_client import DynamoDb

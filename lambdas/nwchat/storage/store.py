@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +26,7 @@ from nwchat.model.wire import Message, Page
 from nwchat.storage.batch_get import read_rows
 from nwchat.storage.conflicts import retry_conflicts
 from nwchat.storage.scan import ScanPage, ScanSegment, scan
+from nwchat.values import dataclass
 
 if TYPE_CHECKING:
     from nwchat.storage.dynamodb_client import DynamoDb

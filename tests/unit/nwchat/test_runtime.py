@@ -155,6 +155,20 @@ def test_clients_are_created_in_init_phase() -> None:
     assert made == "1 1\n"
 
 
+def test_garbage_is_collected_again_from_the_first_invocation_on() -> None:
+    code = (
+        "import gc, nwchat.connect\n"
+        "before = gc.isenabled()\n"
+        "nwchat.connect.handler({}, None)\n"
+        "print(before, gc.isenabled(), gc.get_freeze_count() > 0)"
+    )
+    env = {**TABLES, "AWS_REGION": "us-east-2"}
+    assert python(code, **env).splitlines()[-1] == "True True False"
+    assert (
+        python(code, **env, AWS_LAMBDA_INITIALIZATION_TYPE="on-demand").splitlines()[-1] == "False True True"
+    )
+
+
 BROKEN = (
     "import nwchat.{name} as module\n"
     "class Context: aws_request_id = 'r1'\n"
