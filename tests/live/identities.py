@@ -20,6 +20,9 @@ from tests.paths import ROOT
 VISIBLE_SECONDS = 120.0
 """How long a new user, its key and its policies may take until every call knows them."""
 
+SETTLE_SECONDS = 15.0
+"""How long to wait after that on AWS: other services learn of the user a little later."""
+
 COMMAND_SECONDS = 1500.0
 """The longest command is a deploy, which waits up to 20 minutes for point-in-time recovery."""
 
@@ -161,6 +164,8 @@ def _await(run: Run, user: User) -> None:
 
     every = 0.02 if run.target.sandbox else 1.0
     run.until(is_allowed, seconds=VISIBLE_SECONDS, every=every, what=f"the new user {user.name}")
+    if not run.target.sandbox:
+        time.sleep(SETTLE_SECONDS)
 
 
 def administrators_command(run: Run, chat: str, *argv: str) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.live.run import Run, error_code, refused
+from tests.live.run import Run, TimeExceeded, error_code, refused
 
 RECOVERY_SECONDS = 1200.0
 """As long as the tool waits for point-in-time recovery."""
@@ -19,28 +20,15 @@ ATTEMPTS = 3
 KEY = "connectionid"
 """The probe table's key: the table is that of the adopted chat as well."""
 
-TTL_SECONDS = 120.0
-"""How long DynamoDB may take to enable expiry: usually at once, up to an hour (UpdateTimeToLive)."""
+TTL_SECONDS = 30.0
+"""How long to wait until expiry is enabled: usually at once, up to an hour (UpdateTimeToLive)."""
 
 
 def measure_table(run: Run) -> None:
     """A new table: when it is ACTIVE, and what it refuses."""
-    tables, name = run.client("dynamodb", retries=False), run.making("table", run.name("probe"))
-    tables.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        Tags=run.tag_list,
-    )
-
-    def is_active() -> bool:
-        found = tables.describe_table(TableName=name)["Table"]
-        return bool(found["TableStatus"] == "ACTIVE")
-
-    took = run.until(is_active, seconds=120, every=0.2, what="the new table")
-    run.answer("table-active", took)
-    run.shared["table active at"] = time.monotonic()
+    tables, name = run.client("dynamodb", retries=False), run.name("probe")
+    _create_table(run, tables, name)
+    run.answer("table-active", _await_active(run, tables, name))
     two = {"BillingMode": "PROVISIONED", "DeletionProtectionEnabled": True}
     throughput = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
     run.answer(
@@ -50,8 +38,28 @@ def measure_table(run: Run) -> None:
             "ValidationException",
         ),
     )
-    run.until(is_active, seconds=120, every=0.2, what="the changed table")
+    _await_active(run, tables, name)
     _measure_ttl(run, tables, name)
+
+
+def _create_table(run: Run, tables: Any, name: str) -> None:
+    tables.create_table(
+        TableName=run.making("table", name),
+        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=run.tag_list,
+    )
+
+
+def _await_active(run: Run, tables: Any, name: str) -> float:
+    """Waits until the table is ACTIVE; the seconds that it took."""
+
+    def is_active() -> bool:
+        found = tables.describe_table(TableName=name)["Table"]
+        return bool(found["TableStatus"] == "ACTIVE")
+
+    return run.until(is_active, seconds=120, every=0.2, what=f"the table {name}")
 
 
 def _measure_ttl(run: Run, tables: Any, name: str) -> None:
@@ -64,12 +72,14 @@ def _measure_ttl(run: Run, tables: Any, name: str) -> None:
         return bool(found["TimeToLiveStatus"] == "ENABLED")
 
     change(True)()
-    run.until(is_enabled, seconds=TTL_SECONDS, every=1, what="the table's expiry")
+    # A second change is refused whether the first one is complete or not.
+    with suppress(TimeExceeded):
+        run.until(is_enabled, seconds=TTL_SECONDS, every=1, what="the table's expiry")
     run.answer("ttl-twice", refused(change(False), "ValidationException"))
 
 
 class RecoveryProbe:
-    """Switches point-in-time recovery on in the background, as that may take many minutes."""
+    """Switches recovery of a table of its own on, in the background: it may take many minutes."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -79,7 +89,13 @@ class RecoveryProbe:
         self._tables = run.client("dynamodb", retries=False)
 
     def start(self) -> None:
-        self._thread.start()
+        """Creates the table and starts to ask."""
+        try:
+            _create_table(self._run, self._tables, self._name)
+        except (ClientError, BotoCoreError) as error:
+            self._run.reasons["recovery-ready"] = str(error)
+        else:
+            self._thread.start()
 
     def finish(self, *, seconds: float) -> None:
         """Waits for the answer, for at most so many seconds."""
@@ -94,26 +110,36 @@ class RecoveryProbe:
         if self._thread.is_alive():
             self._thread.join(30)
 
+    @property
+    def _name(self) -> str:
+        return self._run.name("recovery")
+
     def _measure(self) -> None:
-        began = self._run.shared["table active at"]
-        name = self._run.name("probe")
-        wanted = {"PointInTimeRecoveryEnabled": True}
-        code = "ContinuousBackupsUnavailableException"
+        try:
+            reason = self._ask()
+        except (ClientError, BotoCoreError, TimeExceeded) as error:
+            reason = str(error)
+        if reason:
+            self._run.reasons["recovery-ready"] = reason
+
+    def _ask(self) -> str:
+        """Asks every two seconds; why there is no answer, "" with one."""
+        _await_active(self._run, self._tables, self._name)
+        began = time.monotonic()
         while not self._stop.is_set() and time.monotonic() < began + RECOVERY_SECONDS:
             asked = time.monotonic()
-            code = error_code(
-                lambda: self._tables.update_continuous_backups(
-                    TableName=name, PointInTimeRecoverySpecification=wanted
-                )
-            )
+            code = error_code(self._switch_on)
             if not code:
                 self._run.answer("recovery-ready", asked - began)
-                return
+                return ""
             if code != "ContinuousBackupsUnavailableException":
-                break
+                return f"UpdateContinuousBackups: {code}"
             self._stop.wait(2)
-        self._run.reasons["recovery-ready"] = (
-            f"the last answer after {time.monotonic() - began:.0f} s was {code}"
+        return f"it was not available after {time.monotonic() - began:.0f} s"
+
+    def _switch_on(self) -> None:
+        self._tables.update_continuous_backups(
+            TableName=self._name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
 
 
