@@ -18,6 +18,7 @@ from nwchatctl.aws.awslambda.package import Package, build_package
 from nwchatctl.aws.core.caller import Caller, identify_caller
 from nwchatctl.aws.core.session import Aws
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
+from nwchatctl.aws.dynamodb.recovery import Recoveries
 from nwchatctl.aws.dynamodb.tables import Tables
 from nwchatctl.aws.iam import Roles
 from nwchatctl.aws.legacy_chat import LegacyResources
@@ -45,6 +46,8 @@ class Adapters:
         self._caller_lock = threading.Lock()
         self._clock = clock
         self.names = names
+        self.notify: Callable[[str], None] = lambda text: None
+        """Tells the operator what a change waits for; called from any thread."""
 
     @property
     def caller(self) -> Caller:
@@ -63,6 +66,9 @@ class Adapters:
     def _role_arn(self, name: str) -> str:
         return self.location.role_arn(name)
 
+    def _say(self, text: str) -> None:
+        self.notify(text)
+
     @cached_property
     def package(self) -> Package:
         """The functions' zip."""
@@ -72,6 +78,11 @@ class Adapters:
     def tables(self) -> Tables:
         """The adapter of DynamoDB tables."""
         return Tables(self._aws.client("dynamodb"))
+
+    @cached_property
+    def recoveries(self) -> Recoveries:
+        """The adapter of the tables' point-in-time recovery."""
+        return Recoveries(self._aws.client("dynamodb"), self._say)
 
     @cached_property
     def deploy_table(self) -> DeployTable:
@@ -108,12 +119,12 @@ class Adapters:
     @cached_property
     def queues(self) -> Queues:
         """The adapter of queues."""
-        return Queues(self._aws.client("sqs"))
+        return Queues(self._aws.client("sqs"), self._say)
 
     @cached_property
     def token_keys(self) -> KeyParameters:
         """The adapter of the token signing keys."""
-        return KeyParameters(self._aws.client("ssm"), self._clock)
+        return KeyParameters(self._aws.client("ssm"), self._clock, self._say)
 
     @cached_property
     def websocket_api(self) -> WebSocketApi:

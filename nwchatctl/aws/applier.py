@@ -16,7 +16,7 @@ from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.placeholders import CERTIFICATE_ARN, DOMAIN_TARGET, DOMAIN_ZONE, with_api_id
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource
-from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Recovery, Table, TokenKeys
 from nwchatctl.deploy.model.string_map import has_tags
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 
@@ -51,6 +51,8 @@ class Applier:
         match after:
             case Table():
                 adapters.tables.create(after)
+            case Recovery():
+                adapters.recoveries.create(after)
             case LogGroup():
                 adapters.log_groups.create(after)
             case Queue():
@@ -167,6 +169,9 @@ class Applier:
         match before:
             case Table():
                 adapters.tables.delete(before)
+            case Recovery():
+                # AWS deletes it with its table; it is never turned off.
+                return
             case LogGroup():
                 adapters.log_groups.delete(before)
             case Queue():

@@ -15,6 +15,7 @@ from nwchatctl.aws.apigateway.websocket_api import WebSocketApi
 from nwchatctl.aws.applier import Applier
 from nwchatctl.aws.awslambda.versions import PublishedFunction
 from nwchatctl.aws.core.caller import Caller
+from nwchatctl.aws.core.errors import is_missing
 from nwchatctl.aws.core.parallel import ParallelReads, StartRead
 from nwchatctl.aws.core.retry import stop_retrying_on_interrupt
 from nwchatctl.aws.core.session import Aws
@@ -25,10 +26,11 @@ from nwchatctl.deploy.domains.facts import DomainConfig, DomainFacts, live_resou
 from nwchatctl.deploy.domains.zones import zones_of
 from nwchatctl.deploy.duplicate_apis import own_api_id
 from nwchatctl.deploy.live import DeployRows, Live
+from nwchatctl.deploy.lock import outdated_plan_error
 from nwchatctl.deploy.model.functions import Alias, Function, Role
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource, State, state
-from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Recovery, Table, TokenKeys
 from nwchatctl.deploy.model.string_map import StringMap, has_tags
 from nwchatctl.deploy.model.websocket import Api, Stage
 from nwchatctl.deploy.names import ResourceNames
@@ -37,6 +39,9 @@ from nwchatctl.deploy.releases import ReleaseRecord, release_before, running_rel
 P = ParamSpec("P")
 
 _Read: TypeAlias = Callable[[], Iterable[Resource]]
+
+_READS = 3
+"""How often a chat is read of which parts are deleted meanwhile."""
 
 
 class Cloud(Adapters):
@@ -90,8 +95,22 @@ class Cloud(Adapters):
         """Reads the whole chat, in parallel, after the lock. A caller that acquires the lock as it was read
         then knows that nothing has changed since.
 
-        Raises ChatError if two APIs carry the chat's tags and both may be its own, and botocore's errors.
+        A chat of which a part is deleted meanwhile is read again. Raises ChatError if two APIs carry the
+        chat's tags and both may be its own, `changed_meanwhile` if parts keep disappearing, and botocore's
+        errors.
         """
+        reads = 1
+        while True:
+            try:
+                return self._read_once()
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+                if reads == _READS:
+                    raise outdated_plan_error() from error
+            reads += 1
+
+    def _read_once(self) -> Live:
         rows_read, self._rows = self._rows or self._start_read(), None
         # First, because STS gives the clearest errors for wrong credentials.
         _ = self.location
@@ -115,6 +134,7 @@ class Cloud(Adapters):
                 history,
                 *(start(self.functions.read_permissions, each) for each in functions),
                 *(start(_as_list, self.tables.read, each, start) for each in names.tables),
+                *(start(_as_list, self.recoveries.read, each) for each in names.tables),
                 start(_as_list, self.queues.read, names.dead_letters),
                 start(_as_list, self.async_invokes.read, names.function(FANOUT)),
                 *(start(_as_list, self.roles.read, each, start) for each in functions),
@@ -134,6 +154,7 @@ class Cloud(Adapters):
         live = state(
             *resources, *function_resources, *domain_resources, *(each.release for each in rows.records)
         )
+        live = {key: each for key, each in live.items() if self._has_own_table(each, live)}
         foreign = tuple(key for key, each in live.items() if not self._is_ours(each, live))
         self._running_release, self._records = running_release(live, self._stage, rows.records), rows.records
         return Live(live, foreign, api_id, rows, self.history_api.id, facts)
@@ -216,6 +237,11 @@ class Cloud(Adapters):
         if isinstance(resource, Table | Role | Function | Queue | TokenKeys):
             return self._tagged(resource.tags)
         return True
+
+    def _has_own_table(self, resource: Resource, live: State) -> bool:
+        """Whether the resource is no recovery, or that of one of the chat's tables: another's is its own."""
+        table = live.get((Table.kind, resource.name))
+        return not isinstance(resource, Recovery) or (isinstance(table, Table) and self._is_ours(table, live))
 
     def _tagged(self, tags: StringMap) -> bool:
         return has_tags(tags, self.names.tags)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.parallel import StartRead, run_inline
-from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.retry import VISIBLE_SECONDS, repeat_while, with_retries
 from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.desired.policies import canonical
@@ -111,8 +111,14 @@ class Roles:
                 policies = self._all_policies(role.name)
 
     def _put_policy(self, role: Role) -> None:
-        with_retries(
-            self._client.put_role_policy, RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
+        """Puts the tool's policy. A role that was created seconds ago may not be found yet: IAM is eventually
+        consistent."""
+        repeat_while(
+            lambda: self._client.put_role_policy(
+                RoleName=role.name, PolicyName=POLICY, PolicyDocument=role.policy
+            ),
+            lambda error: isinstance(error, self._client.exceptions.NoSuchEntityException),
+            VISIBLE_SECONDS,
         )
 
     def _set_boundary(self, role: Role) -> None:

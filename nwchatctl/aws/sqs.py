@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from nwchatctl.aws.core.retry import error_code, with_retries
+from nwchatctl.aws.core.retry import error_code, repeat_while, with_retries
 from nwchatctl.aws.core.tags import from_mapping, tag_changes
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.desired.policies import canonical
 from nwchatctl.deploy.model.storage import Queue
+from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -20,6 +22,11 @@ _NOT_FOUND = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 """The codes of one error in SQS's older protocol and in the newer one."""
 
 _NAME_TAKEN = ("QueueAlreadyExists", "QueueNameExists")
+
+_DELETED_RECENTLY = ("AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
+
+RECREATION_SECONDS = 120.0
+"""A name is free again 60 seconds after its queue was deleted (SQS API reference, DeleteQueue)."""
 
 _READ_ATTRIBUTES: list[Any] = [
     "MessageRetentionPeriod",
@@ -38,10 +45,11 @@ _COUNT_ATTRIBUTES = [each for each in _READ_ATTRIBUTES if each.startswith("Appro
 
 
 class Queues:
-    """Reads and changes queues, by name."""
+    """Reads and changes queues, by name. `notify` tells the operator what is waited for."""
 
-    def __init__(self, client: SQSClient) -> None:
+    def __init__(self, client: SQSClient, notify: Callable[[str], None] = lambda text: None) -> None:
         self._client = client
+        self._notify = notify
 
     def read(self, name: str) -> Queue | None:
         """The queue; None if it does not exist."""
@@ -56,18 +64,31 @@ class Queues:
         return _queue(name, url, found.get("Attributes", {}), tags)
 
     def create(self, queue: Queue) -> None:
-        """Creates the queue with its tags; updates an existing queue of the chat.
+        """Creates the queue with its tags, once its name is free; updates an existing queue of the chat.
 
-        Raises ChatError `not_ours` if the existing queue is not the chat's.
+        Raises ChatError `not_ours` if the existing queue is not the chat's, and `queue_deleted_recently`.
         """
         try:
-            with_retries(
-                self._client.create_queue,
-                QueueName=queue.name,
-                Attributes={name: value for name, value in _attributes(queue).items() if value},
-                tags=dict(queue.tags),
+            repeat_while(
+                lambda: self._client.create_queue(
+                    QueueName=queue.name,
+                    Attributes={name: value for name, value in _attributes(queue).items() if value},
+                    tags=dict(queue.tags),
+                ),
+                lambda error: error_code(error) in _DELETED_RECENTLY,
+                RECREATION_SECONDS,
+                notice=lambda _: self._notify(
+                    f"waiting until the name of queue {queue.name} is free again: AWS keeps it for a minute "
+                    "after a deletion"
+                ),
             )
         except ClientError as error:
+            if error_code(error) in _DELETED_RECENTLY:
+                raise ChatError(
+                    f"AWS does not free the name of queue {queue.name}, which was deleted a moment ago",
+                    hint="run the command again in a minute",
+                    code="queue_deleted_recently",
+                ) from error
             if error_code(error) not in _NAME_TAKEN:
                 raise
             update_existing(queue, self.read, self.update, error)

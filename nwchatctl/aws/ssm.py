@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
-from nwchatctl.aws.core.retry import error_code, with_retries
+from nwchatctl.aws.core.retry import error_code, repeat_while, with_retries
 from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.model.storage import TokenKeys
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _RESOURCE_TYPE: Any = "Parameter"
 
 
+RECREATION_SECONDS = 90.0
+"""A parameter can be created again 30 seconds after its deletion (SSM service model, DeleteParameter)."""
+
+
 class StoredKeys(NamedTuple):
     """A parameter's content: keys, newest first, and its version, which each put increments."""
 
@@ -34,11 +38,15 @@ class StoredKeys(NamedTuple):
 
 
 class KeyParameters:
-    """Reads and changes parameters with token keys; `clock` gives epoch ms."""
+    """Reads and changes parameters with token keys; `clock` gives epoch ms. `notify` tells the operator what
+    is waited for."""
 
-    def __init__(self, client: SSMClient, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, client: SSMClient, clock: Callable[[], int], notify: Callable[[str], None] = lambda text: None
+    ) -> None:
         self._client = client
         self._clock = clock
+        self._notify = notify
 
     def read(self, name: str) -> TokenKeys | None:
         """The parameter without its value; None if it does not exist."""
@@ -94,12 +102,34 @@ class KeyParameters:
         )
 
     def create(self, wanted: TokenKeys) -> None:
-        """Creates the parameter with its tags and a new key; an existing parameter of the chat keeps its
-        keys.
+        """Creates the parameter with its tags and a new key, once its name is free; an existing parameter of
+        the chat keeps its keys.
 
-        Raises ChatError `not_ours` if the existing parameter is not the chat's.
+        Raises ChatError `not_ours` if the existing parameter is not the chat's, and
+        `parameter_deleted_recently`.
         """
         key = new_key(self._clock() // 1000, secrets.token_bytes)
+        taken = self._client.exceptions.ParameterAlreadyExists
+        try:
+            repeat_while(
+                lambda: self._create_or_update(wanted, key),
+                lambda error: isinstance(error, taken),
+                RECREATION_SECONDS,
+                notice=lambda _: self._notify(
+                    f"waiting until the name of parameter {wanted.name} is free again: AWS keeps it for half "
+                    "a minute after a deletion"
+                ),
+            )
+        except taken as error:
+            raise ChatError(
+                f"AWS does not free the name of parameter {wanted.name}, which was deleted a moment ago",
+                hint="run the command again in a minute",
+                code="parameter_deleted_recently",
+            ) from error
+
+    def _create_or_update(self, wanted: TokenKeys, key: TokenKey) -> None:
+        """Creates the parameter or updates the existing one. Raises ParameterAlreadyExists if AWS says so and
+        there is none: its name is kept for a while after a deletion."""
         kind: Any = wanted.type
         try:
             self._put(
@@ -110,7 +140,10 @@ class KeyParameters:
                 Tags=to_list(wanted.tags),
             )
         except self._client.exceptions.ParameterAlreadyExists as error:
-            update_existing(wanted, self.read, self.update, error)
+            have = with_retries(self.read, wanted.name)
+            if have is None:
+                raise
+            update_existing(wanted, lambda name: have, self.update, error)
 
     def update(self, before: TokenKeys, after: TokenKeys) -> None:
         """Updates what differs. An unencrypted parameter is created again with a new key: the old key was

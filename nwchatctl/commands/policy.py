@@ -197,6 +197,7 @@ def _printed(
     if name == "domain":
         policies.require_domains(app, values)
     document = policy_document(name, values)
+    policies.refuse_large_policy(document)
     policy = boundary_name(values.chat) if name == "boundary" else f"nwchat-{values.chat}-{name}"
     text = jsonlib.dumps(document, indent=2)
     return Report(

@@ -15,6 +15,7 @@ from typing import Any
 from nwchat.model.ids import CONNECTION_SECONDS, connection_expiry
 from nwchat.model.rows import Connection
 from nwchatctl.deploy.model.state import State
+from nwchatctl.deploy.model.storage import Recovery
 from nwchatctl.deploy.model.string_map import has_tags
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.names import ResourceNames
@@ -216,9 +217,10 @@ def split_by_rows(plan: Plan) -> tuple[Plan, Plan]:
 
 
 def domains_last(plan: Plan) -> tuple[Plan, Plan]:
-    """Splits the plan into everything but domains, and domains: these may have to wait for a certificate, and
-    copying rows should not. A domain change that another change needs stays in the first part."""
-    domain_keys = {key for key in plan.after if key[0] in DOMAIN_KINDS}
+    """Splits the plan into everything but domains and recovery, and these: domains may have to wait for a
+    certificate, recovery waits for AWS, and copying rows should not wait. A domain change that another change
+    needs stays in the first part."""
+    domain_keys = {key for key in plan.after if key[0] in (*DOMAIN_KINDS, Recovery.kind)}
     while needed := domain_keys & {
         each for key in plan.after.keys() - domain_keys for each in plan.after[key]
     }:

@@ -19,6 +19,9 @@ WORKERS = 8
 """API Gateway's control plane takes 10 requests a second in all (aws-facts: quotas)."""
 
 
+_TURN_SECONDS = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A failed change and its error."""
@@ -41,12 +44,13 @@ class Observer:
     """Callbacks for the start and end of each change; called from the thread that called `execute`.
 
     `interrupted` is called on Ctrl-C and the like, before running changes are awaited: it can shorten that
-    wait.
+    wait. `waiting` is called about once a second while changes run.
     """
 
     started: Callable[[Change], None] = lambda change: None
     ended: Callable[[Change, Exception | None], None] = lambda change, error: None
     interrupted: Callable[[], None] = lambda: None
+    waiting: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -118,5 +122,6 @@ def _run_all(
             result = run.result()
             assert run.failed or not result.left, f"changes wait for each other: {result.left}"
             return result
-        wait(run.running, return_when=FIRST_COMPLETED)
+        wait(run.running, timeout=_TURN_SECONDS, return_when=FIRST_COMPLETED)
+        observer.waiting()
         run.collect(observer)

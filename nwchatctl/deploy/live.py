@@ -33,9 +33,11 @@ class Live:
 @dataclass(frozen=True, slots=True)
 class DeployRows:
     """The content of the tool's table; `exists` says whether there is a table. Records are sorted newest
-    first. `requested` are the names with a certificate that the tool requested and has not deleted."""
+    first. `requested` are the names with a certificate that the tool requested and has not deleted;
+    `tag_keys` are the keys of the tags that the settings had in any deploy."""
 
     exists: bool
     lock: LockState
     records: tuple[ReleaseRecord, ...]
     requested: frozenset[str] = frozenset()
+    tag_keys: frozenset[str] = frozenset()

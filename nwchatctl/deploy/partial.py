@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from nwchatctl.deploy.changes import changed_key
 from nwchatctl.deploy.model.state import Key
+from nwchatctl.deploy.model.storage import Recovery, Table
 from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError
 
@@ -21,6 +22,9 @@ def limit_plan(plan: Plan, keys: AbstractSet[Key]) -> Plan:
     left_out = {changed_key(each): each.action for each in plan.changes if changed_key(each) not in keys}
     for key in sorted(keys):
         needed = plan.after[key] & left_out.keys()
+        if key[0] == Recovery.kind:
+            # It comes last, and needs only its table.
+            needed = frozenset(each for each in needed if each[0] == Table.kind)
         missing = sorted(
             {each[0] for each in needed if key[0] in _SNAPSHOT_KINDS or left_out[each] == "create"}
         )

@@ -23,7 +23,7 @@ from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.placeholders import HISTORY_API_ID
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State
-from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Recovery, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 from nwchatctl.deploy.releases import outdated_resources
 from nwchatctl.deploy.token_switch import AuthTransition, auth_transition, order_for_transition
@@ -51,6 +51,7 @@ ORDER = (
     Domain.kind,
     ApiMapping.kind,
     DnsRecord.kind,
+    Recovery.kind,
 )
 """The order in which changes are listed: close to the order in which a first deploy creates resources."""
 
@@ -83,13 +84,14 @@ def plan(wanted: State, live: State) -> Plan:
     """The changes that turn `live` into `wanted`; resources that are live and not wanted are deleted.
 
     `live` has only the chat's own resources; the caller refuses foreign ones before. Old versions and
-    deployments, which earlier releases run from, are kept until `outdated_resources` lists them.
+    deployments, which earlier releases run from, are kept until `outdated_resources` lists them. Recovery
+    that somebody has turned on stays on.
     """
     kept = kept_keys(live, wanted)
     obsolete = [
         have
         for key, have in live.items()
-        if key not in wanted.keys() | kept and not isinstance(have, Version | Deployment | Release)
+        if key not in wanted.keys() | kept and not isinstance(have, Version | Deployment | Release | Recovery)
     ]
     changes = [*differences(wanted, live), *map(Delete, [*obsolete, *outdated_resources(wanted, live)])]
     return arrange(changes, auth_transition(wanted, live))
@@ -240,9 +242,14 @@ def needs(resource: Resource) -> frozenset[Need]:
             return _last_needs(resource)
 
 
-def _last_needs(resource: Release | Certificate | Domain | ApiMapping | DnsRecord) -> frozenset[Need]:
+def _last_needs(
+    resource: Release | Certificate | Domain | ApiMapping | DnsRecord | Recovery,
+) -> frozenset[Need]:
     """The needs of kinds that require a complete chat."""
     match resource:
+        case Recovery():
+            # Last, because AWS offers it minutes after the table is there: the chat works meanwhile.
+            return frozenset({(Table.kind, resource.name), (Release.kind, ANY)})
         case Release():
             # Stored once it runs.
             return frozenset({(Alias.kind, ANY), (Stage.kind, ANY), (Table.kind, ANY)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
@@ -15,6 +16,10 @@ from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Deployment, Stage
 from nwchatctl.deploy.planner import Plan
 from nwchatctl.errors import ChatError
+
+INLINE_POLICY_CHARS = 10_240
+"""The longest that all inline policies of a role may be, without white space (IAM quotas); the tool's roles
+have one."""
 
 
 def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
@@ -44,6 +49,22 @@ def refuse_other_keys(plan: Plan) -> None:
                     hint="a key cannot be changed: export the table's data, delete it, and deploy again",
                     code="table_key",
                 )
+
+
+def refuse_large_policies(plan: Plan) -> None:
+    """Raises ChatError if a role's policy is larger than IAM takes, before anything is changed."""
+    for change in plan.changes:
+        role = None if isinstance(change, Delete) else change.after
+        if not isinstance(role, Role):
+            continue
+        size = len(re.sub(r"\s", "", role.policy))
+        if size > INLINE_POLICY_CHARS:
+            raise ChatError(
+                f"the policy of role {role.name} would have {size} characters, and IAM takes "
+                f"{INLINE_POLICY_CHARS}",
+                hint="shorten the names in nwchat.toml; nothing was changed",
+                code="policy_too_large",
+            )
 
 
 def removals(plan: Plan) -> tuple[Change, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from nwchatctl.aws.core.errors import to_chat_error
@@ -52,6 +53,8 @@ def changing(app: App, found: Planned, seen: LockState, command: str) -> Iterato
         # It exists and cannot be read yet: a deploy that died a moment ago made it, and it is still CREATING.
         found.cloud.tables.wait(found.cloud.names.deploys)
     with locked(app, seen, command) as guard:
+        for name in sorted(app.settings.tags.keys() - found.live.rows.tag_keys):
+            app.cloud.deploy_table.put_tag_key(name)
         yield Changes(app, guard, made, own)
 
 
@@ -67,13 +70,27 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
         guard()
         app.cloud.apply(change)
 
+    notices: SimpleQueue[str] = SimpleQueue()
+    app.cloud.notify = notices.put
     with app.progress(len(plan.changes)) as progress:
+
+        def ended(change: Change, error: Exception | None) -> None:
+            progress.ended(
+                *changed_key(change), "failed" if error else _DONE[change.action], ok=error is None
+            )
+            if error is not None:
+                # Nothing else waits for minutes.
+                app.cloud.recoveries.give_up()
+
+        def say_notices() -> None:
+            while not notices.empty():
+                progress.note(notices.get())
+
         watch = Observer(
             started=lambda change: progress.started(*changed_key(change)),
-            ended=lambda change, error: progress.ended(
-                *changed_key(change), "failed" if error else _DONE[change.action], ok=error is None
-            ),
+            ended=ended,
             interrupted=stop_retrying,
+            waiting=say_notices,
         )
         outcome = execute(plan, apply, watch)
     if outcome.failed:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.changes import changed_key
+from nwchatctl.deploy.lock import outdated_plan_error
+from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.safety import plan_destroy
 from nwchatctl.operations.apply import carry_out
 from nwchatctl.operations.lock import locked
@@ -42,8 +44,20 @@ def plan_destruction(app: App, *, delete_data: bool, keep_logs: bool) -> Destruc
 
 
 def destroy(app: App, planned: Destruction, lock: LockState) -> int:
-    """Makes the changes, under the lock where there is a table for it; returns how many there were."""
+    """Makes the changes, under the lock where there is a table for it; returns how many there were.
+
+    Raises as `lock.locked`, and ChatError `changed_meanwhile` if another command makes that table.
+    """
+    deploys = app.cloud.names.deploys
+    if not planned.live.rows.exists and (Table.kind, deploys) not in planned.live.state:
+        return carry_out(app, planned.plan, lambda: _refuse_new_table(app))
     if not planned.live.rows.exists:
-        return carry_out(app, planned.plan, lambda: None)
+        # A deploy that has just begun created it, and it cannot be read yet.
+        app.cloud.tables.wait(deploys)
     with locked(app, lock, "destroy") as guard:
         return carry_out(app, planned.plan, guard)
+
+
+def _refuse_new_table(app: App) -> None:
+    if app.cloud.deploy_table.read().exists:
+        raise outdated_plan_error()

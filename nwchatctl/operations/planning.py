@@ -12,7 +12,8 @@ from nwchatctl.deploy.domains.plan import DnsRecordToCreate, DomainPlans, plan_d
 from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID
 from nwchatctl.deploy.model.string_map import string_map
 from nwchatctl.deploy.planner import Plan, plan
-from nwchatctl.deploy.safety import refuse_foreign, refuse_other_keys
+from nwchatctl.deploy.protections import keep_all_protections
+from nwchatctl.deploy.safety import refuse_foreign, refuse_large_policies, refuse_other_keys
 
 if TYPE_CHECKING:
     from nwchatctl.aws.cloud import Cloud
@@ -77,8 +78,11 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.
     live = live.only_own()
+    wanted = keep_all_protections(wanted, live.state, live.rows.tag_keys)
     changes = plan(wanted, live.state)
     refuse_other_keys(changes)
+    if not lenient:
+        refuse_large_policies(changes)
     return Planned(cloud, live, wanted, changes, domains)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.partitions import default_region, partition_of
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.iam_templates import PolicyValues
+from nwchatctl.iam_templates import MANAGED_POLICY_CHARS, PolicyValues, compact
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -65,6 +66,17 @@ def require_domains(app: App, values: PolicyValues) -> None:
             hint="give --zone ID (`aws route53 list-hosted-zones` lists them), or set domain.zone_id",
             code="zone_unknown",
             exit_code=Exit.CONFIG,
+        )
+
+
+def refuse_large_policy(document: Mapping[str, Any]) -> None:
+    """Raises ChatError `policy_too_large` for a policy that IAM would refuse as a managed one."""
+    size = len(compact(document))
+    if size > MANAGED_POLICY_CHARS:
+        raise ChatError(
+            f"the policy would have {size} characters, and IAM takes {MANAGED_POLICY_CHARS}",
+            hint="name fewer APIs, hosted zones, tables or functions, and print a policy for each part",
+            code="policy_too_large",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.aws.core.errors import unless_missing
 from nwchatctl.deploy.changes import changed_key
 from nwchatctl.deploy.model.storage import Queue
 from nwchatctl.deploy.planner import ORDER
@@ -85,9 +86,10 @@ def _activity(app: App, found: Planned) -> tuple[int | None, int | None, Message
     """How many are connected, how many bans hold, and the newest message; None where there is no table."""
     names, now_ms = found.cloud.names, app.now_ms()
     connected, banned, last = None, None, None
+    # A table that is still being created is not found either.
     if ("table", names.connections) in found.live.state:
-        connected = sum(len(page) for page in app.store.connections(now_ms))
+        connected = unless_missing(lambda: sum(len(page) for page in app.store.connections(now_ms)))
     if ("table", names.messages) in found.live.state:
-        last = next(iter(app.store.page(1, now_ms).messages), None)
-        banned = sum(each.is_active(now_ms) for each in bans_table(app).all())
+        last = unless_missing(lambda: next(iter(app.store.page(1, now_ms).messages), None))
+        banned = unless_missing(lambda: sum(each.is_active(now_ms) for each in bans_table(app).all()))
     return connected, banned, last

@@ -47,6 +47,10 @@ class LiveProgress(Progress):
                 self._rich.remove_task(task)
             self._rich.console.print(Text.from_ansi(line), soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        with self._rich.live._lock:
+            self._rich.console.print(Text(untrusted(text)), soft_wrap=True)
+
     def update(self, count: int, text: str = "") -> None:
         if self._bar is None:
             return

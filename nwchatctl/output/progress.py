@@ -38,6 +38,9 @@ class Progress:
     def ended(self, kind: str, name: str, text: str, *, ok: bool = True) -> None:
         """It has ended, `text` says how."""
 
+    def note(self, text: str) -> None:
+        """Something about the work as a whole, or what it waits for."""
+
     def update(self, count: int, text: str = "") -> None:
         """So many are done by now of what is counted; `text` says more about them."""
 
@@ -61,6 +64,9 @@ class PlainProgress(Progress):
         now = self._clock()
         took = now - self._steps.pop((kind, name), now)
         self._line(step_line(self._streams, kind, name, text, ok, took))
+
+    def note(self, text: str) -> None:
+        self._line(untrusted(text))
 
     def update(self, count: int, text: str = "") -> None:
         self._count = count

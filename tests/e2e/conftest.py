@@ -17,8 +17,12 @@ from tests.e2e.support.fault_proxy import Proxy, proxy
 from tests.e2e.support.proxied_sandbox import proxied_sandbox
 from tests.e2e.support.sandbox import Sandbox, free_port
 
-SHORTENED: dict[str, float | None] = {"parameter_recreation": 0.2, "queue_recreation": 0.2}
-"""Seconds; most tests that destroy a chat and deploy it again are about something else."""
+SHORTENED: dict[str, float | None] = {
+    "parameter_recreation": 0.2,
+    "queue_recreation": 0.2,
+    "ttl_change": 0.2,
+}
+"""Seconds; most tests that destroy a chat and deploy it again, or repair it, are about something else."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -110,7 +110,7 @@ def test_every_attribute_of_a_row_is_named() -> None:
 
 
 def test_no_attribute_is_named_that_is_not_stored() -> None:
-    prefixes = {"seg_", "release", "certificate"}
+    prefixes = {"seg_", "release", "certificate", "tag"}
     counts = {each.name for each in dataclasses.fields(Counts)} | {"done"}
     rest = named(section("Attributes of the rows")) - attributes() - prefixes - counts
     assert rest == {"bans"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
@@ -11,6 +13,8 @@ from nwchat.delivery.scheduler import DeliveryAborted
 from nwchatctl.aws.core.answers import ForeignAnswer, MissingField, UnreadableAnswer
 from nwchatctl.aws.core.retry import error_code, is_transient
 from nwchatctl.errors import ChatError, Exit
+
+T = TypeVar("T")
 
 _CREDENTIALS = {
     "ExpiredToken": "the credentials have expired",
@@ -24,6 +28,16 @@ _CREDENTIALS = {
 }
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ForbiddenException")
+
+_MISSING = (
+    "ResourceNotFoundException",
+    "NotFoundException",
+    "TableNotFoundException",
+    "NoSuchEntity",
+    "ParameterNotFound",
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+)
 
 _DATA_PLANE = (
     "Scan",
@@ -62,6 +76,21 @@ _FOREIGN_HINT = (
 def is_denied(error: aws.ClientError) -> bool:
     """Whether the caller lacks a permission."""
     return error_code(error) in _DENIED
+
+
+def is_missing(error: aws.ClientError) -> bool:
+    """Whether AWS finds no resource of that name: it does not exist, or is being created or deleted."""
+    return error_code(error) in _MISSING
+
+
+def unless_missing(read: Callable[[], T]) -> T | None:
+    """What `read` returns; None if AWS does not find the resource."""
+    try:
+        return read()
+    except aws.ClientError as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> ChatError | None:

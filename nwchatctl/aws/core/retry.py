@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
@@ -31,6 +31,12 @@ quotas)."""
 
 UNANSWERED_SECONDS = 30.0
 """How long a call without a response is retried, in addition to botocore's own attempts."""
+
+VISIBLE_SECONDS = 30.0
+"""How long a resource that was just created is looked for where AWS is eventually consistent."""
+
+NOTICE_SECONDS, NOTICE_INTERVAL = 3.0, 60.0
+"""A wait is said to the operator after the first, and again after each of the second."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 """Seconds. A wait is random between 0 and a maximum that doubles ("full jitter", Amazon Builders'
@@ -205,6 +211,63 @@ def with_retries(
             return call(*args, **kwargs)
         except Exception as error:
             period.wait_or_raise(error)
+
+
+def repeat_while(
+    call: Callable[[], T],
+    passes: Callable[[aws.ClientError], bool],
+    seconds: float,
+    *,
+    poll: float = LONGEST_POLL,
+    notice: Callable[[float], None] = lambda waited: None,
+    ended: threading.Event | None = None,
+) -> T:
+    """Runs `call`, and repeats it every `poll` seconds while it fails with an error that `passes`, for at
+    most `seconds`; transient errors are retried as by `with_retries`. Then raises the error.
+
+    `notice` is called with the seconds waited so far after `NOTICE_SECONDS`, and every minute. `ended` ends
+    the wait early.
+    """
+
+    def attempt() -> tuple[T, None] | tuple[None, aws.ClientError]:
+        try:
+            return call(), None
+        except aws.ClientError as error:
+            if passes(error):
+                return None, error
+            raise
+
+    pause = _NoticedPause(notice, time.monotonic())
+    deadline = pause.began + seconds
+    while True:
+        result, error = with_retries(attempt)
+        if error is None:
+            return cast("T", result)
+        over = time.monotonic() + poll > deadline or (ended is not None and ended.is_set())
+        if over or pause.wait(poll):
+            raise error
+
+
+@dataclass
+class _NoticedPause:
+    """The pauses of one wait that began at `began` (monotonic seconds), with a notice when one is due."""
+
+    notice: Callable[[float], None]
+    began: float
+    next_notice: float = NOTICE_SECONDS
+
+    def wait(self, seconds: float) -> bool:
+        """Waits; returns True at once if the process was told to stop."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            due = self.began + self.next_notice - time.monotonic()
+            if _stop.wait(min(left, max(due, 0.0))):
+                return True
+            if time.monotonic() >= self.began + self.next_notice:
+                waited = time.monotonic() - self.began
+                self.next_notice = waited + NOTICE_INTERVAL
+                self.notice(waited)
+        return False
 
 
 def create_once(make: Callable[[], T], find: Callable[[], T | None]) -> tuple[T, bool]:

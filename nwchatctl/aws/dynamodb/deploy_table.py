@@ -2,8 +2,10 @@
 
 It has a single row, so that one read returns everything. The lock is one attribute, each release another, and
 so is each name that a certificate was requested for: it has to be found once the name is no longer
-configured. After a release of the lock, the row keeps the token of the last holder, so that a command that
-read the chat before it acquired the lock knows whether another command ran in between. Times are epoch ms.
+configured. The same holds for the keys of tags from the settings: once they are no longer configured, the
+tool removes these tags, and leaves alone those that somebody else has put. After a release of the lock, the
+row keeps the token of the last holder, so that a command that read the chat before it acquired the lock knows
+whether another command ran in between. Times are epoch ms.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nwchat.model.rows import number_in, text_in
-from nwchatctl.aws.core.retry import with_retries
+from nwchatctl.aws.core.retry import FIRST_POLL, VISIBLE_SECONDS, error_code, repeat_while, with_retries
 from nwchatctl.deploy.live import DeployRows
 from nwchatctl.deploy.lock import LockHolder, LockState
 from nwchatctl.deploy.model.release import Release
@@ -31,6 +33,10 @@ _RELEASE = "release."
 
 _REQUESTED = "certificate."
 """The prefix of the attribute of a name that a certificate was requested for."""
+
+
+_TAG = "tag."
+"""The prefix of the attribute of a tag's key that the settings had."""
 
 
 class DeployTable:
@@ -53,8 +59,11 @@ class DeployTable:
         }
         newest = sorted(found, key=lambda name: _number(found[name], "created_at"), reverse=True)
         records = (_record(name, found[name], latest=not at) for at, name in enumerate(newest))
-        requested = {name.removeprefix(_REQUESTED) for name in row if name.startswith(_REQUESTED)}
-        return DeployRows(True, _lock_state(row), tuple(records), frozenset(requested))
+        requested, tag_keys = (
+            frozenset(name.removeprefix(prefix) for name in row if name.startswith(prefix))
+            for prefix in (_REQUESTED, _TAG)
+        )
+        return DeployRows(True, _lock_state(row), tuple(records), requested, tag_keys)
 
     def acquire_lock(self, holder: LockHolder, lock: LockState) -> bool:
         """Acquires the lock if it is still as in `lock`; whether `holder` holds it now."""
@@ -70,11 +79,18 @@ class DeployTable:
         if token:
             values[":seen"] = {"S": token}
         try:
-            if self._update("SET #lock = :lock", condition, values):
-                return True
+            acquired = repeat_while(
+                lambda: self._update("SET #lock = :lock", condition, values),
+                # A table that was created a moment ago may not be found yet.
+                lambda error: error_code(error) == "ResourceNotFoundException" and self._is_there(),
+                VISIBLE_SECONDS,
+                poll=FIRST_POLL,
+            )
         except self._client.exceptions.ResourceNotFoundException:
             # Another command has destroyed the chat meanwhile.
             return False
+        if acquired:
+            return True
         # If a response was lost, the repeated write fails on the first one's success.
         now = self.read().lock.holder
         return now is not None and now.token == holder.token
@@ -128,6 +144,18 @@ class DeployTable:
         """Deletes a name whose certificate was deleted; a missing name or table is no error."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._remove(_REQUESTED + name)
+
+    def _is_there(self) -> bool:
+        """Whether the table exists and is not being deleted."""
+        try:
+            found = with_retries(self._client.describe_table, TableName=self._table)["Table"]
+        except self._client.exceptions.ResourceNotFoundException:
+            return False
+        return found.get("TableStatus") != "DELETING"
+
+    def put_tag_key(self, name: str) -> None:
+        """Stores that the settings have a tag with this key: the tool puts it, and may remove it."""
+        self._set(_TAG + name, {"BOOL": True})
 
     def _set(self, attribute: str, value: Any) -> None:
         with_retries(

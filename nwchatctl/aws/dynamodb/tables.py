@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from nwchatctl.aws.core.errors import is_denied
 from nwchatctl.aws.core.parallel import StartRead, run_inline
 from nwchatctl.aws.core.retry import error_code, wait_until, with_retries
 from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
@@ -14,9 +17,18 @@ from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 _WAIT_SECONDS = 180.0
 """boto3's waiters poll every 20 s; a small table is ready within a few."""
+
+
+_NOT_THERE = ("ResourceNotFoundException", "ResourceInUseException")
+"""What reads may answer of a table that is being created or deleted."""
+
+
+_CREATE_ATTEMPTS = 3
+"""How often a table is created that is deleted meanwhile."""
 
 
 class Tables:
@@ -26,25 +38,35 @@ class Tables:
         self._client = client
 
     def read(self, name: str, start: StartRead = run_inline) -> Table | None:
-        """The table; None if it does not exist or is being deleted."""
+        """The table; None if it does not exist, is being deleted, or is so new that AWS does not show its
+        tags: `create` waits for that one and sees whose it is."""
         try:
             described = self._client.describe_table(TableName=name)["Table"]
         except self._client.exceptions.ResourceNotFoundException:
             return None
         if described.get("TableStatus") == "DELETING":
             return None
-        keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
-        continuous = start(self._client.describe_continuous_backups, TableName=name)
+        try:
+            found = self._table(described, start)
+        except ClientError as error:
+            # Of a table that was deleted meanwhile, ListTagsOfResource answers that access is denied.
+            if is_denied(error) and self._status(name) == "ACTIVE":
+                raise
+            if not is_denied(error) and error_code(error) not in _NOT_THERE:
+                raise
+            return None
+        return None if described.get("TableStatus") == "CREATING" and not found.tags else found
+
+    def _table(self, described: TableDescriptionTypeDef, start: StartRead) -> Table:
+        name = described.get("TableName", "")
         expiry = start(self._expiry, name)
-        tags = start(self._tags, described["TableArn"])
-        backups = continuous()["ContinuousBackupsDescription"]
-        recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+        tags = start(self._tags, described.get("TableArn", ""))
+        keys = {each["KeyType"]: each["AttributeName"] for each in described.get("KeySchema", [])}
         return Table(
             name=name,
             partition_key=keys.get("HASH", ""),
             sort_key=keys.get("RANGE", ""),
             ttl_attribute=expiry(),
-            point_in_time_recovery=recovery == "ENABLED",
             deletion_protection=described.get("DeletionProtectionEnabled", False),
             # A table that was always provisioned has no summary (DescribeTable).
             billing=described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
@@ -57,18 +79,33 @@ class Tables:
         Updates an existing table of the chat; waits for a table that is being deleted. Raises ChatError
         `not_ours` if the existing table is not the chat's, and `timeout`.
         """
+        attempts = 1
+        while not self._created_or_updated(table, last=attempts == _CREATE_ATTEMPTS):
+            attempts += 1
+
+    def _created_or_updated(self, table: Table, *, last: bool) -> bool:
+        """Whether the table is as wanted: False if an existing one was or is being deleted, unless this is
+        the `last` attempt, which raises the error."""
         try:
             self._make(table)
         except self._client.exceptions.ResourceInUseException as error:
-            self._wait(table.name, "ACTIVE", "")
-            if with_retries(self._status, table.name):
-                update_existing(table, self.read, self.update, error)
-                return
-            self._make(table)
+            return self._updated(table, error, last=last)
         self._wait(table.name, "ACTIVE")
         self._set_expiry(table, "")
-        if table.point_in_time_recovery:
-            self._set_recovery(table)
+        return True
+
+    def _updated(self, table: Table, error: Exception, *, last: bool) -> bool:
+        self._wait(table.name, "ACTIVE", "")
+        if not with_retries(self._status, table.name) and not last:
+            return False
+        try:
+            update_existing(table, self.read, self.update, error)
+        except ClientError as failed:
+            # Another command deletes it meanwhile.
+            if last or error_code(failed) not in _NOT_THERE:
+                raise
+            return False
+        return True
 
     def _make(self, table: Table) -> None:
         key_schema: list[Any] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
@@ -90,21 +127,18 @@ class Tables:
         )
 
     def wait(self, name: str) -> None:
-        """Waits until an existing table is active. Raises ChatError `timeout`."""
-        self._wait(name, "ACTIVE")
+        """Waits until an existing table is active, or deleted by another command. Raises ChatError
+        `timeout`."""
+        self._wait(name, "ACTIVE", "")
 
     def update(self, before: Table, after: Table) -> None:
         """Updates what differs. The planner never changes a key: that would be another table."""
-        if before.deletion_protection != after.deletion_protection or before.billing != after.billing:
-            settings: dict[str, Any] = {"DeletionProtectionEnabled": after.deletion_protection}
-            if before.billing != after.billing:
-                settings["BillingMode"] = after.billing
-            with_retries(self._client.update_table, TableName=after.name, **settings)
-            self._wait(after.name, "ACTIVE")
+        if before.deletion_protection != after.deletion_protection:
+            self._change(after.name, DeletionProtectionEnabled=after.deletion_protection)
+        if before.billing != after.billing:
+            self._change(after.name, BillingMode=after.billing)
         if before.ttl_attribute != after.ttl_attribute:
             self._set_expiry(after, before.ttl_attribute)
-        if before.point_in_time_recovery != after.point_in_time_recovery:
-            self._set_recovery(after)
         if before.tags != after.tags:
             self._retag(before, after)
 
@@ -112,8 +146,7 @@ class Tables:
         """Deletes the table and all its data; a missing table is no error."""
         try:
             if table.deletion_protection:
-                with_retries(self._client.update_table, TableName=table.name, DeletionProtectionEnabled=False)
-                self._wait(table.name, "ACTIVE", "")
+                self._change(table.name, "", DeletionProtectionEnabled=False)
             with_retries(self._client.delete_table, TableName=table.name)
         except self._client.exceptions.ResourceNotFoundException:
             return
@@ -121,6 +154,12 @@ class Tables:
             if "being deleted" not in str(error):
                 raise
         self._wait(table.name, "")
+
+    def _change(self, name: str, *gone: str, **change: Any) -> None:
+        """Makes one kind of change, which is all that UpdateTable takes at once, and waits until the table is
+        ACTIVE again; with "" also if it was deleted meanwhile."""
+        with_retries(self._client.update_table, TableName=name, **change)
+        self._wait(name, "ACTIVE", *gone)
 
     def _wait(self, name: str, *states: str) -> None:
         """Waits until the table is in one of `states`; "" is the state of a table that does not exist."""
@@ -163,13 +202,6 @@ class Tables:
         found = with_retries(self._client.describe_time_to_live, TableName=name)["TimeToLiveDescription"]
         enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
         return found.get("AttributeName", "") if enabled else ""
-
-    def _set_recovery(self, table: Table) -> None:
-        with_retries(
-            self._client.update_continuous_backups,
-            TableName=table.name,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": table.point_in_time_recovery},
-        )
 
     def _retag(self, before: Table, after: Table) -> None:
         arn = with_retries(self._client.describe_table, TableName=after.name)["Table"]["TableArn"]

@@ -29,7 +29,7 @@ from nwchatctl.deploy.model.functions import (
 from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID, with_api_id
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource, State, state
-from nwchatctl.deploy.model.storage import LogGroup, Table
+from nwchatctl.deploy.model.storage import LogGroup, Recovery, Table
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.deploy.model.websocket import (
     Api,
@@ -129,6 +129,7 @@ class _Chat:
         ]
         return state(
             *self.tables(),
+            *self.recoveries(),
             *self.log_groups(),
             *map(self.functions.role, self.functions.short_names),
             *functions,
@@ -191,15 +192,16 @@ class _Chat:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        # Connections are worthless after two hours; messages are the data to protect.
+        # Connections are worthless after two hours; messages and releases are the data to protect.
         on_demand = "PAY_PER_REQUEST"
         return (
-            Table(
-                self.names.connections, "connection_id", "", "expires_at", False, False, on_demand, self.tags
-            ),
-            Table(self.names.messages, "room", "id", "expires_at", True, True, on_demand, self.tags),
-            Table(self.names.deploys, "id", "", "", False, False, on_demand, self.tags),
+            Table(self.names.connections, "connection_id", "", "expires_at", False, on_demand, self.tags),
+            Table(self.names.messages, "room", "id", "expires_at", True, on_demand, self.tags),
+            Table(self.names.deploys, "id", "", "", True, on_demand, self.tags),
         )
+
+    def recoveries(self) -> tuple[Recovery, ...]:
+        return (Recovery(self.names.messages), Recovery(self.names.deploys))
 
     def log_groups(self) -> list[LogGroup]:
         names = [self.names.log_group(each) for each in self.functions.short_names]

@@ -8,7 +8,7 @@ from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, D
 from nwchatctl.deploy.model.functions import Alias, AsyncInvoke, Function, Permission, Role, Version
 from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.release import Release
-from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
+from nwchatctl.deploy.model.storage import LogGroup, Queue, Recovery, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Authorizer, Deployment, Integration, Route, Stage
 
 Key: TypeAlias = tuple[str, str]
@@ -16,6 +16,7 @@ Key: TypeAlias = tuple[str, str]
 
 Resource: TypeAlias = (
     Table
+    | Recovery
     | LogGroup
     | Queue
     | Role

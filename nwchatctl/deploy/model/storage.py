@@ -1,4 +1,4 @@
-"""Tables, log groups, the dead-letter queue, and the parameter with the token keys."""
+"""Tables and their recovery, log groups, the dead-letter queue, and the parameter with the token keys."""
 
 from __future__ import annotations
 
@@ -17,10 +17,21 @@ class Table:
     partition_key: str
     sort_key: str
     ttl_attribute: str
-    point_in_time_recovery: bool
     deletion_protection: bool
     billing: str
     tags: StringMap
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Point-in-time recovery of the table of the same name. It exists while it is on.
+
+    It is a resource of its own, because AWS offers it minutes after the table is there, and nothing else
+    waits for it.
+    """
+
+    kind: ClassVar[str] = "recovery"
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,21 @@ Sources: ACM's API reference (RequestCertificate, DeleteCertificate), "DNS valid
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import acm, apigateway_v1, route53
 
+from nwchatctl.sandbox import limits
 from nwchatctl.sandbox.patches.iam_checks import json_object
 
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
 OWN_TAG = ("nwchat:managed-by", "nwchatctl")
 _TOKEN = "_idempotency_token"  # noqa: S105 - the name of a field, no secret
+_REQUESTED_AT, _VALIDATED_AT = "_requested_at", "_validated_at"
+"""Fields of a certificate here, in epoch seconds."""
 _DATES = ("IssuedAt", "NotBefore", "NotAfter")
 
 _handle = acm.handle_request
@@ -64,6 +68,7 @@ def _find_request(data: dict[str, Any]) -> str:
 def _after_request(response: Any, data: Any) -> None:
     certificate = acm._certificates[response["CertificateArn"]]
     certificate[_TOKEN] = data.get("IdempotencyToken")
+    certificate[_REQUESTED_AT] = time.time()
     if OWN_TAG in {(each["Key"], each.get("Value")) for each in certificate.get("Tags", [])}:
         certificate["Status"] = PENDING
         for each in certificate["DomainValidationOptions"]:
@@ -77,6 +82,9 @@ def _after_describe(response: Any, _: Any) -> None:
     if certificate["Status"] == PENDING:
         for name in _DATES:
             certificate.pop(name, None)
+        if not _has_record(acm._certificates[certificate["CertificateArn"]]):
+            for option in certificate["DomainValidationOptions"]:
+                option.pop("ResourceRecord", None)
 
 
 def _after_list(response: Any, _: Any) -> None:
@@ -98,10 +106,28 @@ _RESPONSE_CHANGES = {
 }
 
 
+def _has_record(certificate: Any) -> bool:
+    """Whether ACM shows the validation record by now, which takes as long as the rule `certificate_record`
+    says."""
+    seconds = limits.current().value("certificate_record")
+    return seconds is None or time.time() >= certificate.get(_REQUESTED_AT, 0.0) + seconds
+
+
+def _is_issued(certificate: Any) -> bool:
+    """Whether ACM has issued the certificate by now: some time after it was validated (the rule
+    `certificate_issued`)."""
+    if not _has_record(certificate) or not all(map(_is_validated, certificate["DomainValidationOptions"])):
+        certificate.pop(_VALIDATED_AT, None)
+        return False
+    seconds = limits.current().value("certificate_issued")
+    validated_at = certificate.setdefault(_VALIDATED_AT, time.time())
+    return seconds is None or time.time() >= validated_at + seconds
+
+
 def _issue_validated() -> None:
     """Issues pending certificates whose records exist by now."""
     for each in acm._certificates.values():
-        if each["Status"] == PENDING and all(map(_is_validated, each["DomainValidationOptions"])):
+        if each["Status"] == PENDING and _is_issued(each):
             each["Status"] = ISSUED
             each["IssuedAt"] = each["NotBefore"] = acm.now_iso()
             for option in each["DomainValidationOptions"]:

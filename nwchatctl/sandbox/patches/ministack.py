@@ -21,9 +21,13 @@ from nwchatctl.sandbox.patches import (
     acm,
     async_invoke,
     custom_domains,
+    delayed_reads,
     iam_enforcement,
     log_tail,
+    recreation,
+    role_limits,
     subprotocols,
+    tables,
     transactions,
 )
 from nwchatctl.sandbox.patches.iam_checks import further_checks, resource_override
@@ -313,6 +317,10 @@ def install() -> None:
     log_tail.install()
     subprotocols.install()
     transactions.install()
+    tables.install()
+    role_limits.install()
+    recreation.install()
+    delayed_reads.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments

@@ -1,10 +1,10 @@
 """DynamoDB's transactions as they meet other writes. ministack carries a transaction out at once.
 
-On AWS a transaction takes some milliseconds. A PutItem, UpdateItem or DeleteItem of an item in it is answered
-meanwhile with TransactionConflictException, a second transaction with that item is cancelled
-(`TransactionConflict`), and the same transaction sent again with its token is answered with
-TransactionInProgressException (DynamoDB developer guide, "Transaction conflict handling in DynamoDB"; API
-reference, TransactWriteItems).
+On AWS a transaction takes some milliseconds (the rule `transaction_seconds`). A PutItem, UpdateItem or
+DeleteItem of an item in it is answered meanwhile with TransactionConflictException, a second transaction with
+that item is cancelled (`TransactionConflict`), and the same transaction sent again with its token is answered
+with TransactionInProgressException (DynamoDB developer guide, "Transaction conflict handling in DynamoDB";
+API reference, TransactWriteItems).
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import dynamodb
 
-TRANSACTION_SECONDS = 0.015
-"""How long a transaction takes."""
+from nwchatctl.sandbox import limits
 
 ITEM_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 
@@ -33,6 +32,9 @@ _tokens: set[Item] = set()
 async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
     """ministack's handler, after the checks for conflicts. All requests run in one event loop."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    seconds = limits.current().value("transaction_seconds")
+    if seconds is None:
+        return await _handle(method, path, headers, body, query)
     if operation != "TransactWriteItems" and (operation not in ITEM_WRITES or not _in_flight):
         return await _handle(method, path, headers, body, query)
     try:
@@ -52,7 +54,7 @@ async def handle_request(method: str, path: str, headers: dict[str, str], body: 
     if _in_flight.intersection(items):
         return cancelled([item in _in_flight for item in items])
     with _running(items, token):
-        await asyncio.sleep(TRANSACTION_SECONDS)
+        await asyncio.sleep(seconds)
         return await _handle(method, path, headers, body, query)
 
 

@@ -199,7 +199,7 @@ def test_an_error_is_not_absence(clients: StubbedClients) -> None:
         functions(client).read("f")
 
 
-TABLE = Table("chat-messages", "room", "id", "expires_at", True, True, "PAY_PER_REQUEST", TAGS)
+TABLE = Table("chat-messages", "room", "id", "expires_at", True, "PAY_PER_REQUEST", TAGS)
 ACTIVE = {"Table": {"TableName": "chat-messages", "TableStatus": "ACTIVE"}}
 
 

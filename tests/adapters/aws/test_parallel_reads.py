@@ -129,6 +129,7 @@ def test_table_is_described_in_parallel() -> None:
         {
             "describe_table": {
                 "Table": {
+                    "TableName": "t",
                     "TableArn": "arn:t",
                     "KeySchema": [{"KeyType": "HASH", "AttributeName": "room"}],
                     "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
@@ -137,14 +138,13 @@ def test_table_is_described_in_parallel() -> None:
             "describe_time_to_live": {
                 "TimeToLiveDescription": {"AttributeName": "expires_at", "TimeToLiveStatus": "ENABLED"}
             },
-            "describe_continuous_backups": {"ContinuousBackupsDescription": {}},
             "list_tags_of_resource": lambda ResourceArn: {"Tags": [{"Key": "arn", "Value": ResourceArn}]},
         },
-        {"describe_time_to_live", "describe_continuous_backups", "list_tags_of_resource"},
+        {"describe_time_to_live", "list_tags_of_resource"},
     )
     with ParallelReads() as start:
         assert Tables(client).read("t", start) == Table(
-            "t", "room", "", "expires_at", False, False, "PAY_PER_REQUEST", (("arn", "arn:t"),)
+            "t", "room", "", "expires_at", False, "PAY_PER_REQUEST", (("arn", "arn:t"),)
         )
 
 

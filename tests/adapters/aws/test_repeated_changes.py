@@ -37,7 +37,7 @@ def refuses(caught: pytest.ExceptionInfo[ChatError], what: str) -> bool:
 
 # Tables ---------------------------------------------------------------------------------------
 
-TABLE = Table("tab", "id", "", "expires_at", False, True, "PAY_PER_REQUEST", TAGS)
+TABLE = Table("tab", "id", "", "expires_at", True, "PAY_PER_REQUEST", TAGS)
 ARN = "arn:aws:dynamodb:us-east-2:123456789012:table/tab"
 
 
@@ -59,10 +59,6 @@ def taken(stub: Any, tags: Any, statuses: tuple[str, ...] = ("ACTIVE",)) -> None
     stub.add_client_error("create_table", "ResourceInUseException", "Table already exists: tab")
     for each in (*statuses, "ACTIVE", "ACTIVE"):
         stub.add_response("describe_table", described(each))
-    stub.add_response(
-        "describe_continuous_backups",
-        {"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}},
-    )
     stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
     stub.add_response("list_tags_of_resource", {"Tags": to_list(tags)})
 
@@ -114,6 +110,68 @@ def test_deleting_table_that_is_being_deleted_succeeds(clients: StubbedClients) 
     Tables(client).delete(TABLE)
 
 
+def test_billing_and_protection_are_changed_one_after_the_other(clients: StubbedClients) -> None:
+    """UpdateTable takes one kind of change, and only of a table that is ACTIVE."""
+    client, stub = clients.client("dynamodb")
+    stub.add_response("update_table", {}, {"TableName": "tab", "DeletionProtectionEnabled": True})
+    stub.add_response("describe_table", described("UPDATING"))
+    stub.add_response("describe_table", described("ACTIVE"))
+    stub.add_response("update_table", {}, {"TableName": "tab", "BillingMode": "PAY_PER_REQUEST"})
+    stub.add_response("describe_table", described("ACTIVE"))
+    Tables(client).update(dataclasses.replace(TABLE, deletion_protection=False, billing="PROVISIONED"), TABLE)
+
+
+def test_table_that_is_deleted_while_it_is_completed_is_created_again(clients: StubbedClients) -> None:
+    """A destroy takes its protection away first, so that it is seen as ACTIVE."""
+    client, stub = clients.client("dynamodb")
+    taken(stub, TAGS)
+    gone = "Attempt to change a resource which is still in use: Table is being deleted: tab"
+    stub.add_client_error("update_table", "ResourceInUseException", gone)
+    stub.add_response("create_table", {})
+    stub.add_response("describe_table", described("ACTIVE"))
+    Tables(client).create(dataclasses.replace(TABLE, ttl_attribute=""))
+
+
+def test_new_table_without_visible_tags_is_not_read(clients: StubbedClients) -> None:
+    """Nobody knows yet whose it is; with its tags it is."""
+    client, stub = clients.client("dynamodb")
+    off = {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    for tags in ([], to_list(TAGS)):
+        stub.add_response("describe_table", described("CREATING"))
+        stub.add_response("describe_time_to_live", off)
+        stub.add_response("list_tags_of_resource", {"Tags": tags})
+    assert Tables(client).read("tab") is None
+    found = Tables(client).read("tab")
+    assert (found and found.tags) == TAGS
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "raises"),
+    [
+        # ListTagsOfResource of a table that does not exist (measured by the emulator's authors).
+        ("gone", "AccessDeniedException", False),
+        ("ACTIVE", "AccessDeniedException", True),
+        ("gone", "ResourceNotFoundException", False),
+    ],
+)
+def test_table_that_is_deleted_while_it_is_read_is_not_there(
+    clients: StubbedClients, status: str, code: str, raises: bool
+) -> None:
+    client, stub = clients.client("dynamodb")
+    stub.add_response("describe_table", described("ACTIVE"))
+    stub.add_response("describe_time_to_live", {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
+    stub.add_client_error("list_tags_of_resource", code)
+    if status == "ACTIVE":
+        stub.add_response("describe_table", described("ACTIVE"))
+    elif code == "AccessDeniedException":
+        stub.add_client_error("describe_table", "ResourceNotFoundException")
+    if raises:
+        with pytest.raises(ClientError):
+            Tables(client).read("tab")
+    else:
+        assert Tables(client).read("tab") is None
+
+
 def test_expiry_that_is_on_already_is_on(clients: StubbedClients) -> None:
     client, stub = clients.client("dynamodb")
     stub.add_client_error("update_time_to_live", "ValidationException", "TimeToLive is already enabled")
@@ -149,18 +207,23 @@ def test_a_log_group_that_is_there_gets_retention_and_tags(clients: StubbedClien
 ROLE = Role("r", '{"Statement":[]}', '{"Statement":[1]}', (), TAGS)
 
 
+def about_role(tags: Any = ()) -> Any:
+    return {
+        "Role": {
+            "Path": "/",
+            "RoleName": "r",
+            "RoleId": "AROAEXAMPLEEXAMPLE",
+            "Arn": "arn:aws:iam::123456789012:role/r",
+            "CreateDate": "2026-01-01T00:00:00Z",
+            "AssumeRolePolicyDocument": ROLE.trust,
+            "Tags": to_list(tags),
+        }
+    }
+
+
 def role_taken(stub: Any, tags: Any) -> None:
     stub.add_client_error("create_role", "EntityAlreadyExists", "Role with name r already exists.")
-    about: Any = {
-        "Path": "/",
-        "RoleName": "r",
-        "RoleId": "AROAEXAMPLEEXAMPLE",
-        "Arn": "arn:aws:iam::123456789012:role/r",
-        "CreateDate": "2026-01-01T00:00:00Z",
-        "AssumeRolePolicyDocument": ROLE.trust,
-        "Tags": to_list(tags),
-    }
-    stub.add_response("get_role", {"Role": about})
+    stub.add_response("get_role", about_role(tags))
     stub.add_response("list_role_policies", {"PolicyNames": []})
     stub.add_response("list_attached_role_policies", {"AttachedPolicies": []})
 
@@ -170,6 +233,27 @@ def test_a_role_that_is_there_gets_its_policy(clients: StubbedClients) -> None:
     role_taken(stub, TAGS)
     policy = {"RoleName": "r", "PolicyName": "nwchat", "PolicyDocument": ROLE.policy}
     stub.add_response("put_role_policy", {}, policy)
+    Roles(client).create(ROLE)
+
+
+def test_policy_of_a_role_that_is_not_visible_yet_is_put_again(clients: StubbedClients) -> None:
+    client, stub = clients.client("iam")
+    stub.add_response("create_role", about_role())
+    stub.add_client_error("put_role_policy", "NoSuchEntity")
+    stub.add_client_error("put_role_policy", "NoSuchEntity")
+    stub.add_response("put_role_policy", {})
+    Roles(client).create(ROLE)
+
+
+def test_role_that_is_not_visible_yet_is_read_again(clients: StubbedClients) -> None:
+    """The answer to the first create was lost."""
+    client, stub = clients.client("iam")
+    stub.add_client_error("create_role", "EntityAlreadyExists", "Role with name r already exists.")
+    stub.add_client_error("get_role", "NoSuchEntity")
+    stub.add_response("get_role", about_role(TAGS))
+    stub.add_response("list_role_policies", {"PolicyNames": []})
+    stub.add_response("list_attached_role_policies", {"AttachedPolicies": []})
+    stub.add_response("put_role_policy", {})
     Roles(client).create(ROLE)
 
 
@@ -429,3 +513,43 @@ def test_the_one_that_is_in_use_is_kept(clients: StubbedClients) -> None:
     made = cloud(client)
     assert made.find_api() == "b"
     assert made.websocket_api.ids.duplicates == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"), [(0, ""), (2, ""), (3, "changed_meanwhile")], ids=["once", "thrice", "too often"]
+)
+def test_chat_of_which_a_part_disappears_is_read_again(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch, failures: int, code: str
+) -> None:
+    client, _ = clients.client("apigatewayv2")
+    made, reads = cloud(client), 0
+
+    def read() -> str:
+        nonlocal reads
+        reads += 1
+        if reads <= failures:
+            gone: Any = {"Error": {"Code": "NotFoundException", "Message": "no such route"}}
+            raise ClientError(gone, "GetRouteResponses")
+        return "live"
+
+    monkeypatch.setattr(made, "_read_once", read)
+    if not code:
+        assert str(made.read()) == "live"
+        return
+    with pytest.raises(ChatError) as caught:
+        made.read()
+    assert (caught.value.code, reads) == (code, 3)
+
+
+def test_other_errors_of_a_reading_are_raised(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = clients.client("apigatewayv2")
+    made = cloud(client)
+
+    def read() -> str:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetRoutes")
+
+    monkeypatch.setattr(made, "_read_once", read)
+    with pytest.raises(ClientError):
+        made.read()

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nwchat.large_rooms.segments import Segment
+from nwchatctl.aws import sqs
 from nwchatctl.aws.awslambda.event_invoke import AsyncInvokes
 from nwchatctl.aws.awslambda.invoke import invoke_segments, require_function
 from nwchatctl.aws.core.retry import is_transient
@@ -50,6 +51,28 @@ def test_a_queue_as_it_is_read(clients: StubbedClients) -> None:
     assert found == WANTED
     assert found is not None
     assert (found.url, found.waiting) == (URL, 7)
+
+
+RECENTLY = "AWS.SimpleQueueService.QueueDeletedRecently"
+
+
+def test_name_of_a_deleted_queue_is_awaited(clients: StubbedClients) -> None:
+    client, stub = clients.client("sqs")
+    for _ in range(3):
+        stub.add_client_error("create_queue", RECENTLY)
+    stub.add_response("create_queue", {"QueueUrl": URL})
+    Queues(client).create(WANTED)
+
+
+def test_wait_for_the_name_of_a_queue_is_bounded(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqs, "RECREATION_SECONDS", 0.0)
+    client, stub = clients.client("sqs")
+    stub.add_client_error("create_queue", RECENTLY)
+    with pytest.raises(ChatError, match="was deleted a moment ago") as raised:
+        Queues(client).create(WANTED)
+    assert raised.value.code == "queue_deleted_recently"
 
 
 def test_other_attributes_are_read(clients: StubbedClients) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.stub import ANY
 
 from nwchat.auth.token_keys import TokenKey, read_keys, write_keys
+from nwchatctl.aws import ssm
 from nwchatctl.aws.apigateway.api_client import ApiClient
 from nwchatctl.aws.apigateway.authorizers import Authorizers
 from nwchatctl.aws.ssm import KeyParameters
@@ -84,6 +85,28 @@ def test_existing_parameter_keeps_its_keys(clients: StubbedClients) -> None:
     stub.add_client_error("put_parameter", "ParameterAlreadyExists")
     existing(stub)
     KeyParameters(client, lambda: 0).create(WANTED)
+
+
+def test_name_of_a_deleted_parameter_is_awaited(clients: StubbedClients) -> None:
+    """For half a minute Parameter Store says that it exists (DeleteParameter)."""
+    client, stub = clients.client("ssm")
+    for _ in range(3):
+        stub.add_client_error("put_parameter", "ParameterAlreadyExists")
+        stub.add_client_error("get_parameter", "ParameterNotFound")
+    stub.add_response("put_parameter", {"Version": 1})
+    KeyParameters(client, lambda: 0).create(WANTED)
+
+
+def test_wait_for_the_name_of_a_parameter_is_bounded(
+    clients: StubbedClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssm, "RECREATION_SECONDS", 0.0)
+    client, stub = clients.client("ssm")
+    stub.add_client_error("put_parameter", "ParameterAlreadyExists")
+    stub.add_client_error("get_parameter", "ParameterNotFound")
+    with pytest.raises(ChatError, match="was deleted a moment ago") as raised:
+        KeyParameters(client, lambda: 0).create(WANTED)
+    assert raised.value.code == "parameter_deleted_recently"
 
 
 def test_foreign_parameter_is_refused(clients: StubbedClients) -> None:

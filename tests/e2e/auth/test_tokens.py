@@ -491,6 +491,7 @@ CONSOLE_CHANGES: dict[str, dict[Callable[[Operator], None], tuple[str, ...]]] = 
 @pytest.mark.parametrize("what", CONSOLE_CHANGES)
 def test_drift_is_shown_and_repaired(chat: Operator, url: str, what: str) -> None:
     before = keys(chat)
+    chat.own_tag_key("by")
     for apply in CONSOLE_CHANGES[what]:
         apply(chat)
     changes = chat.plan()

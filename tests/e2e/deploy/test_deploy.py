@@ -21,6 +21,7 @@ DEPLOY = WHERE | {"changes", "applied", "release", "endpoints", "duration_second
 STATUS = (DEPLOY - {"applied"}) | {"connections", "drift", "dead_letters"}
 MADE = {
     "table": 3,
+    "recovery": 2,
     "log-group": 5,
     "queue": 1,
     "api": 1,
@@ -58,7 +59,7 @@ def test_first_deploy_creates_all_resources(operator: Operator, first: dict[str,
     kinds = [each["kind"] for each in changes]
     assert {kind: kinds.count(kind) for kind in kinds} == MADE
     assert {each["action"] for each in changes} == {"create"}
-    assert first["applied"] == len(changes) == 45
+    assert first["applied"] == len(changes) == 47
     assert first.keys() >= DEPLOY
     assert {key: first[key] for key in WHERE} == {
         "chat": "e2e-deploy",

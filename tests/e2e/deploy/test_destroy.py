@@ -85,7 +85,7 @@ def test_data_is_deleted_with_confirmed_name_and_logs_are_kept_on_request(operat
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
     assert operator.resources() == names(ran.data["left"]) == LOGS
-    assert operator.deploy()["applied"] == 40
+    assert operator.deploy()["applied"] == 42
     assert operator.plan() == []
     assert operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy").code == 0
     assert operator.resources() == set()

@@ -309,6 +309,8 @@ def whole_chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
     made = Operator(sandbox, "e2e-least", tmp_path_factory.mktemp("home"), NWCHAT_AUTH__MODE="token", **NAMED)
     zone = domains.make_zone(made, "least.example")
     made.deploy()
+    for name in ("stray", "by"):
+        made.own_tag_key(name)
     with attached(made.root("iam"), DOCUMENTS):
         yield made
     made.destroy()

@@ -17,6 +17,7 @@ from typing import Any
 
 from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+from nwchatctl.aws.dynamodb.deploy_table import DeployTable
 from nwchatctl.cli import PROGRAM, tree
 from nwchatctl.context import App
 from nwchatctl.errors import ChatError
@@ -123,6 +124,10 @@ class Operator:
     def destroy(self) -> None:
         """Destroys the chat with its data and logs."""
         self.json("destroy", "--delete-data", "--confirm", self.name)
+
+    def own_tag_key(self, name: str) -> None:
+        """As if an earlier deploy had had a tag with this key in its settings: the tool removes it."""
+        DeployTable(self.root("dynamodb"), self.resource_name("deploys")).put_tag_key(name)
 
     # Names ------------------------------------------------------------------------------------
 

@@ -53,6 +53,15 @@ def test_every_policy_is_the_same_as_json(tmp_path: Path) -> None:
     assert (other.code, other.err, json.loads(other.out)) == (0, "", json.loads(ran.out))
 
 
+def test_policy_too_large_for_iam_is_refused(tmp_path: Path) -> None:
+    zones = [word for each in range(200) for word in ("--zone", f"Z{each:031}")]
+    environ = {"AWS_DEFAULT_REGION": "us-east-2", "NWCHAT_DOMAIN__NAME": "chat.example.com"}
+    ran = run(tmp_path, "policy", "domain", *ACCOUNT, *zones, "--json", **environ)
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert (ran.code, ran.out, error["code"]) == (1, "", "policy_too_large")
+    assert "and IAM takes 6144" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("argv", "environ", "code", "text"),
     [

@@ -127,7 +127,7 @@ MINE = Integration("message", "AWS_PROXY", f"{URI}/invocations", 29_000, "", "")
 
 def taken_over() -> Plan:
     wanted = state(
-        Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()),
+        Table("t", "id", "", "", False, "PAY_PER_REQUEST", ()),
         Alias(alias_name("f"), "f", "x", ()),
         Permission("f:live nwchat-default", "f", "nwchat-default", "apigateway.amazonaws.com", "arn"),
         Api("nwchat-dojo", "nwchat-dojo", "$request.body.action", True, OURS),
@@ -178,7 +178,7 @@ def test_no_route_points_nowhere_in_between() -> None:
 
 def test_changes_that_depend_on_late_changes_are_late() -> None:
     """Whatever kinds there come to be."""
-    table = Create(Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()))
+    table = Create(Table("t", "id", "", "", False, "PAY_PER_REQUEST", ()))
     moved = Update(stage("a"), stage("b"))
     after: dict[Key, frozenset[Key]] = {
         ("table", "t"): frozenset({("stage", "production")}),

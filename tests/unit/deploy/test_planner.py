@@ -27,7 +27,7 @@ ARNS = Arns(
     "arn:logs", "arn:connections", "arn:messages", f"arn:api/{API_ID}/production", "arn:fanout", "arn:queue"
 )
 
-TABLE = Table("messages", "room", "id", "expires_at", True, True, "PAY_PER_REQUEST", TAGS)
+TABLE = Table("messages", "room", "id", "expires_at", True, "PAY_PER_REQUEST", TAGS)
 GROUP = LogGroup("/aws/lambda/f", 30, TAGS)
 ROLE = Role("f", lambda_trust(), function_policy("message", ARNS), (), TAGS)
 FUNCTION = Function(

@@ -17,7 +17,7 @@ from nwchatctl.deploy.model.websocket import Stage
 from nwchatctl.deploy.planner import Plan, arrange
 from nwchatctl.operations import adoption
 
-TABLE = Create(Table("t", "id", "", "", False, False, "PAY_PER_REQUEST", ()))
+TABLE = Create(Table("t", "id", "", "", False, "PAY_PER_REQUEST", ()))
 STAGE = Create(Stage("production", "d", False, 100.0, 200, (), (), ()))
 CERTIFICATE = Create(Certificate("c", ("c",), "ISSUED", "Z1", ()))
 

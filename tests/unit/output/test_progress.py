@@ -28,6 +28,19 @@ def test_a_line_a_step_in_a_pipe() -> None:
     assert printed(made) == ("", "role b\\x1b created (0.5 s)\ntable a failed (1.5 s)\n")
 
 
+def test_note_is_a_line_of_its_own() -> None:
+    made = streams()
+    with PlainProgress(made) as progress:
+        progress.note("waiting for\x1b AWS")
+    assert printed(made) == ("", "waiting for\\x1b AWS\n")
+    made = streams(terminal=True)
+    with LiveProgress(made, refresh=False) as progress:
+        progress.started("table", "a")
+        progress.note("waiting for [red] AWS")
+    assert "waiting for [red] AWS\n" in printed(made)[1].replace("\r\n", "\n")
+    Progress().note("nothing")
+
+
 def test_a_count_in_a_pipe_is_said_once() -> None:
     made = streams()
     with PlainProgress(made, "sent", clock=ticking()) as progress:

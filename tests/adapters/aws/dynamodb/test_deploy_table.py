@@ -11,6 +11,7 @@ from moto import mock_aws
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
 from nwchatctl.deploy.lock import LockHolder, LockState
 from nwchatctl.deploy.model.release import Release
+from tests.adapters.aws.stubbed_clients import StubbedClients
 from tests.adapters.moto_tables import moto_client
 
 ME = LockHolder("mine", "me", "laptop", "boot/1/2", "deploy", 1_000, 2_000, "r1")
@@ -45,6 +46,37 @@ def test_certificate_domains_are_recorded(deploys: DeployTable) -> None:
     rows = deploys.read()
     assert (rows.requested, rows.records) == (frozenset({"chat.example.com"}), ())
     DeployTable(deploys._client, "gone").delete_requested("chat.example.com")
+
+
+def test_tag_keys_are_recorded(deploys: DeployTable) -> None:
+    deploys.put_tag_key("cost center")
+    deploys.put_tag_key("cost center")
+    deploys.put_tag_key("team")
+    assert deploys.read().tag_keys == {"cost center", "team"}
+
+
+MISSING = ("update_item", "ResourceNotFoundException", "Requested resource not found")
+
+
+@pytest.mark.parametrize("status", ["CREATING", "ACTIVE"])
+@pytest.mark.usefixtures("no_waiting")
+def test_lock_of_a_new_table_is_acquired_once_it_is_found(clients: StubbedClients, status: str) -> None:
+    client, stub = clients.client("dynamodb")
+    stub.add_client_error(*MISSING)
+    stub.add_response("describe_table", {"Table": {"TableStatus": status}})
+    stub.add_response("update_item", {})
+    assert DeployTable(client, "deploys").acquire_lock(ME, LockState())
+
+
+@pytest.mark.parametrize("deleting", [True, False])
+def test_lock_of_a_deleted_table_is_not_acquired(clients: StubbedClients, deleting: bool) -> None:
+    client, stub = clients.client("dynamodb")
+    stub.add_client_error(*MISSING)
+    if deleting:
+        stub.add_response("describe_table", {"Table": {"TableStatus": "DELETING"}})
+    else:
+        stub.add_client_error("describe_table", "ResourceNotFoundException")
+    assert not DeployTable(client, "deploys").acquire_lock(ME, LockState())
 
 
 def test_lock_is_acquired_once_renewed_and_released(deploys: DeployTable) -> None:

@@ -12,6 +12,9 @@ from tests.e2e.support.sandbox import Sandbox
 SHORTENED: dict[str, float | None] = {
     "idle_timeout": 0.5,
     "connection_lifetime": 0.8,
+    "table_ready": 0.5,
+    "role_visible": 0.5,
+    "certificate_record": 0.5,
 }
 """Values in the rules' units for a probe that would otherwise wait too long."""
 

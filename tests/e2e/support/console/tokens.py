@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from tests.e2e.support.chat import eventually
 from tests.e2e.support.operator import Operator
 
 
@@ -61,8 +63,17 @@ def keys_in_plain(chat: Operator) -> None:
 
 def orphan_keys(chat: Operator) -> None:
     """A parameter of the chat's, with nothing in it that is a key."""
+    client = chat.root("ssm")
     tags = [{"Key": key, "Value": value} for key, value in chat.tags.items()]
-    chat.root("ssm").put_parameter(Name=parameter(chat), Type="String", Value="{}", Tags=tags)
+
+    def is_created() -> bool:
+        """The name is not free for a moment after a deletion."""
+        with suppress(client.exceptions.ParameterAlreadyExists):
+            client.put_parameter(Name=parameter(chat), Type="String", Value="{}", Tags=tags)
+            return True
+        return False
+
+    eventually(is_created, True)
 
 
 def keys_tagged(chat: Operator) -> None:
