@@ -53,7 +53,7 @@ def route(key: str, target: str = "i1") -> Any:
     return {"RouteKey": key, "Target": f"integrations/{target}", "AuthorizationType": "NONE"}
 
 
-KEYS = ("GET /health", "GET /messages")
+KEYS = ("GET /health", "GET /messages", "HEAD /health")
 
 
 def apis(clients: StubbedClients) -> tuple[HttpApi, Any, Any]:
