@@ -29,6 +29,7 @@ _DATA_PLANE = (
     "Query",
     "GetItem",
     "PutItem",
+    "BatchGetItem",
     "BatchWriteItem",
     "TransactWriteItems",
     "DeleteItem",

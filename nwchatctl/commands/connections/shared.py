@@ -8,6 +8,7 @@ import typer
 
 from nwchatctl.commands.options import WhenOption, parse_seconds, parse_when
 from nwchatctl.errors import Exit
+from nwchatctl.report import counted
 from nwchatctl.signals import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -55,4 +56,4 @@ def warnings(result: PruneResult, stopped: str, rest: str) -> Iterator[str]:
     if stopped:
         yield f"{stopped}: the same command again {rest}"
     for reason, times in result.reasons:
-        yield f"{times} times: {reason}"
+        yield f"{counted(times, 'time')}: {reason}"
