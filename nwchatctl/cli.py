@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -66,6 +67,15 @@ def _version(ctx: typer.Context, value: bool) -> None:
         raise typer.Exit
 
 
+def _use_color(ctx: typer.Context, value: Color) -> Color:
+    """Before the command is looked for: an error about it has the colours that were asked for."""
+    app: App = ctx.obj
+    if not ctx.resilient_parsing:
+        app.options = replace(app.options, color=value.value)
+        app.__dict__.pop("streams", None)
+    return value
+
+
 def _globals(
     ctx: typer.Context,
     sandbox: Annotated[
@@ -79,7 +89,10 @@ def _globals(
         str | None, typer.Option("--profile", metavar="NAME", help="AWS profile, of ~/.aws/config.")
     ] = None,
     region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS region.")] = None,
-    color: Annotated[Color, typer.Option("--color", help="When to colour the output.")] = Color.AUTO,
+    color: Annotated[
+        Color,
+        typer.Option("--color", help="When to colour the output.", callback=_use_color, is_eager=True),
+    ] = Color.AUTO,
     timeout: Annotated[
         float | None,
         typer.Option(

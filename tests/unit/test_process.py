@@ -169,6 +169,15 @@ def test_colour(tmp_path: Path, environ: dict[str, str], args: list[str], colore
     assert ran.err.startswith("\x1b[1;31merror:\x1b[0m " if colored else "error: ")
 
 
+@pytest.mark.parametrize(("color", "colored"), [("never", False), ("always", True)])
+def test_errors_of_the_command_line_have_the_colour_that_was_asked_for(
+    tmp_path: Path, color: str, colored: bool
+) -> None:
+    environ = {"NO_COLOR": "1"} if colored else {"FORCE_COLOR": "1"}
+    ran = nwchatctl(tmp_path, "--color", color, "nonsense", environ=environ)
+    assert ran.err.startswith("\x1b[1;31merror:\x1b[0m " if colored else "error: ")
+
+
 def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
