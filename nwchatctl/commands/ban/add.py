@@ -64,7 +64,7 @@ def add(
 
     app: App = ctx.obj
     app.require_config()
-    require_unicode(*(user or ()), *(address or ()))
+    require_unicode(*(user or ()), *(address or ()), reason)
     end = ban_end(length, until, forever)
     # Ends that are over are refused before anything is asked of AWS.
     end.epoch_ms(app.now_ms())

@@ -9,7 +9,7 @@ import typer
 
 from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanEnd
-from nwchatctl.commands.options import When, require_unicode
+from nwchatctl.commands.options import When
 from nwchatctl.errors import ChatError, usage_error
 
 UsersOption = Annotated[
@@ -47,7 +47,6 @@ def ban_end(seconds: float | None, until: When | None, forever: bool) -> BanEnd:
 
 def ban_reason(text: str) -> str:
     """The reason that an option gives. Raises ChatError, exit 2."""
-    require_unicode(text)
     try:
         return bans.check_reason(text)
     except ValueError as error:
