@@ -22,7 +22,7 @@ MADE = {
     ("create", "role"): 5,
     ("create", "function"): 5,
     ("create", "alias"): 5,
-    ("create", "permission"): 6,
+    ("create", "permission"): 7,
     ("create", "history-api"): 1,
     ("create", "integration"): 4,
     ("create", "route"): 1,
