@@ -89,7 +89,7 @@ def test_open_socket_keeps_working_during_adoption(operator: Operator, legacy_ch
         changes = ran.data["changes"]
         kinds = [(each["action"], each["kind"]) for each in changes]
         assert {kind: kinds.count(kind) for kind in kinds} == MADE
-        assert ran.data["applied"] == len(changes) == 49
+        assert ran.data["applied"] == len(changes) == 50
         assert ran.data["rows"] == {"found": 3, "copied": 3, "present": 0, "expired": 0, "unusable": 0}
         assert ran.data["endpoints"]["websocket"] == url == operator.url
         assert (operator.api_id, ran.data["api_id"]) == (legacy_chat.api_id, legacy_chat.api_id)
