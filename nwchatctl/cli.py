@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -18,7 +18,7 @@ from nwchatctl.command_tree import Command, CommandEntry, Commands, Root
 from nwchatctl.commands.options import examples, parse_seconds
 from nwchatctl.context import App, GlobalOptions
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.output.streams import OutputClosed
+from nwchatctl.output.streams import ClosedOutput, OutputClosed, output_error
 from nwchatctl.signals import Terminated, TimedOut, raise_on_signals, start_timer, stop_timer
 from nwchatctl.usage_errors import explain_usage_error
 
@@ -79,7 +79,9 @@ def _globals(
         str | None, typer.Option("--profile", metavar="NAME", help="AWS profile, of ~/.aws/config.")
     ] = None,
     region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS region.")] = None,
-    color: Annotated[Color, typer.Option("--color", help="When to colour the output.")] = Color.AUTO,
+    color: Annotated[
+        Color, typer.Option("--color", help="When to colour the output.", is_eager=True)
+    ] = Color.AUTO,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -87,7 +89,7 @@ def _globals(
         ),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing on success; --json is still printed.")
+        bool, typer.Option("--quiet", "-q", help="Say nothing on success but what was asked for.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Say everything, tracebacks included.")] = False,
@@ -147,6 +149,9 @@ def tree() -> Root:
 def run(argv: Sequence[str]) -> int:
     """Runs one command line; prints its outcome; returns the exit code."""
     app = App()
+    # typer prints --help to it, and would print nothing, and fail at nothing, without one.
+    given: TextIO | None = sys.stdout
+    sys.stdout = ClosedOutput() if given is None else given
     with raise_on_signals():
         try:
             return _run(app, list(argv))
@@ -170,6 +175,9 @@ def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else Exit.FAILED
+    if isinstance(error, OSError):
+        # typer prints --help itself.
+        error = output_error(error)
     if isinstance(error, OutputClosed):
         _forget_stdout()
         return Exit.DONE

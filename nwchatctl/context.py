@@ -275,7 +275,7 @@ class App:
         from nwchatctl.output.terminal import Terminal
 
         dumb = self.environ.get("TERM") == "dumb"
-        return Terminal(self.streams, self.options.quiet, self.json, dumb)
+        return Terminal(self.streams, self.options.quiet, self.json, dumb, self.options.verbose)
 
     @property
     def silent(self) -> bool:

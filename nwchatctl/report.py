@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 message`, `2 messages`; `plural` where that is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 class Mark(Enum):
     """What a line means; `output` chooses the colour."""
 
@@ -27,10 +32,14 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text for a person; printed the same, less the colour, in a pipe."""
+    """One line of text for a person; printed the same, less the colour, in a pipe.
+
+    `is_json`: the text is JSON, whose backslashes already have a meaning and stay as they are.
+    """
 
     text: str
     mark: Mark = Mark.PLAIN
+    is_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,15 @@ class TextTable:
 
     Without headings it is what it is: names and their values, side by side.
     `empty` is said on stderr, on a terminal only, when there is no row. `rows` is read once and may be lazy.
+    `shortened` is the index of the column that a terminal without -v shows only as much of as fits; without
+    one, the last column is wrapped. `only_copy`: nothing else has these rows any more, so -q prints them too.
     """
 
     headings: tuple[str, ...]
     rows: Iterable[tuple[str, ...]]
     empty: str = ""
+    shortened: int | None = None
+    only_copy: bool = False
 
 
 class StreamedList:
@@ -67,6 +80,8 @@ class Report:
     A value of `data` may be a `StreamedList`, or a function, which is called when its value is written.
 
     `warnings` go to stderr in every mode but `-q`; `notes` (what to do next) to stderr, for people only.
+    `requested`: the body is what the command was asked for, so that -q prints it too, as that of a dry run
+    (`"dry_run": true` in `data`). A change or a check that succeeded is silent with -q.
     """
 
     data: Mapping[str, object]
@@ -74,6 +89,12 @@ class Report:
     exit_code: int = 0
     warnings: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    requested: bool = False
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether the body is what the command was asked for."""
+        return self.requested or self.data.get("dry_run") is True
 
 
 @dataclass(frozen=True, slots=True)

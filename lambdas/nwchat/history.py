@@ -1,4 +1,4 @@
-"""History API: GET /messages and GET /health, as an HTTP API invokes it (payload format 2.0)."""
+"""History API: GET /messages, GET and HEAD /health, as an HTTP API invokes it (payload format 2.0)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nwchat.model.paging import is_forward
 from nwchat.model.wire import InvalidFrame, error_body, health_body, history_body, parse_query
 from nwchat.runtime import Event, Response, Services
 
-HEALTH = "GET /health"
+HEALTH = ("GET /health", "HEAD /health")
 
 _HEADERS = {
     "Content-Type": "application/json",
@@ -41,7 +41,7 @@ def history(event: Event, services: Services, log: Log) -> Response:
     An event without a route gets the newest page. In token mode: 401 without a valid token, 403 for a banned
     player. The budget is that of the sender's frames.
     """
-    if event.get("routeKey") == HEALTH:
+    if event.get("routeKey") in HEALTH:
         return _response(200, health_body(__version__))
     identity = _identity(event, services, log) if services.config.tokens else None
     if isinstance(identity, dict):

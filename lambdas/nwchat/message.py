@@ -28,7 +28,7 @@ from nwchat.model.log_hash import caller_hashes
 from nwchat.model.look_alikes import looks_like_any
 from nwchat.model.paging import is_forward
 from nwchat.model.rows import origin_of
-from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping
+from nwchat.model.wire import HistoryRequest, InvalidFrame, Message, MessageRequest, Ping, TextPing
 from nwchat.room import post_to_room
 from nwchat.runtime import Event, Response, Services
 from nwchat.storage.budgets import Charge
@@ -84,6 +84,8 @@ def _dispatch(frame: wire.Frame, invocation: Invocation) -> Response:
             return _reject(frame, invocation)
         case Ping():
             invocation.reply(wire.pong_frame())
+        case TextPing():
+            invocation.reply(wire.HEARTBEAT_ANSWER)
         case HistoryRequest():
             if (ban_error := _ban_error(invocation, frame.client_id)) is not None:
                 return _reject(ban_error, invocation)

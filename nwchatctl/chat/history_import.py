@@ -1,7 +1,8 @@
-"""Reads messages from files: lines of `history export`, or the site's `{"new_chats": {"chats": […]}}`.
+"""Reads messages from files: lines of `history export`, arrays of any layout, or the site's
+`{"new_chats": {"chats": […]}}`.
 
-Nothing in a file is trusted, and a bad line affects no other. A message keeps its id; one without gets an id
-derived from its content, so that the same file gives the same ids at every import.
+Nothing in a file is trusted, and what is no message affects no other. A message keeps its id; one without
+gets an id derived from its content, so that the same file gives the same ids at every import.
 """
 
 from __future__ import annotations
@@ -10,20 +11,14 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias
 
 from nwchat.model.ids import RANDOM_BYTES, is_ulid, ulid, ulid_time
 from nwchat.model.wire import Message, well_formed
-from nwchatctl.chat.history_export import MAX_LINE_BYTES
-from nwchatctl.errors import ChatError, Exit
+from nwchatctl.chat.json_values import InvalidJson, read_values
 from nwchatctl.timestamps import LAST_MS, parse_ms
-
-MAX_SITE_BYTES = 16 * 1024 * 1024
-"""The maximum of bytes of a file that is one object, which is read as a whole: some 80,000 chats."""
 
 MAX_ITEM_BYTES = 400 * 1024 - 512
 """The maximum of bytes of a message and its names: DynamoDB's limit of an item, less keys, numbers and
@@ -33,18 +28,37 @@ attribute names."""
 _MAX_REMEMBERED = 4096
 """The number of messages without an id that are remembered, to distinguish identical ones."""
 
+_LISTS = ("new_chats", "chats")
 _UNAMES, _SENDERS, _NUMBERS = ("uname", "username", "name"), ("sender_id", "user_id"), ("chat_id", "id")
 
 
 @dataclass(frozen=True, slots=True)
+class FileMessage:
+    """A message as it is in the file. `line` is where it begins, `item` its number in an array, 0 outside of
+    one."""
+
+    message: Message
+    line: int = field(default=0, compare=False)
+    item: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class InvalidLine:
-    """A line that cannot be imported: `number` is that of the line (of the chat, in the site's object)."""
+    """What cannot be imported, in the line `number`; `item` as in FileMessage. `keys` are those of an object
+    that is none of ours."""
 
     number: int
     reason: str
+    item: int = field(default=0, compare=False)
+    keys: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def place(self) -> str:
+        """`line 3`, or `line 1, item 17` in an array."""
+        return f"line {self.number}" + (f", item {self.item}" if self.item else "")
 
 
-ReadResult: TypeAlias = Message | InvalidLine
+ReadResult: TypeAlias = FileMessage | InvalidLine
 
 
 class InvalidMessage(ValueError):
@@ -55,104 +69,31 @@ class InvalidMessage(ValueError):
 
 
 def read(source: BinaryIO, latest_ms: int = LAST_MS) -> Iterator[ReadResult]:
-    """Every message of `source`, and every invalid line; reads line by line except for the site's object.
+    """Every message of `source`, and everything that is none. The memory does not grow with the file.
 
     A message later than `latest_ms` (epoch ms) is invalid: a client that asks for messages after it would get
     none until then.
     """
-    lines = _lines(source)
-    first = next((each for each in lines if each[1] is None or each[1].strip()), None)
-    if first is None:
-        return
-    site_content = _site(first[1], source) if first[1] is not None else None
-    parse = partial(_read, make_id=IdGenerator(), latest_ms=latest_ms)
-    match site_content:
-        case list():
-            for number, chat in enumerate(site_content, 1):
-                yield parse(number, chat)
-            # If the object was a single line, others may follow.
-            yield from _read_lines(lines, parse)
-        case bytes():
-            # It is not the site's object.
-            yield from _read_lines(enumerate(site_content.splitlines(keepends=True), first[0]), parse)
-        case None:
-            yield from _read_lines(chain((first,), lines), parse)
-
-
-def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their numbers; None for one that is longer than any message."""
-    number = 0
-    # The first line may be the site's whole object.
-    while text := source.readline(MAX_LINE_BYTES + 1 if number else MAX_SITE_BYTES + 1):
-        number += 1
-        if len(text) > (MAX_LINE_BYTES if number > 1 else MAX_SITE_BYTES):
-            while not text.endswith(b"\n") and (text := source.readline(MAX_LINE_BYTES)):
-                continue
-            yield number, None
-        else:
-            yield number, text.removeprefix(b"\xef\xbb\xbf") if number == 1 else text
-
-
-def _site(first: bytes, source: BinaryIO) -> list[object] | bytes | None:
-    """The chats of the site's object, if `first` begins one; the bytes read so far, if it turns out to be
-    none; None if the line itself shows that it is none."""
-    try:
-        return chats_of(json.loads(first))
-    except (ValueError, RecursionError):
-        start = first.strip()
-    if start not in (b"{", b"[") and not re.match(rb'\{\s*"(new_chats|chats)"', start):
-        return None
-    text = first + source.read(MAX_SITE_BYTES + 1)
-    if len(text) > MAX_SITE_BYTES:
-        raise ChatError(
-            f"an object of several lines is at most {MAX_SITE_BYTES // 1024 // 1024} MB",
-            hint="give one message a line (jq -c '.new_chats.chats[]')",
-            code="import_too_large",
-            exit_code=Exit.USAGE,
-        )
-    try:
-        found = chats_of(json.loads(text))
-    except (ValueError, RecursionError):
-        found = None
-    return text if found is None else found
-
-
-def chats_of(value: object) -> list[object] | None:
-    """The list in `{"new_chats": {"chats": […]}}`, in `{"chats": […]}` or by itself; None without one."""
-    for key in ("new_chats", "chats"):
-        if isinstance(value, dict) and key in value and "message" not in value:
-            value = value[key]
-    return value if isinstance(value, list) else None
-
-
-def _read_lines(
-    lines: Iterable[tuple[int, bytes | None]], parse: Callable[[int, object], ReadResult]
-) -> Iterator[ReadResult]:
-    for number, text in lines:
-        if text is None:
-            yield InvalidLine(number, f"longer than {MAX_LINE_BYTES} bytes")
-            continue
-        if not text.strip():
+    make_id = IdGenerator()
+    for each in read_values(source, _LISTS):
+        if isinstance(each, InvalidJson):
+            yield InvalidLine(each.line, each.reason, each.item)
             continue
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            yield InvalidLine(number, "not JSON" if text.endswith(b"\n") else "not JSON, or cut off")
-            continue
-        chats = chats_of(value)
-        for each in [value] if chats is None else chats:
-            yield parse(number, each)
+            message = _message(each.value, make_id, latest_ms)
+        except InvalidMessage as unfit:
+            keys = tuple(each.value) if isinstance(each.value, dict) else ()
+            yield InvalidLine(each.line, str(unfit), each.item, keys)
+        else:
+            yield FileMessage(message, each.line, each.item)
 
 
-def _read(number: int, value: object, make_id: IdGenerator, latest_ms: int) -> ReadResult:
+def _message(value: object, make_id: IdGenerator, latest_ms: int) -> Message:
     if not isinstance(value, dict):
-        return InvalidLine(number, "not an object")
-    try:
-        message = message_of(value, make_id)
-    except InvalidMessage as unfit:
-        return InvalidLine(number, str(unfit))
+        raise InvalidMessage("not an object")
+    message = message_of(value, make_id)
     if max(message.date, ulid_time(message.id)) > latest_ms:
-        return InvalidLine(number, "its time is yet to come")
+        raise InvalidMessage("its time is yet to come")
     return message
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from nwchat.model.identity import Identity
 from nwchat.model.ids import first_ulid, ulid_time
 from nwchat.model.subprotocol import SUBPROTOCOL
+from nwchatctl.report import counted
 
 WAIT = 10.0
 """The timeout of each step, in seconds: a cold start of a function takes one or two."""
@@ -254,8 +255,8 @@ class _SmokeTest:
         page = self._open[1].wait_for("history", lambda frame: frame.get("type") == "history")
         ids = [each.get("id") for each in page["messages"]]
         if self._id not in ids:
-            raise ValueError(f"not among the last {len(ids)} messages")
-        return f"among the last {len(ids)} messages"
+            raise ValueError(f"not among the last {counted(len(ids), 'message')}")
+        return f"among the last {counted(len(ids), 'message')}"
 
     def close(self) -> str:
         early = sum(not each.socket.is_open for each in self._open)

@@ -10,7 +10,7 @@ import typer
 
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.output.plan_view import as_json, plan_lines
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.report import Line, Mark, Report, counted
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -127,7 +127,7 @@ def _result_line(app: App, outcome: AdoptionOutcome) -> Line:
     if not outcome.adoption.todo:
         return Line("nothing to do: the chat is adopted, and as configured", Mark.GOOD)
     url = app.cloud.location.websocket_url(outcome.adoption.old.api.id, app.settings.stage.name)
-    made = f"{outcome.applied} change{'s' if outcome.applied != 1 else ''} made"
+    made = f"{counted(outcome.applied, 'change')} made"
     return Line(f"adopted: {made}, the address stays {url}", Mark.GOOD)
 
 

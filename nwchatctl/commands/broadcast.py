@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import DryRunOption, JsonOption, examples, stdin_bytes
-from nwchatctl.errors import Exit, usage_error
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.commands.options import DryRunOption, JsonOption, examples, require_unicode, stdin_bytes
+from nwchatctl.errors import ChatError, Exit, usage_error
+from nwchatctl.report import Line, Mark, Report, counted
 from nwchatctl.signals import EXIT_CODES, TIMED_OUT
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def broadcast(
             "--via lambda sends to everybody, not to one user", "leave one of --via and --to-user out"
         )
     if text == "-":
-        text = stdin_bytes().read(_MAX_STDIN).decode("utf-8", "replace")
+        text = _announcement_of(stdin_bytes().read(_MAX_STDIN))
+    require_unicode(text, sender, to_user or "", key or "")
     announcement = request.make_request(
         app, text, sender, key=key or "", to_user=to_user or "", ephemeral=ephemeral, rate=rate, via=via.value
     )
@@ -107,6 +108,21 @@ def broadcast(
     return _report(run.run(app, announcement), announcement, began, dry_run=False)
 
 
+def _announcement_of(raw: bytes) -> str:
+    """The text of stdin. Raises ChatError `not_utf8`, exit 2: what is sent cannot be taken back."""
+    try:
+        # Some editors begin a file of UTF-8 with a byte order mark. Of a text that is cut, the last character
+        # may be too; it is too long in any case.
+        return raw.decode("utf-8-sig", "replace" if len(raw) == _MAX_STDIN else "strict")
+    except UnicodeDecodeError as error:
+        raise ChatError(
+            f"stdin is not UTF-8: byte {error.start + 1} fits no character",
+            hint="convert it, for example: iconv -f LATIN1 -t UTF-8 FILE | nwchatctl broadcast -",
+            code="not_utf8",
+            exit_code=Exit.USAGE,
+        ) from None
+
+
 def _report(sent: BroadcastResult, announcement: BroadcastRequest, began: float, *, dry_run: bool) -> Report:
     counts = sent.counts
     failed = counts.failed + counts.refused
@@ -114,7 +130,7 @@ def _report(sent: BroadcastResult, announcement: BroadcastRequest, began: float,
     if sent.already_sent:
         line = Line(f"already sent as {sent.id}: nothing done", Mark.GOOD)
     elif dry_run:
-        line = Line(f"would be sent to {counts.recipients} connections", Mark.PLAIN)
+        line = Line(f"would be sent to {counted(counts.recipients, 'connection')}", Mark.PLAIN)
     else:
         begun = " (begun before)" if sent.resumed else ""
         slow = f", {counts.buffer_full} not reading" if counts.buffer_full else ""
@@ -167,15 +183,15 @@ def _warnings(sent: BroadcastResult, announcement: BroadcastRequest) -> Iterator
             f"broken off, not everybody was tried: {sent.counts.broken_off}; for 403, attach the "
             f"policy of `nwchatctl policy run`, and `nwchatctl deploy` mends the stage; {again}"
         )
-    if sent.counts.buffer_full:
+    if full := sent.counts.buffer_full:
         later = (
             "they do not get the announcement"
             if announcement.ephemeral
             else "clients get the announcement from the history"
         )
         yield (
-            f"{sent.counts.buffer_full} connections do not read, so {sent.counts.disconnected} of them were "
-            f"closed; {later}"
+            f"{counted(full, 'connection')} {'does' if full == 1 else 'do'} not read, so "
+            f"{sent.counts.disconnected} of them were closed; {later}"
         )
     for reason, times in sent.counts.reasons:
-        yield f"{times} times: {reason}"
+        yield f"{counted(times, 'time')}: {reason}"

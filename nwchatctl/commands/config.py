@@ -54,6 +54,7 @@ def show(ctx: typer.Context, json: JsonOption = False) -> Report:
     return Report(
         data={"path": str(loaded.path) if loaded.path else None, "settings": nested},
         body=(TextTable(("setting", "value", "from"), rows),),
+        requested=True,
     )
 
 
@@ -69,7 +70,7 @@ def path(ctx: typer.Context, json: JsonOption = False) -> Report:
             code="config_missing",
             exit_code=Exit.CONFIG,
         )
-    return Report({"path": str(found)}, (Line(str(found)),))
+    return Report({"path": str(found)}, (Line(str(found)),), requested=True)
 
 
 def _values(loaded: LoadedSettings) -> list[tuple[str, object]]:

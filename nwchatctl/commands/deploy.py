@@ -16,7 +16,7 @@ from nwchatctl.output.domain_view import (
     unread_domains,
 )
 from nwchatctl.output.plan_view import as_json, plan_lines, summary
-from nwchatctl.report import Line, Mark, Report, TextTable
+from nwchatctl.report import Line, Mark, Report, TextTable, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -116,7 +116,7 @@ def _report(
     release, endpoints = deploy.release_after(app, found, plan), planning.endpoints(app, api_id)
     shown: tuple[Line | TextTable, ...] = plan_lines(plan.changes, verbose=app.options.verbose)
     if not dry_run:
-        done = f"{applied} change{'s' if applied != 1 else ''} made, release {release}"
+        done = f"{counted(applied, 'change')} made, release {release}"
         urls = [(name, url) for name, url in endpoints.items() if url]
         shown = (Line(done if plan else summary(()), Mark.GOOD), TextTable((), urls))
     return Report(

@@ -10,7 +10,7 @@ import typer
 from nwchatctl.commands.options import ConfirmOption, DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.output.domain_view import unread_domains
 from nwchatctl.output.plan_view import as_json, as_lines, plan_lines
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.report import Line, Mark, Report, counted
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -79,7 +79,7 @@ def _report(
 ) -> Report:
     changes = found.plan.changes
     if applied:
-        shown = [Line(f"{applied} resources removed", Mark.GOOD)]
+        shown = [Line(f"{counted(applied, 'resource')} removed", Mark.GOOD)]
     elif changes:
         shown = list(as_lines(changes, verbose=app.options.verbose))
     else:

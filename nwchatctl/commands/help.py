@@ -43,7 +43,7 @@ _OTHERS = {
 def _exit_codes() -> Report:
     rows = tuple((str(int(code)), meaning) for code, meaning in _CODES.items())
     data = {"exit_codes": [{"code": int(code), "meaning": meaning} for code, meaning in _CODES.items()]}
-    return Report(data, (TextTable(("code", "meaning"), rows),))
+    return Report(data, (TextTable(("code", "meaning"), rows),), requested=True)
 
 
 def _settings() -> tuple[tuple[str, str, str], ...]:
@@ -59,6 +59,7 @@ def _config() -> Report:
     return Report(
         data,
         (TextTable(("setting", "default", "meaning"), rows),),
+        requested=True,
         notes=(
             "Flags go before NWCHAT_* variables, those before nwchat.toml (here or in a parent folder,",
             "or --config FILE), and that before the defaults. `nwchatctl config show` says what holds.",
@@ -73,7 +74,7 @@ def _environment() -> Report:
     }
     variables = {**RESERVED_VARIABLES, **settings, **_OTHERS}
     data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}
-    return Report(data, (TextTable(("variable", "meaning"), tuple(variables.items())),))
+    return Report(data, (TextTable(("variable", "meaning"), tuple(variables.items())),), requested=True)
 
 
 _TOPICS: dict[str, tuple[str, Callable[[], Report]]] = {
@@ -97,13 +98,13 @@ def help_(
         rows = tuple((name, text) for name, (text, _) in _TOPICS.items())
         data = {"topics": [{"name": name, "about": about} for name, about in rows]}
         notes = ("For a command: nwchatctl help COMMAND",)
-        return Report(data, (TextTable(("topic", "about"), rows),), notes=notes)
+        return Report(data, (TextTable(("topic", "about"), rows),), notes=notes, requested=True)
     if topic in _TOPICS:
         return _TOPICS[topic][1]()
     text = _command_help(ctx.find_root(), words or ())
     if text is None:
         raise usage_error(f"there is no help topic or command {topic!r}", _meant(topic))
-    return Report({"command": topic, "help": text}, tuple(map(Line, text.splitlines())))
+    return Report({"command": topic, "help": text}, tuple(map(Line, text.splitlines())), requested=True)
 
 
 def _command_help(root: Any, words: Sequence[str]) -> str | None:

@@ -99,9 +99,10 @@ def _report(function: str, answer: InvokeResult, took_ms: float) -> Report:
             "duration_ms": took_ms,
         },
         body=(
-            Line(shown, Mark.BAD if answer.error else Mark.PLAIN),
-            *(Line(each, Mark.DIM) for each in answer.log.splitlines()),
+            Line(shown, Mark.BAD if answer.error else Mark.PLAIN, is_json=True),
+            *(Line(each, Mark.DIM, is_json=True) for each in answer.log.splitlines()),
         ),
+        requested=True,
         exit_code=Exit.FAILED if answer.error else Exit.DONE,
         warnings=(f"{function} raised an error ({answer.error})",) if answer.error else (),
         notes=(f"{function}, version {answer.version or '?'}, {took_ms:.0f} ms",),

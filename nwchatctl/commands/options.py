@@ -118,6 +118,19 @@ def require_one(given: Mapping[str, bool], otherwise: ChatError) -> None:
         raise usage_error(f"{together} cannot be given together", "give only one of them")
 
 
+def require_unicode(*texts: str) -> None:
+    """Raises ChatError `not_utf8`, exit 2, for an argument whose bytes are not UTF-8."""
+    for text in texts:
+        # Python passes such bytes on as lone surrogates (PEP 383).
+        if any("\udc80" <= each <= "\udcff" for each in text):
+            raise ChatError(
+                "an argument is not UTF-8",
+                hint="give it in UTF-8, or convert a file: iconv -f LATIN1 -t UTF-8 FILE",
+                code="not_utf8",
+                exit_code=Exit.USAGE,
+            )
+
+
 def when_ms(when: When | None, now_ms: int) -> int | None:
     """The moment that an option means, in epoch ms; None where it was not given."""
     return None if when is None else when.epoch_ms(now_ms)

@@ -37,6 +37,7 @@ def plan(
         data={**planning.chat_identity(app), "changes": as_json(changes)},
         body=plan_lines(changes, Mark.HEAD if changes else Mark.GOOD, verbose=app.options.verbose),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
+        requested=not check,
         warnings=(
             *logging_role.missing_role_warnings(app),
             *found.kept_logs,

@@ -203,7 +203,8 @@ def _printed(
     text = jsonlib.dumps(document, indent=2)
     return Report(
         data=document,
-        body=tuple(map(Line, text.splitlines())),
+        body=tuple(Line(each, is_json=True) for each in text.splitlines()),
+        requested=True,
         notes=(
             f"aws iam create-policy --policy-name {policy} --policy-document file://FILE makes a managed "
             "policy of it",

@@ -59,8 +59,10 @@ def releases(
                 ("release", "", "deployed", "by", "code", "changed"),
                 [_row(each, whole=app.options.verbose) for each in found],
                 empty="no release yet: run `nwchatctl deploy`",
+                shortened=5,
             ),
         ),
+        requested=True,
     )
 
 

@@ -95,7 +95,8 @@ def status(ctx: typer.Context, json: JsonOption = False) -> Report:
     """Say whether it runs, where, and where its log and its keys are."""
     now = process.status(_paths(ctx))
     text = f"running on {now.endpoint} (pid {now.pid})" if now.running else "not running"
-    return _report(now, text=text, notes=() if now.running else ("next: nwchatctl sandbox up",))
+    notes = () if now.running else ("next: nwchatctl sandbox up",)
+    return _report(now, text=text, notes=notes, requested=True)
 
 
 @group.command(epilog=_RESET)
@@ -109,7 +110,8 @@ def reset(
     where = _paths(ctx)
     what = f"all that the sandbox in {where.root} holds"
     if dry_run:
-        return _report(sandbox.reset(where, dry_run=True)[0], did="nothing", text=f"would throw away {what}")
+        now = sandbox.reset(where, dry_run=True)[0]
+        return _report(now, did="nothing", text=f"would throw away {what}", requested=True)
     app.confirm(f"Throw away {what}?", given=yes)
     status, started = sandbox.reset(where)
     text = "the sandbox is empty" + (f", and up again on {status.endpoint}" if started else "")
@@ -128,7 +130,9 @@ def _limits(pace: str | None, texts: list[str] | None) -> RuleValues | None:
     return RuleValues(parse_pace(pace or "0"), parse_limits(texts or ()))
 
 
-def _report(status: Status, *, did: str = "", text: str, notes: tuple[str, ...] = ()) -> Report:
+def _report(
+    status: Status, *, did: str = "", text: str, notes: tuple[str, ...] = (), requested: bool = False
+) -> Report:
     body = (
         Line(text, Mark.GOOD if status.running else Mark.PLAIN),
         Line(f"state {status.state_dir}", Mark.DIM),
@@ -141,4 +145,4 @@ def _report(status: Status, *, did: str = "", text: str, notes: tuple[str, ...] 
         ),
         *(Line(f"limit {each}", Mark.DIM) for each in described(status.limits.chosen)),
     )
-    return Report(status.as_data() | ({"did": did} if did else {}), body, notes=notes)
+    return Report(status.as_data() | ({"did": did} if did else {}), body, notes=notes, requested=requested)

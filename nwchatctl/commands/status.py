@@ -18,7 +18,7 @@ from nwchatctl.output.domain_view import (
     unread_domains,
 )
 from nwchatctl.output.plan_view import as_json, plan_lines
-from nwchatctl.report import Line, Mark, Report, TextTable
+from nwchatctl.report import Line, Mark, Report, TextTable, counted
 from nwchatctl.timestamps import iso, local
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def status(
         ),
         warnings=(*now.account_warnings, *unread_domains(found.live.facts)),
         exit_code=Exit.DIFFERS if check and (changes or found.domains.problems) else Exit.DONE,
+        requested=not check,
     )
 
 
@@ -99,7 +100,9 @@ def _rows(now: ChatStatus) -> list[tuple[str, str]]:
 def _undelivered(letters: Queue | None) -> tuple[Line, ...]:
     if letters is None or not letters.waiting:
         return ()
-    lost = f"{letters.waiting} segments of messages to all were not sent; whoever missed one has the history"
+    waiting = counted(letters.waiting, "segment")
+    were = "was" if letters.waiting == 1 else "were"
+    lost = f"{waiting} of messages to all {were} not sent; whoever missed one has the history"
     return (
         Line(lost, Mark.WARN),
         Line(f"  to see them: aws sqs receive-message --queue-url {letters.url}", Mark.WARN),

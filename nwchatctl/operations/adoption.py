@@ -33,7 +33,7 @@ from nwchatctl.operations.apply import changing
 from nwchatctl.operations.lock import refuse_locked
 from nwchatctl.operations.planning import Planned, chat_identity, endpoints, read_and_plan
 from nwchatctl.output import prompt
-from nwchatctl.report import Line
+from nwchatctl.report import Line, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -235,7 +235,7 @@ def further_steps(app: App, adoption: Adoption) -> tuple[str, ...]:
     """What is done beside the changes of the plan, a line each."""
     old, steps = adoption.old, []
     if old.table is not None and adoption.rows is not None:
-        steps.append(f"{adoption.rows} rows of table {old.table.name} to be taken over")
+        steps.append(f"{counted(adoption.rows, 'row')} of table {old.table.name} to be taken over")
     if old.untagged:
         tagged = ", ".join(each.name for each in old.untagged)
         steps.append(f"the tag {ADOPTED_BY}={app.settings.chat.name} on {tagged}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nwchat.model.ids import LATEST_STORE_MS, first_ulid
 from nwchatctl.chat.history_export import fields
 from nwchatctl.errors import error_note
+from nwchatctl.report import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,11 @@ def delete_old_messages(app: App, old: OldMessages) -> int:
     deleted, messages = 0, old.messages
 
     def done() -> str:
-        return f"{deleted} of {old.count} messages are deleted; the same command goes on" if deleted else ""
+        return (
+            f"{deleted} of {counted(old.count, 'message')} are deleted; the same command goes on"
+            if deleted
+            else ""
+        )
 
     with app.bar("deleted", old.count) as bar, error_note(done):
         for count in messages.delete(messages.keys(old.limit)):

@@ -1,4 +1,4 @@
-"""Exports messages as lines of JSON: to stdout, or to a file that can be resumed. Imports those of a file."""
+"""Exports messages as lines of JSON: to stdout, or to a file that can be resumed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ from nwchatctl.chat.history_export import (
     write,
 )
 from nwchatctl.chat.history_filter import Span, span
-from nwchatctl.chat.history_import import read
-from nwchatctl.chat.history_store import ImportCounts, store
-from nwchatctl.errors import ChatError, Exit, error_note
-from nwchatctl.operations.deployed_api import require_api
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.history_delete import complete_until_ms
 from nwchatctl.output.progress import Progress
 from nwchatctl.report import Line, Mark
@@ -32,9 +29,6 @@ if TYPE_CHECKING:
 
     from nwchat.model.wire import Message
     from nwchatctl.context import App
-
-_AHEAD_MS = 600_000
-"""How far the clock of the machine that made the file of an import may be ahead of ours."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +73,13 @@ def _lines(app: App, pages: Iterator[tuple[Message, ...]]) -> Iterator[dict[str,
     # A bar between lines that scroll by would be neither.
     with Progress() if app.streams.out_terminal else app.bar("exported") as bar:
         for page in pages:
-            for each in page:
-                yield fields(each)
-            count += len(page)
-            bar.update(count)
+            try:
+                for each in page:
+                    yield fields(each)
+                    # It is written when the next one is asked for.
+                    count += 1
+            finally:
+                bar.update(count)
 
 
 def export_file(
@@ -164,28 +161,3 @@ def _unwritten(path: Path, error: OSError) -> ChatError:
         code="file_unwritable",
         exit_code=Exit.USAGE,
     )
-
-
-def import_messages(app: App, source: BinaryIO, *, dry_run: bool) -> ImportCounts:
-    """Stores what is a message in `source`, but in a dry run; what became of its lines. The error of a
-    failure notes how many are stored by then."""
-    counts = ImportCounts()
-    if dry_run:
-        require_api(app)
-    put = (lambda messages: None) if dry_run else app.messages().put
-
-    def done() -> str:
-        if dry_run or not counts.imported:
-            return ""
-        return f"{counts.imported} messages are stored; the same command does the rest"
-
-    with app.bar("read") as bar, error_note(done):
-        store(
-            read(source, app.now_ms() + _AHEAD_MS),
-            put,
-            counts,
-            retention_days=app.settings.tables.retention_days,
-            now_ms=app.now_ms,
-            progress=bar.update,
-        )
-    return counts

@@ -81,7 +81,7 @@ def _outage_handling(app: App) -> OutageHandling:
     def back() -> None:
         app.say(Line("AWS answers again: nothing is missing", Mark.DIM))
 
-    return OutageHandling(is_transient, lost, back, time.sleep, random.random)
+    return OutageHandling(is_transient, lost, back, app.streams.wait, random.random)
 
 
 def _shown(messages: Iterator[Message]) -> Iterator[Shown]:

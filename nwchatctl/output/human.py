@@ -8,18 +8,22 @@ from nwchatctl.errors import ChatError
 from nwchatctl.output import jsonlines
 from nwchatctl.output.streams import Streams, paint
 from nwchatctl.output.tables import Aligner, plain, print_table
-from nwchatctl.output.untrusted import tabs_kept, untrusted
+from nwchatctl.output.untrusted import json_kept, tabs_kept, untrusted
 from nwchatctl.report import Line, Mark, Report, Stream, TextTable
 
 
-def print_report(report: Report, streams: Streams, *, json: bool = False, quiet: bool = False) -> None:
-    """Prints all of a report. `quiet` leaves a success without a word; `json` is printed all the same."""
+def print_report(
+    report: Report, streams: Streams, *, json: bool = False, quiet: bool = False, verbose: bool = False
+) -> None:
+    """Prints all of a report. `quiet` leaves a success without a word, except for what was requested; `json`
+    is printed all the same. `verbose` shortens nothing."""
     if json:
         for piece in jsonlines.pieces(report.data):
             streams.write(piece)
-    elif not quiet or report.exit_code:
+    else:
         for part in report.body:
-            _print_part(part, streams)
+            if _is_wanted(part, report, quiet=quiet):
+                _print_part(part, streams, whole=verbose)
     streams.flush()
     if quiet and not report.exit_code:
         return
@@ -31,12 +35,12 @@ def print_report(report: Report, streams: Streams, *, json: bool = False, quiet:
 
 def print_stream(stream: Stream, streams: Streams, *, json: bool = False) -> None:
     """Prints each item as it comes, and flushes it."""
-    aligner = Aligner()
+    aligner = Aligner(streams.width)
     for item in stream.items:
         if json:
             text = jsonlines.line(item.data)
         elif streams.out_terminal:
-            text = aligner.line(item.cells)
+            text = "".join(f"{line}\n" for line in aligner.lines(item.cells))
         else:
             text = plain(item.cells)
         streams.write(text)
@@ -66,12 +70,20 @@ def say(streams: Streams, *lines: Line) -> None:
         streams.write_error(paint(tabs_kept(line.text), line.mark, streams.err_color) + "\n")
 
 
-def _print_part(part: Line | TextTable, streams: Streams) -> None:
+def _is_wanted(part: Line | TextTable, report: Report, *, quiet: bool) -> bool:
+    """Whether a part of the body is printed; with -q, not all of them are."""
+    if not quiet or report.exit_code or report.is_requested:
+        return True
+    return isinstance(part, TextTable) and part.only_copy
+
+
+def _print_part(part: Line | TextTable, streams: Streams, *, whole: bool) -> None:
     match part:
-        case Line(text, mark):
-            streams.write(streams.styled(tabs_kept(text), mark) + "\n")
+        case Line(text, mark, is_json):
+            safe = json_kept(text) if is_json else tabs_kept(text)
+            streams.write(streams.styled(safe, mark) + "\n")
         case TextTable():
-            if print_table(part, streams) == 0 and part.empty and streams.err_terminal:
+            if print_table(part, streams, whole=whole) == 0 and part.empty and streams.err_terminal:
                 say(streams, Line(part.empty, Mark.DIM))
         case _:
             assert_never(part)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import select
+import stat
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -29,8 +34,22 @@ _CODES = {
 _DEFAULT_WIDTH = 80
 
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What the system answers where a file, a disk or a closed descriptor takes no more."""
+
+
 class OutputClosed(Exception):
-    """Whoever reads stdout has read enough (`| head`)."""
+    """The reader of stdout has read enough (`| head`)."""
+
+
+class ClosedOutput(io.StringIO):
+    """A stdout that the process was started without (`>&-`): no write to it is lost in silence."""
+
+    def write(self, text: str, /) -> int:
+        """Raises OSError, unless there is nothing to write."""
+        if text:
+            raise OSError(errno.EBADF, "stdout is closed")
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +72,28 @@ class Streams:
         return self.in_terminal and self.err_terminal
 
     def write(self, text: str) -> None:
-        """Writes to stdout. Raises OutputClosed when nobody reads it, ChatError when it cannot be written."""
+        """Writes to stdout. Raises OutputClosed when its reader has gone, ChatError when it fails."""
         self._guarded(lambda: self.out.write(text))
 
     def flush(self) -> None:
         """Flushes stdout; raises as `write`."""
         self._guarded(self.out.flush)
+
+    def wait(self, seconds: float) -> None:
+        """Waits. Raises OutputClosed as soon as the reader of stdout has gone."""
+        try:
+            descriptor = self.out.fileno()
+            is_pipe = stat.S_ISFIFO(mode := os.fstat(descriptor).st_mode) or stat.S_ISSOCK(mode)
+        except (OSError, ValueError):
+            is_pipe = False
+        if not is_pipe:
+            time.sleep(seconds)
+            return
+        poll = select.poll()
+        # Without any event of interest, only the errors are reported: that the other end is closed.
+        poll.register(descriptor, 0)
+        if poll.poll(seconds * 1000):
+            raise OutputClosed
 
     def write_error(self, text: str) -> None:
         """Writes to stderr; that it cannot be written is nothing that could be said anywhere."""
@@ -79,14 +114,23 @@ class Streams:
     def _guarded(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except BrokenPipeError:
-            raise OutputClosed from None
         except OSError as error:
-            raise ChatError(
-                f"the output cannot be written: {error.strerror}",
-                hint="make room where stdout goes",
-                code="output_failed",
-            ) from error
+            raise output_error(error) from error
+
+
+def output_error(error: OSError) -> Exception:
+    """What a failed write to stdout means: OutputClosed or a ChatError; the error itself where it was no
+    write."""
+    if isinstance(error, BrokenPipeError):
+        return OutputClosed()
+    if error.errno not in _UNWRITABLE or error.filename is not None:
+        return error
+    closed = error.errno == errno.EBADF
+    return ChatError(
+        f"the output cannot be written: {error.strerror}",
+        hint="open stdout, or send it to a file: > FILE" if closed else "make room where stdout goes",
+        code="output_failed",
+    )
 
 
 def paint(text: str, mark: Mark, color: bool) -> str:
@@ -103,11 +147,13 @@ def open_streams(
     color: str = "auto",
 ) -> Streams:
     """The process's streams, None for one that is closed; `color` is auto, always or never."""
-    out, err, source = stdout or io.StringIO(), stderr or io.StringIO(), stdin or io.StringIO()
+    out, err, source = stdout or ClosedOutput(), stderr or io.StringIO(), stdin or io.StringIO()
     for stream in (out, err):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal of some other encoding shows an escape for what it lacks, rather than ending us.
-            stream.reconfigure(errors="backslashreplace")
+            # A terminal of some other encoding shows an escape for what it lacks, rather than ending us. This
+            # flushes what typer has written, which may fail: the next write says so.
+            with suppress(OSError):
+                stream.reconfigure(errors="backslashreplace")
     return Streams(
         stdin=source,
         out=out,

@@ -12,12 +12,14 @@ from nwchatctl.report import Line, Mark, Report, Stream
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The streams of a run. `quiet` is -q, `json` --json; `dumb` a terminal that cannot move its cursor."""
+    """The streams of a run. `quiet` is -q, `verbose` -v, `json` --json; `dumb` a terminal that cannot move
+    its cursor."""
 
     streams: Streams
     quiet: bool = False
     json: bool = False
     dumb: bool = False
+    verbose: bool = False
 
     @property
     def silent(self) -> bool:
@@ -60,7 +62,7 @@ class Terminal:
         if isinstance(result, Stream):
             human.print_stream(result, self.streams, json=self.json or result.json)
         else:
-            human.print_report(result, self.streams, json=self.json, quiet=self.quiet)
+            human.print_report(result, self.streams, json=self.json, quiet=self.quiet, verbose=self.verbose)
         return int(result.exit_code)
 
 

@@ -189,7 +189,7 @@ def test_a_broken_link_is_found() -> None:
 def test_decisions_have_numbers_of_their_own_which_their_titles_repeat() -> None:
     records = sorted((DOCS / "explanation" / "adr").glob("*.md"))
     numbers = [int(each.name[:4]) for each in records]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) == len(set(numbers))
     titles = [each.read_text(encoding="utf-8").splitlines()[0] for each in records]
     assert [title.split(".")[0] for title in titles] == [f"# {number}" for number in numbers]
 

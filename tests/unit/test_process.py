@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -236,6 +237,15 @@ def test_colour(tmp_path: Path, environ: dict[str, str], args: list[str], colore
     assert ran.err.startswith("\x1b[1;31merror:\x1b[0m " if colored else "error: ")
 
 
+@pytest.mark.parametrize(("color", "colored"), [("never", False), ("always", True)])
+def test_errors_of_the_command_line_have_the_colour_that_was_asked_for(
+    tmp_path: Path, color: str, colored: bool
+) -> None:
+    environ = {"NO_COLOR": "1"} if colored else {"FORCE_COLOR": "1"}
+    ran = nwchatctl(tmp_path, "--color", color, "nonsense", environ=environ)
+    assert ran.err.startswith("\x1b[1;31merror:\x1b[0m " if colored else "error: ")
+
+
 def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -255,18 +265,88 @@ def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one(tmp_path: Path) -> None:
-    with Path("/dev/full").open("w") as full:
+@pytest.mark.parametrize("words", ["help exit-codes", "--help", "help --help", "--version", "-q config show"])
+@pytest.mark.parametrize(
+    ("target", "reason"), [("/dev/full", "No space left on device"), ("&-", "stdout is closed")]
+)
+def test_output_that_cannot_be_written_is_an_error(
+    tmp_path: Path, words: str, target: str, reason: str
+) -> None:
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m nwchatctl {words} >{target}",
+        shell=True,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"error: the output cannot be written: {reason}\nhint: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("broadcast", b"Pr\xfcfung"),
+        ("broadcast", "--as", b"\xfc", "x"),
+        ("ban", "add", "--for", "1h", "--user", b"\xfc"),
+        ("ban", "add", "--for", "1h", "--user", "x", "--reason", b"\xfc"),
+        ("token", "issue", "7", "--name", b"\xfc"),
+    ],
+)
+def test_arguments_that_are_not_utf_8_are_refused(tmp_path: Path, words: tuple[str | bytes, ...]) -> None:
+    (tmp_path / "nwchat.toml").write_text('[chat]\nname = "dojo"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "nwchatctl", *words],
+        env=environment(tmp_path, {"PYTHONUTF8": "1"}),
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: an argument is not UTF-8\nhint: ")
+
+
+def test_closed_stdout_is_no_fault_of_a_command_that_prints_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m nwchatctl -q init --yes >&-",
+        shell=True,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "nwchat.toml").exists()
+
+
+def test_help_into_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
         done = subprocess.run(
-            [sys.executable, "-m", "nwchatctl", "help", "exit-codes"],
-            stdout=full,
+            [sys.executable, "-m", "nwchatctl", "--help"],
+            stdout=writer,
             stderr=subprocess.PIPE,
             env=environment(tmp_path),
             timeout=60,
             check=False,
         )
-    assert done.returncode == 1
-    assert done.stderr.startswith(b"error: the output cannot be written: No space left on device\n")
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("words", [("help",), ("help", "config"), ("config", "show"), ("policy", "deploy")])
+def test_quiet_prints_what_is_asked_for(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "nwchat.toml").write_text('[chat]\nname = "dojo"\n[aws]\nregion = "eu-west-1"\n')
+    more = ("--account", "111122223333") if words[0] == "policy" else ()
+    quiet = nwchatctl(tmp_path, "-q", *words, *more)
+    assert (quiet.code, quiet.err) == (0, "")
+    assert quiet.out == nwchatctl(tmp_path, *words, *more).out != ""
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"]])

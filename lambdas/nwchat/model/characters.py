@@ -89,6 +89,16 @@ def _has_purpose(previous: str, each: str, following: str, name: bool) -> bool:
     return is_variation(previous, each)
 
 
+def is_joint(previous: str, each: str, following: str) -> bool:
+    """Whether `each` is a joiner or non-joiner between two letters of a script that needs it, or between two
+    emoji."""
+    if each not in _JOINERS or not previous or not following:
+        return False
+    if _is_joining(previous):
+        return unicodedata.category(following)[0] in "LM" and not is_invisible(following)
+    return (previous == "\ufe0f" or _is_emoji(previous)) and _is_emoji(following)
+
+
 def is_variation(previous: str, each: str) -> bool:
     """Whether `each` is a variation selector after a character that can have variants."""
     code = ord(each)

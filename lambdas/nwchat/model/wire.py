@@ -21,6 +21,7 @@ MAX_BODY_BYTES = MAX_PAYLOAD_BYTES
 """Maximum size of a page over HTTP, as over the socket: a larger one would be the cheapest way to make the
 chat pay for reading and sending."""
 MAX_CLIENT_ID_CHARS = 64
+HEARTBEAT, HEARTBEAT_ANSWER = "ping", "pong"
 DEFAULT_HISTORY = 50
 MAX_HISTORY = 200
 
@@ -48,6 +49,13 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPing:
+    """The text `ping`, which heartbeats of browser libraries send. Its answer is the text `pong`."""
+
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRequest:
     """A request for at most `limit` messages, older than the id `before` and newer than the id `after`."""
 
@@ -68,7 +76,7 @@ class InvalidFrame:
     """Seconds after which the same frame may be accepted."""
 
 
-Frame: TypeAlias = MessageRequest | Ping | HistoryRequest | InvalidFrame
+Frame: TypeAlias = MessageRequest | Ping | TextPing | HistoryRequest | InvalidFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ def parse(body: str | None, *, names: bool = True) -> Frame:
     Without `names`, the client's `uname` and `sender_id` are ignored.
     """
     text = well_formed(body or "")
+    if text == HEARTBEAT:
+        return TextPing()
     if not text.strip():
         return InvalidFrame("empty", "the frame is empty")
     size = len(text.encode())

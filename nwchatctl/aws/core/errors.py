@@ -44,6 +44,7 @@ _DATA_PLANE = (
     "Query",
     "GetItem",
     "PutItem",
+    "BatchGetItem",
     "BatchWriteItem",
     "TransactWriteItems",
     "DeleteItem",

@@ -1,7 +1,7 @@
 """The messages table, read and written in bulk; `nwchat.storage.store` is what the functions use.
 
-Only the rows of the room are messages. The other rows record used keys, and nothing here reads or deletes
-them.
+Only the rows of the room are messages, and those of the room `deleted` the ids of deleted ones. The other
+rows record used keys, and nothing here reads or deletes them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nwchat.model.wire import Message
 from nwchatctl.aws.core.retry import with_retries
 from nwchatctl.aws.dynamodb.keys import can_be_key
 from nwchatctl.chat.history_filter import MessageFilter, Span, newest
-from nwchatctl.chat.history_store import BATCH
+from nwchatctl.chat.history_store import BATCH, KnownMessages
 from nwchatctl.chat.history_tail import MessagePage
 from nwchatctl.errors import ChatError
 
@@ -30,6 +30,11 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
 
 MAX_FRUITLESS_ATTEMPTS = 20
 """Consecutive attempts without any processed item: more than half a minute."""
+
+
+DELETED_ROOM = "deleted"
+"""The partition of the ids that an operator has deleted: an import does not bring their messages back. A row
+has an id, and the time at which the message would have expired."""
 
 
 class Messages:
@@ -79,13 +84,33 @@ class Messages:
 
     def get(self, key: str) -> Message | None:
         """The message with that id, expired or not; None if there is none."""
+        row = self._row(key)
+        return None if row is None else rows.message_of(row)
+
+    def _row(self, key: str) -> rows.Row | None:
         if not can_be_key(key):
             return None
         response = with_retries(
             self._client.get_item, TableName=self._table, Key=_key(key), ConsistentRead=True
         )
-        row = response.get("Item")
-        return rows.message_of(row) if row else None
+        return response.get("Item")
+
+    def known(self, keys: Sequence[str]) -> KnownMessages:
+        """What the table has under these ids, at most BATCH of them; expired messages are left out."""
+        found: list[rows.Row] = []
+        attempts = self._attempts("answers no more reads of")
+        wanted: Any = [_key(each, room) for room in (ROOM, DELETED_ROOM) for each in keys]
+        while wanted:
+            request: Any = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            response = with_retries(self._client.batch_get_item, RequestItems=request)
+            found += response.get("Responses", {}).get(self._table, [])
+            unprocessed: Any = response.get("UnprocessedKeys", {}).get(self._table, {})
+            left = unprocessed.get("Keys", [])
+            attempts.wait(len(wanted), len(left))
+            wanted = left
+        deleted = frozenset(rows.text_in(row, "id") for row in found if row["room"] == {"S": DELETED_ROOM})
+        stored = self._live([row for row in found if row["room"] == {"S": ROOM}])
+        return KnownMessages({each.id: each for each in stored}, deleted)
 
     def keys(self, before: str) -> Iterator[str]:
         """The ids below `before`, oldest first, those of expired messages included."""
@@ -150,34 +175,61 @@ class Messages:
             yield len(batch)
 
     def delete_one(self, key: str) -> Message | None:
-        """Deletes the message with that id; returns it, or None if there was none when it was read just
-        before. If the answer to the deletion is lost, a repeated one would say that there was none."""
-        message = self.get(key)
-        if message is not None:
-            with_retries(self._client.delete_item, TableName=self._table, Key=_key(key))
-        return message
+        """Deletes the message with that id, and records that; returns it, or None if there was none when it
+        was read just before. If the answer to the deletion is lost, a repeated one would say that there was
+        none."""
+        row = self._row(key)
+        if row is None:
+            return None
+        kept = {"expires_at": row["expires_at"]} if rows.expiry_of(row) is not None else {}
+        # First: without a record, an import would undo the deletion.
+        record = {**_key(key, DELETED_ROOM), **kept}
+        with_retries(self._client.put_item, TableName=self._table, Item=record)
+        with_retries(self._client.delete_item, TableName=self._table, Key=_key(key))
+        return rows.message_of(row)
+
+    def restore(self, keys: Sequence[str]) -> None:
+        """Messages with these ids are no longer deleted. Raises the errors of `put`."""
+        self._write([{"DeleteRequest": {"Key": _key(each, DELETED_ROOM)}} for each in keys])
 
     def _write(self, requests: Any) -> None:
-        fruitless_attempts, max_wait = 0, FIRST_WAIT
+        attempts = self._attempts("takes no more writes to")
         while requests:
             # Puts and deletes by key are idempotent.
             response = with_retries(self._client.batch_write_item, RequestItems={self._table: requests})
             left: Any = response.get("UnprocessedItems", {}).get(self._table, [])
-            if len(left) < len(requests):
-                fruitless_attempts, max_wait = 0, FIRST_WAIT
-            else:
-                fruitless_attempts += 1
-            if fruitless_attempts == MAX_FRUITLESS_ATTEMPTS:
-                raise ChatError(
-                    f"DynamoDB takes no more writes to {self._table} for now",
-                    hint="run the command again in a minute: it goes on from there",
-                    code="throttled",
-                )
+            attempts.wait(len(requests), len(left))
             requests = left
-            if requests:
-                self._sleep(self._jitter() * max_wait)
-                max_wait = min(max_wait * 2, LONGEST_WAIT)
+
+    def _attempts(self, failure: str) -> _Attempts:
+        return _Attempts(f"DynamoDB {failure} {self._table} for now", self._sleep, self._jitter)
 
 
-def _key(key: str) -> Any:
-    return {"room": {"S": ROOM}, "id": {"S": key}}
+class _Attempts:
+    """Waits before the rest of a batch is sent again, for a bounded number of times without any success."""
+
+    def __init__(self, failure: str, sleep: Callable[[float], None], jitter: Callable[[], float]) -> None:
+        self._failure = failure
+        self._sleep = sleep
+        self._jitter = jitter
+        self._fruitless, self._max_wait = 0, FIRST_WAIT
+
+    def wait(self, sent: int, left: int) -> None:
+        """Waits if some are `left` of those that were `sent`. Raises ChatError `throttled`."""
+        if left < sent:
+            self._fruitless, self._max_wait = 0, FIRST_WAIT
+        else:
+            self._fruitless += 1
+        if self._fruitless == MAX_FRUITLESS_ATTEMPTS:
+            raise ChatError(
+                self._failure,
+                hint="run the command again in a minute: it goes on from there",
+                code="throttled",
+            )
+        if left:
+            self._sleep(self._jitter() * self._max_wait)
+            self._max_wait = min(self._max_wait * 2, LONGEST_WAIT)
+
+
+def _key(key: str, room: str = ROOM) -> Any:
+    return {"room": {"S": room}, "id": {"S": key}}

@@ -20,6 +20,7 @@ from nwchatctl.commands.options import (
     examples,
     parse_seconds,
     parse_when,
+    require_unicode,
 )
 from nwchatctl.output.ban_view import change_json, change_line, kind
 from nwchatctl.report import Report
@@ -63,6 +64,7 @@ def add(
 
     app: App = ctx.obj
     app.require_config()
+    require_unicode(*(user or ()), *(address or ()), reason)
     end = ban_end(length, until, forever)
     # Ends that are over are refused before anything is asked of AWS.
     end.epoch_ms(app.now_ms())

@@ -41,4 +41,5 @@ def hash_targets(
     return Report(
         data={"hashes": [{"who": who, "hash": found} for who, found in hashes]},
         body=(TextTable(("hash", "who"), [(found, who) for who, found in hashes]),),
+        requested=True,
     )

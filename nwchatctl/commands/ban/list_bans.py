@@ -44,8 +44,10 @@ def list_bans(
                 ("", "who", "until", "since", "by", "reason"),
                 [_cells(each, ended=not holds) for each, holds in shown],
                 empty="nobody is banned",
+                shortened=5,
             ),
         ),
+        requested=True,
     )
 
 

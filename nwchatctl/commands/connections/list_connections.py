@@ -78,7 +78,15 @@ def list_connections(
     headings = (*_HEADINGS, "there") if verify else _HEADINGS
     return Report(
         data={"connections": connections, "count": lambda: connections.count},
-        body=(TextTable(headings, (_cells(*each, verify) for each in judged), empty="nobody is connected"),),
+        body=(
+            TextTable(
+                headings,
+                (_cells(*each, verify) for each in judged),
+                empty="nobody is connected",
+                shortened=_HEADINGS.index("client"),
+            ),
+        ),
+        requested=True,
     )
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from nwchatctl.commands.options import WhenOption, parse_age, parse_seconds
 from nwchatctl.errors import Exit
+from nwchatctl.report import counted
 from nwchatctl.signals import EXIT_CODES, TIMED_OUT
 
 if TYPE_CHECKING:
@@ -92,4 +93,4 @@ def warnings(result: PruneResult, stopped: str, rest: str) -> Iterator[str]:
     if stopped:
         yield f"{stopped}: the same command again {rest}"
     for reason, times in result.reasons:
-        yield f"{times} times: {reason}"
+        yield f"{counted(times, 'time')}: {reason}"

@@ -47,6 +47,7 @@ def show(
         data=_data(found),
         body=(TextTable((), tuple(_cells(found))),),
         warnings=tuple(_warnings(app, found)),
+        requested=True,
     )
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl.commands.history.tail import name_cell
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples
 from nwchatctl.errors import ChatError, Exit
-from nwchatctl.report import Line, Mark, Report, TextTable
+from nwchatctl.report import Line, Mark, Report, TextTable, counted
 from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def delete(
     """Delete messages by their ids.
 
     Asks nothing: an id says what is meant. Each is shown as it was; with --json they are in `deleted`, as
-    objects that `history import` takes one a line (jq -c '.deleted[]'). Exit code 4 when none of them was
+    objects that `history import --replace` takes one a line (jq -c '.deleted[]'). Other imports do not bring
+    them back. Exit code 4 when none of them was
     there, 5 when some were not. Browsers that show a message go on doing so until they ask for the history
     again.
     """
@@ -51,13 +53,13 @@ def _report(deleted: DeletedMessages, dry_run: bool) -> Report:
             code="no_message",
             exit_code=Exit.NOT_FOUND,
         )
-    rows = ((each.id, local(each.date), each.uname or each.sender_id, each.message) for each in found)
+    rows = ((each.id, local(each.date), name_cell(each), each.message) for each in found)
     verb = "would be deleted" if dry_run else "deleted"
     return Report(
         data={"deleted": deleted.data, "not_found": missing, "dry_run": dry_run},
         body=(
-            TextTable((), rows),
-            Line(f"{len(found)} messages {verb}", Mark.PLAIN if dry_run else Mark.GOOD),
+            TextTable((), rows, only_copy=True),
+            Line(f"{counted(len(found), 'message')} {verb}", Mark.PLAIN if dry_run else Mark.GOOD),
         ),
         exit_code=Exit.PARTLY if missing else Exit.DONE,
         warnings=tuple(f"there is no message {each}" for each in missing),

@@ -10,7 +10,7 @@ import typer
 
 from nwchatctl.commands.options import JsonOption, SinceOption, UntilOption, examples, when_ms
 from nwchatctl.errors import usage_error
-from nwchatctl.report import Item, Line, Mark, Report, Stream
+from nwchatctl.report import Item, Line, Mark, Report, Stream, counted
 from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def export(
 
 
 def _report(path: Path, exported: ExportedFile, began: float, *, resume: bool) -> Report:
-    text = f"{exported.messages} messages {'added' if resume else 'written'} to {path}"
+    text = f"{counted(exported.messages, 'message')} {'added' if resume else 'written'} to {path}"
     if exported.cut:
         text += f", up to {local(exported.until_ms)}: later ones may not be complete yet"
     return Report(

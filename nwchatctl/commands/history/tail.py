@@ -14,6 +14,7 @@ from nwchatctl.report import Item, Stream
 from nwchatctl.timestamps import local
 
 if TYPE_CHECKING:
+    from nwchat.model.wire import Message
     from nwchatctl.context import App
     from nwchatctl.operations.history_tail import Shown
 
@@ -21,14 +22,29 @@ HELP = examples(
     ("the last 50 messages", "nwchatctl history tail"),
     ("the last 10, and then every new one", "nwchatctl history tail -n 10 -f"),
     ("what one player said today", "nwchatctl history tail --since 1d --user 128274"),
-    ("only the texts", "nwchatctl history tail --json | jq -r .message"),
+    ("with what `history delete` and `ban` want", "nwchatctl -v history tail"),
+    ("only the texts", "nwchatctl history tail --columns message"),
 )
 
 _MOST, _USUAL = 10_000, 50
 
+_COLUMNS = ("date", "id", "type", "sender_id", "uname", "message")
+_DEFAULT_COLUMNS = ("date", "uname", "message")
+_VERBOSE_COLUMNS = ("date", "id", "sender_id", "uname", "message")
+
+ANNOUNCED = "*"
+"""Stands before the name of the sender of an announcement; a player's own star has a backslash before it."""
+
 
 def _seconds(text: str) -> float:
     return 0.0 if text.strip() == "0" else parse_seconds(text)
+
+
+def _parse_columns(text: str) -> tuple[str, ...]:
+    names = tuple(each.strip() for each in text.split(","))
+    if unknown := [each for each in names if each not in _COLUMNS]:
+        raise typer.BadParameter(f"no column {unknown[0]!r}; there are {', '.join(_COLUMNS)}")
+    return names
 
 
 def tail(
@@ -62,12 +78,21 @@ def tail(
             help="With -f: how long each message waits for those stored late, to keep the order; 2 s.",
         ),
     ] = None,
+    columns: Annotated[
+        str,
+        typer.Option(
+            "--columns",
+            metavar="NAMES",
+            help=f"Which ones, in order, of {','.join(_COLUMNS)}; {','.join(_DEFAULT_COLUMNS)}.",
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> Stream:
     """Show the last messages.
 
-    Oldest first; with -f, each new one as it comes, a message once, through whatever outages there are. With
-    --json, each line is a message as it travels over the socket: `date` is epoch milliseconds.
+    Oldest first; with -f, each new one as it comes, a message once, through whatever outages there are. -v
+    before the command shows ids and senders too. A star before a name marks an announcement. With --json,
+    each line is a message as it travels over the socket: `date` is epoch milliseconds.
     """
     from nwchatctl.operations.history_tail import follow_messages, recent_messages
 
@@ -78,9 +103,11 @@ def tail(
         raise usage_error("--until ends in the past, and -f goes on into the future", "give one of them")
     since_ms, until_ms = when_ms(since, now_ms), when_ms(until, now_ms)
     pattern = _pattern(grep)
+    usual = _VERBOSE_COLUMNS if app.options.verbose else _DEFAULT_COLUMNS
+    shown = _parse_columns(columns) if columns else usual
     if follow:
-        return Stream(_items(follow_messages(app, since_ms, user, pattern, number, settle)))
-    return Stream(_items(recent_messages(app, since_ms, until_ms, user, pattern, number)))
+        return Stream(_items(follow_messages(app, since_ms, user, pattern, number, settle), shown))
+    return Stream(_items(recent_messages(app, since_ms, until_ms, user, pattern, number), shown))
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:
@@ -90,7 +117,23 @@ def _pattern(text: str) -> re.Pattern[str] | None:
         raise typer.BadParameter(f"{text!r} is no regular expression: {error}") from None
 
 
-def _items(messages: Iterator[Shown]) -> Iterator[Item]:
+def _items(messages: Iterator[Shown], columns: tuple[str, ...]) -> Iterator[Item]:
     for each, data in messages:
-        sender = each.uname or each.sender_id or each.type
-        yield Item(data, (local(each.date), sender, each.message))
+        cells = {
+            "date": local(each.date),
+            "id": each.id,
+            "type": each.type,
+            "sender_id": each.sender_id or "-",
+            "uname": name_cell(each, others="sender_id" in columns),
+            "message": each.message,
+        }
+        yield Item(data, tuple(cells[column] for column in columns))
+
+
+def name_cell(message: Message, *, others: bool = False) -> str:
+    """Who said it, with a mark that no player can set for an announcement. Who has no name is shown by
+    sender_id, unless that is among the `others`."""
+    name = message.uname or ("" if others else message.sender_id)
+    if message.type == "announcement":
+        return f"{ANNOUNCED}{name or '-'}"
+    return f"\\{name}" if name.startswith(ANNOUNCED) else name or "-"

@@ -18,7 +18,7 @@ from nwchatctl.commands.options import (
     when_ms,
 )
 from nwchatctl.errors import usage_error
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.report import Line, Mark, Report, counted
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -64,7 +64,7 @@ def trim(
     old = find_old_messages(app, keep, when_ms(before, app.now_ms()))
     deleted = 0
     if old.count and not dry_run:
-        app.say(Line(f"{old.count} messages are to be deleted", Mark.REMOVE))
+        app.say(Line(f"{counted(old.count, 'message')} to be deleted", Mark.REMOVE))
         app.confirm_name(app.settings.chat.name, given=confirm)
         deleted = delete_old_messages(app, old)
     return _report(old.count, deleted, began, dry_run, cut=old.cut)
@@ -74,9 +74,9 @@ def _report(found: int, deleted: int, began: float, dry_run: bool, *, cut: bool)
     if not found:
         line = Line("nothing to do: no message is that old", Mark.GOOD)
     elif dry_run:
-        line = Line(f"{found} messages would be deleted")
+        line = Line(f"{counted(found, 'message')} would be deleted")
     else:
-        line = Line(f"{deleted} messages deleted", Mark.GOOD)
+        line = Line(f"{counted(deleted, 'message')} deleted", Mark.GOOD)
     return Report(
         data={
             "found": found,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import JsonOption, examples, parse_seconds
+from nwchatctl.commands.options import JsonOption, examples, parse_seconds, require_unicode
 from nwchatctl.report import Line, Report
 from nwchatctl.timestamps import iso, local
 
@@ -50,6 +50,7 @@ def issue(
     from nwchatctl.operations.token_keys import issue_token
 
     app: App = ctx.obj
+    require_unicode(sub, name, role)
     issued = issue_token(app, sub, name, role, math.floor(lifetime))
     return Report(
         data={
@@ -61,5 +62,6 @@ def issue(
             "kid": issued.kid,
         },
         body=(Line(issued.token),),
+        requested=True,
         notes=(f"good until {local(issued.expires_at)}",),
     )

@@ -31,5 +31,6 @@ def key(ctx: typer.Context, json: JsonOption = False) -> Report:
     return Report(
         data={"kid": newest.kid, "key": newest.key, "created_at": iso(newest.created_at * 1000)},
         body=(Line(newest.key),),
+        requested=True,
         notes=(f"its kid is {newest.kid}",),
     )

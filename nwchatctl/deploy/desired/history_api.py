@@ -1,4 +1,4 @@
-"""The desired history API: an HTTP API with two routes to one function."""
+"""The desired history API: an HTTP API with three routes to one function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nwchatctl.deploy.names import ResourceNames
 HISTORY = "history"
 """The function's short name, also that of its role and log group."""
 
-ROUTES = {"messages": "GET /messages", "health": "GET /health"}
+ROUTES = {"messages": "GET /messages", "health": "GET /health", "health-head": "HEAD /health"}
 """The suffix of a permission's name → its route key."""
 
 STATEMENT_ID_PREFIX = f"{STATEMENT_PREFIX}{HISTORY}-"

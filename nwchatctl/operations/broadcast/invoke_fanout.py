@@ -13,7 +13,7 @@ from nwchat.storage.scan import ScanSegment
 from nwchatctl.aws.awslambda.invoke import invoke_segments
 from nwchatctl.operations.broadcast.post import send
 from nwchatctl.operations.connections import approximate_count
-from nwchatctl.report import Line, Mark
+from nwchatctl.report import Line, Mark, counted
 
 if TYPE_CHECKING:
     from nwchatctl.aws.dynamodb.broadcasts import Broadcasts
@@ -52,12 +52,12 @@ def run_by_function(
     function = app.names.function("fanout")
     missed = invoke_segments(app.aws.client("lambda"), function, segments)
     handed = len(segments) - len(missed)
-    app.say(Line(f"{handed} of {len(segments)} segments are with {function}", Mark.DIM))
+    app.say(Line(f"{handed} of {counted(len(segments), 'segment')} with {function}", Mark.DIM))
     tracker.delegate([ScanSegment(each.segment.segment, each.segment.segments) for each in missed])
     lease.offer(tracker.checkpoint())
     own = None
     if missed:
-        app.warn(f"{len(missed)} segments are sent from here: {missed[0].reason}")
+        app.warn(f"sent from here: {counted(len(missed), 'segment')}, {missed[0].reason}")
         own = send(app, request, message, tracker, stop, lease)
     done = _watch(app, rows, message.id, handed, stop)
     return _together(done.counts, own, finished=done.finished >= handed)

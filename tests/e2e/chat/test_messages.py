@@ -135,6 +135,19 @@ def test_eleventh_message_in_ten_seconds_is_refused(chat: Chat) -> None:
     assert there == [], "its own ten came before the error"
 
 
+def test_text_ping_of_a_heartbeat_is_answered_with_the_text_pong(chat: Chat) -> None:
+    with chat.players() as (one, other):
+        before = one.history(1)
+        one.send("ping")
+        assert one.socket.recv(timeout=20) == "pong"
+        # What is not exactly it is a message as before.
+        text = unique("ping")
+        one.send(text)
+        assert other.receive()["message"] == text
+        assert [each["message"] for each in one.history(2)][1:] == [text]
+        assert [each["message"] for each in one.history(2)][:1] == [each["message"] for each in before]
+
+
 def test_ping_is_answered_with_pong_and_nothing_else(chat: Chat) -> None:
     with chat.players() as (one, other):
         one.send({"action": "ping"})

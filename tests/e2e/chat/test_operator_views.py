@@ -129,12 +129,53 @@ def test_a_message_moves_no_cursor(chat: Chat) -> None:
         one.receive_text(text)
     spelled = text.replace("\t", r"\t").replace("\n", r"\n")
     piped = chat.nwchatctl("history", "tail", "-n", "1").out
-    assert piped.rstrip("\n").split("\t")[1:] == [r"[bold]👩\u200d🚀", spelled]
+    assert piped.rstrip("\n").split("\t")[1:] == ["[bold]👩\u200d🚀", spelled]
     shown = terminal(chat, "history", "tail", "-n", "1")
     assert spelled in shown
-    assert r"[bold]👩\u200d🚀" in shown
+    assert "[bold]👩\u200d🚀" in shown
     assert "\x1b" not in shown
     assert json.loads(chat.nwchatctl("history", "tail", "-n", "1", "--json").out)["message"] == text
+
+
+def test_verbose_and_columns_show_what_delete_and_ban_want(chat: Chat) -> None:
+    text, announced = unique("bad"), unique("announced")
+    with chat.players(1) as (one,):
+        one.send({"message": text, "uname": "*boss", "sender_id": "128274"})
+        message_id = one.receive_text(text)["id"]
+        one.send({"message": unique("nameless")})
+        one.receive()
+    chat.json("broadcast", announced)
+    plain = [line.split("\t")[1:] for line in chat.nwchatctl("history", "tail", "-n", "3").out.splitlines()]
+    # What a player calls himself is no announcement.
+    assert [cells[0] for cells in plain] == ["\\*boss", "-", "*operator"]
+    verbose = chat.nwchatctl("-v", "history", "tail", "-n", "3").out.splitlines()
+    assert verbose[0].split("\t")[1:] == [message_id, "128274", "\\*boss", text]
+    columns = ("--columns", "type,id,message")
+    chosen = chat.nwchatctl("history", "tail", "-n", "3", *columns).out.splitlines()
+    assert chosen[0] == f"message\t{message_id}\t{text}"
+    assert chosen[2].startswith("announcement\t")
+    wrong = chat.nwchatctl("history", "tail", "--columns", "id,name")
+    assert wrong.code == 2
+    assert "no column 'name'; there are date, id, type, sender_id, uname, message" in wrong.err
+
+
+def test_following_ends_when_its_reader_has_gone(chat: Chat) -> None:
+    """Also while nobody says anything."""
+    text = unique("last")
+    with chat.players(1) as (one,):
+        one.send(text)
+        one.receive_text(text)
+    words = [sys.executable, "-m", "nwchatctl", "history", "tail", "-n", "1", "-f"]
+    with subprocess.Popen(
+        words, cwd=chat.sandbox.state.root, env=chat.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline().endswith(f"\t{text}\n".encode())
+        following.stdout.close()
+        try:
+            assert following.wait(20) == 0
+        finally:
+            following.kill()
 
 
 # connections list -----------------------------------------------------------------------------

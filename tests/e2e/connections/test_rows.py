@@ -120,7 +120,7 @@ def test_unreachable_connection_does_not_affect_others(chat: Chat) -> None:
             "gone": 1,
             "failed": 1,
         }
-        assert done.err.startswith("warning: 1 times: 403 ")
+        assert done.err.startswith("warning: 1 time: 403 ")
         for each in (one, *others):
             assert each.receive_text(text)["type"] == "announcement"
     chat.delete_connections(UNREACHABLE)

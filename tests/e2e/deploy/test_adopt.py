@@ -23,7 +23,7 @@ MADE = {
     ("create", "role"): 5,
     ("create", "function"): 5,
     ("create", "alias"): 5,
-    ("create", "permission"): 6,
+    ("create", "permission"): 7,
     ("create", "history-api"): 1,
     ("create", "integration"): 4,
     ("create", "route"): 1,
@@ -90,7 +90,7 @@ def test_open_socket_keeps_working_during_adoption(operator: Operator, legacy_ch
         changes = ran.data["changes"]
         kinds = [(each["action"], each["kind"]) for each in changes]
         assert {kind: kinds.count(kind) for kind in kinds} == MADE
-        assert ran.data["applied"] == len(changes) == 51
+        assert ran.data["applied"] == len(changes) == 52
         assert ran.data["rows"] == {"found": 3, "copied": 3, "present": 0, "expired": 0, "unusable": 0}
         assert ran.data["endpoints"]["websocket"] == url == operator.url
         assert (operator.api_id, ran.data["api_id"]) == (legacy_chat.api_id, legacy_chat.api_id)

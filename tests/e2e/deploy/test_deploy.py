@@ -30,7 +30,7 @@ MADE = {
     "alias": 5,
     "async-invoke": 1,
     "history-api": 1,
-    "permission": 6,
+    "permission": 7,
     "integration": 4,
     "route": 5,
     "deployment": 1,
@@ -59,7 +59,7 @@ def test_first_deploy_creates_all_resources(operator: Operator, first: dict[str,
     kinds = [each["kind"] for each in changes]
     assert {kind: kinds.count(kind) for kind in kinds} == MADE
     assert {each["action"] for each in changes} == {"create"}
-    assert first["applied"] == len(changes) == 47
+    assert first["applied"] == len(changes) == 48
     assert first.keys() >= DEPLOY
     assert {key: first[key] for key in WHERE} == {
         "chat": "e2e-deploy",

@@ -120,7 +120,7 @@ def test_an_untagged_api_of_our_name_is_left_alone(operator: Operator) -> None:
         RouteSelectionExpression="$request.body.action",
     )["ApiId"]
     try:
-        assert operator.deploy()["applied"] == 47
+        assert operator.deploy()["applied"] == 48
         operator.destroy()
         assert operator.api.get_api(ApiId=other)["ApiId"] == other
         assert operator.resources() == {f"api nwchat-{operator.name}"}

@@ -223,7 +223,7 @@ def test_one_of_ten_concurrent_deploys_succeeds(sandbox: Sandbox, fault_proxy: P
             done = [json.loads(out) for code, out, _ in ended if code == 0]
             refused = [json.loads(err.splitlines()[-1])["error"] for code, _, err in ended if code == 1]
             assert (len(done), len(refused)) == (1, 9), ended
-            assert done[0]["applied"] == len(done[0]["changes"]) == 47
+            assert done[0]["applied"] == len(done[0]["changes"]) == 48
             assert {each["code"] for each in refused} <= {"locked", "changed_meanwhile"}
             assert all(each["message"] and each["hint"] for each in refused)
             assert operator.plan() == []

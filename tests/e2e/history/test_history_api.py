@@ -194,6 +194,11 @@ def test_health_names_the_version(reader: Reader) -> None:
     assert reader.get("/health") == (200, {"status": "ok", "version": __version__})
 
 
+def test_monitors_that_ask_for_no_body_get_200(reader: Reader) -> None:
+    answer = reader.ask("/health", "HEAD")
+    assert (answer.status, answer.read()) == (200, b"")
+
+
 # Other origins -----------------------------------------------------------------------------------
 
 

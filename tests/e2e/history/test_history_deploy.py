@@ -103,6 +103,7 @@ DRIFTS: dict[str, list[tuple[ConsoleChange, Fields]]] = {
                 "payload_version": (None, "2.0"),
                 "timeout_ms": ("0", "29000"),
                 "routes.GET /health": (Part("NONE to "), "NONE"),
+                "routes.HEAD /health": (Part("NONE to "), "NONE"),
                 "extra": (Part("integration "), None),
             },
         ),
@@ -140,8 +141,7 @@ def test_deleted_api_is_created_again_with_its_permissions(operator: Operator) -
     deployed = operator.deploy()
     assert sorted((each["action"], each["kind"]) for each in deployed["changes"]) == [
         ("create", "history-api"),
-        ("update", "permission"),
-        ("update", "permission"),
+        *[("update", "permission")] * 3,
     ]
     assert operator.history_id != known
     assert deployed["endpoints"]["history"] == operator.history_url
@@ -153,7 +153,7 @@ def test_deleted_api_is_created_again_with_its_permissions(operator: Operator) -
         each["Condition"]["ArnLike"]["AWS:SourceArn"] for each in json.loads(policy["Policy"])["Statement"]
     }
     wanted = operator.arn("execute-api", operator.history_id)
-    assert sources == {f"{wanted}/*/GET/messages", f"{wanted}/*/GET/health"}
+    assert sources == {f"{wanted}/*/{each}" for each in ("GET/messages", "GET/health", "HEAD/health")}
 
 
 def bare(operator: Operator, name: str = "") -> str:
@@ -199,6 +199,7 @@ def test_setting_removes_and_restores_api(operator: Operator) -> None:
         ("history-api", chat),
         ("log-group", f"/aws/lambda/{chat}"),
         ("permission", f"{chat}:live nwchat-history-health"),
+        ("permission", f"{chat}:live nwchat-history-health-head"),
         ("permission", f"{chat}:live nwchat-history-messages"),
         *[each for each in removed if each[0] == "release"],
         ("role", chat),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from tests.e2e.support.fault_proxy import Call, Fault, Proxy, SeededFaults
 from tests.e2e.support.sandbox import Sandbox
 
 HOSTILE = "\x1b[2J\u202e[link=x]\x9b31m\ttab\nline \u2028 ü"
+CLEANED, CLEANED_NAME = "[2J[link=x]31m\ttab\nline \n ü", "[2J[link=x]31m tab line   ü"
 
 OTHERS: Sequence[dict[str, Any]] = (
     {
@@ -46,7 +51,7 @@ def chat(deployed: Chat) -> Iterator[Chat]:
         deployed.dynamodb.delete_item(TableName=deployed.messages_table, Key=key)
     deployed.put(deployed.messages_table, OTHERS)
     yield deployed
-    assert [row for row in table(deployed) if row["room"]["S"] != "main"] == sorted(
+    assert [row for row in table(deployed) if row["room"]["S"] not in ("main", "deleted")] == sorted(
         OTHERS, key=lambda row: str(row["room"]["S"])
     )
 
@@ -67,7 +72,9 @@ def store_messages(chat: Chat, count: int, text: str = "") -> list[Message]:
     """So many messages, an hour old and a second apart; `text` makes them long."""
     began = now_ms() - 3_600_000
     made = [
-        Message(ulid(began + 1000 * each, bytes(10)), f"{each} {text}", "tom", "7", began + 1000 * each)
+        Message(
+            ulid(began + 1000 * each, bytes(10)), f"{each} {text}".strip(), "tom", "7", began + 1000 * each
+        )
         for each in range(count)
     ]
     rows = [message_row(each, now_ms() // 1000 + 86_400) for each in made]
@@ -118,10 +125,17 @@ def test_import_of_an_export_gives_the_same_history(chat: Chat, tmp_path: Path) 
     trimmed = chat.json("history", "trim", "--keep", "0", "--confirm", chat.name)
     assert (trimmed["found"], trimmed["deleted"]) == (61, 61)
     assert chat.nwchatctl("history", "export").out == ""
-    for _ in range(2):
-        back = chat.json("history", "import", str(file))
-        assert (back["imported"], back["expired"], back["bad"]) == (61, 0, 0)
-        assert chat.nwchatctl("history", "export").out == piped.out
+    # All but the one that the chat would clean.
+    clean = piped.out.splitlines()[:-1]
+    back = chat.json("history", "import", str(file))
+    assert (back["imported"], back["cleaned"], back["already"], back["bad"]) == (61, 1, 0, 0)
+    exported = chat.nwchatctl("history", "export").out
+    assert exported.splitlines()[:-1] == clean
+    last = json.loads(exported.splitlines()[-1])
+    assert (last["message"], last["uname"], last["type"]) == (CLEANED, CLEANED_NAME, "announcement")
+    again = chat.json("history", "import", str(file))
+    assert (again["imported"], again["already"]) == (0, 61)
+    assert chat.nwchatctl("history", "export").out == exported
 
 
 def test_a_part_of_the_time(chat: Chat) -> None:
@@ -134,7 +148,7 @@ def test_a_part_of_the_time(chat: Chat) -> None:
     last = chat.nwchatctl("history", "tail", "-n", "1", "--json", *words).out.splitlines()
     assert last == exported[-1:]
     grepped = chat.nwchatctl("history", "tail", "--since", "2h", "--grep", "^[39]", "--user", "tom").out
-    assert [line.split("\t")[2] for line in grepped.splitlines()] == ["3 ", "9 "]
+    assert [line.split("\t")[2] for line in grepped.splitlines()] == ["3", "9"]
     assert chat.nwchatctl("history", "tail", "--user", "nobody").out == ""
 
 
@@ -189,9 +203,10 @@ def test_an_import_that_is_interrupted_stores_nothing_twice(
         proxied_chat, fault_proxy, 1, "BatchWriteItem", "history", "import", str(file), "--json"
     )
     assert (done.code, done.out) == (130, "")
-    assert "25 messages are stored" in json.loads(done.err)["error"]["message"]
+    assert "25 messages stored" in json.loads(done.err)["error"]["message"]
     assert history(chat) == [f"text {number}" for number in range(25)]
-    assert chat.json("history", "import", str(file))["imported"] == 60
+    rest = chat.json("history", "import", str(file))
+    assert (rest["imported"], rest["already"]) == (35, 25)
     assert history(chat) == [f"text {number}" for number in range(60)]
     # The same as lines, by stdin, is still the same.
     lines = "\n".join(map(json.dumps, chats))
@@ -207,7 +222,7 @@ def test_an_import_through_faults(chat: Chat, proxied_chat: Chat, fault_proxy: P
     seeded = SeededFaults(seed=7, share=0.3)
 
     def failing(call: Call) -> Fault | None:
-        found = seeded(call) if call.operation == "BatchWriteItem" else None
+        found = seeded(call) if call.operation in ("BatchGetItem", "BatchWriteItem") else None
         # One that takes 20 s is not for a test.
         return Fault.RESET_AFTER if found is Fault.LATE else found
 
@@ -234,6 +249,12 @@ def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
     assert done.code == 5
     assert {**done.data, "duration_seconds": 0} == {
         "imported": 2,
+        "replaced": 0,
+        "already": 0,
+        "cleaned": 0,
+        "different": 0,
+        "different_ids": [],
+        "deleted": 0,
         "expired": 1,
         "bad": 2,
         "bad_lines": [
@@ -245,7 +266,9 @@ def test_bad_lines_are_named_and_all_others_stored(chat: Chat) -> None:
     }
     assert history(chat) == ["one", "two"]
     shown = chat.nwchatctl("history", "import", "-", stdin="\n".join(lines))
-    assert shown.out == "2 messages imported, 1 too old to be kept, 2 bad lines left out\n"
+    assert shown.out == (
+        "0 messages imported, 2 stored already, 1 too old to be kept, 2 bad lines left out\n"
+    )
     assert "warning: line 2: not JSON\nwarning: line 4: message must be a string\n" in shown.err
     quiet = chat.nwchatctl("-q", "history", "import", "-", stdin=lines[0])
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
@@ -259,13 +282,13 @@ def test_export_and_trim_leave_the_last_minute(chat: Chat, tmp_path: Path) -> No
     chat.put(chat.messages_table, [message_row(new, 4_000_000_000)])
     file = tmp_path / "chat.jsonl"
     shown = chat.nwchatctl("history", "export", str(file))
-    assert shown.out.startswith(f"1 messages written to {file}, up to ")
+    assert shown.out.startswith(f"1 message written to {file}, up to ")
     assert [json.loads(each)["id"] for each in file.read_text().splitlines()] == [old.id]
     again = chat.json("history", "export", "--resume", str(file))
     assert (again["messages"], again["resumed_after"]) == (0, old.id)
     assert date - 61_000 < again["until"] < now_ms() - 59_000
     trimmed = chat.nwchatctl("history", "trim", "--keep", "0", "--confirm", chat.name)
-    assert trimmed.out == "1 messages deleted\nmessages of the last 60 s stay\n"
+    assert trimmed.out == "1 message deleted\nmessages of the last 60 s stay\n"
     assert history(chat) == ["new"]
 
 
@@ -320,15 +343,84 @@ def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
     assert history(chat) == [each.message for each in made[1:]]
     some = chat.nwchatctl("history", "delete", first, second, second)
     assert some.code == 5
-    assert some.out.splitlines()[-1] == "1 messages deleted"
+    assert some.out.splitlines()[-1] == "1 message deleted"
     assert first in some.err
     assert "warning: " in some.err
     none = chat.nwchatctl("history", "delete", first, "-", "--json")
     assert (none.code, none.out, json.loads(none.err)["error"]["code"]) == (4, "", "no_message")
-    # What was deleted can be brought back.
+    # What was deleted stays so, and can be brought back.
     line = json.dumps(done.data["deleted"][0])
-    assert chat.nwchatctl("history", "import", "-", stdin=line).code == 0
+    kept_deleted = chat.nwchatctl("history", "import", "-", stdin=line)
+    assert (kept_deleted.code, kept_deleted.out) == (0, "0 messages imported, 1 deleted before\n")
+    assert history(chat) == [made[2].message]
+    assert chat.nwchatctl("history", "import", "--replace", "-", stdin=line).code == 0
     assert history(chat) == [made[0].message, made[2].message]
+    # The only copy of what is deleted is printed in any case.
+    quiet = chat.nwchatctl("-q", "history", "delete", made[2].id)
+    assert (quiet.code, quiet.out.count("\n"), quiet.err) == (0, 1, "")
+    assert quiet.out.startswith(f"{made[2].id}\t")
+    assert history(chat) == [made[0].message]
+
+
+def test_stored_text_is_replaced_on_request_alone(chat: Chat) -> None:
+    (stored,) = store_messages(chat, 1)
+    edited = json.dumps({"id": stored.id, "message": "EDITED", "uname": "tom", "sender_id": "7"})
+    refused = chat.nwchatctl("history", "import", "-", stdin=edited)
+    assert (refused.code, refused.out) == (5, "0 messages imported, 1 different from what is stored\n")
+    assert f"left so without --replace: {stored.id}" in refused.err
+    assert history(chat) == [stored.message]
+    assert chat.nwchatctl("history", "import", "-n", "--replace", "-", stdin=edited).code == 0
+    assert history(chat) == [stored.message]
+    assert chat.nwchatctl("history", "import", "--replace", "-", stdin=edited).out == (
+        "0 messages imported, 1 replaced\n"
+    )
+    assert history(chat) == ["EDITED"]
+
+
+def test_files_of_other_programs(chat: Chat, tmp_path: Path) -> None:
+    date = now_ms() - 9000
+    messages = [{"message": f"tëxt {number}", "date": date + number} for number in range(3)]
+    mongo, powershell, slack, latin = (tmp_path / name for name in ("mongo", "powershell", "slack", "latin"))
+    mongo.write_text("[" + ",\n".join(map(json.dumps, messages)) + "]\n")
+    powershell.write_text(json.dumps(messages, ensure_ascii=False, indent=2), encoding="utf-16")
+    slack.write_text(json.dumps([{"text": "hi", "ts": "1.2", "user": "U"}] * 1000))
+    latin.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in messages), "latin-1")
+    for file, code in ((slack, "no_messages"), (latin, "not_utf8")):
+        refused = chat.nwchatctl("history", "import", str(file), "--json")
+        assert (refused.code, json.loads(refused.err)["error"]["code"]) == (2, code)
+        assert refused.err.count("\n") == 1
+    assert history(chat) == []
+    assert chat.json("history", "import", str(powershell))["imported"] == 3
+    assert chat.json("history", "import", str(mongo))["already"] == 3
+    assert history(chat) == [f"tëxt {number}" for number in range(3)]
+
+
+def test_a_pipe_that_breaks_gets_a_true_count(chat: Chat) -> None:
+    store_messages(chat, 60, "x" * 5000)
+    words = [sys.executable, "-m", "nwchatctl", "history", "export"]
+    with subprocess.Popen(
+        words, cwd=chat.sandbox.state.root, env=chat.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as export:
+        assert export.stdout is not None
+        assert export.stderr is not None
+        assert export.stdout.readline().startswith(b'{"id"')
+        export.stdout.close()
+        assert export.wait(20) == 0
+        (count,) = re.findall(r"exported: (\d+) in", export.stderr.read().decode())
+        assert 1 <= int(count) < 60
+    closed = subprocess.run(
+        f"{shlex.join(words)} >&-",
+        shell=True,
+        cwd=chat.sandbox.state.root,
+        env=chat.environ,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert closed.returncode == 1
+    assert b"error: the output cannot be written: stdout is closed\n" in closed.stderr
+    # Other files use this chat too.
+    chat.json("history", "trim", "--keep", "0", "--confirm", chat.name)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +440,6 @@ def test_a_message_is_deleted_by_its_id(chat: Chat) -> None:
 def test_missing_chat_is_an_error(sandbox: Sandbox, words: tuple[str, ...]) -> None:
     line = json.dumps({"message": "x", "date": now_ms()})
     done = Chat(sandbox, "e2e-nowhere").nwchatctl("history", *words, stdin=line)
-    assert (done.code, done.out) == (4, "")
+    assert (done.code, done.out) == (4, ""), done.err
     assert "error: the chat is not deployed here" in done.err
     assert "hint: run `nwchatctl" in done.err

@@ -79,7 +79,7 @@ def holds_each_thing_once(operator: Operator) -> None:
     api_id, history_id = operator.api_id, operator.history_id
     assert len(api.get_integrations(ApiId=history_id)["Items"]) == 1
     found = [each["RouteKey"] for each in api.get_routes(ApiId=history_id)["Items"]]
-    assert sorted(found) == ["GET /health", "GET /messages"]
+    assert sorted(found) == ["GET /health", "GET /messages", "HEAD /health"]
     integrations = api.get_integrations(ApiId=api_id)["Items"]
     assert sorted(each["Description"] for each in integrations) == [
         f"nwchatctl:{each}" for each in ("connect", "disconnect", "message", "ping")

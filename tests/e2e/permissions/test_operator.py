@@ -5,8 +5,14 @@ No other: the emulator's operator holds exactly these policies, and all other te
 
 from __future__ import annotations
 
+import atexit
+import json
+import os
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -184,7 +190,19 @@ def send_message(chat: Operator) -> None:
     )
 
 
+IMPORTED = Path(tempfile.gettempdir()) / f"nwchatctl-import-{os.getpid()}.jsonl"
+atexit.register(IMPORTED.unlink, missing_ok=True)
+
+
+def file_to_import(chat: Operator) -> None:
+    """A file with one message."""
+    IMPORTED.write_text(json.dumps({"message": "text", "date": str(time.time_ns() // 1_000_000)}))
+
+
 NEEDS = {
+    ("deploy", "OwnResources", "dynamodb:BatchGetItem"): Need(
+        ("history", "import", "-n", str(IMPORTED)), file_to_import
+    ),
     ("deploy", "OwnResources", "dynamodb:BatchWriteItem"): Need(
         ("history", "trim", "--before", "2000-01-01", "--confirm", "e2e-least"), send_message
     ),

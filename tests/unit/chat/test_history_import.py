@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from nwchat.model.ids import is_ulid, ulid, ulid_time
 from nwchat.model.wire import Message
-from nwchatctl.chat import history_import
-from nwchatctl.chat.history_export import MAX_LINE_BYTES, line
-from nwchatctl.chat.history_import import InvalidLine, ReadResult, read
-from nwchatctl.errors import ChatError
+from nwchatctl.chat.history_export import line
+from nwchatctl.chat.history_import import InvalidLine, read
+from nwchatctl.chat.json_values import MAX_VALUE_CHARS
+from nwchatctl.timestamps import LAST_MS
 
 NOW = 1_700_000_000_000
 LIVE_CLIENT = {"message": "hi", "uname": "tchalvak", "date": "1681948677627", "sender_id": "128274"}
@@ -23,8 +23,9 @@ LIVE_CLIENT = {"message": "hi", "uname": "tchalvak", "date": "1681948677627", "s
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-def reads(content: bytes | str) -> list[ReadResult]:
-    return list(read(io.BytesIO(content if isinstance(content, bytes) else content.encode())))
+def reads(content: bytes | str, latest_ms: int = LAST_MS) -> list[Message | InvalidLine]:
+    source = io.BytesIO(content if isinstance(content, bytes) else content.encode())
+    return [each if isinstance(each, InvalidLine) else each.message for each in read(source, latest_ms)]
 
 
 def lines(*values: Any) -> str:
@@ -77,19 +78,13 @@ def test_the_sites_object_and_lines_are_the_same(content: str) -> None:
     assert found == reads(lines(*SITE["new_chats"]["chats"]))
 
 
-def test_a_site_object_larger_than_a_line() -> None:
+def test_a_site_object_larger_than_any_value() -> None:
     chats = [{**LIVE_CLIENT, "message": "x" * 1000 + str(number)} for number in range(5000)]
-    assert MAX_LINE_BYTES < len(json.dumps(chats)) < history_import.MAX_SITE_BYTES
-    found = reads(json.dumps({"new_chats": {"chats": chats}}))
-    assert len(found) == 5000
+    content = json.dumps({"version": 2, "new_chats": {"more": [1], "chats": chats}, "unread": {"a": []}})
+    assert len(content) > MAX_VALUE_CHARS
+    found = reads(content + "\n" + lines(LIVE_CLIENT))
+    assert len(found) == 5001
     assert not any(isinstance(each, InvalidLine) for each in found)
-
-
-def test_a_site_object_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_import, "MAX_SITE_BYTES", 100)
-    with pytest.raises(ChatError) as caught:
-        reads(json.dumps(SITE, indent=2))
-    assert caught.value.code == "import_too_large"
 
 
 def test_what_the_live_client_sends() -> None:
@@ -182,7 +177,8 @@ NO_TIMES: tuple[Any, ...] = (
     [
         (b"nothing\n", "not JSON"),
         (b"{\n", "not JSON"),
-        (b"\xff\xfe\n", "not JSON"),
+        (b"\xe4\n", "not UTF-8"),
+        (b'{"message": "\xe4", "date": 1681948677}\n', "not UTF-8"),
         (b"[" * 100_000 + b"\n", "not JSON"),
         (b"5\n", "not an object"),
         (b"{}\n", "message must be a string"),
@@ -198,7 +194,10 @@ NO_TIMES: tuple[Any, ...] = (
             lines({**LIVE_CLIENT, "message": "ü" * 205_000}).encode(),
             "larger than the 400 KB that DynamoDB takes",
         ),
-        (b'{"message": "' + b"x" * MAX_LINE_BYTES + b'"}\n', f"longer than {MAX_LINE_BYTES} bytes"),
+        (
+            b'{"message": "' + b"x" * 3 * MAX_VALUE_CHARS + b'"}\n',
+            f"longer than {MAX_VALUE_CHARS} characters",
+        ),
         (b'{"date": ' + b"9" * 5000 + b', "message": "x"}\n', "not JSON"),
     ],
 )
@@ -208,8 +207,7 @@ def test_bad_line_is_reported_and_others_are_imported(bad: bytes, reason: str) -
     assert len(reads(GOOD + bad + b"\n" + GOOD)) == 3
     first = reads(bad + GOOD)
     assert first[-1:] == good
-    if len(bad) < MAX_LINE_BYTES:
-        assert first[:-1] == [InvalidLine(1, reason)]
+    assert first[:-1] == [InvalidLine(1, reason)]
 
 
 def test_a_last_line_that_was_cut_off() -> None:
@@ -239,6 +237,6 @@ def test_lines_after_the_sites_object_are_read_too() -> None:
 @pytest.mark.parametrize("late", [{"date": str(NOW + 1)}, {"id": ulid(NOW + 1, bytes(10)), "date": str(NOW)}])
 def test_future_messages_are_skipped(late: dict[str, str]) -> None:
     content = lines({**LIVE_CLIENT, "date": str(NOW)}, {**LIVE_CLIENT, **late})
-    found = list(read(io.BytesIO(content.encode()), NOW))
+    found = reads(content, NOW)
     assert isinstance(found[0], Message)
     assert found[1:] == [InvalidLine(2, "its time is yet to come")]

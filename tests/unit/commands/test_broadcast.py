@@ -9,7 +9,8 @@ import pytest
 from nwchat.delivery.tally import Counts
 from nwchat.model.wire import Message
 from nwchatctl.chat.broadcast_message import BroadcastResult
-from nwchatctl.commands.broadcast import _report
+from nwchatctl.commands.broadcast import _announcement_of, _report
+from nwchatctl.errors import ChatError
 from nwchatctl.operations.broadcast.request import BroadcastRequest
 
 GONE_WRONG = Counts(
@@ -17,6 +18,20 @@ GONE_WRONG = Counts(
 )
 
 TO_ALL = BroadcastRequest(Message("id", "hello", "operator", "", 1), "", "", ephemeral=False, rate=1.0)
+
+
+@pytest.mark.parametrize(
+    "raw", ["Prüfung".encode("latin-1"), "Prüfung".encode("utf-16"), bytes(range(100, 200)), b"ok \xc3"]
+)
+def test_stdin_that_is_not_utf_8_is_refused(raw: bytes) -> None:
+    with pytest.raises(ChatError) as caught:
+        _announcement_of(raw)
+    assert (caught.value.code, caught.value.exit_code) == ("not_utf8", 2)
+
+
+def test_stdin_in_utf_8_is_taken_with_and_without_its_mark() -> None:
+    assert _announcement_of("Prüfung\n".encode()) == "Prüfung\n"
+    assert _announcement_of("Prüfung".encode("utf-8-sig")) == "Prüfung"
 
 
 @pytest.mark.parametrize(

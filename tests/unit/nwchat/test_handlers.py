@@ -107,6 +107,13 @@ def test_a_ping_that_reaches_the_function_is_answered() -> None:
     assert chat.gateway.received == {"me": [{"type": "pong"}]}
 
 
+def test_heartbeat_text_is_answered_in_text_and_not_stored() -> None:
+    chat = Chat(room("a", "me"))
+    assert chat.send("ping") == {"statusCode": 200}
+    assert chat.gateway.got == {"me": [b"pong"]}
+    assert list(chat.store.messages) == []
+
+
 def test_history_over_the_socket() -> None:
     chat = Chat(room())
     for text in ("one", "two", "three"):

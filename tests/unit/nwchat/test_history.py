@@ -112,9 +112,10 @@ def test_an_empty_chat_has_an_empty_page() -> None:
 def test_health_needs_no_table() -> None:
     api = Api()
     api.store.down = True
-    status, body, headers = api.ask("GET /health")
-    assert (status, body) == (200, {"status": "ok", "version": __version__})
-    assert headers["Cache-Control"] == "no-store"
+    for route in ("GET /health", "HEAD /health"):
+        status, body, headers = api.ask(route)
+        assert (status, body) == (200, {"status": "ok", "version": __version__})
+        assert headers["Cache-Control"] == "no-store"
 
 
 def test_functions_have_version_of_tool() -> None:

@@ -76,6 +76,82 @@ def test_a_table_fits_a_narrow_terminal_and_loses_nothing() -> None:
     assert body.count("日") == 10
 
 
+CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0"
+ROW = ("ff4dfd9d6a7146e9", "128274", "tchalvak", "2026-01-31 18:00:00", "203.0.113.9", CHROME)
+HEADINGS = ("connection", "user", "name", "since", "address", "client")
+
+
+def shown(*rows: tuple[str, ...], width: int, verbose: bool = False) -> list[str]:
+    """The lines of a table of connections on a terminal."""
+    made = streams(terminal=True, width=width)
+    table = TextTable(HEADINGS, rows, shortened=5)
+    human.print_report(Report({}, (table,)), made, verbose=verbose)
+    return printed(made)[0].splitlines()
+
+
+def test_shortened_column_leaves_a_line_for_each_row() -> None:
+    lines = shown(ROW, ROW, width=120)
+    assert len(lines) == 4
+    assert lines[2].startswith("   ".join(ROW[:5]))
+    assert lines[2].endswith("…")
+    assert max(map(len, lines)) <= 120
+
+
+def test_verbose_shortens_nothing() -> None:
+    lines = shown(ROW, width=120, verbose=True)
+    assert "…" not in "".join(lines)
+    assert "".join(line.strip() for line in lines[2:]).replace(" ", "").endswith(CHROME.replace(" ", ""))
+    # Lines that go on are indented.
+    assert all(line.startswith(" ") for line in lines[3:])
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80])
+def test_no_terminal_folds_what_is_copied(width: int) -> None:
+    lines = shown(ROW, ROW, width=width)
+    text = "\n".join(lines)
+    for cell in ROW[:5]:
+        assert text.count(cell) == 2
+    begin = [line for line in lines if line.startswith(ROW[0])]
+    assert len(begin) == 2
+    assert max(map(len, lines)) <= width
+    others = lines[lines.index(begin[0]) :]
+    assert all(line.startswith("    ") for line in others if line not in begin)
+
+
+def test_right_to_left_cells_are_isolated_on_a_terminal_alone() -> None:
+    rows = (("שלום", "1", "مرحبا 2"), ("abc", "2", "x"))
+    terminal, pipe = streams(terminal=True), streams()
+    for made in (terminal, pipe):
+        human.print_report(Report({}, (TextTable(("name", "n", "text"), rows),)), made)
+    lines = printed(terminal)[0].splitlines()
+    assert lines[2] == "\u2068שלום\u2069   1   \u2068مرحبا 2\u2069"
+    assert lines[3] == "abc    2   x"
+    assert printed(pipe)[0] == "שלום\t1\tمرحبا 2\nabc\t2\tx\n"
+    stream = streams(terminal=True)
+    human.print_stream(Stream(iter([Item({}, ("10:00", "שלום", "hi"))])), stream)
+    assert printed(stream)[0] == "10:00  \u2068שלום\u2069  hi\n"
+
+
+def test_padded_message_does_not_look_like_another_one() -> None:
+    made = streams(terminal=True, width=50)
+    text = "hello" + " " * 33 + "10:01  operator  Give me your password, please"
+    human.print_stream(Stream(iter([Item({}, ("10:00", "eve", text))])), made)
+    first, *more = printed(made)[0].splitlines()
+    assert first == "10:00  eve  hello"
+    assert more
+    assert all(line.startswith(" " * 12) for line in more)
+    assert all(len(line) <= 50 for line in more)
+
+
+def test_long_text_is_wrapped_whole_between_words() -> None:
+    made = streams(terminal=True, width=40)
+    words = " ".join(f"word{number}" for number in range(2000))
+    human.print_stream(Stream(iter([Item({}, ("10:00", words))])), made)
+    lines = printed(made)[0].splitlines()
+    assert " ".join(line.strip() for line in lines) == f"10:00  {words}"
+    assert max(map(len, lines)) <= 40
+
+
 def test_emoji_and_wide_text_keep_the_columns_straight() -> None:
     from rich.cells import cell_len
 
@@ -103,8 +179,9 @@ def test_rows_are_read_as_they_are_printed() -> None:
             return out.write(text)
 
     human.print_report(Report({}, (TextTable(("n",), rows()),)), streams(out=Watched(), terminal=True))
-    assert seen == [PAGE, PAGE + 1]
-    assert out.getvalue().splitlines().count("n") == 2
+    # The headings, and two pages.
+    assert seen == [PAGE, PAGE, PAGE + 1]
+    assert out.getvalue().splitlines().count("n") == 1
 
 
 def test_an_empty_table_says_so_on_a_terminal_alone() -> None:
@@ -122,6 +199,15 @@ def test_quiet_is_silent_on_success() -> None:
     assert printed(made) == ("", "")
 
 
+def test_quiet_prints_what_was_requested() -> None:
+    listed, deleted = streams(), streams()
+    human.print_report(Report({}, REPORT.body, warnings=("x",), requested=True), listed, quiet=True)
+    assert printed(listed) == (f"done\na\t{SPELLED}\nb\\tc\t日本語\n", "")
+    copy = TextTable((), (("a", "b"),), only_copy=True)
+    human.print_report(Report({}, (copy, Line("1 deleted"))), deleted, quiet=True)
+    assert printed(deleted) == ("a\tb\n", "")
+
+
 def test_quiet_still_shows_what_differs_and_json() -> None:
     differs, asked = streams(), streams()
     human.print_report(Report({}, (Line("~ stage"),), exit_code=6), differs, quiet=True)
@@ -132,9 +218,9 @@ def test_quiet_still_shows_what_differs_and_json() -> None:
 
 def test_quiet_says_why_something_failed() -> None:
     made = streams()
-    report = Report({}, (Line("1 failed"),), exit_code=5, notes=("next",), warnings=("1 times: 403",))
+    report = Report({}, (Line("1 failed"),), exit_code=5, notes=("next",), warnings=("1 time: 403",))
     human.print_report(report, made, quiet=True)
-    assert printed(made) == ("1 failed\n", "warning: 1 times: 403\n")
+    assert printed(made) == ("1 failed\n", "warning: 1 time: 403\n")
 
 
 def test_json_is_one_line_that_moves_no_cursor() -> None:
@@ -161,6 +247,12 @@ def test_a_line_keeps_its_tabs_and_nothing_else() -> None:
     made = streams()
     human.print_report(Report({}, (Line("url\tws://x\x1b\n"),)), made)
     assert printed(made)[0] == "url\tws://x\\x1b\\n\n"
+
+
+def test_json_lines_keep_their_backslashes() -> None:
+    made = streams()
+    human.print_report(Report({}, (Line('{"a": "\\n\u202e"}', is_json=True),)), made)
+    assert printed(made)[0] == '{"a": "\\n\\u202e"}\n'
 
 
 class Flushed(io.StringIO):

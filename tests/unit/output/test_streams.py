@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
+import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -41,11 +45,38 @@ def test_each_stream_is_judged_by_itself() -> None:
     assert (made.asks, made.width) == (False, 120)
 
 
-def test_closed_streams_are_no_fault() -> None:
+def test_closed_stdout_loses_nothing_in_silence() -> None:
     made = open_streams(None, None, None, {})
-    made.write("x")
+    made.write("")
+    made.flush()
     made.write_error("x")
     assert (made.width, made.asks) == (80, False)
+    with pytest.raises(ChatError) as caught:
+        made.write("x")
+    assert caught.value.message == "the output cannot be written: stdout is closed"
+    assert (caught.value.code, caught.value.exit_code) == ("output_failed", 1)
+
+
+def test_waiting_ends_when_the_reader_of_a_pipe_has_gone() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out:
+        made = streams(out=out)
+        made.wait(0.001)
+        closing = threading.Timer(0.05, os.close, [reading])
+        closing.start()
+        began = time.monotonic()
+        with pytest.raises(OutputClosed):
+            made.wait(20)
+        assert time.monotonic() - began < 10
+        closing.join()
+
+
+def test_waiting_for_a_file_only_waits(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with (tmp_path / "out").open("w") as out:
+        streams(out=out).wait(0.01)
+    streams().wait(0.01)
+    assert time.monotonic() - began >= 0.02
 
 
 def test_an_encoding_that_lacks_a_letter_shows_its_number() -> None:

@@ -54,7 +54,7 @@ def route(key: str, target: str = "i1") -> Any:
     return {"RouteKey": key, "Target": f"integrations/{target}", "AuthorizationType": "NONE"}
 
 
-KEYS = ("GET /health", "GET /messages")
+KEYS = ("GET /health", "GET /messages", "HEAD /health")
 
 
 def apis(clients: StubbedClients) -> tuple[HttpApi, Any, Any]:
@@ -159,7 +159,8 @@ def test_create_finds_part_whose_response_was_lost(clients: StubbedClients, lost
 def test_existing_route_is_retargeted(clients: StubbedClients) -> None:
     made, stub, once = apis(clients)
     stub.add_response("get_api", API, {"ApiId": "h1"})
-    inside(stub, routes=[{**route("GET /health"), "RouteId": "r1"}])
+    others = ("GET /health", "HEAD /health")
+    inside(stub, routes=[{**route(key), "RouteId": f"r-{key}"} for key in others])
     exists = "Route with key GET /messages already exists for this API"
     once.add_client_error("create_route", "ConflictException", exists, http_status_code=409)
     inside(stub)

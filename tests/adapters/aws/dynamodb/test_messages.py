@@ -17,6 +17,7 @@ from nwchat.model.wire import Message
 from nwchat.storage.store import Dedup, Store
 from nwchatctl.aws.dynamodb.messages import MAX_FRUITLESS_ATTEMPTS, Messages
 from nwchatctl.chat.history_filter import MessageFilter, Span
+from nwchatctl.chat.history_store import KnownMessages
 from nwchatctl.chat.history_tail import MessagePage
 from nwchatctl.errors import ChatError
 from tests.adapters.moto_tables import make_messages, moto_client
@@ -132,6 +133,40 @@ def test_message_is_stored_and_deleted(messages: Messages) -> None:
     assert messages.delete_one(message(1).id) == message(1)
     assert messages.delete_one(message(1).id) is None
     assert messages.get(message(1).id) is None
+
+
+def test_known_are_the_stored_and_the_deleted(client: DynamoDBClient, messages: Messages) -> None:
+    put(messages, 1, 2)
+    messages.put([(message(3), PAST)])
+    keys = [message(number).id for number in range(1, 5)]
+    assert messages.delete_one(keys[0]) == message(1)
+    assert messages.known(keys) == KnownMessages({keys[1]: message(2)}, frozenset({keys[0]}))
+    # It expires with the message, and is no message itself.
+    record = client.get_item(TableName="messages", Key={"room": {"S": "deleted"}, "id": {"S": keys[0]}})
+    assert record["Item"]["expires_at"] == {"N": str(LIVE)}
+    assert set(record["Item"]) == {"room", "id", "expires_at"}
+    assert numbers(messages.oldest_first(Span())) == [2]
+    messages.restore([keys[0]])
+    assert messages.known(keys).deleted == frozenset()
+
+
+def test_keys_that_were_not_read_are_read_again() -> None:
+    keys = [message(1).id, message(2).id]
+    row = message_row(message(2), LIVE)
+    left = {"Keys": [{"room": {"S": ROOM}, "id": {"S": keys[1]}}], "ConsistentRead": True}
+    client = boto3.client(
+        "dynamodb", region_name="us-east-2", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    waits: list[float] = []
+    with Stubber(client) as stub:
+        stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": {"messages": left}})
+        stub.add_response(
+            "batch_get_item", {"Responses": {"messages": [row]}}, {"RequestItems": {"messages": left}}
+        )
+        reading = Messages(client, "messages", lambda: NOW, sleep=waits.append, jitter=lambda: 1.0)
+        assert reading.known(keys) == KnownMessages({keys[1]: message(2)})
+        stub.assert_no_pending_responses()
+    assert len(waits) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 1025, "\udcff"])

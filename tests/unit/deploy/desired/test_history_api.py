@@ -51,11 +51,11 @@ def test_settings_arrive_where_they_belong() -> None:
     assert made.uri == PLACE.invocation_uri("nwchat-ninjawars-history")
 
 
-def test_its_two_routes_and_only_they_may_invoke_the_function() -> None:
-    assert [name for name, _ in api().routes] == ["GET /health", "GET /messages"]
+def test_its_routes_and_only_they_may_invoke_the_function() -> None:
+    assert [name for name, _ in api().routes] == ["GET /health", "GET /messages", "HEAD /health"]
     sources = {each.source_arn for each in statements(chat())}
     arn = "arn:aws:execute-api:us-east-2:123456789012:hist123/*"
-    assert sources == {f"{arn}/GET/messages", f"{arn}/GET/health"}
+    assert sources == {f"{arn}/GET/messages", f"{arn}/GET/health", f"{arn}/HEAD/health"}
 
 
 def test_its_function_reads_messages_and_nothing_else() -> None:
@@ -105,10 +105,10 @@ def test_where_it_answers() -> None:
 
 def test_its_id_is_filled_in_once_it_is_known() -> None:
     unknown = chat(HISTORY_API_ID)
-    assert [each.source_arn.count(HISTORY_API_ID) for each in statements(unknown)] == [1, 1]
+    assert [each.source_arn.count(HISTORY_API_ID) for each in statements(unknown)] == [1, 1, 1]
     filled = [with_api_id(each, "abc123", "hist123") for each in unknown.values()]
     assert {key(each): each for each in filled} == chat()
-    (shown, _) = (flatten(each)["source_arn"] for each in statements(unknown))
+    shown, *_ = (flatten(each)["source_arn"] for each in statements(unknown))
     assert "(known after the history API is made)" in shown
 
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from nwchat.model import wire
 from nwchat.model.ids import ulid
-from nwchat.model.wire import Frame, HistoryRequest, InvalidFrame, Message, MessageRequest, Page, Ping
+from nwchat.model.wire import (
+    Frame,
+    HistoryRequest,
+    InvalidFrame,
+    Message,
+    MessageRequest,
+    Page,
+    Ping,
+    TextPing,
+)
 from tests.paths import EVENTS
 
 ID_1, ID_2, ID_3 = (ulid(ms, bytes(10)) for ms in (1_000, 2_000, 3_000))
@@ -76,6 +85,10 @@ def obj(**fields: object) -> str:
         (obj(action="ping", client_id=False), BAD_CLIENT_ID),
         # The other actions.
         (obj(action="ping"), Ping()),
+        ("ping", TextPing()),
+        ("Ping", MessageRequest("Ping")),
+        ("ping\n", MessageRequest("ping\n")),
+        ('"ping"', MessageRequest('"ping"')),
         (obj(action="ping", client_id="c", message="hi"), Ping("c")),
         (obj(action="Ping", message="hi"), MessageRequest("hi")),
         (obj(action="history"), HistoryRequest(50)),
