@@ -119,6 +119,8 @@ _LASTING_CONNECTION_ERRORS = (aws.SSLError, aws.ProxyConnectionError)
 
 _stop = threading.Event()
 
+_announcers: list[Callable[[str], None]] = []
+
 
 def stop_retrying() -> None:
     """Stops all retries and waits of all threads, for good: the process was told to stop."""
@@ -134,6 +136,36 @@ def stop_retrying_on_interrupt() -> Iterator[None]:
     except KeyboardInterrupt:
         stop_retrying()
         raise
+
+
+@contextmanager
+def announcing_waits(announce: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, `announce` gets a text about each call of any thread that is retried for longer than
+    NOTICE_SECONDS."""
+    _announcers.append(announce)
+    try:
+        yield
+    finally:
+        _announcers.remove(announce)
+
+
+def announce_wait(error: Exception) -> None:
+    """Tells the operator that the call which failed with `error` is still retried."""
+    operation = getattr(error, "operation_name", "a call")
+    reason = (
+        f"limits how often {operation} is called" if is_throttled(error) else f"fails {operation} for now"
+    )
+    for announce in _announcers:
+        announce(f"waiting for AWS, which {reason}")
+
+
+def announce_long_retry(error: aws.ClientError, context: dict[str, Any]) -> None:
+    """Announces, once, a call that botocore has retried for NOTICE_SECONDS; `context` is the call's."""
+    began = context.setdefault("nwchatctl_failing_since", time.monotonic())
+    is_due = time.monotonic() - began >= NOTICE_SECONDS and not context.get("nwchatctl_announced")
+    if is_due and (is_throttled(error) or is_server_error(error)):
+        context["nwchatctl_announced"] = True
+        announce_wait(error)
 
 
 def is_stopped() -> bool:
@@ -317,6 +349,7 @@ class _RetryPeriod:
 
     started_at: float
     max_wait: float = FIRST_WAIT
+    announced: bool = False
 
     def wait_or_raise(self, error: Exception) -> None:
         """Waits before the next attempt. Raises `error` if it is not transient or the time is over."""
@@ -326,6 +359,9 @@ class _RetryPeriod:
         wait = random.uniform(0, self.max_wait)  # noqa: S311
         self.max_wait = min(LONGEST_WAIT, self.max_wait * 2)
         limit = UNANSWERED_SECONDS if is_unanswered(error) else RETRY_SECONDS
+        if not self.announced and time.monotonic() + wait > self.started_at + NOTICE_SECONDS:
+            self.announced = True
+            announce_wait(error)
         if time.monotonic() + wait > self.started_at + limit or _stop.wait(wait):
             raise error
 

@@ -186,7 +186,12 @@ class Aws:
 
 
 def _limit_retries(
-    attempts: int, response: Any, operation: Any, caught_exception: Exception | None, **_: object
+    attempts: int,
+    response: Any,
+    operation: Any,
+    caught_exception: Exception | None,
+    request_dict: dict[str, Any],
+    **_: object,
 ) -> None:
     """Stops retries of a call after UNANSWERED attempts without a response, and of every call once
     `stop_retrying` was called. botocore has one limit for missing responses and for throttling, which
@@ -197,7 +202,7 @@ def _limit_retries(
     """
     from botocore.exceptions import ClientError, ConnectionClosedError
 
-    from nwchatctl.aws.core.retry import is_stopped
+    from nwchatctl.aws.core.retry import announce_long_retry, is_stopped
 
     if caught_exception is not None:
         if attempts >= UNANSWERED or is_stopped():
@@ -206,8 +211,12 @@ def _limit_retries(
     http_response, parsed = response
     if not _is_complete(http_response):
         raise ConnectionClosedError(endpoint_url=http_response.url)
-    if is_stopped() and http_response.status_code >= HTTPStatus.BAD_REQUEST:
-        raise ClientError(parsed, operation.name)
+    if http_response.status_code < HTTPStatus.BAD_REQUEST:
+        return
+    error = ClientError(parsed, operation.name)
+    if is_stopped():
+        raise error
+    announce_long_retry(error, request_dict["context"])
 
 
 def _is_complete(response: Any) -> bool:

@@ -181,6 +181,34 @@ def test_retry_without_response_gives_up_sooner(clock: Clock) -> None:
     assert retry.UNANSWERED_SECONDS - 5 < clock.now <= retry.UNANSWERED_SECONDS
 
 
+def test_a_long_retry_is_announced_once(clock: Clock) -> None:
+    throttled = client_error("TooManyRequestsException", status=429)
+    said: list[str] = []
+    with retry.announcing_waits(said.append):
+        assert retry.with_retries(answering(throttled, "quick")) == "quick"
+        assert said == []
+        with pytest.raises(aws.ClientError):
+            retry.with_retries(answering(throttled))
+        assert said == ["waiting for AWS, which limits how often CreateFunction is called"]
+        with pytest.raises(aws.ConnectionClosedError):
+            retry.with_retries(answering(RESET))
+    assert said[1:] == ["waiting for AWS, which fails a call for now"]
+    with pytest.raises(aws.ClientError):
+        retry.with_retries(answering(throttled))
+    assert len(said) == 2
+
+
+def test_a_call_that_botocore_retries_for_long_is_announced_once(clock: Clock) -> None:
+    throttled = client_error("TooManyRequestsException", status=429)
+    said: list[str] = []
+    context: dict[str, object] = {}
+    with retry.announcing_waits(said.append):
+        for seconds in (0.0, 2.0, 2.0, 2.0):
+            clock.now += seconds
+            retry.announce_long_retry(throttled, context)
+            assert len(said) == (clock.now >= 4)
+
+
 def test_other_errors_are_not_retried(clock: Clock) -> None:
     with pytest.raises(aws.ClientError):
         retry.with_retries(answering(client_error("ValidationException", "no")))
