@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 FOLDER = Path(sys.prefix) / "dynamodb-local"
 """Where `make dynamodb-local` puts it."""
 _JAR = FOLDER / "DynamoDBLocal.jar"
+_LIBRARIES = FOLDER / "DynamoDBLocal_lib"
+_LAUNCHER = Path(__file__).with_name("OnLoopback.java")
 _START_SECONDS = 60.0
 
 
 def is_installed() -> bool:
     """Whether it can be started here."""
-    return shutil.which("java") is not None and _JAR.is_file()
+    return shutil.which("javac") is not None and _JAR.is_file()
 
 
 @contextmanager
@@ -39,13 +41,11 @@ def run_dynamodb_local(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     # The simpler compiler and collector: it runs for seconds.
     options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"]
-    library = f"-Djava.library.path={FOLDER / 'DynamoDBLocal_lib'}"
-    arguments = ["-jar", str(_JAR), "-inMemory", "-port", str(port), "-disableTelemetry"]
+    options += [f"-Djava.library.path={_LIBRARIES}", "-cp", f"{_JAR}:{_LIBRARIES}/*", str(_LAUNCHER)]
+    arguments = ["-inMemory", "-port", str(port), "-disableTelemetry"]
     log = folder / "log.txt"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["java", *options, library, *arguments], cwd=folder, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(["java", *options, *arguments], cwd=folder, stdout=output, stderr=output)
         try:
             _wait_until_listening(process, port, log)
             yield f"http://127.0.0.1:{port}"

@@ -14,6 +14,7 @@ from tests.adapters.aws.moto_server import FUNCTION_FIELDS, Answer, moto_server
 from tests.unit.subprocesses import nwchatctl
 
 GAPS: dict[str, Answer] = {
+    r"GET /2016-08-19/account-settings": (200, {"AccountLimit": {"ConcurrentExecutions": 1000}}),
     r"POST /v2/apis/\w+/deployments": (201, {"deploymentId": "d1", "deploymentStatus": "DEPLOYED"}),
     r"GET /v2/apis/\w+/deployments": (200, {"items": []}),
     r"GET /v2/apis/\w+/authorizers": (200, {"items": []}),
