@@ -1,6 +1,6 @@
 """The form of an open question about AWS, and what its measured answer says about the sandbox's rule. Pure.
 
-Each question names a rule of the sandbox (`nwchatctl/sandbox/limits.py`) or none. What AWS answers is
+Each question names a rule of the sandbox (`nwchatctl/sandbox/rules.py`) or none. What AWS answers is
 compared with what the sandbox does by that rule: where both differ, the rule is wrong, and the report names
 it.
 """

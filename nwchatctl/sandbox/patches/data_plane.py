@@ -3,7 +3,7 @@
 
 ministack throttles nothing, its connection ids are hexadecimal, each of its events has the time of the event
 as `connectedAt`, and its GetConnection writes `ConnectedAt` where the service model has `connectedAt`.
-Sources: the rules in `nwchatctl.sandbox.limits`.
+Sources: the rules in `nwchatctl.sandbox.rules`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ministack shows a change at once. On AWS these reads are eventually consistent (SQS API reference,
 SetQueueAttributes; DynamoDB API reference, TagResource). The rule is `attributes_visible`
-(`sandbox/limits.py`). What a resource is created with is visible at once.
+(`sandbox/rules.py`). What a resource is created with is visible at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Names of parameters and queues that AWS does not give again at once after a deletion; ministack does.
 
 The rules are `parameter_recreation` (SSM service model, DeleteParameter: wait at least 30 seconds) and
-`queue_recreation` (SQS API reference, DeleteQueue: 60 seconds), both in `sandbox/limits.py`.
+`queue_recreation` (SQS API reference, DeleteQueue: 60 seconds), both in `sandbox/rules.py`.
 """
 
 from __future__ import annotations

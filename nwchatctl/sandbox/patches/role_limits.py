@@ -1,7 +1,7 @@
 """IAM's limits on the size of policies, and roles that other calls do not find at once.
 
 ministack takes policies of any size, and a role at once. The rules are `managed_policy_size`,
-`inline_policies_size` and `role_visible` (`sandbox/limits.py`). White space does not count (IAM user guide,
+`inline_policies_size` and `role_visible` (`sandbox/rules.py`). White space does not count (IAM user guide,
 IAM and STS quotas).
 """
 

@@ -1,7 +1,7 @@
 """DynamoDB's control plane as AWS has it: tables that are not ready at once, and changes that it refuses.
 
 ministack makes, changes and deletes a table at once, and takes any change at any time. The rules are
-`table_ready`, `recovery_ready`, `ttl_change` and `table_changes_separate` (`sandbox/limits.py`). While a
+`table_ready`, `recovery_ready`, `ttl_change` and `table_changes_separate` (`sandbox/rules.py`). While a
 table is CREATING, reads and writes of items answer ResourceNotFoundException, DescribeContinuousBackups
 TableNotFoundException; a change of a table that is not ACTIVE answers ResourceInUseException (DynamoDB API
 reference, CreateTable, UpdateTable, DeleteTable, UpdateContinuousBackups).

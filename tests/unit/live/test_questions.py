@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nwchatctl.sandbox.limits import AWS_PACE, RULES, RuleValues
+from nwchatctl.sandbox.limits import AWS_PACE, RuleValues
+from nwchatctl.sandbox.rules import RULES
 from tests.live.__main__ import exit_code
 from tests.live.cost import MAX_DOLLARS, expected_dollars
 from tests.live.measure.functions import overlap_answer

@@ -8,16 +8,14 @@ import pytest
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox.limits import (
-    RULES,
-    Kind,
     RuleValues,
-    Unit,
     described,
     limits_from_data,
     parse_limits,
     parse_pace,
     to_options,
 )
+from nwchatctl.sandbox.rules import RULES, Kind, Unit
 
 
 def test_every_rule_has_a_name_of_its_own_a_text_and_a_source() -> None:

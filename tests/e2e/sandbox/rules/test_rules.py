@@ -10,7 +10,8 @@ import pytest
 
 from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import process
-from nwchatctl.sandbox.limits import RULES, RuleValues
+from nwchatctl.sandbox.limits import RuleValues
+from nwchatctl.sandbox.rules import RULES
 from nwchatctl.sandbox.state import SandboxPaths
 from tests.e2e.sandbox.rules.registry import PROBES, SHORTENED, Check, Probe
 from tests.e2e.support.sandbox import Sandbox, free_port
