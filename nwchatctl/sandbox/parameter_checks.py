@@ -20,6 +20,10 @@ Check = Callable[[Any, str, list[str]], None]
 MAX_SHOWN = 10
 """How many violations an error lists."""
 
+_MAY_BE_EMPTY = ("truststoreUri",)
+"""Parameters that AWS takes although its model does not: without a trust store, mutual TLS is off (API
+Gateway developer guide, "Turn off mutual TLS authentication")."""
+
 _NAMED_LENGTH = re.compile(r"(?:String|Uri)\w*?WithLengthBetween(\d+)And(\d+)")
 """API Gateway's model has the lengths of most of its strings only in the names of their shapes."""
 
@@ -195,7 +199,7 @@ def _length(shape: Shape, name: str = "") -> Callable[[Any, int, str, list[str]]
     hidden = shape.get("sensitive", False)
 
     def check(value: Any, size: int, path: str, found: list[str]) -> None:
-        if least <= size <= most:
+        if least <= size <= most or (not size and path.endswith(_MAY_BE_EMPTY)):
             return
         text = "greater than or equal to" if size < least else "less than or equal to"
         bound = least if size < least else most

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from nwchatctl.operations import sandbox as operations
 from nwchatctl.sandbox import process
 from nwchatctl.sandbox.limits import RuleValues
 from nwchatctl.sandbox.state import SandboxPaths
-from tests.e2e.support.chat import Chat, unique
+from tests.e2e.support.chat import Chat, Player, unique
 from tests.e2e.support.sandbox import Sandbox, free_port
 
 PLAYERS = 16
+THROTTLED = "Too Many Requests"
 LIMITS: dict[str, float | None] = {"posts_rate": 40, "posts_burst": 6}
-"""Each new connection takes one request of these, and takes longer than one is refilled."""
+"""Of these requests each new connection and each message takes one, too."""
 
 
 @pytest.fixture
@@ -29,11 +33,35 @@ def throttled(tmp_path: Path) -> Iterator[Chat]:
     process.down(sandbox.state)
 
 
+def connect(chat: Chat, sockets: ExitStack) -> Player:
+    """A player who connects again while the account is throttled, as clients do."""
+    while True:
+        try:
+            (player,) = sockets.enter_context(chat.players(1))
+        except InvalidStatus as refused:
+            assert refused.response.status_code == 429
+            time.sleep(1 / 40)
+        else:
+            return player
+
+
+def send(player: Player, text: str) -> None:
+    """Sends a message, again while the account is throttled, and receives it."""
+    while True:
+        player.send(text)
+        if (
+            player.receive_until(lambda frame: frame.get("message") in (text, THROTTLED))[-1]["message"]
+            == text
+        ):
+            return
+
+
 def test_everyone_receives_what_is_throttled_at_first(throttled: Chat) -> None:
-    with throttled.players(PLAYERS) as players:
+    with ExitStack() as sockets:
+        players = [connect(throttled, sockets) for _ in range(PLAYERS)]
         text = unique()
-        players[0].send(text)
-        for each in players:
+        send(players[0], text)
+        for each in players[1:]:
             each.receive_text(text)
         announced = unique()
         sent = throttled.json("broadcast", announced)

@@ -64,8 +64,8 @@ def test_a_dry_run_makes_no_write_call(operator: Operator, legacy_chat: LegacyCh
     assert api_line in lines
     assert "- route sayLoud" in lines
     assert lines[-4:] == [
-        "39 to create, 6 to update, 4 to delete",
-        "1 rows of table dojo to be taken over",
+        "42 to create, 6 to update, 4 to delete",
+        "1 row of table dojo to be taken over",
         "the tag nwchat:adopted-by=e2e-taker on dojo, dojo-connect, dojo-disconnect, dojo-on-message",
         f"deployment {legacy_chat.deployment} is kept, to go back to",
     ]

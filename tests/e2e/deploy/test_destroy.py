@@ -44,7 +44,7 @@ def test_destroy_without_confirmation_deletes_nothing(operator: Operator) -> Non
     for argv, flag in (
         ([], "--yes"),
         (["--json"], "--yes"),
-        (["--confirm", "e2e-destroyed"], "--yes"),
+        (["--confirm", "e2e-destroyed"], "--confirm"),
         (["--delete-data"], "--confirm"),
         # Losing data needs a word of its own.
         (["--delete-data", "--yes"], "--confirm"),
@@ -85,7 +85,7 @@ def test_data_is_deleted_with_confirmed_name_and_logs_are_kept_on_request(operat
     ran = operator.run("destroy", "--delete-data", "--keep-logs", "--confirm", "e2e-destroy", "--json")
     assert ran.code == 0
     assert operator.resources() == names(ran.data["left"]) == LOGS
-    assert operator.deploy()["applied"] == 42
+    assert operator.deploy()["applied"] == 43
     assert operator.plan() == []
     assert operator.run("destroy", "--delete-data", "--confirm", "e2e-destroy").code == 0
     assert operator.resources() == set()

@@ -216,12 +216,12 @@ def test_setting_removes_and_restores_api(operator: Operator) -> None:
     assert back["release"] == first
     assert back["endpoints"]["history"] == operator.history_url
     assert (operator.resources(), operator.plan(), health(operator)) == (whole, [], "ok")
-    # A release of before there was one: a rollback to it leaves it where it is.
-    old = operator.json("rollback")
-    assert (old["release"], old["applied"]) == (off["release"], 0)
-    assert operator.json("status")["release"] is not None
+    # A rollback removes no API: the release from before there was one would not be what runs.
+    old = operator.run("rollback")
+    assert old.error is not None
+    assert (old.code, old.error.code, old.writes) == (4, "release_smaller", [])
+    assert operator.json("status")["release"] == first
     assert health(operator) == "ok"
-    operator.deploy()
 
 
 def test_pages_that_api_gateway_cannot_let_read(operator: Operator) -> None:

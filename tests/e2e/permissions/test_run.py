@@ -179,7 +179,7 @@ def test_the_policy_is_enough(chat: Operator, argv: tuple[str, ...]) -> None:
         (("token", "key"), "kms:Decrypt"),
         (("ban", "add", "--user", "1", "--for", "1h"), "dynamodb:PutItem"),
         (("history", "trim", "--before", "2000-01-01", "--confirm", CHAT), ""),
-        (("history", "delete", "00000000010000000000000000"), "dynamodb:DeleteItem"),
+        (("history", "delete", "00000000010000000000000000"), "dynamodb:PutItem"),
         (("invoke", "disconnect"), "lambda:InvokeFunction"),
         (("deploy", "--yes"), "dynamodb:UpdateItem"),
         (("destroy", "--delete-data", "--confirm", CHAT), "dynamodb:UpdateItem"),

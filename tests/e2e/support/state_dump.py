@@ -200,7 +200,7 @@ class _Reader:
 
     def rows(self, table: str) -> list[Any]:
         """The deploys table: releases, newest first, and whether the lock is held. The last lock holder is
-        left out."""
+        left out, and the keys of tags that the settings once had, which stay."""
         return [_record(each) for each in self.chat.root("dynamodb").scan(TableName=table)["Items"]]
 
     def queues(self) -> Dump:
@@ -254,7 +254,8 @@ def _ordered(found: Iterable[Any]) -> list[Any]:
 def _record(row: Any) -> Any:
     releases = {name: each for name, each in row.items() if name.startswith("release.")}
     names = sorted(releases, key=lambda name: int(releases[name]["M"]["created_at"]["N"]), reverse=True)
-    rest = {name: each for name, each in row.items() if name not in {*releases, "lock", "last"}}
+    left_out = {*releases, "lock", "last", *(name for name in row if name.startswith("tag."))}
+    rest = {name: each for name, each in row.items() if name not in left_out}
     newest = [[name, _stable(releases[name])] for name in names[:NEWEST]]
     return {**rest, "held": "lock" in row, "releases": newest}
 
