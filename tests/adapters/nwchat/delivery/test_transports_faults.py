@@ -230,7 +230,8 @@ def test_first_interrupt_ends_run_with_all_outcomes(serve: Serve, transport: Tra
             stop_reason=lambda: stop.reason,
         )
     assert stop.reason == "timed out"
-    assert 0.3 < sent.seconds < 2
+    # A run that goes on takes 500 s.
+    assert 0.3 < sent.seconds < 20
     assert 10 < sent.kinds[Delivered] < 400
     assert sent.kinds.total() == sent.kinds[Delivered]
     assert sent.scheduler.cut_short
