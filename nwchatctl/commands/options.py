@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 import typer
 
 from nwchatctl.errors import ChatError, Exit, usage_error
-from nwchatctl.timestamps import LAST_MS, iso_to_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +46,8 @@ class When:
 
 def parse_seconds(text: str) -> float:
     """`90`, `90s`, `15m`, `2h`, `7d` in seconds. Raises BadParameter for anything else, 0 included."""
+    from nwchatctl.timestamps import LAST_MS
+
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|[smhdw]?)", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 0 < seconds <= LAST_MS / 1000:
@@ -61,6 +62,8 @@ def parse_length(text: str) -> float:
 
 def parse_when(text: str) -> When:
     """ISO 8601 (local time unless it says otherwise), epoch seconds or ms, or an age. Raises BadParameter."""
+    from nwchatctl.timestamps import LAST_MS, iso_to_ms, to_ms
+
     stripped = text.strip()
     if re.fullmatch(r"[0-9]{1,15}", stripped):
         at = to_ms(int(stripped))

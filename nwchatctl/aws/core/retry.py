@@ -359,10 +359,13 @@ class _RetryPeriod:
         wait = random.uniform(0, self.max_wait)  # noqa: S311
         self.max_wait = min(LONGEST_WAIT, self.max_wait * 2)
         limit = UNANSWERED_SECONDS if is_unanswered(error) else RETRY_SECONDS
-        if not self.announced and time.monotonic() + wait > self.started_at + NOTICE_SECONDS:
+        waited = time.monotonic() + wait - self.started_at
+        if waited > limit:
+            raise error
+        if waited > NOTICE_SECONDS and not self.announced:
             self.announced = True
             announce_wait(error)
-        if time.monotonic() + wait > self.started_at + limit or _stop.wait(wait):
+        if _stop.wait(wait):
             raise error
 
 

@@ -59,7 +59,7 @@ def list_connections(
     Longest connected first; a name is known once its owner has said something. More than 10,000 are shown as
     they come, unless --limit says less. With --verify, whether each socket is there is shown too.
     """
-    from nwchatctl.operations import connection_list
+    from nwchatctl.operations import connection_list, connections
 
     app: App = ctx.obj
     app.require_config()
@@ -69,15 +69,13 @@ def list_connections(
     chosen = connection_list.list_connections(app, now_ms, user, before_ms, sort, limit)
     judged: Iterator[Judged] = ((each, None) for each in chosen)
     if verify:
-        from nwchatctl.operations.connections import verify as verified
-
-        judged = verified(app, chosen, rate)
+        judged = connections.verify(app, chosen, rate)
     # What goes wrong does so before anything is printed, mostly.
     judged = chain([first], judged) if (first := next(judged, None)) is not None else iter(())
-    connections = StreamedList(as_json(each, known, verify=verify) for each, known in judged)
+    listed = StreamedList(as_json(each, known, verify=verify) for each, known in judged)
     headings = (*_HEADINGS, "there") if verify else _HEADINGS
     return Report(
-        data={"connections": connections, "count": lambda: connections.count},
+        data={"connections": listed, "count": lambda: listed.count},
         body=(
             TextTable(
                 headings,
