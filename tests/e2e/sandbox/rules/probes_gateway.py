@@ -12,22 +12,10 @@ from websockets.exceptions import InvalidHandshake
 from websockets.sync.client import connect
 
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.sandbox.rules.registry import Probe, probe
+from tests.e2e.sandbox.rules.registry import Probe, probe, unthrottled
 
 STAGE = "production"
 PONG = '{"type":"pong"}'
-
-
-def unthrottled(call: Callable[..., Any], **parameters: Any) -> Any:
-    """The answer of a call, which is repeated for at most a second where the account's pace refuses it."""
-    end = time.monotonic() + 1
-    while True:
-        try:
-            return call(**parameters)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TooManyRequestsException" or time.monotonic() > end:
-                raise
-            time.sleep(0.05)
 
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:

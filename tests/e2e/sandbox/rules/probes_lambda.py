@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from nwchatctl.deploy.desired.policies import lambda_trust
-from tests.e2e.sandbox.rules.registry import SHORTENED, Probe, probe
+from tests.e2e.sandbox.rules.registry import SHORTENED, Probe, probe, unthrottled
 
 CODE = """
 import time
@@ -25,22 +25,14 @@ MAX_WAIT_SECONDS = 5.0
 
 
 def refusal(call: Any, **request: Any) -> tuple[int, str]:
-    """HTTP status and error code of the answer; (0, "") for success. A call that the account's pace refuses
-    is repeated for at most a second."""
-    end = time.monotonic() + 1
-    while True:
-        try:
-            answer = call(**request)
-        except ClientError as error:
-            found = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-            paced = found[0] == 429 and error.operation_name != "Invoke" and time.monotonic() < end
-            if not paced:
-                return found
-            time.sleep(0.05)
-        else:
-            if "Payload" in answer:
-                answer["Payload"].read()
-            return 0, ""
+    """HTTP status and error code of the answer; (0, "") for success."""
+    try:
+        answer = unthrottled(call, **request)
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
+    if "Payload" in answer:
+        answer["Payload"].read()
+    return 0, ""
 
 
 def wait_until_accepted(call: Any, **request: Any) -> None:
@@ -99,8 +91,10 @@ def overlapping_permission_changes_lose_one(probe: Probe) -> bool:
     ids = [probe.name() for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         for each in ids:
-            pool.submit(functions.add_permission, FunctionName=name, StatementId=each, **statement)
-    stored = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
+            pool.submit(
+                unthrottled, functions.add_permission, FunctionName=name, StatementId=each, **statement
+            )
+    stored = json.loads(unthrottled(functions.get_policy, FunctionName=name)["Policy"])["Statement"]
     return not {each["Sid"] for each in stored} >= set(ids)
 
 
@@ -146,7 +140,7 @@ def more_executions_than_the_account_has_are_throttled(probe: Probe) -> bool:
     with ThreadPoolExecutor(more) as pool:
         slow = invocation(name, seconds=0.7)
         answers = [pool.submit(refusal, functions.invoke, **slow) for _ in range(more)]
-    allowed = functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    allowed = unthrottled(functions.get_account_settings)["AccountLimit"]["ConcurrentExecutions"]
     throttled = (429, "TooManyRequestsException") in [each.result() for each in answers]
     return throttled and allowed == limit
 
@@ -154,13 +148,13 @@ def more_executions_than_the_account_has_are_throttled(probe: Probe) -> bool:
 @probe("reserved_concurrency")
 def reserved_concurrency_of_zero_stops_the_function(probe: Probe) -> bool:
     name, functions = ready_function(probe), probe.client("lambda")
-    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    unthrottled(functions.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=0)
     stopped = refusal(functions.invoke, **invocation(name))
     # Too little would remain for other functions.
     beyond = refusal(
         functions.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=10**6
     )
-    functions.delete_function_concurrency(FunctionName=name)
+    unthrottled(functions.delete_function_concurrency, FunctionName=name)
     return (stopped, beyond) == (
         (429, "TooManyRequestsException"),
         (400, "InvalidParameterValueException"),
@@ -186,9 +180,9 @@ def function_of_a_role_created_again_cannot_be_invoked(probe: Probe) -> bool:
 @probe("function_ready")
 def second_update_meanwhile_is_refused(probe: Probe) -> bool:
     name, functions = ready_function(probe), probe.client("lambda")
-    functions.update_function_configuration(FunctionName=name, Description="first")
+    unthrottled(functions.update_function_configuration, FunctionName=name, Description="first")
     second = refusal(functions.update_function_configuration, FunctionName=name, Description="second")
-    state = functions.get_function_configuration(FunctionName=name)["LastUpdateStatus"]
+    state = unthrottled(functions.get_function_configuration, FunctionName=name)["LastUpdateStatus"]
     return (second, state) == ((409, "ResourceConflictException"), "InProgress")
 
 

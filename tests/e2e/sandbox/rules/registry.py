@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from tests.e2e.support.sandbox import Sandbox
 
@@ -57,3 +60,17 @@ def probe(rule: str) -> Callable[[Check], Check]:
         return check
 
     return register
+
+
+def unthrottled(call: Callable[..., Any], **parameters: Any) -> Any:
+    """The answer of a call, which is repeated for at most a second where the account's pace refuses it.
+    Invocations have other limits, and are not repeated."""
+    end = time.monotonic() + 1
+    while True:
+        try:
+            return call(**parameters)
+        except ClientError as error:
+            paced = error.response["Error"]["Code"] == "TooManyRequestsException"
+            if not paced or error.operation_name == "Invoke" or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
