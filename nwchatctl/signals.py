@@ -17,12 +17,17 @@ TIMED_OUT = "timed out"
 
 _REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGALRM: TIMED_OUT}
 
-EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED, TIMED_OUT: Exit.FAILED}
-"""The exit code of a command that was stopped, by reason. One that timed out after a part of its work has
-Exit.PARTLY instead."""
+_EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED}
 
 REPEAT_SECONDS = 10.0
 """How long a command may clean up after --timeout before it is interrupted again."""
+
+
+def stopped_exit_code(reason: str, *, partly: bool) -> Exit:
+    """The exit code of a command that was stopped for `reason`; `partly` is whether it had done a part."""
+    if reason == TIMED_OUT and partly:
+        return Exit.PARTLY
+    return _EXIT_CODES.get(reason, Exit.FAILED)
 
 
 class Terminated(KeyboardInterrupt):
@@ -51,7 +56,7 @@ def raise_on_signals() -> Iterator[None]:
 
 @dataclass
 class Stop:
-    """A request to stop: `reason` is one of EXIT_CODES' keys, "" without a request."""
+    """A request to stop: `reason` is one of the texts in `_REASONS`, "" without a request."""
 
     reason: str = ""
 

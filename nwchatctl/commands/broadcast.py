@@ -12,7 +12,7 @@ import typer
 from nwchatctl.commands.options import DryRunOption, JsonOption, examples, require_unicode, stdin_bytes
 from nwchatctl.errors import ChatError, Exit, usage_error
 from nwchatctl.report import Line, Mark, Report, counted
-from nwchatctl.signals import EXIT_CODES, TIMED_OUT
+from nwchatctl.signals import stopped_exit_code
 
 if TYPE_CHECKING:
     from nwchatctl.chat.broadcast_message import BroadcastResult
@@ -163,10 +163,8 @@ def _report(sent: BroadcastResult, announcement: BroadcastRequest, began: float,
 
 def _exit_code(sent: BroadcastResult, *, missed: bool) -> Exit:
     counts = sent.counts
-    if sent.stopped == TIMED_OUT and counts.delivered:
-        return Exit.PARTLY
     if sent.stopped:
-        return EXIT_CODES.get(sent.stopped, Exit.FAILED)
+        return stopped_exit_code(sent.stopped, partly=bool(counts.delivered))
     if counts.broken_off and not counts.delivered:
         return Exit.FAILED
     return Exit.PARTLY if missed or counts.cut_short else Exit.DONE

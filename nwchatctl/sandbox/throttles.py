@@ -9,11 +9,11 @@ stage's default route settings limit its routes together; a route with settings 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nwchatctl.sandbox import limits
-from nwchatctl.sandbox.token_bucket import TokenBucket
+from nwchatctl.sandbox.token_bucket import TokenBuckets
 
 Settings = Mapping[str, Any]
 """A stage as the control plane stores it: `defaultRouteSettings`, and `routeSettings` by route key."""
@@ -23,7 +23,7 @@ class Throttles:
     """The token buckets of one account. Each method says whether a request at `now` is accepted."""
 
     def __init__(self) -> None:
-        self._buckets: dict[Hashable, TokenBucket] = {}
+        self._buckets = TokenBuckets()
 
     def accept_request(self, now: float) -> bool:
         """A request to any API of the account, or to @connections."""
@@ -43,18 +43,8 @@ class Throttles:
         settings = {**shared, **own} if throttled_alone else shared
         rate, burst = settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")
         key = (api_id, stage_name, route_key if throttled_alone else "")
-        return self._take(key, rate, burst, now)
+        return self._buckets.take(key, rate, burst, now)
 
     def _take_of_rules(self, name: str, now: float) -> bool:
         held = limits.current()
-        return self._take(name, held.value(f"{name}_rate"), held.value(f"{name}_burst"), now)
-
-    def _take(self, key: Hashable, rate: float | None, burst: float | None, now: float) -> bool:
-        """Takes a token. None means that there is no limit; a bucket that changes its size starts full."""
-        if rate is None:
-            return True
-        size = max(rate, 1.0) if burst is None else float(burst)
-        bucket = self._buckets.get(key)
-        if bucket is None or (bucket.rate, bucket.burst) != (rate, size):
-            bucket = self._buckets[key] = TokenBucket(float(rate), size)
-        return bucket.take(now)
+        return self._buckets.take(name, held.value(f"{name}_rate"), held.value(f"{name}_burst"), now)

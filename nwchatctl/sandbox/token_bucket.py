@@ -6,6 +6,8 @@ requests"): a full bucket accepts `burst` requests at once and refills by `rate`
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 
 class TokenBucket:
     """Accepts `rate` requests a second, and up to `burst` of them at once.
@@ -30,3 +32,21 @@ class TokenBucket:
             return False
         self._tokens -= 1.0
         return True
+
+
+class TokenBuckets:
+    """Token buckets by key, made when they are first needed."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[Hashable, TokenBucket] = {}
+
+    def take(self, key: Hashable, rate: float | None, burst: float | None, now: float) -> bool:
+        """Whether a request at `now` is accepted. Without a `rate` it always is; without a `burst` the bucket
+        holds what one second brings. A bucket whose limits change starts full."""
+        if rate is None:
+            return True
+        size = max(rate, 1.0) if burst is None else float(burst)
+        bucket = self._buckets.get(key)
+        if bucket is None or (bucket.rate, bucket.burst) != (rate, size):
+            bucket = self._buckets[key] = TokenBucket(float(rate), size)
+        return bucket.take(now)

@@ -272,15 +272,7 @@ def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
 def test_output_that_cannot_be_written_is_an_error(
     tmp_path: Path, words: str, target: str, reason: str
 ) -> None:
-    done = subprocess.run(
-        f"{shlex.quote(sys.executable)} -m nwchatctl {words} >{target}",
-        shell=True,
-        stderr=subprocess.PIPE,
-        env=environment(tmp_path),
-        cwd=tmp_path,
-        timeout=60,
-        check=False,
-    )
+    done = redirected(tmp_path, f"{words} >{target}")
     assert done.returncode == 1
     assert done.stderr.decode().startswith(f"error: the output cannot be written: {reason}\nhint: ")
 
@@ -309,9 +301,10 @@ def test_arguments_that_are_not_utf_8_are_refused(tmp_path: Path, words: tuple[s
     assert done.stderr.startswith(b"error: an argument is not UTF-8\nhint: ")
 
 
-def test_closed_stdout_is_no_fault_of_a_command_that_prints_nothing(tmp_path: Path) -> None:
-    done = subprocess.run(
-        f"{shlex.quote(sys.executable)} -m nwchatctl -q init --yes >&-",
+def redirected(tmp_path: Path, line: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs nwchatctl in a shell that redirects its stdout."""
+    return subprocess.run(
+        f"{shlex.quote(sys.executable)} -m nwchatctl {line}",
         shell=True,
         stderr=subprocess.PIPE,
         env=environment(tmp_path),
@@ -319,6 +312,10 @@ def test_closed_stdout_is_no_fault_of_a_command_that_prints_nothing(tmp_path: Pa
         timeout=60,
         check=False,
     )
+
+
+def test_closed_stdout_is_no_fault_of_a_command_that_prints_nothing(tmp_path: Path) -> None:
+    done = redirected(tmp_path, "-q init --yes >&-")
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "nwchat.toml").exists()
 

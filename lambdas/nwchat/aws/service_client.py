@@ -61,20 +61,20 @@ class CallPolicy:
 class ServiceClient:
     """Sends the calls of one service to its endpoint. Thread-safe. `tls` returns the context for https.
 
-    `error_types` has the classes of errors that callers catch, by AWS's code; others are AwsError itself.
+    A subclass sets `service`, the name in signatures. `error_types` has the classes of errors that callers
+    catch, by AWS's code; others are AwsError itself.
     """
 
+    service: str
     error_types: Mapping[str, type[AwsError]] = MappingProxyType({})
 
     def __init__(
         self,
-        service: str,
         endpoint: AwsEndpoint,
         credentials: Callable[[], Credentials],
         tls: Callable[[], ssl.SSLContext],
         policy: CallPolicy = CallPolicy(),
     ) -> None:
-        self._service = service
         self._endpoint = endpoint
         self._credentials = credentials
         self._policy = policy
@@ -84,7 +84,7 @@ class ServiceClient:
     def signer(self, method: str, path: str = "", headers: Mapping[str, str] | None = None) -> Signer:
         """The signer of requests with these headers, below `path` of the endpoint."""
         url = self._endpoint.url.rstrip("/") + path
-        return Signer(method, url, self._endpoint.region, self._service, self._credentials, headers=headers)
+        return Signer(method, url, self._endpoint.region, self.service, self._credentials, headers=headers)
 
     def send(self, operation: str, signer: Signer, name: str, payload: bytes) -> HttpAnswer:
         """Send a request, whose path ends in `name`, until it succeeds or all attempts are used up.
@@ -127,29 +127,31 @@ class ServiceClient:
 class JsonService(ServiceClient):
     """A service that takes and returns JSON, such as DynamoDB.
 
-    `target` is the first part of the header `x-amz-target`, `version` that of the content type.
+    A subclass also sets `target`, the first part of the header `x-amz-target`, and `version`, that of the
+    content type.
     """
+
+    target: str
+    version: str
 
     def __init__(
         self,
-        service: str,
-        target: str,
-        version: str,
         endpoint: AwsEndpoint,
         credentials: Callable[[], Credentials],
         tls: Callable[[], ssl.SSLContext],
         policy: CallPolicy = CallPolicy(),
     ) -> None:
-        super().__init__(service, endpoint, credentials, tls, policy)
-        self._target = target
-        self._content_type = f"application/x-amz-json-{version}"
+        super().__init__(endpoint, credentials, tls, policy)
         self._signers: dict[str, Signer] = {}
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """The response to `request`. Raises as `send`; a response that is not JSON is a NoAwsResponse."""
         signer = self._signers.get(operation)
         if signer is None:
-            headers = {"x-amz-target": f"{self._target}.{operation}", "content-type": self._content_type}
+            headers = {
+                "x-amz-target": f"{self.target}.{operation}",
+                "content-type": f"application/x-amz-json-{self.version}",
+            }
             signer = self._signers.setdefault(operation, self.signer("POST", headers=headers))
         answer = self.send(operation, signer, "", json.dumps(request, separators=(",", ":")).encode())
         fields = _json_object(answer.body)
@@ -184,7 +186,8 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 def _is_transient(error: AwsError | NoAwsResponse) -> bool:
     """Whether the call may succeed when it is sent again.
 
-    "Signature expired": the function was frozen after it had signed the request; each attempt is signed anew.
+    "Signature expired": the function was frozen after it had signed the request; each attempt has a signature
+    of its own.
     """
     if isinstance(error, NoAwsResponse):
         return True

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from nwchat.aws.endpoints import AwsEndpoint
-from nwchat.aws.service_client import CallPolicy, ServiceClient
-from nwchat.aws.signing import Credentials
-
-if TYPE_CHECKING:
-    import ssl
+from nwchat.aws.service_client import ServiceClient
 
 _PATH = "/2015-03-31/functions"
 
@@ -20,14 +14,7 @@ _PATH = "/2015-03-31/functions"
 class LambdaInvoker(ServiceClient):
     """A client of Lambda. Thread-safe."""
 
-    def __init__(
-        self,
-        endpoint: AwsEndpoint,
-        credentials: Callable[[], Credentials],
-        tls: Callable[[], ssl.SSLContext],
-        policy: CallPolicy = CallPolicy(),
-    ) -> None:
-        super().__init__("lambda", endpoint, credentials, tls, policy)
+    service = "lambda"
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:
         """As boto3's method: returns when Lambda has queued the event. `FunctionName` may have an alias.

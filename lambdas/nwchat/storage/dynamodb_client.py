@@ -11,15 +11,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nwchat.aws.endpoints import AwsEndpoint
 from nwchat.aws.errors import AwsError
-from nwchat.aws.service_client import CallPolicy, JsonService
+from nwchat.aws.service_client import JsonService
 
 if TYPE_CHECKING:
-    import ssl
     from typing import Protocol
-
-    from nwchat.aws.signing import Credentials
 
     class DynamoDb(Protocol):
         """What this package needs of a client, as boto3's has it. Each call raises the client's errors."""
@@ -46,9 +42,6 @@ if TYPE_CHECKING:
         def describe_table(self) -> Callable[..., Any]: ...
 
 
-_TARGET, _VERSION = "DynamoDB_20120810", "1.0"
-
-
 class ConditionalCheckFailedException(AwsError):
     """The condition of a write is not met. `response["Item"]` is the item, where the request asks for it."""
 
@@ -70,19 +63,11 @@ class DynamoDbClient(JsonService):
     Thread-safe. Raises AwsError, NoAwsResponse, and LookupError without credentials.
     """
 
+    service, target, version = "dynamodb", "DynamoDB_20120810", "1.0"
     exceptions = DynamoDbErrors
     error_types: Mapping[str, type[AwsError]] = MappingProxyType(
         {each.__name__: each for each in (ConditionalCheckFailedException, TransactionCanceledException)}
     )
-
-    def __init__(
-        self,
-        endpoint: AwsEndpoint,
-        credentials: Callable[[], Credentials],
-        tls: Callable[[], ssl.SSLContext],
-        policy: CallPolicy = CallPolicy(),
-    ) -> None:
-        super().__init__("dynamodb", _TARGET, _VERSION, endpoint, credentials, tls, policy)
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         return self.call("PutItem", request)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from nwchatctl.commands.options import WhenOption, parse_age, parse_seconds
 from nwchatctl.errors import Exit
 from nwchatctl.report import counted
-from nwchatctl.signals import EXIT_CODES, TIMED_OUT
+from nwchatctl.signals import stopped_exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +83,9 @@ GraceOption = Annotated[
 
 def exit_code(result: PruneResult, reason: str) -> Exit:
     """The exit code of a run; `reason` is why it was stopped, "" where it was not."""
-    if reason == TIMED_OUT and result.checked:
-        return Exit.PARTLY
-    return EXIT_CODES.get(reason, Exit.PARTLY if result.failed else Exit.DONE)
+    if reason:
+        return stopped_exit_code(reason, partly=bool(result.checked))
+    return Exit.PARTLY if result.failed else Exit.DONE
 
 
 def warnings(result: PruneResult, stopped: str, rest: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from nwchatctl.sandbox import limits
 from nwchatctl.sandbox.request_filter import Response
 from nwchatctl.sandbox.request_model import ApiCall
 from nwchatctl.sandbox.service_errors import error_response
-from nwchatctl.sandbox.token_bucket import TokenBucket
+from nwchatctl.sandbox.token_bucket import TokenBuckets
 
 _INTERVALS = {
     "CreateDeployment": "deployment_interval",
@@ -36,7 +36,7 @@ class RequestRates:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._buckets = TokenBuckets()
 
     def refusal(self, call: ApiCall, region: str) -> Response | None:
         """The service's throttling error for a call; None if it is within the rates."""
@@ -69,15 +69,10 @@ class RequestRates:
         return self._take((bucket, region), rate, rate)
 
     def _take(self, name: tuple[str, str], rate: float | None, burst: float | None) -> bool:
-        """Whether a bucket has a token left. A rule that is off limits nothing; without a rule for the burst,
-        the bucket holds what one second brings."""
-        if rate is None:
-            return True
-        size = max(1.0, rate if burst is None else burst)
-        bucket = self._buckets.get(name)
-        if bucket is None or (bucket.rate, bucket.burst) != (rate, size):
-            bucket = self._buckets[name] = TokenBucket(rate, size)
-        return bucket.take(self._clock())
+        """Whether a bucket has a token left. A rule that is off limits nothing."""
+        # A bucket of less than one token, as at a slow pace, would never accept a call.
+        size = burst if rate is None or burst is None else max(1.0, burst)
+        return self._buckets.take(name, rate, size, self._clock())
 
 
 def _too_many(service: str) -> Response:
