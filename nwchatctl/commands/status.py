@@ -102,7 +102,7 @@ def _undelivered(letters: Queue | None) -> tuple[Line, ...]:
         return ()
     waiting = counted(letters.waiting, "segment")
     were = "was" if letters.waiting == 1 else "were"
-    lost = f"{waiting} of messages to all {were} not sent; whoever missed one has the history"
+    lost = f"{waiting} of messages to all {were} not sent; clients have them from the history"
     return (
         Line(lost, Mark.WARN),
         Line(f"  to see them: aws sqs receive-message --queue-url {letters.url}", Mark.WARN),

@@ -85,7 +85,7 @@ def plan(wanted: State, live: State) -> Plan:
 
     `live` has only the chat's own resources; the caller refuses foreign ones before. Old versions and
     deployments, which earlier releases run from, are kept until `outdated_resources` lists them. Recovery
-    that somebody has turned on stays on.
+    that was turned on by hand stays on.
     """
     kept = kept_keys(live, wanted)
     obsolete = [

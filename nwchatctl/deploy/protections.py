@@ -1,6 +1,6 @@
 """What a deploy leaves as it is on live resources, although no setting asks for it.
 
-A protection that somebody added stays: deletion protection of a table, a key of one's own for a queue's
+A protection that was added by hand stays: deletion protection of a table, a key of one's own for a queue's
 encryption, and tags under other keys than the tool's and the settings' (backup plans and cost reports select
 resources by tags). Point-in-time recovery is a resource, which a plan never deletes.
 """

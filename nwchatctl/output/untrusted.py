@@ -25,7 +25,7 @@ def untrusted(text: str) -> str:
     r"""`text` with whatever a terminal would act upon spelled out, as `\x1b`, `\u202e` or `\n`.
 
     A backslash that would look like the beginning of such a spelling is doubled, so that what was spelled out
-    differs from what somebody typed. Nothing else changes; what comes back is no markup, and must be printed
+    differs from what a player typed. Nothing else changes; what comes back is no markup, and must be printed
     without looking for any.
     """
     if text.isascii() and text.isprintable():

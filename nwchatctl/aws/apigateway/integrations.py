@@ -12,7 +12,7 @@ from nwchatctl.aws.core.retry import create_once, with_retries
 from nwchatctl.deploy.model.websocket import Integration
 
 _FOREIGN_SETTINGS = ("ConnectionId", "CredentialsArn", "RequestParameters", "TlsConfig")
-"""Settings that the tool never sets, and that AWS returns only if somebody has."""
+"""Settings that the tool never sets, and that AWS returns only if they were set by hand."""
 
 
 class Integrations:

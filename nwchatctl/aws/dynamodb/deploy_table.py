@@ -3,7 +3,7 @@
 It has a single row, so that one read returns everything. The lock is one attribute, each release another, and
 so is each name that a certificate was requested for: it has to be found once the name is no longer
 configured. The same holds for the keys of tags from the settings: once they are no longer configured, the
-tool removes these tags, and leaves alone those that somebody else has put. After a release of the lock, the
+tool removes these tags, and leaves alone those that were added by hand. After a release of the lock, the
 row keeps the token of the last holder, so that a command that read the chat before it acquired the lock knows
 whether another command ran in between. Times are epoch ms.
 """

@@ -102,7 +102,7 @@ def refuse_reservation(settings: Settings, limits: AccountLimits | None, reserve
 
 
 def kept_reservations(wanted: Iterable[Function], settings: Settings) -> tuple[str, ...]:
-    """Texts about the reserved concurrency of functions that somebody set by hand and a deploy keeps."""
+    """Texts about the reserved concurrency of functions that was set by hand and that a deploy keeps."""
     by_settings = reserved_by(settings)
     return tuple(
         f"function {each.name} has a reserved concurrency of {each.reserved_concurrency} without a setting: "
