@@ -41,6 +41,13 @@ QUESTIONS = (
         ("another error", ACCEPTED),
     ),
     Question(
+        "tag-condition",
+        "Does this check see the tags, so that a policy can name them with aws:RequestTag?",
+        "nowhere documented for TagResource; the printed policies hold either way",
+        "CreateApi with tags by a user who may add these tags only",
+        expected=(ACCEPTED,),
+    ),
+    Question(
         "policy-enough",
         "Do the policies of `nwchatctl policy` suffice to deploy, test and destroy a chat?",
         "docs/policies, tested against the sandbox",
@@ -347,6 +354,15 @@ QUESTIONS = (
         "stage_throttling",
         (YES,),
         (NO,),
+    ),
+    Question(
+        "throttle-frame",
+        "What does the frame for a throttled message contain?",
+        f"{_GUIDE}, gateway response types; the form of API Gateway's other error frames",
+        "the first such frame of the same connection",
+        "stage_throttling",
+        ("Too Many Requests (connectionId requestId)",),
+        ("none",),
     ),
     Question(
         "throttle-posts",

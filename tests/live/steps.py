@@ -53,8 +53,8 @@ STEPS = (
     Step(
         "tagging",
         stages.measure_tagging,
-        "an IAM user and an API without a stage",
-        ("tag-api", "tag-stage", "tag-domain"),
+        "two IAM users and APIs without a stage",
+        ("tag-api", "tag-stage", "tag-domain", "tag-condition"),
     ),
     Step(
         "stage",
@@ -81,7 +81,7 @@ STEPS = (
         "throttling",
         sockets.measure_throttling,
         "nothing: about a hundred requests at once",
-        ("throttle-messages", "throttle-posts"),
+        ("throttle-messages", "throttle-frame", "throttle-posts"),
         needs=("stage",),
     ),
     Step(

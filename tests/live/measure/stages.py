@@ -7,7 +7,7 @@ from typing import Any
 from tests.live.identities import make_user
 from tests.live.measure.functions import set_endpoint
 from tests.live.measure.sockets import QUIET_SECONDS, STAGE, Refused, open_socket
-from tests.live.run import Run, refused
+from tests.live.run import RUN_TAG, Run, refused
 
 AUTOMATIC = "automatic"
 """A second stage, which deploys automatically."""
@@ -46,6 +46,21 @@ def measure_tagging(run: Run) -> None:
         *_DENIED,
     )
     run.answer("tag-domain", answer if answer in ("refused", "accepted") else "another error")
+    _measure_tag_condition(run, statement)
+
+
+def _measure_tag_condition(run: Run, statement: dict[str, Any]) -> None:
+    """A tagged creation by a user who may add the tags of this run only."""
+    tagging = {
+        "Effect": "Allow",
+        "Action": "apigateway:TagResource",
+        "Resource": statement["Resource"],
+        "Condition": {"StringEquals": {f"aws:RequestTag/{RUN_TAG}": run.id}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement, tagging]}
+    api = make_user(run, "tagging", {"create": policy}).client("apigatewayv2")
+    name = run.making("API", run.name("tagged"))
+    run.answer("tag-condition", refused(lambda: api.create_api(**_api(name), Tags=run.tags), *_DENIED))
 
 
 def measure_stage(run: Run) -> None:

@@ -9,7 +9,7 @@ from nwchatctl.sandbox.rules import RULES
 from tests.live.__main__ import exit_code
 from tests.live.cost import MAX_DOLLARS, expected_dollars
 from tests.live.measure.functions import overlap_answer
-from tests.live.measure.sockets import fields, id_details, id_form
+from tests.live.measure.sockets import error_form, fields, id_details, id_form
 from tests.live.question_list import BY_ID, QUESTIONS
 from tests.live.questions import Question, judge
 from tests.live.steps import LEFT_OUT, STEPS, chosen_steps
@@ -100,3 +100,9 @@ def test_connection_ids_are_described_without_being_shown() -> None:
         "ids": 2,
     }
     assert fields({"ResponseMetadata": {}}) == "none"
+
+
+def test_error_frames_are_shown_without_their_values() -> None:
+    frame = '{"message": "Too Many Requests", "connectionId": "L0SM9cOFvHcCIhw=", "requestId": "x"}'
+    assert error_form(frame) == "Too Many Requests (connectionId requestId)"
+    assert error_form("[]") == error_form("Limit Exceeded") == "another form"
