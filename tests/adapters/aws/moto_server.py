@@ -116,7 +116,7 @@ def moto_server(gaps: Mapping[str, Answer], function_fields: Mapping[str, Any]) 
             thread.join()
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _await(server: subprocess.Popen[bytes], port: int) -> None:

@@ -32,7 +32,7 @@ def handler(event, context):
     if body == "fail":
         raise ValueError("a secret of the function")
     if body == "slow":
-        time.sleep(3)
+        time.sleep(6)
     if body == "surrogate":
         return {"statusCode": 200, "body": "a\\ud800b"}
     if context.get("eventType") == "MESSAGE":
