@@ -61,7 +61,7 @@ def test_only_rows_of_closed_sockets_are_deleted(chat: Chat) -> None:
         connection_row("stale-young"),
         connection_row("stale-tomorrow", age_ms=-HOUR_MS),
     )
-    with chat.players(3) as (one, *others), stale(chat, *rows):
+    with chat.expiry_off(), chat.players(3) as (one, *others), stale(chat, *rows):
         live = {key for key in chat.rows() if "stale" not in key}
         before = chat.rows()
         planned = chat.json("connections", "prune", "-n")
