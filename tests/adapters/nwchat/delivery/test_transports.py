@@ -178,12 +178,22 @@ def test_closed_keepalive_connection_is_not_a_failure(serve: Serve, transport: T
     assert stub.connections == 4
 
 
+def set_timeouts(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", seconds)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", seconds)
+
+
+@pytest.fixture
+def shortest_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For servers that never answer."""
+    set_timeouts(monkeypatch, 0.3)
+
+
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long enough for a response that comes at once, on a busy machine too."""
-    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
-        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 1.5)
-        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 1.5)
+    set_timeouts(monkeypatch, 1.5)
 
 
 @pytest.mark.usefixtures("short_timeouts")
@@ -205,7 +215,7 @@ def test_stalled_response_times_out(serve: Serve, transport: Transport) -> None:
     assert 1.5 <= sent.seconds < SOON
 
 
-@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.usefixtures("shortest_timeouts")
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 2", b"HTTP/1.1 403 x\r\nContent-Len"])
 def test_one_that_never_answers_fails(serve: Serve, transport: Transport, begun: bytes) -> None:
     def script(peer: Peer) -> None:
