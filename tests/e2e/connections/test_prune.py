@@ -230,6 +230,6 @@ def test_stopped_prune_reports_and_can_be_repeated(chat: Chat, number: int, code
 def test_prune_reports_before_timeout(chat: Chat) -> None:
     chat.wait_until_empty()
     with stale(chat, *(connection_row(f"stale-{each:03}", age_ms=HOUR_MS) for each in range(100))):
-        done = chat.nwchatctl("--timeout", "6s", "connections", "prune", "--rate", "10", "--json")
+        done = chat.nwchatctl("--timeout", "15s", "connections", "prune", "--rate", "5", "--json")
     assert (done.code, done.data["stopped"]) == (5, "timed out"), done
     assert done.data["checked"] < 100

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.support.sandbox import Sandbox
 
-SECONDS = 20.0
+SECONDS = 60.0
 """Timeout of all waits; a cold start on a busy machine takes the longest."""
 
 UNREACHABLE = "no\nbody"
@@ -176,7 +176,7 @@ class Chat:
             input=stdin,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=120,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
