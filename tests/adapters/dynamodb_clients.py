@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSPreparedRequest
@@ -58,3 +59,21 @@ class FunctionsClient(DynamoDbClient):
     @staticmethod
     def _no_tls() -> Any:
         raise AssertionError("these tests use no TLS")
+
+
+class Atomic:
+    """Passes on to a client, one call at a time: DynamoDB's writes are atomic, those of moto are not."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.client = client
+        self.lock = threading.Lock()
+        self.exceptions = client.exceptions
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.client, name)
+
+        def call(**request: Any) -> Any:
+            with self.lock:
+                return method(**request)
+
+        return call

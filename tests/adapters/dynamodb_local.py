@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 
 from tests.adapters.dynamodb_clients import REGION
+from tests.free_port import free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,8 +38,7 @@ def is_installed() -> bool:
 @contextmanager
 def run_dynamodb_local(folder: Path) -> Iterator[str]:
     """Starts it without tables; yields its URL. `folder` is for its output."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     # The simpler compiler and collector: it runs for seconds.
     options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"]
     options += [f"-Djava.library.path={_LIBRARIES}", "-cp", f"{_JAR}:{_LIBRARIES}/*", str(_LAUNCHER)]

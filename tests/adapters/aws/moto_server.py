@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.free_port import free_port
+
 Answer = tuple[int, Any]
 
 
@@ -96,9 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def moto_server(gaps: Mapping[str, Answer], function_fields: Mapping[str, Any]) -> Iterator[tuple[Moto, str]]:
     """A running server, and the address of the proxy before it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     # Without these Lambda functions would be run, in containers.
     environ = {**os.environ, "MOTO_DOCKER_LAMBDA_IMAGE": "", "PYTHONWARNINGS": "ignore"}
@@ -116,7 +116,7 @@ def moto_server(gaps: Mapping[str, Answer], function_fields: Mapping[str, Any]) 
             thread.join()
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _await(server: subprocess.Popen[bytes], port: int) -> None:

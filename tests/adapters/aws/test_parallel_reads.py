@@ -34,7 +34,7 @@ class Client:
 
     def __init__(self, answers: dict[str, Any], *meet: set[str]) -> None:
         self._answers = answers
-        barriers = [(group, threading.Barrier(len(group), timeout=10)) for group in meet]
+        barriers = [(group, threading.Barrier(len(group), timeout=60)) for group in meet]
         self._barriers = {name: barrier for group, barrier in barriers for name in group}
         self.asked: list[str] = []
 

@@ -40,7 +40,7 @@ def server(answer: Callable[[socket.socket], None]) -> Iterator[tuple[int, list[
             yield listening.getsockname()[1], asked
         finally:
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(60)
 
 
 def saying(text: str) -> Callable[[socket.socket], None]:
@@ -83,7 +83,7 @@ def test_slow_response_is_a_failure() -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError, match=r"no whole answer within 0\.4 s"):
             get(f"http://127.0.0.1:{port}/", 0.4, direct=True)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         over.set()
 
 

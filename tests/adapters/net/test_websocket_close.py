@@ -40,7 +40,7 @@ def server(end: Callable[[socket.socket], None]) -> Iterator[str]:
         try:
             yield f"ws://127.0.0.1:{listening.getsockname()[1]}/"
         finally:
-            thread.join(5)
+            thread.join(60)
 
 
 def close_frame(code: int | None) -> bytes:

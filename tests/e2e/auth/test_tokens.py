@@ -352,7 +352,7 @@ def test_php_example_makes_valid_tokens(chat: Operator, url: str, name: bytes, u
         env={b"PATH": os.environb[b"PATH"], b"KEY": key.encode(), b"NAME": name},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     with player(url, made.stdout) as one:

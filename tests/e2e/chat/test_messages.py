@@ -139,7 +139,7 @@ def test_text_ping_of_a_heartbeat_is_answered_with_the_text_pong(chat: Chat) -> 
     with chat.players() as (one, other):
         before = one.history(1)
         one.send("ping")
-        assert one.socket.recv(timeout=20) == "pong"
+        assert one.socket.recv(timeout=60) == "pong"
         # What is not exactly it is a message as before.
         text = unique("ping")
         one.send(text)

@@ -46,7 +46,7 @@ def terminal(chat: Chat, *words: str, **environ: str) -> str:
         # Reading fails once nobody has the other end.
         while chunk := _read(mine):
             printed += chunk
-        assert process.wait(20) == 0, printed
+        assert process.wait(60) == 0, printed
     finally:
         os.close(mine)
     return printed.decode().replace("\r\n", "\n")
@@ -173,7 +173,7 @@ def test_following_ends_when_its_reader_has_gone(chat: Chat) -> None:
         assert following.stdout.readline().endswith(f"\t{text}\n".encode())
         following.stdout.close()
         try:
-            assert following.wait(20) == 0
+            assert following.wait(60) == 0
         finally:
             following.kill()
 

@@ -56,7 +56,7 @@ def test_message_deletes_row_of_closed_socket(chat: Chat) -> None:
     del timeless["connected_at"], timeless["expires_at"]
     expired = connection_row("stale-expired")
     expired["expires_at"] = {"N": str(now_ms() // 1000 - 1)}
-    with chat.players() as (one, other):
+    with chat.expiry_off(), chat.players() as (one, other):
         chat.put_connections(
             connection_row("stale-old"),
             timeless,

@@ -98,7 +98,7 @@ def test_endpoint_accepts_connections(first: dict[str, object], operator: Operat
     assert endpoints == {"websocket": operator.url, "history": history, "domain": None}
     with connect(endpoints["websocket"], proxy=None) as socket:
         socket.send('{"action": "ping"}')
-        assert json.loads(socket.recv(timeout=20)) == {"type": "pong"}
+        assert json.loads(socket.recv(timeout=60)) == {"type": "pong"}
 
 
 def test_plan_is_empty_after_deploy(operator: Operator) -> None:

@@ -184,11 +184,11 @@ def test_stale_plan_is_planned_again(operator: Operator, deploys: DeployTable) -
 
 def test_one_of_ten_concurrent_deploys_succeeds(sandbox: Sandbox, fault_proxy: Proxy, tmp_path: Path) -> None:
     """However slow a machine is to start ten processes: AWS does not answer the one that has the lock before
-    the nine have ended."""
+    the nine have ended, or only after it has been asked for several things one after another."""
     nine_ended = threading.Event()
 
     def slowly(call: Call) -> Fault | None:
-        if call.operation == "CreateRole":
+        if call.operation == "CreateRole" or call.operation.startswith("POST "):
             # Less than the tool waits for an answer.
             nine_ended.wait(15)
         return None

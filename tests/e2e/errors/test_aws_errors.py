@@ -179,7 +179,7 @@ def test_timeout_ends_hanging_command(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == ("error: timed out after 1 s\nhint: give a longer --timeout, or none\n")
     # boto3 itself would have waited for a minute.
-    assert 1 <= took < 20
+    assert 1 <= took < 40
 
 
 def test_output_contains_no_secret(tmp_path: Path, sandbox: Sandbox, expired: str) -> None:

@@ -28,7 +28,7 @@ class Reader:
     def __init__(self, base: str) -> None:
         url = urlsplit(base)
         self.prefix = url.path
-        self.connection = http.client.HTTPConnection(url.netloc, timeout=20)
+        self.connection = http.client.HTTPConnection(url.netloc, timeout=60)
 
     def ask(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None

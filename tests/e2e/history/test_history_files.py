@@ -405,7 +405,7 @@ def test_a_pipe_that_breaks_gets_a_true_count(chat: Chat) -> None:
         assert export.stderr is not None
         assert export.stdout.readline().startswith(b'{"id"')
         export.stdout.close()
-        assert export.wait(20) == 0
+        assert export.wait(60) == 0
         (count,) = re.findall(r"exported: (\d+) in", export.stderr.read().decode())
         assert 1 <= int(count) < 60
     closed = subprocess.run(

@@ -42,7 +42,7 @@ def reader(chat: Chat) -> Iterator[Player]:
 
 def ask(reader: Player, **asked: object) -> Frame:
     reader.send({"action": "history", **asked})
-    text = reader.socket.recv(timeout=20)
+    text = reader.socket.recv(timeout=60)
     assert isinstance(text, str)
     assert len(text.encode()) <= MAX_PAYLOAD_BYTES
     answer: Frame = json.loads(text)

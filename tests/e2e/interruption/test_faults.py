@@ -191,10 +191,10 @@ def test_interrupt_stops_retries(operator: Operator, fault_proxy: Proxy) -> None
         ) as process,
     ):
         try:
-            assert asked.wait(30)
+            assert asked.wait(60)
             process.send_signal(signal.SIGINT)
             # Well below PATIENCE_SECONDS: what else runs is a table or two.
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (process.returncode, err.splitlines()[-1]) == (130, "error: interrupted")

@@ -34,7 +34,7 @@ def kill_runner(chat: Operator) -> Iterator[KillRunner]:
 
 
 # Every call of both APIs, some hundred processes.
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_first_deploy_killed_at_every_call(
     kill_runner: KillRunner, chat: Operator, record_property: Say
 ) -> None:
@@ -47,6 +47,7 @@ def test_first_deploy_killed_at_every_call(
     record_property("summary", str(progress))
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("name", "argv", "left"),
     [

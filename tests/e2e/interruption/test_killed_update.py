@@ -35,7 +35,7 @@ def kill_runner(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 # A hundred processes wait for functions to be updated.
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_update_killed_at_every_call(
     kill_runner: KillRunner, record_property: Callable[[str, object], None]
 ) -> None:

@@ -17,7 +17,7 @@ def test_throttled_function_answers_messages_with_an_error_and_handshakes_with_5
     with connect(url, proxy=None) as socket:
         functions.put_function_concurrency(FunctionName="echo-throttled", ReservedConcurrentExecutions=0)
         socket.send("hi")
-        answer = json.loads(socket.recv(timeout=20))
+        answer = json.loads(socket.recv(timeout=60))
         with pytest.raises(InvalidStatus) as refused:
             connect(url, proxy=None)
         functions.delete_function_concurrency(FunctionName="echo-throttled")

@@ -220,7 +220,7 @@ def test_a_server_of_an_earlier_version_is_restarted(tmp_path: Path) -> None:
             state.write_json(place.info, about)
             _, started = process.up(place)
             assert started
-            assert earlier.wait(10) == -signal.SIGTERM
+            assert earlier.wait(60) == -signal.SIGTERM
             running = state.running(place)
             assert running is not None
             assert (running.port, running.version) == (port, state.SERVER_VERSION)

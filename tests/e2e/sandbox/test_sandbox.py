@@ -76,9 +76,9 @@ def test_state_survives_a_stop_and_a_kill(separate_sandbox: Sandbox) -> None:
     tables = separate_sandbox.client("dynamodb", root=True)
     tables.put_item(TableName="things", Item={"id": {"S": "after"}})
     saved = separate_sandbox.state.data / "dynamodb.json"
-    until(lambda: '"after"' in saved.read_text(), seconds=5)
+    until(lambda: '"after"' in saved.read_text(), seconds=60)
     os.kill(pid_of(separate_sandbox), signal.SIGKILL)
-    assert file_lock.wait_until_free(separate_sandbox.state.server_lock, timeout=5)
+    assert file_lock.wait_until_free(separate_sandbox.state.server_lock, timeout=60)
     assert process.status(separate_sandbox.state).running is False
 
     status, started = operations.start(separate_sandbox.state)
@@ -144,7 +144,7 @@ def test_a_start_that_fails_shows_the_log(separate_sandbox: Sandbox) -> None:
 
 def test_sandbox_stops_when_idle(separate_sandbox: Sandbox) -> None:
     process.up(separate_sandbox.state, port=separate_sandbox.port, idle_stop=0.3)
-    assert file_lock.wait_until_free(separate_sandbox.state.server_lock, timeout=10)
+    assert file_lock.wait_until_free(separate_sandbox.state.server_lock, timeout=60)
     assert not separate_sandbox.state.info.exists()
     assert "nobody was here" in separate_sandbox.state.log.read_text()
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from botocore.exceptions import ClientError
 from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.support.sandbox import Sandbox
 
-SECONDS = 20.0
+SECONDS = 60.0
 """Timeout of all waits; a cold start on a busy machine takes the longest."""
 
 UNREACHABLE = "no\nbody"
@@ -175,7 +176,7 @@ class Chat:
             input=stdin,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=120,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
@@ -257,6 +258,31 @@ class Chat:
     def delete_connections(self, *keys: str) -> None:
         for key in keys:
             self.dynamodb.delete_item(TableName=self.connections_table, Key={"connection_id": {"S": key}})
+
+    @contextmanager
+    def expiry_off(self) -> Iterator[None]:
+        """In this context, rows of connections stay although they have expired. AWS deletes them within days,
+        the sandbox at some moment of each minute."""
+        self._set_expiry(enabled=False)
+        try:
+            yield
+        finally:
+            self._set_expiry(enabled=True)
+
+    def _set_expiry(self, *, enabled: bool) -> None:
+        """Repeated, because a second change is refused for a while (the rule `ttl_change`)."""
+
+        def error() -> str:
+            try:
+                self.dynamodb.update_time_to_live(
+                    TableName=self.connections_table,
+                    TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": enabled},
+                )
+            except ClientError as refused:
+                return str(refused)
+            return ""
+
+        eventually(error, "")
 
     def wait_until_empty(self) -> None:
         """Waits until the rows of earlier sockets are deleted, so that counts are exact."""

@@ -41,8 +41,8 @@ from nwchatctl.context import App
 from nwchatctl.deploy.desired import chat
 from tests.paths import ROOT
 
-SECONDS = 60.0
-"""Timeout of a command; the slowest takes two seconds."""
+SECONDS = 180.0
+"""Timeout of a command; the slowest takes two seconds where the machine is idle."""
 
 POLL_SECONDS = 0.15
 """Seconds between two polls of a function's state. In the sandbox a function is ready after a tenth of a

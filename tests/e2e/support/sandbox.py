@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import socket
 import zipfile
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from botocore.config import Config
 
 from nwchatctl.sandbox.endpoint import SandboxEndpoint, load_endpoint
 from nwchatctl.sandbox.state import DEFAULT_REGION, AccessKey, SandboxPaths, read_root
+from tests.free_port import free_port as free_port  # noqa: PLC0414 - for the modules that use a sandbox
 
 _CODE = """
 import json, os, sys, time
@@ -32,7 +32,7 @@ def handler(event, context):
     if body == "fail":
         raise ValueError("a secret of the function")
     if body == "slow":
-        time.sleep(3)
+        time.sleep(6)
     if body == "surrogate":
         return {"statusCode": 200, "body": "a\\ud800b"}
     if context.get("eventType") == "MESSAGE":
@@ -92,13 +92,6 @@ class Sandbox:
 
     def socket_url(self, api_id: str, stage: str = "production") -> str:
         return f"ws://127.0.0.1:{self.port}/_aws/execute-api/{api_id}/{stage}"
-
-
-def free_port() -> int:
-    """A port that is not in use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_function(sandbox: Sandbox, name: str, *, echo: str) -> str:

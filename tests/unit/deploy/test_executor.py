@@ -47,7 +47,7 @@ def test_dependencies_come_first() -> None:
 
 
 def test_independent_changes_run_at_the_same_time() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=60)
 
     def apply(change: Change) -> None:
         together.wait()
@@ -91,7 +91,7 @@ def test_concurrent_changes_are_waited_for_after_failure() -> None:
         if changed_key(change)[1] == "bad":
             failed.set()
             raise ValueError
-        assert failed.wait(10)
+        assert failed.wait(60)
         log.append("slow")
 
     outcome = execute(chain("bad", "slow", after={}), apply, workers=2)
@@ -122,7 +122,7 @@ def test_interruption_is_signalled_before_waiting_for_running_changes() -> None:
     ended: list[str] = []
 
     def apply(change: Change) -> None:
-        assert stopped.wait(10), "the change was waited for without a word"
+        assert stopped.wait(60), "the change was waited for without a word"
         ended.append(changed_key(change)[1])
 
     def started(change: Change) -> None:

@@ -53,7 +53,7 @@ def test_notices_of_running_changes_are_shown(monkeypatch: pytest.MonkeyPatch) -
     def applies(app: App, change: Change) -> None:
         if changed_key(change)[0] == "recovery":
             app.cloud.notify("waiting for AWS")
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not app.notes and time.monotonic() < deadline:
                 time.sleep(0.01)
 
@@ -67,7 +67,7 @@ def test_failure_ends_the_wait_for_recovery() -> None:
     def applies(app: App, change: Change) -> None:
         if changed_key(change)[0] == "log-group":
             raise ChatError("no", code="no")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not app.given_up and time.monotonic() < deadline:
             time.sleep(0.01)
 

@@ -151,7 +151,7 @@ def test_closing_ends_a_socket_that_waits_for_a_frame() -> None:
         session = asyncio.create_task(door(WEBSOCKET, client.receive, client.send))
         await chat.open.wait()
         await asyncio.sleep(0)
-        await door.close(timeout=5)
+        await door.close(timeout=60)
         await session
         assert client.got[1:] == [{"type": "websocket.close", "code": 1012, "reason": ""}]
         assert chat.heard == [{"type": "websocket.disconnect", "code": 1012}]

@@ -101,7 +101,7 @@ def test_lock_is_held_as_long_as_its_process(place: SandboxPaths) -> None:
         assert not file_lock.wait_until_free(place.server_lock, timeout=0.0)
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    assert file_lock.wait_until_free(place.server_lock, timeout=5.0)
+    assert file_lock.wait_until_free(place.server_lock, timeout=60.0)
     with file_lock.exclusive(place.server_lock, timeout=0.0) as mine:
         assert mine
 

@@ -63,7 +63,7 @@ def test_a_write_during_a_save_is_saved_after_it() -> None:
 
         def slow() -> bool:
             loop.call_soon_threadsafe(begun.set)
-            go_on.wait(10)
+            go_on.wait(60)
             return disk.save()
 
         saver = StateSaver(slow)

@@ -148,7 +148,7 @@ def test_permissions_of_one_function_are_changed_one_after_another() -> None:
 
 def test_permissions_of_several_functions_do_not_wait_for_each_other() -> None:
     aws: Any = FakeLambda()
-    adapter, meet = Permissions(aws), threading.Barrier(2, timeout=5)
+    adapter, meet = Permissions(aws), threading.Barrier(2, timeout=60)
     change = aws.change
     aws.change = lambda function, edit: (meet.wait(), change(function, edit))[1]
     with ThreadPoolExecutor(2) as pool:

@@ -103,7 +103,7 @@ def answers(*replies: bytes) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.getsockname()[1]}"
         finally:
-            thread.join(10)
+            thread.join(60)
 
 
 def test_response_cut_in_headers_is_a_failure() -> None:

@@ -11,6 +11,15 @@ from nwchatctl.net.curl_transport import CurlTransport
 from tests.adapters.nwchat.delivery.transport_run import MakeTransport
 
 
+@pytest.fixture(autouse=True)
+def long_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timeouts that no test reaches unless it sets shorter ones. So whatever ends within `transport_run.SOON`
+    has not waited for one, on a busy machine too."""
+    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 100.0)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 100.0)
+
+
 @pytest.fixture(params=["asyncio", "curl"])
 def make_transport(request: pytest.FixtureRequest) -> Iterator[MakeTransport]:
     """Each of the two kinds of transport."""

@@ -13,7 +13,7 @@ import pytest
 from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
 from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub
-from tests.adapters.nwchat.delivery.transport_run import send
+from tests.adapters.nwchat.delivery.transport_run import SOON, send
 
 Serve = Callable[..., Stub]
 NO = b'{"message":"no"}'
@@ -178,11 +178,22 @@ def test_closed_keepalive_connection_is_not_a_failure(serve: Serve, transport: T
     assert stub.connections == 4
 
 
+def set_timeouts(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", seconds)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", seconds)
+
+
+@pytest.fixture
+def shortest_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For servers that never answer."""
+    set_timeouts(monkeypatch, 0.3)
+
+
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
-        monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 0.3)
-        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.3)
+    """Long enough for a response that comes at once, on a busy machine too."""
+    set_timeouts(monkeypatch, 1.5)
 
 
 @pytest.mark.usefixtures("short_timeouts")
@@ -201,10 +212,10 @@ def test_stalled_response_times_out(serve: Serve, transport: Transport) -> None:
     stub = serve(script)
     sent = send(transport, stub.url, "abc")
     assert sent.outcomes == dict.fromkeys("abc", Delivered(retries=1))
-    assert 0.3 <= sent.seconds < 3
+    assert 1.5 <= sent.seconds < SOON
 
 
-@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.usefixtures("shortest_timeouts")
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 2", b"HTTP/1.1 403 x\r\nContent-Len"])
 def test_one_that_never_answers_fails(serve: Serve, transport: Transport, begun: bytes) -> None:
     def script(peer: Peer) -> None:
@@ -216,7 +227,7 @@ def test_one_that_never_answers_fails(serve: Serve, transport: Transport, begun:
     (outcome,) = sent.outcomes.values()
     assert isinstance(outcome, Failed)
     assert outcome.retries == 1
-    assert sent.seconds < 4
+    assert sent.seconds < SOON
 
 
 ENDLESS = [
@@ -237,7 +248,7 @@ def test_a_body_that_never_ends_decides_nothing_that_the_status_has(
 
     sent = send(transport, serve(script).url, "a", attempts=1)
     assert sent.outcomes == {"a": outcome}
-    assert sent.seconds < 2
+    assert sent.seconds < SOON
 
 
 @pytest.mark.parametrize("coded", [b"transfer-encoding: chunked", b"x: y"])
@@ -252,7 +263,7 @@ def test_a_body_without_measure_is_cut(serve: Serve, transport: Transport, coded
     (outcome,) = sent.outcomes.values()
     assert isinstance(outcome, Refused)
     assert len(outcome.reason) < 400
-    assert sent.seconds < 4
+    assert sent.seconds < SOON
 
 
 def test_a_body_in_many_small_pieces_is_read_whole(serve: Serve, transport: Transport) -> None:
@@ -288,7 +299,7 @@ def test_invalid_response_fails_at_once(serve: Serve, transport: Transport, garb
 
     sent = send(transport, serve(script).url, "ab", attempts=2)
     assert sent.kinds == {Failed: 2}
-    assert sent.seconds < 3
+    assert sent.seconds < SOON
 
 
 def test_headers_without_an_end(serve: Serve, transport: Transport) -> None:
@@ -300,7 +311,7 @@ def test_headers_without_an_end(serve: Serve, transport: Transport) -> None:
 
     sent = send(transport, serve(script).url, "a", attempts=2)
     assert sent.kinds == {Failed: 1}
-    assert sent.seconds < 4
+    assert sent.seconds < SOON
 
 
 def test_refused_connection_is_a_failure(serve: Serve, transport: Transport) -> None:
@@ -308,7 +319,7 @@ def test_refused_connection_is_a_failure(serve: Serve, transport: Transport) -> 
     stub.close()
     sent = send(transport, stub.url, "abc", attempts=2)
     assert sent.kinds == {Failed: 3}
-    assert sent.seconds < 2
+    assert sent.seconds < SOON
     (reason,) = {outcome.reason for outcome in sent.outcomes.values() if isinstance(outcome, Failed)}
     assert "connect" in reason
 

@@ -18,7 +18,7 @@ from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.model.rows import Recipient
 from nwchatctl.signals import graceful_stop
 from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub
-from tests.adapters.nwchat.delivery.transport_run import send
+from tests.adapters.nwchat.delivery.transport_run import SOON, send
 
 Serve = Callable[..., Stub]
 GONE = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n"
@@ -164,15 +164,16 @@ def stalling_after(count: int) -> Callable[[Peer], None]:
 
 def test_stop_waits_briefly_for_requests_in_flight(serve: Serve, transport: Transport) -> None:
     stub = serve(stalling_after(50))
-    began = time.monotonic()
+    settled: list[str] = []
     sent = send(
         transport,
         stub.url,
         map(str, range(1000)),
         max_concurrency=10,
-        stop_reason=lambda: "interrupted" if time.monotonic() - began > 0.3 else "",
+        settle=settled.append,
+        stop_reason=lambda: "interrupted" if (len(settled), len(stub.requests)) == (50, 60) else "",
     )
-    assert 1.5 < sent.seconds < 3
+    assert 1.5 < sent.seconds < SOON
     assert sent.kinds == {Delivered: 50, Failed: 10}
     reasons = {outcome.reason for outcome in sent.outcomes.values() if isinstance(outcome, Failed)}
     assert reasons == {"interrupted: no answer yet"}
@@ -183,7 +184,10 @@ def test_stop_waits_briefly_for_requests_in_flight(serve: Serve, transport: Tran
     assert send(transport, serve(answering).url, "abc").kinds == {Delivered: 3}
 
 
-def test_stop_without_requests_in_flight_is_immediate(serve: Serve, transport: Transport) -> None:
+def test_stop_without_requests_in_flight_is_immediate(
+    serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nwchat.delivery.scheduler.GRACE_SECONDS", 100.0)
     began = time.monotonic()
     sent = send(
         transport,
@@ -192,36 +196,35 @@ def test_stop_without_requests_in_flight_is_immediate(serve: Serve, transport: T
         rate_limiter=RateLimiter(2.0),
         stop_reason=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
     )
-    assert sent.seconds < 1.0
+    assert sent.seconds < SOON
     assert sent.scheduler.cut_short
 
 
 def test_deadline_ends_run_without_responses(serve: Serve, transport: Transport) -> None:
     stub = serve(stalling_after(5))
     sent = send(
-        transport, stub.url, map(str, range(1000)), max_concurrency=10, deadline=time.monotonic() + 0.3
+        transport, stub.url, map(str, range(1000)), max_concurrency=10, deadline=time.monotonic() + 1.5
     )
-    assert 1.5 < sent.seconds < 2.5
+    assert 2.9 < sent.seconds < SOON
     assert sent.kinds == {Delivered: 5, Failed: 10}
 
 
 def test_a_stop_does_not_wait_for_connections_that_are_never_made(serve: Serve, transport: Transport) -> None:
-    url = serve(Peer.hold).url.replace("http:", "https:")
-    began = time.monotonic()
+    stub = serve(Peer.hold)
     sent = send(
         transport,
-        url,
+        stub.url.replace("http:", "https:"),
         map(str, range(100)),
-        stop_reason=lambda: "interrupted" if time.monotonic() - began > 0.2 else "",
+        stop_reason=lambda: "interrupted" if stub.connections == 32 else "",
     )
-    assert sent.seconds < 3
+    assert sent.seconds < SOON
     assert sent.kinds == {Failed: 32}
 
 
 def test_first_interrupt_ends_run_with_all_outcomes(serve: Serve, transport: Transport) -> None:
     stub = serve(answering)
     with graceful_stop() as stop:
-        signal.setitimer(signal.ITIMER_REAL, 0.4)
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
         sent = send(
             transport,
             stub.url,
@@ -231,8 +234,8 @@ def test_first_interrupt_ends_run_with_all_outcomes(serve: Serve, transport: Tra
         )
     assert stop.reason == "timed out"
     # A run that goes on takes 500 s.
-    assert 0.3 < sent.seconds < 20
-    assert 10 < sent.kinds[Delivered] < 400
+    assert 0.9 < sent.seconds < SOON
+    assert 10 < sent.kinds[Delivered] < 4000
     assert sent.kinds.total() == sent.kinds[Delivered]
     assert sent.scheduler.cut_short
 
@@ -245,7 +248,7 @@ def test_the_second_interrupt_is_not_held_up(serve: Serve, transport: Transport)
         interrupted.start()
         send(transport, stub.url, "abc")
     interrupted.join()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
     assert send(transport, serve(answering).url, "abc").kinds == {Delivered: 3}
 
 
@@ -263,14 +266,14 @@ class Starved:
 def test_waiting_for_source_uses_no_cpu(serve: Serve, transport: Transport) -> None:
     sent = send(transport, serve(answering).url, (), source=Starved())
     assert sent.seconds >= 1
-    assert sent.cpu_seconds < 0.2
+    assert sent.cpu_seconds < 0.5
 
 
 def test_rate_limit_uses_no_cpu(serve: Serve, transport: Transport) -> None:
     sent = send(transport, serve(answering).url, map(str, range(40)), rate_limiter=RateLimiter(40.0))
     assert sent.kinds == {Delivered: 40}
-    assert 0.7 < sent.seconds < 2
-    assert sent.cpu_seconds < 0.3
+    assert 0.7 < sent.seconds < SOON
+    assert sent.cpu_seconds < 0.4
 
 
 def test_waiting_for_retry_uses_no_cpu(serve: Serve, transport: Transport) -> None:
@@ -281,7 +284,7 @@ def test_waiting_for_retry_uses_no_cpu(serve: Serve, transport: Transport) -> No
     sent = send(transport, serve(script).url, "abc", attempts=4, jitter=lambda: 1.0)
     assert sent.kinds == {Throttled: 3}
     assert sent.seconds >= 0.7
-    assert sent.cpu_seconds < 0.2
+    assert sent.cpu_seconds < 0.35
 
 
 def test_waiting_for_response_uses_no_cpu(
@@ -289,8 +292,8 @@ def test_waiting_for_response_uses_no_cpu(
 ) -> None:
     for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
         monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 1.0)
-        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 1.0)
     sent = send(transport, serve(stalling_after(0)).url, map(str, range(20)), attempts=1, max_concurrency=20)
     assert sent.kinds == {Failed: 20}
     assert sent.seconds >= 1
-    assert sent.cpu_seconds < 0.3
+    assert sent.cpu_seconds < 0.5

@@ -12,7 +12,7 @@ import pytest
 from nwchat.delivery.outcome import Delivered, Failed
 from nwchat.delivery.scheduler import RequestScheduler
 from tests.adapters.nwchat.delivery.scripted_server import OK, Authority, Peer, Stub, make_authority
-from tests.adapters.nwchat.delivery.transport_run import MakeTransport, Sent, send
+from tests.adapters.nwchat.delivery.transport_run import SOON, MakeTransport, Sent, send
 
 Serve = Callable[..., Stub]
 
@@ -43,7 +43,7 @@ def test_untrusted_certificate_is_refused(
     assert sent.kinds == {Failed: 3}
     assert "certificate" in reason(sent).lower()
     assert stub.requests == []
-    assert sent.seconds < 3
+    assert sent.seconds < SOON
 
 
 def test_certificate_for_other_host_is_refused(
@@ -66,7 +66,7 @@ def test_server_without_tls_is_refused(
     url = serve(script).url.replace("http:", "https:")
     sent = send(make_transport(ca=authority.ca), url, "abc", attempts=2)
     assert sent.kinds == {Failed: 3}
-    assert sent.seconds < 3
+    assert sent.seconds < SOON
 
 
 def test_stalled_tls_handshake_times_out(
@@ -88,7 +88,7 @@ def test_stalled_tls_handshake_times_out(
     url = serve(Peer.hold).url.replace("http:", "https:")
     sent = send(make_transport(ca=authority.ca), url, map(str, range(60)), attempts=1)
     assert sent.kinds == {Failed: 60}
-    assert sent.seconds < 4
+    assert sent.seconds < SOON
     assert pauses < 200, "it waits, and does not look again and again"
 
 
@@ -108,7 +108,7 @@ class Proxy:
         if b"200" not in self.answer:
             return
         host, _, port = head.split(" ")[1].rpartition(":")
-        peer.pipe(socket.create_connection((host, int(port)), timeout=10))
+        peer.pipe(socket.create_connection((host, int(port)), timeout=60))
 
 
 def test_through_a_proxy(serve: Serve, make_transport: MakeTransport, authority: Authority) -> None:
@@ -142,7 +142,7 @@ def test_refusing_proxy_is_a_failure(
     way = f"http://127.0.0.1:{serve(Proxy(answer)).port}"
     sent = send(make_transport(ca=authority.ca, proxy=way), "https://127.0.0.1:9/p", "ab", attempts=2)
     assert sent.kinds == {Failed: 2}
-    assert sent.seconds < 3
+    assert sent.seconds < SOON
 
 
 def test_unreachable_proxy_is_a_failure(serve: Serve, make_transport: MakeTransport) -> None:

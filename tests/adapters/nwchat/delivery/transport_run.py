@@ -16,6 +16,9 @@ from nwchat.delivery.scheduler import RequestScheduler
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 
+SOON = 20.0
+"""Seconds. What waits for nothing ends sooner, however busy the machine is."""
+
 
 class MakeTransport(Protocol):
     def __call__(self, *, ca: Path | None = None, proxy: str = "") -> Transport: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from nwchat.model.rows import Connection, Origin, Recipient, Row
 from nwchat.model.wire import Message, Page
 from nwchat.storage.scan import ScanSegment
 from nwchat.storage.store import Dedup, Duplicate, Store, Stored
+from tests.adapters.dynamodb_clients import Atomic
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -174,24 +174,6 @@ def test_names_that_are_claimed_lose_the_mark_of_a_token(store: Store) -> None:
     store.add_connection(Connection("a", NOW, LIVE, proven=True))
     assert store.record_activity("a", NOW, "u", "7", NOW, LIMITS, origin=Origin("1.2.3.4"))
     assert [each.proven for each in all_connections(store)] == [False]
-
-
-class Atomic:
-    """Passes on to a client, one call at a time: DynamoDB's writes are atomic, those of moto are not."""
-
-    def __init__(self, client: DynamoDBClient) -> None:
-        self.client = client
-        self.lock = threading.Lock()
-        self.exceptions = client.exceptions
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.client, name)
-
-        def call(**request: Any) -> Any:
-            with self.lock:
-                return method(**request)
-
-        return call
 
 
 @pytest.fixture

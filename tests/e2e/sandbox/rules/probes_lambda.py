@@ -21,7 +21,7 @@ def handler(event, context):
     time.sleep(event.get("seconds", 0))
     return "x" * event.get("size", 0)
 """
-MAX_WAIT_SECONDS = 5.0
+MAX_WAIT_SECONDS = 20.0
 
 
 def refusal(call: Any, **request: Any) -> tuple[int, str]:

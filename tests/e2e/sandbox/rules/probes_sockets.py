@@ -25,7 +25,7 @@ from tests.e2e.support.sandbox import Sandbox
 
 T = TypeVar("T")
 
-SECONDS = 5.0
+SECONDS = 20.0
 """Timeout of each wait; none takes longer than a second by the rules."""
 UNKNOWN_ID = "L0SM9cOFvHcCIhw="
 ID_FORM = re.compile(r"[A-Za-z0-9_-]{15}=")
@@ -184,12 +184,13 @@ def is_limited(rule: str, request: Callable[[], list[int]]) -> bool:
     started = time.monotonic()
     found = request()
     accepted = len(found) - found.count(429)
-    return 0 < accepted <= burst + rate * (time.monotonic() - started) + 1
+    # Where everything is accepted, a busy machine may have taken as long as the rate allows.
+    return 0 < accepted < len(found) and accepted <= burst + rate * (time.monotonic() - started) + 1
 
 
 def until_refilled(is_accepted: Callable[[], bool]) -> bool:
     """Whether a bucket refills; leaves some tokens to the next probe."""
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + SECONDS
     while not (accepted := is_accepted()) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.2)

@@ -63,9 +63,9 @@ def probe(rule: str) -> Callable[[Check], Check]:
 
 
 def unthrottled(call: Callable[..., Any], **parameters: Any) -> Any:
-    """The answer of a call, which is repeated for at most a second where the account's pace refuses it.
+    """The answer of a call, which is repeated where the account's pace refuses it.
     Invocations have other limits, and are not repeated."""
-    end = time.monotonic() + 1
+    end = time.monotonic() + 20
     while True:
         try:
             return call(**parameters)

@@ -11,7 +11,7 @@ from nwchatctl.aws.core.parallel import ParallelReads, run_inline
 
 
 def test_started_reads_run_concurrently() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=60)
     with ParallelReads(3) as start:
         waiting = [start(together.wait) for _ in range(3)]
         assert sorted(each() for each in waiting) == [0, 1, 2]
@@ -33,7 +33,7 @@ def test_result_is_read_once_and_cached() -> None:
     done: list[str] = []
     busy = threading.Event()
     with ParallelReads(1) as start:
-        first = start(busy.wait, 10)
+        first = start(busy.wait, 60)
         queued = start(done.append, "queued")
         # The one thread is busy: who wants the result does it.
         queued()
@@ -51,24 +51,26 @@ def test_what_a_read_raised_is_raised_where_its_result_is_taken() -> None:
 
 
 def test_interruption_starts_no_reads_and_waits_for_none() -> None:
-    begun, release = threading.Event(), threading.Event()
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
     later: list[str] = []
 
     def slow() -> None:
         begun.set()
-        release.wait(10)
+        release.wait(60)
+        ended.set()
 
     try:
         with pytest.raises(KeyboardInterrupt), ParallelReads(1) as start:
             start(slow)
             dropped = start(later.append, "begun")
-            assert begun.wait(10)
+            assert begun.wait(60)
             raise KeyboardInterrupt
         assert not release.is_set()
         with pytest.raises(CancelledError):
             dropped()
     finally:
         release.set()
+    assert ended.wait(60)
     assert later == []
 
 

@@ -59,7 +59,7 @@ def asked(client: http.client.HTTPConnection, method: str, path: str, body: str,
 
 def test_every_call_of_a_connection_is_passed_on_whole_delayed_and_noted(aws: int) -> None:
     with DelayProxy(aws, delay=0.02).serve() as proxy:
-        client = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        client = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
         table = {"Authorization": SIGNED.format("dynamodb"), "X_Amz_Target": "DynamoDB_20120810.CreateTable"}
         assert asked(client, "POST", "/", "x" * 200_000, **table) == b"x" * 200_000
         sts = SIGNED.format("sts")
@@ -83,7 +83,7 @@ def test_every_call_of_a_connection_is_passed_on_whole_delayed_and_noted(aws: in
 
 def test_calls_of_several_connections_wait_beside_each_other(aws: int) -> None:
     with DelayProxy(aws, delay=0.2).serve() as proxy:
-        clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10) for _ in range(4)]
+        clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60) for _ in range(4)]
         for each in clients:
             each.request("GET", "/")
         for each in clients:
@@ -97,9 +97,9 @@ def test_calls_of_several_connections_wait_beside_each_other(aws: int) -> None:
 
 def test_it_leaves_nothing_running(aws: int) -> None:
     with DelayProxy(aws).serve() as proxy:
-        open_still = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        open_still = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
         assert asked(open_still, "GET", "/", "") == b""
     assert "proxy" not in {each.name for each in threading.enumerate()}
     open_still.close()
     with pytest.raises(ConnectionRefusedError):
-        http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10).connect()
+        http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60).connect()

@@ -17,5 +17,5 @@ def test_the_aws_cli_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
     program = folder / "bin" / "aws"
     program.write_text(f"#!{python}\nprint('aws-cli/1')\n", encoding="utf-8")
     program.chmod(0o755)
-    done = subprocess.run(baselines.aws(folder), capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(baselines.aws(folder), capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "aws-cli/1\n"

@@ -8,7 +8,7 @@ import pytest
 
 from nwchat.delivery.prefetch import Prefetcher
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def read_all(prefetcher: Prefetcher[int]) -> list[int]:

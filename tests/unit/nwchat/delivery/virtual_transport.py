@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from nwchat.aws.signing import Credentials
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.request import Call
-from nwchat.delivery.scheduler import RequestScheduler
+from nwchat.delivery.scheduler import SOURCE_POLL_SECONDS, RequestScheduler
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient
 
@@ -51,8 +51,10 @@ class VirtualTransport:
                 self.now = max(self.now, due)
                 self._settle(scheduler, call)
             else:
-                self.now += max(scheduler.wait_seconds(self.now), 0.001)
-                # Whoever reads ahead does it in a thread, and in real time.
+                wait = scheduler.wait_seconds(self.now)
+                # Whoever reads ahead does it in a thread and in real time. How long it takes depends on
+                # the machine, so the time of the run stands still meanwhile.
+                self.now += 0.0 if wait == SOURCE_POLL_SECONDS else max(wait, 0.001)
                 time.sleep(0.0002)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from hypercorn.config import Config
 from nwchatctl.sandbox.patches import keepalive
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
