@@ -114,16 +114,17 @@ def services() -> Services:
 @cache
 def poster() -> Poster:
     """The poster to the stage's connections. Raises MissingSetting when no endpoint is configured."""
-    from nwchat.delivery.asyncio_transport import AsyncioTransport
+    from nwchat.delivery import asyncio_transport, targets
     from nwchat.delivery.poster import Poster
-    from nwchat.delivery.targets import RowDeletion
 
     settings = config()
     if not settings.endpoint:
         raise MissingSetting("NWCHAT_ENDPOINT")
     dynamodb = aws_endpoint("dynamodb", os.environ)
-    rows = RowDeletion(dynamodb.url, dynamodb.region, settings.connections_table, _credentials())
-    transport = AsyncioTransport(verify=_tls() if settings.endpoint.startswith("https:") else None)
+    rows = targets.RowDeletion(dynamodb.url, dynamodb.region, settings.connections_table, _credentials())
+    transport = asyncio_transport.AsyncioTransport(
+        verify=_tls() if settings.endpoint.startswith("https:") else None
+    )
     return Poster(
         transport,
         settings.endpoint,

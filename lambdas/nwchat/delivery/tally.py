@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import assert_never
 
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
@@ -45,7 +44,7 @@ class Counts:
     disconnected: int = 0
 
 
-NUMBERS = tuple(each.name for each in fields(Counts) if each.type == "int")
+NUMBERS = tuple(name for name, kind in Counts.__annotations__.items() if kind == "int")
 """The fields of Counts that are summed."""
 
 
