@@ -13,7 +13,7 @@ from nwchat.values import dataclass
 
 MIN_ROW_AGE_MS = 20_000
 """API Gateway has answered 410 for connections that were still being opened, so younger rows are not deleted.
-Covers a few seconds plus the longest time that a response may take (`nwchat.delivery.asyncio_transport`)."""
+Covers a few seconds plus the longest time that a response may take (`nwchat.delivery.socket_transport`)."""
 MAX_GONE_ROWS = 5_000
 """Maximum number of rows that wait for deletion and of connections that wait for being closed."""
 _MAX_REASONS = 10

@@ -6,21 +6,22 @@ from pathlib import Path
 import pytest
 
 from nwchat.aws.tls import client_context
-from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
+from nwchat.delivery.socket_transport import SocketTransport, Transport
 from nwchatctl.net.curl_transport import CurlTransport
+from nwchatctl.net.http_proxy import parse_proxy
 from tests.adapters.nwchat.delivery.transport_run import MakeTransport
 
 
-@pytest.fixture(params=["asyncio", "curl"])
+@pytest.fixture(params=["sockets", "curl"])
 def make_transport(request: pytest.FixtureRequest) -> Iterator[MakeTransport]:
     """Each of the two kinds of transport."""
     made: list[Transport] = []
 
     def make(*, ca: Path | None = None, proxy: str = "") -> Transport:
         transport: Transport
-        if request.param == "asyncio":
+        if request.param == "sockets":
             verify = client_context(ca) if ca else None
-            transport = AsyncioTransport(verify=verify, proxy=lambda url: proxy)
+            transport = SocketTransport(verify=verify, proxy=lambda url: parse_proxy(proxy))
         else:
             transport = CurlTransport(ca_bundle=str(ca or ""), proxy=lambda url: proxy)
         made.append(transport)
