@@ -143,7 +143,8 @@ class HttpConnection:
         self._received, self._response = b"", None
         self._responses += 1
         if self._owner is not None:
-            self._owner.on_response(self, status, body, keep_alive)
+            # The next request must not begin in the middle of one that was answered early.
+            self._owner.on_response(self, status, body, keep_alive and not self._unsent)
 
     def _fail(self, reason: str) -> None:
         if self._owner is not None:

@@ -130,10 +130,12 @@ class _Run:
 
     def _wait_until(self, wake_at: float) -> None:
         """Handle events until something changes for requests that wait, but not beyond `wake_at`."""
-        self._changed = False
-        while not self._changed and (seconds := wake_at - time.monotonic()) > 0:
-            for key, events in self._transport.selector.select(seconds):
+        self._changed, seconds = False, wake_at - time.monotonic()
+        while True:
+            for key, events in self._transport.selector.select(max(seconds, 0.0)):
                 key.data(events)
+            if self._changed or (seconds := wake_at - time.monotonic()) <= 0:
+                return
 
     def abort(self) -> None:
         """Close the connections of requests in flight. Their items get no outcome."""

@@ -10,7 +10,7 @@ import pytest
 
 from nwchat.delivery import socket_transport
 from nwchat.delivery.connecting import Server
-from nwchat.delivery.outcome import Delivered, Failed
+from nwchat.delivery.outcome import Delivered, Failed, Refused
 from nwchat.delivery.socket_transport import SocketTransport
 from tests.adapters.nwchat.delivery.scripted_server import OK, Authority, Peer, Stub
 from tests.adapters.nwchat.delivery.transport_run import MakeTransport, send
@@ -82,6 +82,20 @@ def test_a_request_larger_than_a_buffer(
     sent = send(transport, stub.url, "ab", body=LARGE, attempts=1)
     assert sent.kinds == {Delivered: 2}
     assert {request.body for request in stub.requests} == {LARGE}
+
+
+def test_a_connection_is_not_used_again_when_its_request_was_answered_early(
+    serve: Serve, sockets: SocketTransport
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+        peer.hold()
+
+    stub = serve(script)
+    sent = send(sockets, stub.url, "ab", body=4 * LARGE, attempts=1, max_concurrency=1)
+    assert sent.outcomes == {"a": Refused(413, "413"), "b": Refused(413, "413")}
+    assert stub.connections == 2
 
 
 def test_no_socket_is_left_behind(serve: Serve, sockets: SocketTransport) -> None:
