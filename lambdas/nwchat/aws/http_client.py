@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from select import POLLIN, poll
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nwchat.aws.errors import NoAwsResponse
 from nwchat.aws.http_response import decode_chunks, framing, header_in, split_head
@@ -117,11 +117,14 @@ class HttpClient:
             raise NoAwsResponse(f"not connected: {failure_text(error)}") from None
 
     def _open(self) -> socket.socket:
-        sock = socket.create_connection(self._address, self._timeouts.connect)
+        name, port = self._address
+        # As bytes: Python would import its table of international names for a text.
+        host: Any = name.encode("ascii")
+        sock = socket.create_connection((host, port), self._timeouts.connect)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._scheme == "https":
-                return self._tls().wrap_socket(sock, server_hostname=self._address[0])
+                return self._tls().wrap_socket(sock, server_hostname=host)
             return sock
         except BaseException:
             sock.close()

@@ -48,7 +48,8 @@ class Server:
 def look_up(server: Server) -> list[Any]:
     """The addresses of the server, or of its proxy, as `getaddrinfo` returns them. Blocks. Raises OSError."""
     host, port = (server.proxy.host, server.proxy.port) if server.proxy else (server.host, server.port)
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # As bytes: Python would import its table of international names for a text.
+    return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
 
 
 def connect(server: Server, addresses: Callable[[], list[Any]]) -> Steps:
@@ -66,7 +67,11 @@ def _connect_once(server: Server, addresses: list[Any]) -> Steps:
     try:
         if server.proxy is not None:
             yield from _open_tunnel(sock, server, server.proxy)
-        return sock if server.tls is None else (yield from _secure(sock, server.tls, server.host))
+        return (
+            sock
+            if server.tls is None
+            else (yield from _secure(sock, server.tls, server.host.encode("ascii")))
+        )
     except BaseException:
         sock.close()
         raise
@@ -115,7 +120,7 @@ def _open_tunnel(sock: socket.socket, server: Server, proxy: Proxy) -> Steps:
     return sock
 
 
-def _secure(sock: socket.socket, tls: ssl.SSLContext, host: str) -> Steps:
+def _secure(sock: socket.socket, tls: ssl.SSLContext, host: bytes) -> Steps:
     secure = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
         while True:

@@ -6,9 +6,12 @@ import math
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+from bench.coldstart.aws_stub import run_aws_stub
+from bench.coldstart.contenders import CONNECT, DISCONNECT, MESSAGE
 from nwchat import runtime
 from nwchat.config import Config, FanOut
 from nwchat.log import JsonFormatter, Log
@@ -155,6 +158,31 @@ def test_cold_start_imports_no_more_than_the_function_needs(name: str, others: s
     ).split()
     assert (NEEDLESS | others) & set(imported) == set()
     assert len(imported) <= MAX_MODULES
+
+
+@pytest.mark.parametrize(
+    ("name", "event"), [("connect", CONNECT), ("disconnect", DISCONNECT), ("message", MESSAGE)]
+)
+def test_the_first_event_imports_nothing_more(name: str, event: dict[str, Any]) -> None:
+    """During an event a function has a part of a processor, in the init phase all of it."""
+    code = (
+        f"import json, sys, nwchat.{name} as module\n"
+        "before = set(sys.modules)\n"
+        f"answer = module.handler(json.loads({json.dumps(event)!r}), None)\n"
+        "print(answer['statusCode'], *set(sys.modules) - before)"
+    )
+    with run_aws_stub() as stub:
+        printed = python(
+            code,
+            **TABLES,
+            NWCHAT_ENDPOINT=f"{stub.url}/production",
+            AWS_ENDPOINT_URL=stub.url,
+            AWS_LAMBDA_INITIALIZATION_TYPE="on-demand",
+            AWS_REGION="us-east-2",
+            AWS_ACCESS_KEY_ID="x",
+            AWS_SECRET_ACCESS_KEY="y",
+        )
+    assert printed.splitlines()[-1] == "200"
 
 
 def test_clients_are_created_in_init_phase() -> None:
