@@ -44,7 +44,8 @@ class SignedRequest(NamedTuple):
     headers: list[str]
 
 
-class _SigningContext(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _SigningContext:
     """What all requests of one second share. `head` and `tail` belong to the canonical request."""
 
     second: int
