@@ -7,8 +7,7 @@ accept these values; the functions use those of this module, because that import
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-"""As in `typing`, which takes milliseconds to import. Type checkers take a variable of this name as true."""
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataclasses import asdict, dataclass, replace
