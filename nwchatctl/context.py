@@ -18,8 +18,8 @@ from nwchatctl.output.streams import Streams, open_streams
 
 if TYPE_CHECKING:
     from nwchat.aws.signing import Credentials
-    from nwchat.delivery.asyncio_transport import Transport
     from nwchat.delivery.poster import Poster
+    from nwchat.delivery.socket_transport import Transport
     from nwchat.delivery.targets import RowDeletion
     from nwchat.model.limits import Limits
     from nwchat.storage.store import Store

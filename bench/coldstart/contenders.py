@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,10 +50,13 @@ class Contender:
 
 @contextmanager
 def contenders(node: Path | None, folder: Path) -> Iterator[tuple[Contender, ...]]:
-    """All contenders; those in Node.js if there is a `node`. `folder` is for a copy of the sources."""
-    sources = folder / "sources"
-    shutil.copytree(LAMBDAS, sources, ignore=shutil.ignore_patterns("__pycache__"))
-    python = _python({"PYTHONPATH": str(LAMBDAS)})
+    """All contenders; those in Node.js if there is a `node`. `folder` is for copies of the sources."""
+    sources, compiled = folder / "sources", folder / "compiled"
+    for copy in (sources, compiled):
+        shutil.copytree(LAMBDAS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    # Here and not by a first run: the caller may have told Python to write no bytecode.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", compiled], env={}, check=True)
+    python = _python({"PYTHONPATH": str(compiled)})
     without_bytecode = _python({"PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"})
     plain = _python({"PYTHONPATH": str(FOLDER)})
     yield (

@@ -19,7 +19,7 @@ from bench.posts.tools import MissingProgram
 
 CONTENDERS = (
     Contender("cli", "nwchatctl (pycurl multi)", LoadSize(1, 32), LoadSize(1, 500)),
-    Contender("function", "nwchat in Lambda (asyncio)", LoadSize(1, 32), LoadSize(1, 500)),
+    Contender("function", "nwchat in Lambda", LoadSize(1, 32), LoadSize(1, 500)),
     Contender("loop", "boto3, a loop", LoadSize(0.05, 1), LoadSize(0.005, 1)),
     Contender("threads", "boto3, 32 threads", LoadSize(0.05, 32), LoadSize(0.05, 32)),
     Contender("aio", "aiobotocore", LoadSize(0.05, 32), LoadSize(0.05, 500)),

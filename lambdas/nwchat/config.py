@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from nwchat.model.limits import Limits
@@ -38,9 +37,9 @@ class Config:
     retention_days: int = 90
     echo_to_sender: bool = True
     allowed_origins: frozenset[str] = frozenset()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     log_level: str = "INFO"
-    fan_out: FanOut = field(default_factory=FanOut)
+    fan_out: FanOut = FanOut()
     tokens: bool = False
     """Whether clients must authenticate with a token, which also determines their identity."""
     reserved_names: tuple[str, ...] = ("operator",)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
 from nwchat import cold_start, runtime
 from nwchat.delivery.poster import Poster
@@ -22,7 +21,7 @@ from nwchat.large_rooms.segments import Segment
 from nwchat.log import Log, LoggableError, error_name
 from nwchat.runtime import Event, Services
 from nwchat.storage.scan import ScanSegment
-from nwchat.values import dataclass
+from nwchat.values import asdict, dataclass
 
 DRAIN_SECONDS = 8.0
 """The function takes no more recipients this long before its deadline, so that posts in flight can finish,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
@@ -33,6 +32,7 @@ from nwchat.room import post_to_room
 from nwchat.runtime import Event, Response, Services
 from nwchat.storage.budgets import Charge
 from nwchat.storage.store import Appended, Dedup, Duplicate, Stored
+from nwchat.values import replace
 
 _OK: Response = {"statusCode": 200}
 _FAILED: Response = {"statusCode": 500}

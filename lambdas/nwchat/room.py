@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from functools import partial
 
 from nwchat.delivery.prefetch import Prefetcher
@@ -16,6 +15,7 @@ from nwchat.model import wire
 from nwchat.model.rows import Recipient
 from nwchat.model.wire import Message
 from nwchat.storage.scan import ScanPage, ScanSegment, recipients_of
+from nwchat.values import asdict
 
 
 def post_to_room(message: Message, invocation: Invocation) -> str:

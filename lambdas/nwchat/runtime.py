@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from nwchat.large_rooms.segments import Segment
 
 _MAX_CONCURRENCY = 128
-"""Maximum number of concurrent posts: asyncio keeps 256 KB for each TLS connection, and within a Region a
-response takes about 10 ms."""
+"""Maximum number of concurrent posts: each connection costs a TLS handshake, and within a Region a response
+takes about 10 ms."""
 _MARGIN_SECONDS = 2.0
 """Part of a function's time that is reserved for finishing requests in flight, replying and logging."""
 
@@ -114,16 +114,17 @@ def services() -> Services:
 @cache
 def poster() -> Poster:
     """The poster to the stage's connections. Raises MissingSetting when no endpoint is configured."""
-    from nwchat.delivery.asyncio_transport import AsyncioTransport
+    from nwchat.delivery import socket_transport, targets
     from nwchat.delivery.poster import Poster
-    from nwchat.delivery.targets import RowDeletion
 
     settings = config()
     if not settings.endpoint:
         raise MissingSetting("NWCHAT_ENDPOINT")
     dynamodb = aws_endpoint("dynamodb", os.environ)
-    rows = RowDeletion(dynamodb.url, dynamodb.region, settings.connections_table, _credentials())
-    transport = AsyncioTransport(verify=_tls() if settings.endpoint.startswith("https:") else None)
+    rows = targets.RowDeletion(dynamodb.url, dynamodb.region, settings.connections_table, _credentials())
+    transport = socket_transport.SocketTransport(
+        verify=_tls() if settings.endpoint.startswith("https:") else None
+    )
     return Poster(
         transport,
         settings.endpoint,

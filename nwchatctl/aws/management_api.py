@@ -10,10 +10,11 @@ from botocore.httpsession import get_cert_path
 
 from nwchat.aws.signing import Credentials
 from nwchat.aws.tls import client_context
-from nwchat.delivery.asyncio_transport import AsyncioTransport
+from nwchat.delivery.socket_transport import SocketTransport
+from nwchatctl.net.http_proxy import parse_proxy
 
 if TYPE_CHECKING:
-    from nwchat.delivery.asyncio_transport import Transport
+    from nwchat.delivery.socket_transport import Transport
     from nwchatctl.aws.core.session import Aws
 
 
@@ -27,7 +28,7 @@ def transport(aws: Aws) -> Transport:
     try:
         from nwchatctl.net.curl_transport import CurlTransport  # noqa: PLC0415 - pycurl may be missing
     except ImportError:
-        return AsyncioTransport(verify=client_context(bundle), proxy=proxy)
+        return SocketTransport(verify=client_context(bundle), proxy=lambda url: parse_proxy(proxy(url)))
     return CurlTransport(ca_bundle=bundle, proxy=proxy)
 
 

@@ -23,7 +23,7 @@ from nwchat.model.rows import Recipient
 from nwchatctl.chat.connection_rows import RowAge
 
 if TYPE_CHECKING:
-    from nwchat.delivery.asyncio_transport import Transport
+    from nwchat.delivery.socket_transport import Transport
     from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 
 MAX_PENDING_DELETES = 5_000

@@ -16,7 +16,7 @@ from nwchat.model.rows import Connection, Recipient
 from nwchatctl.timestamps import iso_to_ms, to_ms
 
 if TYPE_CHECKING:
-    from nwchat.delivery.asyncio_transport import Transport
+    from nwchat.delivery.socket_transport import Transport
     from nwchat.delivery.targets import ConnectionRequests
 
 CHUNK_SIZE = 1_000

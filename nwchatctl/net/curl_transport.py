@@ -1,6 +1,6 @@
 """Transport over libcurl's multi interface: the fastest one available to Python.
 
-libcurl provides TLS, proxies, keep-alive and timeouts. As in `nwchat.delivery.asyncio_transport`, a response
+libcurl provides TLS, proxies, keep-alive and timeouts. As in `nwchat.delivery.socket_transport`, a response
 counts when its headers are complete and, where it may matter, its body.
 """
 
@@ -15,9 +15,9 @@ import pycurl
 
 from nwchat.aws.http_response import MAX_BODY_BYTES, STATUS_ONLY
 from nwchat.aws.idle_connections import MAX_IDLE_SECONDS
-from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, RequestScheduler
+from nwchat.delivery.socket_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 
 _SELECT_SECONDS = 0.1
 # Older versions of pycurl have only the older name.
@@ -44,7 +44,7 @@ class CurlTransport:
         self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONCURRENCY)
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
-        """Run the scheduler's requests; see `nwchat.delivery.asyncio_transport.Transport`."""
+        """Run the scheduler's requests; see `nwchat.delivery.socket_transport.Transport`."""
         run = _Run(self._multi, scheduler, self._handle_maker(scheduler.target))
         try:
             run.finish(stop_reason)

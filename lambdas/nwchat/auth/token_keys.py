@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, field
 
-from nwchat.values import dataclass
+from nwchat.values import asdict, dataclass
 
 KEYS_KEPT = 2
 """The current signing key and the previous one."""
@@ -23,8 +22,11 @@ class TokenKey:
     """A signing key. `key` is used as its ASCII bytes; `created_at` is epoch seconds."""
 
     kid: str
-    key: str = field(repr=False)
+    key: str
     created_at: int
+
+    def __repr__(self) -> str:
+        return f"TokenKey(kid={self.kid!r}, created_at={self.created_at!r})"
 
 
 def read_keys(text: str) -> tuple[TokenKey, ...]:

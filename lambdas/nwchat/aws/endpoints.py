@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from nwchat.values import dataclass
 
 _DNS_SUFFIXES = (
     # First part of a Region's name, and the suffix of its partition (botocore's partitions.json).
@@ -17,7 +18,8 @@ _DNS_SUFFIXES = (
 _DEFAULT_DNS_SUFFIX = "amazonaws.com"
 
 
-class AwsEndpoint(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AwsEndpoint:
     """The URL of a service, and the Region for which its requests are signed."""
 
     url: str

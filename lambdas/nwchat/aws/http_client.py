@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from select import POLLIN, poll
-from typing import NamedTuple
+from typing import Any
 
 from nwchat.aws.errors import NoAwsResponse
 from nwchat.aws.http_response import decode_chunks, framing, header_in, split_head
 from nwchat.aws.idle_connections import is_idle_too_long
 from nwchat.aws.tls import load_all
+from nwchat.values import dataclass
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A page of DynamoDB has at most 1 MB of attributes, in JSON at most about eight times as much."""
@@ -26,7 +27,8 @@ _READ_TIMEOUTS_PER_RESPONSE = 3
 _PORTS = {"http": 80, "https": 443}
 
 
-class HttpTimeouts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HttpTimeouts:
     """Seconds until a connection is made, and until a response continues. A whole response may take
     three times the latter."""
 
@@ -37,7 +39,8 @@ class HttpTimeouts(NamedTuple):
 DEFAULT_TIMEOUTS = HttpTimeouts()
 
 
-class HttpAnswer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
     """A complete response; `head` has its headers as received."""
 
     status: int
@@ -117,11 +120,14 @@ class HttpClient:
             raise NoAwsResponse(f"not connected: {failure_text(error)}") from None
 
     def _open(self) -> socket.socket:
-        sock = socket.create_connection(self._address, self._timeouts.connect)
+        name, port = self._address
+        # As bytes: Python would import its table of international names for a text.
+        host: Any = name.encode("ascii")
+        sock = socket.create_connection((host, port), self._timeouts.connect)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._scheme == "https":
-                return self._tls().wrap_socket(sock, server_hostname=self._address[0])
+                return self._tls().wrap_socket(sock, server_hostname=host)
             return sock
         except BaseException:
             sock.close()

@@ -11,7 +11,6 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -28,8 +27,11 @@ class Credentials:
     """Access keys of an IAM user or role; `token` is "" when there is none."""
 
     access_key_id: str
-    secret_access_key: str = field(repr=False)
-    token: str = field(default="", repr=False)
+    secret_access_key: str
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials(access_key_id={self.access_key_id!r})"
 
 
 class SignedRequest(NamedTuple):
@@ -42,7 +44,8 @@ class SignedRequest(NamedTuple):
     headers: list[str]
 
 
-class _SigningContext(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _SigningContext:
     """What all requests of one second share. `head` and `tail` belong to the canonical request."""
 
     second: int

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 
 from nwchat.aws.signing import Credentials
-from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome
 from nwchat.delivery.rate_limit import RateLimiter
 from nwchat.delivery.request import Source
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, DeliveryAborted, RequestScheduler
+from nwchat.delivery.socket_transport import Transport
 from nwchat.delivery.tally import MAX_GONE_ROWS, Counts, RecipientSource, Tally, is_deletable
 from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 from nwchat.model.rows import Recipient

@@ -1,6 +1,6 @@
 """Schedules requests: order, retries, limits and outcomes; everything except the transport.
 
-A transport (`nwchat.delivery.asyncio_transport`, `nwchatctl.net.curl_transport`) gets requests from
+A transport (`nwchat.delivery.socket_transport`, `nwchatctl.net.curl_transport`) gets requests from
 `next_call` and reports their results. Each item of the source gets exactly one outcome. Pure: times are
 monotonic seconds and passed as arguments.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import assert_never
 
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
@@ -14,7 +13,7 @@ from nwchat.values import dataclass
 
 MIN_ROW_AGE_MS = 20_000
 """API Gateway has answered 410 for connections that were still being opened, so younger rows are not deleted.
-Covers a few seconds plus the longest time that a response may take (`nwchat.delivery.asyncio_transport`)."""
+Covers a few seconds plus the longest time that a response may take (`nwchat.delivery.socket_transport`)."""
 MAX_GONE_ROWS = 5_000
 """Maximum number of rows that wait for deletion and of connections that wait for being closed."""
 _MAX_REASONS = 10
@@ -45,7 +44,7 @@ class Counts:
     disconnected: int = 0
 
 
-NUMBERS = tuple(each.name for each in fields(Counts) if each.type == "int")
+NUMBERS = tuple(name for name, kind in Counts.__annotations__.items() if kind == "int")
 """The fields of Counts that are summed."""
 
 

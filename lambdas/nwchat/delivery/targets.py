@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Literal
 
 from nwchat.aws.signing import Credentials, SignedRequest, Signer, sha256_hex
 from nwchat.delivery.outcome import Delivered, Gone, Open, Outcome, Refused, RetryableResponse
 from nwchat.model.rows import Recipient
+from nwchat.values import replace
 
 _DELIVERED = Delivered()
 _GONE = Gone()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
 from typing import Any
 
 from nwchat.delivery.tally import NUMBERS, Counts
 from nwchat.model.rows import Row
-from nwchat.values import dataclass
+from nwchat.values import asdict, dataclass, replace
 
 MIN_SEGMENTS = 4
 """Minimum number of segments, whatever the table's item count: the count is up to six hours old (DynamoDB API

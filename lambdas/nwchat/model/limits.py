@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 
 from nwchat.model.characters import is_blank, is_invisible, visible_text, with_few_lines, with_few_marks
 from nwchat.model.wire import InvalidFrame, MessageRequest, well_formed
-from nwchat.values import dataclass
+from nwchat.values import dataclass, replace
 
 MAX_SENDER_ID_CHARS = 64
 

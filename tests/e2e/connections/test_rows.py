@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from nwchat.aws.signing import Credentials
-from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused
 from nwchat.delivery.poster import Poster
 from nwchat.delivery.prefetch import Prefetcher
+from nwchat.delivery.socket_transport import SocketTransport, Transport
 from nwchat.delivery.tally import Counts
 from nwchat.delivery.targets import RowDeletion
 from nwchat.model.rows import Recipient
@@ -44,7 +44,7 @@ def posting(chat: Chat, transport: Transport, url: str = "") -> Iterator[Poster]
         transport.close()
 
 
-@pytest.fixture(params=[AsyncioTransport, CurlTransport])
+@pytest.fixture(params=[SocketTransport, CurlTransport])
 def transport(request: pytest.FixtureRequest) -> Transport:
     made: Transport = request.param()
     return made

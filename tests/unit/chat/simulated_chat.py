@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from nwchat.aws.signing import Credentials
-from nwchat.delivery.asyncio_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
+from nwchat.delivery.socket_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
 from nwchat.delivery.targets import ConnectionRequests, RowDeletion
 from nwchat.model.ids import connection_expiry
 from nwchat.model.rows import Recipient, Row

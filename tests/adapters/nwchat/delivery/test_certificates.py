@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from nwchat import runtime
-from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchat.delivery.outcome import Failed
+from nwchat.delivery.socket_transport import SocketTransport, Transport
 from nwchatctl.aws.core.session import Access, Aws
 from nwchatctl.aws.management_api import transport
 from nwchatctl.chat.smoke_test import SocketClosed
@@ -27,8 +27,8 @@ Client = Callable[[str], str]
 Trust = Callable[[Path], None]
 
 
-def asyncio_transport(url: str) -> str:
-    return _posted(AsyncioTransport(), url)
+def socket_transport(url: str) -> str:
+    return _posted(SocketTransport(), url)
 
 
 def curl_transport(url: str) -> str:
@@ -39,7 +39,7 @@ def transport_without_pycurl(url: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "nwchatctl.net.curl_transport", None)
         made = transport(Aws(Access()))
-    assert isinstance(made, AsyncioTransport)
+    assert isinstance(made, SocketTransport)
     return _posted(made, url)
 
 
@@ -90,7 +90,7 @@ def _reason(outcome: object) -> str:
 
 @pytest.fixture(
     params=[
-        asyncio_transport,
+        socket_transport,
         curl_transport,
         transport_without_pycurl,
         functions,
@@ -193,7 +193,7 @@ def test_the_certificates_of_these_tests_differ_in_what_strict_verification_need
     for each in (authority, plain):
         strict = ssl.create_default_context(cafile=each.ca)
         strict.verify_flags |= ssl.VERIFY_X509_STRICT
-        reasons.append(_posted(AsyncioTransport(verify=strict), serve(answering, each.context).url))
+        reasons.append(_posted(SocketTransport(verify=strict), serve(answering, each.context).url))
     assert reasons[0] == ""
     assert "Missing" in reasons[1]
 

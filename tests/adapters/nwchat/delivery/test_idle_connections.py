@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 
 from nwchat.aws.idle_connections import MAX_IDLE_SECONDS, drop_idle_connections, is_idle_too_long
-from nwchat.delivery.asyncio_transport import AsyncioTransport
 from nwchat.delivery.outcome import Delivered
+from nwchat.delivery.socket_transport import SocketTransport
 from nwchatctl.net import curl_transport
 from nwchatctl.net.curl_transport import CurlTransport
 from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub
@@ -47,9 +47,9 @@ def test_how_long_is_too_long(used_at: float, now: float, too_long: bool) -> Non
 
 
 @pytest.fixture
-def asyncio_transport() -> Iterator[tuple[AsyncioTransport, Clock]]:
+def socket_transport() -> Iterator[tuple[SocketTransport, Clock]]:
     clock = Clock()
-    made = AsyncioTransport(wall_clock=clock)
+    made = SocketTransport(wall_clock=clock)
     yield made, clock
     made.close()
 
@@ -57,10 +57,10 @@ def asyncio_transport() -> Iterator[tuple[AsyncioTransport, Clock]]:
 @pytest.mark.parametrize(
     ("idle", "connections"), [(MAX_IDLE_SECONDS, 1), (MAX_IDLE_SECONDS + 1, 2), (-1.0, 2)]
 )
-def test_asyncio_transport_drops_idle_connections(
-    serve: Serve, asyncio_transport: tuple[AsyncioTransport, Clock], idle: float, connections: int
+def test_socket_transport_drops_idle_connections(
+    serve: Serve, socket_transport: tuple[SocketTransport, Clock], idle: float, connections: int
 ) -> None:
-    transport, clock = asyncio_transport
+    transport, clock = socket_transport
     stub = serve(answer_all)
     for _ in range(2):
         assert send(transport, stub.url, ["a"]).outcomes == {"a": Delivered()}
@@ -69,9 +69,9 @@ def test_asyncio_transport_drops_idle_connections(
 
 
 def test_of_several_connections_only_those_idle_for_long_are_dropped(
-    serve: Serve, asyncio_transport: tuple[AsyncioTransport, Clock]
+    serve: Serve, socket_transport: tuple[SocketTransport, Clock]
 ) -> None:
-    transport, clock = asyncio_transport
+    transport, clock = socket_transport
     stub = serve(answer_all)
     send(transport, stub.url, map(str, range(20)))
     first = stub.connections

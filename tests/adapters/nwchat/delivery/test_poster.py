@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from nwchat.aws.signing import Credentials
-from nwchat.delivery.asyncio_transport import AsyncioTransport, Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.delivery.poster import Poster
+from nwchat.delivery.socket_transport import SocketTransport, Transport
 from nwchat.delivery.targets import RowDeletion
 from nwchatctl.net.curl_transport import CurlTransport
 
@@ -59,7 +59,7 @@ def gateway() -> Iterator[Gateway]:
         thread.join()
 
 
-@pytest.fixture(params=[AsyncioTransport, CurlTransport])
+@pytest.fixture(params=[SocketTransport, CurlTransport])
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     made: Transport = request.param()
     yield made

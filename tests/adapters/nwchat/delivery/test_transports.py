@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Open, Outcome, Refused, Throttled
+from nwchat.delivery.socket_transport import Transport
 from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub
 from tests.adapters.nwchat.delivery.transport_run import SOON, send
 
@@ -179,7 +179,7 @@ def test_closed_keepalive_connection_is_not_a_failure(serve: Serve, transport: T
 
 
 def set_timeouts(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+    for module in ("nwchat.delivery.socket_transport", "nwchatctl.net.curl_transport"):
         monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", seconds)
         monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", seconds)
 

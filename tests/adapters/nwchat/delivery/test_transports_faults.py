@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from nwchat.aws.signing import Credentials
-from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Delivered, Failed, Gone, Throttled
 from nwchat.delivery.rate_limit import RateLimiter
+from nwchat.delivery.socket_transport import Transport
 from nwchat.model.rows import Recipient
 from nwchatctl.signals import graceful_stop
 from tests.adapters.nwchat.delivery.scripted_server import OK, Peer, Stub
@@ -290,7 +290,7 @@ def test_waiting_for_retry_uses_no_cpu(serve: Serve, transport: Transport) -> No
 def test_waiting_for_response_uses_no_cpu(
     serve: Serve, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+    for module in ("nwchat.delivery.socket_transport", "nwchatctl.net.curl_transport"):
         monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 1.0)
         monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 1.0)
     sent = send(transport, serve(stalling_after(0)).url, map(str, range(20)), attempts=1, max_concurrency=20)

@@ -72,7 +72,7 @@ def test_server_without_tls_is_refused(
 def test_stalled_tls_handshake_times_out(
     serve: Serve, make_transport: MakeTransport, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("nwchat.delivery.asyncio_transport", "nwchatctl.net.curl_transport"):
+    for module in ("nwchat.delivery.socket_transport", "nwchatctl.net.curl_transport"):
         monkeypatch.setattr(f"{module}.CONNECT_TIMEOUT_SECONDS", 0.3)
         monkeypatch.setattr(f"{module}.RESPONSE_TIMEOUT_SECONDS", 0.3)
     pauses = 0
@@ -84,7 +84,7 @@ def test_stalled_tls_handshake_times_out(
         return pause(scheduler, now)
 
     monkeypatch.setattr(RequestScheduler, "wait_seconds", counted)
-    monkeypatch.setattr("nwchat.delivery.asyncio_transport._MAX_CONNECTING", 20)
+    monkeypatch.setattr("nwchat.delivery.socket_transport._MAX_CONNECTING", 20)
     url = serve(Peer.hold).url.replace("http:", "https:")
     sent = send(make_transport(ca=authority.ca), url, map(str, range(60)), attempts=1)
     assert sent.kinds == {Failed: 60}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nwchat.aws.signing import Credentials
-from nwchat.delivery.asyncio_transport import Transport
 from nwchat.delivery.outcome import Outcome
 from nwchat.delivery.scheduler import RequestScheduler
+from nwchat.delivery.socket_transport import Transport
 from nwchat.delivery.targets import ConnectionRequests
 from nwchat.model.rows import Recipient
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bench.coldstart.__main__ import MIN_RUNS, main
 from bench.coldstart.contenders import (
     BOTO3_MESSAGE,
+    FROM_SOURCE,
     NODE_MESSAGE,
     OUR_CONNECT,
     OUR_DISCONNECT,
     OUR_MESSAGE,
+    contenders,
 )
 from bench.coldstart.table import MAX_INIT_CPU_MS, ColdStart, goals, table
 
@@ -49,6 +53,17 @@ def test_too_few_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--runs", "1"])
     assert f"--runs is {MIN_RUNS} at least" in capsys.readouterr().err
+
+
+def test_functions_have_bytecode_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
+    with contenders(None, tmp_path) as found:
+        folders = {each.name: Path(each.environ["PYTHONPATH"]) for each in found}
+    assert list(folders[OUR_MESSAGE].glob("nwchat/__pycache__/message.*.pyc"))
+    assert list(folders[FROM_SOURCE].rglob("*.pyc")) == []
 
 
 def test_one_run_measures_every_handler(capsys: pytest.CaptureFixture[str]) -> None:

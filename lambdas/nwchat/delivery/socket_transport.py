@@ -1,27 +1,29 @@
-"""Transport over the standard library's asyncio: for the functions, which ship no dependencies.
+"""Transport over sockets of the standard library: for the functions, which ship no dependencies.
 
 HTTP/1.1 with keep-alive, one request at a time on each connection. A response counts when its headers are
 complete and, where it may matter, its body. A request whose response breaks off before that is retried.
+Without asyncio, whose import takes a quarter of a cold start.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from selectors import DefaultSelector
+from typing import Any, Protocol
 
-from nwchat.aws.http_client import host_address
+from nwchat.aws.http_client import failure_text, host_address
 from nwchat.aws.idle_connections import is_idle_too_long
-from nwchat.aws.tls import client_context, load_all
+from nwchat.aws.tls import client_context
+from nwchat.delivery.connecting import Connecting, Proxy, Server, Steps, connect, look_up
 from nwchat.delivery.http_connection import HttpConnection
-from nwchat.delivery.http_proxy import open_tunnel
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
 
 CONNECT_TIMEOUT_SECONDS = 3.0
+"""How long each step of connecting may take: TCP, a proxy's response, TLS."""
 RESPONSE_TIMEOUT_SECONDS = 8.0
 """API Gateway answers a post within milliseconds, so waiting longer is pointless."""
 _TIMEOUT_CHECK_SECONDS = 0.25
@@ -41,91 +43,50 @@ class Transport(Protocol):
         """Close the connections."""
 
 
-class AsyncioTransport:
-    """A transport with its own event loop, for one thread.
+class SocketTransport:
+    """A transport for one thread.
 
-    `verify` is the TLS context for https. `proxy` returns the HTTP proxy for a URL, or "".
+    `verify` is the TLS context for https. `proxy` returns the HTTP proxy for a URL, if any. `wall_clock`
+    returns epoch seconds; see `nwchat.aws.idle_connections`.
     """
 
     def __init__(
         self,
         *,
         verify: ssl.SSLContext | None = None,
-        proxy: Callable[[str], str] = lambda url: "",
+        proxy: Callable[[str], Proxy | None] = lambda url: None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.wall_clock = wall_clock
-        """Returns epoch seconds; see `nwchat.aws.idle_connections`."""
-        self._loop = asyncio.new_event_loop()
+        self.selector = DefaultSelector()
+        """Has a callback for each socket, which takes the events."""
         self._verify = verify
         self._proxy = proxy
         self._idle: dict[tuple[str, str], deque[HttpConnection]] = {}
-        self._error: BaseException | None = None
-        self._loop.set_exception_handler(self._handle_exception)
 
     def run(self, scheduler: RequestScheduler[Any], stop_reason: Callable[[], str] | None = None) -> None:
         """Run the scheduler's requests until every item has its outcome."""
         key = (scheduler.target.scheme, scheduler.target.host)
         run = _Run(self, scheduler, self._idle.setdefault(key, deque()), stop_reason)
-        self._error = None
         try:
-            self._loop.run_until_complete(run.finish())
+            run.finish()
         finally:
             run.abort()
 
     def close(self) -> None:
-        """Close the idle connections and the event loop."""
+        """Close the idle connections."""
         for connections in self._idle.values():
             while connections:
                 connections.pop().abort()
-        # One more iteration of the loop, in which the transports close.
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        self.selector.close()
 
-    async def connect(self, scheme: str, host: str, connection: HttpConnection) -> None:
-        """Connect `connection`. Raises OSError (ssl.SSLError included) or TimeoutError."""
-        secure = self._context() if scheme == "https" else None
-        try:
-            await self._open(scheme, host, connection, secure)
-        except ssl.SSLCertVerificationError:
-            if secure is None or not load_all(secure):
-                raise
-            await self._open(scheme, host, connection, secure)
-
-    async def _open(
-        self, scheme: str, host: str, connection: HttpConnection, secure: ssl.SSLContext | None
-    ) -> None:
+    def server(self, scheme: str, host: str) -> Server:
+        """How to reach a server. Raises OSError when the certificates to trust cannot be read."""
         name, port = host_address(scheme, host)
-        options: dict[str, Any] = {"ssl": secure, "server_hostname": name if secure else None}
-        if secure:
-            options["ssl_handshake_timeout"] = CONNECT_TIMEOUT_SECONDS
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS * 2):
-            proxy = self._proxy(f"{scheme}://{host}")
-            if proxy:
-                sock = await open_tunnel(self._loop, proxy, name, port)
-                await self._loop.create_connection(lambda: connection, sock=sock, **options)
-            else:
-                await self._loop.create_connection(lambda: connection, name, port, **options)
-
-    def raise_error(self) -> None:
-        """Raise the first error of a callback, which asyncio would only log."""
-        if self._error is not None:
-            raise self._error
-
-    def record_error(self, task: asyncio.Task[None]) -> None:
-        """Record the error of a finished task."""
-        if not task.cancelled():
-            self._error = self._error or task.exception()
-
-    def _handle_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # Other contexts concern futures that are no longer awaited.
-        if "protocol" in context or "handle" in context:
-            self._error = self._error or context.get("exception")
-
-    def _context(self) -> ssl.SSLContext:
-        if self._verify is None:
+        if scheme == "https" and self._verify is None:
             self._verify = client_context()
-        return self._verify
+        tls = self._verify if scheme == "https" else None
+        return Server(name, port, tls, self._proxy(f"{scheme}://{host}"))
 
 
 class _Run:
@@ -133,7 +94,7 @@ class _Run:
 
     def __init__(
         self,
-        transport: AsyncioTransport,
+        transport: SocketTransport,
         scheduler: RequestScheduler[Any],
         idle: deque[HttpConnection],
         stop_reason: Callable[[], str] | None,
@@ -143,37 +104,44 @@ class _Run:
         self._idle = idle
         self._stop_reason = stop_reason
         self._busy: set[HttpConnection] = set()
-        self._connecting: dict[asyncio.Task[None], Call[Any]] = {}
-        self._changed = asyncio.Event()
+        self._connecting: set[Connecting] = set()
+        self._changed = False
+        """Whether a connection became free, or a request may have to be sent again."""
         self._next_timeout_check = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._server: Server | None = None
+        self._addresses: list[Any] = []
         target = scheduler.target
         self.head = f"{target.method} ".encode()
         static = "".join(f"\r\n{line}" for line in target.headers)
         self._static = f" HTTP/1.1\r\nhost: {target.host}{static}\r\n"
         self._has_body = target.method == "POST"
 
-    async def finish(self) -> None:
+    def finish(self) -> None:
         """Send requests and check timeouts until the scheduler is done."""
         while True:
             self._send_pending()
-            self._transport.raise_error()
             if self._scheduler.done:
                 break
-            seconds = _TIMEOUT_CHECK_SECONDS
+            seconds, now = _TIMEOUT_CHECK_SECONDS, time.monotonic()
             if len(self._connecting) < _MAX_CONNECTING:
-                seconds = max(0.001, min(seconds, self._scheduler.wait_seconds(time.monotonic())))
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._changed.set)
-            await self._changed.wait()
-            self._changed.clear()
-            self._timer.cancel()
+                seconds = max(0.001, min(seconds, self._scheduler.wait_seconds(now)))
+            self._wait_until(now + seconds)
             self._check_timeouts()
 
+    def _wait_until(self, wake_at: float) -> None:
+        """Handle events until something changes for requests that wait, but not beyond `wake_at`."""
+        self._changed, seconds = False, wake_at - time.monotonic()
+        while True:
+            for key, events in self._transport.selector.select(max(seconds, 0.0)):
+                key.data(events)
+            if self._changed or (seconds := wake_at - time.monotonic()) <= 0:
+                return
+
     def abort(self) -> None:
-        """Cancel the requests in flight. Their items get no outcome."""
-        for task in self._connecting:
-            task.cancel()
-        for connection in list(self._busy):
+        """Close the connections of requests in flight. Their items get no outcome."""
+        for connecting in self._connecting:
+            connecting.abort()
+        for connection in self._busy:
             connection.call = None
             connection.abort()
 
@@ -200,13 +168,13 @@ class _Run:
         self._busy.discard(connection)
         connection.idle_since = self._transport.wall_clock()
         self._idle.append(connection)
-        self._changed.set()
+        self._changed = True
 
     def _discard(self, connection: HttpConnection) -> None:
         """Close a connection that cannot be used again."""
         self._busy.discard(connection)
         connection.abort()
-        self._changed.set()
+        self._changed = True
 
     def on_failure(self, connection: HttpConnection, reason: str, *, timed_out: bool = False) -> None:
         """Record that a connection failed during its request."""
@@ -246,33 +214,43 @@ class _Run:
         return None
 
     def _start_connecting(self, call: Call[Any]) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect_and_send(call))
-        self._connecting[task] = call
-        task.add_done_callback(self._transport.record_error)
+        connecting = Connecting(call, self._steps(), self._transport.selector, self._continue_connecting)
+        self._connecting.add(connecting)
+        self._continue_connecting(connecting)
 
-    async def _connect_and_send(self, call: Call[Any]) -> None:
-        connection = HttpConnection()
-        reason = ""
+    def _steps(self) -> Steps:
+        if self._server is None:
+            self._server = self._transport.server(self._scheduler.target.scheme, self._scheduler.target.host)
+        return (yield from connect(self._server, self._look_up))
+
+    def _look_up(self) -> list[Any]:
+        """The server's addresses: looked up for the first connection, and again after one that failed."""
+        if not self._addresses and self._server is not None:
+            self._addresses = look_up(self._server)
+        return self._addresses
+
+    def _continue_connecting(self, connecting: Connecting, error: Exception | None = None) -> None:
+        """Take the next step, and send the request after the last one."""
+        call, reason = connecting.call, ""
         try:
-            await self._transport.connect(
-                self._scheduler.target.scheme, self._scheduler.target.host, connection
-            )
-        except Exception as error:
-            reason = f"not connected: {_error_text(error)}"
-        except BaseException:
-            connection.abort()
-            raise
-        # From here on only this task records the call's outcome.
-        self._connecting.pop(cast("asyncio.Task[None]", asyncio.current_task()))
-        self._changed.set()
-        if reason:
-            connection.abort()
-            self._scheduler.record_failure(call, reason, time.monotonic())
-        else:
-            self._busy.add(connection)
-            # The latency does not include the handshake.
-            call.sent_at = time.monotonic()
-            connection.send(call, self)
+            sock = connecting.step(error)
+        except (OSError, ValueError) as failure:
+            sock, reason = None, f"not connected: {failure_text(failure)}"
+        now = time.monotonic()
+        connecting.expires_at = now + CONNECT_TIMEOUT_SECONDS
+        if sock is None and not reason:
+            return
+        self._connecting.discard(connecting)
+        self._changed = True
+        if sock is None:
+            self._addresses = []
+            self._scheduler.record_failure(call, reason, now)
+            return
+        connection = HttpConnection(sock, self._transport.selector)
+        self._busy.add(connection)
+        # The latency does not include the handshake.
+        call.sent_at = now
+        connection.send(call, self)
 
     def _check_timeouts(self) -> None:
         now = time.monotonic()
@@ -284,18 +262,16 @@ class _Run:
             scheduler.stop(reason)
         past_grace = scheduler.past_grace(now)
         if past_grace:
-            for task, call in list(self._connecting.items()):
-                del self._connecting[task]
-                task.cancel()
-                scheduler.record_failure(call, f"{scheduler.stop_reason}: not connected yet", now)
+            for connecting in list(self._connecting):
+                self._connecting.discard(connecting)
+                connecting.abort()
+                reason = f"{scheduler.stop_reason}: not connected yet"
+                scheduler.record_failure(connecting.call, reason, now)
+        for connecting in list(self._connecting):
+            if now >= connecting.expires_at:
+                self._continue_connecting(connecting, TimeoutError())
         for connection in list(self._busy):
             if connection.call is not None and past_grace:
                 connection.time_out(self, f"{scheduler.stop_reason}: no answer yet")
             elif connection.call is not None and now - connection.sent_at > RESPONSE_TIMEOUT_SECONDS:
                 connection.time_out(self, f"no answer within {RESPONSE_TIMEOUT_SECONDS:g} s")
-
-
-def _error_text(error: Exception) -> str:
-    """The error's type; for a certificate error also the reason."""
-    kind = type(error).__name__
-    return f"{kind}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else kind
