@@ -17,7 +17,7 @@ from nwchat.aws.http_client import host_address
 from nwchat.aws.idle_connections import is_idle_too_long
 from nwchat.aws.tls import client_context, load_all
 from nwchat.delivery.http_connection import HttpConnection
-from nwchat.delivery.http_proxy import open_tunnel
+from nwchat.delivery.http_proxy import ProxyError, open_tunnel
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
 
@@ -296,6 +296,8 @@ class _Run:
 
 
 def _error_text(error: Exception) -> str:
-    """The error's type; for a certificate error also the reason."""
+    """The error's type; for an error of a certificate or of a proxy also the reason."""
     kind = type(error).__name__
+    if isinstance(error, ProxyError):
+        return f"{kind}: {error}"
     return f"{kind}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else kind

@@ -10,12 +10,18 @@ from urllib.parse import unquote, urlsplit
 _MAX_RESPONSE_BYTES = 16 * 1024
 
 
+class ProxyError(ConnectionError):
+    """The proxy opens no tunnel. The text has no password."""
+
+
 async def open_tunnel(loop: asyncio.AbstractEventLoop, proxy: str, host: str, port: int) -> socket.socket:
     """Open a tunnel to `host` through `proxy`, and return its socket.
 
     Raises OSError when the proxy cannot be reached or refuses.
     """
     parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    if parts.scheme == "https":
+        raise ProxyError("a proxy that is reached over TLS needs pycurl")
     addresses = await loop.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
     family, kind, protocol, _, address = addresses[0]
     sock = socket.socket(family, kind, protocol)
@@ -42,6 +48,6 @@ async def _read_response(loop: asyncio.AbstractEventLoop, sock: socket.socket) -
         byte = await loop.sock_recv(sock, 1)
         response += byte
         if not byte or len(response) > _MAX_RESPONSE_BYTES:
-            raise ConnectionError("the proxy broke off")
+            raise ProxyError("the proxy broke off")
     if response[9:12] != b"200":
-        raise ConnectionError(f"the proxy answered {response[9:12].decode('latin-1')}")
+        raise ProxyError(f"the proxy answered {response[9:12].decode('latin-1')}")
