@@ -50,7 +50,9 @@ def make_client(make: Any, service: str, endpoint: str, network: Network, **opti
         use_dualstack_endpoint=network.dualstack,
         **options,
     )
-    client = make(service, endpoint_url=endpoint or None, config=config)
+    # botocore would otherwise read the environment, and refuse an empty variable.
+    verify = network.ca_file or True
+    client = make(service, endpoint_url=endpoint or None, verify=verify, config=config)
     network.proxies.for_url(client.meta.endpoint_url)
     made = client._endpoint.http_session
     client._endpoint.http_session = HttpSession(

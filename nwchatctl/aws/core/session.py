@@ -226,7 +226,8 @@ def _limit_retries(
 
     if caught_exception is not None:
         # A certificate that is not trusted will not be at the next attempt either.
-        if attempts >= UNANSWERED or is_stopped() or isinstance(caught_exception, SSLError):
+        untrusted = isinstance(caught_exception, SSLError) and "CERTIFICATE_VERIFY" in str(caught_exception)
+        if attempts >= UNANSWERED or is_stopped() or untrusted:
             raise caught_exception
         return
     http_response, parsed = response

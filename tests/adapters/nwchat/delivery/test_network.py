@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import SSLError
 
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 from nwchatctl.chat.smoke_test import smoke
@@ -88,6 +89,17 @@ def test_certificates_of_each_variable_and_of_the_profile(
     assert client(url) == ""
 
 
+def test_untrusted_certificate_is_not_tried_again(serve: Serve, authority: Authority) -> None:
+    stub = serve(answering, authority.context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", stub.url)
+        client = Aws(Access()).client("dynamodb")
+    with pytest.raises(SSLError):
+        client.get_item(TableName="t", Key={"id": {"S": "1"}})
+    client.close()
+    assert stub.connections == 1
+
+
 def test_proxy_with_a_password(
     serve: Serve, client: Client, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +173,7 @@ def test_the_sandbox_is_dialled_directly_whatever_the_environment_says(
     stub = serve(answering)
     for name, value in {
         "HTTP_PROXY": "socks5://127.0.0.1:1",
-        "AWS_CA_BUNDLE": "/missing",
+        "AWS_CA_BUNDLE": " ",
         "AWS_USE_FIPS_ENDPOINT": "true",
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
         "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1",
