@@ -8,6 +8,10 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+if sys.platform == "win32":
+    # Before the imports: some of their modules do not exist there.
+    sys.exit("error: nwchatctl does not run on Windows itself: use macOS, Linux or WSL")
+
 from nwchatctl.cli import run
 
 FEW_COLLECTIONS = 50_000

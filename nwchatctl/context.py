@@ -223,9 +223,13 @@ class App:
 
     @cached_property
     def connections_url(self) -> str:
-        """Where the deployed API's connections are asked for. Raises as `cloud`."""
+        """Where the deployed API's connections are asked for. Raises as `cloud` and `Network.check_fips`, and
+        UnsupportedProxy."""
         api_id = self.cloud.websocket_api.ids.api or self.cloud.find_api()
-        return self.cloud.location.connections_url(api_id, self.settings.stage.name)
+        self.aws.network.check_fips(self.cloud.location.partition)
+        url = self.cloud.location.connections_url(api_id, self.settings.stage.name)
+        self.aws.network.proxies.for_url(url)
+        return url
 
     @cached_property
     def poster(self) -> Poster:

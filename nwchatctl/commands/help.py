@@ -37,6 +37,12 @@ _OTHERS = {
     "FORCE_COLOR": "1: colour even when the output is no terminal",
     "COLUMNS": "how wide tables may be, in characters",
     "AWS_PROFILE, AWS_REGION, ...": "credentials and region, by boto3's own chain",
+    "HTTPS_PROXY, HTTP_PROXY, NO_PROXY": "HTTP proxies, for every connection; SOCKS is refused",
+    "AWS_CA_BUNDLE": "a file of the certificates to trust; else the profile's ca_bundle",
+    "REQUESTS_CA_BUNDLE, SSL_CERT_FILE": "the same, where those two name none",
+    "AWS_ENDPOINT_URL": "an emulator of AWS, for every connection; one of a service: only on AWS itself",
+    "AWS_USE_FIPS_ENDPOINT": "true: FIPS endpoints; what dials the chat's own addresses needs GovCloud then",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true: endpoints of AWS's services that have IPv6 too",
 }
 
 

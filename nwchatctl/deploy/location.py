@@ -10,30 +10,37 @@ from nwchatctl.deploy.model.functions import alias_name
 @dataclass(frozen=True, slots=True)
 class Location:
     """The account and Region of a chat. `sandbox_url` is the sandbox's base URL (`http://127.0.0.1:4566`), ""
-    on AWS; `dns_suffix` is that of the partition, below which AWS's addresses are."""
+    on AWS; `dns_suffix` is that of the partition, below which AWS's addresses are. `endpoint_url` is the
+    endpoint that was configured instead of AWS's (AWS_ENDPOINT_URL), "" for none."""
 
     account: str
     region: str
     sandbox_url: str = ""
     partition: str = "aws"
     dns_suffix: str = "amazonaws.com"
+    endpoint_url: str = ""
+
+    @property
+    def api_base(self) -> str:
+        """The base URL of an emulator that serves the APIs below it; "" where each has a host of its own."""
+        return self.sandbox_url or self.endpoint_url
 
     def connections_url(self, api_id: str, stage: str) -> str:
         """The @connections base address, stage included, without a trailing slash."""
-        if self.sandbox_url:
-            return f"{self.sandbox_url}/_aws/execute-api/{api_id}/{stage}"
+        if self.api_base:
+            return f"{self.api_base}/_aws/execute-api/{api_id}/{stage}"
         return f"https://{self._host(api_id)}/{stage}"
 
     def websocket_url(self, api_id: str, stage: str) -> str:
         """The address that clients connect to."""
-        if self.sandbox_url:
+        if self.api_base:
             return self.connections_url(api_id, stage).replace("http", "ws", 1)
         return f"wss://{self._host(api_id)}/{stage}"
 
     def history_url(self, api_id: str) -> str:
         """The history API's base address, without a trailing slash: `/messages` and `/health` follow."""
-        if self.sandbox_url:
-            return f"{self.sandbox_url}/_aws/execute-api/{api_id}"
+        if self.api_base:
+            return f"{self.api_base}/_aws/execute-api/{api_id}"
         return f"https://{self._host(api_id)}"
 
     def arn(self, service: str, resource: str) -> str:

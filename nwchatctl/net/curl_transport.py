@@ -69,6 +69,8 @@ class CurlTransport:
             if _MAX_IDLE_OPTION:
                 handle.setopt(_MAX_IDLE_OPTION, int(MAX_IDLE_SECONDS))
             handle.setopt(pycurl.PROXY, proxy)
+            # `proxy` has read NO_PROXY already; libcurl would read it by rules of its own.
+            handle.setopt(pycurl.NOPROXY, "")
             handle.setopt(pycurl.PATH_AS_IS, 1)
             handle.setopt(pycurl.TCP_NODELAY, 1)
             # Responses are short, and each connection has buffers of its own.
@@ -77,6 +79,9 @@ class CurlTransport:
             handle.setopt(pycurl.FOLLOWLOCATION, 0)
             if self._ca_bundle:
                 handle.setopt(pycurl.CAINFO, self._ca_bundle)
+                handle.setopt(pycurl.PROXY_CAINFO, self._ca_bundle)
+                # Only these certificates count, without those of a directory that libcurl was built with.
+                handle.unsetopt(pycurl.CAPATH)
             if target.method == "GET":
                 handle.setopt(pycurl.HTTPGET, 1)
             elif target.method == "POST":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import threading
 import urllib.error
 import urllib.request
+from urllib.parse import unquote, urlsplit
 
-from nwchat.aws.tls import client_context
 from nwchatctl import __version__
 from nwchatctl.chat.smoke_test import HistoryResponse
+from nwchatctl.net.network import Network
+from nwchatctl.net.proxies import public_address
 
 _MAX_BYTES = 8 * 1024 * 1024
 """Maximum number of response bytes that are read: more than a function can return."""
@@ -23,23 +26,22 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def get(
-    url: str, seconds: float, *, direct: bool = False, host: str = "", token: str = ""
-) -> HistoryResponse:
+def get(url: str, seconds: float, *, network: Network, host: str = "", token: str = "") -> HistoryResponse:
     """Send a GET request and return the response, whatever its status.
 
-    `direct` ignores the proxies of the environment, for the sandbox on this machine. `host` replaces the
-    URL's host in the Host header. `token` is sent as a bearer token, "" for none. Raises OSError when no
-    complete HTTP response arrives within `seconds`, and for a redirect.
+    `network` has the certificates to trust and the proxies. `host` replaces the URL's host in the Host
+    header. `token` is sent as a bearer token, "" for none. Raises OSError when no complete HTTP response
+    arrives within `seconds`, and for a redirect.
     """
-    headers = {"User-Agent": f"nwchatctl/{__version__}"}
-    if host:
-        headers["Host"] = host
+    # urllib would take the proxy's name for the Host header.
+    headers = {"User-Agent": f"nwchatctl/{__version__}", "Host": host or urlsplit(url).netloc}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the URL is the chat's own
-    proxies = (urllib.request.ProxyHandler({}),) if direct else ()
-    opener = urllib.request.build_opener(_NoRedirects(), *_https_handlers(url), *proxies)
+    opener = urllib.request.build_opener(
+        _NoRedirects(), *_https_handlers(url, network), urllib.request.ProxyHandler({})
+    )
+    _set_proxy(request, network.proxies.for_url(url))
     results: list[HistoryResponse | OSError] = []
 
     def ask() -> None:
@@ -63,10 +65,28 @@ def get(
             raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
-def _https_handlers(url: str) -> tuple[urllib.request.HTTPSHandler, ...]:
+def _set_proxy(request: urllib.request.Request, proxy: str) -> None:
+    """Makes a request go through `proxy`, "" for none. Raises OSError for one that speaks TLS itself.
+
+    urllib's own handler for proxies would read NO_PROXY once more.
+    """
+    if not proxy:
+        return
+    parts = urlsplit(proxy)
+    if parts.scheme != "http":
+        raise OSError(
+            f"the proxy {public_address(proxy)} cannot be used for HTTP requests: name it as http://"
+        )
+    if parts.username:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_header("Proxy-Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
+    request.set_proxy(parts.netloc.rpartition("@")[2], "http")
+
+
+def _https_handlers(url: str, network: Network) -> tuple[urllib.request.HTTPSHandler, ...]:
     if not url.startswith("https:"):
         return ()
-    context = client_context()
+    context = network.tls_context()
     # http.client does this only for a context that it creates itself.
     context.set_alpn_protocols(["http/1.1"])
     return (urllib.request.HTTPSHandler(context=context),)

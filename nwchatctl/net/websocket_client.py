@@ -6,15 +6,16 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, ProxyError, WebSocketException
 from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from nwchat.aws.tls import client_context
 from nwchatctl.chat.smoke_test import SocketClosed
+from nwchatctl.net.network import Network
+from nwchatctl.net.proxies import public_address
 
 OPEN_TIMEOUT_SECONDS = 15.0
 """The upgrade waits for the connect function, which may have a cold start."""
@@ -36,10 +37,10 @@ class _NoRedirects(ClientConnection):
             raise SocketClosed(f"the handshake was refused with HTTP {status}{to}", status) from error
 
 
-def _tls_context(url: str) -> ssl.SSLContext | None:
+def _tls_context(url: str, network: Network) -> ssl.SSLContext | None:
     if not url.startswith("wss:"):
         return None
-    context = client_context()
+    context = network.tls_context()
     # websockets reads in one thread while another one writes, which OpenSSL does not support for a single
     # connection. In TLS 1.3, a session ticket that arrives during the first write can make the handshake
     # hang. API Gateway accepts TLS 1.2, which has no messages after the handshake.
@@ -59,18 +60,18 @@ class WebSocket:
         cls,
         url: str,
         *,
-        direct: bool = False,
+        network: Network,
         address: tuple[str, int] | None = None,
         subprotocols: Sequence[str] = (),
     ) -> WebSocket:
         """Connect to `url`.
 
-        `direct` ignores the proxies of the environment, for the sandbox on this machine. `address` is the
-        (host, port) to connect to; the URL's host is then used for the Host header only. One of the
-        `subprotocols` may be a token, so that it does not appear in a URL. Raises SocketClosed when the chat
-        refuses the connection, OSError when it cannot be reached.
+        `network` has the certificates to trust and the proxies. `address` is the (host, port) to connect to;
+        the URL's host is then used for the Host header only. One of the `subprotocols` may be a token, so
+        that it does not appear in a URL. Raises SocketClosed when the chat refuses the connection, OSError
+        when it cannot be reached, also through its proxy.
         """
-        proxy: Literal[True] | None = None if direct else True
+        proxy = network.proxies.for_url(url) or None
         sock = socket.create_connection(address, OPEN_TIMEOUT_SECONDS) if address else None
         # Entered as a context manager, as websockets 17.1 and later require.
         with ExitStack() as cleanup:
@@ -84,12 +85,15 @@ class WebSocket:
                         open_timeout=OPEN_TIMEOUT_SECONDS,
                         close_timeout=5,
                         proxy=proxy,
-                        ssl=_tls_context(url),
+                        proxy_ssl=network.tls_context() if (proxy or "").startswith("https:") else None,
+                        ssl=_tls_context(url, network),
                         sock=sock,
                         subprotocols=[Subprotocol(each) for each in subprotocols] or None,
                         create_connection=_NoRedirects,
                     )
                 )
+            except ProxyError as error:
+                raise OSError(f"the proxy {public_address(proxy or '')} refused: {error}") from error
             except WebSocketException as error:
                 raise SocketClosed(f"the handshake failed: {error}") from error
             cleanup.pop_all()

@@ -90,8 +90,8 @@ class Streams:
             time.sleep(seconds)
             return
         poll = select.poll()
-        # Without any event of interest, only the errors are reported: that the other end is closed.
-        poll.register(descriptor, 0)
+        # Linux always reports that the other end is closed; macOS does only if a hangup is asked for.
+        poll.register(descriptor, select.POLLHUP)
         if poll.poll(seconds * 1000):
             raise OutputClosed
 

@@ -23,7 +23,7 @@ def client_context(ca_file: str | Path | None = None) -> ssl.SSLContext:
 
     `ca_file` is a PEM file of the certificates to trust; None stands for those of the system. Raises OSError.
     """
-    return _with_flags(ssl.create_default_context(cafile=ca_file))
+    return verify_alike(ssl.create_default_context(cafile=ca_file))
 
 
 def lazy_client_context() -> ssl.SSLContext:
@@ -34,7 +34,7 @@ def lazy_client_context() -> ssl.SSLContext:
     """
     if (directory := _certificate_directory()) is None:
         return client_context()
-    context = _with_flags(ssl.create_default_context(capath=directory))
+    context = verify_alike(ssl.create_default_context(capath=directory))
     _LAZY.add(context)
     return context
 
@@ -48,7 +48,8 @@ def load_all(context: ssl.SSLContext) -> bool:
     return True
 
 
-def _with_flags(context: ssl.SSLContext) -> ssl.SSLContext:
+def verify_alike(context: ssl.SSLContext) -> ssl.SSLContext:
+    """`context`, which then judges certificates as every other client does."""
     # Python sets these two flags from 3.13 on. With VERIFY_X509_STRICT, OpenSSL refuses certificates that
     # lack an authority key identifier, which many private CAs issue and libcurl and boto3 accept.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

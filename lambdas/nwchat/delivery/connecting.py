@@ -23,6 +23,10 @@ _MAX_RESPONSE_BYTES = 16 * 1024
 Steps: TypeAlias = Generator[tuple[socket.socket, int], None, socket.socket]
 
 
+class ProxyError(ConnectionError):
+    """The proxy opens no tunnel. The text has no password."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """An HTTP proxy; `authorization` is the value of its header, "" for none."""
@@ -114,9 +118,9 @@ def _open_tunnel(sock: socket.socket, server: Server, proxy: Proxy) -> Steps:
         byte = sock.recv(1)
         response += byte
         if not byte or len(response) > _MAX_RESPONSE_BYTES:
-            raise ConnectionError("the proxy broke off")
+            raise ProxyError("the proxy broke off")
     if response[9:12] != b"200":
-        raise ConnectionError(f"the proxy answered {response[9:12].decode('latin-1')}")
+        raise ProxyError(f"the proxy answered {response[9:12].decode('latin-1')}")
     return sock
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from nwchat.aws.http_client import failure_text, host_address
 from nwchat.aws.idle_connections import is_idle_too_long
 from nwchat.aws.tls import client_context
-from nwchat.delivery.connecting import Connecting, Proxy, Server, Steps, connect, look_up
+from nwchat.delivery.connecting import Connecting, Proxy, ProxyError, Server, Steps, connect, look_up
 from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
@@ -235,7 +235,7 @@ class _Run:
         try:
             sock = connecting.step(error)
         except (OSError, ValueError) as failure:
-            sock, reason = None, f"not connected: {failure_text(failure)}"
+            sock, reason = None, f"not connected: {_error_text(failure)}"
         now = time.monotonic()
         connecting.expires_at = now + CONNECT_TIMEOUT_SECONDS
         if sock is None and not reason:
@@ -275,3 +275,8 @@ class _Run:
                 connection.time_out(self, f"{scheduler.stop_reason}: no answer yet")
             elif connection.call is not None and now - connection.sent_at > RESPONSE_TIMEOUT_SECONDS:
                 connection.time_out(self, f"no answer within {RESPONSE_TIMEOUT_SECONDS:g} s")
+
+
+def _error_text(error: Exception) -> str:
+    """The kind of a failure; for an error of a proxy also the reason."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, ProxyError) else failure_text(error)

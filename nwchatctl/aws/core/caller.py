@@ -35,5 +35,12 @@ def identify_caller(aws: Aws) -> Caller:
         raise UnreadableAnswer("GetCallerIdentity", "the ARN of the caller is none")
     partition, path = arn[1], arn[5]
     suffix = dns_suffix(aws.session, partition)
-    location = Location(identity["Account"], sts.meta.region_name, aws.access.endpoint, partition, suffix)
+    location = Location(
+        identity["Account"],
+        sts.meta.region_name,
+        aws.access.endpoint,
+        partition,
+        suffix,
+        aws.endpoints.api_base,
+    )
     return Caller(location, path.partition("/")[2] or path)

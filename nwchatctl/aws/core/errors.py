@@ -11,6 +11,7 @@ from botocore.parsers import ResponseParserError
 
 from nwchat.delivery.scheduler import DeliveryAborted
 from nwchatctl.aws.core.answers import ForeignAnswer, MissingField, UnreadableAnswer
+from nwchatctl.aws.core.network_errors import to_network_error
 from nwchatctl.aws.core.retry import error_code, is_transient
 from nwchatctl.errors import ChatError, Exit
 
@@ -139,7 +140,7 @@ def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> Cha
                 code="unreadable_answer",
             )
         case aws.HTTPClientError() | aws.ConnectionError() | ResponseParserError():
-            return ChatError(
+            return to_network_error(error) or ChatError(
                 f"AWS could not be reached: {error}",
                 hint="check the network and the region (--region), then run the command again",
                 code="unreachable",
@@ -153,7 +154,7 @@ def to_chat_error(error: BaseException, deploy: str = "nwchatctl deploy") -> Cha
         case aws.BotoCoreError():
             return ChatError(str(error), code="aws")
         case _:
-            return None
+            return to_network_error(error)
 
 
 def _client_error(error: aws.ClientError, deploy: str) -> ChatError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from nwchat.aws.idle_connections import drop_idle_connections
 from nwchatctl import __version__
 from nwchatctl.aws.core.server_clock import ServerDates
+from nwchatctl.net.endpoints import Endpoints
+from nwchatctl.net.network import DIRECT, Network
 
 if TYPE_CHECKING:
     import boto3
@@ -80,35 +83,51 @@ class Aws:
     dates: ServerDates = field(default_factory=ServerDates)
     """AWS's clock, as the responses to all clients tell it."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _decided: tuple[Network, Endpoints] = field(default=(DIRECT, Endpoints()), repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
     _clients: dict[tuple[str, bool, bool], Any] = field(default_factory=dict, repr=False)
 
     @property
     def session(self) -> boto3.session.Session:
-        """The boto3 session. Raises botocore's ProfileNotFound."""
+        """The boto3 session. Raises botocore's ProfileNotFound, and ChatError as `decide_network`."""
         with self._lock:
             if self._session is None:
                 # Importing boto3 takes 230 ms: only commands that use AWS import it.
                 import boto3
-                import botocore.session
 
                 from nwchatctl.aws.core.answers import AnswerParserFactory
+                from nwchatctl.aws.core.network import decide_network, new_core
                 from nwchatctl.aws.core.service_models import ServiceModels
 
                 keys = self.access.credentials
                 # Explicit keys need no profile, not even AWS_PROFILE's, which may not exist.
                 bare = {"profile": (None, None, None, None)} if keys else None
-                core = botocore.session.Session(session_vars=bare)
+                core = new_core(bare)
                 core.register_component("data_loader", ServiceModels())
                 core.register_component("response_parser_factory", AnswerParserFactory())
-                self._session = boto3.session.Session(
+                session = boto3.session.Session(
                     botocore_session=core,
                     profile_name=self.access.profile or None,
                     region_name=self.access.region or None,
                     aws_access_key_id=keys.access_key_id if keys else None,
                     aws_secret_access_key=keys.secret_access_key if keys else None,
                 )
+                if not self.access.endpoint:
+                    self._decided = decide_network(core, os.environ)
+                self._session = session
             return self._session
+
+    @property
+    def network(self) -> Network:
+        """How all clients reach their hosts. Raises as `session`."""
+        with self._lock:
+            return self._decided[0] if self.session else DIRECT
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The endpoints that were configured instead of AWS's. Raises as `session`."""
+        with self._lock:
+            return self._decided[1] if self.session else Endpoints()
 
     @overload
     def client(self, service: Literal["acm"]) -> ACMClient: ...
@@ -163,20 +182,21 @@ class Aws:
         return self.access.read_timeout
 
     def _make(self, service: str, retries: bool, slow: bool) -> Any:
-        from botocore.config import Config
+        from nwchatctl.aws.core.network import make_client
 
-        config = Config(
+        # boto3's own type wants a literal name for each service.
+        make: Any = self.session.client
+        client = make_client(
+            make,
+            service,
+            self.access.endpoint or self.endpoints.url(service),
+            self.network,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=self._read_timeout(service, retries, slow),
             max_pool_connections=POOL,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
             user_agent_extra=f"nwchatctl/{__version__}",
-            # The sandbox is on this machine, whatever proxy leads out of it.
-            proxies={} if self.access.endpoint else None,
         )
-        # boto3's own type wants a literal name for each service.
-        make: Any = self.session.client
-        client = make(service, endpoint_url=self.access.endpoint or None, config=config)
         client.meta.events.register("needs-retry", _limit_retries)
         drop_idle_connections(client)
         self.dates.attach(client)
@@ -200,12 +220,14 @@ def _limit_retries(
     A response that was cut off in its headers counts as missing; http.client takes it for a complete one
     without a body.
     """
-    from botocore.exceptions import ClientError, ConnectionClosedError
+    from botocore.exceptions import ClientError, ConnectionClosedError, SSLError
 
     from nwchatctl.aws.core.retry import announce_long_retry, is_stopped
 
     if caught_exception is not None:
-        if attempts >= UNANSWERED or is_stopped():
+        # A certificate that is not trusted will not be at the next attempt either.
+        untrusted = isinstance(caught_exception, SSLError) and "CERTIFICATE_VERIFY" in str(caught_exception)
+        if attempts >= UNANSWERED or is_stopped() or untrusted:
             raise caught_exception
         return
     http_response, parsed = response

@@ -47,6 +47,8 @@ def run(app: App, request: BroadcastRequest) -> BroadcastResult:
         require_function(app.aws.client("lambda"), app.names.function("fanout"))
         # Under an id in any case: what the function's invocations have done is written into that row.
         return _run_once(app, request if request.key else replace(request, key=request.message.id))
+    # Where connections cannot be reached, before anything is stored.
+    app.connections_url  # noqa: B018 - for its errors
     if request.key:
         return _run_once(app, request)
     if not request.ephemeral:

@@ -12,6 +12,7 @@ import pytest
 
 from nwchatctl.chat.smoke_test import SocketClosed
 from nwchatctl.net.http_client import get
+from nwchatctl.net.network import DIRECT
 from nwchatctl.net.websocket_client import WebSocket
 
 TOKEN = "aaaa.bbbb.cccc"
@@ -58,7 +59,7 @@ def test_redirect_does_not_receive_token() -> None:
         server(redirect(other, "http")) as (port, asked),
         pytest.raises(OSError, match=f"HTTP 302, which leads to http://127.0.0.1:{other}/x"),
     ):
-        get(f"http://127.0.0.1:{port}/messages", 5, direct=True, token=TOKEN)
+        get(f"http://127.0.0.1:{port}/messages", 5, network=DIRECT, token=TOKEN)
     assert (len(asked), stolen) == (1, [])
     assert TOKEN.encode() in asked[0]
     with (
@@ -66,7 +67,7 @@ def test_redirect_does_not_receive_token() -> None:
         server(redirect(other, "ws")) as (port, offered),
         pytest.raises(SocketClosed, match=f"302, which leads to ws://127.0.0.1:{other}/x") as caught,
     ):
-        WebSocket.open(f"ws://127.0.0.1:{port}/", direct=True, subprotocols=("nwchat", TOKEN))
+        WebSocket.open(f"ws://127.0.0.1:{port}/", network=DIRECT, subprotocols=("nwchat", TOKEN))
     assert (len(offered), stolen) == (1, [])
     assert TOKEN.encode() in offered[0]
     assert caught.value.status == 302
@@ -82,7 +83,7 @@ def test_slow_response_is_a_failure() -> None:
     with server(drop) as (port, _):
         began = time.monotonic()
         with pytest.raises(TimeoutError, match=r"no whole answer within 0\.4 s"):
-            get(f"http://127.0.0.1:{port}/", 0.4, direct=True)
+            get(f"http://127.0.0.1:{port}/", 0.4, network=DIRECT)
         assert time.monotonic() - began < 20
         over.set()
 
@@ -93,19 +94,19 @@ def test_truncated_response_is_a_failure(status: str) -> None:
         server(saying(f"HTTP/1.1 {status}\nTransfer-Encoding: chunked\n\n9\nhalf")) as (port, _),
         pytest.raises(OSError, match="no HTTP answer: IncompleteRead"),
     ):
-        get(f"http://127.0.0.1:{port}/", 5, direct=True)
+        get(f"http://127.0.0.1:{port}/", 5, network=DIRECT)
 
 
 def test_other_statuses_are_responses() -> None:
     with server(saying("HTTP/1.1 403 No\nContent-Length: 4\n\nwhat")) as (port, _):
-        found = get(f"http://127.0.0.1:{port}/", 5, direct=True)
+        found = get(f"http://127.0.0.1:{port}/", 5, network=DIRECT)
     assert (found.status, found.body) == (403, "what")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws://"])
 def test_invalid_url_is_a_failed_handshake(url: str) -> None:
     with pytest.raises(SocketClosed, match="the handshake failed"):
-        WebSocket.open(url, direct=True)
+        WebSocket.open(url, network=DIRECT)
 
 
 def test_server_without_websocket_is_a_failed_handshake() -> None:
@@ -113,4 +114,4 @@ def test_server_without_websocket_is_a_failed_handshake() -> None:
         server(saying("SSH-2.0-x\n\n")) as (port, _),
         pytest.raises(SocketClosed, match="the handshake failed"),
     ):
-        WebSocket.open(f"ws://127.0.0.1:{port}/", direct=True)
+        WebSocket.open(f"ws://127.0.0.1:{port}/", network=DIRECT)

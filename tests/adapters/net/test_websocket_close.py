@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from nwchatctl.net.network import DIRECT
 from nwchatctl.net.websocket_client import WebSocket
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -73,7 +74,7 @@ def answer(data: bytes, *, reset: bool = False) -> Callable[[socket.socket], Non
 )
 def test_close_returns_the_peers_code(end: Callable[[socket.socket], None], code: int) -> None:
     with server(end) as url:
-        made = WebSocket.open(url, direct=True)
+        made = WebSocket.open(url, network=DIRECT)
         assert made.is_open
         assert made.close() == code
         assert not made.is_open
@@ -81,7 +82,7 @@ def test_close_returns_the_peers_code(end: Callable[[socket.socket], None], code
 
 def test_connection_that_the_peer_closed_is_not_open() -> None:
     with server(lambda client: client.sendall(close_frame(1001))) as url:
-        made = WebSocket.open(url, direct=True)
+        made = WebSocket.open(url, network=DIRECT)
         with pytest.raises(Exception, match="the chat closed the socket"):
             made.receive(5)
         assert not made.is_open

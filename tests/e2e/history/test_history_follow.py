@@ -7,6 +7,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -90,6 +92,24 @@ def test_following_prints_what_is_stored_in_order(chat: Chat, proxied_chat: Chat
     assert len(asked) <= took + 3 + 2
     warnings = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert 1 <= len(warnings) <= len([fault for fault in asked if fault])
+
+
+def test_following_a_quiet_chat_ends_when_the_reader_has_gone(chat: Chat) -> None:
+    marker = unique()
+    with chat.players(1) as (one,):
+        one.send(marker)
+        one.receive_text(marker)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"'{sys.executable}' -m nwchatctl history tail -n 1 -f --json | head -n 1"],
+        env=chat.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["message"] == marker
 
 
 def _written_and_printed(chat: Chat, following: RunningCommand, stored: list[str]) -> tuple[float, list[str]]:

@@ -188,11 +188,17 @@ class Authority:
 
 
 def make_authority(
-    folder: Path, *, key_identifiers: bool = True, intermediate: bool = False, expired: bool = False
+    folder: Path,
+    *,
+    key_identifiers: bool = True,
+    key_usage: bool = True,
+    intermediate: bool = False,
+    expired: bool = False,
 ) -> Authority:
-    """Certificates as RFC 5280 requires them, or without the key identifiers of subject and authority."""
+    """Certificates as RFC 5280 requires them, or without the key identifiers of subject and authority, or of
+    a CA without `key_usage`."""
     folder.mkdir()
-    root = _issue("a test's CA", None, ca=True, key_identifiers=key_identifiers)
+    root = _issue("a test's CA", None, ca=True, key_identifiers=key_identifiers, key_usage=key_usage)
     issuer = root
     if intermediate:
         issuer = _issue("a test's intermediate CA", root, ca=True, key_identifiers=key_identifiers)
@@ -222,7 +228,13 @@ class _Issued:
 
 
 def _issue(
-    subject: str, issuer: _Issued | None, *, ca: bool, key_identifiers: bool, days: int = 2
+    subject: str,
+    issuer: _Issued | None,
+    *,
+    ca: bool,
+    key_identifiers: bool,
+    key_usage: bool = True,
+    days: int = 2,
 ) -> _Issued:
     """A certificate, signed by itself without an `issuer`, that expires in that many `days`."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -231,8 +243,9 @@ def _issue(
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=ca, path_length=None), True),
-        (_key_usage(ca=ca), True),
     ]
+    if key_usage:
+        extensions.append((_key_usage(ca=ca), True))
     if not ca:
         extensions.append((x509.SubjectAlternativeName([x509.IPAddress(ip_address(subject))]), False))
         extensions.append((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False))

@@ -1,102 +1,23 @@
-"""Every client verifies certificates alike: both transports, the functions, WebSocket and HTTP client."""
+"""Every client verifies certificates alike: those of the tool, and the functions."""
 
 from __future__ import annotations
 
 import ssl
-import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from nwchat import runtime
-from nwchat.delivery.outcome import Failed
-from nwchat.delivery.socket_transport import SocketTransport, Transport
-from nwchatctl.aws.core.session import Access, Aws
-from nwchatctl.aws.management_api import transport
-from nwchatctl.chat.smoke_test import SocketClosed
-from nwchatctl.net.http_client import get
-from nwchatctl.net.websocket_client import WebSocket
+from nwchat.delivery.socket_transport import SocketTransport
+from tests.adapters.nwchat.delivery.every_client import OPERATORS, Client, functions, posted, web_socket
 from tests.adapters.nwchat.delivery.scripted_server import OK, Authority, Peer, Stub, make_authority
-from tests.adapters.nwchat.delivery.transport_run import send
 
 Serve = Callable[..., Stub]
-Client = Callable[[str], str]
-"""Sends a request to an https URL. Returns "" if it is answered, otherwise why it failed."""
 Trust = Callable[[Path], None]
 
 
-def socket_transport(url: str) -> str:
-    return _posted(SocketTransport(), url)
-
-
-def curl_transport(url: str) -> str:
-    return _posted(transport(Aws(Access())), url)
-
-
-def transport_without_pycurl(url: str) -> str:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "nwchatctl.net.curl_transport", None)
-        made = transport(Aws(Access()))
-    assert isinstance(made, SocketTransport)
-    return _posted(made, url)
-
-
-def functions(url: str) -> str:
-    cached = (runtime.config, runtime.poster, runtime._tls, runtime._credentials)
-    for each in cached:
-        each.cache_clear()
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NWCHAT_ENDPOINT", url)
-            poster = runtime.poster()
-            with closing(poster._transport):
-                return _reason(poster.post("one", b"hi"))
-    finally:
-        for each in cached:
-            each.cache_clear()
-
-
-def web_socket(url: str) -> str:
-    try:
-        WebSocket.open(url.replace("https:", "wss:"), direct=True)
-    except SocketClosed as error:
-        # The stub answers every request so, which is enough here.
-        assert error.status == 200
-        return ""
-    except OSError as error:
-        return str(error)
-    raise AssertionError("the stub does not speak WebSocket")
-
-
-def http_client(url: str) -> str:
-    try:
-        assert get(url, 10, direct=True).status == 200
-    except OSError as error:
-        return str(error)
-    return ""
-
-
-def _posted(transport: Transport, url: str) -> str:
-    with closing(transport):
-        sent = send(transport, url, ["one"], attempts=1)
-    return _reason(sent.outcomes["one"])
-
-
-def _reason(outcome: object) -> str:
-    return outcome.reason if isinstance(outcome, Failed) else ""
-
-
 @pytest.fixture(
-    params=[
-        socket_transport,
-        curl_transport,
-        transport_without_pycurl,
-        functions,
-        web_socket,
-        http_client,
-    ],
+    params=[*OPERATORS, functions],
     ids=lambda client: client.__name__,
 )
 def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Client:
@@ -115,11 +36,13 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> C
 
 @pytest.fixture
 def trust(monkeypatch: pytest.MonkeyPatch) -> Trust:
-    """Makes every client trust the certificates of a file, by OpenSSL's variable and by boto3's."""
+    """Makes every client trust the certificates of a file, by OpenSSL's variable alone: it is the only one
+    that the functions read too."""
 
     def trust(file: Path) -> None:
+        for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
 
     return trust
 
@@ -140,6 +63,14 @@ def test_certificates_without_key_identifiers_are_accepted(
     serve: Serve, client: Client, trust: Trust, tmp_path: Path
 ) -> None:
     authority = make_authority(tmp_path / "plain", key_identifiers=False)
+    trust(authority.ca)
+    assert client(serve(answering, authority.context).url) == ""
+
+
+def test_certificates_of_a_ca_without_key_usage_are_accepted(
+    serve: Serve, client: Client, trust: Trust, tmp_path: Path
+) -> None:
+    authority = make_authority(tmp_path / "company", key_identifiers=False, key_usage=False)
     trust(authority.ca)
     assert client(serve(answering, authority.context).url) == ""
 
@@ -193,7 +124,7 @@ def test_the_certificates_of_these_tests_differ_in_what_strict_verification_need
     for each in (authority, plain):
         strict = ssl.create_default_context(cafile=each.ca)
         strict.verify_flags |= ssl.VERIFY_X509_STRICT
-        reasons.append(_posted(SocketTransport(verify=strict), serve(answering, each.context).url))
+        reasons.append(posted(SocketTransport(verify=strict), serve(answering, each.context).url))
     assert reasons[0] == ""
     assert "Missing" in reasons[1]
 

@@ -9,6 +9,7 @@ import pytest
 
 from nwchat.model.wire import Message
 from nwchatctl.config.settings import Settings
+from nwchatctl.net.proxies import UnsupportedProxy
 from nwchatctl.operations.broadcast import run
 from nwchatctl.operations.broadcast.request import BroadcastRequest
 from nwchatctl.signals import Terminated
@@ -25,7 +26,9 @@ def test_failure_after_storing_notes_message_id(
     monkeypatch.setattr(run, "send", send)
     stored: list[Message] = []
     app: Any = SimpleNamespace(
-        settings=Settings(), store=SimpleNamespace(append=lambda message, _: stored.append(message))
+        settings=Settings(),
+        store=SimpleNamespace(append=lambda message, _: stored.append(message)),
+        connections_url="https://127.0.0.1/production",
     )
     message = Message("01HX", "hi", "operator", "", 1)
     with pytest.raises(type(error)) as raised:
@@ -35,3 +38,18 @@ def test_failure_after_storing_notes_message_id(
     notes = error.__dict__.pop("__notes__", [])
     assert raised.value is error
     assert notes == ([] if ephemeral else ["it is in the history, as 01HX"])
+
+
+def test_nothing_is_stored_where_connections_cannot_be_reached() -> None:
+    class Unreachable:
+        settings = Settings()
+
+        @property
+        def connections_url(self) -> str:
+            raise UnsupportedProxy("HTTPS_PROXY names a SOCKS proxy")
+
+    app: Any = Unreachable()
+    message = Message("01HX", "hi", "operator", "", 1)
+    with pytest.raises(UnsupportedProxy) as raised:
+        run.run(app, BroadcastRequest(message, "", "", False, 100.0))
+    assert not getattr(raised.value, "__notes__", [])
