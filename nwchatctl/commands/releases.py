@@ -34,6 +34,7 @@ def releases(
     """List the releases, newest first, with the one that runs now.
 
     The last ten versions of each function and the last five deployments are kept, and so can be gone back to.
+    A function that a deploy removes takes all releases along that have it.
     """
     from nwchatctl.operations.releases import list_releases
 

@@ -16,6 +16,7 @@ from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.errors import usage_error
 from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids
 from nwchatctl.operations.connections import connection_requests, find_rows, is_valid_id, query_connections
+from nwchatctl.report import counted
 from nwchatctl.signals import graceful_stop
 
 if TYPE_CHECKING:
@@ -38,6 +39,21 @@ def ban_end(app: App, seconds: float | None, user: str, everybody: bool) -> BanE
     end.epoch_ms(app.now_ms())
     ban_targets(app, [user] if user else (), ())
     return end
+
+
+def everybody(app: App) -> str:
+    """What `kick --all` closes: how many connections of which chat. They are counted only for whoever can be
+    asked. Raises boto3's errors."""
+    where = app.cloud.location
+    chat = f"chat {app.settings.chat.name} in account {where.account}, {where.region}"
+    if app.json or not app.streams.asks:
+        return f"all connections of {chat} are closed"
+    with app.bar("connections counted") as bar:
+        count = 0
+        for page in app.store.connections(app.now_ms()):
+            count += len(page)
+            bar.update(count)
+    return f"all {counted(count, 'connection')} of {chat} are closed"
 
 
 class Kick:
