@@ -12,7 +12,7 @@ from nwchatctl.deploy.changes import Change, Create, Delete, Update, changed_key
 from nwchatctl.deploy.desired.history_api import HISTORY
 from nwchatctl.deploy.desired.history_api import STAGE as HISTORY_STAGE
 from nwchatctl.deploy.location import Location
-from nwchatctl.deploy.model.domains import ApiMapping, DnsRecord
+from nwchatctl.deploy.model.domains import ApiMapping, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import Alias, Function
 from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.release import Release
@@ -79,6 +79,7 @@ def consequences(
     """The consequences of the `changes` that lead from `live` to `wanted`, or of a part of them."""
     return (
         *_opening(changes, wanted, live),
+        *_wider_access(changes),
         *_stages(changes, live, where),
         *_new_api(changes, live),
         *_history(changes, live, where),
@@ -113,6 +114,26 @@ def _opening(changes: Iterable[Change], wanted: State, live: State) -> Iterator[
     admits = any(changed_key(each)[0] in _ADMITTING for each in changes)
     if admits and not asks and restricts_connections(live):
         yield opening("this")
+
+
+def _wider_access(changes: Iterable[Change]) -> Iterator[Consequence]:
+    """Restrictions that were set by hand, and that a deploy takes away."""
+    for each in changes:
+        match each:
+            case Update(HistoryApi(routes=before), HistoryApi(routes=after)):
+                wanted = dict(after)
+                opened = [name for name, text in before if text != "NONE" and wanted.get(name) == "NONE"]
+                if any(not dict(before)[name].startswith("NONE") for name in opened):
+                    text = f"everybody can read {_listed(opened)} of the history API without an authorization"
+                    yield Consequence("history_opened", text, AGREES)
+            case Update(Domain(mutual_tls=before_store), Domain(name=name, mutual_tls="")) if before_store:
+                text = f"clients of {name} need no certificate of their own any more"
+                yield Consequence("certificates_not_required", text, AGREES)
+            case Update(Api(default_endpoint=False), Api(default_endpoint=True)):
+                text = "clients can connect at the API's own address again, not only at its domain names"
+                yield Consequence("default_endpoint_enabled", text, AGREES)
+            case _:
+                pass
 
 
 def _stages(changes: Iterable[Change], live: State, where: Addresses) -> Iterator[Consequence]:

@@ -16,7 +16,6 @@ from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.errors import usage_error
 from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids
 from nwchatctl.operations.connections import connection_requests, find_rows, is_valid_id, query_connections
-from nwchatctl.report import counted
 from nwchatctl.signals import graceful_stop
 
 if TYPE_CHECKING:
@@ -53,7 +52,13 @@ def everybody(app: App) -> str:
         for page in app.store.connections(app.now_ms()):
             count += len(page)
             bar.update(count)
-    return f"all {counted(count, 'connection')} of {chat} are closed"
+    if count == 0:
+        return f"no connection of {chat} is open"
+    return (
+        f"the one connection of {chat} is closed"
+        if count == 1
+        else f"all {count} connections of {chat} are closed"
+    )
 
 
 class Kick:

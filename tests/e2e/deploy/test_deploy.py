@@ -180,6 +180,20 @@ def test_a_dry_run_changes_nothing(operator: Operator) -> None:
     assert ran.out == operator.run("plan", NWCHAT_STAGE__THROTTLE_BURST="9").out
 
 
+def test_another_stage_name_is_asked_about(operator: Operator) -> None:
+    renamed = {"NWCHAT_STAGE__NAME": "beta"}
+    (gone,) = operator.json("plan", **renamed)["consequences"]
+    assert (gone["code"], gone["flag"]) == ("stage_removed", "--yes")
+    new = operator.url.replace("/production", "/beta")
+    assert gone["message"].endswith(f"and {operator.url} stops working: clients need {new}")
+    ran = operator.run("deploy", **renamed)
+    assert ran.error is not None
+    assert (ran.code, ran.error.hint, ran.writes) == (7, "give --yes", [])
+    assert ran.error.message.endswith(f"{gone['message']}; 1 resource to delete. Deploy?")
+    assert "2 to create" in ran.err
+    assert ", 1 to delete\n" in ran.err
+
+
 def test_another_machine_sees_the_same_chat(
     operator: Operator, first: dict[str, object], tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from nwchatctl.deploy.consequences import (
 from nwchatctl.deploy.desired.chat import desired_state, release_name
 from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.domains import ApiMapping, DnsRecord, Domain
+from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import State, state
 from nwchatctl.deploy.model.storage import Queue, Table, TokenKeys
@@ -116,6 +117,30 @@ def test_authorization_by_iam_that_goes_needs_the_flag() -> None:
     assert "opens_chat" in found(OPEN, live)
     # Where a release says what the stage serves, routes that differ are not in use.
     assert "opens_chat" not in found(OPEN, {**OPEN, **state(guarded)})
+
+
+def test_restriction_set_by_hand_that_goes_is_named() -> None:
+    history = OPEN["history-api", f"{MINE}-history"]
+    api = OPEN["api", MINE]
+    domain = Domain("chat.example.com", "arn", "REGIONAL", "TLS_1_2", "ipv4", "", "API_MAPPING_ONLY", ())
+    assert isinstance(history, HistoryApi)
+    assert isinstance(api, Api)
+    routes = {**dict(history.routes), "GET /messages": "AWS_IAM"}
+    live = {
+        **OPEN,
+        **state(
+            dataclasses.replace(history, routes=tuple(sorted(routes.items()))),
+            dataclasses.replace(api, default_endpoint=False),
+            dataclasses.replace(domain, mutual_tls="s3://x/y"),
+        ),
+    }
+    named = found({**OPEN, **state(domain)}, live)
+    assert named.keys() == {"history_opened", "certificates_not_required", "default_endpoint_enabled"}
+    assert "everybody can read GET /messages" in named["history_opened"].text
+    assert {each.flag for each in named.values()} == {"--yes"}
+    # The route leads to another function: nobody reads more.
+    moved = dataclasses.replace(history, routes=(("GET /messages", "NONE to x"), *history.routes[1:]))
+    assert found(OPEN, {**OPEN, **state(moved)}) == {}
 
 
 # Addresses -----------------------------------------------------------------------------------------
