@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nwchatctl.deploy.domains.facts import DomainConfig
     from nwchatctl.deploy.names import ResourceNames
     from nwchatctl.output.progress import Progress
+    from nwchatctl.output.prompt import ConsentReasons
     from nwchatctl.output.terminal import Terminal
     from nwchatctl.report import Line, Report, Stream
 
@@ -287,11 +288,13 @@ class App:
         return self.options.quiet or self.json
 
     def print_target(self) -> None:
-        """What a mutation says first: where it will act."""
+        """What a mutation says first: where it acts, and by which settings file."""
         where, chat = self.cloud.location, self.settings.chat.name
         stage = self.settings.stage.name
         account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
-        self._terminal.say_dim(f"{account}: chat {chat}, stage {stage}")
+        path = self.loaded.path
+        settings = f", settings {path}" if path else ""
+        self._terminal.say_dim(f"{account}: chat {chat}, stage {stage}{settings}")
 
     def say(self, *lines: Line) -> None:
         """Lines on stderr, for people only."""
@@ -301,13 +304,17 @@ class App:
         """A warning on stderr, also for scripts; not under -q."""
         self._terminal.warn(text)
 
-    def confirm(self, question: str, *, given: bool, flag: str = "--yes") -> None:
+    def confirm(
+        self, question: str, *, given: bool, flag: str = "--yes", reasons: ConsentReasons | None = None
+    ) -> None:
         """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
-        self._terminal.confirm(question, given=given, flag=flag)
+        self._terminal.confirm(question, given=given, flag=flag, reasons=reasons)
 
-    def confirm_name(self, name: str, *, given: str, flag: str = "--confirm") -> None:
+    def confirm_name(
+        self, name: str, *, given: str, flag: str = "--confirm", reasons: ConsentReasons | None = None
+    ) -> None:
         """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
-        self._terminal.confirm_name(name, given=given, flag=flag)
+        self._terminal.confirm_name(name, given=given, flag=flag, reasons=reasons)
 
     def progress(self, total: int | None = None) -> Progress:
         """A context manager for steps that start and end, `total` of them."""

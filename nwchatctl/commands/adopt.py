@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl.commands import consent
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
-from nwchatctl.output.plan_view import as_json, plan_lines
+from nwchatctl.output.plan_view import as_json, consequences_json, plan_lines
 from nwchatctl.report import Line, Mark, Report, counted
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def adopt(
         str,
         typer.Option("--message-function", metavar="NAME", help="For messages. [default: chat-on-message]"),
     ] = "",
+    opens: consent.OpenOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -70,10 +72,12 @@ def adopt(
     if dry_run:
         return _report(app, adoption.read_outcome(app, found, 0, None), began, dry_run=True)
     if found.todo:
-        changes = found.found.plan.changes
-        app.say(*plan_lines(changes, verbose=app.options.verbose))
+        changes, means = found.found.plan.changes, adoption.consequences_of(app, found)
+        app.say(*plan_lines(changes, verbose=app.options.verbose, consequences=means))
         app.say(*map(Line, adoption.further_steps(app, found)))
-        app.confirm(f"Take over API {old.api.id} ({old.api.api.display_name})?", given=yes)
+        question = f"Take over API {old.api.id} ({old.api.api.display_name})?"
+        hint = consent.token_hint(app)
+        consent.ask(app, question, means, yes=yes, opens=opens, asks=True, hint=hint)
     applied, copied = adoption.take_over(app, found)
     return _report(app, adoption.read_outcome(app, found, applied, copied), began, dry_run=False)
 
@@ -86,6 +90,7 @@ def _report(app: App, outcome: AdoptionOutcome, began: float, *, dry_run: bool) 
             **outcome.chat,
             "api_id": old.api.id,
             "changes": as_json(adoption.found.plan.changes),
+            "consequences": consequences_json(outcome.consequences),
             "applied": outcome.applied,
             "tagged": [each.name for each in old.untagged],
             "rows": {"found": adoption.rows, **(copied.as_data() if copied else {})},
@@ -109,7 +114,8 @@ def _report(app: App, outcome: AdoptionOutcome, began: float, *, dry_run: bool) 
 def _plan_lines(app: App, outcome: AdoptionOutcome) -> tuple[Line, ...]:
     """What would be done."""
     changes = outcome.adoption.found.plan.changes
-    return (*plan_lines(changes, verbose=app.options.verbose), *map(Line, outcome.steps))
+    lines = plan_lines(changes, verbose=app.options.verbose, consequences=outcome.consequences)
+    return (*lines, *map(Line, outcome.steps))
 
 
 def _outcome_lines(app: App, outcome: AdoptionOutcome) -> tuple[Line, ...]:

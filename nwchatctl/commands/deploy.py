@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl.commands import consent
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.output.domain_view import (
     certificate_wait_lines,
@@ -15,7 +16,7 @@ from nwchatctl.output.domain_view import (
     dns_notes,
     unread_domains,
 )
-from nwchatctl.output.plan_view import as_json, plan_lines, summary
+from nwchatctl.output.plan_view import as_json, consequences_json, plan_lines, summary
 from nwchatctl.report import Line, Mark, Report, TextTable, counted
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def deploy(
             help="Make a role for API Gateway to log with, and set it for the whole account and Region.",
         ),
     ] = False,
+    opens: consent.OpenOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -60,6 +62,11 @@ def deploy(
     Only what differs from the configuration is touched, what is independent at the same time. Safe to stop
     and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
     refused, naming who is at it.
+
+    Asks first where something is deleted, an address changes or somebody is disconnected, and says which.
+    --yes agrees, but not to letting everybody in where the chat asks for tokens: that needs --open, or an
+    answer. A function that is deleted takes the releases along that have it: no rollback leads to them any
+    more.
     """
     from nwchatctl.operations import apply, deploy, lock, logging_role, planning
 
@@ -77,10 +84,13 @@ def deploy(
     if not (plan or role.sets_role):
         lock.release_lock(app, seen)
         return _report(app, found, plan, began)
-    app.say(*plan_lines(plan.changes, verbose=app.options.verbose))
+    consequences = planning.consequences_of(app, found, plan)
+    app.say(*plan_lines(plan.changes, verbose=app.options.verbose, consequences=consequences))
     app.say(*certificate_wait_lines(deploy.certificates_to_validate(plan)))
-    if removed := deploy.removal_count(plan):
-        app.confirm(f"{removed} of these changes remove something. Deploy?", given=yes, flag="--yes")
+    deleted = deploy.deletion_count(plan)
+    question = f"{counted(deleted, 'resource')} to delete. Deploy?" if deleted else "Deploy?"
+    hint = consent.token_hint(app)
+    consent.ask(app, question, consequences, yes=yes, opens=opens, asks=deleted > 0, hint=hint)
     logging_role.confirm_role(app, role, yes=yes)
     if force_unlock:
         # As its holder has renewed it while the plan was read and agreed to.
@@ -114,7 +124,10 @@ def _report(
 
     api_id, records = found.cloud.websocket_api.ids.api, found.dns_records
     release, endpoints = deploy.release_after(app, found, plan), planning.endpoints(app, api_id)
-    shown: tuple[Line | TextTable, ...] = plan_lines(plan.changes, verbose=app.options.verbose)
+    consequences = planning.consequences_of(app, found, plan)
+    shown: tuple[Line | TextTable, ...] = plan_lines(
+        plan.changes, verbose=app.options.verbose, consequences=consequences
+    )
     if not dry_run:
         done = f"{counted(applied, 'change')} made, release {release}"
         urls = [(name, url) for name, url in endpoints.items() if url]
@@ -123,6 +136,7 @@ def _report(
         data={
             **planning.chat_identity(app),
             "changes": as_json(plan.changes),
+            "consequences": consequences_json(consequences),
             "applied": applied,
             "release": release if api_id else None,
             "endpoints": endpoints,

@@ -9,7 +9,8 @@ import typer
 
 from nwchatctl.commands.options import ConfirmOption, DryRunOption, JsonOption, YesOption, examples
 from nwchatctl.output.domain_view import unread_domains
-from nwchatctl.output.plan_view import as_json, as_lines, plan_lines
+from nwchatctl.output.plan_view import as_json, as_lines, consequence_lines, consequences_json, plan_lines
+from nwchatctl.output.prompt import ConsentReasons
 from nwchatctl.report import Line, Mark, Report, counted
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def destroy(
 ) -> Report:
     """Take the chat down; its data stays.
 
-    Removes what carries this chat's tags, in safe order, and says what it left. Tables stay unless
-    --delete-data, logs go unless --keep-logs. The name is to be typed, or given with --confirm; --yes will
-    do where no data goes.
+    Removes what carries this chat's tags, in safe order. Says first whom that disconnects, which addresses
+    stop working, and what stays. Tables stay unless --delete-data, logs go unless --keep-logs. The name is to
+    be typed, or given with --confirm; --yes will do where no data goes.
     """
     from nwchatctl.operations import destroy, lock, logging_role, planning
 
@@ -60,11 +61,18 @@ def destroy(
     seen = lock.refuse_locked(app, found.live.rows.lock)
     if not found.plan:
         return report(0)
-    app.say(*plan_lines(found.plan.changes, verbose=app.options.verbose))
+    app.say(*plan_lines(found.plan.changes, verbose=app.options.verbose, consequences=found.consequences))
+    app.say(*(Line(each, Mark.DIM) for each in found.left_texts))
     if found.loses_data or not yes:
-        flag = "--confirm" if found.loses_data else "--yes"
-        app.confirm_name(app.settings.chat.name, given=confirm, flag=flag)
+        _confirm(app, found, confirm)
     return report(destroy.destroy(app, found, seen))
+
+
+def _confirm(app: App, found: Destruction, given: str) -> None:
+    """Returns when the chat's name was given or typed. Raises ChatError, exit 7."""
+    flag = "--confirm" if found.loses_data else "--yes"
+    texts = tuple(each.text for each in found.consequences)
+    app.confirm_name(app.settings.chat.name, given=given, flag=flag, reasons=ConsentReasons(texts))
 
 
 def _report(
@@ -86,15 +94,17 @@ def _report(
         gone = "the rest is gone already" if found.left else "none of this chat is there"
         shown = [Line(f"nothing to do: {gone}", Mark.GOOD)]
     kept = [Line(f"left: {kind} {name}", Mark.DIM) for kind, name in left]
+    means = consequence_lines(found.consequences) if changes and not applied else ()
     return Report(
         data={
             **chat,
             "changes": as_json(changes),
+            "consequences": consequences_json(found.consequences),
             "applied": applied,
             "left": [{"kind": kind, "name": name} for kind, name in left],
             "dry_run": dry_run,
             "duration_seconds": round(time.monotonic() - began, 3),
         },
-        body=(*shown, *kept),
+        body=(*shown, *means, *kept),
         warnings=unread_domains(found.live.facts),
     )

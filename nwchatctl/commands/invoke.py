@@ -25,6 +25,14 @@ HELP = examples(
     ("only the function's answer", "nwchatctl invoke message --event event.json --json | jq .result"),
 )
 
+_EFFECTS = {
+    "message": "stores the message of the event and sends it to everybody who is connected",
+    "fanout": "sends the message of the event to everybody who is connected",
+    "connect": "stores the connection of the event",
+    "disconnect": "deletes the connection of the event",
+}
+"""What the functions that change something do with an event."""
+
 _MAX_EVENT = 6 * 1024 * 1024
 """Lambda's limit for a synchronous payload, in bytes."""
 
@@ -41,7 +49,9 @@ def invoke(
 ) -> Report:
     """Run one function with a test event.
 
-    Prints its result and the end of its log. Exit code 1 when the function raised an error.
+    It runs for real: `message` stores the event's text as a message and sends it to everybody who is
+    connected, `fanout` sends its message too, `connect` and `disconnect` store and delete a connection.
+    Prints the result and the end of its log. Exit code 1 when the function raised an error.
     """
     from nwchatctl.operations import invoke
 
@@ -50,6 +60,9 @@ def invoke(
         known = ", ".join(invoke.FUNCTION_NAMES)
         raise typer.BadParameter(f"no function {function!r}; there are {known}")
     payload = _event(event) if event else b"{}"
+    if event and function in _EFFECTS:
+        app.print_target()
+        app.say(Line(f"! this is real: {function} {_EFFECTS[function]}", Mark.WARN))
     result, took_ms = invoke.invoke_function(app, function, payload)
     return _report(function, result, took_ms)
 

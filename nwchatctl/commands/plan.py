@@ -9,7 +9,7 @@ import typer
 from nwchatctl.commands.options import JsonOption, examples
 from nwchatctl.errors import Exit
 from nwchatctl.output.domain_view import unread_domains
-from nwchatctl.output.plan_view import as_json, plan_lines
+from nwchatctl.output.plan_view import as_json, consequences_json, plan_lines
 from nwchatctl.report import Mark, Report
 
 if TYPE_CHECKING:
@@ -27,15 +27,29 @@ def plan(
     check: Annotated[bool, typer.Option("--check", help="Exit 6 when anything would change.")] = False,
     json: JsonOption = False,
 ) -> Report:
-    """Show what `deploy` would change, attribute by attribute."""
+    """Show what `deploy` would change, attribute by attribute.
+
+    Of a long value only the part that differs is shown; -v shows all of it. Lines that begin with ! say what
+    the changes mean: who is disconnected, which address stops working, what is lost.
+    """
     from nwchatctl.operations import lock, logging_role, planning
 
     app: App = ctx.obj
     found = planning.read_and_plan(app)
-    changes = found.plan.changes
+    changes, consequences = found.plan.changes, planning.consequences_of(app, found)
+    app.print_target()
     return Report(
-        data={**planning.chat_identity(app), "changes": as_json(changes)},
-        body=plan_lines(changes, Mark.HEAD if changes else Mark.GOOD, verbose=app.options.verbose),
+        data={
+            **planning.chat_identity(app),
+            "changes": as_json(changes),
+            "consequences": consequences_json(consequences),
+        },
+        body=plan_lines(
+            changes,
+            Mark.HEAD if changes else Mark.GOOD,
+            verbose=app.options.verbose,
+            consequences=consequences,
+        ),
         exit_code=Exit.DIFFERS if check and changes else Exit.DONE,
         requested=not check,
         warnings=(

@@ -34,6 +34,7 @@ def releases(
     """List the releases, newest first, with the one that runs now.
 
     The last ten versions of each function and the last five deployments are kept, and so can be gone back to.
+    A function that a deploy removes takes all releases along that have it.
     """
     from nwchatctl.operations.releases import list_releases
 
@@ -57,7 +58,7 @@ def releases(
         body=(
             TextTable(
                 ("release", "", "deployed", "by", "code", "changed"),
-                [_row(each, whole=app.options.verbose) for each in found],
+                [_row(each, whole=app.options.verbose, terminal=app.streams.out_terminal) for each in found],
                 empty="no release yet: run `nwchatctl deploy`",
                 shortened=5,
             ),
@@ -66,11 +67,12 @@ def releases(
     )
 
 
-def _row(entry: ReleaseEntry, *, whole: bool) -> tuple[str, ...]:
+def _row(entry: ReleaseEntry, *, whole: bool, terminal: bool) -> tuple[str, ...]:
     release = entry.record.release
     state = "current" if entry.current else "" if entry.available else "gone"
-    changed = entry.changed if whole else entry.changed[:_SHOWN]
-    more = len(entry.changed) - len(changed)
+    lines = entry.changed_short if terminal and not whole else entry.changed
+    changed = lines if whole else lines[:_SHOWN]
+    more = len(lines) - len(changed)
     text = "; ".join((*changed, *([f"{more} more"] if more else [])))
     when = local(entry.record.created_at)
     return (release.name, state, when, entry.record.by, release.code_sha256[:8], text or "-")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nwchatctl.commands import consent
 from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
-from nwchatctl.output.plan_view import as_json, as_lines
+from nwchatctl.output.plan_view import as_json, as_lines, consequence_lines, consequences_json
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ def rollback(
     release: Annotated[
         str, typer.Argument(metavar="[RELEASE]", help="As `releases` lists it; the one before, if not given.")
     ] = "",
-    opens: Annotated[
-        bool, typer.Option("--open", help="Also from a chat that asks for tokens to a release that does not.")
-    ] = False,
+    opens: consent.OpenOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -48,16 +47,14 @@ def rollback(
     app.cloud.prepare()
     app.print_target()
     found = releases.plan_rollback(app, release, dry_run=dry_run)
-    opening = f"release {found.target.name} lets everybody in without a token, under any name"
     applied = 0
     if dry_run:
-        if found.opens:
-            app.warn(opening)
+        for each in found.consequences:
+            app.warn(each.text)
     else:
         app.say(*as_lines(found.plan.changes, verbose=app.options.verbose))
-        if found.opens:
-            # Its own flag: a script's --yes was given for the harmless.
-            app.confirm(f"{opening}. Roll back?", given=opens, flag="--open")
+        app.say(*consequence_lines(found.consequences))
+        consent.ask(app, "Roll back?", found.consequences, yes=yes, opens=opens)
         applied = releases.roll_back(app, found)
     app.cloud.read_root_mappings()
     endpoints = planning.endpoints(app, app.cloud.websocket_api.ids.api)
@@ -85,6 +82,7 @@ def _report(
         data={
             **chat,
             "changes": as_json(changes),
+            "consequences": consequences_json(found.consequences),
             "applied": applied,
             "release": release,
             "endpoints": endpoints,

@@ -19,6 +19,7 @@ from nwchatctl.deploy.model.placeholders import (
     ROLE_ID,
 )
 from nwchatctl.deploy.model.state import Key, Resource, key
+from nwchatctl.deploy.value_diff import differing
 from nwchatctl.redaction import has_credentials, looks_secret
 
 OWN_VARIABLES = "NWCHAT_"
@@ -89,6 +90,11 @@ def fields(change: Change) -> tuple[Field, ...]:
                 for name in names
                 if _shown(name, old, new) != _shown(name, new, old)
             )
+
+
+def shortened_fields(change: Change, width: int) -> tuple[Field, ...]:
+    """As `fields`; of a value that is longer than `width` characters only the part that differs."""
+    return tuple(Field(each.name, *differing(each.before, each.after, width)) for each in fields(change))
 
 
 def _shown(name: str, texts: dict[str, str], others: dict[str, str]) -> str:

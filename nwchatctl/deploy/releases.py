@@ -12,7 +12,11 @@ from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Resource, State, key, state
 from nwchatctl.deploy.model.string_map import StringMap, string_map
 from nwchatctl.deploy.model.websocket import Deployment, Stage
+from nwchatctl.deploy.value_diff import differing
 from nwchatctl.errors import ChatError, Exit
+
+_SHORT = 40
+"""Characters of a value in a list of releases, which has a line for each."""
 
 VERSIONS_KEPT = 10
 DEPLOYMENTS_KEPT = 5
@@ -31,12 +35,14 @@ class ReleaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseEntry:
-    """A release as it is listed: whether it runs, whether a rollback to it is possible, what it changed."""
+    """A release as it is listed: whether it runs, whether a rollback to it is possible, what it changed, and
+    the same with the parts of long values that differ."""
 
     record: ReleaseRecord
     current: bool
     available: bool
     changed: tuple[str, ...]
+    changed_short: tuple[str, ...]
 
 
 def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[ReleaseEntry]:
@@ -48,7 +54,10 @@ def entries(records: Sequence[ReleaseRecord], live: State, stage: str) -> list[R
             each,
             each.release.name == now,
             not missing_parts(live, each.release),
-            change_lines(each.release.settings, before[at]) if at < len(before) else (),
+            *(
+                change_lines(each.release.settings, before[at], width) if at < len(before) else ()
+                for width in (None, _SHORT)
+            ),
         )
         for at, each in enumerate(records)
     ]
@@ -167,16 +176,18 @@ def missing_parts(live: State, release: Release) -> list[str]:
     return missing if has_deployment else [*missing, f"deployment {release.deployment}"]
 
 
-def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
+def change_lines(settings: StringMap, before: StringMap, width: int | None = None) -> tuple[str, ...]:
     """The differences between a release's settings and the previous ones, as readable lines; a difference
-    that all functions share is one line."""
+    that all functions share is one line. Of values longer than `width` only the part that differs."""
     old, new = dict(before), dict(settings)
     things_by_text: dict[str, list[str]] = {}
     for name in sorted({*old, *new}):
         # Earlier releases lack attributes that a later version of the tool added.
         if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
-            text = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
+            values = old.get(name, ""), new.get(name, "")
+            first, second = values if width is None else differing(*values, width)
+            text = f"{attribute} {first or '(none)'} → {second or '(none)'}"
             things_by_text.setdefault("code" if attribute == "code_sha256" else text, []).append(thing)
     every = {name.partition(".")[0] for name in new if name.startswith(f"{Function.kind} ")}
     lines: list[str] = []

@@ -38,6 +38,28 @@ def stage_requires_token(live: State, stage: str) -> bool:
     return any(isinstance(each, Route) and each.authorizer for each in live.values())
 
 
+def restricts_connections(live: State) -> bool:
+    """Whether a client needs a token, or another authorization, to connect to any stage of the chat.
+
+    Without a stage, because somebody deleted it, the release that was deployed last decides.
+    """
+    stages = [each for each in live.values() if isinstance(each, Stage)]
+    if stages:
+        return any(_stage_restricts(live, each) for each in stages)
+    return any(isinstance(each, Release) and each.latest and requires_token(each) for each in live.values())
+
+
+def _stage_restricts(live: State, stage: Stage) -> bool:
+    known = _requires_token(live, stage)
+    if known is not None:
+        return known
+    return any(
+        isinstance(each, Route)
+        and (each.authorizer or (each.name == "$connect" and each.authorization not in ("", "NONE")))
+        for each in live.values()
+    )
+
+
 def auth_transition(wanted: State, live: State) -> AuthTransition:
     """Whether a stage begins or ceases to require tokens from `live` to `wanted`.
 

@@ -32,6 +32,7 @@ from nwchatctl.errors import ChatError, Exit, usage_error
 from nwchatctl.operations.apply import changing
 from nwchatctl.operations.lock import refuse_locked
 from nwchatctl.operations.planning import Planned, chat_identity, endpoints, read_and_plan
+from nwchatctl.operations.planning import consequences_of as plan_consequences
 from nwchatctl.output import prompt
 from nwchatctl.report import Line, counted
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nwchatctl.context import App
+    from nwchatctl.deploy.consequences import Consequence
     from nwchatctl.deploy.lock import LockState
 
 DEFAULTS = {
@@ -216,6 +218,7 @@ class AdoptionOutcome:
     way_back: tuple[str, ...]
     chat: dict[str, object]
     endpoints: dict[str, str | None]
+    consequences: tuple[Consequence, ...]
 
 
 def read_outcome(app: App, adoption: Adoption, applied: int, copied: CopyCounts | None) -> AdoptionOutcome:
@@ -228,7 +231,13 @@ def read_outcome(app: App, adoption: Adoption, applied: int, copied: CopyCounts 
         (adoption.served,) if adoption.served else kept_deployments(adoption.found.live.state),
         chat_identity(app),
         endpoints(app, adoption.old.api.id),
+        consequences_of(app, adoption),
     )
+
+
+def consequences_of(app: App, adoption: Adoption) -> tuple[Consequence, ...]:
+    """What the adoption means for players and data."""
+    return plan_consequences(app, adoption.found)
 
 
 def further_steps(app: App, adoption: Adoption) -> tuple[str, ...]:

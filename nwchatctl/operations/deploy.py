@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.adoption import refuse_unfinished
-from nwchatctl.deploy.changes import Create, Update, changed_key
+from nwchatctl.deploy.changes import Create, Delete, Update, changed_key
 from nwchatctl.deploy.desired.chat import release_name
 from nwchatctl.deploy.domains.facts import ISSUED
 from nwchatctl.deploy.model.domains import Certificate
@@ -42,9 +42,10 @@ def refuse_unfinished_adoption(app: App, found: Planned) -> None:
     refuse_unfinished(found.live.state, app.settings.stage.name, found.live.api_id)
 
 
-def removal_count(plan: Plan) -> int:
-    """How many of the changes remove something."""
-    return len(removals(plan))
+def deletion_count(plan: Plan) -> int:
+    """How many resources the plan deletes, as its summary counts them; 0 if all of them are outdated ones,
+    which nobody is asked about."""
+    return sum(isinstance(each, Delete) for each in plan.changes) if removals(plan) else 0
 
 
 def certificates_to_validate(plan: Plan) -> list[str]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.changes import changed_key
+from nwchatctl.deploy.consequences import Consequence, consequences_of_destroy, item_count
 from nwchatctl.deploy.lock import outdated_plan_error
 from nwchatctl.deploy.model.storage import Table
 from nwchatctl.deploy.safety import plan_destroy
 from nwchatctl.operations.apply import carry_out
 from nwchatctl.operations.lock import locked
+from nwchatctl.operations.planning import addresses
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -22,13 +24,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Destruction:
-    """The changes that take the chat down, and the keys of what they leave. `loses_data` is whether a table
-    of the chat's data is among the changes."""
+    """The changes that take the chat down, what they mean for players and data, and the keys of what they
+    leave. `loses_data` is whether a table of the chat's data is among the changes."""
 
     live: Live
     plan: Plan
     left: tuple[Key, ...]
     loses_data: bool
+    consequences: tuple[Consequence, ...] = ()
+
+    @property
+    def left_texts(self) -> list[str]:
+        """What stays, a line each: `stays: table x (about 57 items)`."""
+        tables = {key: each for key, each in self.live.state.items() if isinstance(each, Table)}
+        counts = {key: item_count(each) for key, each in tables.items()}
+        return [f"stays: {kind} {name}{counts.get((kind, name), '')}" for kind, name in self.left]
 
 
 def plan_destruction(app: App, *, delete_data: bool, keep_logs: bool) -> Destruction:
@@ -40,7 +50,8 @@ def plan_destruction(app: App, *, delete_data: bool, keep_logs: bool) -> Destruc
     )
     changed = [changed_key(each) for each in plan.changes]
     loses_data = any(kind == "table" and name != own for kind, name in changed)
-    return Destruction(live, plan, left + live.foreign, loses_data)
+    means = consequences_of_destroy(plan.changes, live.state, addresses(app, live), own)
+    return Destruction(live, plan, left + live.foreign, loses_data, means)
 
 
 def destroy(app: App, planned: Destruction, lock: LockState) -> int:

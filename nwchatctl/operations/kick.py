@@ -40,6 +40,27 @@ def ban_end(app: App, seconds: float | None, user: str, everybody: bool) -> BanE
     return end
 
 
+def everybody(app: App) -> str:
+    """What `kick --all` closes: how many connections of which chat. They are counted only for whoever can be
+    asked. Raises boto3's errors."""
+    where = app.cloud.location
+    chat = f"chat {app.settings.chat.name} in account {where.account}, {where.region}"
+    if app.json or not app.streams.asks:
+        return f"all connections of {chat} are closed"
+    with app.bar("connections counted") as bar:
+        count = 0
+        for page in app.store.connections(app.now_ms()):
+            count += len(page)
+            bar.update(count)
+    if count == 0:
+        return f"no connection of {chat} is open"
+    return (
+        f"the one connection of {chat} is closed"
+        if count == 1
+        else f"all {count} connections of {chat} are closed"
+    )
+
+
 class Kick:
     """One run: the connections that are closed, or in a dry run asked about, by id or by user. Raises
     ChatError `not_deployed`, exit 4."""

@@ -89,7 +89,7 @@ def lock_holder_rows(app: App, seen: LockState) -> list[tuple[str, str]]:
         return []
     over = is_dead(holder.process) or holder.expires_at <= app.now_ms()
     text = f"{holder.command} by {holder.owner} on {holder.host}, since {local(holder.started_at)}"
-    return [("unfinished" if over else "at it now", text)]
+    return [("unfinished" if over else "locked", text)]
 
 
 @contextmanager

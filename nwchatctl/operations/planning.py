@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.consequences import Addresses, Consequence, consequences
 from nwchatctl.deploy.desired.account_needs import account_warnings as of_account
 from nwchatctl.deploy.desired.account_needs import kept_reservations, refuse_reservation
 from nwchatctl.deploy.desired.chat import desired_state
@@ -105,6 +106,17 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
     if not lenient:
         refuse_large_policies(changes)
     return Planned(cloud, live, kept.wanted, changes, domains, kept.texts)
+
+
+def addresses(app: App, live: Live) -> Addresses:
+    """The addresses of the live APIs."""
+    return Addresses(app.cloud.location, live.api_id, live.history_id)
+
+
+def consequences_of(app: App, found: Planned, changes: Plan | None = None) -> tuple[Consequence, ...]:
+    """What the plan, or a part of it, means for players and data."""
+    changed = (found.plan if changes is None else changes).changes
+    return consequences(changed, found.wanted, found.live.state, addresses(app, found.live))
 
 
 def endpoints(app: App, api_id: str) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.consequences import Consequence, opening
 from nwchatctl.deploy.planner import arrange, differences
 from nwchatctl.deploy.releases import (
     ReleaseEntry,
@@ -39,12 +40,11 @@ def list_releases(app: App, limit: int) -> list[ReleaseEntry]:
 
 @dataclass(frozen=True)
 class Rollback:
-    """The release to go back to, and the changes that lead there. `opens` is whether a chat that asks for
-    tokens, or is configured to, then asks for none."""
+    """The release to go back to, the changes that lead there, and what they mean for players."""
 
     target: Release
     plan: Plan
-    opens: bool
+    consequences: tuple[Consequence, ...]
     lock: LockState
 
 
@@ -62,7 +62,8 @@ def plan_rollback(app: App, name: str, *, dry_run: bool) -> Rollback:
     opens = not requires_token(target) and (
         app.settings.auth.mode == "token" or stage_requires_token(live.state, app.settings.stage.name)
     )
-    return Rollback(target, plan, bool(plan) and opens, lock)
+    means = (opening(f"release {target.name}"),) if plan and opens else ()
+    return Rollback(target, plan, means, lock)
 
 
 def roll_back(app: App, rollback: Rollback) -> int:

@@ -37,6 +37,7 @@ class ChatStatus:
 
     found: Planned
     chat: dict[str, object]
+    settings_file: str | None
     endpoints: dict[str, str | None]
     release: str | None
     requires_token: bool
@@ -53,8 +54,8 @@ class ChatStatus:
         return {changed_key(each): _STATES[each.action] for each in self.found.plan.changes}
 
     @property
-    def resource_rows(self) -> list[tuple[str, str, str]]:
-        """Kind, name and state of each resource."""
+    def resource_states(self) -> list[tuple[str, str, str]]:
+        """Kind, name and state of each resource: `ok`, or one of `_STATES`."""
         # Former versions, deployments and releases are nothing that has a state.
         former, changed = ("version", "deployment", "release"), self.changed
         keys = {key for key in self.found.live.state if key[0] not in former} | set(self.found.wanted)
@@ -72,6 +73,7 @@ def read_status(app: App) -> ChatStatus:
     return ChatStatus(
         found=found,
         chat=chat_identity(app),
+        settings_file=None if app.loaded.path is None else str(app.loaded.path),
         endpoints=endpoints(app, found.live.api_id),
         release=_running_release(app, found),
         requires_token=stage_requires_token(found.live.state, app.settings.stage.name),

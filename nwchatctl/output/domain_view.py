@@ -56,12 +56,13 @@ def certificate_wait_lines(names: Iterable[str]) -> tuple[Line, ...]:
 
 def domain_rows(plans: Iterable[DomainPlan], changed: Container[Key]) -> Iterator[tuple[str, str]]:
     """Label and text about the certificate, the domain name and the DNS of each domain; `changed` has the
-    keys of the resources that differ."""
+    keys of the resources that differ. The labels have no blanks, and each is there once."""
     for plan in plans:
         name = plan.config.name
-        yield f"certificate {name}", _certificate(plan)
-        yield f"domain {name}", _domain(plan)
-        yield f"dns {name}", _dns(plan, changed)
+        api = "history" if plan.config.section == "history" else "chat"
+        yield f"{api}_cert", f"{name}: {_certificate(plan)}"
+        yield f"{api}_domain", f"{name}: {_domain(plan)}"
+        yield f"{api}_dns", f"{name}: {_dns(plan, changed)}"
 
 
 def problem_lines(problems: Iterable[ChatError]) -> tuple[Line, ...]:

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.streams import Streams
 from nwchatctl.output.untrusted import untrusted
 
 
-def confirm(streams: Streams, question: str, *, given: bool, flag: str, json: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class ConsentReasons:
+    """What a question is about: the `texts`, printed before it unless they were `said` already. `hint`
+    follows the flag in the error for whoever cannot be asked."""
+
+    texts: tuple[str, ...] = ()
+    hint: str = ""
+    said: bool = True
+
+
+_NO_REASONS = ConsentReasons()
+
+
+def confirm(
+    streams: Streams,
+    question: str,
+    *,
+    given: bool,
+    flag: str,
+    json: bool = False,
+    reasons: ConsentReasons = _NO_REASONS,
+) -> None:
     """Returns when the answer is y or yes, or was `given` by `flag`.
 
     Raises ChatError, exit 7: `declined`, or `confirmation_required` when nobody can be asked.
     """
     if given:
         return
-    _require_terminal(streams, question, flag, json)
+    _require_terminal(streams, question, flag, json, reasons)
+    _say_reasons(streams, reasons)
     if (_answer(streams, f"{question} [y/N] ") or "").strip().lower() not in ("y", "yes"):
         raise _declined()
 
 
-def confirm_name(streams: Streams, name: str, *, given: str, flag: str, json: bool = False) -> None:
+def confirm_name(
+    streams: Streams,
+    name: str,
+    *,
+    given: str,
+    flag: str,
+    json: bool = False,
+    reasons: ConsentReasons = _NO_REASONS,
+) -> None:
     """Returns when `name` is typed, or was `given` by `flag`; raises as `confirm`."""
     if given == name:
         return
@@ -34,7 +65,8 @@ def confirm_name(streams: Streams, name: str, *, given: str, flag: str, json: bo
         )
     # A flag that takes no name, as --yes, is hinted at as it is.
     hinted = f"{flag} {name}" if flag == "--confirm" else flag
-    _require_terminal(streams, f"this needs the name {name} typed", hinted, json)
+    _require_terminal(streams, f"this needs the name {name} typed", hinted, json, reasons)
+    _say_reasons(streams, reasons)
     if (_answer(streams, f"Type the name, {name}, to go on: ") or "").strip() != name:
         raise _declined()
 
@@ -56,13 +88,20 @@ def ask(streams: Streams, question: str, default: str, check: Callable[[str], st
         streams.write_error(f"{untrusted(complaint)}\n")
 
 
-def _require_terminal(streams: Streams, question: str, flag: str, json: bool) -> None:
+def _say_reasons(streams: Streams, reasons: ConsentReasons) -> None:
+    for each in () if reasons.said else reasons.texts:
+        streams.write_error(f"! {untrusted(each)}\n")
+
+
+def _require_terminal(
+    streams: Streams, question: str, flag: str, json: bool, reasons: ConsentReasons
+) -> None:
     if streams.asks and not json:
         return
     reason = "--json never asks" if json else "there is no terminal to ask at"
     raise ChatError(
-        f"a confirmation is missing, and {reason}: {question}",
-        hint=f"give {flag}",
+        f"a confirmation is missing, and {reason}: {'; '.join([*reasons.texts, question])}",
+        hint=f"give {flag}{reasons.hint}",
         code="confirmation_required",
         exit_code=Exit.DECLINED,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from nwchatctl.output import human, prompt
@@ -44,13 +45,23 @@ class Terminal:
         if not self.quiet:
             human.print_warning(text, self.streams)
 
-    def confirm(self, question: str, *, given: bool, flag: str) -> None:
+    def confirm(
+        self, question: str, *, given: bool, flag: str, reasons: prompt.ConsentReasons | None = None
+    ) -> None:
         """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
-        prompt.confirm(self.streams, question, given=given, flag=flag, json=self.json)
+        about = self._unsaid(reasons)
+        prompt.confirm(self.streams, question, given=given, flag=flag, json=self.json, reasons=about)
 
-    def confirm_name(self, name: str, *, given: str, flag: str) -> None:
+    def confirm_name(
+        self, name: str, *, given: str, flag: str, reasons: prompt.ConsentReasons | None = None
+    ) -> None:
         """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
-        prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json)
+        about = self._unsaid(reasons)
+        prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json, reasons=about)
+
+    def _unsaid(self, reasons: prompt.ConsentReasons | None) -> prompt.ConsentReasons:
+        """The reasons of a question, as far as they were said before it: nothing is, under -q."""
+        return dataclasses.replace(reasons or prompt.ConsentReasons(), said=not self.silent)
 
     def progress(self, label: str, total: int | None) -> Progress:
         """A context manager for a count of `total` with a label, or for steps where that is ""."""

@@ -71,6 +71,7 @@ class Tables:
             # A table that was always provisioned has no summary (DescribeTable).
             billing=described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
             tags=tags(),
+            items=described.get("ItemCount"),
         )
 
     def create(self, table: Table) -> None:

@@ -18,6 +18,7 @@ from nwchatctl.commands.options import (
 )
 from nwchatctl.errors import ChatError, Exit, error_note, usage_error
 from nwchatctl.output.ban_view import change_json, change_line
+from nwchatctl.output.prompt import ConsentReasons
 from nwchatctl.report import Line, Mark, Report
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def kick(
     began = time.monotonic()
     chosen = kick.Kick(app, given, user, rate, dry_run)
     if everybody and not dry_run:
-        app.confirm_name(app.settings.chat.name, given=confirm)
+        _confirm_everybody(app, confirm, "" if confirm == app.settings.chat.name else kick.everybody(app))
     made = chosen.ban(end) if end is not None else []
     banned = "" if dry_run else ", ".join(each.ban.who for each in made)
     with error_note(lambda: f"{banned} banned" if banned else ""):
@@ -91,6 +92,13 @@ def kick(
     if user and not result.checked and not stopped and not made:
         raise _unknown(app, f"no connection is known to be of {user}")
     return _report(result, stopped, chosen, made, began, dry_run=dry_run)
+
+
+def _confirm_everybody(app: App, given: str, text: str) -> None:
+    """Returns when the chat's name was given, or typed after `text`. Raises ChatError, exit 7."""
+    if text:
+        app.say(Line(f"! {text}", Mark.WARN))
+    app.confirm_name(app.settings.chat.name, given=given, reasons=ConsentReasons((text,) if text else ()))
 
 
 def _unknown(app: App, message: str) -> ChatError:

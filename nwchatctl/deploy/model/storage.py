@@ -10,7 +10,11 @@ from nwchatctl.deploy.model.string_map import StringMap
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A DynamoDB table, billed on demand. `sort_key` is "" if there is none; keys are strings."""
+    """A DynamoDB table, billed on demand. `sort_key` is "" if there is none; keys are strings.
+
+    `items` is not compared: the number of items of a live one, which DynamoDB counts every six hours or so
+    (DescribeTable, ItemCount).
+    """
 
     kind: ClassVar[str] = "table"
     name: str
@@ -20,6 +24,7 @@ class Table:
     deletion_protection: bool
     billing: str
     tags: StringMap
+    items: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,27 @@ def chat(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert made.resources() == set()
 
 
+def check_opening_needs_its_flag(chat: Operator) -> None:
+    """Neither --yes, nor a part of the deploy, nor a settings file without the mode opens the chat."""
+    empty = chat.home / "empty.toml"
+    empty.write_text("")
+    for words in (
+        ("deploy", "--yes"),
+        ("-q", "deploy", "--yes", "--json"),
+        ("--config", str(empty), "deploy", "--yes"),
+        ("deploy", "--yes", "--only", "function"),
+    ):
+        ran = chat.run(*words)
+        assert ran.error is not None, words
+        assert (ran.code, ran.error.code, ran.writes) == (7, "confirmation_required", []), words
+        assert "lets everybody in without a token, under any name" in ran.error.message
+        assert ran.error.hint == 'give --open, or set auth.mode = "token" (it is "open" by default)'
+    (opens,) = (each for each in chat.json("plan")["consequences"] if each["code"] == "opens_chat")
+    assert opens["flag"] == "--open"
+    assert f"! {opens['message']}" in chat.run("plan").out.splitlines()
+    assert chat.plan(**TOKEN) == []
+
+
 def test_mode_is_switched_on_and_off_under_an_open_socket(chat: Operator) -> None:
     url = chat.url
     with player(url) as early:
@@ -81,8 +102,11 @@ def test_mode_is_switched_on_and_off_under_an_open_socket(chat: Operator) -> Non
         assert refused(url) == 403
 
         asking = chat.json("releases", **TOKEN)["releases"][0]["id"]
-        ran = chat.run("deploy", "--yes", "--json")
+        check_opening_needs_its_flag(chat)
+        ran = chat.run("deploy", "--yes", "--open", "--json")
         assert ran.error is None
+        codes = {each["code"]: each["flag"] for each in ran.data["consequences"]}
+        assert codes == {"opens_chat": "--open", "releases_lost": "--yes", "logs_deleted": "--yes"}
         calls = list(ran.calls)
         moved = calls.index("UpdateStage")
         assert (calls[:moved].count("UpdateAlias"), calls[moved:].count("UpdateAlias")) == (3, 0)

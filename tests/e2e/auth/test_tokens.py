@@ -427,7 +427,7 @@ def test_banned_user_cannot_connect_or_read(chat: Operator, url: str) -> None:
         chat.json("ban", "remove", "--user", "tchalvak")
         assert refused(url, good) == 101
         assert history(chat, good) == 200
-    assert "may come in\twho has a token" in chat.run("status").out.splitlines()
+    assert "auth\ttoken" in chat.run("status").out.splitlines()
     eventually(lambda: rows(chat), {})
 
 

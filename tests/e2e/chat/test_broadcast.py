@@ -286,6 +286,7 @@ def test_event_from_stdin_with_output_for_people(chat: Chat) -> None:
         done = chat.nwchatctl("invoke", "message", "--event", "-", stdin=json.dumps({"body": text}))
         assert one.receive_text(text)["type"] == "message"
     assert done.code == 0
+    assert "! this is real: message stores the message of the event and sends it to everybody" in done.err
     assert done.out.splitlines()[0] == '{"statusCode": 200}'
     assert '"message":"sent"' in done.out
 

@@ -103,6 +103,28 @@ def test_absent_resource_is_named_with_its_flag(
     assert flag in ran.error.hint
 
 
+def test_opening_a_guarded_chat_needs_its_flag(operator: Operator, legacy_chat: LegacyChat) -> None:
+    route = next(
+        each
+        for each in operator.api.get_routes(ApiId=legacy_chat.api_id)["Items"]
+        if each["RouteKey"] == "$connect"
+    )
+
+    def guard(kind: str) -> None:
+        operator.api.update_route(ApiId=legacy_chat.api_id, RouteId=route["RouteId"], AuthorizationType=kind)
+
+    guard("AWS_IAM")
+    try:
+        ran = operator.run("adopt", *legacy_chat.flags, "--yes")
+        assert ran.error is not None
+        assert (ran.code, set(ran.writes)) == (7, {"Scan"})
+        assert ran.error.hint.startswith("give --open, or set auth.mode")
+        (opens,) = operator.json("adopt", *legacy_chat.flags, "-n")["consequences"]
+        assert (opens["code"], opens["flag"]) == ("opens_chat", "--open")
+    finally:
+        guard("NONE")
+
+
 def test_another_stage_or_key_is_named(operator: Operator, legacy_chat: LegacyChat) -> None:
     ran = operator.run("adopt", *legacy_chat.flags, "--yes", NWCHAT_STAGE__NAME="prod")
     assert ran.error is not None

@@ -140,7 +140,31 @@ def test_status_says_the_same(operator: Operator, first: dict[str, object]) -> N
     assert ran.writes == ["Scan", "Query", "Query"]
     lines = operator.run("status").out.splitlines()
     assert f"websocket\t{operator.url}" in lines
-    assert "stage\tproduction\tok" in lines
+    assert lines[:5] == [
+        f"chat\t{operator.name}",
+        f"account\t{first['account']}",
+        f"region\t{first['region']}",
+        "settings\tnone: defaults and NWCHAT_ variables",
+        "stage\tproduction",
+    ]
+    assert lines[-1] == "state\tas configured"
+    assert ran.data["settings"] is None
+    assert isinstance(ran.data["resources"], int)
+    for listed in (operator.run("status", "--all"), operator.run("-v", "status")):
+        rows = [line.split("\t") for line in listed.out.splitlines()]
+        assert ["stage/production", "ok"] in rows
+        keys = [row[0] for row in rows]
+        assert (len(set(keys)), [each for each in keys if " " in each]) == (len(keys), [])
+
+
+def test_settings_file_is_named(operator: Operator, tmp_path: Path) -> None:
+    given = tmp_path / "chat.toml"
+    given.write_text(f'[chat]\nname = "{operator.name}"\n')
+    assert operator.json("--config", str(given), "status")["settings"] == str(given)
+    for command in ("deploy", "plan"):
+        first_line = operator.run("--config", str(given), command).err.splitlines()[0]
+        assert first_line.endswith(f": chat {operator.name}, stage production, settings {given}")
+        assert first_line.startswith("account 000000000000, us-east-2")
 
 
 def test_what_differs_is_status_6_for_scripts(operator: Operator) -> None:
@@ -154,6 +178,20 @@ def test_a_dry_run_changes_nothing(operator: Operator) -> None:
     assert (ran.code, ran.writes) == (0, [])
     assert "~ stage production  throttle_burst 200 → 9" in ran.out
     assert ran.out == operator.run("plan", NWCHAT_STAGE__THROTTLE_BURST="9").out
+
+
+def test_another_stage_name_is_asked_about(operator: Operator) -> None:
+    renamed = {"NWCHAT_STAGE__NAME": "beta"}
+    (gone,) = operator.json("plan", **renamed)["consequences"]
+    assert (gone["code"], gone["flag"]) == ("stage_removed", "--yes")
+    new = operator.url.replace("/production", "/beta")
+    assert gone["message"].endswith(f"and {operator.url} stops working: clients need {new}")
+    ran = operator.run("deploy", **renamed)
+    assert ran.error is not None
+    assert (ran.code, ran.error.hint, ran.writes) == (7, "give --yes", [])
+    assert ran.error.message.endswith(f"{gone['message']}; 1 resource to delete. Deploy?")
+    assert "2 to create" in ran.err
+    assert ", 1 to delete\n" in ran.err
 
 
 def test_another_machine_sees_the_same_chat(

@@ -55,6 +55,15 @@ def test_destroy_without_confirmation_deletes_nothing(operator: Operator) -> Non
         assert (ran.code, ran.writes) == (7, []), argv
         assert ran.error is not None
         assert flag in f"{ran.error.message} {ran.error.hint}", argv
+    said = operator.run("destroy").err
+    assert f"! everybody who is connected is disconnected, and {operator.url} stops working" in said
+    assert f"! {operator.history_url} stops working" in said
+    for each in TABLES:
+        assert f"\nstays: {each} (about 0 items)\n" in said
+    data = operator.json("destroy", "--dry-run", "--delete-data")["consequences"]
+    assert {"address_removed", "history_removed", "data_deleted", "logs_deleted"} <= {
+        each["code"] for each in data
+    }
     assert operator.resources() == ALL
     assert operator.plan() == []
 

@@ -105,8 +105,15 @@ def test_deleted_api_is_created_again(operator: Operator) -> None:
 
 def test_status_names_what_differs(operator: Operator) -> None:
     DRIFTS[0].apply(operator)
+    ran = operator.run("status", "--all")
+    assert "route/onMessage\tdiffers" in ran.out.splitlines()
+    states = operator.json("status")["resource_states"]
+    assert [each for each in states if each["state"] != "ok"] == [
+        {"kind": "route", "name": "onMessage", "state": "differs"}
+    ]
     ran = operator.run("status")
-    assert "route\tonMessage\tdiffers" in ran.out.splitlines()
+    assert "state\tdiffers: 1 to update" in ran.out.splitlines()
+    assert "\tok" not in ran.out
     # Whatever the routes say, the stage serves what was deployed.
     assert f"release\t{operator.json('releases')['releases'][0]['id']}" in ran.out.splitlines()
     assert "~ route onMessage  integration connect → message" in ran.out.splitlines()

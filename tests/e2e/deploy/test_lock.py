@@ -78,7 +78,7 @@ def test_second_deploy_names_lock_holder(operator: Operator, deploys: DeployTabl
     assert operator.run("deploy").code == 1
     # Looking is always allowed.
     assert operator.run("plan").code == 0
-    assert "at it now\tdeploy by user/somebody on another-host, since" in operator.run("status").out
+    assert "locked\tdeploy by user/somebody on another-host, since" in operator.run("status").out
 
 
 def test_force_takes_over_lock(operator: Operator, deploys: DeployTable) -> None:

@@ -106,21 +106,22 @@ def test_players_reach_the_chat_by_its_name(operator: Operator) -> None:
 
 
 def test_status_shows_domain_state(operator: Operator) -> None:
-    lines = operator.run("status").out.splitlines()
+    lines = operator.run("status", "--all").out.splitlines()
     assert f"domain\twss://{NAME}/" in lines
-    assert any(each.startswith(f"certificate {NAME}\trequested, until 20") for each in lines)
-    assert f"domain {NAME}\tavailable" in lines
-    assert f"dns {NAME}\talias ok in hosted zone {by.zone_of(operator)}" in lines
-    assert f"record\t{NAME} A\tok" in lines
+    assert any(each.startswith(f"chat_cert\t{NAME}: requested, until 20") for each in lines)
+    assert f"chat_domain\t{NAME}: available" in lines
+    assert f"chat_dns\t{NAME}: alias ok in hosted zone {by.zone_of(operator)}" in lines
+    assert f"record/{NAME}/A\tok" in lines
 
 
 def test_a_bad_certificate_is_a_line_of_the_status_and_an_error_of_the_plan(operator: Operator) -> None:
     bad = "arn:aws:acm:us-west-2:000000000000:certificate/x"
     wrong = {"NWCHAT_DOMAIN__CERTIFICATE_ARN": bad}
-    ran = operator.run("status", "--check", **wrong)
+    ran = operator.run("status", "--check", "--all", **wrong)
     assert (ran.code, ran.error) == (6, None)
     assert f"problem: the certificate for {NAME} is in us-west-2, the API in us-east-2" in ran.out
-    assert f"mapping\t{NAME}\tok" in ran.out.splitlines()
+    assert f"mapping/{NAME}\tok" in ran.out.splitlines()
+    assert "state\tthe domain has a problem" in ran.out.splitlines()
     shown = operator.json("status", **wrong)
     assert [each["code"] for each in shown["problems"]] == ["certificate_region"]
     assert shown["drift"] == []
@@ -153,7 +154,7 @@ def test_certificate_in_use_is_kept(operator: Operator) -> None:
     assert {each[1] for each in records(operator)} == {"A"}
     exact = by.certificate(operator, NAME)
     assert operator.plan() == []
-    assert any("\tfound, until" in each for each in operator.run("status").out.splitlines())
+    assert any(f"\t{NAME}: found, until" in each for each in operator.run("status").out.splitlines())
     # What is used cannot be deleted, and what cannot be used any more is left for what can.
     with by.acm_answers(operator, wildcard, Status="REVOKED"):
         assert kinds(operator.deploy()["changes"]) == [("update", "domain", NAME)]

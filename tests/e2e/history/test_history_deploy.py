@@ -230,8 +230,9 @@ def test_pages_that_api_gateway_cannot_let_read(operator: Operator) -> None:
     assert operator.run("deploy", "--only", "history-api", "--json", **only).code == 0
     assert "CorsConfiguration" not in operator.api.get_api(ApiId=operator.history_id)
     assert "history-api" not in {each["kind"] for each in operator.plan(**only)}
-    lines = operator.run("status").out.splitlines()
+    lines = operator.run("status", "--all").out.splitlines()
     assert f"history\t{operator.history_url}" in lines
-    assert f"history-api\t{operator.resource_name('history')}\tdiffers" in lines
+    assert f"history-api/{operator.resource_name('history')}\tdiffers" in lines
     operator.deploy()
-    assert f"history-api\t{operator.resource_name('history')}\tok" in operator.run("status").out.splitlines()
+    lines = operator.run("status", "--all").out.splitlines()
+    assert f"history-api/{operator.resource_name('history')}\tok" in lines

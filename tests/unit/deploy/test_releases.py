@@ -165,6 +165,14 @@ def test_what_all_functions_changed_alike_is_said_once() -> None:
         "code", "function a handler x → y", "memory_mb 1 → 2", "route r integration a → (none)",
     )  # fmt: skip
     assert change_lines(after, after) == ()
+    endpoints = [
+        (("function f.environment.X", f"https://abcdefghij.execute-api.us-east-2.amazonaws.com/{stage}"),)
+        for stage in ("production", "beta")
+    ]
+    (whole,) = change_lines(endpoints[0], endpoints[1])
+    (short,) = change_lines(endpoints[0], endpoints[1], 40)
+    assert whole.endswith(f"{endpoints[1][0][1]} → {endpoints[0][0][1]}")
+    assert short == "environment.X …ast-2.amazonaws.com/beta → …ast-2.amazonaws.com/production"
 
 
 def test_the_same_release_deployed_again_is_the_latest_again() -> None:
