@@ -287,7 +287,8 @@ class App:
         where, chat = self.cloud.location, self.settings.chat.name
         stage = self.settings.stage.name
         account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
-        self._terminal.say_dim(f"{account}: chat {chat}, stage {stage}")
+        file = f", settings of {self.loaded.path}" if self.loaded.path else ""
+        self._terminal.say_dim(f"{account}: chat {chat}, stage {stage}{file}")
 
     def say(self, *lines: Line) -> None:
         """Lines on stderr, for people only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -167,6 +168,14 @@ def missing_parts(live: State, release: Release) -> list[str]:
     return missing if has_deployment else [*missing, f"deployment {release.deployment}"]
 
 
+_ASSIGNED = re.compile(r"\(known after the ([A-Za-z ]+) is (?:made|requested)\)")
+
+
+def _recorded(text: str | None) -> str:
+    """A recorded value; where AWS has assigned a part of it, without the words of a plan: it is known now."""
+    return _ASSIGNED.sub(r"(the \1's own)", text) if text else "(none)"
+
+
 def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
     """The differences between a release's settings and the previous ones, as readable lines; a difference
     that all functions share is one line."""
@@ -176,7 +185,7 @@ def change_lines(settings: StringMap, before: StringMap) -> tuple[str, ...]:
         # Earlier releases lack attributes that a later version of the tool added.
         if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
-            text = f"{attribute} {old.get(name) or '(none)'} → {new.get(name) or '(none)'}"
+            text = f"{attribute} {_recorded(old.get(name))} → {_recorded(new.get(name))}"
             things_by_text.setdefault("code" if attribute == "code_sha256" else text, []).append(thing)
     every = {name.partition(".")[0] for name in new if name.startswith(f"{Function.kind} ")}
     lines: list[str] = []
