@@ -69,8 +69,8 @@ class Terminal:
         try:
             human.print_stream(stream, self.streams, json=self.json or stream.json)
         except KeyboardInterrupt as error:
-            # --timeout and SIGTERM are of derived types, and are said.
-            if not stream.endless or type(error) is not KeyboardInterrupt:
+            # --timeout and SIGTERM are of derived types, and are said; a script is told in any case.
+            if not stream.endless or self.json or type(error) is not KeyboardInterrupt:
                 raise
             if self.streams.err_terminal:
                 # The terminal shows ^C at the beginning of a line.

@@ -338,3 +338,5 @@ def test_ctrl_c_is_how_an_endless_stream_ends(terminal: bool, said: str) -> None
     for other, endless in ((KeyboardInterrupt, False), (TimedOut, True), (Terminated, True)):
         with pytest.raises(other):
             Terminal(into).finish(Stream(items(other), endless=endless))
+    with pytest.raises(KeyboardInterrupt):
+        Terminal(into, json=True).finish(Stream(items(KeyboardInterrupt), endless=True))
