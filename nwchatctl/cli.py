@@ -67,13 +67,25 @@ def _version(ctx: typer.Context, value: bool) -> None:
         raise typer.Exit
 
 
+def _config_file(text: str) -> Path:
+    # A script's variable that is not set would mean the working directory.
+    if not text.strip():
+        raise typer.BadParameter("it is empty; give a file, or leave it out")
+    return Path(text)
+
+
 def _globals(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Use the embedded AWS on this machine (NWCHAT_SANDBOX=1).")
     ] = False,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Instead of nwchat.toml, here or in a parent folder."),
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            parser=_config_file,
+            help="Instead of nwchat.toml, here or in a parent folder.",
+        ),
     ] = None,
     profile: Annotated[
         str | None, typer.Option("--profile", metavar="NAME", help="AWS profile, of ~/.aws/config.")
@@ -184,15 +196,28 @@ def _failed(app: App, argv: Sequence[str], error: BaseException) -> int:
     try:
         # What was printed so far comes before the error.
         app.streams.flush()
-    except (OutputClosed, ChatError):
+    except (OutputClosed, ChatError, OSError):
         _forget_stdout()
     from nwchatctl.output import human, untrusted
 
     known = _with_notes(_explained(app, argv, error), error)
+    _use_color_option(app, argv)
     if app.options.debug:
         app.streams.write_error(untrusted.lines_kept("".join(traceback.format_exception(error))))
     human.print_error(known, app.streams, json=app.json or "--json" in argv)
     return known.exit_code
+
+
+def _use_color_option(app: App, argv: Sequence[str]) -> None:
+    """Lets --color hold for the error, also where the command line was refused before it was read."""
+    words = [
+        word.removeprefix("--color=")
+        for before, word in zip(("", *argv), argv, strict=False)
+        if before == "--color" or word.startswith("--color=")
+    ]
+    if words and words[-1] in tuple(Color):
+        app.options = replace(app.options, color=words[-1])
+        app.__dict__.pop("streams", None)
 
 
 def _with_notes(known: ChatError, error: BaseException) -> ChatError:

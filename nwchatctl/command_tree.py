@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand
 
-from nwchatctl.usage_errors import CommandGroup
+from nwchatctl.usage_errors import CommandGroup, refuse_empty_value
 
 MODULES = "nwchatctl.commands"
 
@@ -68,6 +68,7 @@ class LazyCommands(Mapping[str, Any]):
         if name not in self._loaded:
             entry = self._entries[name]
             built = _build(entry.load() if isinstance(entry, CommandEntry) else entry)
+            _refuse_empty_values(built)
             _accept(built, self._global_options)
             self._loaded[name] = built
         return self._loaded[name]
@@ -124,6 +125,15 @@ def _build(entry: Command | Commands) -> Any:
         return typer.main.get_group(typer_app).commands.popitem()[1]
     typer_app.add_typer(entry.group, name=entry.name, cls=CommandGroup, no_args_is_help=False)
     return typer.main.get_group(typer_app).commands[entry.name]
+
+
+def _refuse_empty_values(command: Any) -> None:
+    """Lets no option or argument of `command`, and of all below it, be an empty text."""
+    for each in command.params:
+        if each.callback is None:
+            each.callback = refuse_empty_value
+    for child in getattr(command, "commands", {}).values():
+        _refuse_empty_values(child)
 
 
 def _accept(command: Any, options: Sequence[Any]) -> None:

@@ -24,6 +24,12 @@ class UnsafeFile(OSError):
         super().__init__(errno.EPERM, why, str(path))
 
 
+def expanded(path: Path) -> Path:
+    """The path with its `~` replaced; as a shell does, one of an unknown user stays as it is."""
+    # Path.expanduser raises RuntimeError for such a user.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def create(path: Path) -> BinaryIO:
     """A new file, to be read and written. Raises FileExistsError where there is anything, a link included."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)

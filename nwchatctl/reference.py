@@ -33,7 +33,9 @@ def entries() -> Iterator[tuple[str, str]]:
 
 def _entries_below(command: Any, parent: Any) -> Iterator[tuple[str, str]]:
     name = command.name or PROGRAM
-    ctx = command.context_class(command, info_name=name, parent=parent, terminal_width=WIDTH)
+    ctx = command.context_class(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, **command.context_settings
+    )
     text = "\n".join(line.rstrip() for line in command.get_help(ctx).splitlines())
     yield ctx.command_path, text
     if hasattr(command, "list_commands"):

@@ -109,9 +109,11 @@ class Item:
 class Stream:
     """A report that grows while it is printed; each item is flushed as it comes.
 
-    One that is `json` is printed as JSON for people too: it is a file, on its way through a pipe.
+    One that is `json` is printed as JSON for people too: it is a file, on its way through a pipe. One that is
+    `endless` ends with Ctrl-C, which is no error then.
     """
 
     items: Iterator[Item]
     exit_code: int = 0
     json: bool = False
+    endless: bool = False

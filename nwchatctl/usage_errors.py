@@ -39,6 +39,20 @@ class CommandGroup(TyperGroup):
         )
 
 
+def refuse_empty_value(ctx: Any, param: Any, value: Any) -> Any:
+    """The callback of what takes a text. Raises ChatError `usage`, exit 2, for an empty value: it comes from
+    a script's variable that is not set, and the command would do something else than was meant."""
+    if ctx.resilient_parsing or ctx.get_parameter_source(param.name).name != "COMMANDLINE":
+        return value
+    for text in value if isinstance(value, list | tuple) else (value,):
+        # A blank is something to look for, and no name.
+        if isinstance(text, str) and not (text if param.name == "grep" else text.strip()):
+            argument = (param.metavar or param.name.upper()).strip("[].")
+            name = param.opts[0] if param.param_type_name == "option" else argument
+            raise usage_error(f"{name} is empty", f"give {name} a value, or leave it out")
+    return value
+
+
 def explain_usage_error(error: typer.TyperException, root: CommandGroup, argv: Sequence[str]) -> ChatError:
     """A typer error as a ChatError."""
     ctx = getattr(error, "ctx", None)

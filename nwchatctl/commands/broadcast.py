@@ -88,10 +88,6 @@ def broadcast(
 
     app: App = ctx.obj
     app.require_config()
-    for flag, given in (("--id", key), ("--to-user", to_user)):
-        if given is not None and not given.strip():
-            # A script's variable that is not set: without one this would be to everybody, and every time.
-            raise usage_error(f"{flag} is empty", f"give {flag} a value, or leave it out")
     if via is Via.LAMBDA and to_user:
         raise usage_error(
             "--via lambda sends to everybody, not to one user", "leave one of --via and --to-user out"

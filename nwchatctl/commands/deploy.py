@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands import consent
-from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, examples
+from nwchatctl.commands.options import DryRunOption, JsonOption, YesOption, completes, examples
 from nwchatctl.output.domain_view import (
     certificate_wait_lines,
     dns_json,
@@ -40,7 +40,12 @@ def deploy(
     ctx: typer.Context,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="KIND", help="Only changes to this kind of resource (repeatable)."),
+        typer.Option(
+            "--only",
+            metavar="KIND",
+            help="Only changes to this kind of resource (repeatable).",
+            autocompletion=completes("nwchatctl.operations.deploy", "KINDS"),
+        ),
     ] = None,
     force_unlock: Annotated[
         bool, typer.Option("--force-unlock", help="Take the lock away from whoever holds it.")
@@ -105,7 +110,9 @@ def _known_kinds(kinds: Collection[str], known: Sequence[str]) -> Collection[str
     """`kinds`. Raises BadParameter where one of them is not `known`."""
     unknown = sorted(set(kinds) - set(known))
     if unknown:
-        raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {', '.join(known)}")
+        raise typer.BadParameter(
+            f"no such kind: {', '.join(unknown)}; there are {', '.join(known)}", param_hint="'--only'"
+        )
     return kinds
 
 

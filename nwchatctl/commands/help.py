@@ -80,7 +80,15 @@ def _environment() -> Report:
     }
     variables = {**RESERVED_VARIABLES, **settings, **_OTHERS}
     data = {"variables": [{"name": name, "meaning": meaning} for name, meaning in variables.items()]}
-    return Report(data, (TextTable(("variable", "meaning"), tuple(variables.items())),), requested=True)
+    return Report(
+        data,
+        (TextTable(("variable", "meaning"), tuple(variables.items())),),
+        requested=True,
+        notes=(
+            "Lists are separated by commas: NWCHAT_CHAT__ALLOWED_ORIGINS=https://a.example,https://b.example",
+            "What follows NWCHAT_TAGS__ is the tag's key as it is, capitals included.",
+        ),
+    )
 
 
 _TOPICS: dict[str, tuple[str, Callable[[], Report]]] = {
@@ -90,11 +98,25 @@ _TOPICS: dict[str, tuple[str, Callable[[], Report]]] = {
 }
 
 
+def _topics_and_commands(ctx: Any, incomplete: str) -> list[str]:
+    """What may follow the words that are there already."""
+    command = ctx.find_root().command
+    words = ctx.params.get("words") or ()
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+    names = [*getattr(command, "commands", ()), *(() if words else _TOPICS)]
+    return [each for each in dict.fromkeys(names) if each.startswith(incomplete)]
+
+
 def help_(
     ctx: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TOPIC|COMMAND...", help="A topic or a command; without one, the topics."),
+        typer.Argument(
+            metavar="TOPIC|COMMAND...",
+            help="A topic or a command; without one, the topics.",
+            autocompletion=_topics_and_commands,
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> Report:

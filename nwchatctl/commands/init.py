@@ -75,7 +75,7 @@ def init(
 
 
 def _target(app: App, path: Path | None) -> Path:
-    wanted = app.cwd / (path or app.options.config or Path(FILE_NAME)).expanduser()
+    wanted = app.cwd / private_files.expanded(path or app.options.config or Path(FILE_NAME))
     return wanted / FILE_NAME if wanted.is_dir() else wanted
 
 
@@ -91,7 +91,7 @@ def _chosen(
     nothing. Raises BadParameter for a bad flag, and ChatError where nobody can be asked."""
     for key, value in given.items():
         if wrong := complaint(key, value):
-            raise typer.BadParameter(wrong)
+            raise typer.BadParameter(wrong, param_hint=f"'--{key.partition('.')[2]}'")
     chosen = {"chat.name": defaults["chat.name"], **given}
     if not asks:
         return chosen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import JsonOption, examples, stdin_bytes
+from nwchatctl.commands.options import JsonOption, completes, examples, stdin_bytes
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Line, Mark, Report
 
@@ -40,7 +40,11 @@ _MAX_EVENT = 6 * 1024 * 1024
 def invoke(
     ctx: typer.Context,
     function: Annotated[
-        str, typer.Argument(help="connect, disconnect, message, fanout, history or authorize.")
+        str,
+        typer.Argument(
+            help="connect, disconnect, message, fanout, history or authorize.",
+            autocompletion=completes("nwchatctl.operations.invoke", "FUNCTION_NAMES"),
+        ),
     ],
     event: Annotated[
         str, typer.Option("--event", metavar="FILE", help="A file with the event's JSON; - reads stdin.")
@@ -58,7 +62,7 @@ def invoke(
     app: App = ctx.obj
     if function not in invoke.FUNCTION_NAMES:
         known = ", ".join(invoke.FUNCTION_NAMES)
-        raise typer.BadParameter(f"no function {function!r}; there are {known}")
+        raise typer.BadParameter(f"no function {function!r}; there are {known}", param_hint="'FUNCTION'")
     payload = _event(event) if event else b"{}"
     if event and function in _EFFECTS:
         app.print_target()

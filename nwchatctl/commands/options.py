@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
@@ -13,7 +14,7 @@ import typer
 from nwchatctl.errors import ChatError, Exit, usage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nwchatctl.context import App
 
@@ -134,6 +135,16 @@ def require_unicode(*texts: str) -> None:
 def when_ms(when: When | None, now_ms: int) -> int | None:
     """The moment that an option means, in epoch ms; None where it was not given."""
     return None if when is None else when.epoch_ms(now_ms)
+
+
+def completes(module: str, names: str) -> Callable[[str], list[str]]:
+    """For `autocompletion`: the shell offers those of `names`, a tuple in `module`, that begin as the word
+    does. The module is imported when the shell asks."""
+
+    def offer(incomplete: str) -> list[str]:
+        return [each for each in getattr(import_module(module), names) if each.startswith(incomplete)]
+
+    return offer
 
 
 def _use_json(ctx: typer.Context, value: bool) -> bool:

@@ -11,7 +11,7 @@ from nwchatctl.report import Line, Mark, Report
 from nwchatctl.sandbox import process
 from nwchatctl.sandbox.limits import RuleValues, described, parse_limits, parse_pace
 from nwchatctl.sandbox.process import Status
-from nwchatctl.sandbox.state import SandboxPaths, locate
+from nwchatctl.sandbox.state import SandboxPaths, locate, read_key
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
@@ -73,12 +73,14 @@ def up(
     """
     from nwchatctl.operations import sandbox
 
-    status, started = sandbox.start(_paths(ctx), port, _limits(pace, limit))
+    where = _paths(ctx)
+    is_new = read_key(where) is None
+    status, started = sandbox.start(where, port, _limits(pace, limit))
     return _report(
         status,
         did="started" if started else "already_running",
         text=f"the sandbox {'is up' if started else 'was up already'} on {status.endpoint}",
-        notes=("next: nwchatctl --sandbox deploy",) if started else (),
+        notes=(f"next: nwchatctl --sandbox {'deploy' if is_new else 'status'}",) if started else (),
     )
 
 

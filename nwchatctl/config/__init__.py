@@ -14,6 +14,7 @@ from nwchatctl.config.sources import PREFIX as PREFIX
 from nwchatctl.config.sources import RESERVED_VARIABLES as RESERVED_VARIABLES
 from nwchatctl.config.sources import LoadedSettings as LoadedSettings
 from nwchatctl.errors import ChatError, Exit
+from nwchatctl.private_files import expanded
 
 if TYPE_CHECKING:
     from nwchatctl.config.settings import Settings as Settings
@@ -43,7 +44,7 @@ def find_file(config: Path | None, *, cwd: Path, environ: Mapping[str, str]) -> 
     if given is None:
         found = next((each for folder in (cwd, *cwd.parents) if _is_file(each := folder / FILE_NAME)), None)
         return None if found is None else _trusted(found)
-    path = cwd / given.expanduser()
+    path = cwd / expanded(given)
     if not _exists(path):
         source = "--config" if config else "NWCHAT_CONFIG"
         raise ChatError(

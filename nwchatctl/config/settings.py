@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nwchatctl.config.validation_errors import wrong_setting
+
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
     *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -57,13 +59,19 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
         raise ValueError(f"must be {_MAX_TAGS} at most")
     for key, value in tags.items():
         if not 1 <= len(key) <= 128 or len(value) > 256:
-            raise ValueError("must have keys of 1 to 128 characters, and values of 256 at most")
+            raise wrong_setting(
+                f"tags.{key}", "must have a key of 1 to 128 characters, and a value of 256 at most"
+            )
         if key.lower().startswith(("aws:", "nwchat:")):
-            raise ValueError("must have keys that begin with neither aws: nor nwchat:")
+            raise wrong_setting(f"tags.{key}", "must have a key that begins with neither aws: nor nwchat:")
         if not (_TAG_TEXT.fullmatch(key) and _TAG_TEXT.fullmatch(value)):
-            raise ValueError("must be made of letters, digits, spaces and _ . : / = + - @")
+            raise wrong_setting(f"tags.{key}", "must be made of letters, digits, spaces and _ . : / = + - @")
     return tags
 
+
+_Count = Annotated[int, Field(le=1_000_000)]
+_Rate = Annotated[float, Field(le=1_000_000)]
+"""A hundred times what API Gateway takes from an account by default: more is a slip of the finger."""
 
 _Word = _check(str.isprintable, "printable text")
 _Name = Annotated[
@@ -141,9 +149,13 @@ class ChatSettings(_Section):
     max_uname_chars: int = Field(
         default=40, ge=1, le=200, description="Longest name of a player, in characters"
     )
-    rate_messages: int = Field(default=10, ge=1, description="Messages that one connection may send ...")
-    rate_seconds: int = Field(default=10, ge=1, description="... in so many seconds")
-    sender_messages: int = Field(
+    rate_messages: Annotated[int, Field(le=10_000)] = Field(
+        default=10, ge=1, description="Messages that one connection may send ..."
+    )
+    rate_seconds: Annotated[int, Field(le=86_400)] = Field(
+        default=10, ge=1, description="... in so many seconds"
+    )
+    sender_messages: _Count = Field(
         default=30,
         ge=10,
         description="Frames that one player (without tokens: one address) may send in rate_seconds",
@@ -157,14 +169,14 @@ class StageSettings(_Section):
     name: Annotated[str, _matching("[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - and _")] = Field(
         default="production", description="Stage of the WebSocket API, part of its address"
     )
-    throttle_rate: float = Field(
+    throttle_rate: _Rate = Field(
         default=100.0, gt=0, description="Requests a second that the stage takes in all"
     )
-    throttle_burst: int = Field(default=200, gt=0, description="Requests that it takes at once")
-    ping_rate: float = Field(
+    throttle_burst: _Count = Field(default=200, gt=0, description="Requests that it takes at once")
+    ping_rate: _Rate = Field(
         default=0.0, ge=0, description="Pings a second, counted apart; 0 for a fifth of throttle_rate"
     )
-    connect_rate: float = Field(
+    connect_rate: _Rate = Field(
         default=0.0, ge=0, description="New connections a second, likewise; 0 for a fifth of throttle_rate"
     )
 
@@ -197,28 +209,30 @@ class FunctionSettings(_Section):
     def _snapshots(self) -> Self:
         # Lambda SnapStart: Python 3.12 and later.
         if self.snap_start and self.runtime == "python3.11":
-            raise ValueError("have snap_start on, which needs runtime python3.12 or newer")
+            raise wrong_setting("functions.snap_start", "needs functions.runtime python3.12 or newer")
         return self
 
 
 class SendingSettings(_Section):
-    account_rate: int = Field(
+    account_rate: _Count = Field(
         default=10_000, ge=1, description="Requests a second that API Gateway takes from the whole account"
     )
-    reserve_rate: int = Field(
+    reserve_rate: _Count = Field(
         default=2_000, ge=0, description="Of these, what sending to everybody leaves to all other requests"
     )
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
         if self.reserve_rate >= self.account_rate:
-            raise ValueError("must have a reserve_rate below its account_rate, or nothing could be sent")
+            raise wrong_setting(
+                "sending.reserve_rate", "must be less than sending.account_rate, or nothing is sent"
+            )
         return self
 
 
 def _reserved(count: int | str) -> int | str:
-    if count not in ("", "none") and not (isinstance(count, int) and count >= 1):
-        raise ValueError('must be 1 or more, "none" or "": with 0 the function could not run')
+    if count not in ("", "none") and not (isinstance(count, int) and 1 <= count <= 1_000_000):
+        raise ValueError('must be 1 to 1000000, "none" or "": with 0 the function could not run')
     return count
 
 
@@ -226,7 +240,7 @@ class FanoutSettings(_Section):
     threshold: int = Field(
         default=250, ge=1, le=100_000, description="Connections up to which the message function sends itself"
     )
-    segment_size: int = Field(
+    segment_size: _Count = Field(
         default=25_000, ge=1, description="About so many connections are one function's part of a larger room"
     )
     memory_mb: int = Field(
@@ -288,10 +302,10 @@ class HistorySettings(_Section):
     )
     certificate_arn: _Arn = Field(default="", description="Its certificate, as domain.certificate_arn")
     zone_id: _Zone = Field(default="", description="Its hosted zone, as domain.zone_id")
-    request_rate: float = Field(
+    request_rate: _Rate = Field(
         default=50.0, gt=0, description="Requests a second that the history API takes in all"
     )
-    request_burst: int = Field(default=100, gt=0, description="Requests that it takes at once")
+    request_burst: _Count = Field(default=100, gt=0, description="Requests that it takes at once")
 
 
 class AuthSettings(_Section):
@@ -331,7 +345,9 @@ class Settings(BaseSettings):
     def _two_names(self) -> Self:
         # API Gateway: a domain that maps a WebSocket API maps no HTTP API.
         if self.domain.name and self.domain.name == self.history.domain:
-            raise ValueError("must have another history.domain than domain.name: one name cannot be both")
+            raise wrong_setting(
+                "history.domain", "must be another name than domain.name: one name cannot be both"
+            )
         return self
 
     @classmethod

@@ -9,6 +9,10 @@ from pathlib import Path
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.private_files import read_regular
 
+_KEY = r"'([^']*)'"
+_KEYS = re.compile(rf"\({_KEY}(?:, {_KEY})*,?\)")
+"""The name of a table in errors of tomllib, as Python writes it: `('chat',)`."""
+
 MAX_BYTES = 1024 * 1024
 """A file with every setting has about 10 KB."""
 
@@ -33,9 +37,16 @@ def parse(path: Path, text: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax(path, str(error)) from None
+        raise _syntax(path, _KEYS.sub(_dotted, str(error))) from None
+    except ValueError:
+        # Python converts no number of more than 4,300 digits.
+        raise _syntax(path, "a number in it is too long") from None
     except RecursionError:
         raise _syntax(path, "it is nested too deeply") from None
+
+
+def _dotted(match: re.Match[str]) -> str:
+    return f"[{'.'.join(re.findall(_KEY, match[0]))}]"
 
 
 def place(path: Path, text: str, section: str, key: str = "") -> str:
@@ -62,7 +73,7 @@ def _line(text: str, section: str, key: str) -> int | None:
 def _syntax(path: Path, why: str) -> ChatError:
     return ChatError(
         f"{path} is not TOML: {why}",
-        hint="mend that line; `nwchatctl init --path new.toml` writes a file to compare with",
+        hint="correct that line; `nwchatctl init --path new.toml` writes a file to compare with",
         code="config_syntax",
         exit_code=Exit.CONFIG,
     )

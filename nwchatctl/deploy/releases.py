@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -176,6 +177,14 @@ def missing_parts(live: State, release: Release) -> list[str]:
     return missing if has_deployment else [*missing, f"deployment {release.deployment}"]
 
 
+_ASSIGNED = re.compile(r"\(known after the ([A-Za-z ]+) is (?:made|requested)\)")
+
+
+def _recorded(text: str) -> str:
+    """A recorded value; where AWS has assigned a part of it, without the words of a plan: it is known now."""
+    return _ASSIGNED.sub(r"(the \1's own)", text)
+
+
 def change_lines(settings: StringMap, before: StringMap, width: int | None = None) -> tuple[str, ...]:
     """The differences between a release's settings and the previous ones, as readable lines; a difference
     that all functions share is one line. Of values longer than `width` only the part that differs."""
@@ -185,7 +194,7 @@ def change_lines(settings: StringMap, before: StringMap, width: int | None = Non
         # Earlier releases lack attributes that a later version of the tool added.
         if old.get(name, "") != new.get(name, ""):
             thing, _, attribute = name.partition(".")
-            values = old.get(name, ""), new.get(name, "")
+            values = _recorded(old.get(name) or ""), _recorded(new.get(name) or "")
             first, second = values if width is None else differing(*values, width)
             text = f"{attribute} {first or '(none)'} → {second or '(none)'}"
             things_by_text.setdefault("code" if attribute == "code_sha256" else text, []).append(thing)

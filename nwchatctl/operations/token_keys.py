@@ -64,6 +64,12 @@ def issue_token(app: App, sub: str, name: str, role: str, seconds: int) -> Issue
     """A token that is good for `seconds` from now on. Raises ChatError: exit 2 for an id that no token can
     bear, and as `require_keys`."""
     key = require_keys(app)[0]
+    for option, text, most in (
+        ("--role", role, MAX_ROLE_CHARS),
+        ("--name", name, app.limits.max_uname_chars),
+    ):
+        if len(clean_name(text, len(text))) > most:
+            raise usage_error(f"{option} has more than {most} characters", f"give a shorter {option}")
     now = app.now_ms() // 1000
     uname = clean_name(name, app.limits.max_uname_chars)
     who = Identity(sub, uname, clean_name(role, MAX_ROLE_CHARS))

@@ -44,8 +44,13 @@ def change_json(each: BanChange) -> dict[str, object]:
 
 
 def ends(ban: Ban) -> str:
-    """`until 2026-01-31 18:00:00`, or `forever`."""
-    return FOREVER if ban.until is None else f"until {local(ban.until)}"
+    """`until 2026-01-31 18:00:00`, or `forever`; in the second that the player is told, which is the next."""
+    return FOREVER if ban.until is None else f"until {local(-(-ban.until // 1000) * 1000)}"
+
+
+def end_cell(ban: Ban) -> str:
+    """`2026-01-31 18:00:00`, or `forever`, as `ends`."""
+    return ends(ban).removeprefix("until ")
 
 
 def change_line(each: BanChange, dry_run: bool) -> Line:

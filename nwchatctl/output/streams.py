@@ -123,6 +123,13 @@ def output_error(error: OSError) -> Exception:
     write."""
     if isinstance(error, BrokenPipeError):
         return OutputClosed()
+    if isinstance(error, BlockingIOError):
+        # Another program that shares stdout has made it non-blocking, and its reader is slow.
+        return ChatError(
+            "the output cannot be written: stdout does not wait for its reader",
+            hint="send the output to a file, or through another pipe: | cat",
+            code="output_failed",
+        )
     if error.errno not in _UNWRITABLE or error.filename is not None:
         return error
     closed = error.errno == errno.EBADF

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from nwchatctl.errors import Exit
 from nwchatctl.output import human, prompt
 from nwchatctl.output.progress import PlainProgress, Progress
 from nwchatctl.output.streams import Streams
@@ -71,10 +72,22 @@ class Terminal:
         """Prints what a command returned; its exit code."""
         assert isinstance(result, Report | Stream), f"{type(result).__name__} is nothing that is printed"
         if isinstance(result, Stream):
-            human.print_stream(result, self.streams, json=self.json or result.json)
-        else:
-            human.print_report(result, self.streams, json=self.json, quiet=self.quiet, verbose=self.verbose)
+            return self._print_stream(result)
+        human.print_report(result, self.streams, json=self.json, quiet=self.quiet, verbose=self.verbose)
         return int(result.exit_code)
+
+    def _print_stream(self, stream: Stream) -> int:
+        try:
+            human.print_stream(stream, self.streams, json=self.json or stream.json)
+        except KeyboardInterrupt as error:
+            # --timeout and SIGTERM are of derived types, and are said; a script is told in any case.
+            if not stream.endless or self.json or type(error) is not KeyboardInterrupt:
+                raise
+            if self.streams.err_terminal:
+                # The terminal shows ^C at the beginning of a line.
+                self.streams.write_error("\n")
+            return Exit.INTERRUPTED
+        return int(stream.exit_code)
 
 
 def make_progress(

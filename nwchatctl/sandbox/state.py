@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nwchatctl import private_files
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.sandbox import directory, file_lock
 from nwchatctl.sandbox.limits import RuleValues, limits_from_data
 
@@ -103,13 +104,23 @@ class AccessKey:
 
 
 def locate(environ: Mapping[str, str]) -> SandboxPaths:
-    """NWCHAT_SANDBOX_DIR, else $XDG_STATE_HOME/nwchatctl/sandbox, else ~/.local/state/nwchatctl/sandbox."""
+    """NWCHAT_SANDBOX_DIR, else $XDG_STATE_HOME/nwchatctl/sandbox, else ~/.local/state/nwchatctl/sandbox.
+
+    Raises ChatError `no_home`, exit 3.
+    """
     if own := environ.get("NWCHAT_SANDBOX_DIR"):
-        root = Path(own).expanduser()
+        root = private_files.expanded(Path(own))
     elif home := environ.get("XDG_STATE_HOME"):
         root = Path(home) / "nwchatctl" / "sandbox"
     else:
-        root = Path.home() / ".local" / "state" / "nwchatctl" / "sandbox"
+        root = private_files.expanded(Path("~/.local/state/nwchatctl/sandbox"))
+        if not root.is_absolute():
+            raise ChatError(
+                "the sandbox has no place for its state: this user has no home directory",
+                hint="set HOME, or NWCHAT_SANDBOX_DIR",
+                code="no_home",
+                exit_code=Exit.CONFIG,
+            )
     return SandboxPaths(Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would follow the user's symlinks
 
 
@@ -123,11 +134,21 @@ def write_json(path: Path, data: Mapping[str, object]) -> None:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """The JSON object in `path`; a missing, incomplete or unrelated file reads as an empty one."""
+    """The JSON object in `path`; a missing, incomplete or unrelated file reads as an empty one.
+
+    Raises ChatError `sandbox_unreadable`, exit 3.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
+    except OSError as error:
+        raise ChatError(
+            f"the state of the sandbox cannot be read: {path}: {error.strerror}",
+            hint="set NWCHAT_SANDBOX_DIR to a directory of yours",
+            code="sandbox_unreadable",
+            exit_code=Exit.CONFIG,
+        ) from error
     return data if isinstance(data, dict) else {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,3 +76,23 @@ def test_a_working_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ChatError) as caught:
         _ = App(environ={}).settings
     assert (caught.value.code, caught.value.exit_code) == ("no_cwd", 3)
+
+
+def test_a_mutation_says_which_file_it_goes_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One in a folder above governs everything below it."""
+    (tmp_path / "nwchat.toml").write_text('[chat]\nname = "dojo"\n')
+    below = tmp_path / "below"
+    below.mkdir()
+    where = SimpleNamespace(location=SimpleNamespace(account="123456789012", region="us-east-2"))
+    for folder, environ, file in (
+        (below, {}, f", settings of {tmp_path / 'nwchat.toml'}"),
+        (Path("/"), {"NWCHAT_CHAT__NAME": "dojo"}, ""),
+    ):
+        made = app(folder, monkeypatch, environ)
+        made.__dict__["cloud"] = where
+        made.print_target()
+        assert (
+            capsys.readouterr().err == f"account 123456789012, us-east-2: chat dojo, stage production{file}\n"
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.output.ban_view import FOREVER, as_json, kind
+from nwchatctl.output.ban_view import as_json, end_cell, kind
 from nwchatctl.report import Report, TextTable
 from nwchatctl.timestamps import local
 
@@ -52,5 +52,5 @@ def list_bans(
 
 
 def _cells(ban: Ban, *, ended: bool) -> tuple[str, ...]:
-    end = FOREVER if ban.until is None else f"{local(ban.until)}{' (ended)' if ended else ''}"
+    end = f"{end_cell(ban)}{' (ended)' if ended else ''}"
     return (kind(ban), ban.who, end, local(ban.since), ban.by or "-", ban.reason or "-")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nwchatctl.commands.options import JsonOption, SinceOption, UntilOption, examples, parse_seconds, when_ms
+from nwchatctl.commands.options import (
+    JsonOption,
+    SinceOption,
+    UntilOption,
+    completes,
+    examples,
+    parse_seconds,
+    when_ms,
+)
 from nwchatctl.errors import usage_error
 from nwchatctl.report import Item, Stream
 from nwchatctl.timestamps import local
@@ -43,7 +51,9 @@ def _seconds(text: str) -> float:
 def _parse_columns(text: str) -> tuple[str, ...]:
     names = tuple(each.strip() for each in text.split(","))
     if unknown := [each for each in names if each not in _COLUMNS]:
-        raise typer.BadParameter(f"no column {unknown[0]!r}; there are {', '.join(_COLUMNS)}")
+        raise typer.BadParameter(
+            f"no column {unknown[0]!r}; there are {', '.join(_COLUMNS)}", param_hint="'--columns'"
+        )
     return names
 
 
@@ -84,6 +94,7 @@ def tail(
             "--columns",
             metavar="NAMES",
             help=f"Which ones, in order, of {','.join(_COLUMNS)}; {','.join(_DEFAULT_COLUMNS)}.",
+            autocompletion=completes(__name__, "_COLUMNS"),
         ),
     ] = "",
     json: JsonOption = False,
@@ -106,7 +117,8 @@ def tail(
     usual = _VERBOSE_COLUMNS if app.options.verbose else _DEFAULT_COLUMNS
     shown = _parse_columns(columns) if columns else usual
     if follow:
-        return Stream(_items(follow_messages(app, since_ms, user, pattern, number, settle), shown))
+        followed = follow_messages(app, since_ms, user, pattern, number, settle)
+        return Stream(_items(followed, shown), endless=True)
     return Stream(_items(recent_messages(app, since_ms, until_ms, user, pattern, number), shown))
 
 
@@ -114,7 +126,9 @@ def _pattern(text: str) -> re.Pattern[str] | None:
     try:
         return re.compile(text) if text else None
     except (re.error, OverflowError, RecursionError) as error:
-        raise typer.BadParameter(f"{text!r} is no regular expression: {error}") from None
+        raise typer.BadParameter(
+            f"{text!r} is no regular expression: {error}", param_hint="'--grep'"
+        ) from None
 
 
 def _items(messages: Iterator[Shown], columns: tuple[str, ...]) -> Iterator[Item]:

@@ -327,6 +327,14 @@ def test_key_for_site_signs_valid_tokens(chat: Operator, url: str) -> None:
     eventually(lambda: rows(chat), {})
 
 
+def test_names_and_roles_are_not_cut_in_silence(chat: Operator) -> None:
+    for option in ("--role", "--name"):
+        assert chat.run("token", "issue", "5", option, "忍" * 40).code == 0
+        cut = chat.run("token", "issue", "5", option, "忍" * 41)
+        assert cut.error is not None
+        assert (cut.code, cut.error.message) == (2, f"{option} has more than 40 characters")
+
+
 def test_example_of_documentation_page_makes_valid_tokens(chat: Operator, url: str) -> None:
     """By exactly the code of docs/tokens.md."""
     page = (DOCS / "tokens.md").read_text()

@@ -175,6 +175,14 @@ def test_what_all_functions_changed_alike_is_said_once() -> None:
     assert short == "environment.X …ast-2.amazonaws.com/beta → …ast-2.amazonaws.com/production"
 
 
+def test_what_a_plan_could_not_know_is_known_afterwards() -> None:
+    before = (("function a.environment.NWCHAT_URL", "x/(known after the API is made)/production"),)
+    after = (("function a.environment.NWCHAT_URL", "x/(known after the history API is made)/dojo"),)
+    assert change_lines(after, before) == (
+        "environment.NWCHAT_URL x/(the API's own)/production → x/(the history API's own)/dojo",
+    )
+
+
 def test_the_same_release_deployed_again_is_the_latest_again() -> None:
     wanted = state(alias("a"), stage("d1"), deployment("d1", 1), dataclasses.replace(OLD, latest=True))
     live = {**LIVE, **state(alias("a"), stage("d1"))}

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from nwchatctl.errors import ChatError
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output import human
 from nwchatctl.output.tables import PAGE
+from nwchatctl.output.terminal import Terminal
 from nwchatctl.report import Item, Line, Mark, Report, Stream, StreamedList, TextTable
+from nwchatctl.signals import Terminated, TimedOut
 from tests.unit.output.memory_streams import printed, streams
 
 HOSTILE = "\x1b[2J[red]x[/red]\n\u202e:smile:"
@@ -321,3 +323,20 @@ def test_streamed_list_is_not_held_in_memory() -> None:
 
     human.print_report(Report({"items": StreamedList(items())}), made, json=True)
     assert written == ['{"items": ', '{"items": [{"id": 0}', '{"items": [{"id": 0}, {"id": 1}']
+
+
+@pytest.mark.parametrize(("terminal", "said"), [(False, ""), (True, "\n")])
+def test_ctrl_c_is_how_an_endless_stream_ends(terminal: bool, said: str) -> None:
+    def items(stop: type[BaseException]) -> Iterator[Item]:
+        yield Item({}, ("one",))
+        raise stop
+
+    into = streams(terminal=terminal)
+    followed = Stream(items(KeyboardInterrupt), endless=True)
+    assert Terminal(into).finish(followed) == Exit.INTERRUPTED
+    assert printed(into) == ("one\n", said)
+    for other, endless in ((KeyboardInterrupt, False), (TimedOut, True), (Terminated, True)):
+        with pytest.raises(other):
+            Terminal(into).finish(Stream(items(other), endless=endless))
+    with pytest.raises(KeyboardInterrupt):
+        Terminal(into, json=True).finish(Stream(items(KeyboardInterrupt), endless=True))
