@@ -76,9 +76,18 @@ def status(
             TextTable(("kind", "name", "state"), now.resource_rows),
             *_drift(found, verbose=app.options.verbose),
         ),
-        warnings=(*now.account_warnings, *unread_domains(found.live.facts)),
+        warnings=(*_no_api(app, now), *now.account_warnings, *unread_domains(found.live.facts)),
         exit_code=Exit.DIFFERS if check and (changes or found.domains.problems) else Exit.DONE,
         requested=not check,
+    )
+
+
+def _no_api(app: App, now: ChatStatus) -> tuple[str, ...]:
+    if now.endpoints["websocket"]:
+        return ()
+    deploy = app.command("deploy")
+    return (
+        f"the WebSocket API is missing: nobody can connect. `{deploy}` creates one, with another address",
     )
 
 

@@ -52,6 +52,10 @@ class Terminal:
         """Returns when `name` was typed, or `given` by `flag`. Raises ChatError, exit 7."""
         prompt.confirm_name(self.streams, name, given=given, flag=flag, json=self.json)
 
+    def ask_hidden(self, question: str) -> str:
+        """The answer to a question, which the terminal does not show. Raises ChatError, exit 3."""
+        return prompt.ask_hidden(self.streams, question, json=self.json)
+
     def progress(self, label: str, total: int | None) -> Progress:
         """A context manager for a count of `total` with a label, or for steps where that is ""."""
         return make_progress(self.streams, label=label, total=total, silent=self.silent, dumb=self.dumb)

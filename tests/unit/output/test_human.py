@@ -321,3 +321,22 @@ def test_streamed_list_is_not_held_in_memory() -> None:
 
     human.print_report(Report({"items": StreamedList(items())}), made, json=True)
     assert written == ['{"items": ', '{"items": [{"id": 0}', '{"items": [{"id": 0}, {"id": 1}']
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_report_of_a_failure_ends_with_its_error(quiet: bool) -> None:
+    failed = Report(
+        {"ok": False},
+        (TextTable((), (("connect", "failed"),)),),
+        exit_code=1,
+        error=ChatError("connect failed", hint="look", code="smoke_failed"),
+    )
+    made = streams()
+    human.print_report(failed, made, quiet=quiet)
+    assert printed(made) == ("connect\tfailed\n", "error: connect failed\nhint: look\n")
+    made = streams()
+    human.print_report(failed, made, quiet=quiet, json=True)
+    out, err = printed(made)
+    assert json.loads(out) == {"ok": False}
+    error = {"code": "smoke_failed", "message": "connect failed", "hint": "look"}
+    assert json.loads(err) == {"error": error}
