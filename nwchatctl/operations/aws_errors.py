@@ -32,7 +32,9 @@ def explain_error(app: App, error: BaseException) -> ChatError | None:
 def error_context(app: App) -> ErrorContext:
     """What is known of the machine and the chat. Asks AWS nothing, and raises nothing."""
     environ, aws = app.environ, app.__dict__.get("aws")
-    explicit = aws.access.profile if aws else app.options.profile
+    # Settings that cannot be read are an error of their own.
+    loaded = app.__dict__.get("loaded")
+    explicit = loaded.settings.aws.profile if loaded else app.options.profile
     kind, program = aws.sign_in_kind() if aws else ("", "")
     return ErrorContext(
         deploy=app.command("deploy"),

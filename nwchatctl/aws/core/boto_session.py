@@ -17,7 +17,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from nwchatctl.aws.core.answers import AnswerParserFactory
 from nwchatctl.aws.core.error_configuration import (
@@ -121,6 +121,7 @@ class _Session(botocore.session.Session):
             found = self._guarded(self._load_credentials)()
             if found is not None:
                 _check_characters(found)
+                _check_expiry(found)
         except Exception as error:
             self._failure = error
             raise
@@ -154,6 +155,10 @@ class _Session(botocore.session.Session):
         def guarded() -> Any:
             try:
                 return load()
+            except ParamValidationError as error:
+                # Of the call that assumes a role, with values of the profile.
+                report = " ".join(str(error.kwargs.get("report", "")).split())
+                raise CredentialSourceError(reason=report) from error
             except (BotoCoreError, ClientError, ChatError):
                 raise
             except Exception as error:
@@ -204,6 +209,17 @@ def _check_characters(credentials: Any) -> None:
         raise UnusableCredentials(
             where=variable or f"{part} of {credentials.method}", what=_odd_part(str(value))
         )
+
+
+def _check_expiry(credentials: Any) -> None:
+    """Raises CredentialSourceError if the time at which the credentials expire has no time zone."""
+    if (is_due := getattr(credentials, "refresh_needed", None)) is None:
+        return
+    try:
+        is_due()
+    except TypeError as error:
+        reason = "the time at which they expire (AWS_CREDENTIAL_EXPIRATION, or Expiration) has no time zone"
+        raise CredentialSourceError(reason=reason) from error
 
 
 def _odd_part(value: str) -> str:

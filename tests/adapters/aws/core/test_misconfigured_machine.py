@@ -156,6 +156,14 @@ def explained(app: App) -> ChatError:
         ("", {"AWS_PROFILE": "nope"}, "profile_unknown", "(nope) could not be found", "list-profiles"),
         # Values
         (
+            "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = b\nduration_seconds = -1\n"
+            "[profile b]\naws_access_key_id = AKID\naws_secret_access_key = x",
+            {},
+            "no_credentials",
+            "Invalid value for parameter DurationSeconds, value: -1",
+            "correct the profile in ~/.aws/config",
+        ),
+        (
             "",
             {**KEYS, "AWS_DEFAULTS_MODE": "bogus"},
             "aws_config",
@@ -188,6 +196,13 @@ def explained(app: App) -> ChatError:
             {"AWS_METADATA_SERVICE_TIMEOUT": "soon"},
             "no_credentials",
             "metadata_service_timeout: invalid literal",
+            "the AWS_* variables",
+        ),
+        (
+            "",
+            {**KEYS, "AWS_CREDENTIAL_EXPIRATION": "2999-01-01"},
+            "no_credentials",
+            "the time at which they expire (AWS_CREDENTIAL_EXPIRATION, or Expiration) has no time zone",
             "the AWS_* variables",
         ),
         # Files and addresses that variables name
@@ -339,6 +354,13 @@ def test_nobody_is_asked_for_a_code_without_a_terminal(machine: Machine) -> None
     assert (caught.value.code, caught.value.exit_code) == ("mfa_required", 3)
     assert "MFA code" in caught.value.message
     assert "export-credentials" in caught.value.hint
+
+
+def test_a_failed_sign_in_names_the_profile_of_the_settings(machine: Machine) -> None:
+    config = MFA.replace("[default]", "[profile dojo]").replace("source_profile = b", "source_profile = c")
+    app = machine(config, NWCHAT_AWS__PROFILE="dojo")
+    found = explained(app)
+    assert found.message.startswith('profile dojo of ~/.aws/config: The source_profile "c"')
 
 
 def test_the_code_is_asked_for_once_and_before_anything_else(machine: Machine) -> None:
