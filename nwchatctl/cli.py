@@ -244,9 +244,9 @@ def _explained(app: App, argv: Sequence[str], error: BaseException) -> ChatError
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ChatError("interrupted", code="interrupted", exit_code=Exit.INTERRUPTED)
     if "botocore" in sys.modules and isinstance(error, Exception):
-        from nwchatctl.aws.core.errors import to_chat_error
+        from nwchatctl.operations.aws_errors import explain_error
 
-        if known := to_chat_error(error, app.command("deploy")):
+        if known := explain_error(app, error):
             return known
     return ChatError(
         f"something unexpected went wrong: {type(error).__name__}: {error}",

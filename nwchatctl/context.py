@@ -105,7 +105,10 @@ class App:
 
         flags = {"aws.profile": self.options.profile, "aws.region": self.options.region}
         given = {key: value for key, value in flags.items() if value is not None}
-        return load(self.options.config, cwd=self.cwd, environ=self.environ, flags=given)
+        found = load(self.options.config, cwd=self.cwd, environ=self.environ, flags=given)
+        if found.ignored and self.options.verbose:
+            self.warn(f"ignored, as variables of Kubernetes or Docker: {', '.join(found.ignored)}")
+        return found
 
     @property
     def settings(self) -> Settings:
@@ -162,21 +165,25 @@ class App:
     @cached_property
     def aws(self) -> Aws:
         """boto3, on AWS or on the sandbox. Raises ChatError where nothing is configured or running."""
-        from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+        from nwchatctl.aws.core.session import Access, Aws, StaticCredentials, open_account
 
         self.require_config()
         if not self.sandbox:
             wanted = self.settings.aws
-            return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)
+            return open_account(wanted.profile, wanted.region, self.environ, self._trace, self._terminal_code)
         from nwchatctl.sandbox.endpoint import load_endpoint
 
         target = load_endpoint(self.environ)
-        # A region that was asked for counts here as it does on AWS.
-        region = self.settings.aws.region or self.environ.get("AWS_DEFAULT_REGION")
+        # A region of the settings counts here as it does on AWS; nothing of the AWS configuration does.
+        region = self.settings.aws.region
         keys = StaticCredentials(target.access_key_id, target.secret_access_key)
         return Aws(
             Access(region=region or target.region, endpoint=target.endpoint, credentials=keys), self._trace
         )
+
+    def _terminal_code(self, question: str) -> str:
+        """An MFA code, which is asked for at the terminal. Raises ChatError `mfa_required`, exit 3."""
+        return self._terminal.ask_hidden(question)
 
     @property
     def _trace(self) -> Callable[[str], None] | None:

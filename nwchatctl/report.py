@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nwchatctl.errors import ChatError
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -80,6 +84,7 @@ class Report:
     A value of `data` may be a `StreamedList`, or a function, which is called when its value is written.
 
     `warnings` go to stderr in every mode but `-q`; `notes` (what to do next) to stderr, for people only.
+    `error` is the failure that the body shows, printed after it as every error is.
     `requested`: the body is what the command was asked for, so that -q prints it too, as that of a dry run
     (`"dry_run": true` in `data`). A change or a check that succeeded is silent with -q.
     """
@@ -90,6 +95,7 @@ class Report:
     warnings: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
     requested: bool = False
+    error: ChatError | None = None
 
     @property
     def is_requested(self) -> bool:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.errors import Exit
-from nwchatctl.report import Line, Mark, Report
+from nwchatctl.errors import ChatError, Exit
+from nwchatctl.report import Report, TextTable
 
 if TYPE_CHECKING:
     from nwchatctl.chat.smoke_test import Step
@@ -42,12 +42,16 @@ def smoke(ctx: typer.Context, json: JsonOption = False) -> Report:
                 for each in result.steps
             ],
         },
-        body=tuple(_line(each) for each in result.steps),
+        body=(TextTable((), tuple(_row(each) for each in result.steps)),),
         exit_code=Exit.FAILED if failed else Exit.DONE,
-        warnings=result.warnings + tuple(f"{each.name} failed: {each.detail}" for each in failed),
+        warnings=result.warnings,
+        error=_error(failed[0], result.hint) if failed else None,
     )
 
 
-def _line(step: Step) -> Line:
-    word, mark = ("ok", Mark.GOOD) if step.ok else ("failed", Mark.BAD)
-    return Line(f"{step.name:<8} {word:<6} {step.ms:>7.0f} ms  {step.detail}", mark)
+def _row(step: Step) -> tuple[str, ...]:
+    return step.name, "ok" if step.ok else "failed", f"{step.ms:.0f} ms", step.detail
+
+
+def _error(step: Step, hint: str) -> ChatError:
+    return ChatError(f"{step.name} failed: {step.detail}", hint=hint, code="smoke_failed")

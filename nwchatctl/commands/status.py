@@ -85,7 +85,7 @@ def status(
             "duration_seconds": round(time.monotonic() - began, 3),
         },
         body=_body(app, now, everything=everything or app.options.verbose),
-        warnings=(*now.account_warnings, *unread_domains(found.live.facts)),
+        warnings=(*_no_api(app, now), *now.account_warnings, *unread_domains(found.live.facts)),
         exit_code=Exit.DIFFERS if check and (changes or found.domains.problems) else Exit.DONE,
         requested=not check,
     )
@@ -123,6 +123,15 @@ def fitting(lines: Sequence[Line], room: int, width: int, command: str) -> tuple
 def _resources(now: ChatStatus) -> list[tuple[str, str]]:
     """A row for each resource. Names with blanks, as of permissions, get slashes: a key is one word."""
     return [("/".join((kind, *name.split())), state) for kind, name, state in now.resource_states]
+
+
+def _no_api(app: App, now: ChatStatus) -> tuple[str, ...]:
+    if now.endpoints["websocket"]:
+        return ()
+    deploy = app.command("deploy")
+    return (
+        f"the WebSocket API is missing: nobody can connect. `{deploy}` creates one, with another address",
+    )
 
 
 def _rows(now: ChatStatus) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nwchatctl.config import toml_file, validation_errors
+from nwchatctl.config.service_links import is_service_link
 from nwchatctl.config.settings import Settings, from_text, sections
 from nwchatctl.config.sources import PREFIX, RESERVED_VARIABLES, LoadedSettings
 from nwchatctl.errors import ChatError, Exit
@@ -26,6 +27,7 @@ class Layers:
     places: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
 
     def put(self, section: str, key: str, value: object, origin: str, place: str) -> None:
         """Adds a value; it overrides those of earlier layers."""
@@ -44,7 +46,7 @@ def build(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obj
         section, _, key = name.partition(".")
         layers.put(section, key, value, f"flag --{key}", f"--{key}")
     settings = _validate(layers)
-    return LoadedSettings(settings, dict(_origins(settings, layers)), path)
+    return LoadedSettings(settings, dict(_origins(settings, layers)), path, tuple(layers.ignored))
 
 
 def _validate(layers: Layers) -> Settings:
@@ -129,6 +131,8 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
         elif name.startswith(f"{PREFIX}TAGS__") and name != f"{PREFIX}TAGS__":
             # Keys of tags are free, capitals included.
             layers.put("tags", name.removeprefix(f"{PREFIX}TAGS__"), text, f"env {name}", name)
+        elif is_service_link(name, text):
+            layers.ignored.append(name)
         else:
             layers.unknown.append(_unknown_variable(name, (*names, *RESERVED_VARIABLES)))
 

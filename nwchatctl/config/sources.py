@@ -32,3 +32,5 @@ class LoadedSettings:
     settings: Settings
     origins: Mapping[str, str]
     path: Path | None
+    ignored: tuple[str, ...] = ()
+    """NWCHAT_* variables that Kubernetes or Docker set (`service_links`)."""

@@ -6,12 +6,20 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
+from nwchatctl.deploy.model.release import Release
+from nwchatctl.deploy.model.storage import LogGroup, Recovery, Table
+
 if TYPE_CHECKING:
     from nwchatctl.deploy.desired.account_needs import AccountLimits
     from nwchatctl.deploy.domains.facts import DomainFacts
     from nwchatctl.deploy.lock import LockState
     from nwchatctl.deploy.model.state import Key, State
     from nwchatctl.deploy.releases import ReleaseRecord
+
+
+_KEPT = (Table, Recovery, LogGroup, Release, Certificate, Domain, ApiMapping, DnsRecord)
+"""What may stay after `destroy`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,12 @@ class Live:
     facts: DomainFacts
     limits: AccountLimits | None = None
     """Lambda's limits of the account; None if they were not read, or may not be."""
+
+    @property
+    def is_partly_deployed(self) -> bool:
+        """Whether there is more of the chat than `destroy` leaves."""
+        own = self.only_own().state.values()
+        return bool(self.api_id) or any(not isinstance(each, _KEPT) for each in own)
 
     def only_own(self) -> Live:
         """The live state without foreign resources."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from nwchatctl.deploy.changes import Change, Delete, Update
 from nwchatctl.deploy.domains.facts import kept_keys
+from nwchatctl.deploy.location import Location
 from nwchatctl.deploy.model.domains import ApiMapping, Certificate, DnsRecord, Domain
 from nwchatctl.deploy.model.functions import Function, Role, Version
 from nwchatctl.deploy.model.history_api import HistoryApi
@@ -14,7 +15,9 @@ from nwchatctl.deploy.model.release import Release
 from nwchatctl.deploy.model.state import Key, Resource, State, key
 from nwchatctl.deploy.model.storage import LogGroup, Queue, Table, TokenKeys
 from nwchatctl.deploy.model.websocket import Api, Deployment, Stage
+from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.deploy.planner import Plan
+from nwchatctl.deploy.tag_commands import tag_command
 from nwchatctl.errors import ChatError
 
 INLINE_POLICY_CHARS = 10_240
@@ -22,15 +25,31 @@ INLINE_POLICY_CHARS = 10_240
 have one."""
 
 
-def refuse_foreign(foreign: Iterable[Key], chat: str) -> None:
-    """Raises ChatError if a name that the chat needs belongs to a resource without its tags."""
-    conflicts = [f"{kind} {name}" for kind, name in foreign]
-    if conflicts:
+_LISTED_COMMANDS = 3
+"""How many commands a hint has at most."""
+
+
+def refuse_foreign(foreign: Iterable[Key], chat: str, location: Location | None = None) -> None:
+    """Raises ChatError if a name that the chat needs belongs to a resource without its tags. With `location`,
+    the hint has the commands that add them."""
+    keys = list(foreign)
+    if keys:
         raise ChatError(
-            f"not this chat's, and in its way: {', '.join(conflicts)}",
-            hint=f'choose another chat.name than "{chat}", or remove what is in the way',
+            f"not this chat's, and in its way: {', '.join(f'{kind} {name}' for kind, name in keys)}",
+            hint=f'choose another chat.name than "{chat}", or remove what is in the way; if it is this '
+            f"chat's and has lost its tags, put them back: {_restoring_tags(keys, chat, location)}",
             code="not_ours",
         )
+
+
+def _restoring_tags(keys: list[Key], chat: str, location: Location | None) -> str:
+    tags = ResourceNames(chat).tags
+    commands = [text for each in keys if location and (text := tag_command(each, tags, location))]
+    if not commands:
+        return " and ".join(f"{name}={value}" for name, value in tags.items())
+    more = len(commands) - _LISTED_COMMANDS
+    shown = "; ".join(commands[:_LISTED_COMMANDS])
+    return f"{shown}; and {more} more in the same way" if more > 0 else shown
 
 
 def refuse_other_keys(plan: Plan) -> None:

@@ -14,6 +14,7 @@ from nwchatctl.deploy.changes import Change, changed_key
 from nwchatctl.deploy.executor import ExecutionResult, Observer, execute
 from nwchatctl.deploy.planner import Plan, split
 from nwchatctl.errors import ChatError
+from nwchatctl.operations.aws_errors import error_context
 from nwchatctl.operations.lock import Guard, locked
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
         with announcing_waits(notices.put):
             outcome = execute(plan, apply, watch)
     if outcome.failed:
-        raise _failure(outcome, before, len(plan.changes))
+        raise _failure(app, outcome, before, len(plan.changes))
     return before + len(outcome.applied)
 
 
@@ -117,10 +118,12 @@ def stop_auto_deploy(app: App, plan: Plan, guard: Guard) -> Plan:
     return rest
 
 
-def _failure(outcome: ExecutionResult, before: int, planned: int) -> Exception:
+def _failure(app: App, outcome: ExecutionResult, before: int, planned: int) -> Exception:
     """One error out of the first failure; the count says how far it came."""
     first = outcome.failed[0]
-    known = first.error if isinstance(first.error, ChatError) else to_chat_error(first.error)
+    known = (
+        first.error if isinstance(first.error, ChatError) else to_chat_error(first.error, error_context(app))
+    )
     if known is None:
         return first.error
     kind, name = changed_key(first.change)

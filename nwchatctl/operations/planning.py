@@ -42,11 +42,6 @@ class Planned:
     """A line about each log that was set by hand and is kept."""
 
     @property
-    def deployed(self) -> bool:
-        """Whether there is an API, without which there is no chat."""
-        return bool(self.live.api_id)
-
-    @property
     def dns_records(self) -> tuple[DnsRecordToCreate, ...]:
         """The records that the operator has to create where the DNS is hosted elsewhere, as far as their
         targets are known by now."""
@@ -85,7 +80,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
         live.history_id or HISTORY_API_ID,
         domains.resources,
     )
-    refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
+    refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name, cloud.location)
     # What is left of the foreign is nothing that this chat needs.
     live = live.only_own()
     wanted = keep_all_protections(wanted, live.state, live.rows.tag_keys)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nwchatctl.aws.core.partitions import default_region, partition_of
+from nwchatctl.config.aws_environment import environment_region
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.iam_templates import MANAGED_POLICY_CHARS, PolicyValues, compact
 
@@ -89,5 +90,4 @@ def _domains(app: App) -> list[tuple[str, str]]:
 
 def _region(app: App) -> str:
     configured = app.settings.aws
-    environ = app.environ.get("AWS_REGION") or app.environ.get("AWS_DEFAULT_REGION")
-    return configured.region or default_region(environ, configured.profile)
+    return configured.region or default_region(environment_region(app.environ), configured.profile)

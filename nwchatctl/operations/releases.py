@@ -34,7 +34,7 @@ def list_releases(app: App, limit: int) -> list[ReleaseEntry]:
     app.cloud.reads_domains = False
     live = app.cloud.read()
     if not live.api_id:
-        raise not_deployed(app)
+        raise not_deployed(app, live=live)
     return entries(live.rows.records, live.state, app.settings.stage.name)[:limit]
 
 
@@ -52,7 +52,7 @@ def plan_rollback(app: App, name: str, *, dry_run: bool) -> Rollback:
     """The way back to release `name`, or to the one before where that is "". Raises ChatError."""
     live = app.cloud.read()
     if not live.api_id:
-        raise not_deployed(app)
+        raise not_deployed(app, live=live)
     lock = live.rows.lock if dry_run else refuse_locked(app, live.rows.lock)
     target = _target(app, live, name, lock)
     wanted = state_after_rollback(live.state, target, app.settings.stage.name)

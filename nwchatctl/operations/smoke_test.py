@@ -13,6 +13,7 @@ from nwchat.model.identity import Identity
 from nwchat.model.limits import clean_name
 from nwchat.model.subprotocol import SUBPROTOCOL
 from nwchatctl.chat.first_connect import FirstConnect
+from nwchatctl.chat.smoke_hints import failure_hint
 from nwchatctl.chat.smoke_test import HistoryClient, Step, smoke
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.deployed_api import require_api
@@ -30,11 +31,13 @@ _NAME = "nwchatctl"
 
 @dataclass(frozen=True)
 class SmokeResult:
-    """The address that was tested, the steps, and warnings about the address."""
+    """The address that was tested, the steps, warnings about the address, and what to do about a failed
+    step."""
 
     url: str
     steps: list[Step]
     warnings: tuple[str, ...]
+    hint: str = ""
 
 
 def run_smoke_test(app: App) -> SmokeResult:
@@ -52,17 +55,20 @@ def run_smoke_test(app: App) -> SmokeResult:
         sleep=time.sleep,
         say=lambda text: app.say(Line(text, Mark.DIM)),
     )
-    steps = smoke(
-        first_connect,
-        time.monotonic,
-        secrets.token_hex(8),
-        echo=app.settings.chat.echo_to_sender,
-        max_chars=app.settings.chat.max_message_chars,
-        connect_without_token=(lambda: connect(())) if token else None,
-        identity=who if token else None,
-        history=_history_api(app, token),
+    steps = list(
+        smoke(
+            first_connect,
+            time.monotonic,
+            secrets.token_hex(8),
+            echo=app.settings.chat.echo_to_sender,
+            max_chars=app.settings.chat.max_message_chars,
+            connect_without_token=(lambda: connect(())) if token else None,
+            identity=who if token else None,
+            history=_history_api(app, token),
+        )
     )
-    return SmokeResult(url, list(steps), warnings)
+    failed = next((each for each in steps if not each.ok), None)
+    return SmokeResult(url, steps, warnings, failure_hint(failed, app.command) if failed else "")
 
 
 def _stage_age(app: App) -> float:

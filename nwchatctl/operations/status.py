@@ -66,8 +66,8 @@ class ChatStatus:
 def read_status(app: App) -> ChatStatus:
     """Reads AWS. Raises ChatError `not_deployed`, exit 4, and as `read_and_plan`."""
     found = read_and_plan(app, lenient=True)
-    if not found.deployed:
-        raise not_deployed(app)
+    if not found.live.is_partly_deployed:
+        raise not_deployed(app, live=found.live)
     connected, banned, last = _activity(app, found)
     queue = found.live.state.get((Queue.kind, found.cloud.names.dead_letters))
     return ChatStatus(

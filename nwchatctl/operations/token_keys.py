@@ -97,7 +97,7 @@ def take_lock(app: App) -> LockState:
     """The deploy lock as it is to be taken. Raises ChatError `not_deployed`, and `locked`."""
     rows = app.cloud.deploy_table.read()
     if not rows.exists:
-        raise not_deployed(app)
+        raise not_deployed(app, f"table {app.names.deploys}")
     return refuse_locked(app, rows.lock)
 
 

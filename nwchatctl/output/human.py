@@ -29,6 +29,8 @@ def print_report(
         return
     for warning in report.warnings:
         print_warning(warning, streams)
+    if report.error is not None:
+        print_error(report.error, streams, json=json)
     if not json and not quiet:
         say(streams, *(Line(note, Mark.DIM) for note in report.notes))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nwchatctl.errors import ChatError, Exit
@@ -91,6 +93,47 @@ def ask(streams: Streams, question: str, default: str, check: Callable[[str], st
 def _say_reasons(streams: Streams, reasons: ConsentReasons) -> None:
     for each in () if reasons.said else reasons.texts:
         streams.write_error(f"! {untrusted(each)}\n")
+
+
+def ask_hidden(streams: Streams, question: str, *, json: bool = False) -> str:
+    """The answer, which the terminal does not show while it is typed.
+
+    Raises ChatError `mfa_required`, exit 3, without an answer and where nobody can be asked.
+    """
+    if not streams.asks or json:
+        reason = "--json never asks" if json else "there is no terminal to ask at"
+        raise _no_code(f"the AWS profile needs an MFA code, and {reason}")
+    with _no_echo(streams):
+        answer = (_answer(streams, question) or "").strip()
+    # The line break that was typed is not shown either.
+    streams.write_error("\n")
+    if not answer:
+        raise _no_code("the AWS profile needs an MFA code, and none was typed")
+    return answer
+
+
+def _no_code(message: str) -> ChatError:
+    return ChatError(
+        message,
+        hint="run the command at a terminal, or set the variables that "
+        "`aws configure export-credentials --profile NAME --format env` prints there",
+        code="mfa_required",
+        exit_code=Exit.CONFIG,
+    )
+
+
+@contextmanager
+def _no_echo(streams: Streams) -> Iterator[None]:
+    """Within, the terminal of stdin shows nothing of what is typed."""
+    terminal = streams.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    hidden = [*before]
+    hidden[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
 
 def _require_terminal(

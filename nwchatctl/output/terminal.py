@@ -64,6 +64,10 @@ class Terminal:
         """The reasons of a question, as far as they were said before it: nothing is, under -q."""
         return dataclasses.replace(reasons or prompt.ConsentReasons(), said=not self.silent)
 
+    def ask_hidden(self, question: str) -> str:
+        """The answer to a question, which the terminal does not show. Raises ChatError, exit 3."""
+        return prompt.ask_hidden(self.streams, question, json=self.json)
+
     def progress(self, label: str, total: int | None) -> Progress:
         """A context manager for a count of `total` with a label, or for steps where that is ""."""
         return make_progress(self.streams, label=label, total=total, silent=self.silent, dumb=self.dumb)

@@ -25,7 +25,7 @@ def identify_caller(aws: Aws) -> Caller:
 
     Raises botocore's NoRegionError and credential errors, and UnreadableAnswer.
     """
-    if aws.session.region_name is None:
+    if not aws.session.region_name:
         # Without a Region only STS would work, through its global endpoint.
         raise NoRegionError
     sts = aws.client("sts")

@@ -33,11 +33,6 @@ def decide_network(core: botocore.session.Session, environ: Mapping[str, str]) -
     return network, endpoints
 
 
-def new_core(session_vars: Any) -> botocore.session.Session:
-    """The botocore session below a boto3 session."""
-    return botocore.session.Session(session_vars=session_vars)
-
-
 def make_client(make: Any, service: str, endpoint: str, network: Network, **options: Any) -> Any:
     """A client by boto3's `make`, with the `options` of its Config, that connects as `network` says.
 

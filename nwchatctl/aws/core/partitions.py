@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     import boto3
 
 
-def default_region(environ_region: str | None, profile: str = "") -> str:
+def default_region(environ_region: str, profile: str = "") -> str:
     """The Region of boto3's own choice: `environ_region`, else that of the profile. Raises NoRegionError."""
     if environ_region:
         return environ_region
-    session = botocore.session.Session(profile=profile or None)
+    # As in `boto_session`: an empty AWS_DEFAULT_REGION must not hide the profile's.
+    session = botocore.session.Session(
+        profile=profile or None, session_vars={"region": ("region", None, None, None)}
+    )
     found: str | None = session.get_config_variable("region")
     if not found:
         raise NoRegionError

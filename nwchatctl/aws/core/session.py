@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from nwchat.aws.idle_connections import drop_idle_connections
 from nwchatctl import __version__
 from nwchatctl.aws.core.server_clock import ServerDates
+from nwchatctl.config.aws_environment import environment_region, mentions_mfa
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.net.endpoints import Endpoints
 from nwchatctl.net.network import DIRECT, Network
 
@@ -73,6 +75,12 @@ class Access:
     read_timeout: float = READ_TIMEOUT
 
 
+def _refuse_mfa(question: str) -> str:
+    raise ChatError(
+        f"nobody is asked for an MFA code: {question}", code="mfa_required", exit_code=Exit.CONFIG
+    )
+
+
 @dataclass
 class Aws:
     """A boto3 session with one client per service, safe to share between threads."""
@@ -82,6 +90,8 @@ class Aws:
     """Receives a line for each finished call: service, operation, status, ms, retries; no secrets."""
     dates: ServerDates = field(default_factory=ServerDates)
     """AWS's clock, as the responses to all clients tell it."""
+    ask_mfa_code: Callable[[str], str] = field(default=_refuse_mfa, repr=False)
+    """Asks the operator for the MFA code of a profile that needs one; called by `sign_in` alone."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _decided: tuple[Network, Endpoints] = field(default=(DIRECT, Endpoints()), repr=False)
     _session: boto3.session.Session | None = field(default=None, repr=False)
@@ -93,27 +103,18 @@ class Aws:
         with self._lock:
             if self._session is None:
                 # Importing boto3 takes 230 ms: only commands that use AWS import it.
-                import boto3
-
-                from nwchatctl.aws.core.answers import AnswerParserFactory
-                from nwchatctl.aws.core.network import decide_network, new_core
-                from nwchatctl.aws.core.service_models import ServiceModels
+                from nwchatctl.aws.core.boto_session import open_session
+                from nwchatctl.aws.core.network import decide_network
 
                 keys = self.access.credentials
-                # Explicit keys need no profile, not even AWS_PROFILE's, which may not exist.
-                bare = {"profile": (None, None, None, None)} if keys else None
-                core = new_core(bare)
-                core.register_component("data_loader", ServiceModels())
-                core.register_component("response_parser_factory", AnswerParserFactory())
-                session = boto3.session.Session(
-                    botocore_session=core,
-                    profile_name=self.access.profile or None,
-                    region_name=self.access.region or None,
-                    aws_access_key_id=keys.access_key_id if keys else None,
-                    aws_secret_access_key=keys.secret_access_key if keys else None,
+                session = open_session(
+                    self.access.profile,
+                    self.access.region,
+                    (keys.access_key_id, keys.secret_access_key) if keys else None,
+                    self.ask_mfa_code,
                 )
                 if not self.access.endpoint:
-                    self._decided = decide_network(core, os.environ)
+                    self._decided = decide_network(session._session, os.environ)
                 self._session = session
             return self._session
 
@@ -128,6 +129,23 @@ class Aws:
         """The endpoints that were configured instead of AWS's. Raises as `session`."""
         with self._lock:
             return self._decided[1] if self.session else Endpoints()
+
+    def sign_in_kind(self) -> tuple[str, str]:
+        """How the profile signs in, and the program of its credential_process: as in ErrorContext. Both are
+        "" while there is no session. Raises nothing."""
+        core: Any = self._session._session if self._session is not None else None
+        try:
+            return core.sign_in_kind() if core is not None else ("", "")
+        except Exception:
+            # The configuration cannot be read, which is what the error is about.
+            return "", ""
+
+    def sign_in(self) -> None:
+        """Retrieves credentials now, in the caller's thread, for a profile that may ask for an MFA code.
+        Raises botocore's errors, and those of `ask_mfa_code`."""
+        with self._lock:
+            if (found := self.session.get_credentials()) is not None:
+                found.get_frozen_credentials()
 
     @overload
     def client(self, service: Literal["acm"]) -> ACMClient: ...
@@ -182,12 +200,10 @@ class Aws:
         return self.access.read_timeout
 
     def _make(self, service: str, retries: bool, slow: bool) -> Any:
-        from nwchatctl.aws.core.network import make_client
+        from nwchatctl.aws.core.boto_session import create_client
 
-        # boto3's own type wants a literal name for each service.
-        make: Any = self.session.client
-        client = make_client(
-            make,
+        client = create_client(
+            self.session,
             service,
             self.access.endpoint or self.endpoints.url(service),
             self.network,
@@ -265,3 +281,22 @@ def _trace_calls(client: Any, service: str, trace: Callable[[str], None]) -> Non
     client.meta.events.register("before-call.*.*", on_start)
     client.meta.events.register("after-call.*.*", on_end)
     client.meta.events.register("after-call-error.*.*", on_end)
+
+
+def open_account(
+    profile: str,
+    region: str,
+    environ: Mapping[str, str],
+    trace: Callable[[str], None] | None,
+    ask_mfa_code: Callable[[str], str],
+) -> Aws:
+    """AWS itself, with the Region of the environment where `region` is "". A profile that may need an MFA
+    code asks for it here, before any thread uses it.
+
+    Raises botocore's errors, and those of `ask_mfa_code`.
+    """
+    access = Access(profile, region or environment_region(environ))
+    aws = Aws(access, trace, ask_mfa_code=ask_mfa_code)
+    if mentions_mfa(environ):
+        aws.sign_in()
+    return aws

@@ -27,7 +27,7 @@ def test_a_chat_that_works(chat: Chat) -> None:
         assert 0 <= each["ms"] < 20_000
     shown = chat.nwchatctl("smoke")
     assert (shown.code, shown.err) == (0, "")
-    assert [line.split()[:2] for line in shown.out.splitlines()] == [[name, "ok"] for name in STEPS]
+    assert [line.split("\t")[:2] for line in shown.out.splitlines()] == [[name, "ok"] for name in STEPS]
 
 
 def test_proxy_is_not_used_for_localhost(chat: Chat) -> None:
@@ -81,8 +81,9 @@ def test_a_broken_release_is_named_by_its_step(
     assert all(each["ok"] for each in before)
     assert (failed["name"], failed["ok"]) == (step, False)
     assert detail in failed["detail"]
-    assert done.err.startswith(f"warning: {step} failed: ")
-    assert done.err.count("\n") == 1
+    error = json.loads(done.err)["error"]
+    assert (error["code"], error["message"]) == ("smoke_failed", f"{step} failed: {failed['detail']}")
+    assert "nwchatctl status" in error["hint"]
     with chat.players() as (one, other):
         assert gather(one, other) == [[], []], "and it works again"
 

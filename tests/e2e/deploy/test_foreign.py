@@ -83,6 +83,7 @@ def test_foreign_resource_is_refused(
                 "not_ours",
                 f"not this chat's, and in its way: {named}",
             )
+            assert named.split()[1] in ran.error.hint.partition("put them back: aws --region us-east-2 ")[2]
         # Destroying is no reason to take it either.
         ran = operator.run("destroy", "--delete-data", "--confirm", operator.name, "--json")
         assert (ran.code, ran.writes, ran.data["changes"]) == (0, [], [])

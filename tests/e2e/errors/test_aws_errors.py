@@ -86,27 +86,75 @@ _EXPIRED = b"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <RequestId>r</RequestId></ErrorResponse>"""
 
 
+_SKEWED = b"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>SignatureDoesNotMatch</Code><Message>Signature expired: it is</Message></Error>
+<RequestId>r</RequestId></ErrorResponse>"""
+
+
 class _Sts(BaseHTTPRequestHandler):
+    answer = _EXPIRED
+    ahead_seconds = 0
+
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(403)
         self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(_EXPIRED)))
+        self.send_header("Content-Length", str(len(self.answer)))
         self.end_headers()
-        self.wfile.write(_EXPIRED)
+        self.wfile.write(self.answer)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.ahead_seconds)
 
     def log_message(self, format: str, *args: object) -> None: ...
 
 
-@pytest.fixture
-def expired() -> Iterator[str]:
-    """The address of an STS to which every session is over."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Sts) as server:
+class _LaterSts(_Sts):
+    answer = _SKEWED
+    ahead_seconds = 1200
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server with this handler."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def expired() -> Iterator[str]:
+    """The address of an STS to which every session is over."""
+    with serving(_Sts) as url:
+        yield url
+
+
+def test_a_clock_that_is_off(tmp_path: Path) -> None:
+    with serving(_LaterSts) as url:
+        refused(
+            tmp_path,
+            ("status",),
+            {**AWS, **KEYS, "AWS_ENDPOINT_URL": url},
+            exit_code=3,
+            code="clock",
+            message="this machine's clock is 20 minutes off AWS's: it is behind",
+            hint="set this machine's clock, for example `sudo timedatectl set-ntp true`, then run the "
+            "command again",
+        )
+
+
+def test_a_broken_aws_configuration_stops_no_sandbox(tmp_path: Path, sandbox: Sandbox) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default\n")
+    broken = {"AWS_DEFAULTS_MODE": "x", "AWS_REGION": "US East", "AWS_PROFILE": "nope"}
+    ran = nwchatctl(tmp_path, "plan", "--json", environ={**on_sandbox(sandbox), **broken})
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["region"] == "us-east-2"
+    ran = nwchatctl(tmp_path, "plan", "--json", environ={**AWS, "AWS_MAX_ATTEMPTS": "1"})
+    assert (ran.code, json.loads(ran.err)["error"]["code"]) == (3, "aws_config")
 
 
 def test_credentials_that_have_expired(tmp_path: Path, expired: str) -> None:

@@ -441,5 +441,5 @@ def test_missing_chat_is_an_error(sandbox: Sandbox, words: tuple[str, ...]) -> N
     line = json.dumps({"message": "x", "date": now_ms()})
     done = Chat(sandbox, "e2e-nowhere").nwchatctl("history", *words, stdin=line)
     assert (done.code, done.out) == (4, ""), done.err
-    assert "error: the chat is not deployed here" in done.err
-    assert "hint: run `nwchatctl" in done.err
+    assert "error: chat e2e-nowhere is not deployed in account 000000000000, us-east-2\n" in done.err
+    assert "hint: nwchatctl deploy\n" in done.err

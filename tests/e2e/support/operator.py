@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
 from nwchatctl.aws.dynamodb.deploy_table import DeployTable
 from nwchatctl.cli import PROGRAM, tree
 from nwchatctl.context import App
 from nwchatctl.errors import ChatError
+from nwchatctl.operations.aws_errors import explain_error
 from nwchatctl.sandbox.state import DEFAULT_REGION
 from tests.e2e.support import policies
 from tests.e2e.support.sandbox import ONE_ADDRESS, Sandbox
@@ -100,7 +100,7 @@ class Operator:
             try:
                 code = _invoke(app, argv)
             except Exception as raised:
-                error = raised if isinstance(raised, ChatError) else to_chat_error(raised)
+                error = raised if isinstance(raised, ChatError) else explain_error(app, raised)
                 if error is None:
                     raise
                 code = error.exit_code

@@ -340,3 +340,22 @@ def test_ctrl_c_is_how_an_endless_stream_ends(terminal: bool, said: str) -> None
             Terminal(into).finish(Stream(items(other), endless=endless))
     with pytest.raises(KeyboardInterrupt):
         Terminal(into, json=True).finish(Stream(items(KeyboardInterrupt), endless=True))
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_report_of_a_failure_ends_with_its_error(quiet: bool) -> None:
+    failed = Report(
+        {"ok": False},
+        (TextTable((), (("connect", "failed"),)),),
+        exit_code=1,
+        error=ChatError("connect failed", hint="look", code="smoke_failed"),
+    )
+    made = streams()
+    human.print_report(failed, made, quiet=quiet)
+    assert printed(made) == ("connect\tfailed\n", "error: connect failed\nhint: look\n")
+    made = streams()
+    human.print_report(failed, made, quiet=quiet, json=True)
+    out, err = printed(made)
+    assert json.loads(out) == {"ok": False}
+    error = {"code": "smoke_failed", "message": "connect failed", "hint": "look"}
+    assert json.loads(err) == {"error": error}

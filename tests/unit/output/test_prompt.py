@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pty
+import termios
+from collections.abc import Iterator
+
 import pytest
 
 from nwchatctl.errors import ChatError
-from nwchatctl.output.prompt import ask, confirm, confirm_name
+from nwchatctl.output.prompt import ask, ask_hidden, confirm, confirm_name
+from nwchatctl.output.streams import Streams
 from tests.unit.output.memory_streams import printed, streams
 
 
@@ -64,3 +71,62 @@ def test_asking_until_it_is_right() -> None:
     assert ask(streams(asks=True, answers="\n"), "Name", "dojo", lambda text: "") == "dojo"
     with pytest.raises(ChatError):
         ask(streams(asks=True), "Name", "dojo", lambda text: "")
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, Streams]]:
+    """The other end of a terminal, and streams whose stdin is that terminal."""
+    other, own = pty.openpty()
+    with os.fdopen(own, "r") as stdin:
+        err = io.StringIO()
+        yield other, Streams(stdin, io.StringIO(), err, True, False, True, False, False, 80)
+    os.close(other)
+
+
+def _echoes(made: Streams) -> bool:
+    return bool(termios.tcgetattr(made.stdin.fileno())[3] & termios.ECHO)
+
+
+def test_a_code_is_not_shown(terminal: tuple[int, Streams]) -> None:
+    other, made = terminal
+    echoed: list[bool] = []
+
+    class Answering(io.StringIO):
+        """Types when the question has been written: what was typed before it is thrown away."""
+
+        def write(self, text: str, /) -> int:
+            if text.endswith(": "):
+                echoed.append(_echoes(made))
+                os.write(other, b" 123456 \n")
+            return super().write(text)
+
+    err = Answering()
+    asking = Streams(made.stdin, made.out, err, True, False, True, False, False, 80)
+    assert ask_hidden(asking, "MFA code for arn:\x1b: ") == "123456"
+    assert err.getvalue() == "MFA code for arn:\\x1b: \n"
+    assert (echoed, _echoes(made)) == ([False], True)
+
+
+def test_no_code_is_an_error_and_the_terminal_is_as_before(terminal: tuple[int, Streams]) -> None:
+    other, made = terminal
+
+    class Answering(io.StringIO):
+        def write(self, text: str, /) -> int:
+            if text.endswith(": "):
+                os.write(other, b"\n")
+            return super().write(text)
+
+    asking = Streams(made.stdin, made.out, Answering(), True, False, True, False, False, 80)
+    with pytest.raises(ChatError, match="none was typed") as caught:
+        ask_hidden(asking, "MFA code: ")
+    assert (caught.value.code, caught.value.exit_code) == ("mfa_required", 3)
+    assert _echoes(made)
+
+
+@pytest.mark.parametrize(("asks", "json"), [(False, False), (True, True)])
+def test_nobody_is_asked_for_a_code(asks: bool, json: bool) -> None:
+    made = streams(asks=asks, answers="123456\n")
+    with pytest.raises(ChatError) as caught:
+        ask_hidden(made, "MFA code: ", json=json)
+    assert (caught.value.code, caught.value.exit_code) == ("mfa_required", 3)
+    assert printed(made) == ("", "")

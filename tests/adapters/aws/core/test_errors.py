@@ -8,6 +8,7 @@ from botocore.parsers import ResponseParserError
 
 from nwchat.delivery.scheduler import DeliveryAborted
 from nwchatctl.aws.core import errors
+from nwchatctl.aws.core.error_context import ErrorContext
 from nwchatctl.errors import Exit
 
 
@@ -64,7 +65,7 @@ def client_error(code: str, message: str, operation: str = "CreateFunction") -> 
             client_error("CodeStorageExceededException", "too much"),
             "code_storage_exceeded",
             Exit.FAILED,
-            "--debug",
+            "Service Quotas",
         ),
     ],
 )
@@ -96,6 +97,6 @@ def test_memory_and_roles_have_hints_of_their_own() -> None:
     assert found is not None
     assert "fanout.memory_mb" in (found.hint or "")
     kms = client_error("KMSAccessDeniedException", "Lambda was unable to decrypt", "Invoke")
-    found = errors.to_chat_error(kms, deploy="nwchatctl --profile x deploy")
+    found = errors.to_chat_error(kms, ErrorContext(deploy="nwchatctl --profile x deploy"))
     assert found is not None
     assert (found.code, found.hint) == ("kms_access_denied", "run `nwchatctl --profile x deploy`")

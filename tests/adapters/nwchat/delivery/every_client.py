@@ -31,13 +31,13 @@ def socket_transport(url: str) -> str:
 
 
 def curl_transport(url: str) -> str:
-    return posted(transport(Aws(Access())), url)
+    return posted(transport(Aws(Access(region="us-east-2"))), url)
 
 
 def transport_without_pycurl(url: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "nwchatctl.net.curl_transport", None)
-        made = transport(Aws(Access()))
+        made = transport(Aws(Access(region="us-east-2")))
     assert isinstance(made, SocketTransport)
     return posted(made, url)
 
@@ -60,7 +60,7 @@ def functions(url: str) -> str:
 def boto3_client(url: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", url)
-        client = Aws(Access()).client("dynamodb", retries=False)
+        client = Aws(Access(region="us-east-2")).client("dynamodb", retries=False)
     # The stub's answer is none of DynamoDB's, which is enough here.
     with closing(client), pytest.raises(Exception) as caught:
         client.get_item(TableName="t", Key={"id": {"S": "1"}})
@@ -71,7 +71,7 @@ def boto3_client(url: str) -> str:
 
 def network() -> Network:
     """As a command has it."""
-    return Aws(Access()).network
+    return Aws(Access(region="us-east-2")).network
 
 
 def web_socket(url: str) -> str:

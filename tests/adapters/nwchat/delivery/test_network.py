@@ -39,7 +39,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AK",
         "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-2",
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
     }.items():
@@ -93,7 +92,7 @@ def test_untrusted_certificate_is_not_tried_again(serve: Serve, authority: Autho
     stub = serve(answering, authority.context)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", stub.url)
-        client = Aws(Access()).client("dynamodb")
+        client = Aws(Access(region="us-east-2")).client("dynamodb")
     with pytest.raises(SSLError):
         client.get_item(TableName="t", Key={"id": {"S": "1"}})
     client.close()
@@ -199,7 +198,7 @@ def test_the_sandbox_is_dialled_directly_whatever_the_environment_says(
 )
 def test_kinds_of_endpoints_are_boto3s(variable: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "true")
-    aws = Aws(Access())
+    aws = Aws(Access(region="us-east-2"))
     assert aws.client("dynamodb").meta.endpoint_url == url
 
 
@@ -207,5 +206,5 @@ def test_credentials_that_need_a_call_use_the_same_certificates(
     monkeypatch: pytest.MonkeyPatch, authority: Authority
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
-    core = Aws(Access()).session._session
+    core = Aws(Access(region="us-east-2")).session._session
     assert core.get_config_variable("ca_bundle") == str(authority.ca)
