@@ -164,7 +164,7 @@ def _run(app: App, argv: list[str]) -> int:
     commands = tree()
     if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
         commands.main(args=argv, prog_name=PROGRAM)
-    with commands.make_context(PROGRAM, argv, obj=app) as ctx:
+    with commands.make_context(PROGRAM, argv, obj=app) as ctx, app.resources:
         result: Any = commands.invoke(ctx)
         return Exit.DONE if result is None else app.finish(result)
 

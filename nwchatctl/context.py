@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +69,9 @@ class App:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     options: GlobalOptions = GlobalOptions()
     json: bool = False
+    resources: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
+    """What ends with the command."""
+    _progress: Progress | None = field(default=None, init=False, repr=False)
 
     # What it was called with ------------------------------------------------------------------
 
@@ -162,8 +166,10 @@ class App:
     def aws(self) -> Aws:
         """boto3, on AWS or on the sandbox. Raises ChatError where nothing is configured or running."""
         from nwchatctl.aws.core.session import Access, Aws, StaticCredentials
+        from nwchatctl.wait_notices import announced
 
         self.require_config()
+        self.resources.enter_context(announced(self.warn_of_wait))
         if not self.sandbox:
             wanted = self.settings.aws
             return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)
@@ -297,6 +303,14 @@ class App:
         """A warning on stderr, also for scripts; not under -q."""
         self._terminal.warn(text)
 
+    def warn_of_wait(self, text: str) -> None:
+        """A warning that the command waits for AWS, from any thread, also while progress is shown."""
+        shown = self._progress
+        if shown is not None and shown.is_open and not self.silent:
+            shown.note(f"warning: {text}")
+        else:
+            self.warn(text)
+
     def confirm(self, question: str, *, given: bool, flag: str = "--yes") -> None:
         """Returns after a y, or `given` by `flag`. Raises ChatError, exit 7."""
         self._terminal.confirm(question, given=given, flag=flag)
@@ -307,11 +321,13 @@ class App:
 
     def progress(self, total: int | None = None) -> Progress:
         """A context manager for steps that start and end, `total` of them."""
-        return self._terminal.progress("", total)
+        self._progress = self._terminal.progress("", total)
+        return self._progress
 
     def bar(self, label: str, total: int | None = None) -> Progress:
         """A context manager for a count of `total`, which `update` is given."""
-        return self._terminal.progress(label, total)
+        self._progress = self._terminal.progress(label, total)
+        return self._progress
 
     def finish(self, result: Report | Stream) -> int:
         """Prints what a command returned; its exit code."""

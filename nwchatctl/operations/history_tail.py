@@ -76,7 +76,7 @@ def _begin(tail: Tail, chosen: Span, wanted: MessageFilter, number: int | None) 
 def _outage_handling(app: App) -> OutageHandling:
     def lost(error: Exception) -> None:
         known = to_chat_error(error)
-        app.warn(f"{known.message if known else error}; going on when it has passed")
+        app.warn(f"{known.message if known else error}; waiting until this has passed")
 
     def back() -> None:
         app.say(Line("AWS answers again: nothing is missing", Mark.DIM))
