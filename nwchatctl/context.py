@@ -304,9 +304,12 @@ class App:
         self._terminal.warn(text)
 
     def warn_of_wait(self, text: str) -> None:
-        """A warning that the command waits for AWS, from any thread, also while progress is shown."""
+        """A warning that the command waits for AWS, from any thread, also while progress is shown; for people
+        only: scripts read JSON from stderr too."""
         shown = self._progress
-        if shown is not None and shown.is_open and not self.silent:
+        if self.silent:
+            return
+        if shown is not None and shown.is_open:
             shown.note(f"warning: {text}")
         else:
             self.warn(text)

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nwchatctl.config.origins import browser_origin
+
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
     *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -55,6 +57,11 @@ def _as_tuple(value: object) -> object:
 def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len(tags) > _MAX_TAGS:
         raise ValueError(f"must be {_MAX_TAGS} at most")
+    first: dict[str, str] = {}
+    for key in tags:
+        # IAM takes such keys for one, and other services for two (IAM user guide, "Tagging IAM resources").
+        if (other := first.setdefault(key.casefold(), key)) != key:
+            raise ValueError(f"must have keys that differ by more than case, unlike {other} and {key}")
     for key, value in tags.items():
         if not 1 <= len(key) <= 128 or len(value) > 256:
             raise ValueError("must have keys of 1 to 128 characters, and values of 256 at most")
@@ -73,15 +80,7 @@ _Name = Annotated[
         "1 to 40 printable characters without a comma, and without spaces at the ends",
     ),
 ]
-_Origin = Annotated[
-    str,
-    _matching(
-        r"[a-z][a-z0-9+.-]*://[^/\s,A-Z?#]+",
-        "an origin as browsers send it: scheme://host[:port], in lower case, without a path",
-    ),
-]
-
-
+_Origin = Annotated[str, AfterValidator(browser_origin)]
 _Arn = Annotated[
     str,
     _matching(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate"),

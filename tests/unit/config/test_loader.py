@@ -99,6 +99,11 @@ def test_variables_become_what_their_settings_are(tmp_path: Path) -> None:
     assert got.tags == {"costCentre": "42"}
 
 
+def test_a_variable_in_capitals_sets_the_tag_of_the_file(tmp_path: Path) -> None:
+    got = loaded(tmp_path, '[tags]\nteam = "a"\n', {"NWCHAT_TAGS__TEAM": "c", "NWCHAT_TAGS__NEW": "d"})
+    assert got.settings.tags == {"team": "c", "NEW": "d"}
+
+
 def test_tags_are_merged_key_by_key(tmp_path: Path) -> None:
     got = loaded(tmp_path, '[tags]\nteam = "a"\nowner = "b"\n', {"NWCHAT_TAGS__team": "c"})
     assert got.settings.tags == {"team": "c", "owner": "b"}
@@ -182,6 +187,10 @@ def test_unknown_variables(tmp_path: Path, name: str, meant: str | None) -> None
         ("[sending]\naccount_rate = 0\n", "sending.account_rate must be 1 or more, not 0"),
         ('[stage]\nname = "a b"\n', "stage.name must be 1 to 128 letters"),
         ('[tags]\n"aws:x" = "y"\n', "tags must have keys that begin with neither aws: nor nwchat:"),
+        (
+            '[tags]\nTeam = "a"\nteam = "b"\n',
+            "tags must have keys that differ by more than case, unlike Team",
+        ),
         ("[tags]\nteam = 1\n", ":2: tags.team must be text in quotes, not 1"),
         ("chat = 1\n", ":1: chat must be a table, [chat]"),
     ],
