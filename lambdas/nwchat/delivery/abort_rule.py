@@ -40,10 +40,10 @@ class AbortRule:
             f"the first {self._refusals} were all refused: {reason}" if self._refusals >= ABORT_AFTER else ""
         )
 
-    def record_attempt(self, reason: str, sent_at: float, now: float) -> None:
-        """Record that an attempt failed which was sent at `sent_at`, -inf if that is unknown."""
-        if self._failing_since == math.inf:
-            self._failing_since = now if sent_at == -math.inf else max(sent_at, self.accepted_at)
+    def record_attempt(self, reason: str, now: float) -> None:
+        """Record that an attempt failed. The time before the first failure does not count: a machine that
+        was suspended finds all its requests failed."""
+        self._failing_since = min(self._failing_since, now)
         self._reason = reason
 
     def outage(self, now: float) -> str:

@@ -245,7 +245,7 @@ class RequestScheduler(Generic[T]):
         # Neither does a full buffer, which is no overload of the service.
         if not (why.renew and call.retries == 0) and (throttled or not why.or_buffer_full):
             self._retry_budget -= 1
-        self._abort_rule.record_attempt(why.reason, call.sent_at, now)
+        self._abort_rule.record_attempt(why.reason, now)
         wait = self._backoff_seconds(call, needed)
         if self._is_hopeless(call, now + wait):
             self._fail(call, why, now)
@@ -288,8 +288,9 @@ class RequestScheduler(Generic[T]):
         self._abort_if_out(now)
 
     def _abort_if_out(self, now: float) -> None:
-        """Aborts the run if nothing has been accepted for too long and there are requests left."""
-        if not self.stop_reason and not self.done and (reason := self._abort_rule.outage(now)):
+        """Aborts the run if nothing has been accepted for too long, and requests are sent all the time."""
+        is_sending = bool(self.in_flight or self._retries) and not self.stop_reason
+        if is_sending and (reason := self._abort_rule.outage(now)):
             self._stop_with_error(DeliveryAborted(reason))
 
     def _abort(self, reason: str) -> None:
