@@ -168,6 +168,18 @@ class StageSettings(_Section):
     )
 
 
+def _network_ids(prefix: str) -> AfterValidator:
+    """A validator of ids that begin with `prefix`, sorted and each once; "none" stands alone."""
+    pattern = re.compile(rf"{prefix}-[0-9a-f]{{8,17}}")
+
+    def check(ids: tuple[str, ...]) -> tuple[str, ...]:
+        if ids != ("none",) and not all(map(pattern.fullmatch, ids)):
+            raise ValueError(f"must be ids as {prefix}-0123456789abcdef0, or none alone")
+        return tuple(sorted(set(ids)))
+
+    return AfterValidator(check)
+
+
 class FunctionSettings(_Section):
     runtime: Literal["python3.11", "python3.12", "python3.13", "python3.14"] = Field(
         default="python3.13", description="Lambda runtime: python3.11 to python3.14"
@@ -191,6 +203,20 @@ class FunctionSettings(_Section):
         default="",
         description="Managed policy that bounds the functions' roles: name, ARN or none",
     )
+    subnets: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), _network_ids("subnet")] = Field(
+        default=(),
+        description="Subnets of a VPC; they need a NAT gateway: without one, no message is sent. "
+        '["none"] leaves the VPC, [] keeps what was set by hand',
+    )
+    security_groups: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), _network_ids("sg")] = Field(
+        default=(), description="Security groups in that VPC; their rules must allow HTTPS to AWS"
+    )
+
+    @model_validator(mode="after")
+    def _networks(self) -> Self:
+        if bool(self.security_groups) != (self.subnets not in ((), ("none",))):
+            raise ValueError("must have security_groups with subnets, and none without")
+        return self
 
     @model_validator(mode="after")
     def _snapshots(self) -> Self:
