@@ -14,7 +14,7 @@ from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, connection_target
 from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.errors import usage_error
-from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids
+from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids, shared_addresses
 from nwchatctl.operations.connections import connection_requests, find_rows, is_valid_id, query_connections
 from nwchatctl.signals import graceful_stop
 
@@ -49,6 +49,8 @@ class Kick:
         """Ids that were given and have neither a row nor a connection."""
         self.not_bannable: list[str] = []
         """Ids of connections of which nothing is known that a ban could apply to."""
+        self.shared: list[str] = []
+        """Warnings for bans on addresses that other connections have too."""
         self._app = app
         self._ids = [each for each in given if is_valid_id(each)]
         self._by_id = bool(given)
@@ -74,7 +76,9 @@ class Kick:
                 self.not_bannable.append(each.connection_id)
             else:
                 targets.append(target)
-        return ban_all(self._app, distinct_targets(self._app, targets), end, "", self._dry_run)
+        chosen = distinct_targets(self._app, targets)
+        self.shared = shared_addresses(self._app, chosen, self._ids)
+        return ban_all(self._app, chosen, end, "", self._dry_run)
 
     def close(self) -> tuple[PruneResult, str]:
         """What became of the connections, and the reason why it was stopped, "" where it was not."""
