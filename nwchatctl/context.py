@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,8 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.streams import Streams, open_streams
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from nwchat.aws.signing import Credentials
     from nwchat.delivery.asyncio_transport import Transport
     from nwchat.delivery.poster import Poster
@@ -69,8 +70,8 @@ class App:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     options: GlobalOptions = GlobalOptions()
     json: bool = False
-    resources: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
-    """What ends with the command."""
+    resources: ExitStack | None = field(default=None, init=False, repr=False)
+    """What ends with the command that runs; None while none does."""
     _progress: Progress | None = field(default=None, init=False, repr=False)
 
     # What it was called with ------------------------------------------------------------------
@@ -169,7 +170,8 @@ class App:
         from nwchatctl.wait_notices import announced
 
         self.require_config()
-        self.resources.enter_context(announced(self.warn_of_wait))
+        if self.resources is not None:
+            self.resources.enter_context(announced(self.warn_of_wait))
         if not self.sandbox:
             wanted = self.settings.aws
             return Aws(Access(profile=wanted.profile, region=wanted.region), self._trace)

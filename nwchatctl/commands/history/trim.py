@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 HELP = examples(
     ("how many would go?", "nwchatctl history trim --keep 1000 -n"),
     (
-        "nightly from cron, as the site's shortenChat, after a backup that succeeded",
-        "nwchatctl -q history export --resume chat.jsonl"
-        " && nwchatctl -q history trim --keep 1000 --confirm ninjawars",
+        "nightly from cron, after `history export` && in the same line",
+        "nwchatctl -q history trim --keep 1000 --confirm ninjawars",
     ),
     ("whatever is older than 30 days", "nwchatctl history trim --before 30d"),
 )
