@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
@@ -176,7 +177,7 @@ def _run(app: App, argv: list[str]) -> int:
     commands = tree()
     if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
         commands.main(args=argv, prog_name=PROGRAM)
-    with commands.make_context(PROGRAM, argv, obj=app) as ctx:
+    with commands.make_context(PROGRAM, argv, obj=app) as ctx, ExitStack() as app.resources:
         result: Any = commands.invoke(ctx)
         return Exit.DONE if result is None else app.finish(result)
 

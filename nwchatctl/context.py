@@ -17,6 +17,8 @@ from nwchatctl.errors import ChatError, Exit
 from nwchatctl.output.streams import Streams, open_streams
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from nwchat.aws.signing import Credentials
     from nwchat.delivery.poster import Poster
     from nwchat.delivery.socket_transport import Transport
@@ -69,6 +71,9 @@ class App:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     options: GlobalOptions = GlobalOptions()
     json: bool = False
+    resources: ExitStack | None = field(default=None, init=False, repr=False)
+    """What ends with the command that runs; None while none does."""
+    _progress: Progress | None = field(default=None, init=False, repr=False)
 
     # What it was called with ------------------------------------------------------------------
 
@@ -166,8 +171,11 @@ class App:
     def aws(self) -> Aws:
         """boto3, on AWS or on the sandbox. Raises ChatError where nothing is configured or running."""
         from nwchatctl.aws.core.session import Access, Aws, StaticCredentials, open_account
+        from nwchatctl.wait_notices import announced
 
         self.require_config()
+        if self.resources is not None:
+            self.resources.enter_context(announced(self.warn_of_wait))
         if not self.sandbox:
             wanted = self.settings.aws
             return open_account(wanted.profile, wanted.region, self.environ, self._trace, self._terminal_code)
@@ -311,6 +319,17 @@ class App:
         """A warning on stderr, also for scripts; not under -q."""
         self._terminal.warn(text)
 
+    def warn_of_wait(self, text: str) -> None:
+        """A warning that the command waits for AWS, from any thread, also while progress is shown; for people
+        only: scripts read JSON from stderr too."""
+        shown = self._progress
+        if self.silent:
+            return
+        if shown is not None and shown.is_open:
+            shown.note(f"warning: {text}")
+        else:
+            self.warn(text)
+
     def confirm(
         self, question: str, *, given: bool, flag: str = "--yes", reasons: ConsentReasons | None = None
     ) -> None:
@@ -325,11 +344,13 @@ class App:
 
     def progress(self, total: int | None = None) -> Progress:
         """A context manager for steps that start and end, `total` of them."""
-        return self._terminal.progress("", total)
+        self._progress = self._terminal.progress("", total)
+        return self._progress
 
     def bar(self, label: str, total: int | None = None) -> Progress:
         """A context manager for a count of `total`, which `update` is given."""
-        return self._terminal.progress(label, total)
+        self._progress = self._terminal.progress(label, total)
+        return self._progress
 
     def finish(self, result: Report | Stream) -> int:
         """Prints what a command returned; its exit code."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from nwchatctl.errors import ChatError, Exit
 
-POLICIES = ("deploy", "run", "domain", "adopt", "logging", "boundary")
+POLICIES = ("deploy", "run", "domain", "adopt", "logging", "vpc", "boundary")
 """The policies by the names that `nwchatctl policy` has for them."""
 
 MANAGED_POLICY_CHARS = 6144

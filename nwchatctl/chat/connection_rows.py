@@ -50,13 +50,12 @@ def is_older(connected_at: int | None, last_seen_at: int | None, before_ms: int 
 
 @dataclass(frozen=True)
 class ConnectionQuery:
-    """The rows of `user` ("" for all) whose last activity was before `before_ms` and that are `wanted`; with
-    `expired` also those that TTL has not deleted yet. `scan` is that of `nwchat.storage.store.Store`."""
+    """The rows whose last activity was before `before_ms` and that are `wanted`; with `expired` also those
+    that TTL has not deleted yet. `scan` is that of `nwchat.storage.store.Store`."""
 
     scan: Callable[..., Iterator[ScanPage]]
     now_ms: Callable[[], int]
     grace_ms: int
-    user: str = ""
     before_ms: int | None = None
     expired: bool = False
     wanted: Callable[[Connection], bool] | None = None
@@ -68,7 +67,6 @@ class ConnectionQuery:
             part,
             self.now_ms(),
             consistent=True,
-            user=self.user,
             expired=self.expired,
             with_names=self.wanted is not None,
             page_size=PAGE_ROWS,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from nwchat.model.bans import is_user
 from nwchat.model.ids import RANDOM_BYTES, first_ulid, ulid
 from nwchat.model.wire import Message
 
@@ -26,13 +27,15 @@ def span(since_ms: int | None, until_ms: int | None) -> Span:
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """`user` is a sender_id or a name, "" for all; `grep` is searched for in the text."""
+    """`user` is a sender_id or a name, "" for all, compared as bans are; `exact` as tokens' ids are. `grep`
+    is searched for in the text."""
 
     user: str = ""
     grep: re.Pattern[str] | None = None
+    exact: bool = False
 
     def __call__(self, message: Message) -> bool:
-        if self.user and self.user not in (message.sender_id, message.uname):
+        if self.user and not is_user(self.user, message.sender_id, message.uname, exact=self.exact):
             return False
         return self.grep is None or self.grep.search(message.message) is not None
 

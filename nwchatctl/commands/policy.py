@@ -37,6 +37,10 @@ _LOGGING = examples(
     ("once for an account", "nwchatctl policy logging > logging.json"),
     ("without asking AWS", "nwchatctl policy logging --account 123456789012"),
 )
+_VPC = examples(
+    ("for functions in a VPC", "nwchatctl policy vpc > vpc.json"),
+    ("without asking AWS", "nwchatctl policy vpc --account 123456789012"),
+)
 _BOUNDARY = examples(
     ("before the first deploy", "nwchatctl policy boundary > boundary.json"),
     ("limited to the API by its id", "nwchatctl policy boundary --api-id a1b2c3d4e5"),
@@ -170,6 +174,21 @@ def logging(
     is the whole account's and has no boundary, and log deliveries are the whole account's too.
     """
     return _printed(ctx, "logging", partition, account)
+
+
+@group.command(epilog=_VPC)
+def vpc(
+    ctx: typer.Context,
+    partition: PartitionOption = None,
+    account: AccountOption = None,
+    json: JsonOption = False,
+) -> Report:
+    """Print the policy for functions in a VPC.
+
+    Attach it beside that of `deploy` where `functions.subnets` is set: Lambda looks the subnets and security
+    groups up in the name of who deploys.
+    """
+    return _printed(ctx, "vpc", partition, account)
 
 
 @group.command(epilog=_BOUNDARY)

@@ -129,12 +129,20 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> None:
             model, section, key = names[name]
             layers.put(section, key, from_text(model, key, text), f"env {name}", name)
         elif name.startswith(f"{PREFIX}TAGS__") and name != f"{PREFIX}TAGS__":
-            # Keys of tags are free, capitals included.
-            layers.put("tags", name.removeprefix(f"{PREFIX}TAGS__"), text, f"env {name}", name)
+            layers.put(
+                "tags", _tag_key(layers, name.removeprefix(f"{PREFIX}TAGS__")), text, f"env {name}", name
+            )
         elif is_service_link(name, text):
             layers.ignored.append(name)
         else:
             layers.unknown.append(_unknown_variable(name, (*names, *RESERVED_VARIABLES)))
+
+
+def _tag_key(layers: Layers, key: str) -> str:
+    """The key of a tag that a variable sets: that of the file, even if the variable is in capitals, as usual
+    for variables."""
+    known: dict[str, object] = layers.values.get("tags", {})
+    return key if key in known else next((each for each in known if each.casefold() == key.casefold()), key)
 
 
 def _unknown_variable(name: str, known: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nwchatctl.config.origins import browser_origin
 from nwchatctl.config.validation_errors import wrong_setting
 
 LOG_RETENTION_DAYS = (
@@ -57,6 +58,11 @@ def _as_tuple(value: object) -> object:
 def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len(tags) > _MAX_TAGS:
         raise ValueError(f"must be {_MAX_TAGS} at most")
+    first: dict[str, str] = {}
+    for key in tags:
+        # IAM takes such keys for one, and other services for two (IAM user guide, "Tagging IAM resources").
+        if (other := first.setdefault(key.casefold(), key)) != key:
+            raise wrong_setting(f"tags.{key}", f"must differ from {other} by more than case")
     for key, value in tags.items():
         if not 1 <= len(key) <= 128 or len(value) > 256:
             raise wrong_setting(
@@ -81,15 +87,7 @@ _Name = Annotated[
         "1 to 40 printable characters without a comma, and without spaces at the ends",
     ),
 ]
-_Origin = Annotated[
-    str,
-    _matching(
-        r"[a-z][a-z0-9+.-]*://[^/\s,A-Z?#]+",
-        "an origin as browsers send it: scheme://host[:port], in lower case, without a path",
-    ),
-]
-
-
+_Origin = Annotated[str, AfterValidator(browser_origin)]
 _Arn = Annotated[
     str,
     _matching(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/\S+)?", "the ARN of an ACM certificate"),
@@ -181,6 +179,18 @@ class StageSettings(_Section):
     )
 
 
+def _network_ids(prefix: str) -> AfterValidator:
+    """A validator of ids that begin with `prefix`, sorted and each once; "none" stands alone."""
+    pattern = re.compile(rf"{prefix}-[0-9a-f]{{8,17}}")
+
+    def check(ids: tuple[str, ...]) -> tuple[str, ...]:
+        if ids != ("none",) and not all(map(pattern.fullmatch, ids)):
+            raise ValueError(f"must be ids as {prefix}-0123456789abcdef0, or none alone")
+        return tuple(sorted(set(ids)))
+
+    return AfterValidator(check)
+
+
 class FunctionSettings(_Section):
     runtime: Literal["python3.11", "python3.12", "python3.13", "python3.14"] = Field(
         default="python3.13", description="Lambda runtime: python3.11 to python3.14"
@@ -204,6 +214,20 @@ class FunctionSettings(_Section):
         default="",
         description="Managed policy that bounds the functions' roles: name, ARN or none",
     )
+    subnets: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), _network_ids("subnet")] = Field(
+        default=(),
+        description="Subnets of a VPC; they need a NAT gateway: without one, no message is sent. "
+        '["none"] leaves the VPC, [] keeps what was set by hand',
+    )
+    security_groups: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), _network_ids("sg")] = Field(
+        default=(), description="Security groups in that VPC; their rules must allow HTTPS to AWS"
+    )
+
+    @model_validator(mode="after")
+    def _networks(self) -> Self:
+        if bool(self.security_groups) != (self.subnets not in ((), ("none",))):
+            raise ValueError("must have security_groups with subnets, and none without")
+        return self
 
     @model_validator(mode="after")
     def _snapshots(self) -> Self:

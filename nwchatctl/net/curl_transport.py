@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import pycurl
@@ -18,6 +19,8 @@ from nwchat.aws.idle_connections import MAX_IDLE_SECONDS
 from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import MAX_CONCURRENCY, RequestScheduler
 from nwchat.delivery.socket_transport import CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS
+from nwchatctl import wait_notices
+from nwchatctl.wait_notices import NOTICE_SECONDS
 
 _SELECT_SECONDS = 0.1
 # Older versions of pycurl have only the older name.
@@ -105,6 +108,9 @@ class _Run:
         self._multi = multi
         self._scheduler = scheduler
         self._make_handle = make_handle
+        self._answered_at = -math.inf
+        self._is_reported = False
+        """Whether `wait_notices` knows that AWS does not answer."""
         self._idle: list[pycurl.Curl] = []
         self._in_flight: dict[pycurl.Curl, Call[Any]] = {}
         self._bodies: dict[pycurl.Curl, list[bytes]] = {}
@@ -130,6 +136,7 @@ class _Run:
             now = time.monotonic()
             if now - checked_at >= _SELECT_SECONDS:
                 checked_at = now
+                self._report_silence()
                 if stop_reason is not None and not scheduler.stop_reason and (reason := stop_reason()):
                     scheduler.stop(reason)
                 if scheduler.past_grace(now):
@@ -143,6 +150,7 @@ class _Run:
 
     def abort(self) -> None:
         """Close the requests in flight. Their items get no outcome."""
+        wait_notices.ended(self, answered=False)
         for handle in self._in_flight:
             self._multi.remove_handle(handle)
             handle.close()
@@ -203,9 +211,11 @@ class _Run:
         complete = body or status in STATUS_ONLY or handle.getinfo(_LENGTH) >= 0
         self._release(handle)
         if complete:
+            self._report_response(call, status, now)
             self._scheduler.record_response(call, status, body, now)
         else:
             # libcurl accepts a response whose connection ended within the headers.
+            self._report_failure(call, f"{status} without an end")
             self._scheduler.record_failure(call, f"{status} without an end", now)
 
     def _record_failure(self, handle: pycurl.Curl, code: int, text: str, now: float) -> None:
@@ -222,7 +232,32 @@ class _Run:
             self._send(call, new_connection=True)
         else:
             timed_out = code == pycurl.E_OPERATION_TIMEDOUT
+            self._report_failure(call, text or f"curl error {code}")
             self._scheduler.record_failure(call, text or f"curl error {code}", now, timed_out=timed_out)
+
+    def _report_silence(self) -> None:
+        """Reports the oldest request that has not been answered, unless later ones were."""
+        if self._in_flight and not self._is_reported:
+            sent_at = next(iter(self._in_flight.values())).sent_at
+            if time.monotonic() - max(sent_at, self._answered_at) >= NOTICE_SECONDS:
+                self._is_reported = True
+                wait_notices.began(self, "a request", max(sent_at, self._answered_at))
+
+    def _report_failure(self, call: Call[Any], reason: str) -> None:
+        if self._scheduler.stop_reason:
+            return
+        self._is_reported = True
+        since = None if call.sent_at == -math.inf else max(call.sent_at, self._answered_at)
+        wait_notices.failed(self, "", f"AWS could not be reached: {reason}", since)
+
+    def _report_response(self, call: Call[Any], status: int, now: float) -> None:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._report_failure(call, f"status {status}")
+            return
+        self._answered_at = now
+        if self._is_reported:
+            self._is_reported = False
+            wait_notices.ended(self, answered=True)
 
     def _release(self, handle: pycurl.Curl) -> None:
         """Keep the handle for another request."""

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from nwchatctl.aws.core.errors import to_chat_error
-from nwchatctl.aws.core.retry import announcing_waits, stop_retrying
+from nwchatctl.aws.core.retry import stop_retrying
 from nwchatctl.deploy.auto_deploy import without_auto_deploy
 from nwchatctl.deploy.changes import Change, changed_key
 from nwchatctl.deploy.executor import ExecutionResult, Observer, execute
@@ -99,8 +99,7 @@ def carry_out(app: App, plan: Plan, guard: Guard, *, before: int = 0) -> int:
             interrupted=stop_retrying,
             waiting=say_notices,
         )
-        with announcing_waits(notices.put):
-            outcome = execute(plan, apply, watch)
+        outcome = execute(plan, apply, watch)
     if outcome.failed:
         raise _failure(app, outcome, before, len(plan.changes))
     return before + len(outcome.applied)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from nwchat.model import log_hash
+from nwchat.model.bans import keys_of
 from nwchatctl.aws.dynamodb.bans import Bans
 from nwchatctl.chat import bans
 from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, change_ban
 from nwchatctl.errors import error_note, usage_error
+from nwchatctl.report import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from nwchat.model.bans import Ban
     from nwchatctl.context import App
@@ -82,6 +85,34 @@ def ban_all(
                 table.put(each.ban)
             done.append(each.ban.who)
     return made
+
+
+def shared_addresses(app: App, targets: Sequence[BanTarget], spared: Collection[str] = ()) -> list[str]:
+    """Warnings for bans on addresses that several connections have, as behind a CDN or in a school. The
+    connections `spared`, by id, are those that the ban is for."""
+    keys = {each.key for each in targets if each.key.startswith("address#")}
+    if not keys:
+        return []
+    pages = app.store.connections(app.clock.now_ms(), full=True)
+    counts = Counter(
+        key
+        for page in pages
+        for row in page
+        if row.connection_id not in spared
+        for key in keys & set(keys_of(address=row.source_ip))
+    )
+    least = 1 if spared else 2
+    return [
+        f"{_connections(counts[each.key], other=bool(spared))} the address {each.who}: the ban is on all of "
+        "them; behind a CDN or a proxy, ban the user instead"
+        for each in targets
+        if counts[each.key] >= least
+    ]
+
+
+def _connections(number: int, *, other: bool) -> str:
+    noun = "other connection" if other else "connection"
+    return f"{counted(number, noun)} {'has' if number == 1 else 'have'}"
 
 
 def log_hashes(app: App, targets: Iterable[BanTarget]) -> list[tuple[str, str]]:

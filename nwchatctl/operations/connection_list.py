@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nwchat.model.bans import is_user
 from nwchatctl.chat.connection_order import KEYS, MAX_SORTED, sort_connections
 from nwchatctl.chat.connection_rows import is_older
+from nwchatctl.operations.bans import exact_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +27,10 @@ def list_connections(
 
 
 def _matching(app: App, now_ms: int, user: str, before_ms: int | None) -> Iterator[Connection]:
+    exact = exact_ids(app)
     for page in app.store.connections(now_ms, full=True):
         for each in page:
-            if (not user or user in (each.sender_id, each.uname)) and is_older(
-                each.connected_at, each.last_seen_at, before_ms
-            ):
+            if user and not is_user(user, each.sender_id, each.uname, exact=exact):
+                continue
+            if is_older(each.connected_at, each.last_seen_at, before_ms):
                 yield each

@@ -39,7 +39,6 @@ def query_connections(
     app: App,
     grace_seconds: float | None,
     *,
-    user: str = "",
     before_ms: int | None = None,
     expired: bool = False,
     wanted: Callable[[Connection], bool] | None = None,
@@ -48,7 +47,7 @@ def query_connections(
     # AWS's: a wrong clock on this machine makes no row look old.
     clock = app.clock
     chosen = ConnectionQuery(
-        app.store.scan, clock.now_ms, grace_ms(grace_seconds), user, before_ms, expired, wanted
+        app.store.scan, clock.now_ms, grace_ms(grace_seconds), before_ms, expired, wanted
     )
     return Prefetcher([partial(chosen.pages, part) for part in ALL_PARTS], depth=1)
 

@@ -11,6 +11,7 @@ from nwchatctl.aws.core.retry import is_transient
 from nwchatctl.chat.history_export import fields
 from nwchatctl.chat.history_filter import MessageFilter, Span, newest, select, span
 from nwchatctl.chat.history_tail import SETTLE_SECONDS, OutageHandling, Tail, follow
+from nwchatctl.operations.bans import exact_ids
 from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ def recent_messages(
 ) -> Iterator[Shown]:
     """The last `number` messages that are meant, oldest first; for None all from `since_ms` on, or
     DEFAULT_NUMBER where that is None too."""
-    chosen, wanted, messages = span(since_ms, until_ms), MessageFilter(user, grep), app.messages()
+    chosen, wanted, messages = (
+        span(since_ms, until_ms),
+        MessageFilter(user, grep, exact_ids(app)),
+        app.messages(),
+    )
     if number is None and since_ms is not None:
         return _shown(select(messages.oldest_first(chosen), wanted))
     limit = DEFAULT_NUMBER if number is None else number
@@ -54,7 +59,7 @@ def follow_messages(
     settle_seconds: float | None,
 ) -> Iterator[Shown]:
     """The same, and then each new message; each waits `settle_seconds` for those that are stored late."""
-    chosen, wanted = span(since_ms, None), MessageFilter(user, grep)
+    chosen, wanted = span(since_ms, None), MessageFilter(user, grep, exact_ids(app))
     # One query a poll: an outage is waited for here, and not in botocore as well.
     messages = app.messages(retries=False)
     settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
@@ -76,7 +81,7 @@ def _begin(tail: Tail, chosen: Span, wanted: MessageFilter, number: int | None) 
 def _outage_handling(app: App) -> OutageHandling:
     def lost(error: Exception) -> None:
         known = to_chat_error(error)
-        app.warn(f"{known.message if known else error}; going on when it has passed")
+        app.warn(f"{known.message if known else error}; waiting until this has passed")
 
     def back() -> None:
         app.say(Line("AWS answers again: nothing is missing", Mark.DIM))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from nwchat.delivery.outcome import Gone
 from nwchat.delivery.poster import ListSource
 from nwchat.delivery.rate_limit import RateLimiter
-from nwchat.model.bans import Ban, applies_to
+from nwchat.model.bans import is_user
 from nwchat.model.rows import connection_of
 from nwchatctl.chat.bans import BanChange, BanEnd, BanTarget, connection_target
 from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import RowAge
 from nwchatctl.errors import usage_error
-from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids
+from nwchatctl.operations.bans import ban_all, ban_targets, distinct_targets, exact_ids, shared_addresses
 from nwchatctl.operations.connections import connection_requests, find_rows, is_valid_id, query_connections
 from nwchatctl.signals import graceful_stop
 
@@ -70,13 +70,15 @@ class Kick:
         """Ids that were given and have neither a row nor a connection."""
         self.not_bannable: list[str] = []
         """Ids of connections of which nothing is known that a ban could apply to."""
+        self.shared: list[str] = []
+        """Warnings for bans on addresses that other connections have too."""
         self._app = app
         self._ids = [each for each in given if is_valid_id(each)]
         self._by_id = bool(given)
         self._user = user
         self._rate = rate
         self._dry_run = dry_run
-        self._banned_user: BanTarget | None = None
+        self._exact = exact_ids(app)
         self._requests = connection_requests(app, "GET" if dry_run else "DELETE")
 
     @cached_property
@@ -89,33 +91,29 @@ class Kick:
         targets: list[BanTarget] = []
         if self._user:
             targets = ban_targets(self._app, [self._user], ())
-            (self._banned_user,) = targets
         for each in self._rows:
             target = connection_target(connection_of(each.row))
             if target is None:
                 self.not_bannable.append(each.connection_id)
             else:
                 targets.append(target)
-        return ban_all(self._app, distinct_targets(self._app, targets), end, "", self._dry_run)
+        chosen = distinct_targets(self._app, targets)
+        self.shared = shared_addresses(self._app, chosen, self._ids)
+        return ban_all(self._app, chosen, end, "", self._dry_run)
 
     def close(self) -> tuple[PruneResult, str]:
         """What became of the connections, and the reason why it was stopped, "" where it was not."""
         if self._by_id:
             return self._close(ListSource(self._rows))
-        if self._banned_user is None:
-            found = query_connections(self._app, None, user=self._user)
-        else:
-            found = query_connections(self._app, None, wanted=self._is_banned)
+        found = query_connections(self._app, None, wanted=self._is_wanted if self._user else None)
         try:
             return self._close(found)
         finally:
             found.close()
 
-    def _is_banned(self, row: Connection) -> bool:
-        """Whether the ban that was just made applies to the user of that connection."""
-        if (target := self._banned_user) is None:
-            return False
-        return applies_to(Ban(target.key, target.who), row.sender_id, row.uname, exact=exact_ids(self._app))
+    def _is_wanted(self, row: Connection) -> bool:
+        """Whether the connection is of the user, to whom a ban that was just made applies too."""
+        return is_user(self._user, row.sender_id, row.uname, exact=self._exact)
 
     def _close(self, source: Source[Recipient]) -> tuple[PruneResult, str]:
         app = self._app

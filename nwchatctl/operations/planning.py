@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.consequences import Addresses, Consequence, consequences
 from nwchatctl.deploy.desired.account_needs import account_warnings as of_account
-from nwchatctl.deploy.desired.account_needs import kept_reservations, refuse_reservation
+from nwchatctl.deploy.desired.account_needs import kept_networks, kept_reservations, refuse_reservation
 from nwchatctl.deploy.desired.chat import desired_state
 from nwchatctl.deploy.desired.function_environment import refuse_large_environments
 from nwchatctl.deploy.desired.functions import FANOUT, with_kept_reservations
@@ -79,6 +79,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
         live.api_id or API_ID,
         live.history_id or HISTORY_API_ID,
         domains.resources,
+        live.only_own().state,
     )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name, cloud.location)
     # What is left of the foreign is nothing that this chat needs.
@@ -147,6 +148,7 @@ def account_warnings(app: App, found: Planned) -> tuple[str, ...]:
     return (
         *of_account(app.settings, region, found.live.limits, reserved),
         *kept_reservations(functions, app.settings),
+        *kept_networks(functions, app.settings),
     )
 
 

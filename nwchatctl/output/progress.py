@@ -16,7 +16,10 @@ Clock = Callable[[], float]
 
 
 class Progress:
-    """The silent one, and what all of them can do. A context manager; used by one thread."""
+    """The silent one, and what all of them can do. A context manager; used by one thread, but for `note`."""
+
+    is_open = True
+    """Whether its block has not ended yet."""
 
     def __enter__(self) -> Self:
         return self
@@ -27,6 +30,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.is_open = False
         self.close()
 
     def close(self) -> None:

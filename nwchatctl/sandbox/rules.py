@@ -153,6 +153,14 @@ RULES: tuple[Rule, ...] = (
         "a function whose role was created again cannot be invoked until it has had another role",
         "hashicorp/terraform-provider-aws#9703; AWS re:Post, KMS errors of Lambda",
     ),
+    Rule(
+        "function_network",
+        _R,
+        1,
+        Unit.ON,
+        "a VPC needs permissions of the function's role and of the caller for network interfaces and subnets",
+        "Lambda developer guide, giving functions access to a VPC",
+    ),
     # IAM, SSM, SQS, DynamoDB
     Rule(
         "managed_policy_size",

@@ -57,6 +57,8 @@ WITHOUT_RESOURCES = {
         "route53:ListHostedZones",
     ),
     *("logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies"),
+    *policies.NETWORK_ACTIONS,
+    *("ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"),
     *("logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"),
 }
 """Actions for which AWS knows no resource but `*` (Service Authorization Reference)."""
@@ -277,7 +279,7 @@ def test_the_boundary_allows_what_every_function_needs() -> None:
 
 
 def test_the_boundary_allows_nothing_that_no_function_needs() -> None:
-    arns = policies.Arns("l", "c", "m", "s", "f", "d", "t")
+    arns = policies.Arns("l", "c", "m", "s", "f", "d", "t", "n")
     needed = {
         action
         for name in FUNCTIONS
@@ -292,11 +294,14 @@ def test_the_boundary_allows_nothing_that_no_function_needs() -> None:
 
 
 def test_only_a_function_of_the_chat_can_use_a_role() -> None:
-    """Lambda itself sends to the queue, without the function's ARN (Lambda developer guide)."""
+    """Lambda itself sends to the queue and makes network interfaces, without the function's ARN (Lambda
+    developer guide)."""
     condition = {"lambda:SourceFunctionArn": f"arn:aws:lambda:us-east-2:{ACCOUNT}:function:nwchat-dojo-*"}
     for each in allowed("boundary"):
         if each["Sid"] == "DeadLetters":
             assert (each["Action"], "Condition" in each) == ("sqs:SendMessage", False)
+        elif each["Sid"] == "Network":
+            assert (tuple(each["Action"]), "Condition" in each) == (policies.NETWORK_ACTIONS, False)
         else:
             assert each["Condition"]["ArnLike"] == condition
 

@@ -22,12 +22,14 @@ class AbortRule:
         """When a request was last accepted; until then, when the first was sent."""
         self._refusals = 0
         self._credential_failures = 0
-        self._failures = 0
+        self._failing_since = math.inf
+        self._reason = ""
 
     def record_accepted(self, now: float) -> None:
         """Record a request that was not refused."""
         self.accepted, self.accepted_at = True, now
-        self._credential_failures = self._failures = 0
+        self._credential_failures = 0
+        self._failing_since = math.inf
 
     def record_refusal(self, reason: str) -> str:
         """Record a permanent refusal."""
@@ -38,12 +40,21 @@ class AbortRule:
             f"the first {self._refusals} were all refused: {reason}" if self._refusals >= ABORT_AFTER else ""
         )
 
-    def record_failure(self, why: RetryableResponse, retries: int, now: float) -> str:
+    def record_attempt(self, reason: str, now: float) -> None:
+        """Record that an attempt failed. The time before the first failure does not count: a machine that
+        was suspended finds all its requests failed."""
+        self._failing_since = min(self._failing_since, now)
+        self._reason = reason
+
+    def outage(self, now: float) -> str:
+        """Why to abort because nothing has been accepted for too long, whatever the number of requests."""
+        if now - self._failing_since <= OUTAGE_SECONDS:
+            return ""
+        return f"nothing was accepted for {OUTAGE_SECONDS:g} s: {self._reason}"
+
+    def record_failure(self, why: RetryableResponse, retries: int) -> str:
         """Record that an item has finally failed after `retries` retries."""
-        self._failures += 1
         self._credential_failures += why.renew and retries > 0
         if self._credential_failures >= ABORT_AFTER:
             return f"the last {self._credential_failures} were all refused: {why.reason}"
-        if self._failures >= ABORT_AFTER and now - self.accepted_at > OUTAGE_SECONDS:
-            return f"nothing was accepted for {OUTAGE_SECONDS:g} s: {why.reason}"
         return ""

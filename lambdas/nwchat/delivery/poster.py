@@ -153,7 +153,9 @@ class Poster:
             if isinstance(outcome, Delivered):
                 tally.forgotten += 1
             elif not isinstance(outcome, Gone):
-                tally.reasons.add(f"not forgotten: {getattr(outcome, 'reason', '')}")
+                tally.reasons.add(
+                    f"the row of a closed connection was not deleted: {getattr(outcome, 'reason', '')}"
+                )
 
         self._transport.run(
             RequestScheduler(ListSource(gone), self._row_deletion, record, deadline=deadline), stop_reason
@@ -174,7 +176,9 @@ class Poster:
             if isinstance(outcome, Delivered):
                 tally.disconnected += 1
             elif not isinstance(outcome, Gone):
-                tally.reasons.add(f"not disconnected: {getattr(outcome, 'reason', '')}")
+                tally.reasons.add(
+                    f"a connection that does not read was not closed: {getattr(outcome, 'reason', '')}"
+                )
 
         scheduler = RequestScheduler(
             ListSource(slow),

@@ -120,8 +120,10 @@ class RequestScheduler(Generic[T]):
     def past_grace(self, now: float) -> bool:
         """Whether the grace period is over and requests in flight must be recorded as failures.
 
-        Called several times a second; also stops the scheduler at the deadline.
+        Called several times a second; also stops the scheduler at the deadline, and in an outage.
         """
+        if not self.stop_reason:
+            self._abort_if_out(now)
         if not self.stop_reason:
             if now < self._deadline:
                 return False
@@ -243,12 +245,14 @@ class RequestScheduler(Generic[T]):
         # Neither does a full buffer, which is no overload of the service.
         if not (why.renew and call.retries == 0) and (throttled or not why.or_buffer_full):
             self._retry_budget -= 1
+        self._abort_rule.record_attempt(why.reason, now)
         wait = self._backoff_seconds(call, needed)
         if self._is_hopeless(call, now + wait):
             self._fail(call, why, now)
             return
         call.retries += 1
         self._retries.push(call, now + wait, rejected=why.or_buffer_full)
+        self._abort_if_out(now)
 
     def _backoff_seconds(self, call: Call[T], needed: float) -> float:
         """How long the call waits for its next attempt, which may be the last of `needed` rejections."""
@@ -279,8 +283,15 @@ class RequestScheduler(Generic[T]):
         self._retry_budget = max(self._retry_budget, 0.0)
         kind = Throttled if why.throttled else Failed
         self._on_outcome(call.item, kind(why.reason, call.retries))
-        if reason := self._abort_rule.record_failure(why, call.retries, now):
+        if reason := self._abort_rule.record_failure(why, call.retries):
             self._abort(reason)
+        self._abort_if_out(now)
+
+    def _abort_if_out(self, now: float) -> None:
+        """Aborts the run if nothing has been accepted for too long, and requests are sent all the time."""
+        is_sending = bool(self.in_flight or self._retries) and not self.stop_reason
+        if is_sending and (reason := self._abort_rule.outage(now)):
+            self._stop_with_error(DeliveryAborted(reason))
 
     def _abort(self, reason: str) -> None:
         if self._source is not None:
@@ -288,7 +299,8 @@ class RequestScheduler(Generic[T]):
 
     def _stop_with_error(self, error: Exception) -> None:
         self.error = self.error or error
-        self.stop(f"broken off: {type(error).__name__}")
+        aborted = isinstance(error, DeliveryAborted)
+        self.stop("given up with the others" if aborted else f"broken off: {type(error).__name__}")
 
     def _refill(self) -> bool:
         if self._source is None:

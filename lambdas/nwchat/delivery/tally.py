@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import assert_never
@@ -17,6 +18,8 @@ Covers a few seconds plus the longest time that a response may take (`nwchat.del
 MAX_GONE_ROWS = 5_000
 """Maximum number of rows that wait for deletion and of connections that wait for being closed."""
 _MAX_REASONS = 10
+_VARYING = re.compile(r"(?<![\w+/=-])(?!(?<=^)\d{3}\b|(?<=: )\d{3}\b)[\w+/=-]*\d[\w+/=-]*")
+"""A word with a digit in it: a number, or an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,25 @@ NUMBERS = tuple(name for name, kind in Counts.__annotations__.items() if kind ==
 
 
 class Reasons:
-    """Counts reasons of failures; of many different ones only the first are kept."""
+    """Counts reasons of failures; of many different ones only the first are kept.
+
+    Reasons that differ only by times, ports and ids are one, with the text of the first. An HTTP status at
+    the beginning or after a colon is no such number.
+    """
 
     def __init__(self) -> None:
         self._times: Counter[str] = Counter()
+        self._texts: dict[str, str] = {}
 
     def add(self, reason: str) -> None:
-        if reason in self._times or len(self._times) < _MAX_REASONS:
-            self._times[reason] += 1
+        kind = _VARYING.sub("0", reason)
+        if kind in self._times or len(self._times) < _MAX_REASONS:
+            self._texts.setdefault(kind, reason)
+            self._times[kind] += 1
 
     def most_common(self) -> tuple[tuple[str, int], ...]:
         """The reasons and their numbers, most frequent first."""
-        return tuple(self._times.most_common())
+        return tuple((self._texts[kind], times) for kind, times in self._times.most_common())
 
 
 class Tally:

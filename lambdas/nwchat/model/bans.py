@@ -150,6 +150,14 @@ def applies_to(ban: Ban, sender_id: str, uname: str, *, exact: bool) -> bool:
     return ban.key == user_key(sender_id)
 
 
+def is_user(wanted: str, sender_id: str, uname: str, *, exact: bool) -> bool:
+    """Whether `wanted`, as the operator typed it, is that id or name; compared as bans are."""
+    if wanted in (sender_id, uname):
+        return True
+    key = user_key(wanted)
+    return bool(key) and applies_to(Ban(key, wanted), sender_id, uname, exact=exact)
+
+
 def ban_notice(ban: Ban) -> str:
     """The error text for a banned client: when the ban ends, but not its author or reason."""
     if ban.until is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nwchat.model.bans import is_user
 from nwchat.model.ids import is_expired
-from nwchat.model.rows import CONNECTION_KEYS, Recipient, Row, expiry_of
+from nwchat.model.rows import CONNECTION_KEYS, Recipient, Row, expiry_of, text_in
 from nwchat.values import dataclass
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def scan(
 ) -> Iterator[ScanPage]:
     """The live connections of one segment, a page (1 MB of the table, or `page_size` rows) at a time.
 
-    `user`: only connections with that sender_id or name; with `proven`, only those with that sender_id by a
-    token. `expired`: include rows that TTL has not deleted yet. `with_names`: rows contain sender_id and name
-    even without `user`. Without `consistent`, at half the price, connections made within the last second may
-    be missing.
+    `user`: only connections with that sender_id or name, compared as bans are; with `proven`, only those with
+    exactly that sender_id by a token. `expired`: include rows that TTL has not deleted yet. `with_names`:
+    rows contain sender_id and name even without `user`. Without `consistent`, at half the price, connections
+    made within the last second may be missing.
     """
     names = _USER_KEYS if user or with_names else CONNECTION_KEYS
     request: dict[str, Any] = {
@@ -87,9 +88,5 @@ def recipients_of(pages: Iterator[ScanPage]) -> Iterator[Sequence[Recipient]]:
 
 def _is_of_user(row: Row, user: str, proven: bool) -> bool:
     if proven:
-        return row.get("proven") == {"BOOL": True} and _text(row, "sender_id") == user
-    return user in (_text(row, "sender_id"), _text(row, "uname"))
-
-
-def _text(row: Row, name: str) -> object:
-    return row.get(name, {}).get("S")
+        return row.get("proven") == {"BOOL": True} and text_in(row, "sender_id") == user
+    return is_user(user, text_in(row, "sender_id"), text_in(row, "uname"), exact=False)

@@ -111,6 +111,7 @@ class Functions:
                 Publish=False,
                 Tags=dict(function.tags),
                 **self._settings(function),
+                **(_network(function) if function.subnets else {}),
             )
         except self._client.exceptions.ResourceConflictException as error:
             self._wait_until_ready(function.name)
@@ -138,11 +139,15 @@ class Functions:
                 Publish=False,
             )
             self._wait_until_ready(after.name)
-        if self._settings(before) != self._settings(after):
+        network = {} if _network(before) == _network(after) else _network(after)
+        if network or self._settings(before) != self._settings(after):
             if _has_stale_grant(before, after):
                 self._set_another_role(after)
             with_retries(
-                self._client.update_function_configuration, FunctionName=after.name, **self._settings(after)
+                self._client.update_function_configuration,
+                FunctionName=after.name,
+                **self._settings(after),
+                **network,
             )
             self._wait_until_ready(after.name)
         self._set_concurrency(after, before.reserved_concurrency)
@@ -286,7 +291,7 @@ class Functions:
 
 
 def _function(name: str, found: Any, tags: StringMap) -> Function:
-    logging = found.get("LoggingConfig", {})
+    logging, network = found.get("LoggingConfig", {}), found.get("VpcConfig") or {}
     return Function(
         name=name,
         role=found.get("Role", "").rpartition("/")[2],
@@ -303,7 +308,15 @@ def _function(name: str, found: Any, tags: StringMap) -> Function:
         snap_start=found.get("SnapStart", {}).get("ApplyOn") == _SNAPSHOTS,
         tags=tags,
         description=found.get("Description", ""),
+        subnets=tuple(sorted(network.get("SubnetIds") or ())),
+        security_groups=tuple(sorted(network.get("SecurityGroupIds") or ())),
     )
+
+
+def _network(function: Function) -> dict[str, Any]:
+    """The function's VPC; Lambda takes it out of one with empty lists."""
+    groups = list(function.security_groups)
+    return {"VpcConfig": {"SubnetIds": list(function.subnets), "SecurityGroupIds": groups}}
 
 
 def _has_stale_grant(before: Function, after: Function) -> bool:

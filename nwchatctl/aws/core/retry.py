@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from nwchatctl import wait_notices
 from nwchatctl.errors import ChatError
+from nwchatctl.wait_notices import NOTICE_INTERVAL, NOTICE_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,9 +36,6 @@ UNANSWERED_SECONDS = 30.0
 
 VISIBLE_SECONDS = 30.0
 """How long a resource that was just created is looked for where AWS is eventually consistent."""
-
-NOTICE_SECONDS, NOTICE_INTERVAL = 3.0, 60.0
-"""A wait is said to the operator after the first, and again after each of the second."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 """Seconds. A wait is random between 0 and a maximum that doubles ("full jitter", Amazon Builders'
@@ -119,8 +118,6 @@ _LASTING_CONNECTION_ERRORS = (aws.SSLError, aws.ProxyConnectionError)
 
 _stop = threading.Event()
 
-_announcers: list[Callable[[str], None]] = []
-
 
 def stop_retrying() -> None:
     """Stops all retries and waits of all threads, for good: the process was told to stop."""
@@ -138,34 +135,14 @@ def stop_retrying_on_interrupt() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def announcing_waits(announce: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, `announce` gets a text about each call of any thread that is retried for longer than
-    NOTICE_SECONDS."""
-    _announcers.append(announce)
-    try:
-        yield
-    finally:
-        _announcers.remove(announce)
-
-
-def announce_wait(error: Exception) -> None:
-    """Tells the operator that the call which failed with `error` is still retried."""
+def waiting_reason(error: Exception) -> str:
+    """Why the call that failed with `error` is repeated, for the operator."""
     operation = getattr(error, "operation_name", "a call")
-    reason = (
-        f"limits how often {operation} is called" if is_throttled(error) else f"fails {operation} for now"
-    )
-    for announce in _announcers:
-        announce(f"waiting for AWS, which {reason}")
-
-
-def announce_long_retry(error: aws.ClientError, context: dict[str, Any]) -> None:
-    """Announces, once, a call that botocore has retried for NOTICE_SECONDS; `context` is the call's."""
-    began = context.setdefault("nwchatctl_failing_since", time.monotonic())
-    is_due = time.monotonic() - began >= NOTICE_SECONDS and not context.get("nwchatctl_announced")
-    if is_due and (is_throttled(error) or is_server_error(error)):
-        context["nwchatctl_announced"] = True
-        announce_wait(error)
+    if is_unanswered(error):
+        return f"AWS could not be reached: {error}"
+    if is_throttled(error):
+        return f"AWS limits how often {operation} is called"
+    return f"AWS fails {operation} for now"
 
 
 def is_stopped() -> bool:
@@ -237,12 +214,12 @@ def with_retries(
 
     Only for calls that are safe to repeat after a lost response; for others there is `create_once`.
     """
-    period = _RetryPeriod(time.monotonic())
-    while True:
-        try:
-            return call(*args, **kwargs)
-        except Exception as error:
-            period.wait_or_raise(error)
+    with _RetryPeriod(time.monotonic()) as period:
+        while True:
+            try:
+                return call(*args, **kwargs)
+            except Exception as error:
+                period.wait_or_raise(error)
 
 
 def repeat_while(
@@ -309,20 +286,20 @@ def create_once(make: Callable[[], T], find: Callable[[], T | None]) -> tuple[T,
     leaves open whether `make` was carried out, or says that the resource exists, `find` is called before
     `make` is repeated.
     """
-    period = _RetryPeriod(time.monotonic())
-    while True:
-        try:
-            return make(), True
-        except Exception as error:
-            already_exists = reports_existing(error)
-            if not already_exists:
-                period.wait_or_raise(error)
-            if already_exists or is_unanswered(error) or is_server_error(error):
-                found = with_retries(find)
-                if found is not None:
-                    return found, False
-                if already_exists:
-                    raise
+    with _RetryPeriod(time.monotonic()) as period:
+        while True:
+            try:
+                return make(), True
+            except Exception as error:
+                already_exists = reports_existing(error)
+                if not already_exists:
+                    period.wait_or_raise(error)
+                if already_exists or is_unanswered(error) or is_server_error(error):
+                    found = with_retries(find)
+                    if found is not None:
+                        return found, False
+                    if already_exists:
+                        raise
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
@@ -342,14 +319,20 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
         wait = min(wait * 1.5, LONGEST_POLL)
 
 
-@dataclass
+@dataclass(eq=False)
 class _RetryPeriod:
     """The retries of one call: when they started (monotonic seconds), and the maximum of the next wait
-    (seconds)."""
+    (seconds). A context manager around the call."""
 
     started_at: float
     max_wait: float = FIRST_WAIT
-    announced: bool = False
+
+    def __enter__(self) -> Self:
+        wait_notices.began(self, "", self.started_at)
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        wait_notices.ended(self, answered=error is None)
 
     def wait_or_raise(self, error: Exception) -> None:
         """Waits before the next attempt. Raises `error` if it is not transient or the time is over."""
@@ -362,9 +345,7 @@ class _RetryPeriod:
         waited = time.monotonic() + wait - self.started_at
         if waited > limit:
             raise error
-        if waited > NOTICE_SECONDS and not self.announced:
-            self.announced = True
-            announce_wait(error)
+        wait_notices.failed(self, "", waiting_reason(error))
         if _stop.wait(wait):
             raise error
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nwchat.aws.idle_connections import drop_idle_connections
@@ -48,9 +47,6 @@ out earlier is sent again and runs twice."""
 ATTEMPTS = 8
 """Attempts of each call, throttling and 5xx included: API Gateway's control plane allows 10 requests a
 second."""
-
-UNANSWERED = 4
-"""Attempts of a call without a response: some seconds, while ATTEMPTS would take a minute and more."""
 
 POOL = 32
 """Connections that a client keeps, so that parallel reads and posts do not queue or reconnect."""
@@ -201,6 +197,7 @@ class Aws:
 
     def _make(self, service: str, retries: bool, slow: bool) -> Any:
         from nwchatctl.aws.core.boto_session import create_client
+        from nwchatctl.aws.core.event_handlers import limit_retries, report_calls
 
         client = create_client(
             self.session,
@@ -213,54 +210,15 @@ class Aws:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
             user_agent_extra=f"nwchatctl/{__version__}",
         )
-        client.meta.events.register("needs-retry", _limit_retries)
+        client.meta.events.register("needs-retry", limit_retries)
+        if not slow:
+            # A function may take as long as it likes.
+            report_calls(client)
         drop_idle_connections(client)
         self.dates.attach(client)
         if self.trace is not None:
             _trace_calls(client, service, self.trace)
         return client
-
-
-def _limit_retries(
-    attempts: int,
-    response: Any,
-    operation: Any,
-    caught_exception: Exception | None,
-    request_dict: dict[str, Any],
-    **_: object,
-) -> None:
-    """Stops retries of a call after UNANSWERED attempts without a response, and of every call once
-    `stop_retrying` was called. botocore has one limit for missing responses and for throttling, which
-    deserves more attempts.
-
-    A response that was cut off in its headers counts as missing; http.client takes it for a complete one
-    without a body.
-    """
-    from botocore.exceptions import ClientError, ConnectionClosedError, SSLError
-
-    from nwchatctl.aws.core.retry import announce_long_retry, is_stopped
-
-    if caught_exception is not None:
-        # A certificate that is not trusted will not be at the next attempt either.
-        untrusted = isinstance(caught_exception, SSLError) and "CERTIFICATE_VERIFY" in str(caught_exception)
-        if attempts >= UNANSWERED or is_stopped() or untrusted:
-            raise caught_exception
-        return
-    http_response, parsed = response
-    if not _is_complete(http_response):
-        raise ConnectionClosedError(endpoint_url=http_response.url)
-    if http_response.status_code < HTTPStatus.BAD_REQUEST:
-        return
-    error = ClientError(parsed, operation.name)
-    if is_stopped():
-        raise error
-    announce_long_retry(error, request_dict["context"])
-
-
-def _is_complete(response: Any) -> bool:
-    """Whether the headers give the length of the body, or there is a body that ends with its connection."""
-    length = response.headers.get("Content-Length") or response.headers.get("Transfer-Encoding")
-    return response.status_code == HTTPStatus.NO_CONTENT or bool(length or response.content)
 
 
 def _trace_calls(client: Any, service: str, trace: Callable[[str], None]) -> None:

@@ -73,10 +73,13 @@ def add(
         raise no_target("ban", "--for 1h")
     why = ban_reason(reason)
     app.print_target()
+    # First, so that its failure leaves nothing half done.
+    shared = bans.shared_addresses(app, targets)
     made = bans.ban_all(app, targets, end, why, dry_run)
     return Report(
         data={"bans": [change_json(each) for each in made], "dry_run": dry_run},
         body=tuple(change_line(each, dry_run) for each in made),
+        warnings=tuple(shared),
         notes=() if dry_run else tuple(_still_open(app, made)),
     )
 

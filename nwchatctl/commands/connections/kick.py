@@ -140,6 +140,7 @@ def _report(
         exit_code=code,
         warnings=(
             *warnings(result, stopped, "closes the others"),
+            *kick.shared,
             *(f"no connection is called {each}" for each in absent),
             *(f"{each} is of nobody who could be banned" for each in kick.not_bannable if each not in absent),
         ),

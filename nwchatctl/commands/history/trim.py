@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HELP = examples(
     ("how many would go?", "nwchatctl history trim --keep 1000 -n"),
     (
-        "nightly from cron, as the site's shortenChat",
+        "nightly from cron, after `history export` && in the same line",
         "nwchatctl -q history trim --keep 1000 --confirm ninjawars",
     ),
     ("whatever is older than 30 days", "nwchatctl history trim --before 30d"),

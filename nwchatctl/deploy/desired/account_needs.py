@@ -113,6 +113,17 @@ def kept_reservations(wanted: Iterable[Function], settings: Settings) -> tuple[s
     )
 
 
+def kept_networks(wanted: Iterable[Function], settings: Settings) -> tuple[str, ...]:
+    """Texts about functions whose VPC was set by hand and which a deploy keeps in it."""
+    if settings.functions.subnets:
+        return ()
+    return tuple(
+        f"function {each.name} runs in a VPC ({', '.join(each.subnets)}) without a setting: it is kept"
+        for each in wanted
+        if each.subnets
+    )
+
+
 def _concurrency(settings: Settings, limits: AccountLimits, reserved: int) -> list[str]:
     need, have = needed_concurrency(settings), limits.unreserved + reserved - reserved_by(settings)
     if have >= need:

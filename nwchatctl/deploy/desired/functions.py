@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nwchatctl.deploy.desired.function_environment import function_environment
@@ -42,7 +42,7 @@ class FunctionBuilder:
     """Builds the functions of one chat; each is identified by its short name, one of `FUNCTIONS`.
 
     `code_sha256` is the base64 digest of their zip, `api_id` may be `API_ID`, and `tags` are the tags of all
-    resources.
+    resources. `live` are the functions as they are, whose VPC is kept unless the settings say what it is.
     """
 
     settings: Settings
@@ -51,6 +51,7 @@ class FunctionBuilder:
     tags: StringMap
     code_sha256: str
     api_id: str
+    live: State = field(default_factory=dict)
 
     @property
     def tokens(self) -> bool:
@@ -73,6 +74,10 @@ class FunctionBuilder:
             fanout=self.location.alias_arn(self.names.function(FANOUT)),
             dead_letters=self.location.queue_arn(self.names.dead_letters),
             token_keys=self.location.arn("ssm", f"parameter{self.names.token_keys}") if self.tokens else "",
+            # Releases that ran in a VPC, and network interfaces that Lambda still has to delete, need it too.
+            in_network=self.location.arn("lambda", f"function:{self.names.function(short)}")
+            if self.settings.functions.subnets or self.network(short)[0]
+            else "",
         )
         trust, policy = lambda_trust(self.location.account), function_policy(short, arns)
         return Role(self.names.function(short), trust, policy, (), self.tags, self.boundary)
@@ -90,8 +95,19 @@ class FunctionBuilder:
             return ""
         return boundary_arn(name, self.location.partition, self.location.account)
 
+    def network(self, short: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The subnets and the security groups of the function."""
+        functions = self.settings.functions
+        if functions.subnets:
+            return (
+                ((), ()) if functions.subnets == ("none",) else (functions.subnets, functions.security_groups)
+            )
+        live = self.live.get((Function.kind, self.names.function(short)))
+        return (live.subnets, live.security_groups) if isinstance(live, Function) else ((), ())
+
     def function(self, short: str) -> Function:
         """The function."""
+        subnets, security_groups = self.network(short)
         functions = self.settings.functions
         size = self.settings.fanout if short == FANOUT else functions
         return Function(
@@ -111,6 +127,8 @@ class FunctionBuilder:
             tags=self.tags,
             description=f"Chat {self.settings.chat.name}: {_PURPOSES[short]}. Role {ROLE_ID}, by nwchatctl.",
             reserved_concurrency=self.reserved_concurrency if short == FANOUT else None,
+            subnets=subnets,
+            security_groups=security_groups,
         )
 
     @property

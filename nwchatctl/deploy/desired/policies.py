@@ -16,6 +16,16 @@ BUDGET_ROOMS = "budget#*"
 """The partition keys that begin with `nwchat.model.budget.ROOM_PREFIX`."""
 _MAIN_ROOM, _SENT_ROOMS = "main", "sent#*"
 
+NETWORK_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""What Lambda does with a function's role in a VPC (AWSLambdaVPCAccessExecutionRole)."""
+
 READ_ROOMS = {"history": (_MAIN_ROOM,), "message": (_MAIN_ROOM,)}
 """The rooms, partition keys of the table of messages, that each function queries."""
 
@@ -50,7 +60,8 @@ def service_trust(service: str, account: str = "") -> str:
 @dataclass(frozen=True, slots=True)
 class Arns:
     """The ARNs in a function's policy: its log group, the two tables, the stage of its connections, the live
-    alias of `fanout`, the dead-letter queue, and the parameter with the token keys, "" in open mode."""
+    alias of `fanout`, the dead-letter queue, the parameter with the token keys, "" in open mode, and the
+    function itself where it runs in a VPC, else ""."""
 
     logs: str
     connections: str
@@ -59,6 +70,7 @@ class Arns:
     fanout: str
     dead_letters: str
     token_keys: str = ""
+    in_network: str = ""
 
 
 def function_policy(short: str, arns: Arns) -> str:
@@ -116,7 +128,19 @@ def function_policy(short: str, arns: Arns) -> str:
     }[short]
     # The deploy creates the log group, so a function does not need CreateLogGroup.
     write_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{arns.logs}:*")
-    return canonical({"Statement": [*allowed, write_logs], "Version": "2012-10-17"})
+    network = _network(arns.in_network) if arns.in_network else []
+    return canonical({"Statement": [*allowed, *network, write_logs], "Version": "2012-10-17"})
+
+
+def _network(function: str) -> list[dict[str, object]]:
+    """Allows Lambda to connect `function`, an ARN, to its VPC, and denies its code the same (Lambda developer
+    guide, "Giving Lambda functions access to resources in an Amazon VPC")."""
+    denied = {
+        **_allow("NetworkNotByCode", list(NETWORK_ACTIONS), "*"),
+        "Effect": "Deny",
+        "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": function}},
+    }
+    return [_allow("Network", list(NETWORK_ACTIONS), "*"), denied]
 
 
 def _allow_rooms(sid: str, actions: list[str], table: str, rooms: tuple[str, ...]) -> dict[str, object]:

@@ -36,7 +36,8 @@ class Function:
     """A Lambda function's unpublished state ($LATEST). `code_sha256` is base64, as Lambda gives it.
 
     `description` has the id of the role, as `ROLE_ID` (`placeholders`), if the function was configured for
-    the role as it is. `reserved_concurrency` is None for none; versions do not have it.
+    the role as it is. `reserved_concurrency` is None for none; versions do not have it. `subnets` and
+    `security_groups` are sorted ids of a VPC, empty outside of one.
     """
 
     kind: ClassVar[str] = "function"
@@ -56,6 +57,8 @@ class Function:
     tags: StringMap
     description: str = ""
     reserved_concurrency: int | None = None
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

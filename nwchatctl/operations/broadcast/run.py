@@ -49,6 +49,8 @@ def run(app: App, request: BroadcastRequest) -> BroadcastResult:
         return _run_once(app, request if request.key else replace(request, key=request.message.id))
     # Where connections cannot be reached, before anything is stored.
     app.connections_url  # noqa: B018 - for its errors
+    if request.to_user:
+        _require_recipient(app, request)
     if request.key:
         return _run_once(app, request)
     if not request.ephemeral:
@@ -71,8 +73,29 @@ def preview(app: App, request: BroadcastRequest) -> BroadcastResult:
     progress = Checkpoint() if record is None else record.checkpoint
     pages = (page for part in progress.parts for page in read_recipients(app, request, part, None))
     counts = Counts(recipients=len(progress.retries) + sum(map(len, pages)))
+    if record is None and request.to_user and not counts.recipients:
+        raise _nobody(app, request)
     return BroadcastResult(
         request.message.id if record is None else record.message_id, counts, resumed=record is not None
+    )
+
+
+def _require_recipient(app: App, request: BroadcastRequest) -> None:
+    """Raises ChatError `no_connection`, exit 4, if no connection is of the user and nothing was sent under
+    the id: the announcement would be nowhere."""
+    if request.key and _rows(app, request).read(app.now_ms()) is not None:
+        return
+    parts = Checkpoint().parts
+    if not any(found for part in parts for found in read_recipients(app, request, part, None)):
+        raise _nobody(app, request)
+
+
+def _nobody(app: App, request: BroadcastRequest) -> ChatError:
+    return ChatError(
+        f"no connection is known to be of {request.to_user}, so nothing was sent",
+        hint=app.command("connections", "list"),
+        code="no_connection",
+        exit_code=Exit.NOT_FOUND,
     )
 
 

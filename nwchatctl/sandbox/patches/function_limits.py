@@ -17,7 +17,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import iam, lambda_svc
 
 from nwchatctl.sandbox import limits
-from nwchatctl.sandbox.patches import role_grants
+from nwchatctl.sandbox.patches import function_networks, role_grants
 
 _PATH = re.compile(r"/\d{4}-\d\d-\d\d/functions(?:/([^/]+)(?:/(.+))?)?/?")
 
@@ -60,6 +60,7 @@ def refusal(call: tuple[str, str], name: str, headers: dict[str, str], body: byt
             _environment_refusal(wanted)
             or _memory_refusal(wanted)
             or _role_refusal(wanted)
+            or function_networks.refusal(name or str(wanted.get("FunctionName", "")), wanted)
             or _busy_refusal(name)
         )
     return _busy_refusal(name) if call == ("POST", "versions") else None

@@ -25,6 +25,7 @@ from nwchatctl.sandbox.patches import (
     delayed_reads,
     deployments,
     function_limits,
+    function_networks,
     iam_enforcement,
     implicit_calls,
     log_tail,
@@ -164,7 +165,11 @@ async def dispatch(
         account=get_account_id(),
         region=get_region(),
     )
-    further = (*access_logs.delivery_checks(method, path, body), *implicit_calls.checks(method, path, body))
+    further = (
+        *access_logs.delivery_checks(method, path, body),
+        *function_networks.checks(method, path, body),
+        *implicit_calls.checks(method, path, body),
+    )
     for check in (*checks, *further):
         denied = ministack_app._enforce_data_plane(
             check.service,

@@ -391,6 +391,24 @@ def test_connection_id_is_banned_by_address_because_names_are_unverified(
     }
 
 
+def test_ban_of_a_shared_address_warns(operator: Operator, room: Chat) -> None:
+    def row(name: str, address: str) -> dict[str, Any]:
+        return connection_row(name, source_ip=address)
+
+    room.put_connections(row("one", "192.0.2.9"), row("two", "192.0.2.9"), row("six", "2001:db8:0:77::9"))
+    try:
+        add = ("ban", "add", "-n", "--forever", "--address")
+        shared = operator.run(*add, "192.0.2.9").err
+        assert "2 connections have the address 192.0.2.9: the ban is on all of them" in shared
+        assert "the ban is on all" not in operator.run(*add, "192.0.2.10").err
+        assert "the ban is on all" not in operator.run(*add, "2001:db8:0:77::/64").err
+        kicked = operator.run("connections", "kick", "one", "--ban", "1h", "-n").err
+        assert "1 other connection has the address 192.0.2.9: the ban is on all of them" in kicked
+        assert "the ban is on all" not in operator.run("connections", "kick", "six", "--ban", "1h", "-n").err
+    finally:
+        room.delete_connections("one", "two", "six")
+
+
 def test_ban_of_unknown_connection_is_partly_done(operator: Operator, room: Chat) -> None:
     room.put_connections(connection_row("stale-nobody"))
     ran = operator.run("connections", "kick", "stale-nobody", "--ban", "7d", "--json")

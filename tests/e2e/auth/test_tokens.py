@@ -258,7 +258,9 @@ def test_announcement_to_one_player_reaches_only_proven_sockets(chat: Operator, 
         assert (sent.data["recipients"], sent.data["delivered"]) == (1, 1)
         assert "claims" not in sent.err
         assert one.receive_text(text)["type"] == "announcement"
-        assert chat.json("broadcast", "--to-user", "tchalvak", text)["recipients"] == 0, "a name is no id"
+        nobody = chat.run("broadcast", "--to-user", "tchalvak", text)
+        assert nobody.error is not None, "a name is no id"
+        assert (nobody.code, nobody.error.code) == (4, "no_connection")
     delete_row(chat, "claims")
     eventually(lambda: rows(chat), {})
 

@@ -136,6 +136,35 @@ def test_broadcast_to_one_player_only(chat: Chat) -> None:
         assert text not in [frame["message"] for frame in third.history()], "the history is everybody's"
 
 
+@pytest.mark.parametrize("words", [(), ("-n",), ("--id", "to-nobody")])
+def test_announcement_to_nobody_is_not_found(chat: Chat, words: tuple[str, ...]) -> None:
+    with chat.players(1):
+        for _ in range(2):
+            done = chat.nwchatctl("broadcast", *words, "--to-user", "nobody-at-all", unique(), "--json")
+            assert (done.code, done.out) == (4, "")
+            error = json.loads(done.err.splitlines()[-1])["error"]
+            assert (error["code"], "no connection is known to be of nobody-at-all" in error["message"]) == (
+                "no_connection",
+                True,
+            )
+
+
+def test_names_are_compared_alike_everywhere(chat: Chat) -> None:
+    """As bans are: without case, and without what nobody sees."""
+    name, text = unique("Evil")[:20], unique()
+    typed = f" {name.upper()[:3]}\u200b{name.upper()[3:]}"
+    with chat.players(2) as (one, other):
+        one.send({"message": text, "uname": name})
+        other.receive_text(text)
+        gather(other, one)
+        (found,) = chat.json("connections", "list", "--user", typed)["connections"]
+        assert found["uname"] == name
+        tail = chat.nwchatctl("history", "tail", "--user", typed, "--json")
+        assert [json.loads(line)["message"] for line in tail.out.splitlines()] == [text]
+        assert chat.json("broadcast", "--to-user", typed, unique())["delivered"] == 1
+        assert chat.json("connections", "kick", "--user", typed)["kicked"] == 1
+
+
 def test_the_chats_own_function_sends_it(chat: Chat) -> None:
     chat.wait_until_empty()
     text, key = unique(), unique("id")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +34,15 @@ from tests.unit.chat.simulated_chat import (
 IDS = ("a=", "b=", "c/d", "-e", "f")
 PARTS = (ScanSegment(0, 2), ScanSegment(1, 2))
 TEXT = b'{"type":"announcement"}'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> Iterator[None]:
+    """Some steps of these worlds take 20 seconds: three lost answers in a row are no outage."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nwchat.delivery.abort_rule.OUTAGE_SECONDS", math.inf)
+        yield
+
 
 numbers = st.binary(min_size=60, max_size=240)
 

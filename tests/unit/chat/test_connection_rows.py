@@ -57,14 +57,13 @@ def test_page_is_classified_at_time_of_reading() -> None:
         yield ScanPage([row("a", NOW - 500), row("b", 0)], ScanSegment(0, 1, "b"))
         yield ScanPage([row("c", NOW - 500)], None)
 
-    chosen = ConnectionQuery(scan, lambda: next(clock), 1000, user="x", before_ms=NOW, expired=True)
+    chosen = ConnectionQuery(scan, lambda: next(clock), 1000, before_ms=NOW, expired=True)
     pages = [[(each.connection_id, each.note) for each in page] for page in chosen.pages(ScanSegment(0, 1))]
     assert pages == [[("a", RowAge.YOUNG), ("b", RowAge.OLD)], [("c", RowAge.OLD)]]
     assert asked == {
         "part": ScanSegment(0, 1),
         "now_ms": NOW,
         "consistent": True,
-        "user": "x",
         "expired": True,
         "with_names": False,
         "page_size": 1000,

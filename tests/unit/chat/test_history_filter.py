@@ -23,6 +23,7 @@ MESSAGES = [
     [
         (MessageFilter(), [0, 1, 2, 3]),
         (MessageFilter(user="tom"), [0, 2]),
+        (MessageFilter(user=" T\u200bOM"), [0, 2]),
         (MessageFilter(user="1"), [0, 2, 3]),
         (MessageFilter(grep=re.compile("^hel")), [0, 3]),
         (MessageFilter(grep=re.compile("(?i)hel")), [0, 1, 3]),

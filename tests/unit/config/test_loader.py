@@ -99,6 +99,11 @@ def test_variables_become_what_their_settings_are(tmp_path: Path) -> None:
     assert got.tags == {"costCentre": "42"}
 
 
+def test_a_variable_in_capitals_sets_the_tag_of_the_file(tmp_path: Path) -> None:
+    got = loaded(tmp_path, '[tags]\nteam = "a"\n', {"NWCHAT_TAGS__TEAM": "c", "NWCHAT_TAGS__NEW": "d"})
+    assert got.settings.tags == {"team": "c", "NEW": "d"}
+
+
 def test_tags_are_merged_key_by_key(tmp_path: Path) -> None:
     got = loaded(tmp_path, '[tags]\nteam = "a"\nowner = "b"\n', {"NWCHAT_TAGS__team": "c"})
     assert got.settings.tags == {"team": "c", "owner": "b"}
@@ -186,6 +191,7 @@ def test_unknown_variables(tmp_path: Path, name: str, meant: str | None) -> None
         ('[stage]\nname = "a b"\n', "stage.name must be 1 to 128 letters"),
         ('[tags]\n"aws:x" = "y"\n', ":2: tags.aws:x must have a key that begins with neither"),
         ('[tags]\n"" = "y"\n', "tags. must have a key of 1 to 128 characters"),
+        ('[tags]\nTeam = "a"\nteam = "b"\n', ":3: tags.team must differ from Team by more than case"),
         ('[tags]\nteam = "a"\nclan = "?"\n', ":3: tags.clan must be made of letters"),
         (
             '[domain]\nname = "a.example"\n[history]\ndomain = "a.example"\n',

@@ -41,5 +41,5 @@ def test_uncommented_it_says_the_defaults(tmp_path: Path) -> None:
 
 def test_every_setting_has_a_meaning() -> None:
     names = [name for name, _, meaning in setting_docs() if meaning]
-    assert len(names) == 47
+    assert len(names) == 49
     assert {"aws.profile", "functions.log_level", "tags.KEY"} <= set(names)

@@ -10,6 +10,7 @@ import pytest
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from nwchatctl import wait_notices
 from nwchatctl.aws.core import retry
 from nwchatctl.errors import ChatError
 
@@ -181,32 +182,23 @@ def test_retry_without_response_gives_up_sooner(clock: Clock) -> None:
     assert retry.UNANSWERED_SECONDS - 5 < clock.now <= retry.UNANSWERED_SECONDS
 
 
-def test_a_long_retry_is_announced_once(clock: Clock) -> None:
+def test_a_long_retry_is_announced_once_and_its_end_too(clock: Clock) -> None:
     throttled = client_error("TooManyRequestsException", status=429)
     said: list[str] = []
-    with retry.announcing_waits(said.append):
+    with wait_notices.announced(said.append, watched=False):
         assert retry.with_retries(answering(throttled, "quick")) == "quick"
         assert said == []
         with pytest.raises(aws.ClientError):
             retry.with_retries(answering(throttled))
-        assert said == ["waiting for AWS, which limits how often CreateFunction is called"]
-        with pytest.raises(aws.ConnectionClosedError):
-            retry.with_retries(answering(RESET))
-    assert said[1:] == ["waiting for AWS, which fails a call for now"]
+        assert said[0] == "AWS limits how often CreateFunction is called; waiting until this has passed"
+        # 90 seconds, so twice; and the error says how it ended.
+        assert len(said) == 2
+        retry.with_retries(answering(*(RESET,) * 6, "late"))
+    assert said[2].startswith("AWS could not be reached: Connection was closed before we received a valid")
+    assert said[3:] == ["AWS answers again"]
     with pytest.raises(aws.ClientError):
         retry.with_retries(answering(throttled))
-    assert len(said) == 2
-
-
-def test_a_call_that_botocore_retries_for_long_is_announced_once(clock: Clock) -> None:
-    throttled = client_error("TooManyRequestsException", status=429)
-    said: list[str] = []
-    context: dict[str, object] = {}
-    with retry.announcing_waits(said.append):
-        for seconds in (0.0, 2.0, 2.0, 2.0):
-            clock.now += seconds
-            retry.announce_long_retry(throttled, context)
-            assert len(said) == (clock.now >= 4)
+    assert len(said) == 4
 
 
 def test_other_errors_are_not_retried(clock: Clock) -> None:

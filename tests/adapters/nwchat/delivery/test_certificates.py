@@ -24,6 +24,7 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> C
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AK",
         "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-2",
         "NWCHAT_CONNECTIONS_TABLE": "c",
         "NWCHAT_MESSAGES_TABLE": "m",
         "NO_PROXY": "*",

@@ -80,8 +80,6 @@ def test_its_function_reads_messages_and_nothing_else() -> None:
             ("capacitor://localhost",),
         ),
         (("ionic://x",), (), ("ionic://x",)),
-        # What API Gateway takes for every page is for a socket the name of none.
-        (("https://*",), (), ("https://*",)),
     ],
 )
 def test_allowed_origins_are_set(
@@ -93,6 +91,11 @@ def test_allowed_origins_are_set(
     if not taken:
         # As API Gateway tells of an API that has no such configuration.
         assert (made.cors_methods, made.cors_headers, made.cors_max_age) == ((), (), 0)
+
+
+def test_a_star_is_no_page() -> None:
+    """What API Gateway takes for every page is for a socket the name of none; the settings refuse it."""
+    assert (readable_from(["https://*"]), unreadable_from(["https://*"])) == ((), ("https://*",))
 
 
 def test_where_it_answers() -> None:

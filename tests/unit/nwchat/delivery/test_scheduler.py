@@ -310,6 +310,41 @@ def test_delivery_is_aborted_when_service_is_down() -> None:
     assert run.scheduler.cut_short
 
 
+@pytest.mark.parametrize("size", [1, 20, 300])
+@pytest.mark.parametrize("seconds", [0.001, 7.0], ids=["refused", "unanswered"])
+def test_room_of_any_size_is_given_up_within_outage_seconds(size: int, seconds: float) -> None:
+    """At 20 posts a second, after five good seconds; each attempt takes `seconds` to fail."""
+    pages = [recipients(*map(str, range(100))), recipients(*(f"late{each}" for each in range(size)))]
+    run = SchedulerRun(pages, rate_limiter=RateLimiter(20))
+    accepted_at = 0.0
+
+    def answer(host: str, call: Call[Any]) -> Answer:
+        nonlocal accepted_at
+        if call.item.connection_id.startswith("late"):
+            transport.seconds = seconds
+            return "no"
+        accepted_at = transport.now
+        return 200, b""
+
+    transport = VirtualTransport(answer)
+    transport.run(run.scheduler)
+    kinds = Counter(map(type, run.outcomes.values()))
+    assert kinds[Delivered] == 100
+    assert kinds[Failed] == size if size == 1 else 0 < kinds[Failed] < size
+    assert transport.now - accepted_at < 30 + 2 * seconds + 1
+    if size > 1:
+        assert str(run.scheduler.error) == "nothing was accepted for 30 s: no"
+        assert run.scheduler.cut_short
+
+
+def test_a_pause_of_the_source_is_no_outage() -> None:
+    run = SchedulerRun([recipients("a"), recipients("b", "c")])
+    run.scheduler.record_response(run.take(0.0), 200, b"", 0.1)
+    run.scheduler.record_failure(run.take(60.0), "reset", 60.1)
+    assert not run.scheduler.past_grace(61.0)
+    assert (run.scheduler.error, run.scheduler.stop_reason) == (None, "")
+
+
 def test_few_recipients_are_lost_when_service_recovers() -> None:
     """Of 50,000 while it is away for ten seconds, at 10,000 a second."""
     run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(500)])

@@ -218,7 +218,7 @@ def test_a_connection_that_cannot_be_closed_is_a_reason_and_no_failure(status: i
     poster, _ = make_poster(answer)
     counts = poster.post_all(Pages([recipients(*map(str, range(100)))]), b"hi")
     assert (counts.buffer_full, counts.disconnected, counts.failed, counts.refused) == (1, 0, 0, 0)
-    assert counts.reasons == ((f"not disconnected: {status}", 1),)
+    assert counts.reasons == ((f"a connection that does not read was not closed: {status}", 1),)
 
 
 def test_a_connection_that_closed_by_itself_is_no_reason() -> None:

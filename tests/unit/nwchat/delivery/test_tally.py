@@ -10,7 +10,15 @@ import pytest
 
 from nwchat.delivery.outcome import BufferFull, Delivered, Failed, Gone, Outcome, Refused, Throttled
 from nwchat.delivery.request import Call
-from nwchat.delivery.tally import MAX_GONE_ROWS, MIN_ROW_AGE_MS, Counts, RecipientSource, Tally, is_deletable
+from nwchat.delivery.tally import (
+    MAX_GONE_ROWS,
+    MIN_ROW_AGE_MS,
+    Counts,
+    Reasons,
+    RecipientSource,
+    Tally,
+    is_deletable,
+)
 from nwchat.model.rows import Recipient, recipient
 from tests.unit.nwchat.delivery.virtual_transport import (
     FAILED_CONDITION,
@@ -76,7 +84,7 @@ def test_failure_of_one_recipient_does_not_affect_others() -> None:
     assert dict(counts.reasons) == {
         "403 Forbidden": 2,
         "reset by peer": 1,
-        "not forgotten: 400 AccessDenied: no": 1,
+        "the row of a closed connection was not deleted: 400 AccessDenied: no": 1,
         "'..' is no connection id": 1,
     }
     assert counts == Counts(
@@ -256,7 +264,7 @@ def test_rows_of_closed_connections_are_deleted_in_batches() -> None:
 def test_reasons_do_not_grow_with_the_recipients() -> None:
     tally = Tally()
     for number in range(100):
-        tally.record(Recipient("a"), Failed(f"reason {number}"))
+        tally.record(Recipient("a"), Failed("reason " + "x" * number))
     assert tally.counts().failed == 100
     assert len(tally.counts().reasons) == 10
 
@@ -310,3 +318,26 @@ def test_source_ends_with_its_pages_and_pauses_when_full() -> None:
 
 def test_no_deadline_is_never() -> None:
     assert spread([recipients("a")], deadline=math.inf).delivered == 1
+
+
+def test_reasons_that_differ_by_a_number_or_an_id_are_one() -> None:
+    reasons = Reasons()
+    for each in (
+        "Failed to connect to 127.0.0.1 port 4566 after 0 ms: Couldn't connect to server",
+        "Failed to connect to 127.0.0.1 port 41 after 1200 ms: Couldn't connect to server",
+        "400 ValidationException: id L0SM9cOFvHcCIhw= of 7",
+        "400 ValidationException: id -4XY9cOFvHcCIhw= of 12",
+        "500",
+        "503",
+        "a row was not deleted: 500",
+        "a row was not deleted: 503",
+    ):
+        reasons.add(each)
+    assert reasons.most_common() == (
+        ("Failed to connect to 127.0.0.1 port 4566 after 0 ms: Couldn't connect to server", 2),
+        ("400 ValidationException: id L0SM9cOFvHcCIhw= of 7", 2),
+        ("500", 1),
+        ("503", 1),
+        ("a row was not deleted: 500", 1),
+        ("a row was not deleted: 503", 1),
+    )

@@ -21,6 +21,7 @@ from nwchat.model.bans import (
     ban_notice,
     ban_of,
     ban_row,
+    is_user,
     keys_of,
     longest_active,
     normalized_name,
@@ -320,3 +321,23 @@ def test_expired_ban_does_not_prevent_connect() -> None:
     chat = Chat(FakeStore())
     chat.store.ban(Ban("address#1.2.3.4", "w", NOW))
     assert connect(handshake(), chat.services, chat.log) == {"statusCode": 200}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sender_id", "uname", "open_mode", "token_mode"),
+    [
+        ("7", "7", "x", True, True),
+        ("Tom", "7", "Tom", True, True),
+        ("tom", "7", "TOM", True, True),
+        ("t\u200bo m", "7", "To  M", True, True),
+        ("abc", "ABC", "", True, False),
+        ("abc", "ABC", "ABC", True, False),
+        ("tim", "7", "tom", False, False),
+        ("\u200b", "", "", False, False),
+    ],
+)
+def test_users_are_compared_as_bans_are(
+    wanted: str, sender_id: str, uname: str, open_mode: bool, token_mode: bool
+) -> None:
+    assert is_user(wanted, sender_id, uname, exact=False) is open_mode
+    assert is_user(wanted, sender_id, uname, exact=True) is token_mode
