@@ -19,6 +19,7 @@ from nwchatctl.deploy.model.placeholders import API_ID, HISTORY_API_ID
 from nwchatctl.deploy.model.string_map import string_map
 from nwchatctl.deploy.planner import Plan, plan
 from nwchatctl.deploy.protections import keep_all_protections
+from nwchatctl.deploy.role_regions import own_roles
 from nwchatctl.deploy.safety import refuse_foreign, refuse_large_policies, refuse_other_keys
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
         live.api_id or API_ID,
         live.history_id or HISTORY_API_ID,
         domains.resources,
+        own_roles(live.state),
     )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name)
     # What is left of the foreign is nothing that this chat needs.

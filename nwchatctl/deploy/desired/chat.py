@@ -80,13 +80,15 @@ def desired_state(
     api_id: str = API_ID,
     history_id: str = HISTORY_API_ID,
     domain_resources: Iterable[Resource] = (),
+    live_roles: frozenset[str] = frozenset(),
 ) -> State:
     """The desired state of the whole chat. `api_id` and `history_id` are placeholders until those APIs exist.
 
     `code_sha256` is the base64 digest of the functions' zip, as Lambda returns it; `domain_resources` are the
-    resources of the chat's domains (`domains.plan`).
+    resources of the chat's domains (`domains.plan`). `live_roles` are the names of the chat's existing roles
+    (`role_regions.own_roles`).
     """
-    chat = _Chat(settings, location, code_sha256, api_id, history_id).state()
+    chat = _Chat(settings, location, code_sha256, api_id, history_id, live_roles).state()
     return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in domain_resources))}
 
 
@@ -102,6 +104,7 @@ class _Chat:
     code_sha256: str
     api_id: str
     history_id: str
+    live_roles: frozenset[str]
 
     @property
     def names(self) -> ResourceNames:
@@ -114,7 +117,13 @@ class _Chat:
     @property
     def functions(self) -> FunctionBuilder:
         return FunctionBuilder(
-            self.settings, self.location, self.names, self.tags, self.code_sha256, self.api_id
+            self.settings,
+            self.location,
+            self.names,
+            self.tags,
+            self.code_sha256,
+            self.api_id,
+            self.live_roles,
         )
 
     def state(self) -> State:
@@ -135,7 +144,7 @@ class _Chat:
             *self.tables(),
             *self.recoveries(),
             *self.log_groups(),
-            *map(self.functions.role, self.functions.short_names),
+            *(role for each in self.functions.short_names for role in self.functions.roles(each)),
             *functions,
             *aliases,
             queue(self.names.dead_letters, self.tags),

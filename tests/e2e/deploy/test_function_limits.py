@@ -70,7 +70,7 @@ def test_settings_beyond_the_account_are_warned_of(chat: Operator, argv: tuple[s
 
 
 def test_function_of_a_role_created_again_runs_after_a_deploy(chat: Operator) -> None:
-    iam, name = chat.root("iam"), chat.resource_name("disconnect")
+    iam, name = chat.root("iam"), chat.role_name("disconnect")
     role = iam.get_role(RoleName=name)["Role"]
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]

@@ -83,6 +83,7 @@ def make_function(role: str, **parameters: Any) -> Callable[[World], object]:
 
 
 ROLE, UNTAGGED, CONNECT = f"nwchat-{CHAT}-evil", f"nwchat-{CHAT}-untagged", f"nwchat-{CHAT}-connect"
+CONNECT_ROLE = f"{CONNECT}-{DEFAULT_REGION}"
 POLICY = {"PolicyName": "nwchat", "PolicyDocument": json.dumps(EVERYTHING)}
 FOREIGN_TRUST = json.dumps(
     {
@@ -131,16 +132,18 @@ ATTACKS = [
     Attack(
         "another boundary",
         "iam:PutRolePermissionsBoundary",
-        iam("put_role_permissions_boundary", RoleName=CONNECT, PermissionsBoundary=SHARED),
+        iam("put_role_permissions_boundary", RoleName=CONNECT_ROLE, PermissionsBoundary=SHARED),
         sid=BOUNDED,
     ),
     Attack(
         "no boundary",
         "iam:DeleteRolePermissionsBoundary",
-        iam("delete_role_permissions_boundary", RoleName=CONNECT),
+        iam("delete_role_permissions_boundary", RoleName=CONNECT_ROLE),
     ),
     Attack(
-        "managed policy", "iam:AttachRolePolicy", iam("attach_role_policy", RoleName=CONNECT, PolicyArn=ADMIN)
+        "managed policy",
+        "iam:AttachRolePolicy",
+        iam("attach_role_policy", RoleName=CONNECT_ROLE, PolicyArn=ADMIN),
     ),
     Attack(
         "wider boundary",
