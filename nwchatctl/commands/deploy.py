@@ -61,7 +61,7 @@ def deploy(
     and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
     refused, naming who is at it.
     """
-    from nwchatctl.operations import apply, deploy, lock, logging_role, planning
+    from nwchatctl.operations import account_chats, apply, deploy, lock, logging_role, planning
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -78,6 +78,7 @@ def deploy(
         lock.release_lock(app, seen)
         return _report(app, found, plan, began)
     app.say(*plan_lines(plan.changes, verbose=app.options.verbose))
+    app.say(*account_chats.new_chat_lines(app, found, json=json))
     app.say(*certificate_wait_lines(deploy.certificates_to_validate(plan)))
     if removed := deploy.removal_count(plan):
         app.confirm(f"{removed} of these changes remove something. Deploy?", given=yes, flag="--yes")

@@ -28,11 +28,12 @@ def plan(
     json: JsonOption = False,
 ) -> Report:
     """Show what `deploy` would change, attribute by attribute."""
-    from nwchatctl.operations import lock, logging_role, planning
+    from nwchatctl.operations import account_chats, lock, logging_role, planning
 
     app: App = ctx.obj
     found = planning.read_and_plan(app)
     changes = found.plan.changes
+    app.say(*account_chats.new_chat_lines(app, found, json=json))
     return Report(
         data={**planning.chat_identity(app), "changes": as_json(changes)},
         body=plan_lines(changes, Mark.HEAD if changes else Mark.GOOD, verbose=app.options.verbose),

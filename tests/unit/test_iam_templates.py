@@ -54,6 +54,7 @@ WITHOUT_RESOURCES = {
         "acm:ListCertificates",
         "acm:RequestCertificate",
         "lambda:GetAccountSettings",
+        "tag:GetResources",
         "route53:ListHostedZones",
     ),
     *("logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies"),

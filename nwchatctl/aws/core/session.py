@@ -144,6 +144,12 @@ class Aws:
                 self._clients[wanted] = self._make(*wanted)
             return self._clients[wanted]
 
+    def tagging_client(self, region: str) -> Any:
+        """The client of the Resource Groups Tagging API in `region`, which may be another than this
+        session's."""
+        with self._lock:
+            return self._make("resourcegroupstaggingapi", retries=True, slow=False, region=region)
+
     def prepare(self, *services: Any) -> None:
         """Creates clients in the background, while the caller waits for AWS. Errors are ignored here: they
         are raised again where the client is used."""
@@ -162,7 +168,7 @@ class Aws:
             return min(QUICK_READ_TIMEOUT, self.access.read_timeout)
         return self.access.read_timeout
 
-    def _make(self, service: str, retries: bool, slow: bool) -> Any:
+    def _make(self, service: str, retries: bool, slow: bool, region: str = "") -> Any:
         from botocore.config import Config
 
         config = Config(
@@ -176,7 +182,9 @@ class Aws:
         )
         # boto3's own type wants a literal name for each service.
         make: Any = self.session.client
-        client = make(service, endpoint_url=self.access.endpoint or None, config=config)
+        client = make(
+            service, region_name=region or None, endpoint_url=self.access.endpoint or None, config=config
+        )
         client.meta.events.register("needs-retry", _limit_retries)
         drop_idle_connections(client)
         self.dates.attach(client)

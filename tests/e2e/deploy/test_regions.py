@@ -36,6 +36,7 @@ def test_what_happens_to_one_chat_changes_nothing_of_the_others(sandbox: Sandbox
                 each.deploy()
             talking[each] = (player(each, stack), player(each, stack))
             talk(talking)
+        listed(one, other, second)
         for argv in (("deploy", "--yes"), ("rollback",), ("connections", "prune")):
             with unchanged(one, second):
                 other.json(*argv, **(WARN if argv[0] == "deploy" else {}))
@@ -47,6 +48,35 @@ def test_what_happens_to_one_chat_changes_nothing_of_the_others(sandbox: Sandbox
             assert exact([each]) == {}
             assert [left.plan() for left in talking] == [[] for _ in talking]
             talk(talking)
+
+
+def listed(one: Operator, other: Operator, second: Operator) -> None:
+    """Asserts that `chats list` shows the three chats, each in its Region, and what is whose."""
+    found = one.json("chats", "list")
+    chats = {(each["chat"], each["region"]): each for each in found["chats"]}
+    assert {(each.name, each.region) for each in (one, other, second)} <= chats.keys()
+    assert [place for place, each in chats.items() if each["current"]] == [(one.name, one.region)]
+    mine = chats[one.name, one.region]
+    expected = {"api": 2, "function": 5, "log-group": 5, "queue": 1, "stage": 2, "table": 3}
+    assert (mine["state"], mine["resources"], mine["count"]) == ("deployed", expected, 18)
+    assert found["skipped"] == []
+    # Limited to one Region, for a person.
+    ran = one.run("--region", OTHER_REGION, "chats", "list")
+    assert ran.code == 0
+    assert f"{other.name}\t{OTHER_REGION}\tdeployed\t" in ran.out
+    assert second.name not in ran.out
+    # AWS lists resources in pages.
+    pages = (
+        one.root("resourcegroupstaggingapi")
+        .get_paginator("get_resources")
+        .paginate(TagFilters=[{"Key": "nwchat:chat", "Values": [one.name]}], ResourcesPerPage=7)
+    )
+    assert [len(page["ResourceTagMappingList"]) for page in pages] == [7, 7, 4]
+    # A renamed chat is a new one.
+    ran = one.run("plan", NWCHAT_CHAT__NAME="e2e-renamed")
+    assert f"e2e-renamed is new; other chats in us-east-2: {one.name}, {second.name}" in ran.err.replace(
+        "e2e-earlier, ", ""
+    )
 
 
 @contextmanager

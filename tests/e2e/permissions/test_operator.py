@@ -258,7 +258,8 @@ NEEDS = {
     ("deploy", "OwnResources", "lambda:PutFunctionConcurrency"): Need(
         ("deploy",), settings={"NWCHAT_FANOUT__RESERVED_CONCURRENCY": "6"}
     ),
-    ("deploy", "Quotas", "lambda:GetAccountSettings"): Need(
+    ("deploy", "Account", "tag:GetResources"): Need(("chats", "list")),
+    ("deploy", "Account", "lambda:GetAccountSettings"): Need(
         ("deploy", "--dry-run"), is_denied=limits_are_unknown
     ),
     ("deploy", "OwnResources", "lambda:GetFunctionEventInvokeConfig"): PLAN,
