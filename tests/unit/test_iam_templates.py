@@ -169,7 +169,11 @@ def test_ids_of_apis_take_the_place_of_their_tags() -> None:
 
 def test_roles_are_made_and_changed_only_within_the_boundary() -> None:
     bounded = statement("deploy", "BoundedRoles")
-    assert bounded["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
+    assert bounded["Condition"] == {
+        "StringEquals": {"iam:PermissionsBoundary": BOUNDARY},
+        # Roles of a chat whose name begins with this one's match the resource.
+        "StringLikeIfExists": {"aws:ResourceTag/nwchat:chat": "dojo"},
+    }
     elsewhere = [each for each in allowed("deploy") if each["Sid"] != "BoundedRoles"]
     grants = {action for each in elsewhere for action in listed(each["Action"])}
     assert not grants & {
@@ -182,8 +186,9 @@ def test_roles_are_made_and_changed_only_within_the_boundary() -> None:
         "lambda:CreateEventSourceMapping",
         "lambda:CreateFunctionUrlConfig",
     }
-    kept = statement("deploy", "KeepBoundaryPolicy")
-    assert (kept["Effect"], kept["Resource"]) == ("Deny", BOUNDARY)
+    kept = statement("deploy", "KeepBoundary")
+    roles = f"arn:aws:iam::{ACCOUNT}:role/nwchat-dojo-*"
+    assert (kept["Effect"], kept["Resource"]) == ("Deny", [BOUNDARY, roles])
 
 
 def test_the_boundary_may_have_any_name() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nwchatctl.deploy.desired.policies import lambda_trust
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.support.foreign import BOUNDARY, CHAT, EVERYTHING, NAME, OTHER_CHAT, World, zipped
+from tests.e2e.support.foreign import BOUNDARY, CHAT, EVERYTHING, NAME, OTHER_CHAT, OTHER_ROLE, World, zipped
 from tests.e2e.support.operator import ACCOUNT
 
 
@@ -133,6 +133,12 @@ ATTACKS = [
         "another boundary",
         "iam:PutRolePermissionsBoundary",
         iam("put_role_permissions_boundary", RoleName=CONNECT_ROLE, PermissionsBoundary=SHARED),
+        sid=BOUNDED,
+    ),
+    Attack(
+        "boundary of another chat's role",
+        "iam:PutRolePermissionsBoundary",
+        iam("put_role_permissions_boundary", RoleName=OTHER_ROLE, PermissionsBoundary=BOUNDARY),
         sid=BOUNDED,
     ),
     Attack(
