@@ -88,8 +88,8 @@ def test_function_of_a_role_created_again_runs_after_a_deploy(chat: Operator) ->
     assert stale.error is not None
     assert (stale.error.code, stale.error.hint) == ("kms_access_denied", "run `nwchatctl deploy`")
     assert {(each["kind"], each["name"]) for each in chat.plan()} == {
-        ("function", name),
-        ("alias", f"{name}:live"),
+        ("function", chat.resource_name("disconnect")),
+        ("alias", f"{chat.resource_name('disconnect')}:live"),
     }
     chat.deploy()
     assert chat.run("invoke", "disconnect").code == 0
