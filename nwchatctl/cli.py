@@ -36,6 +36,7 @@ COMMANDS: tuple[Command | Commands | CommandEntry, ...] = (
     CommandEntry("status", "Show where the chat is and how it does."),
     CommandEntry("releases", "List the releases, newest first, with the one that runs now."),
     CommandEntry("rollback", "Go back to an earlier release."),
+    CommandEntry("chats", "Show the chats of this tool in the account."),
     CommandEntry("destroy", "Take the chat down; its data stays."),
     CommandEntry("adopt", "Take over a chat made by hand."),
     CommandEntry("smoke", "Test the chat with two real sockets, and its history API."),

@@ -100,7 +100,7 @@ class Adapters:
     @cached_property
     def roles(self) -> Roles:
         """The adapter of IAM roles."""
-        return Roles(self._aws.client("iam"))
+        return Roles(self._aws.client("iam"), self.location.region)
 
     @cached_property
     def functions(self) -> Functions:

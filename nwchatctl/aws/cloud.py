@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import ParamSpec, TypeAlias
 
@@ -38,6 +38,7 @@ from nwchatctl.deploy.model.string_map import StringMap, has_tags
 from nwchatctl.deploy.model.websocket import Api, Stage
 from nwchatctl.deploy.names import ResourceNames
 from nwchatctl.deploy.releases import ReleaseRecord, release_before, running_release
+from nwchatctl.deploy.role_regions import works_here
 
 P = ParamSpec("P")
 
@@ -143,7 +144,7 @@ class Cloud(Adapters):
                 *(start(_as_list, self.recoveries.read, each) for each in names.tables),
                 start(_as_list, self.queues.read, names.dead_letters),
                 start(_as_list, self.async_invokes.read, names.function(FANOUT)),
-                *(start(_as_list, self.roles.read, each, start) for each in functions),
+                *(start(_as_list, self.roles.read, each, start) for each in self._role_names()),
                 start(self.log_groups.read_all, names.log_group(""), groups, start),
                 start(_as_list, self.log_groups.read, names.access_log),
             ]
@@ -151,15 +152,12 @@ class Cloud(Adapters):
                 reads.append(start(_as_list, self.token_keys.read, names.token_keys))
             resources = [each for read in reads for each in read()]
             limits_read = limits()
-            self._published = {
-                name: each.with_role_placeholder(self.roles.id(name))
-                for name, read in function_reads.items()
-                if (each := read())
-            }
+            published = {name: each for name, read in function_reads.items() if (each := read())}
             api_id = self.websocket_api.ids.api
             facts = domain_facts.with_api_facts(
                 domain_facts_read(), api_id, self.history_api.id, self.websocket_api.exists
             )
+        resources = self._of_this_region(resources, published)
         function_resources = [each for one in self._published.values() for each in one.resources(api_id)]
         domain_resources = live_resources(facts, zones_of(configs, facts.zones), names.tags, self.location)
         live = state(
@@ -194,6 +192,35 @@ class Cloud(Adapters):
     ) -> DomainFacts:
         certificates, zones = lambda: self.certificates, lambda: self.zones
         return domain_facts.read(self.domains, certificates, zones, wanted, self.names.tags, start, requested)
+
+    def _role_names(self) -> list[str]:
+        """The names of the roles in this Region, those of earlier versions of the tool included."""
+        region, names = self.location.region, self.names
+        return [
+            *(names.role(each, region) for each in FUNCTIONS),
+            *(names.role_without_region(each) for each in FUNCTIONS),
+        ]
+
+    def _of_this_region(
+        self, resources: Iterable[Resource], published: Mapping[str, PublishedFunction]
+    ) -> list[Resource]:
+        """`resources` without the roles of the chat in another Region. Keeps `published`, with what is known
+        about roles."""
+        earlier = {self.names.role_without_region(each) for each in FUNCTIONS}
+        used = {each.latest.role for each in published.values()}
+        foreign = {
+            each.name
+            for each in resources
+            if isinstance(each, Role)
+            and each.name in earlier
+            and not works_here(each, self.names.tags, self.location, used)
+        }
+        self.roles.exclude(foreign)
+        ids = self.roles.known_ids()
+        self._published = {
+            name: each.with_role_placeholder(ids).without_roles(foreign) for name, each in published.items()
+        }
+        return [each for each in resources if not isinstance(each, Role) or each.name not in foreign]
 
     def _find_apis(self) -> tuple[Api | None, list[Api]]:
         """The chat's API and its empty duplicates. Raises ChatError `api_ambiguous`."""

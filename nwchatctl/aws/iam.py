@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.aws.core.update_existing import update_existing
 from nwchatctl.deploy.desired.policies import canonical
 from nwchatctl.deploy.model.functions import Role
+from nwchatctl.deploy.names import REGION_TAG
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -25,11 +27,13 @@ _DELETE_ATTEMPTS = 3
 
 
 class Roles:
-    """Reads and changes roles. Each call is safe to repeat."""
+    """Reads and changes roles; those that it deletes are of `region`. Each call is safe to repeat."""
 
-    def __init__(self, client: IAMClient) -> None:
+    def __init__(self, client: IAMClient, region: str = "") -> None:
         self._client = client
+        self._region = region
         self._ids: dict[str, str] = {}
+        self._foreign: set[str] = set()
 
     def id(self, name: str) -> str:
         """IAM's id of the role, as it was read or created last, "" if it does not exist. A role that is
@@ -38,9 +42,18 @@ class Roles:
             self.read(name)
         return self._ids[name]
 
+    def known_ids(self) -> list[str]:
+        """IAM's ids of the chat's roles that were read or created."""
+        return [each for name, each in self._ids.items() if each and name not in self._foreign]
+
     def other_than(self, name: str) -> str:
-        """The name of another role that was read or created, "" for none."""
-        return next((other for other, role_id in self._ids.items() if role_id and other != name), "")
+        """The name of another of the chat's roles that was read or created, "" for none."""
+        own = (other for other, role_id in self._ids.items() if role_id and other not in self._foreign)
+        return next((other for other in own if other != name), "")
+
+    def exclude(self, names: Iterable[str]) -> None:
+        """Excludes roles that were read from those of the chat in this Region."""
+        self._foreign.update(names)
 
     def read(self, name: str, start: StartRead = run_inline) -> Role | None:
         """The role with everything attached to it; None if it does not exist."""
@@ -110,8 +123,13 @@ class Roles:
         """Deletes the role with its policies; a missing role is no error.
 
         IAM refuses (DeleteConflict) while a policy is attached, so policies that were attached meanwhile are
-        removed too.
+        removed too. A role of an earlier version of the tool gets the tag of its Region first: without a
+        policy nothing else says whose it is, if the delete is interrupted.
         """
+        if self._region and REGION_TAG not in dict(role.tags):
+            tag: Any = {"Key": REGION_TAG, "Value": self._region}
+            with suppress(self._client.exceptions.NoSuchEntityException):
+                with_retries(self._client.tag_role, RoleName=role.name, Tags=[tag])
         policies = [*role.other_policies, *([POLICY] if role.policy else [])]
         for attempt in range(1, _DELETE_ATTEMPTS + 1):
             try:

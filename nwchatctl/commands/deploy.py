@@ -73,7 +73,7 @@ def deploy(
     answer. A function that is deleted takes the releases along that have it: no rollback leads to them any
     more.
     """
-    from nwchatctl.operations import apply, deploy, lock, logging_role, planning
+    from nwchatctl.operations import account_chats, apply, deploy, lock, logging_role, planning
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -91,6 +91,7 @@ def deploy(
         return _report(app, found, plan, began)
     consequences = planning.consequences_of(app, found, plan)
     app.say(*plan_lines(plan.changes, verbose=app.options.verbose, consequences=consequences))
+    app.say(*account_chats.new_chat_lines(app, found, json=json))
     app.say(*certificate_wait_lines(deploy.certificates_to_validate(plan)))
     deleted = deploy.deletion_count(plan)
     question = f"{counted(deleted, 'resource')} to delete. Deploy?" if deleted else "Deploy?"

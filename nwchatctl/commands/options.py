@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
+LONGEST_SECONDS = 253_402_300_799.999
+"""Until the end of the year 9999, as `timestamps.LAST_MS`, whose import every command would pay for."""
+
 _FIRST_NUMBER_MS = 946_684_800_000
 """The year 2000. A number that is smaller as epoch seconds was meant as a length of time."""
 
@@ -47,11 +50,9 @@ class When:
 
 def parse_seconds(text: str) -> float:
     """`90`, `90s`, `15m`, `2h`, `7d` in seconds. Raises BadParameter for anything else, 0 included."""
-    from nwchatctl.timestamps import LAST_MS
-
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|[smhdw]?)", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if not 0 < seconds <= LAST_MS / 1000:
+    if not 0 < seconds <= LONGEST_SECONDS:
         raise typer.BadParameter(f"{text!r} is no length of time; give seconds, or 90s, 15m, 2h, 7d")
     return seconds
 

@@ -32,12 +32,13 @@ def plan(
     Of a long value only the part that differs is shown; -v shows all of it. Lines that begin with ! say what
     the changes mean: who is disconnected, which address stops working, what is lost.
     """
-    from nwchatctl.operations import lock, logging_role, planning
+    from nwchatctl.operations import account_chats, lock, logging_role, planning
 
     app: App = ctx.obj
     found = planning.read_and_plan(app)
     changes, consequences = found.plan.changes, planning.consequences_of(app, found)
     app.print_target()
+    app.say(*account_chats.new_chat_lines(app, found, json=json))
     return Report(
         data={
             **planning.chat_identity(app),

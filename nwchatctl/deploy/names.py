@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+REGION_TAG = "nwchat:region"
+"""The tag of a role with the Region of its chat: IAM is one for all Regions of an account."""
+
+_ROLE_CHARS = 64
+"""The longest name of a role (IAM quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,20 @@ class ResourceNames:
         return (self.connections, self.messages, self.deploys)
 
     def function(self, short: str) -> str:
-        """The name of a function, and of its role: `connect` → `nwchat-ninjawars-connect`."""
+        """The name of a function: `connect` → `nwchat-ninjawars-connect`."""
         return f"{self.prefix}-{short}"
+
+    def role(self, short: str, region: str) -> str:
+        """The name of a function's role in `region`: `connect` → `nwchat-ninjawars-connect-us-east-2`."""
+        name = f"{self.function(short)}-{region}"
+        if len(name) <= _ROLE_CHARS:
+            return name
+        # No Region of AWS has a name of this length.
+        return f"{self.function(short)}-{hashlib.sha256(region.encode()).hexdigest()[:8]}"
+
+    def role_without_region(self, short: str) -> str:
+        """The name that the role had in earlier versions of the tool: the function's."""
+        return self.function(short)
 
     def log_group(self, short: str) -> str:
         """The log group that Lambda writes a function's output to."""

@@ -210,9 +210,10 @@ def needs(resource: Resource) -> frozenset[Need]:
         case Alias() | Version():
             return frozenset({(Function.kind, resource.function)})
         case AsyncInvoke():
-            # Lambda checks that the function's role may send to the queue.
+            # Lambda checks that the function's role may send to the queue. Which role that is, the function
+            # knows.
             queue = (Queue.kind, resource.on_failure.rpartition(":")[2])
-            return frozenset({(Alias.kind, resource.name), (Role.kind, resource.function), queue})
+            return frozenset({(Alias.kind, resource.name), (Role.kind, ANY), queue})
         case Permission():
             # The permission's source is the API, whose id is known once it is created.
             source = (HistoryApi.kind, ANY) if HISTORY_API_ID in resource.source_arn else api

@@ -79,7 +79,7 @@ def read_and_plan(app: App, *, lenient: bool = False) -> Planned:
         live.api_id or API_ID,
         live.history_id or HISTORY_API_ID,
         domains.resources,
-        live.only_own().state,
+        live.state,
     )
     refuse_foreign([each for each in live.foreign if each in wanted], app.settings.chat.name, cloud.location)
     # What is left of the foreign is nothing that this chat needs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nwchatctl.aws.awslambda.package import Package
@@ -40,14 +40,15 @@ class RoleIds(Protocol):
 
     def id(self, name: str) -> str: ...
 
+    def known_ids(self) -> Collection[str]: ...
+
     def other_than(self, name: str) -> str: ...
 
 
 class Functions:
     """Reads and changes functions.
 
-    `function_arn` and `role_arn` map a name to its ARN; `roles` knows IAM's ids of the functions' roles. A
-    function and its role have the same name.
+    `function_arn` and `role_arn` map a name to its ARN; `roles` knows IAM's ids of the functions' roles.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Functions:
 
     def _known(self, function: Function) -> Function:
         """`function` as AWS has it, with the placeholder of its role's id."""
-        return with_role_placeholder(function, self._roles.id(function.name))
+        return with_role_placeholder(function, self._roles.known_ids())
 
     def update(self, before: Function, after: Function) -> None:
         """Updates what differs in $LATEST; the alias, and so the chat, moves in a separate change."""
@@ -265,7 +266,7 @@ class Functions:
     def _description(self, function: Function) -> str:
         if ROLE_ID not in function.description:
             return function.description
-        return function.description.replace(ROLE_ID, self._roles.id(function.name))
+        return function.description.replace(ROLE_ID, self._roles.id(function.role))
 
     def _wait_until_ready(self, name: str, version: str = "", seconds: float = _WAIT_SECONDS) -> None:
         """Waits until the function, or one version of it, is neither being created nor updated (Lambda:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +32,24 @@ class PublishedFunction:
     versions: dict[int, Function]
     aliases: tuple[AliasTarget, ...]
 
-    def with_role_placeholder(self, role_id: str) -> PublishedFunction:
-        """The same with `role_id` as `ROLE_ID` in all descriptions; "" changes nothing."""
-        versions = {number: with_role_placeholder(each, role_id) for number, each in self.versions.items()}
-        return PublishedFunction(with_role_placeholder(self.latest, role_id), versions, self.aliases)
+    def with_role_placeholder(self, role_ids: Collection[str]) -> PublishedFunction:
+        """The same with each of `role_ids` as `ROLE_ID` in all descriptions."""
+        return self._each(lambda function: with_role_placeholder(function, role_ids))
+
+    def without_roles(self, roles: Collection[str]) -> PublishedFunction:
+        """The same with another name for each of `roles`, which belong to the chat in another Region: a
+        version that runs on one has not the fingerprint of any release, and is never returned to."""
+        return self._each(
+            lambda function: (
+                dataclasses.replace(function, role=f"{function.role} (another Region's)")
+                if function.role in roles
+                else function
+            )
+        )
+
+    def _each(self, changed: Callable[[Function], Function]) -> PublishedFunction:
+        versions = {number: changed(each) for number, each in self.versions.items()}
+        return PublishedFunction(changed(self.latest), versions, self.aliases)
 
     def newest_version(self, runs: str, api_id: str) -> int | None:
         """The newest version with the fingerprint `runs`; None if there is none."""
@@ -64,11 +79,12 @@ class PublishedFunction:
         )
 
 
-def with_role_placeholder(function: Function, role_id: str) -> Function:
-    """A function as AWS has it with `role_id` as `ROLE_ID` in its description; "" changes nothing."""
-    if not role_id:
-        return function
-    return dataclasses.replace(function, description=function.description.replace(role_id, ROLE_ID))
+def with_role_placeholder(function: Function, role_ids: Collection[str]) -> Function:
+    """A function as AWS has it with each of `role_ids` as `ROLE_ID` in its description."""
+    text = function.description
+    for each in filter(None, role_ids):
+        text = text.replace(each, ROLE_ID)
+    return dataclasses.replace(function, description=text)
 
 
 def alias_target(alias: Any) -> AliasTarget:

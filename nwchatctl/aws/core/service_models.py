@@ -12,6 +12,7 @@ SERVICES = (
     "iam",
     "lambda",
     "logs",
+    "resourcegroupstaggingapi",
     "route53",
     "sqs",
     "ssm",

@@ -177,6 +177,12 @@ class Aws:
                 self._clients[wanted] = self._make(*wanted)
             return self._clients[wanted]
 
+    def tagging_client(self, region: str) -> Any:
+        """The client of the Resource Groups Tagging API in `region`, which may be another than this
+        session's."""
+        with self._lock:
+            return self._make("resourcegroupstaggingapi", retries=True, slow=False, region=region)
+
     def prepare(self, *services: Any) -> None:
         """Creates clients in the background, while the caller waits for AWS. Errors are ignored here: they
         are raised again where the client is used."""
@@ -195,7 +201,7 @@ class Aws:
             return min(QUICK_READ_TIMEOUT, self.access.read_timeout)
         return self.access.read_timeout
 
-    def _make(self, service: str, retries: bool, slow: bool) -> Any:
+    def _make(self, service: str, retries: bool, slow: bool, region: str = "") -> Any:
         from nwchatctl.aws.core.boto_session import create_client
         from nwchatctl.aws.core.event_handlers import limit_retries, report_calls
 
@@ -204,6 +210,7 @@ class Aws:
             service,
             self.access.endpoint or self.endpoints.url(service),
             self.network,
+            region_name=region or None,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=self._read_timeout(service, retries, slow),
             max_pool_connections=POOL,

@@ -86,7 +86,7 @@ def desired_state(
 
     `code_sha256` is the base64 digest of the functions' zip, as Lambda returns it; `domain_resources` are the
     resources of the chat's domains (`domains.plan`). `live` is the chat as it is, of which the functions' VPC
-    is kept.
+    and the roles of earlier versions of the tool are kept.
     """
     chat = _Chat(settings, location, code_sha256, api_id, history_id, live or {}).state()
     return {**chat, **state(*(with_api_id(each, api_id, history_id) for each in domain_resources))}
@@ -138,7 +138,7 @@ class _Chat:
             *self.tables(),
             *self.recoveries(),
             *self.log_groups(),
-            *map(self.functions.role, self.functions.short_names),
+            *(role for each in self.functions.short_names for role in self.functions.roles(each)),
             *functions,
             *aliases,
             queue(self.names.dead_letters, self.tags),

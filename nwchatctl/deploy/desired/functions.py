@@ -16,6 +16,7 @@ from nwchatctl.deploy.model.placeholders import ROLE_ID
 from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.string_map import StringMap
 from nwchatctl.deploy.names import ResourceNames
+from nwchatctl.deploy.role_regions import own_roles, with_region
 from nwchatctl.iam_templates import boundary_arn, boundary_name
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class FunctionBuilder:
     """Builds the functions of one chat; each is identified by its short name, one of `FUNCTIONS`.
 
     `code_sha256` is the base64 digest of their zip, `api_id` may be `API_ID`, and `tags` are the tags of all
-    resources. `live` are the functions as they are, whose VPC is kept unless the settings say what it is.
+    resources. `live` is the chat as it is: functions stay in their VPC unless the settings say otherwise, and
+    roles of earlier versions of the tool are kept.
     """
 
     settings: Settings
@@ -64,8 +66,27 @@ class FunctionBuilder:
         there = {HISTORY: self.settings.history.enabled, AUTHORIZE: self.tokens}
         return [each for each in FUNCTIONS if there.get(each, True)]
 
-    def role(self, short: str) -> Role:
-        """The function's role, with its permissions."""
+    @property
+    def live_roles(self) -> frozenset[str]:
+        """The names of the chat's existing roles."""
+        return own_roles(self.live)
+
+    def role_name(self, short: str) -> str:
+        """The name of the role that the function runs on: a role of earlier versions of the tool is kept."""
+        earlier = self.names.role_without_region(short)
+        return earlier if earlier in self.live_roles else self.names.role(short, self.location.region)
+
+    def roles(self, short: str) -> list[Role]:
+        """The function's role, with its permissions. Published versions may run on another one that exists,
+        which has the same permissions."""
+        both = (self.names.role_without_region(short), self.names.role(short, self.location.region))
+        return [
+            self._role(each, short)
+            for each in both
+            if each in self.live_roles or each == self.role_name(short)
+        ]
+
+    def _role(self, name: str, short: str) -> Role:
         arns = Arns(
             logs=self.location.arn("logs", f"log-group:{self.names.log_group(short)}"),
             connections=self.location.arn("dynamodb", f"table/{self.names.connections}"),
@@ -80,7 +101,8 @@ class FunctionBuilder:
             else "",
         )
         trust, policy = lambda_trust(self.location.account), function_policy(short, arns)
-        return Role(self.names.function(short), trust, policy, (), self.tags, self.boundary)
+        tags = with_region(self.tags, self.location.region)
+        return Role(name, trust, policy, (), tags, self.boundary)
 
     @property
     def boundary(self) -> str:
@@ -112,7 +134,7 @@ class FunctionBuilder:
         size = self.settings.fanout if short == FANOUT else functions
         return Function(
             name=self.names.function(short),
-            role=self.names.function(short),
+            role=self.role_name(short),
             handler=f"nwchat.{short}.handler",
             runtime=functions.runtime,
             architecture=functions.architecture,

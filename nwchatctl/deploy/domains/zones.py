@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from nwchatctl.deploy.domains.facts import (
     NO_ZONE,
@@ -86,6 +87,10 @@ def zones_of(wanted: Sequence[DomainConfig], zones: Sequence[Zone]) -> dict[str,
     return found
 
 
+_GATEWAY = re.compile(r"\.execute-api\.([a-z0-9-]+)\.")
+"""The Region in a target of API Gateway."""
+
+
 def refuse_records(
     want: DomainConfig, zone: Zone, facts: DomainFacts, own: Mapping[str, str], location: Location
 ) -> None:
@@ -115,9 +120,23 @@ def refuse_records(
             f"{each.type} {each.target or ' '.join(each.values)}{'' if each.plain else ' (one of several)'}"
             for each in conflicts
         )
+        _refuse_other_region(want, [each.target for each in conflicts], location)
         raise ChatError(
             f"{want.name} leads elsewhere already, by hosted zone {zone.id}: {texts}",
             hint=f"delete that record, or set {want.setting} to another name, "
             f'or {want.section}.zone_id to "none" to leave the zone alone',
+            code="record_taken",
+        )
+
+
+def _refuse_other_region(want: DomainConfig, targets: Iterable[str], location: Location) -> None:
+    """Raises ChatError `record_taken` if a target is API Gateway's in another Region: a chat there may be
+    reached by that record."""
+    found = {match[1] for each in targets if (match := _GATEWAY.search(each))}
+    if regions := sorted(found - {location.region}):
+        raise ChatError(
+            f"{want.name} leads to API Gateway in {', '.join(regions)} already",
+            hint=f"one name leads to one Region: set {want.setting} to another name here, or, to move "
+            "the name, deploy without it there first",
             code="record_taken",
         )

@@ -35,6 +35,7 @@ from nwchatctl.sandbox.patches import (
     stage_serving,
     subprotocols,
     tables,
+    tag_listing,
     tag_visibility,
     transactions,
 )
@@ -360,6 +361,7 @@ def install() -> None:
     role_limits.install()
     recreation.install()
     delayed_reads.install()
+    tag_listing.install()
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS
     apigateway._evaluate_route_selection = select_route
     lambda_runtime.get_or_create_worker = Environments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from typing import Any
 
 import boto3
@@ -38,6 +39,9 @@ class RoleIds(dict[str, str]):
 
     def id(self, name: str) -> str:
         return self.get(name, "")
+
+    def known_ids(self) -> Collection[str]:
+        return self.values()
 
     def other_than(self, name: str) -> str:
         return next((each for each in self if each != name), "")

@@ -31,7 +31,7 @@ def chat(sandbox: Sandbox) -> Iterator[Chat]:
 @contextmanager
 def without(chat: Chat, function: str, sid: str) -> Iterator[None]:
     """While the role of a function lacks the statement `sid`."""
-    iam, role = chat.sandbox.client("iam", root=True), chat.function(function)
+    iam, role = chat.sandbox.client("iam", root=True), f"{chat.function(function)}-us-east-2"
     whole = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
 
     def hold(statements: list[Any]) -> None:

@@ -13,10 +13,11 @@ OWN = "table nwchat-e2e-destroy-deploys"
 TABLES = {"table nwchat-e2e-destroy-connections", "table nwchat-e2e-destroy-messages"}
 EACH = ("connect", "disconnect", "message", "fanout", "history")
 LOGS = {f"log-group /aws/lambda/nwchat-e2e-destroy-{each}" for each in EACH}
-FUNCTIONS = {f"{kind} nwchat-e2e-destroy-{each}" for kind in ("function", "role") for each in EACH}
+FUNCTIONS = {f"function nwchat-e2e-destroy-{each}" for each in EACH}
+ROLES = {f"role nwchat-e2e-destroy-{each}-us-east-2" for each in EACH}
 HISTORY = "history-api nwchat-e2e-destroy-history"
 QUEUE = "queue nwchat-e2e-destroy-dead-letters"
-ALL = {OWN, QUEUE} | TABLES | LOGS | FUNCTIONS | {"api nwchat-e2e-destroy", HISTORY}
+ALL = {OWN, QUEUE} | TABLES | LOGS | FUNCTIONS | ROLES | {"api nwchat-e2e-destroy", HISTORY}
 
 
 @pytest.fixture

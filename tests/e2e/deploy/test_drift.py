@@ -37,7 +37,7 @@ def protect(operator: Operator) -> None:
     tables.update_continuous_backups(
         TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
-    operator.root("iam").tag_role(RoleName=operator.resource_name("connect"), Tags=LISTED)
+    operator.root("iam").tag_role(RoleName=operator.role_name("connect"), Tags=LISTED)
     operator.root("logs").tag_resource(resourceArn=core.group_arn(operator), tags=FOREIGN)
     function = operator.arn("lambda", f"function:{operator.resource_name('message')}")
     operator.root("lambda").tag_resource(Resource=function, Tags=FOREIGN)
@@ -50,7 +50,7 @@ def protect(operator: Operator) -> None:
 def tags_and_protections(operator: Operator) -> dict[str, object]:
     tables, arn = operator.root("dynamodb"), core.table_arn(operator, "connections")
     table = tables.describe_table(TableName=operator.resource_name("connections"))["Table"]
-    role = operator.root("iam").get_role(RoleName=operator.resource_name("connect"))["Role"]
+    role = operator.root("iam").get_role(RoleName=operator.role_name("connect"))["Role"]
     logs, function = operator.root("logs"), operator.resource_name("message")
     attributes = operator.root("sqs").get_queue_attributes(
         QueueUrl=queue.url(operator), AttributeNames=["All"]

@@ -34,7 +34,7 @@ def table(operator: Operator) -> Callable[[], object]:
 
 
 def role(operator: Operator) -> Callable[[], object]:
-    client, name = operator.root("iam"), operator.resource_name("connect")
+    client, name = operator.root("iam"), operator.role_name("connect")
     client.create_role(RoleName=name, AssumeRolePolicyDocument=lambda_trust())
     return lambda: client.delete_role(RoleName=name)
 
@@ -65,7 +65,7 @@ def queue(operator: Operator) -> Callable[[], object]:
     [
         (queue, "queue nwchat-e2e-foreign-dead-letters"),
         (table, "table nwchat-e2e-foreign-messages"),
-        (role, "role nwchat-e2e-foreign-connect"),
+        (role, "role nwchat-e2e-foreign-connect-us-east-2"),
         (function, "function nwchat-e2e-foreign-message"),
     ],
 )

@@ -70,7 +70,7 @@ def test_settings_beyond_the_account_are_warned_of(chat: Operator, argv: tuple[s
 
 
 def test_function_of_a_role_created_again_runs_after_a_deploy(chat: Operator) -> None:
-    iam, name = chat.root("iam"), chat.resource_name("disconnect")
+    iam, name = chat.root("iam"), chat.role_name("disconnect")
     role = iam.get_role(RoleName=name)["Role"]
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
@@ -88,8 +88,8 @@ def test_function_of_a_role_created_again_runs_after_a_deploy(chat: Operator) ->
     assert stale.error is not None
     assert (stale.error.code, stale.error.hint) == ("kms_access_denied", "run `nwchatctl deploy`")
     assert {(each["kind"], each["name"]) for each in chat.plan()} == {
-        ("function", name),
-        ("alias", f"{name}:live"),
+        ("function", chat.resource_name("disconnect")),
+        ("alias", f"{chat.resource_name('disconnect')}:live"),
     }
     chat.deploy()
     assert chat.run("invoke", "disconnect").code == 0

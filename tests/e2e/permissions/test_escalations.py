@@ -23,6 +23,7 @@ from nwchatctl.sandbox.state import DEFAULT_REGION
 from tests.e2e.support.attacks import (
     ATTACKS,
     CONNECT,
+    CONNECT_ROLE,
     FOREIGN_TRUST,
     OWN_TAG,
     POLICY,
@@ -83,7 +84,7 @@ def _undo(world: World) -> None:
         for name in iam_.list_role_policies(RoleName=ROLE)["PolicyNames"]:
             iam_.delete_role_policy(RoleName=ROLE, PolicyName=name)
         iam_.delete_role(RoleName=ROLE)
-    iam_.put_role_permissions_boundary(RoleName=CONNECT, PermissionsBoundary=BOUNDARY)
+    iam_.put_role_permissions_boundary(RoleName=CONNECT_ROLE, PermissionsBoundary=BOUNDARY)
     with suppress(iam_.exceptions.NoSuchEntityException):
         iam_.delete_role_policy(RoleName=UNTAGGED, PolicyName="nwchat")
     with suppress(lambda_.exceptions.ResourceNotFoundException):
@@ -171,8 +172,8 @@ def test_a_role_that_another_account_may_assume_is_of_no_use_to_it(world: World)
     who = f"arn:aws:iam::{ACCOUNT}:user/{STRANGER}"
     trust = FOREIGN_TRUST.replace("arn:aws:iam::111122223333:root", who)
     own, root = world.own("iam"), world.root("iam")
-    own.put_role_policy(RoleName=CONNECT, **POLICY)
-    own.update_assume_role_policy(RoleName=CONNECT, PolicyDocument=trust)
+    own.put_role_policy(RoleName=CONNECT_ROLE, **POLICY)
+    own.update_assume_role_policy(RoleName=CONNECT_ROLE, PolicyDocument=trust)
     session = _assumed(world.chat.sandbox, root.create_access_key(UserName=STRANGER)["AccessKey"])
 
     def scan() -> object:
@@ -183,20 +184,20 @@ def test_a_role_that_another_account_may_assume_is_of_no_use_to_it(world: World)
         assert denied_action(lambda: session("ssm").get_parameter(Name=f"/nwchat-{CHAT}/token-keys"))
         assert denied_action(lambda: session("lambda").invoke(FunctionName=CONNECT))
         assert denied_action(lambda: session("iam").list_users())
-        root.delete_role_permissions_boundary(RoleName=CONNECT)
+        root.delete_role_permissions_boundary(RoleName=CONNECT_ROLE)
         assert denied_action(scan) == ""
     finally:
-        root.put_role_permissions_boundary(RoleName=CONNECT, PermissionsBoundary=BOUNDARY)
+        root.put_role_permissions_boundary(RoleName=CONNECT_ROLE, PermissionsBoundary=BOUNDARY)
     # A deploy takes the trust back.
     world.chat.deploy()
-    role = root.get_role(RoleName=CONNECT)["Role"]["AssumeRolePolicyDocument"]
+    role = root.get_role(RoleName=CONNECT_ROLE)["Role"]["AssumeRolePolicyDocument"]
     assert role == json.loads(lambda_trust(ACCOUNT))
 
 
 def test_lambda_sends_failed_events_only_within_the_boundary(world: World) -> None:
     """Lambda asks when it is told where failed events go; its call carries no ARN of the function."""
     iam, functions = world.root("iam"), world.root("lambda")
-    name = world.chat.resource_name("fanout")
+    name, role = world.chat.resource_name("fanout"), world.chat.role_name("fanout")
     where = {"FunctionName": name, "Qualifier": "live"}
     destination = functions.get_function_event_invoke_config(**where)["DestinationConfig"]
 
@@ -207,13 +208,13 @@ def test_lambda_sends_failed_events_only_within_the_boundary(world: World) -> No
 
     put()
     iam.put_role_permissions_boundary(
-        RoleName=name, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess"
+        RoleName=role, PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess"
     )
     try:
         with pytest.raises(functions.exceptions.InvalidParameterValueException):
             put()
     finally:
-        iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=BOUNDARY)
+        iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=BOUNDARY)
     put()
 
 
@@ -223,7 +224,7 @@ def _assumed(sandbox: Sandbox, key: dict[str, str]) -> Callable[[str], Any]:
         return make(service, endpoint_url=sandbox.endpoint, config=Config(proxies={}))
 
     stranger = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    arn = f"arn:aws:iam::{ACCOUNT}:role/{CONNECT}"
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{CONNECT_ROLE}"
     got = client("sts", **stranger).assume_role(RoleArn=arn, RoleSessionName=CONNECT)["Credentials"]
     keys = {
         "aws_access_key_id": got["AccessKeyId"],

@@ -497,7 +497,7 @@ def test_missing_action_breaks_the_function(
     operator: Operator, url: str, function: str, sid: str, action: str
 ) -> None:
     act, broken = NEEDS[function, sid, action]
-    iam, role = operator.root("iam"), operator.resource_name(function)
+    iam, role = operator.root("iam"), operator.role_name(function)
     original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
 
     def set_policy(policy: object) -> None:
@@ -528,7 +528,7 @@ def test_each_row_is_reached_by_its_room_alone(
 ) -> None:
     """What the function needs is denied where its role's rooms are others, or where the key is said to be
     absent, as in a scan."""
-    iam, role = operator.root("iam"), operator.resource_name(function)
+    iam, role = operator.root("iam"), operator.role_name(function)
     original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
     (found,) = (each for each in original["Statement"] if each["Sid"] == sid)
     rooms = found["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
@@ -547,7 +547,7 @@ def test_each_row_is_reached_by_its_room_alone(
 
 @pytest.mark.parametrize(("room", "result"), [("bans", ""), ("main", "let in"), ("ban", "let in")])
 def test_connect_may_read_only_the_room_of_bans(operator: Operator, url: str, room: str, result: str) -> None:
-    iam, role = operator.root("iam"), operator.resource_name("connect")
+    iam, role = operator.root("iam"), operator.role_name("connect")
     original = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
     text = json.dumps(original)
     other = text.replace('"dynamodb:LeadingKeys": ["bans"]', f'"dynamodb:LeadingKeys": ["{room}"]')
@@ -585,7 +585,7 @@ def test_action_missing_from_the_boundary_breaks_a_function(
 def test_functions_work_without_the_permission_to_log(operator: Operator, url: str) -> None:
     iam = operator.root("iam")
     for function in FUNCTIONS:
-        role = operator.resource_name(function)
+        role = operator.role_name(function)
         policy = iam.get_role_policy(RoleName=role, PolicyName="nwchat")["PolicyDocument"]
         kept = [each for each in policy["Statement"] if each["Sid"] != "Logs"]
         iam.put_role_policy(

@@ -113,7 +113,7 @@ def orphan_table(chat: Operator) -> None:
 
 def orphan_role(chat: Operator) -> None:
     chat.root("iam").create_role(
-        RoleName=chat.resource_name("connect"),
+        RoleName=chat.role_name("connect"),
         AssumeRolePolicyDocument=lambda_trust(),
         Tags=[{"Key": key, "Value": value} for key, value in chat.tags.items()],
     )
@@ -133,7 +133,7 @@ def orphan_function(chat: Operator) -> None:
     chat.root("lambda").create_function(
         FunctionName=chat.resource_name("connect"),
         Runtime="python3.13",
-        Role=chat.arn("iam", f"role/{chat.resource_name('connect')}"),
+        Role=chat.arn("iam", f"role/{chat.role_name('connect')}"),
         Handler="x.y",
         Code={"ZipFile": core.archive("x = 1")},
         Tags=chat.tags,
@@ -258,7 +258,8 @@ NEEDS = {
     ("deploy", "OwnResources", "lambda:PutFunctionConcurrency"): Need(
         ("deploy",), settings={"NWCHAT_FANOUT__RESERVED_CONCURRENCY": "6"}
     ),
-    ("deploy", "Quotas", "lambda:GetAccountSettings"): Need(
+    ("deploy", "Account", "tag:GetResources"): Need(("chats", "list")),
+    ("deploy", "Account", "lambda:GetAccountSettings"): Need(
         ("deploy", "--dry-run"), is_denied=limits_are_unknown
     ),
     ("deploy", "OwnResources", "lambda:GetFunctionEventInvokeConfig"): PLAN,

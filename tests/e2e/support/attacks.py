@@ -9,7 +9,7 @@ from typing import Any
 
 from nwchatctl.deploy.desired.policies import lambda_trust
 from nwchatctl.sandbox.state import DEFAULT_REGION
-from tests.e2e.support.foreign import BOUNDARY, CHAT, EVERYTHING, NAME, OTHER_CHAT, World, zipped
+from tests.e2e.support.foreign import BOUNDARY, CHAT, EVERYTHING, NAME, OTHER_CHAT, OTHER_ROLE, World, zipped
 from tests.e2e.support.operator import ACCOUNT
 
 
@@ -83,6 +83,7 @@ def make_function(role: str, **parameters: Any) -> Callable[[World], object]:
 
 
 ROLE, UNTAGGED, CONNECT = f"nwchat-{CHAT}-evil", f"nwchat-{CHAT}-untagged", f"nwchat-{CHAT}-connect"
+CONNECT_ROLE = f"{CONNECT}-{DEFAULT_REGION}"
 POLICY = {"PolicyName": "nwchat", "PolicyDocument": json.dumps(EVERYTHING)}
 FOREIGN_TRUST = json.dumps(
     {
@@ -131,16 +132,24 @@ ATTACKS = [
     Attack(
         "another boundary",
         "iam:PutRolePermissionsBoundary",
-        iam("put_role_permissions_boundary", RoleName=CONNECT, PermissionsBoundary=SHARED),
+        iam("put_role_permissions_boundary", RoleName=CONNECT_ROLE, PermissionsBoundary=SHARED),
+        sid=BOUNDED,
+    ),
+    Attack(
+        "boundary of another chat's role",
+        "iam:PutRolePermissionsBoundary",
+        iam("put_role_permissions_boundary", RoleName=OTHER_ROLE, PermissionsBoundary=BOUNDARY),
         sid=BOUNDED,
     ),
     Attack(
         "no boundary",
         "iam:DeleteRolePermissionsBoundary",
-        iam("delete_role_permissions_boundary", RoleName=CONNECT),
+        iam("delete_role_permissions_boundary", RoleName=CONNECT_ROLE),
     ),
     Attack(
-        "managed policy", "iam:AttachRolePolicy", iam("attach_role_policy", RoleName=CONNECT, PolicyArn=ADMIN)
+        "managed policy",
+        "iam:AttachRolePolicy",
+        iam("attach_role_policy", RoleName=CONNECT_ROLE, PolicyArn=ADMIN),
     ),
     Attack(
         "wider boundary",

@@ -49,7 +49,7 @@ class Drift:
 
 _API, _STAGE, _PING = ("api", "CHAT"), ("stage", "production"), ("integration", "ping")
 _CONNECTIONS, _MESSAGES = ("table", "CHAT-connections"), ("table", "CHAT-messages")
-_ROLE, _LOGS = ("role", "CHAT-connect"), ("log-group", "/aws/lambda/CHAT-connect")
+_ROLE, _LOGS = ("role", "CHAT-connect-us-east-2"), ("log-group", "/aws/lambda/CHAT-connect")
 _ACCESS = ("log-group", "/aws/apigateway/CHAT-access")
 _CONNECT, _MESSAGE = ("function", "CHAT-connect"), ("function", "CHAT-message")
 _CONNECT_LIVE, _MESSAGE_LIVE = ("alias", "CHAT-connect:live"), ("alias", "CHAT-message:live")

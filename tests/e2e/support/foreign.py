@@ -17,6 +17,8 @@ from tests.e2e.support.operator import ACCOUNT, Operator
 from tests.e2e.support.policies import attached, document
 
 CHAT, OTHER_CHAT, NAME = "e2e-safe", "e2e-safe-two", "chat.safe.example"
+OTHER_ROLE = f"nwchat-{OTHER_CHAT}-connect-us-east-2"
+"""A role of the other chat, whose name begins with the chat's."""
 EVERYTHING = {
     "Version": "2012-10-17",
     "Statement": [{"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"}],
@@ -76,6 +78,11 @@ def _make_foreign(world: World) -> None:
             Handler="x.y",
             Code={"ZipFile": zipped("x = 1")},
         )
+    iam.create_role(
+        RoleName=OTHER_ROLE,
+        AssumeRolePolicyDocument=lambda_trust(),
+        Tags=[{"Key": "nwchat:chat", "Value": OTHER_CHAT}],
+    )
     functions.create_function(
         FunctionName=f"nwchat-{OTHER_CHAT}-connect",
         Runtime="python3.13",
@@ -104,6 +111,7 @@ def _remove_foreign(world: World) -> None:
     for name in ("rich", f"nwchat-{CHAT}-untagged"):
         iam.delete_role_policy(RoleName=name, PolicyName="all")
         iam.delete_role(RoleName=name)
+    iam.delete_role(RoleName=OTHER_ROLE)
     for name in ("foreign", f"nwchat-{OTHER_CHAT}-connections"):
         world.root("dynamodb").delete_table(TableName=name)
     iam.delete_policy(PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/e2e-all")

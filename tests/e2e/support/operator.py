@@ -61,26 +61,29 @@ class Ran:
 
 
 class Operator:
-    """Runs commands about the chat `name`, with `settings` (`NWCHAT_*` variables) for all of them."""
+    """Runs commands about the chat `name` in `region`, with `settings` (`NWCHAT_*` variables) for all of
+    them."""
 
-    def __init__(self, sandbox: Sandbox, name: str, home: Path, **settings: str) -> None:
+    def __init__(
+        self, sandbox: Sandbox, name: str, home: Path, region: str = DEFAULT_REGION, **settings: str
+    ) -> None:
         self.sandbox = sandbox
         self.name = name
         self.home = home
+        self.region = region
         self.environ = {
             "HOME": str(home),
             "NWCHAT_SANDBOX": "1",
             "NWCHAT_SANDBOX_DIR": str(sandbox.state.root),
             "NWCHAT_CHAT__NAME": name,
+            "NWCHAT_AWS__REGION": region,
             **ONE_ADDRESS,
             **settings,
         }
         self._calls: list[str] = []
         target = sandbox.target
         keys = StaticCredentials(target.access_key_id, target.secret_access_key)
-        self.aws = Aws(
-            Access(region=target.region, endpoint=target.endpoint, credentials=keys), self._record_call
-        )
+        self.aws = Aws(Access(region=region, endpoint=target.endpoint, credentials=keys), self._record_call)
         self._root: dict[str, Any] = {}
 
     def _record_call(self, line: str) -> None:
@@ -135,6 +138,10 @@ class Operator:
         """`connect` → `nwchat-NAME-connect`."""
         return f"nwchat-{self.name}-{thing}"
 
+    def role_name(self, short: str) -> str:
+        """The name of a function's role: `connect` → `nwchat-NAME-connect-us-east-2`."""
+        return f"{self.resource_name(short)}-{self.region}"
+
     def log_group(self, short: str) -> str:
         return f"/aws/lambda/{self.resource_name(short)}"
 
@@ -144,7 +151,7 @@ class Operator:
         return f"/aws/apigateway/{self.resource_name('access')}"
 
     def arn(self, service: str, resource: str) -> str:
-        region = "" if service == "iam" else DEFAULT_REGION
+        region = "" if service == "iam" else self.region
         return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
 
     @property
@@ -156,7 +163,7 @@ class Operator:
     def root(self, service: str) -> Any:
         """A client with the emulator's root key."""
         if service not in self._root:
-            self._root[service] = self.sandbox.client(service, root=True)
+            self._root[service] = self.sandbox.client(service, root=True, region=self.region)
         return self._root[service]
 
     @property

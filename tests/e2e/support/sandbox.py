@@ -77,15 +77,19 @@ class Sandbox:
             "NWCHAT_SANDBOX_DIR": str(self.state.root),
         }
 
-    def client(self, service: str, *, root: bool = False, url: str | None = None) -> Any:
+    def client(
+        self, service: str, *, root: bool = False, url: str | None = None, region: str = DEFAULT_REGION
+    ) -> Any:
         """A boto3 client with the operator's key, or the emulator's root key."""
         key = self.root_key if root else self.target
-        return self.client_of(key.access_key_id, key.secret_access_key, service, url=url)
+        return self.client_of(key.access_key_id, key.secret_access_key, service, url=url, region=region)
 
-    def client_of(self, key_id: str, secret: str, service: str, *, url: str | None = None) -> Any:
+    def client_of(
+        self, key_id: str, secret: str, service: str, *, url: str | None = None, region: str = DEFAULT_REGION
+    ) -> Any:
         """A boto3 client with any access key."""
         make: Any = boto3.session.Session(
-            aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=DEFAULT_REGION
+            aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=region
         ).client
         config = Config(proxies={}, retries={"total_max_attempts": 1})
         return make(service, endpoint_url=url or self.endpoint, config=config)

@@ -7,8 +7,9 @@ from datetime import datetime
 import pytest
 import typer
 
-from nwchatctl.commands.options import parse_seconds, parse_when, stdin_bytes
+from nwchatctl.commands.options import LONGEST_SECONDS, parse_seconds, parse_when, stdin_bytes
 from nwchatctl.errors import ChatError
+from nwchatctl.timestamps import LAST_MS
 
 NOW = 1_800_000_000_000
 
@@ -19,6 +20,10 @@ NOW = 1_800_000_000_000
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds
+
+
+def test_longest_length_of_time_is_that_of_the_last_date() -> None:
+    assert LONGEST_SECONDS == LAST_MS / 1000
 
 
 @pytest.mark.parametrize("text", ["", "0", "-5", "5x", "1e3", "s", "٣s", "5 m", "9" * 13, "nan", "1..2"])

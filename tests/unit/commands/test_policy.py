@@ -41,7 +41,7 @@ def test_the_partition_is_the_regions(
     assert arns
     assert {each.split(":")[1] for each in arns} == {partition}
     assert document["Version"] == "2012-10-17"
-    assert f"arn:{partition}:dynamodb:{region}:123456789012:table/nwchat-dojo-*" in arns
+    assert f"arn:{partition}:dynamodb:{region}:123456789012:table/nwchat-dojo-messages" in arns
 
 
 def test_every_policy_is_the_same_as_json(tmp_path: Path) -> None:

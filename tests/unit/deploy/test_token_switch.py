@@ -70,7 +70,7 @@ def test_what_token_mode_adds() -> None:
         ("function", f"{MINE}-authorize"),
         ("log-group", f"/aws/lambda/{MINE}-authorize"),
         ("permission", f"{MINE}-authorize:live nwchat-authorizer"),
-        ("role", f"{MINE}-authorize"),
+        ("role", f"{MINE}-authorize-us-east-2"),
         ("token-keys", f"/{MINE}/token-keys"),
     }
     asked = TOKEN["authorizer", "authorize"]
@@ -104,12 +104,15 @@ def test_the_authorizer_and_the_history_may_read_the_keys_and_nobody_else() -> N
         if isinstance(each, Role):
             for one in json.loads(each.policy)["Statement"]:
                 may[each.name, one["Sid"]] = (one["Action"], one["Resource"])
-    assert may[f"{MINE}-authorize", "TokenKeys"] == (
+    assert may[f"{MINE}-authorize-us-east-2", "TokenKeys"] == (
         ["ssm:GetParameter"],
         f"arn:aws:ssm:us-east-2:123456789012:parameter/{MINE}/token-keys",
     )
-    assert {sid for name, sid in may if name == f"{MINE}-authorize"} == {"TokenKeys", "Logs"}
-    assert {name for name, sid in may if sid == "TokenKeys"} == {f"{MINE}-authorize", f"{MINE}-history"}
+    assert {sid for name, sid in may if name == f"{MINE}-authorize-us-east-2"} == {"TokenKeys", "Logs"}
+    assert {name for name, sid in may if sid == "TokenKeys"} == {
+        f"{MINE}-authorize-us-east-2",
+        f"{MINE}-history-us-east-2",
+    }
 
 
 # In which order ---------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def test_version_of_an_earlier_role_is_not_the_version_of_this_one(clients: Stub
     adapter = functions(client, f="AROANEW")
     read = adapter.read("f")
     assert read is not None
-    known = read.with_role_placeholder("AROANEW")
+    known = read.with_role_placeholder(["AROANEW"])
     assert known.latest == FUNCTION
     runs = version_fingerprint(FUNCTION, "abc")
     assert known.newest_version(runs, "abc") is None

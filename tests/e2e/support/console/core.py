@@ -91,7 +91,7 @@ def permission_moved(chat: Operator) -> None:
 def policy_widened(chat: Operator) -> None:
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*", "Sid": "Connections"}
     chat.root("iam").put_role_policy(
-        RoleName=chat.resource_name("connect"),
+        RoleName=chat.role_name("connect"),
         PolicyName="nwchat",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )
@@ -104,7 +104,7 @@ def trust_widened(chat: Operator) -> None:
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
     }
     chat.root("iam").update_assume_role_policy(
-        RoleName=chat.resource_name("connect"),
+        RoleName=chat.role_name("connect"),
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )
 
@@ -112,7 +112,7 @@ def trust_widened(chat: Operator) -> None:
 def policy_inlined(chat: Operator) -> None:
     some = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     chat.root("iam").put_role_policy(
-        RoleName=chat.resource_name("connect"),
+        RoleName=chat.role_name("connect"),
         PolicyName="extra",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [some]}),
     )
@@ -122,16 +122,16 @@ MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
 def policy_attached(chat: Operator) -> None:
-    chat.root("iam").attach_role_policy(RoleName=chat.resource_name("connect"), PolicyArn=MANAGED)
+    chat.root("iam").attach_role_policy(RoleName=chat.role_name("connect"), PolicyArn=MANAGED)
 
 
 def boundary_removed(chat: Operator) -> None:
-    chat.root("iam").delete_role_permissions_boundary(RoleName=chat.resource_name("connect"))
+    chat.root("iam").delete_role_permissions_boundary(RoleName=chat.role_name("connect"))
 
 
 def boundary_replaced(chat: Operator) -> None:
     chat.root("iam").put_role_permissions_boundary(
-        RoleName=chat.resource_name("connect"), PermissionsBoundary=MANAGED
+        RoleName=chat.role_name("connect"), PermissionsBoundary=MANAGED
     )
 
 
@@ -280,11 +280,11 @@ def delete_table(chat: Operator) -> None:
 
 
 def tag_role(chat: Operator) -> None:
-    chat.root("iam").tag_role(RoleName=chat.resource_name("connect"), Tags=STRAYS)
+    chat.root("iam").tag_role(RoleName=chat.role_name("connect"), Tags=STRAYS)
 
 
 def delete_role(chat: Operator) -> None:
-    client, role = chat.root("iam"), chat.resource_name("connect")
+    client, role = chat.root("iam"), chat.role_name("connect")
     client.delete_role_policy(RoleName=role, PolicyName="nwchat")
     client.delete_role(RoleName=role)
 

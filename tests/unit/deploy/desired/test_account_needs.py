@@ -155,7 +155,7 @@ def test_function_of_a_role_that_was_created_again_is_configured_and_published_a
     stale = dataclasses.replace(have, description=have.description.replace("{role-id}", "AROAOLD"))
     runs = desired_state(settings(), PLACE, "c0de", "abc123")[("alias", f"{MESSAGE[1]}:live")]
     assert isinstance(runs, Alias)
-    role = ("role", MESSAGE[1])
+    role = ("role", f"{MESSAGE[1]}-us-east-2")
     live = {
         **{where: each for where, each in wanted.items() if where != role},
         MESSAGE: stale,

@@ -107,7 +107,7 @@ ACTIONS = {
 
 @pytest.mark.parametrize("short", FUNCTIONS)
 def test_a_function_may_do_exactly_this(short: str) -> None:
-    role: Role = one(chat(auth={"mode": "token"}), Role, f"nwchat-ninjawars-{short}")
+    role: Role = one(chat(auth={"mode": "token"}), Role, f"nwchat-ninjawars-{short}-us-east-2")
     statements = json.loads(role.policy)["Statement"]
     assert {action for each in statements for action in each["Action"]} == ACTIONS[short]
     for each in statements:
@@ -121,15 +121,16 @@ def test_a_function_may_do_exactly_this(short: str) -> None:
 
 def test_open_mode_has_no_access_to_keys() -> None:
     roles = [each for each in chat().values() if isinstance(each, Role)]
-    assert {each.name.rpartition("-")[2] for each in roles} == set(FUNCTIONS) - {"authorize"}
+    names = {each.name.removesuffix("-us-east-2").rpartition("-")[2] for each in roles}
+    assert names == set(FUNCTIONS) - {"authorize"}
     assert "ssm:" not in "".join(each.policy for each in roles)
-    history = json.loads(one(chat(), Role, "nwchat-ninjawars-history").policy)["Statement"]
+    history = json.loads(one(chat(), Role, "nwchat-ninjawars-history-us-east-2").policy)["Statement"]
     assert [each["Sid"] for each in history] == ["History", "Budgets", "Logs"]
 
 
 @pytest.mark.parametrize("short", ["connect", "message"])
 def test_of_the_messages_only_the_bans_can_be_read_by_key(short: str) -> None:
-    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
+    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}-us-east-2")
     (bans,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Bans")
     assert bans["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [ROOM]},
@@ -139,7 +140,7 @@ def test_of_the_messages_only_the_bans_can_be_read_by_key(short: str) -> None:
 
 @pytest.mark.parametrize("short", FUNCTIONS)
 def test_every_row_of_the_messages_is_reached_by_its_room_only(short: str) -> None:
-    role: Role = one(chat(auth={"mode": "token"}), Role, f"nwchat-ninjawars-{short}")
+    role: Role = one(chat(auth={"mode": "token"}), Role, f"nwchat-ninjawars-{short}-us-east-2")
     for each in json.loads(role.policy)["Statement"]:
         if each["Resource"].endswith("-messages"):
             assert each["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
@@ -171,7 +172,7 @@ def test_every_role_has_the_boundary(place: Location, given: str, boundary: str)
 
 def test_no_boundary_changes_no_release() -> None:
     """An attribute at its default is no part of a fingerprint."""
-    role: Role = one(chat(), Role, "nwchat-ninjawars-connect")
+    role: Role = one(chat(), Role, "nwchat-ninjawars-connect-us-east-2")
     unbounded = fingerprint([role])
     assert unbounded != fingerprint([dataclasses.replace(role, boundary="arn:x")])
     bounded = chat(functions={"permissions_boundary": "mine"})
@@ -180,7 +181,7 @@ def test_no_boundary_changes_no_release() -> None:
 
 @pytest.mark.parametrize("short", ["connect", "disconnect", "history"])
 def test_of_the_messages_only_budgets_can_be_changed(short: str) -> None:
-    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}")
+    role: Role = one(chat(), Role, f"nwchat-ninjawars-{short}-us-east-2")
     (budgets,) = (each for each in json.loads(role.policy)["Statement"] if each["Sid"] == "Budgets")
     assert budgets["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": [f"{ROOM_PREFIX}*"]}
 

@@ -59,7 +59,7 @@ def test_its_routes_and_only_they_may_invoke_the_function() -> None:
 
 
 def test_its_function_reads_messages_and_nothing_else() -> None:
-    role = chat()["role", "nwchat-ninjawars-history"]
+    role = chat()["role", "nwchat-ninjawars-history-us-east-2"]
     assert isinstance(role, Role)
     allowed = {
         each["Sid"]: (each["Action"], each["Resource"]) for each in json.loads(role.policy)["Statement"]
@@ -150,13 +150,13 @@ def test_disabling_deletes_api_before_its_function_and_requires_confirmation() -
         *(
             ("alias", f"{name}:live"),
             ("function", name),
-            ("role", name),
+            ("role", f"{name}-us-east-2"),
             ("log-group", f"/aws/lambda/{name}"),
         ),
     }
     assert planned.after["alias", f"{name}:live"] >= {API}
     assert ("alias", f"{name}:live") in planned.after["function", name]
-    assert ("function", name) in planned.after["role", name]
+    assert ("function", name) in planned.after["role", f"{name}-us-east-2"]
 
 
 def with_version(state: State) -> State:

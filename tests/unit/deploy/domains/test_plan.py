@@ -184,6 +184,17 @@ def test_alias_is_owned_when_target_is_own_or_missing(changes: dict[str, Any], i
     assert refused == (not is_ours and changes.get("type") != "HTTPS")
 
 
+def test_name_that_leads_to_another_region_is_refused_with_that_region() -> None:
+    elsewhere = dataclasses.replace(ALIAS, target="d-2.execute-api.eu-west-1.amazonaws.com")
+    (problem,) = answered(with_(domains=(), records=(elsewhere,))).problems
+    assert (problem.code, problem.message) == (
+        "record_taken",
+        f"{NAME} leads to API Gateway in eu-west-1 already",
+    )
+    assert "delete that record" not in problem.hint
+    assert ("record", f"{NAME} A") not in live_of(with_(domains=(), records=(elsewhere,)))
+
+
 def test_an_alias_to_another_domain_of_the_account_is_not_ours() -> None:
     other = dataclasses.replace(
         DOMAIN, name="other.net", tags=(), target="d-2.execute-api.us-east-2.amazonaws.com"
