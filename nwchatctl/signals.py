@@ -19,6 +19,9 @@ _REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.S
 
 _EXIT_CODES = {"interrupted": Exit.INTERRUPTED, "terminated": Exit.TERMINATED}
 
+_LONGEST_SECONDS = 1e9
+"""30 years; the kernel's timer overflows at 292."""
+
 REPEAT_SECONDS = 10.0
 """How long a command may clean up after --timeout before it is interrupted again."""
 
@@ -88,7 +91,7 @@ def graceful_stop() -> Iterator[Stop]:
 
 def start_timer(seconds: float) -> None:
     """Raises TimedOut in the main thread in so many seconds, and again every REPEAT_SECONDS after that."""
-    signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, _LONGEST_SECONDS), REPEAT_SECONDS)
 
 
 def stop_timer() -> None:

@@ -168,3 +168,10 @@ def test_any_command_line_has_an_outcome(
     outcome = run(argv, environ, folder, stdin=stdin, room=room, failure=failure, encoding=encoding)
 
     require_sound(outcome)
+
+
+@pytest.mark.parametrize("length", ["60000w", "31556889864403199"])
+def test_a_very_long_timeout_is_no_fault(folder: Path, length: str) -> None:
+    outcome = run(["help", "exit-codes", "--timeout", length], {"HOME": str(folder)}, folder)
+
+    require_sound(outcome)

@@ -87,7 +87,7 @@ def test_a_mutation_says_which_file_it_goes_by(
     below.mkdir()
     where = SimpleNamespace(location=SimpleNamespace(account="123456789012", region="us-east-2"))
     for folder, environ, file in (
-        (below, {}, f", settings of {tmp_path / 'nwchat.toml'}"),
+        (below, {}, f", settings {tmp_path / 'nwchat.toml'}"),
         (Path("/"), {"NWCHAT_CHAT__NAME": "dojo"}, ""),
     ):
         made = app(folder, monkeypatch, environ)

@@ -38,5 +38,7 @@ def test_windows_is_refused_with_one_line(tmp_path: Path, argv: list[str]) -> No
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 
-def test_other_platforms_load_the_program() -> None:
+def test_other_platforms_load_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As runpy finds it in a process that has not imported it.
+    monkeypatch.delitem(sys.modules, "nwchatctl.__main__", raising=False)
     assert callable(runpy.run_module("nwchatctl.__main__", run_name="loaded")["main"])

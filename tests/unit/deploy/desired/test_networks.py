@@ -48,7 +48,7 @@ def test_the_settings_put_every_function_and_its_role_there() -> None:
     assert networks(made) == {(SUBNETS, GROUPS)}
     assert may_connect(made) == {True}
     assert release_name(made) != release_name(chat()), "a version keeps its VPC"
-    role = made[("role", "nwchat-ninjawars-message")]
+    role = made[("role", "nwchat-ninjawars-message-us-east-2")]
     assert isinstance(role, Role)
     statements = {each["Sid"]: each for each in json.loads(role.policy)["Statement"]}
     assert statements["NetworkNotByCode"]["Effect"] == "Deny"
@@ -64,7 +64,7 @@ def test_what_was_set_by_hand_is_kept_and_said() -> None:
     wanted = chat(live=live)
     assert wanted[("function", message.name)] == by_hand
     assert ("function", message.name) not in {changed_key(each) for each in plan(wanted, live).changes}
-    role = wanted[("role", message.name)]
+    role = wanted[("role", message.role)]
     assert isinstance(role, Role)
     assert "ec2:CreateNetworkInterface" in role.policy
     functions = [each for each in wanted.values() if isinstance(each, Function)]
