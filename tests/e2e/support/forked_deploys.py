@@ -228,8 +228,8 @@ class RecordedAws(Aws):
         super().__init__(access)
         self._recorder = recorder
 
-    def _make(self, *wanted: Any) -> Any:
-        client = super()._make(*wanted)
+    def _make(self, *wanted: Any, **options: Any) -> Any:
+        client = super()._make(*wanted, **options)
         self._recorder.attach(client)
         return client
 
