@@ -3,7 +3,7 @@
     python -m bench.rows.contender prune|export URL ROWS
 
 does it once with 100 rows, then with ROWS, and prints a line of JSON about that. DynamoDB is where
-AWS_ENDPOINT_URL_DYNAMODB says, @connections at URL. What the commands do besides (arguments, finding the API,
+AWS_ENDPOINT_URL says, @connections at URL. What the commands do besides (arguments, finding the API,
 the bar) is left out: start-up times are `make bench-startup`'s.
 """
 

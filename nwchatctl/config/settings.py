@@ -147,10 +147,10 @@ class ChatSettings(_Section):
     max_uname_chars: int = Field(
         default=40, ge=1, le=200, description="Longest name of a player, in characters"
     )
-    rate_messages: Annotated[int, Field(le=10_000)] = Field(
+    rate_messages: _Count = Field(
         default=10, ge=1, description="Messages that one connection may send ..."
     )
-    rate_seconds: Annotated[int, Field(le=86_400)] = Field(
+    rate_seconds: _Count = Field(
         default=10, ge=1, description="... in so many seconds"
     )
     sender_messages: _Count = Field(

@@ -252,7 +252,7 @@ def test_a_dry_run_knows_what_was_sent_under_its_id(chat: Chat) -> None:
 @pytest.mark.parametrize(
     ("words", "stdin", "code"),
     [
-        (("",), "", "text_empty"),
+        (("",), "", "usage"),
         (("-",), " \n", "text_empty"),
         (("\x1b\u202e",), "", "text_empty"),
         (("x" * 1001,), "", "text_too_long"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nwchatctl.iam_templates import boundary_name
 from tests.e2e.support import policies
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.sandbox import Sandbox
@@ -52,6 +53,19 @@ def test_functions_go_into_a_vpc_stay_there_and_leave_it(chat: Operator) -> None
         assert chat.plan(NWCHAT_FUNCTIONS__SUBNETS="none") == []
         chat.deploy()
         assert chat.plan() == []
+
+
+@pytest.mark.parametrize(
+    "action", ["CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface"]
+)
+def test_the_boundary_allows_what_lambda_asks_for(chat: Operator, action: str) -> None:
+    boundary = policies.without(policies.document("boundary", "*"), "Network", f"ec2:{action}")
+    documents = {name: policies.document(name) for name in ("deploy", "vpc")}
+    with chat.holding(**documents), chat.allowed(boundary, boundary_name("*")):
+        refused = chat.run("deploy", "--yes", **SETTINGS)
+    assert refused.error is not None
+    assert f"does not have permissions to call {action} on EC2" in refused.error.message
+    chat.deploy()
 
 
 def test_lambda_refuses_a_vpc_where_the_role_may_not_connect(chat: Operator) -> None:

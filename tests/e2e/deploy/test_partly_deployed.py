@@ -80,10 +80,10 @@ def test_without_its_api_the_rest_is_still_shown(operator: Operator) -> None:
         code, message, _ = refused(operator, *argv)
         assert code == "part_missing", argv
         assert message == f"chat e2e-partly is deployed only in part {WHERE}: its WebSocket API is missing"
-    ran = operator.run("status")
+    ran = operator.run("status", "--all")
     assert (ran.code, ran.error) == (0, None)
-    assert "api\tnwchat-e2e-partly\tmissing" in ran.out.splitlines()
-    assert "role\tnwchat-e2e-partly-connect\tok" in ran.out.splitlines()
+    assert "api/nwchat-e2e-partly\tmissing" in ran.out.splitlines()
+    assert f"role/{operator.role_name('connect')}\tok" in ran.out.splitlines()
     assert "the WebSocket API is missing: nobody can connect. `nwchatctl deploy` creates one" in ran.err
     assert operator.run("status", "--check").code == 6
     assert operator.json("status")["endpoints"]["websocket"] is None

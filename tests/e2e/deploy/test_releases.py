@@ -272,7 +272,7 @@ def test_a_snapshot_by_a_setting(operator: Operator) -> None:
     ran = operator.run("plan", NWCHAT_FUNCTIONS__RUNTIME="python3.11", **snapped)
     assert ran.error is not None
     assert (ran.code, ran.error.code) == (3, "config_invalid")
-    assert "functions have snap_start on, which needs runtime python3.12 or newer" in ran.error.message
+    assert "functions.snap_start needs functions.runtime python3.12 or newer" in ran.error.message
 
 
 # Under an open socket --------------------------------------------------------------------------

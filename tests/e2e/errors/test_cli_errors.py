@@ -34,8 +34,8 @@ OPERATIONS = (
         ),
         (
             ("invoke", "massage"),
-            "invalid value: no function 'massage'; there are connect, disconnect, message, fanout, history, "
-            "authorize",
+            "invalid value for 'FUNCTION': no function 'massage'; there are connect, disconnect, message, "
+            "fanout, history, authorize",
             "nwchatctl invoke --help",
         ),
     ],

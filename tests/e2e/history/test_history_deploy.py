@@ -202,7 +202,7 @@ def test_setting_removes_and_restores_api(operator: Operator) -> None:
         ("permission", f"{chat}:live nwchat-history-health-head"),
         ("permission", f"{chat}:live nwchat-history-messages"),
         *[each for each in removed if each[0] == "release"],
-        ("role", chat),
+        ("role", operator.role_name("history")),
     ]
     # What ran it cannot be gone back to any more, and is not listed.
     assert ("release", first) in removed

@@ -117,6 +117,16 @@ def more_memory_than_the_account_has_is_refused(probe: Probe) -> bool:
     )
 
 
+@probe("function_network")
+def vpc_that_the_role_may_not_connect_to_is_refused(probe: Probe) -> bool:
+    name, functions = ready_function(probe), probe.client("lambda")
+    network = {"SubnetIds": ["subnet-00000001"], "SecurityGroupIds": ["sg-00000001"]}
+    return refusal(functions.update_function_configuration, FunctionName=name, VpcConfig=network) == (
+        400,
+        "InvalidParameterValueException",
+    )
+
+
 @probe("payload_synchronous")
 def large_request_and_response_are_refused(probe: Probe) -> bool:
     name, functions = ready_function(probe), probe.client("lambda")
