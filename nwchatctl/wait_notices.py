@@ -43,6 +43,8 @@ class WaitNotices:
         self._say = say
         self._is_watched = not watched
         self._lock = threading.Lock()
+        self._saying = threading.Lock()
+        """Held from the decision to announce a wait until that is said, so that its end is said after it."""
         self._calls: dict[Hashable, _Call] = {}
         self._announced_at: float | None = None
         self._is_busy = threading.Event()
@@ -76,19 +78,23 @@ class WaitNotices:
                 return
             self._announced_at = None
         if answered:
-            self._say("AWS answers again")
+            with self._saying:
+                self._say("AWS answers again")
 
     def _check(self) -> None:
-        now = time.monotonic()
+        with self._saying:
+            if text := self._due_notice(time.monotonic()):
+                self._say(text)
+
+    def _due_notice(self, now: float) -> str:
         with self._lock:
             late = self._late(now)
             is_due = self._announced_at is None or now - self._announced_at >= NOTICE_INTERVAL
             if not late or not is_due:
-                return
+                return ""
             self._announced_at = now
             # A reason says more than a name.
-            text = max(late, key=lambda call: bool(call.reason)).notice(now)
-        self._say(text)
+            return max(late, key=lambda call: bool(call.reason)).notice(now)
 
     def close(self) -> None:
         """Announces nothing more."""

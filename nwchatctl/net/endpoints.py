@@ -26,6 +26,7 @@ SERVICE_IDS = {
     "iam": "iam",
     "lambda": "lambda",
     "logs": "cloudwatch_logs",
+    "resourcegroupstaggingapi": "resource_groups_tagging_api",
     "route53": "route_53",
     "sqs": "sqs",
     "ssm": "ssm",

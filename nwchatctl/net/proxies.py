@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-_SUPPORTED = ("http", "https")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class UnsupportedProxy(OSError):
@@ -78,8 +78,9 @@ def _split(proxy: str) -> SplitResult:
 
 
 def _checked(proxy: str, variable: str, host: str) -> str:
-    """The proxy's URL with a scheme. Raises UnsupportedProxy, also for an address that a client's library
-    would refuse with an error that shows all of it."""
+    """The proxy's URL with scheme and port; libcurl's default port has changed between versions. Raises
+    UnsupportedProxy, also for an address that a client's library would refuse with an error that shows all of
+    it."""
     way_out = f"set {variable} to an HTTP proxy (http://HOST:PORT), or add {host} to NO_PROXY"
     try:
         parts = _split(proxy)
@@ -88,9 +89,11 @@ def _checked(proxy: str, variable: str, host: str) -> str:
         valid = False
     if not valid:
         raise UnsupportedProxy(f"{variable} is not the address of a proxy: {way_out}")
-    if parts.scheme.lower() not in _SUPPORTED:
-        kind = "a SOCKS proxy" if parts.scheme.lower().startswith("socks") else "a proxy of an unknown kind"
+    if parts.scheme not in _DEFAULT_PORTS:
+        kind = "a SOCKS proxy" if parts.scheme.startswith("socks") else "a proxy of an unknown kind"
         raise UnsupportedProxy(
             f"{variable} names {kind}, which is not supported ({public_address(proxy)}): {way_out}"
         )
+    if parts.port is None:
+        parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{_DEFAULT_PORTS[parts.scheme]}")
     return parts.geturl()

@@ -78,3 +78,29 @@ def test_a_call_without_an_answer_is_announced_while_it_lasts() -> None:
     began("call", "GetCallerIdentity", since=0.0)
     ended("call", answered=True)
     assert len(said) == 2
+
+
+def test_the_end_of_a_wait_is_said_after_its_notice(clock: Clock) -> None:
+    """Though one thread is still saying the notice when the call of another is answered."""
+    said: list[str] = []
+    begun, finish = threading.Event(), threading.Event()
+
+    def say(text: str) -> None:
+        if not begun.is_set():
+            begun.set()
+            finish.wait(20.0)
+        said.append(text)
+
+    notices = WaitNotices(say, watched=False)
+    notices.began("call", "GetApi")
+    clock.now += NOTICE_SECONDS
+    failing = threading.Thread(target=notices.failed, args=("call", "GetApi", "reset"))
+    answered = threading.Thread(target=notices.ended, args=("call",), kwargs={"answered": True})
+    failing.start()
+    assert begun.wait(20.0)
+    answered.start()
+    answered.join(0.1)
+    finish.set()
+    failing.join()
+    answered.join()
+    assert said == ["reset; waiting until this has passed", "AWS answers again"]

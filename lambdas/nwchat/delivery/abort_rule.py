@@ -23,6 +23,7 @@ class AbortRule:
         self._refusals = 0
         self._credential_failures = 0
         self._failing_since = math.inf
+        self._idle_since = math.inf
         self._reason = ""
 
     def record_accepted(self, now: float) -> None:
@@ -30,6 +31,17 @@ class AbortRule:
         self.accepted, self.accepted_at = True, now
         self._credential_failures = 0
         self._failing_since = math.inf
+
+    def record_idle(self, now: float) -> None:
+        """Record that there is nothing to send."""
+        self._idle_since = min(self._idle_since, now)
+
+    def record_sent(self, now: float) -> None:
+        """Record that a request is sent. The time without any does not count as a part of an outage."""
+        self.accepted_at = now if self.accepted_at == -math.inf else self.accepted_at
+        if self._idle_since < math.inf:
+            self._failing_since += now - self._idle_since
+            self._idle_since = math.inf
 
     def record_refusal(self, reason: str) -> str:
         """Record a permanent refusal."""

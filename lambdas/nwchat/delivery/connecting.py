@@ -84,7 +84,11 @@ def _connect_once(server: Server, addresses: list[Any]) -> Steps:
 def _first_to_accept(addresses: list[Any]) -> Steps:
     failure = OSError("no address")
     for family, kind, protocol, _, address in addresses:
-        sock = socket.socket(family, kind, protocol)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as unsupported:
+            failure = unsupported
+            continue
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -143,7 +147,8 @@ def _secure(sock: socket.socket, tls: ssl.SSLContext, host: bytes) -> Steps:
 class Connecting:
     """A connection that is being made for `call`. `selector` tells `on_ready` when the next step is possible.
 
-    `expires_at` is when it has taken too long, in monotonic seconds; the owner sets it.
+    `expires_at` is when its step has taken too long, in monotonic seconds; the owner sets it for each new
+    step.
     """
 
     def __init__(
@@ -151,10 +156,13 @@ class Connecting:
     ) -> None:
         self.call = call
         self.expires_at = 0.0
+        self.is_new_step = True
+        """Whether the last event ended a step; a part of a response does not."""
         self._steps = steps
         self._selector = selector
         self._on_ready = on_ready
         self._waiting: socket.socket | None = None
+        self._step_socket: socket.socket | None = None
 
     def step(self, error: Exception | None = None) -> socket.socket | None:
         """Take the next step; with `error`, give up waiting for it. The socket after the last step.
@@ -167,7 +175,8 @@ class Connecting:
         except StopIteration as end:
             made: socket.socket = end.value
             return made
-        self._waiting = sock
+        self.is_new_step = sock is not self._step_socket
+        self._waiting = self._step_socket = sock
         self._selector.register(sock, events, lambda _: self._on_ready(self))
         return None
 

@@ -79,10 +79,11 @@ class HttpConnection:
             owner.on_failure(self, reason, timed_out=True)
 
     def _on_events(self, events: int) -> None:
-        if events & EVENT_WRITE and not self.closed:
-            self._send_rest()
+        # Reads first: a server may answer early and close, so that the rest of the request meets an error.
         if events & EVENT_READ and not self.closed:
             self._receive()
+        if events & EVENT_WRITE and self._unsent and not self.closed:
+            self._send_rest()
 
     def _send_rest(self) -> None:
         try:

@@ -153,9 +153,10 @@ class RequestScheduler(Generic[T]):
             else:
                 call.sent_at = now
                 self.in_flight += 1
-                if self._abort_rule.accepted_at == -math.inf:
-                    self._abort_rule.accepted_at = now
+                self._abort_rule.record_sent(now)
                 return call
+        if not (self.in_flight or self._ready or self._retries):
+            self._abort_rule.record_idle(now)
         return None
 
     def _due_call(self, now: float) -> Call[T] | None:

@@ -23,7 +23,7 @@ from nwchat.delivery.request import Call
 from nwchat.delivery.scheduler import RequestScheduler
 
 CONNECT_TIMEOUT_SECONDS = 3.0
-"""How long each step of connecting may take: TCP, a proxy's response, TLS."""
+"""How long each step of connecting may take: TCP with a proxy's response, for each address, and TLS."""
 RESPONSE_TIMEOUT_SECONDS = 8.0
 """API Gateway answers a post within milliseconds, so waiting longer is pointless."""
 _TIMEOUT_CHECK_SECONDS = 0.25
@@ -237,8 +237,9 @@ class _Run:
         except (OSError, ValueError) as failure:
             sock, reason = None, f"not connected: {_error_text(failure)}"
         now = time.monotonic()
-        connecting.expires_at = now + CONNECT_TIMEOUT_SECONDS
         if sock is None and not reason:
+            if connecting.is_new_step:
+                connecting.expires_at = now + CONNECT_TIMEOUT_SECONDS
             return
         self._connecting.discard(connecting)
         self._changed = True

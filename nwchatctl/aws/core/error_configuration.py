@@ -11,6 +11,7 @@ from typing import Any
 from botocore import exceptions as aws
 
 from nwchatctl.aws.core.error_context import ErrorContext
+from nwchatctl.aws.core.retry import is_header_error
 from nwchatctl.errors import ChatError, Exit
 
 LOGIN_EXTRA = "pip install 'nwchatctl[aws-login]'"
@@ -176,8 +177,7 @@ ROWS: tuple[ConfigurationRow, ...] = (
 
 def explain_configuration(error: BaseException, context: ErrorContext) -> ChatError | None:
     """The error for the operator, exit 3; None for an error that is about something else."""
-    if isinstance(error, aws.HTTPClientError) and "header value" in str(error):
-        # The text has the header, and with it a key or a token.
+    if is_header_error(error):
         error = UnusableCredentials(where="a key or the session token", what="a character that no header has")
     row = next((each for each in ROWS if isinstance(error, each.types)), None)
     if row is None:

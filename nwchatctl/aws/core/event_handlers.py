@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, SSLError
 
 from nwchatctl import wait_notices
 from nwchatctl.aws.core.retry import (
+    is_header_error,
     is_server_error,
     is_stopped,
     is_throttled,
@@ -77,7 +78,8 @@ def limit_retries(
     if caught_exception is not None:
         # A certificate that is not trusted will not be at the next attempt either.
         untrusted = isinstance(caught_exception, SSLError) and "CERTIFICATE_VERIFY" in str(caught_exception)
-        if attempts >= UNANSWERED or is_stopped() or untrusted:
+        lasting = untrusted or is_header_error(caught_exception)
+        if attempts >= UNANSWERED or is_stopped() or lasting:
             raise caught_exception
         _report_failure(caught_exception, request_dict["context"])
         return

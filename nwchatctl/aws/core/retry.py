@@ -158,7 +158,15 @@ def error_code(error: aws.ClientError) -> str:
 def is_unanswered(error: Exception) -> bool:
     """Whether no complete response came, so that it is unknown whether the call was carried out."""
     known = (aws.ConnectionError, aws.HTTPClientError, ResponseParserError)
-    return isinstance(error, known) and not isinstance(error, _LASTING_CONNECTION_ERRORS)
+    if isinstance(error, _LASTING_CONNECTION_ERRORS) or is_header_error(error):
+        return False
+    return isinstance(error, known)
+
+
+def is_header_error(error: BaseException) -> bool:
+    """Whether a key or token has a character that no header may have. The error's text has the header, so it
+    must not be shown."""
+    return isinstance(error, aws.HTTPClientError) and "header value" in str(error)
 
 
 def is_throttled(error: Exception) -> bool:

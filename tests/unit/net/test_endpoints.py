@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.configprovider import ConfiguredEndpointProvider
 
+from nwchatctl.aws.core.service_models import SERVICES as CALLED
 from nwchatctl.errors import ChatError
 from nwchatctl.net.endpoints import (
     CONNECTIONS,
@@ -55,6 +56,11 @@ def test_names_of_services_are_botocores(service: str) -> None:
         )
         ours = configured_endpoints(used, profile if sections else {}, sections)
         assert ours.url(service) == theirs.provide() == LOCAL
+
+
+def test_endpoints_of_all_services_are_checked() -> None:
+    """Except of those with which boto3 gets credentials."""
+    assert {*SERVICE_IDS} - {CONNECTIONS} == {*CALLED} - {"signin", "sso", "sso-oidc"}
 
 
 @pytest.mark.parametrize(

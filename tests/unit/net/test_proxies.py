@@ -38,6 +38,12 @@ AWS = "https://sts.us-east-2.amazonaws.com"
         ({"HTTPS_PROXY": f" {HTTP}\n"}, AWS, HTTP),
         ({"HTTPS_PROXY": "http://u:p%40ss@10.0.0.1:3128"}, AWS, "http://u:p%40ss@10.0.0.1:3128"),
         ({"HTTPS_PROXY": "https://10.0.0.1:3128"}, AWS, "https://10.0.0.1:3128"),
+        # Older versions of libcurl take 1080, all other clients the scheme's port.
+        ({"HTTPS_PROXY": "http://proxy.example"}, AWS, "http://proxy.example:80"),
+        ({"HTTPS_PROXY": "u:p@proxy.example/"}, AWS, "http://u:p@proxy.example:80/"),
+        ({"HTTPS_PROXY": "http://[fd00::1]"}, AWS, "http://[fd00::1]:80"),
+        ({"HTTPS_PROXY": "http://proxy.example:"}, AWS, "http://proxy.example:80"),
+        ({"HTTPS_PROXY": "https://proxy.example"}, AWS, "https://proxy.example:443"),
         # Neither boto3 nor the AWS CLI reads these.
         ({"ALL_PROXY": "socks5://10.0.0.1:1080"}, AWS, ""),
         ({"SOCKS_PROXY": "socks5://10.0.0.1:1080"}, "wss://a.example.com/", ""),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from selectors import DefaultSelector
 from typing import Any
 
 import pytest
 
 from nwchat.delivery import socket_transport
-from nwchat.delivery.connecting import Server
+from nwchat.delivery.connecting import Proxy, Server
+from nwchat.delivery.http_connection import HttpConnection
 from nwchat.delivery.outcome import Delivered, Failed, Refused
+from nwchat.delivery.request import Call
 from nwchat.delivery.socket_transport import SocketTransport
 from tests.adapters.nwchat.delivery.scripted_server import OK, Authority, Peer, Stub
 from tests.adapters.nwchat.delivery.transport_run import MakeTransport, send
@@ -104,3 +109,66 @@ def test_no_socket_is_left_behind(serve: Serve, sockets: SocketTransport) -> Non
     send(sockets, f"http://127.0.0.1:{closed_port(serve)}/prod", "abc", attempts=1)
     send(sockets, serve(Peer.hold).url, "a", attempts=1, deadline=0.0)
     assert len(sockets.selector.get_map()) == 1
+
+
+def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(
+    serve: Serve, sockets: Any, look_up: Any
+) -> None:
+    """As IPv6, where the kernel was started without it."""
+    stub = serve(answer_all)
+    unknown = (4000, socket.SOCK_STREAM, 0, "", ("::1", 1, 0, 0))
+    look_up([unknown, *addresses(stub.port)])
+    assert send(sockets, "http://both.example/prod", "ab", attempts=1).kinds == {Delivered: 2}
+
+
+class Answers:
+    """An owner whose requests are large, with what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def encode(self, call: Call[Any]) -> bytes:
+        return LARGE
+
+    def on_response(self, connection: HttpConnection, status: int, body: bytes, keep_alive: bool) -> None:
+        self.told.append(status)
+        connection.abort()
+
+    def on_failure(self, connection: HttpConnection, reason: str, *, timed_out: bool = False) -> None:
+        self.told.append(reason)
+
+
+def test_an_early_answer_counts_though_the_rest_of_the_request_cannot_be_sent() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    answers = Answers()
+    with DefaultSelector() as selector:
+        connection = HttpConnection(ours, selector)
+        connection.send(Call("a"), answers)
+        theirs.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+        # With unread data, so that the rest of the request meets an error.
+        theirs.close()
+        for key, events in selector.select(20.0):
+            key.data(events)
+        connection.abort()
+    assert answers.told == [413]
+
+
+def test_a_proxy_that_answers_too_slowly_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many parts of its response arrive meanwhile."""
+    monkeypatch.setattr(socket_transport, "CONNECT_TIMEOUT_SECONDS", 0.3)
+    given_up = threading.Event()
+
+    def dribble(peer: Peer) -> None:
+        peer.head()
+        with suppress(OSError):
+            for _ in range(300):
+                peer.send(b"H")
+                if given_up.wait(0.01):
+                    return
+
+    transport = SocketTransport(proxy=lambda _: Proxy("127.0.0.1", serve(dribble).port))
+    sent = send(transport, "http://far.example/prod", "a", attempts=1)
+    given_up.set()
+    transport.close()
+    assert sent.outcomes == {"a": Failed("not connected: TimeoutError", 0)}

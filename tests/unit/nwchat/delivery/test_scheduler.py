@@ -345,6 +345,18 @@ def test_a_pause_of_the_source_is_no_outage() -> None:
     assert (run.scheduler.error, run.scheduler.stop_reason) == (None, "")
 
 
+def test_a_pause_of_the_source_after_a_failure_is_no_outage() -> None:
+    """Only the time counts in which requests are sent."""
+    run = SchedulerRun([recipients("a"), [], [], recipients("b")], attempts=1)
+    run.scheduler.record_failure(run.take(0.0), "reset", 10.0)
+    assert run.take_all(11.0) == run.take_all(30.0) == []
+    run.take(71.0)
+    assert not run.scheduler.past_grace(99.5)
+    assert (run.scheduler.error, run.scheduler.stop_reason) == (None, "")
+    assert not run.scheduler.past_grace(100.5)
+    assert str(run.scheduler.error) == "nothing was accepted for 30 s: reset"
+
+
 def test_few_recipients_are_lost_when_service_recovers() -> None:
     """Of 50,000 while it is away for ten seconds, at 10,000 a second."""
     run = SchedulerRun([recipients(*(str(page * 100 + one) for one in range(100))) for page in range(500)])
