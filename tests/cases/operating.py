@@ -132,6 +132,7 @@ CASES = (
         "a failure ends with one error and a hint, and steps are tab-separated in a pipe",
         (
             "tests/unit/chat/test_smoke_hints.py::test_hints",
+            "tests/e2e/chat/test_smoke.py::test_a_chat_that_works",
             "tests/e2e/chat/test_smoke.py::test_a_broken_release_is_named_by_its_step",
             f"{_HUMAN}::test_a_report_of_a_failure_ends_with_its_error",
         ),
@@ -196,7 +197,7 @@ CASES = (
     Case(
         "output",
         "a long list has its headings once",
-        (f"{_HUMAN}::test_streamed_list_is_printed_as_any_other",),
+        (f"{_HUMAN}::test_rows_are_read_as_they_are_printed",),
     ),
     Case(
         "clients",
