@@ -148,10 +148,10 @@ class ChatSettings(_Section):
         default=40, ge=1, le=200, description="Longest name of a player, in characters"
     )
     rate_messages: _Count = Field(
-        default=10, ge=1, description="Messages that one connection may send ..."
+        default=10, ge=1, description="Messages that one connection may send in rate_seconds"
     )
     rate_seconds: _Count = Field(
-        default=10, ge=1, description="... in so many seconds"
+        default=10, ge=1, description="Seconds in which a connection may send rate_messages"
     )
     sender_messages: _Count = Field(
         default=30,

@@ -6,18 +6,8 @@ without a test has a `reason`. Add a line for a new report, and a test to the li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One reported kind of fault. `area` groups cases; `right` is what the tool does."""
-
-    area: str
-    right: str
-    tests: tuple[str, ...] = ()
-    reason: str = ""
-
+from tests.cases import deploying, machine, operating
+from tests.cases.case import Case
 
 _CORNERS = "tests/unit/test_corners.py"
 _PROCESS = "tests/unit/test_process.py"
@@ -29,7 +19,7 @@ _IMPORT_FILE = "tests/unit/chat/test_import_file.py"
 _STORE = "tests/unit/chat/test_history_store.py"
 _CHARACTERS = "tests/unit/nwchat/model/test_characters.py"
 
-CASES = (
+_FIRST = (
     Case(
         "history",
         "an import stores what is new, and counts what is there already",
@@ -225,3 +215,5 @@ CASES = (
         reason="the shell would ask AWS for each press of the key",
     ),
 )
+
+CASES = (*_FIRST, *deploying.CASES, *machine.CASES, *operating.CASES)

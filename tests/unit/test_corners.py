@@ -125,6 +125,11 @@ def test_the_reference_lists_the_help_options_that_the_program_has(tmp_path: Pat
     assert "-h, --help" in ran(tmp_path, "ban", "list", "--help").out.decode()
 
 
+def test_the_help_of_invoke_says_that_an_event_is_real(tmp_path: Path) -> None:
+    said = " ".join(ran(tmp_path, "invoke", "--help").out.decode().split())
+    assert "`message` stores the event's text as a message and sends it to everybody" in said
+
+
 def test_the_help_of_variables_says_how_lists_and_tags_are_written(tmp_path: Path) -> None:
     err = ran(tmp_path, "help", "environment").err
     assert "NWCHAT_CHAT__ALLOWED_ORIGINS=https://a.example,https://b.example" in err

@@ -67,6 +67,7 @@ def test_timeout(tmp_path: Path) -> None:
         shown = until(terminal, b"--timeout")
         assert process.wait(60) == 1
     assert b"error: timed out after 15 s" in shown
+    assert b"hint: give a longer --timeout" in shown
 
 
 def test_answers_end_up_in_the_file(tmp_path: Path) -> None:

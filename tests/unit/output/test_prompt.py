@@ -7,6 +7,8 @@ import os
 import pty
 import termios
 from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -62,6 +64,13 @@ def test_the_flag_with_another_name() -> None:
         confirm_name(streams(asks=True), "dojo", given="other", flag="--confirm")
     assert (caught.value.code, caught.value.exit_code) == ("confirmation_mismatch", 7)
     assert caught.value.message == "--confirm says other, but the name is dojo"
+
+
+def test_ctrl_c_ends_the_line_of_the_question() -> None:
+    made = replace(streams(asks=True), stdin=Mock(**{"readline.side_effect": KeyboardInterrupt}))
+    with pytest.raises(KeyboardInterrupt):
+        confirm(made, "Go on?", given=False, flag="--yes")
+    assert printed(made) == ("", "Go on? [y/N] \n")
 
 
 def test_asking_until_it_is_right() -> None:

@@ -110,6 +110,10 @@ def test_cleaning_again_changes_nothing(text: str) -> None:
         assert run <= MAX_MARKS
 
 
+def test_a_character_keeps_four_marks() -> None:
+    assert with_few_marks("a" + "\u0301" * 6 + "b\u0301") == "a" + "\u0301" * 4 + "b\u0301"
+
+
 def test_line_breaks_beyond_the_tenth_are_spaces() -> None:
     assert with_few_lines("\n" * 10 + "end") == "\n" * 10 + "end"
     assert with_few_lines("a\n" * 13) == "a\n" * 10 + "a a a"
