@@ -28,9 +28,7 @@ def log(text: str) -> None:
 def run(kind: str, rows: int, stub: GatewayStub, tables_url: str) -> Sample:
     """One run. Raises SystemExit when not all rows were processed correctly."""
     command = [sys.executable, "-m", "bench.rows.contender", kind, stub.partly_gone_url(CASE), str(rows)]
-    output = contender_process.run_process(
-        command, stub.certificate, {"AWS_ENDPOINT_URL": tables_url}
-    )
+    output = contender_process.run_process(command, stub.certificate, {"AWS_ENDPOINT_URL": tables_url})
     sample = Sample.of(json.loads(output.splitlines()[-1]))
     if sample.delivered != rows:
         raise SystemExit(f"{kind}: {sample.delivered} of {rows} rows")
