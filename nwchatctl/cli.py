@@ -41,7 +41,7 @@ COMMANDS: tuple[Command | Commands | CommandEntry, ...] = (
     CommandEntry("adopt", "Take over a chat made by hand."),
     CommandEntry("smoke", "Test the chat with two real sockets, and its history API."),
     CommandEntry("invoke", "Run one function with a test event."),
-    CommandEntry("connections", "See who is connected, and end it."),
+    CommandEntry("connections", "List, inspect, prune and disconnect connections."),
     CommandEntry("ban", "Keep somebody out of the chat."),
     CommandEntry("broadcast", "Send an announcement to everybody."),
     CommandEntry("token", 'Who comes into a chat of `auth.mode = "token"`.'),

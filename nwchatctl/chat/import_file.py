@@ -112,7 +112,9 @@ def _other_kind(name: str, invalid: list[InvalidLine]) -> ChatError:
 
 
 def _mapping(example: InvalidLine, name: str) -> str:
-    """What a message is, and how to make it of the entry."""
+    """What a message is, and how to make it of the entry; jq is of no use for what is no JSON object."""
+    if not example.keys:
+        return f"a message is a JSON object, one a line or in an array: {_FORM}"
     each = ".[]" if example.item else "."
     fields = _SLACK if {"text", "ts"} <= set(example.keys) else _OTHER
     return f"a message is {_FORM}: jq -c '{each} | {fields}' {_word(name)} | nwchatctl history import -"

@@ -50,7 +50,7 @@ class Progress:
 
 
 class PlainProgress(Progress):
-    """A line on stderr for each step that ended, and one for the count when all is over."""
+    """A line on stderr for each step that ended, and one for the count, unless it is 0, when all is over."""
 
     def __init__(self, streams: Streams, label: str = "", clock: Clock = time.monotonic) -> None:
         self._streams = streams
@@ -76,7 +76,7 @@ class PlainProgress(Progress):
         self._count = count
 
     def close(self) -> None:
-        if self._label and not self._closed:
+        if self._label and self._count and not self._closed:
             self._line(f"{untrusted(self._label)}: {self._count} in {self._clock() - self._began:.1f} s")
         self._closed = True
 

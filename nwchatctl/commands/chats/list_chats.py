@@ -74,8 +74,8 @@ def _as_json(found: FoundChats, own: tuple[str, str]) -> dict[str, object]:
 
 def _row(chat: AccountChat, own: tuple[str, str]) -> tuple[str, ...]:
     mark = "current" if (chat.name, chat.region) == own else ""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in chat.resources)
-    return (chat.name, chat.region, chat.state, mark, f"{chat.count}: {kinds}")
+    kinds = (counted(count, kind, kind if kind.endswith("s") else "") for kind, count in chat.resources)
+    return (chat.name, chat.region, chat.state, mark, ", ".join(kinds))
 
 
 def _notes(found: FoundChats) -> tuple[str, ...]:

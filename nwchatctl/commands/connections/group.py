@@ -8,7 +8,7 @@ from nwchatctl.commands.connections import kick, list_connections, prune, shared
 from nwchatctl.commands.options import examples
 
 group = typer.Typer(
-    help="See who is connected, and end it.",
+    help="List, inspect, prune and disconnect connections.",
     epilog=examples(
         ("everybody", "nwchatctl connections list"),
         (

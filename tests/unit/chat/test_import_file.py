@@ -89,6 +89,13 @@ def test_slack_export_is_explained_once() -> None:
     assert error.hint.endswith(" slack.json | nwchatctl history import -")
 
 
+def test_jq_is_not_suggested_for_what_is_no_json_object() -> None:
+    error = refusal(b"id,text\n1,hi\n", "chat.csv")
+    assert error.code == "no_messages"
+    assert error.hint.startswith("a message is a JSON object, one a line or in an array: {")
+    assert "jq" not in error.hint
+
+
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
 def test_the_hint_makes_messages_of_a_slack_export(tmp_path: Path) -> None:
     file = tmp_path / "slack export.json"

@@ -51,6 +51,13 @@ def test_a_count_in_a_pipe_is_said_once() -> None:
     assert printed(made) == ("", "sent: 25 in 0.5 s\n")
 
 
+def test_no_count_is_printed_of_nothing() -> None:
+    made = streams()
+    with PlainProgress(made, "kicked", clock=ticking()) as progress:
+        progress.update(0)
+    assert printed(made) == ("", "")
+
+
 def test_live_steps_leave_their_lines_and_the_cursor() -> None:
     made = streams(terminal=True)
     with LiveProgress(made, clock=ticking(), refresh=False) as progress:
