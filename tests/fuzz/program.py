@@ -56,19 +56,19 @@ class _Stdout(io.RawIOBase):
     def __init__(self, room: int, failure: int) -> None:
         self.taken = bytearray()
         self.lost = False
-        self._room, self._failure = room, failure
+        self.room, self._failure = room, failure
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any, /) -> int | None:
-        if len(self.taken) >= self._room:
+        if len(self.taken) >= self.room:
             # A reader that has gone has what it wanted.
             self.lost = self._failure != errno.EPIPE
             if self._failure == errno.EAGAIN:
                 return None
             raise OSError(self._failure, os.strerror(self._failure))
-        part = bytes(data[: self._room - len(self.taken)])
+        part = bytes(data[: self.room - len(self.taken)])
         self.taken += part
         return len(part)
 
@@ -95,7 +95,13 @@ def run(
     with mock.patch.multiple(sys, **streams), _world(environ, folder):
         code = _exit_code()
     # What is still in a buffer was not written: the process is over.
-    return Outcome(tuple(argv), code, bytes(raw.taken), err.getvalue().decode(encoding, "replace"), raw.lost)
+    outcome = Outcome(
+        tuple(argv), code, bytes(raw.taken), err.getvalue().decode(encoding, "replace"), raw.lost
+    )
+    # From Python 3.13 on, a stream that cannot be flushed when it is collected is a warning.
+    raw.room = UNLIMITED
+    out.close()
+    return outcome
 
 
 def require_sound(outcome: Outcome) -> None:
