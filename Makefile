@@ -38,12 +38,12 @@ setup: $(READY) ## the virtual environment, with nwchatctl and all that its test
 demo: $(READY) ## the whole chat, on this machine: embedded AWS, deploy, smoke test, a first announcement
 	@BIN=$(BIN) sh tests/demo/demo.sh
 
-# Three workers on two cores: the longest tests wait for the embedded AWS most of their time.
+# Four workers on two cores: the longest tests wait for the embedded AWS most of their time.
 test: check ## checks and all tests, as in CI
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-pythons: $(READY) ## unit and adapter tests on every other Python that this machine has
-	@MAKEFLAGS= $(BIN)/python -m tests.pythons
+	@MAKEFLAGS= $(BIN)/python -m tests.pythons $(ARGS)
 
 check: $(READY) ## formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check --quiet .

@@ -1,4 +1,5 @@
-"""`make test-pythons`: the unit and adapter tests on every other supported Python of this machine."""
+"""`make test-pythons`: the unit and adapter tests on every other supported Python of this machine, or with
+`--newest` on the newest of them."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,16 +98,18 @@ def run(*command: str) -> Done:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
-def main() -> int:
+def main(argv: Sequence[str] = ()) -> int:
     used = ".".join(map(str, sys.version_info[:2]))
     others = [each for each in interpreters(candidates(os.environ)) if each.minor != used]
     if not others:
         print(f"no Python from 3.11 on besides {used} is on this machine")
         return 0
+    if "--newest" in argv:
+        others = [max(others, key=lambda each: int(each.minor.partition(".")[2]))]
     with ThreadPoolExecutor(len(others)) as pool:
         passed = list(pool.map(passes, others))
     return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -90,6 +90,12 @@ def _text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of these tests alone: settings are looked for in the folders above, too."""
+    return tmp_path_factory.mktemp("settings")
+
+
 def shown(folder: Path, content: bytes, *options: str) -> Outcome:
     """`config show` with a settings file of this content."""
     path = folder / "nwchat.toml"
@@ -105,20 +111,20 @@ def shown(folder: Path, content: bytes, *options: str) -> Outcome:
 @example(b"\xff\xfe[\x00c\x00")
 @example(b"a = 1\r")
 @example(b'[chat]\nname = "\x00"\n')
-def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    shown(tmp_path_factory.getbasetemp(), content)
+def test_any_bytes_are_read_or_refused(folder: Path, content: bytes) -> None:
+    shown(folder, content)
 
 
 @examples(900)
 @given(ASSIGNMENTS, UNKNOWN, st.sampled_from(["", "", "\ufeff"]), st.sampled_from([(), ("--json",), ("-v",)]))
 def test_any_document_gives_settings_or_one_error(
-    tmp_path_factory: pytest.TempPathFactory,
+    folder: Path,
     known: list[tuple[tuple[str, str], object]],
     unknown: list[tuple[tuple[str, str], object]],
     bom: str,
     options: tuple[str, ...],
 ) -> None:
-    outcome = shown(tmp_path_factory.getbasetemp(), document(known + unknown, bom), *options)
+    outcome = shown(folder, document(known + unknown, bom), *options)
 
     if outcome.code == Exit.CONFIG:
         # An error and a hint; no value of the file can begin a line of its own.
