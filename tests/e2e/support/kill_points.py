@@ -7,7 +7,7 @@ received the answer. The calls are taken from an uninterrupted run. Each call ha
 
 A command starts with about sixty reads. Only the first and the last of them are kill points: a command that
 is killed at the last read has sent all the others and changed nothing. After each later kill the command runs
-again, and the chat is dumped and planned.
+again, and the chat is dumped. It is planned after some of them: a plan follows from what a dump has.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ ASKED_AGAIN = ("GetFunction ", "DescribeTable ")
 
 
 _READS = (*READS, "Scan", "Query")
+
+
+_CHECKS_PER_PLAN = 8
+"""A plan takes as long as all the reads of a deploy."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class KillRunner:
         self.chat = chat
         self.forks = forks
         self.after_kill = after_kill
+        self._checks = 0
 
     def run(self, line: CommandLine) -> Any:
         """Runs a command that must succeed. Returns its JSON."""
@@ -152,8 +157,10 @@ class KillRunner:
         assert ran.code == 0, (where, ran)
         different = differences(transition.after, dump(self.chat))
         assert not different, "\n".join([where, *(each[:300] for each in different[:12])])
-        left = self.run(transition.plan)["changes"]
-        assert left == transition.planned, (where, left)
+        self._checks += 1
+        if self._checks % _CHECKS_PER_PLAN == 1:
+            left = self.run(transition.plan)["changes"]
+            assert left == transition.planned, (where, left)
 
 
 def plan_line(line: CommandLine) -> CommandLine:
