@@ -304,12 +304,12 @@ class App:
 
     def print_target(self) -> None:
         """What a mutation says first: where it acts, and by which settings file."""
-        where, chat = self.cloud.location, self.settings.chat.name
+        place = f"{self.cloud.location.place}{' (sandbox)' if self.sandbox else ''}"
+        chat = self.settings.chat.name
         stage = self.settings.stage.name
-        account = f"account {where.account}, {where.region}{' (sandbox)' if self.sandbox else ''}"
         path = self.loaded.path
         settings = f", settings {path}" if path else ""
-        self._terminal.say_dim(f"{account}: chat {chat}, stage {stage}{settings}")
+        self._terminal.say_dim(f"{place}: chat {chat}, stage {stage}{settings}")
 
     def say(self, *lines: Line) -> None:
         """Lines on stderr, for people only."""

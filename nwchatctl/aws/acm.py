@@ -16,6 +16,7 @@ from nwchatctl.aws.core.tags import from_list, tag_changes, to_list
 from nwchatctl.deploy.domains.facts import ISSUED, PENDING, FoundCertificate
 from nwchatctl.deploy.model.domains import Certificate
 from nwchatctl.deploy.model.string_map import StringMap
+from nwchatctl.deploy.names import MANAGED_TAG
 from nwchatctl.errors import ChatError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Certificates:
         tags = {arn: read() for arn, read in tag_reads.items()}
         to_describe = {
             *arns,
-            *(arn for arn, found in tags.items() if dict(found).get("nwchat:managed-by")),
+            *(arn for arn, found in tags.items() if dict(found).get(MANAGED_TAG[0])),
             *(arn for arn, each in summaries_by_arn.items() if acm_details.is_truncated(each)),
         }
         describes = {arn: start(self.describe, arn) for arn in sorted(to_describe)}

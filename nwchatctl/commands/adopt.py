@@ -59,7 +59,7 @@ def adopt(
     tables, made beside the old ones, and whoever is connected is taken over from the old table. The old
     functions and table stay as they are, unused, but for a tag. Safe to stop and to repeat at any moment.
     """
-    from nwchatctl.operations import adoption
+    from nwchatctl.operations import adoption, planning
 
     app: App = ctx.obj
     began = time.monotonic()
@@ -72,7 +72,7 @@ def adopt(
     if dry_run:
         return _report(app, adoption.read_outcome(app, found, 0, None), began, dry_run=True)
     if found.todo:
-        changes, means = found.found.plan.changes, adoption.consequences_of(app, found)
+        changes, means = found.found.plan.changes, planning.consequences_of(app, found.found)
         app.say(*plan_lines(changes, verbose=app.options.verbose, consequences=means))
         app.say(*map(Line, adoption.further_steps(app, found)))
         question = f"Take over API {old.api.id} ({old.api.api.display_name})?"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_CHAT_TAG = "nwchat:chat"
+from nwchatctl.deploy.names import CHAT_TAG
 
 _KINDS = {
     ("apigateway", "apis"): "api",
@@ -53,7 +53,7 @@ def chats_of(region: str, resources: Iterable[TaggedResource]) -> list[AccountCh
     """The chats of `resources`, which are in `region`, by name; resources of no chat are left out."""
     kinds: dict[str, Counter[str]] = {}
     for each in resources:
-        if name := each.tags.get(_CHAT_TAG):
+        if name := each.tags.get(CHAT_TAG):
             kinds.setdefault(name, Counter())[resource_kind(each.arn)] += 1
     return [
         AccountChat(name, region, tuple(sorted(counts.items()))) for name, counts in sorted(kinds.items())

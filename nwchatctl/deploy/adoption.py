@@ -18,7 +18,7 @@ from nwchatctl.deploy.model.state import State
 from nwchatctl.deploy.model.storage import Recovery
 from nwchatctl.deploy.model.string_map import has_tags
 from nwchatctl.deploy.model.websocket import Api, Deployment, Integration, Route, Stage
-from nwchatctl.deploy.names import ResourceNames
+from nwchatctl.deploy.names import CHAT_TAG, ResourceNames
 from nwchatctl.deploy.planner import DOMAIN_KINDS, Plan, split
 from nwchatctl.errors import ChatError, Exit
 from nwchatctl.timestamps import parse_ms
@@ -126,7 +126,7 @@ def choose_api(found: Iterable[FoundApi], api_id: str, names: ResourceNames) -> 
             hint="give the id of the WebSocket API to --api-id",
             code="api_not_websocket",
         )
-    if (owner := dict(chosen.api.tags).get("nwchat:chat", names.chat)) != names.chat:
+    if (owner := dict(chosen.api.tags).get(CHAT_TAG, names.chat)) != names.chat:
         raise ChatError(
             f"API {api_id} belongs to the chat {owner}",
             hint=f"set chat.name to {owner} to work with it",

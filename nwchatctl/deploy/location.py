@@ -21,6 +21,11 @@ class Location:
     endpoint_url: str = ""
 
     @property
+    def place(self) -> str:
+        """As people read it: `account 123456789012, us-east-2`."""
+        return f"account {self.account}, {self.region}"
+
+    @property
     def api_base(self) -> str:
         """The base URL of an emulator that serves the APIs below it; "" where each has a host of its own."""
         return self.sandbox_url or self.endpoint_url

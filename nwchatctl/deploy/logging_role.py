@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nwchatctl.deploy.changes import Delete
 from nwchatctl.deploy.desired.policies import service_trust
 from nwchatctl.deploy.model.websocket import Stage
+from nwchatctl.deploy.names import MANAGED_TAG
 
 if TYPE_CHECKING:
     from nwchatctl.deploy.planner import Plan
@@ -20,7 +21,7 @@ ROLE = "nwchat-apigateway-logs"
 ROLE_TRUST = service_trust("apigateway.amazonaws.com")
 
 
-ROLE_TAGS = (("nwchat:managed-by", "nwchatctl"),)
+ROLE_TAGS = (MANAGED_TAG,)
 """The role belongs to no chat, so it has no chat's tag, and no chat's `destroy` deletes it."""
 
 

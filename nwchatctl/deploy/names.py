@@ -5,6 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+CHAT_TAG = "nwchat:chat"
+"""The tag with the name of the chat that a resource belongs to."""
+
+MANAGED_TAG = ("nwchat:managed-by", "nwchatctl")
+"""Key and value of the tag of everything that the tool creates."""
+
 REGION_TAG = "nwchat:region"
 """The tag of a role with the Region of its chat: IAM is one for all Regions of an account."""
 
@@ -91,4 +97,4 @@ class ResourceNames:
     @property
     def tags(self) -> dict[str, str]:
         """The tags that mark a resource as the chat's."""
-        return {"nwchat:chat": self.chat, "nwchat:managed-by": "nwchatctl"}
+        return {CHAT_TAG: self.chat, **dict([MANAGED_TAG])}

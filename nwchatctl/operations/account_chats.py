@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from nwchatctl.aws.core.errors import to_chat_error
 from nwchatctl.aws.tagged_resources import DENIED, FAILED, RegionRead, read_regions, tagging_regions
 from nwchatctl.deploy.account_chats import AccountChat, chats_of
+from nwchatctl.deploy.names import MANAGED_TAG
 from nwchatctl.report import Line, Mark
 
 if TYPE_CHECKING:
     from nwchatctl.context import App
     from nwchatctl.operations.planning import Planned
-
-_MANAGED = {"nwchat:managed-by": "nwchatctl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def find_chats(app: App, only_region: str | None) -> FoundChats:
     """
     location = app.cloud.location
     regions = [only_region] if only_region else tagging_regions(app.aws, location.partition)
-    reads = read_regions(app.aws, regions, _MANAGED)
+    reads = read_regions(app.aws, regions, dict([MANAGED_TAG]))
     if all(each.problem for each in reads):
         raise _worst(reads)
     chats = [chat for each in reads for chat in chats_of(each.region, each.resources)]
@@ -60,7 +59,7 @@ def new_chat_lines(app: App, found: Planned, *, json: bool) -> list[Line]:
 
 def _other_chats(app: App) -> tuple[str, ...]:
     """The names of the other chats in this Region. One call."""
-    (read,) = read_regions(app.aws, [app.cloud.location.region], _MANAGED)
+    (read,) = read_regions(app.aws, [app.cloud.location.region], dict([MANAGED_TAG]))
     names = (each.name for each in chats_of(read.region, read.resources))
     return tuple(each for each in names if each != app.settings.chat.name)
 

@@ -31,8 +31,13 @@ from nwchatctl.deploy.planner import split
 from nwchatctl.errors import ChatError, Exit, usage_error
 from nwchatctl.operations.apply import changing
 from nwchatctl.operations.lock import refuse_locked
-from nwchatctl.operations.planning import Planned, chat_identity, endpoints, read_and_plan
-from nwchatctl.operations.planning import consequences_of as plan_consequences
+from nwchatctl.operations.planning import (
+    Planned,
+    chat_identity,
+    consequences_of,
+    endpoints,
+    read_and_plan,
+)
 from nwchatctl.output import prompt
 from nwchatctl.report import Line, counted
 
@@ -123,7 +128,7 @@ def _asked_api(app: App) -> str:
     found = [each for each in gateway.list_all(app.cloud.names.api) if each.protocol == "WEBSOCKET"]
     if not found:
         raise ChatError(
-            f"there is no WebSocket API in account {app.cloud.location.account}, {app.cloud.location.region}",
+            f"there is no WebSocket API in {app.cloud.location.place}",
             hint="give --profile or --region of the account that has it",
             code="api_not_found",
             exit_code=Exit.NOT_FOUND,
@@ -231,13 +236,8 @@ def read_outcome(app: App, adoption: Adoption, applied: int, copied: CopyCounts 
         (adoption.served,) if adoption.served else kept_deployments(adoption.found.live.state),
         chat_identity(app),
         endpoints(app, adoption.old.api.id),
-        consequences_of(app, adoption),
+        consequences_of(app, adoption.found),
     )
-
-
-def consequences_of(app: App, adoption: Adoption) -> tuple[Consequence, ...]:
-    """What the adoption means for players and data."""
-    return plan_consequences(app, adoption.found)
 
 
 def further_steps(app: App, adoption: Adoption) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from nwchatctl.aws.dynamodb.keys import can_be_key
 from nwchatctl.chat import connection_status
 from nwchatctl.chat.connection_prune import PruneResult, prune
 from nwchatctl.chat.connection_rows import ALL_PARTS, ConnectionQuery, RowAge, row_age
+from nwchatctl.errors import ChatError, Exit
 from nwchatctl.operations.deployed_api import require_api
 from nwchatctl.signals import graceful_stop
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 120.0
 """The default of --grace: a connection is made within seconds, and clocks may differ."""
+
+
+def no_connection(app: App, message: str) -> ChatError:
+    """The error of a command whose connections are not there."""
+    hint = app.command("connections", "list")
+    return ChatError(message, hint=hint, code="no_connection", exit_code=Exit.NOT_FOUND)
 
 
 def connection_requests(app: App, method: Literal["GET", "DELETE"]) -> ConnectionRequests:

@@ -16,8 +16,8 @@ API = "its WebSocket API"
 def not_deployed(app: App, part: str = API, live: Live | None = None) -> ChatError:
     """The error of every command that needs `part` of the chat, which is not there: either the chat is not
     deployed, or that part of it is missing. Reads the chat unless `live` is given; raises as `Cloud.read`."""
-    where, chat = app.cloud.location, app.settings.chat.name
-    place = f"account {where.account}, {where.region}"
+    chat = app.settings.chat.name
+    place = app.cloud.location.place
     if live is None:
         app.cloud.reads_domains = False
         live = app.cloud.read()

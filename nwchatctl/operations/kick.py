@@ -43,8 +43,7 @@ def ban_end(app: App, seconds: float | None, user: str, everybody: bool) -> BanE
 def everybody(app: App) -> str:
     """What `kick --all` closes: how many connections of which chat. They are counted only for whoever can be
     asked. Raises boto3's errors."""
-    where = app.cloud.location
-    chat = f"chat {app.settings.chat.name} in account {where.account}, {where.region}"
+    chat = f"chat {app.settings.chat.name} in {app.cloud.location.place}"
     if app.json or not app.streams.asks:
         return f"all connections of {chat} are closed"
     with app.bar("connections counted") as bar:

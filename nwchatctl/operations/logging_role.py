@@ -82,5 +82,4 @@ def _log_setting(app: App) -> str:
 
 
 def _api_gateway(app: App) -> str:
-    where = app.cloud.location
-    return f"API Gateway in account {where.account}, {where.region}"
+    return f"API Gateway in {app.cloud.location.place}"

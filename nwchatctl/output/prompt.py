@@ -100,8 +100,7 @@ def ask_hidden(streams: Streams, question: str, *, json: bool = False) -> str:
 
     Raises ChatError `mfa_required`, exit 3, without an answer and where nobody can be asked.
     """
-    if not streams.asks or json:
-        reason = "--json never asks" if json else "there is no terminal to ask at"
+    if reason := _never_asked(streams, json):
         raise _no_code(f"the AWS profile needs an MFA code, and {reason}")
     with _no_echo(streams):
         answer = (_answer(streams, question) or "").strip()
@@ -136,12 +135,19 @@ def _no_echo(streams: Streams) -> Iterator[None]:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
 
 
+def _never_asked(streams: Streams, json: bool) -> str:
+    """Why no question can be asked; "" if one can."""
+    if json:
+        return "--json never asks"
+    return "" if streams.asks else "there is no terminal to ask at"
+
+
 def _require_terminal(
     streams: Streams, question: str, flag: str, json: bool, reasons: ConsentReasons
 ) -> None:
-    if streams.asks and not json:
+    reason = _never_asked(streams, json)
+    if not reason:
         return
-    reason = "--json never asks" if json else "there is no terminal to ask at"
     raise ChatError(
         f"a confirmation is missing, and {reason}: {'; '.join([*reasons.texts, question])}",
         hint=f"give {flag}{reasons.hint}",

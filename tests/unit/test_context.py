@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from nwchatctl.context import App, GlobalOptions
+from nwchatctl.deploy.location import Location
 from nwchatctl.errors import ChatError
 
 
@@ -85,7 +86,7 @@ def test_a_mutation_says_which_file_it_goes_by(
     (tmp_path / "nwchat.toml").write_text('[chat]\nname = "dojo"\n')
     below = tmp_path / "below"
     below.mkdir()
-    where = SimpleNamespace(location=SimpleNamespace(account="123456789012", region="us-east-2"))
+    where = SimpleNamespace(location=Location("123456789012", "us-east-2"))
     for folder, environ, file in (
         (below, {}, f", settings {tmp_path / 'nwchat.toml'}"),
         (Path("/"), {"NWCHAT_CHAT__NAME": "dojo"}, ""),

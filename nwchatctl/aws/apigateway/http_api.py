@@ -26,6 +26,7 @@ from nwchatctl.aws.core.tags import from_mapping
 from nwchatctl.deploy.duplicate_apis import own_api_id
 from nwchatctl.deploy.model.history_api import HistoryApi
 from nwchatctl.deploy.model.string_map import StringMap, has_tags
+from nwchatctl.deploy.names import CHAT_TAG
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -59,7 +60,7 @@ class HttpApi:
     def _find_own(self, name: str, tags: Mapping[str, str]) -> dict[str, Any]:
         found = self._tagged(tags)
         display_names = {api_id: each["Name"] for api_id, each in found.items()}
-        self.id = own_api_id(display_names, name, self._is_empty, tags.get("nwchat:chat", ""))
+        self.id = own_api_id(display_names, name, self._is_empty, tags.get(CHAT_TAG, ""))
         self.duplicates = found.keys() - {self.id}
         return found
 

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from nwchatctl.aws.core.raw_items import RawItems
+from nwchatctl.net.endpoints import CONNECTIONS, SERVICE_IDS
 
 SERVICES = (
-    "acm",
-    "apigateway",
-    "apigatewayv2",
-    "dynamodb",
-    "iam",
-    "lambda",
-    "logs",
-    "resourcegroupstaggingapi",
-    "route53",
-    "sqs",
-    "ssm",
-    "sts",
+    # The transports call @connections without boto3.
+    *(each for each in SERVICE_IDS if each != CONNECTIONS),
     # With these boto3 itself gets credentials: `aws sso login`, `aws login`.
     "signin",
     "sso",

@@ -10,6 +10,7 @@ from nwchatctl.aws.core.retry import VISIBLE_SECONDS, wait_until
 from nwchatctl.deploy.model.functions import Function, Role
 from nwchatctl.deploy.model.state import key
 from nwchatctl.deploy.model.storage import Queue, Table, TokenKeys
+from nwchatctl.deploy.names import CHAT_TAG
 from nwchatctl.deploy.protections import keep_protections
 from nwchatctl.deploy.safety import refuse_foreign
 from nwchatctl.errors import ChatError
@@ -33,7 +34,7 @@ def update_existing(
         raise error
     ours = {each for each in wanted.tags if each[0].startswith(_OWNERSHIP)}
     if not ours <= set(have.tags):
-        refuse_foreign([key(wanted)], dict(wanted.tags).get("nwchat:chat", ""))
+        refuse_foreign([key(wanted)], dict(wanted.tags).get(CHAT_TAG, ""))
     update(have, keep_protections(have, wanted))
 
 

@@ -16,7 +16,7 @@ from nwchatctl.commands.options import (
     parse_length,
     require_one,
 )
-from nwchatctl.errors import ChatError, Exit, error_note, usage_error
+from nwchatctl.errors import Exit, error_note, usage_error
 from nwchatctl.output.ban_view import change_json, change_line
 from nwchatctl.output.prompt import ConsentReasons
 from nwchatctl.report import Line, Mark, Report
@@ -68,7 +68,7 @@ def kick(
     token has said it. --all wants the chat's name typed, or given with --confirm; --yes will not do for
     that. Exit code 4 when there is no such connection, 5 when some could not be closed, or are none.
     """
-    from nwchatctl.operations import kick
+    from nwchatctl.operations import connections, kick
 
     app: App = ctx.obj
     given = list(dict.fromkeys(ids or ()))
@@ -88,9 +88,9 @@ def kick(
     with error_note(lambda: f"{banned} banned" if banned else ""):
         result, stopped = chosen.close()
     if given and len(chosen.absent) == len(given):
-        raise _unknown(app, f"no connection is called {', '.join(given)}")
+        raise connections.no_connection(app, f"no connection is called {', '.join(given)}")
     if user and not result.checked and not stopped and not made:
-        raise _unknown(app, f"no connection is known to be of {user}")
+        raise connections.no_connection(app, f"no connection is known to be of {user}")
     return _report(result, stopped, chosen, made, began, dry_run=dry_run)
 
 
@@ -99,11 +99,6 @@ def _confirm_everybody(app: App, given: str, text: str) -> None:
     if text:
         app.say(Line(f"! {text}", Mark.WARN))
     app.confirm_name(app.settings.chat.name, given=given, reasons=ConsentReasons((text,) if text else ()))
-
-
-def _unknown(app: App, message: str) -> ChatError:
-    hint = app.command("connections", "list")
-    return ChatError(message, hint=hint, code="no_connection", exit_code=Exit.NOT_FOUND)
 
 
 def _report(

@@ -8,7 +8,6 @@ import typer
 
 from nwchatctl.commands.connections.list_connections import as_json
 from nwchatctl.commands.options import JsonOption, examples
-from nwchatctl.errors import ChatError, Exit
 from nwchatctl.report import Report, TextTable
 from nwchatctl.timestamps import iso, local
 
@@ -31,18 +30,13 @@ def show(
 
     Exit code 4 when there is neither a row nor a socket.
     """
-    from nwchatctl.operations.connections import find_connection
+    from nwchatctl.operations.connections import find_connection, no_connection
 
     app: App = ctx.obj
     app.require_config()
     found = find_connection(app, connection_id)
     if found.row is None and found.open is False:
-        raise ChatError(
-            f"there is no connection {connection_id}",
-            hint=app.command("connections", "list"),
-            code="no_connection",
-            exit_code=Exit.NOT_FOUND,
-        )
+        raise no_connection(app, f"there is no connection {connection_id}")
     return Report(
         data=_data(found),
         body=(TextTable((), tuple(_cells(found))),),

@@ -27,6 +27,7 @@ from nwchatctl.lease import LeaseWatch
 from nwchatctl.operations.broadcast import invoke_fanout
 from nwchatctl.operations.broadcast.lease import HeldLease
 from nwchatctl.operations.broadcast.post import read_recipients, send
+from nwchatctl.operations.connections import no_connection
 from nwchatctl.process_id import is_dead
 from nwchatctl.report import Line, Mark
 from nwchatctl.signals import Stop, graceful_stop
@@ -91,12 +92,7 @@ def _require_recipient(app: App, request: BroadcastRequest) -> None:
 
 
 def _nobody(app: App, request: BroadcastRequest) -> ChatError:
-    return ChatError(
-        f"no connection is known to be of {request.to_user}, so nothing was sent",
-        hint=app.command("connections", "list"),
-        code="no_connection",
-        exit_code=Exit.NOT_FOUND,
-    )
+    return no_connection(app, f"no connection is known to be of {request.to_user}, so nothing was sent")
 
 
 def _rows(app: App, request: BroadcastRequest) -> Broadcasts:
