@@ -78,11 +78,11 @@ def broadcast(
 
     It is stored in the history and sent to all who are connected. With --to-user it is not stored: the
     history is everybody's. With auth.mode "token" it reaches only sockets whose token has that sender_id;
-    with "open", everybody who claims that id or name receives it. Exit code 4 when nobody does. Each post is
-    sent at least once, and clients show each id once. Exit code 5 when some could not be reached though they
-    are connected; with --id, the same command again goes on with those who were not reached. Connections
-    whose clients do not read are closed: these clients connect again and get the announcement from the
-    history, unless it is not stored.
+    with "open", everybody who claims that id or name receives it. Exit code 4 if no connection has it. Each
+    post is sent at least once, and clients show each id once. Exit code 5 if some open connections could not
+    be reached; with --id, running the same command again reaches the rest. Connections whose clients do not
+    read are closed: these clients connect again and get the announcement from the history, unless it is not
+    stored.
     """
     from nwchatctl.operations.broadcast import request, run
 

@@ -47,6 +47,6 @@ def ask(
 
 
 def token_hint(app: App) -> str:
-    """How a deploy goes on asking for tokens: the setting may be lost rather than changed."""
+    """How to keep asking for tokens: the setting may be lost rather than changed."""
     origin = app.loaded.origins.get("auth.mode", "default")
     return f', or set auth.mode = "token" (it is "{app.settings.auth.mode}" by {origin})'

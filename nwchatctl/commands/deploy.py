@@ -64,14 +64,13 @@ def deploy(
 ) -> Report:
     """Build the chat on AWS, or update it.
 
-    Only what differs from the configuration is touched, what is independent at the same time. Safe to stop
-    and to repeat at any moment: the next deploy goes on from what is there. One at a time: a second one is
-    refused, naming who is at it.
+    Only what differs from the configuration is changed, and independent changes are made at the same time.
+    It is safe to stop and to repeat: the next deploy continues from there. Only one runs at a time: a second
+    one is refused, and says who runs the first.
 
-    Asks first where something is deleted, an address changes or somebody is disconnected, and says which.
-    --yes agrees, but not to letting everybody in where the chat asks for tokens: that needs --open, or an
-    answer. A function that is deleted takes the releases along that have it: no rollback leads to them any
-    more.
+    Asks before it deletes a resource, changes an address or disconnects players, and names each of them.
+    --yes agrees, but not to opening a chat that asks for tokens: that needs --open, or an answer. If a
+    function is deleted, a rollback to the releases that have it is no longer possible.
     """
     from nwchatctl.operations import account_chats, apply, deploy, lock, logging_role, planning
 

@@ -186,7 +186,7 @@ def vpc(
     """Print the policy for functions in a VPC.
 
     Attach it beside that of `deploy` where `functions.subnets` is set: Lambda looks the subnets and security
-    groups up in the name of who deploys.
+    groups up with the permissions of the user who deploys.
     """
     return _printed(ctx, "vpc", partition, account)
 

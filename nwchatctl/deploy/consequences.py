@@ -156,7 +156,7 @@ def _stages(changes: Iterable[Change], live: State, where: Addresses) -> Iterato
 
 def _new_api(changes: Iterable[Change], live: State) -> Iterator[Consequence]:
     is_made = any(isinstance(each, Create) and isinstance(each.after, Api) for each in changes)
-    # Before the first release nobody knows an address.
+    # Before the first release no client knows an address.
     if is_made and any(isinstance(each, Release) for each in live.values()):
         text = "the API is created again and gets another address: clients with the former one cannot connect"
         yield Consequence("address_changes", text, AGREES)

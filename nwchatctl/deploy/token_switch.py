@@ -41,7 +41,7 @@ def stage_requires_token(live: State, stage: str) -> bool:
 def restricts_connections(live: State) -> bool:
     """Whether a client needs a token, or another authorization, to connect to any stage of the chat.
 
-    Without a stage, because somebody deleted it, the release that was deployed last decides.
+    If the stage was deleted by hand, the release that was deployed last decides.
     """
     stages = [each for each in live.values() if isinstance(each, Stage)]
     if stages:

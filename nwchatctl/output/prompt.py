@@ -1,4 +1,4 @@
-"""Questions, on stderr, to whoever sits at the terminal; an error for whoever does not."""
+"""Questions on stderr, and the errors of commands that cannot ask."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nwchatctl.output.untrusted import untrusted
 @dataclass(frozen=True, slots=True)
 class ConsentReasons:
     """What a question is about: the `texts`, printed before it unless they were `said` already. `hint`
-    follows the flag in the error for whoever cannot be asked."""
+    follows the flag in the error of a command that cannot ask."""
 
     texts: tuple[str, ...] = ()
     hint: str = ""
@@ -98,7 +98,7 @@ def _say_reasons(streams: Streams, reasons: ConsentReasons) -> None:
 def ask_hidden(streams: Streams, question: str, *, json: bool = False) -> str:
     """The answer, which the terminal does not show while it is typed.
 
-    Raises ChatError `mfa_required`, exit 3, without an answer and where nobody can be asked.
+    Raises ChatError `mfa_required`, exit 3, without an answer, and if no question can be asked.
     """
     if reason := _never_asked(streams, json):
         raise _no_code(f"the AWS profile needs an MFA code, and {reason}")

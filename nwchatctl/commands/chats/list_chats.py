@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nwchatctl.operations.account_chats import FoundChats
 
 HELP = examples(
-    ("is there a chat that nobody uses any more?", "nwchatctl chats list"),
+    ("all of them, also one that was renamed", "nwchatctl chats list"),
     ("in one Region", "nwchatctl --region eu-west-1 chats list"),
     ("for a script", "nwchatctl chats list --json | jq -r '.chats[].chat'"),
 )
